@@ -1,0 +1,38 @@
+# The two commands of the README, `make demo` and `make test`, need Python 3.11 or newer and make.
+# Both share one .venv, made and refreshed here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+OUT ?= demo
+
+.PHONY: demo test lint evidence clean help
+
+help:
+	@echo "make demo      the whole line on this machine; the page is $(OUT)/index.html"
+	@echo "make test      lint, types and tests, in at most 10 minutes"
+	@echo "make evidence  the counted claims, seeded; writes docs/evidence"
+
+demo: $(STAMP)
+	$(BIN)/frill-bench demo --out $(OUT)
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+evidence: $(STAMP)
+	$(BIN)/python -m pytest -m evidence tests/evidence
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt Makefile bench/core/preflight.py
+	@$(PYTHON) bench/core/preflight.py
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
+	$(BIN)/python -m pip install --quiet -e ".[host,score,zoo,dev]" -c constraints.txt
+	@touch $@

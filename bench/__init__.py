@@ -1,0 +1,1 @@
+"""frill-bench: on-device benchmarking of speech embeddings."""

@@ -1,0 +1,83 @@
+"""Parses the command line, runs one verb, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from bench.core.errors import BenchError
+from bench.core.version import VERSION
+
+# Verb to its line in --help. Each lives in bench/cli/VERB.py; nothing of it is imported for --help.
+VERBS = {
+    "demo": "the whole line on this machine: zoo, formats, latency, accuracy, frontier page",
+    "zoo": "list, show and add models",
+    "convert": "build students and convert them to TFLite formats",
+    "data": "fetch and list the packaged audio",
+    "score": "accuracy of an artifact on audio tasks",
+    "run": "measure latency by a suite, or of one file",
+    "parse": "read a benchmark log that you already have",
+    "report": "join latency, accuracy and size into a page, plots and tables",
+}
+
+_EXAMPLE = "example: frill-bench demo --out demo"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit code of one command line (see the table in docs/exit-codes.md)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    verb = next((word for word in arguments if not word.startswith("-")), None)
+    parser = _parser(verb)
+    options = parser.parse_args(arguments)
+    try:
+        return int(_module(options.verb).run(options))
+    except BenchError as error:
+        print(f"frill-bench {options.verb}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(
+            f"frill-bench {options.verb}: interrupted; what was measured is kept", file=sys.stderr
+        )
+        return 130
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away; that is its right.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        traceback.print_exc()
+        print(
+            f"frill-bench {options.verb}: this is a bug of ours; please report it", file=sys.stderr
+        )
+        return 70
+
+
+def _parser(verb: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="frill-bench",
+        description="On-device benchmarking of speech embeddings.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"frill-bench {VERSION}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, line in VERBS.items():
+        sub = verbs.add_parser(
+            name,
+            help=line,
+            description=line[0].upper() + line[1:] + ".",
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            allow_abbrev=False,
+        )
+        if name == verb:  # only the verb in hand is imported
+            _module(name).add_arguments(sub)
+    return parser
+
+
+def _module(verb: str) -> Any:
+    return importlib.import_module(f"bench.cli.{verb}")

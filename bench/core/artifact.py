@@ -1,0 +1,128 @@
+"""The model file that is measured, and everything that is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bench.core.caveats import Caveat
+
+
+class Format(StrEnum):
+    """Number format of a TFLite file."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    DYNAMIC = "dynamic"
+    INT8 = "int8"
+
+
+class Role(StrEnum):
+    """What a file takes and gives: which audio front-end it needs, if it is an embedding at all."""
+
+    EMBEDDING_PATCH = "embedding-patch"  # log-mel patch in, vector out
+    EMBEDDING_WAVEFORM = "embedding-waveform"  # waveform in, vector out
+    FRONTEND = "frontend"  # waveform in, log-mel patch out
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """An input or output of a model.
+
+    Args:
+        name: as the file has it.
+        shape: with -1 for a free axis.
+        dtype: numpy's name, such as ``float32`` or ``int8``.
+        scale: of an affine quantised tensor, else ``None``.
+        zero_point: of an affine quantised tensor, else ``None``.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fidelity:
+    """How near a converted file's embeddings are to its float32 source's, on held-out patches.
+
+    Cosines are in [-1, 1]. ``centred_*`` have the source's mean embedding taken out of both sides
+    first, because the embeddings of an untrained network are nearly parallel.
+
+    Args:
+        patches: how many held-out real patches were compared.
+        patches_sha256: identity of those patches.
+        snr_db: signal-to-noise ratio of all embeddings together, in dB; ``None`` when equal.
+    """
+
+    patches: int
+    patches_sha256: str
+    cosine_mean: float
+    cosine_p5: float
+    cosine_min: float
+    centred_cosine_mean: float
+    centred_cosine_p5: float
+    centred_cosine_min: float
+    snr_db: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partitions:
+    """How XNNPACK on this machine splits a graph.
+
+    Args:
+        nodes_total: operators of the graph.
+        nodes_delegated: those that XNNPACK took.
+        partitions: how many pieces it took them in; 1 with all nodes means wholly delegated.
+        left: operator names that stayed outside, with their count.
+    """
+
+    nodes_total: int
+    nodes_delegated: int
+    partitions: int
+    left: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A TFLite file and its manifest. Its identity is ``sha256``.
+
+    Args:
+        name: the student's canonical name, or the name it was added under.
+        file: file name, beside the manifest.
+        macs: multiply-accumulates of one inference; ``None`` where unknown.
+        window_samples: audio samples that one inference covers, at 16 kHz.
+        hop_samples: audio samples between two inferences as scored and as paid for.
+        float_ops: operators that compute in float, by name, with their count.
+        tools: name to version of what made the file.
+        calibration_sha256: identity of the calibration patches of a full int8 file.
+        weights: ``untrained``, ``trained`` or ``given`` (an added file).
+        recipe_sha256: identity of everything that decided the bytes of a file made here.
+    """
+
+    name: str
+    format: Format
+    role: Role
+    file: str
+    sha256: str
+    size_bytes: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    parameters: int
+    macs: int | None
+    frontend: str
+    window_samples: int
+    hop_samples: int
+    partitions: Partitions | None
+    float_ops: dict[str, int]
+    tools: dict[str, str]
+    weights: str
+    calibration_sha256: str | None = None
+    fidelity: Fidelity | None = None
+    caveats: tuple[Caveat, ...] = field(default=())
+    provenance: str = ""
+    recipe_sha256: str = ""
+    schema_version: int = 1

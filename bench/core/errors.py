@@ -1,0 +1,79 @@
+"""The one tree of errors that users meet, each with facts and the next action.
+
+BenchError                    exit 70  never raised itself
++-- ConfigurationError        exit 2   a file, key, flag or argument is wrong
+|   +-- ModelFileError        exit 2   a file is no usable .tflite model
++-- InfrastructureError       exit 3   a package, registry, tool or machine failed us
+|   +-- DeviceError           exit 3   a device failed and will fail again
+|       +-- TransientDeviceError  exit 3   worth another try
++-- ToolOutputError           exit 4   the benchmark tool's output must not be trusted
++-- ConversionError           exit 4   a model could not be built or converted
++-- IncomparableError         exit 4   two things are unlike; names the field that differs
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BenchError(Exception):
+    """Base of every error that is the user's to act on.
+
+    Args:
+        message: what is wrong, naming the file, key or device.
+        hint: the next thing to do, as an imperative sentence; may be empty.
+        facts: what is needed to reproduce it (device, command, exit status, last lines).
+    """
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, hint: str = "", **facts: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.facts = facts
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+class ConfigurationError(BenchError):
+    """A file, key, flag or argument is wrong."""
+
+    exit_code = 2
+
+
+class ModelFileError(ConfigurationError):
+    """A file is not a usable TFLite model."""
+
+
+class InfrastructureError(BenchError):
+    """A package, a registry, a tool or this machine failed; no verdict on any model."""
+
+    exit_code = 3
+
+
+class DeviceError(InfrastructureError):
+    """A device failed and would fail again."""
+
+
+class TransientDeviceError(DeviceError):
+    """A device failed in a way that is worth another try."""
+
+
+class ToolOutputError(BenchError):
+    """The benchmark tool's output must not be trusted."""
+
+    exit_code = 4
+
+
+class ConversionError(BenchError):
+    """A model could not be built, converted or checked."""
+
+    exit_code = 4
+
+
+class IncomparableError(BenchError):
+    """Two things are unlike; the message names the field that differs."""
+
+    exit_code = 4

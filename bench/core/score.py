@@ -1,0 +1,58 @@
+"""What a task set says of one artifact, with its uncertainty and what it is to be read beside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bench.core.caveats import Caveat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskScore:
+    """One task's score.
+
+    Args:
+        task: its name.
+        metric: ``balanced_accuracy`` or ``top1``.
+        value, low, high: the score and its 95 % interval, in [0, 1].
+        chance: what guessing would score.
+        floor: what the log-mel floor scores on the very same clips; ``None`` if it was not run.
+        test_clips: how many clips (queries) were judged.
+    """
+
+    task: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    chance: float
+    floor: float | None
+    test_clips: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A task set's verdict on one artifact.
+
+    Args:
+        artifact_sha256: the very file that was scored, or ``log-mel`` for the floor.
+        task_set: its name, ``quick`` or ``default`` or a folder's name.
+        task_set_sha256: identity of clips, labels and splits.
+        mean, mean_low, mean_high: plain mean over the tasks with its 95 % interval.
+        runtime: the interpreter and version that made the embeddings.
+        delegate, threads: as used for the embeddings.
+    """
+
+    artifact_sha256: str
+    task_set: str
+    task_set_sha256: str
+    tasks: tuple[TaskScore, ...]
+    mean: float
+    mean_low: float
+    mean_high: float
+    runtime: str
+    delegate: str
+    threads: int
+    hop_samples: int
+    caveats: tuple[Caveat, ...] = field(default=())
+    schema_version: int = 1

@@ -1,0 +1,1 @@
+"""The line itself: what joins the zoo, the devices, the store and the reports."""

@@ -1,0 +1,1 @@
+"""What is measured: devices, cases, suites, their order, and what their runs add up to."""

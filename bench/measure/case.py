@@ -1,0 +1,96 @@
+"""What is measured, as an identity: two results with equal keys measure the same thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bench.core import config
+from bench.core.errors import ConfigurationError
+from bench.core.hashing import sha256_value
+
+
+class Runner(StrEnum):
+    """Which program measures. Their results are never compared with each other."""
+
+    LITERT_PYTHON = "litert-python"  # ours, on the LiteRT interpreter
+    BENCHMARK_MODEL = "benchmark_model"  # the official interpreter tool
+
+
+class Delegate(StrEnum):
+    """What runs the graph. XNNPACK is CPU and never counts as acceleration."""
+
+    XNNPACK = "xnnpack"
+    NONE = "none"
+
+
+class Mode(StrEnum):
+    """How inferences follow each other."""
+
+    BACK_TO_BACK = "back-to-back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How a case is measured: many short processes of three runs each.
+
+    Three runs and no minimum time are what lets every version of the official tool give each raw
+    value, and half a second of warm-up takes a phone's governor past its ramp.
+
+    Args:
+        processes: how many processes a case gets; evidence, so no part of the case's identity.
+        num_runs, min_secs: minima of the measured phase.
+        warmup_runs, warmup_min_secs: minima of the warm-up.
+        max_secs: limit of each phase.
+        run_delay_s: sleep between runs; negative for none.
+    """
+
+    mode: Mode = Mode.BACK_TO_BACK
+    processes: int = 10
+    num_runs: int = 3
+    min_secs: float = 0.0
+    warmup_runs: int = 3
+    warmup_min_secs: float = 0.5
+    max_secs: float = 150.0
+    run_delay_s: float = -1.0
+
+    def __post_init__(self) -> None:
+        if self.processes < 1 or self.num_runs < 1 or self.warmup_runs < 0:
+            raise ConfigurationError(
+                f"protocol: processes={self.processes}, num_runs={self.num_runs}, "
+                f"warmup_runs={self.warmup_runs}: there is nothing to measure",
+                hint="give at least one process and one run",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One artifact, on one device, run in one way.
+
+    Args:
+        artifact_sha256: of the very file that is timed.
+        device: the device's key.
+        tool_sha256: identity of the program that measures.
+        affinity: mask of cores as ``taskset`` takes it, in hex without 0x; ``None`` for all.
+    """
+
+    artifact_sha256: str
+    device: str
+    runner: Runner
+    tool_sha256: str
+    delegate: Delegate
+    threads: int
+    affinity: str | None = None
+    protocol: Protocol = field(default_factory=Protocol)
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of the identity."""
+        identity = config.unstructure(self)
+        del identity["protocol"]["processes"]
+        # 0 and 0.0 are one number, though not one text.
+        identity["protocol"] = {
+            name: float(value) if isinstance(value, int) else value
+            for name, value in identity["protocol"].items()
+        }
+        return sha256_value(identity)

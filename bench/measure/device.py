@@ -1,0 +1,88 @@
+"""The machine that is measured, as far as it tells."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bench.core.hashing import sha256_value
+
+
+class Kind(StrEnum):
+    """Which path leads to the device."""
+
+    HOST = "host"
+    PHONE = "phone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One device on one boot. What it does not tell is ``None``.
+
+    Args:
+        name: for people; the host name of a host.
+        model: of the whole machine, as its maker names it.
+        cpu: the processor's name.
+        cores: that this program may use.
+        os_build: changes with every update of the system.
+        abi: instruction set, such as ``x86_64``.
+        boot_id: changes with every boot.
+    """
+
+    kind: Kind
+    name: str
+    model: str | None
+    cpu: str | None
+    cores: int | None
+    os_build: str
+    abi: str
+    boot_id: str | None
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of what stays the same over boots and updates."""
+        stable = [self.kind, self.name, self.model, self.cpu, self.cores, self.abi]
+        return sha256_value(stable)
+
+
+def this_machine() -> Device:
+    """Returns the machine this program runs on."""
+    return Device(
+        kind=Kind.HOST,
+        name=platform.node() or "host",
+        model=_line("/sys/devices/virtual/dmi/id/product_name") or _line("/proc/device-tree/model"),
+        cpu=_cpu() or platform.processor() or None,
+        cores=_cores(),
+        os_build=f"{platform.system()} {platform.release()} {platform.version()}".strip(),
+        abi=platform.machine(),
+        boot_id=_line("/proc/sys/kernel/random/boot_id"),
+    )
+
+
+def _cores() -> int | None:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _cpu() -> str | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        label, _, value = line.partition(":")
+        if label.strip() in ("model name", "Model", "Hardware"):
+            return value.strip() or None
+    return None
+
+
+def _line(path: str) -> str | None:
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return text.strip("\0\n ") or None

@@ -1,0 +1,175 @@
+"""A measuring plan as people write it: which models, run how."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import string
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from bench.core import config
+from bench.core.artifact import Artifact, Format
+from bench.core.errors import ConfigurationError, ModelFileError
+from bench.core.hashing import sha256_file
+from bench.measure.case import Case, Delegate, Protocol, Runner
+from bench.measure.device import Device
+
+_MAGIC = b"TFL3"  # at byte 4 of every TFLite flatbuffer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A measuring plan.
+
+    Args:
+        models: of the zoo's artifacts, names or patterns (``NAME`` or ``NAME.FORMAT``, with ``*``
+            and ``?``), or paths of .tflite files relative to the suite's file.
+        formats: only these of the zoo's; empty for all.
+        delegates, threads: each with each.
+        affinity: mask of cores as ``taskset`` takes it; all cores if absent.
+        seed: of the order of the processes.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    formats: tuple[Format, ...] = ()
+    delegates: tuple[Delegate, ...] = (Delegate.XNNPACK,)
+    threads: tuple[int, ...] = (1,)
+    affinity: str | None = None
+    protocol: Protocol = field(default_factory=Protocol)
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not (self.models and self.delegates and self.threads) or min(self.threads) < 1:
+            raise ConfigurationError(
+                f"suite {self.name}: models, delegates and threads need one entry each, "
+                "and threads count from 1",
+                hint="complete the lists",
+            )
+        if self.affinity is not None and not set(self.affinity) <= set(string.hexdigits):
+            raise ConfigurationError(
+                f"suite {self.name}: affinity {self.affinity!r} is no hex mask",
+                hint="write the mask as taskset takes it, such as f0",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A file to be timed, and its manifest where it has one."""
+
+    path: Path
+    sha256: str
+    artifact: Artifact | None
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        if self.artifact is None:
+            return self.path.stem
+        return f"{self.artifact.name}.{self.artifact.format}"
+
+
+def host_suite() -> Suite:
+    """Returns the suite that ``run --host`` uses when none is given."""
+    packaged = resources.files("bench.measure.suites").joinpath("host.yaml")
+    with resources.as_file(packaged) as path:
+        return config.load(path, Suite)
+
+
+def bare_target(path: Path) -> Target:
+    """Returns a .tflite file, with the manifest beside it if there is one.
+
+    Raises:
+        ConfigurationError: there is no such file, or it is not what its manifest says.
+        ModelFileError: it is no TFLite model.
+    """
+    try:
+        with path.open("rb") as stream:
+            magic = stream.read(8)[4:]
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", hint="check the path") from error
+    if magic != _MAGIC:
+        raise ModelFileError(f"{path}: no TFLite model", hint="give a .tflite file")
+    sha256 = sha256_file(path)
+    manifest = path.with_suffix(".json")
+    if not manifest.is_file():
+        return Target(path=path, sha256=sha256, artifact=None)
+    artifact = config.load(manifest, Artifact)
+    if artifact.sha256 != sha256:
+        raise ConfigurationError(
+            f"{path}: its SHA-256 begins {sha256[:12]}, its manifest says {artifact.sha256[:12]}",
+            hint="convert it again, or remove the manifest beside it",
+        )
+    return Target(path=path, sha256=sha256, artifact=artifact)
+
+
+def zoo_targets(folder: Path) -> tuple[Target, ...]:
+    """Returns all artifacts of a zoo folder, in the order of their names; none if it is not there.
+
+    Raises:
+        ConfigurationError: a file is not what its manifest says.
+    """
+    return tuple(
+        bare_target(path)
+        for path in sorted(folder.glob("*.tflite"))
+        if path.with_suffix(".json").is_file()
+    )
+
+
+def select(suite: Suite, zoo: Sequence[Target], *, beside: Path) -> tuple[Target, ...]:
+    """Returns the files that the suite names, each once; relative paths start at ``beside``.
+
+    Raises:
+        ConfigurationError: a name or pattern fits nothing, or a file is unusable.
+    """
+    found: dict[str, Target] = {}
+    for word in suite.models:
+        targets = tuple(_named(word, suite, zoo, beside))
+        if not targets:
+            known = [target.name for target in zoo]
+            raise ConfigurationError(
+                f"suite {suite.name}: no artifact fits {word!r}{config.near(word, known)}",
+                hint="make artifacts with frill-bench convert, give their folder with --zoo DIR, "
+                "or give files with --model",
+            )
+        found |= {target.sha256: target for target in targets if target.sha256 not in found}
+    return tuple(found.values())
+
+
+def _named(word: str, suite: Suite, zoo: Sequence[Target], beside: Path) -> Iterator[Target]:
+    if word.endswith(".tflite"):
+        pattern = str(beside / word)
+        # Path.glob refuses absolute patterns.
+        names = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+        yield from (bare_target(Path(name)) for name in names)
+        return
+    for target in zoo:
+        artifact = target.artifact
+        if artifact is None or (suite.formats and artifact.format not in suite.formats):
+            continue
+        if any(fnmatch.fnmatchcase(name, word) for name in (artifact.name, target.name)):
+            yield target
+
+
+def cases(
+    suite: Suite, targets: Sequence[Target], *, device: Device, runner: Runner, tool_sha256: str
+) -> tuple[Case, ...]:
+    """Returns every target with every delegate and every number of threads."""
+    return tuple(
+        Case(
+            artifact_sha256=target.sha256,
+            device=device.key,
+            runner=runner,
+            tool_sha256=tool_sha256,
+            delegate=delegate,
+            threads=threads,
+            affinity=suite.affinity,
+            protocol=suite.protocol,
+        )
+        for target in targets
+        for delegate in suite.delegates
+        for threads in suite.threads
+    )

@@ -1,0 +1,1 @@
+"""The record of everything that was measured, in one database: insert only."""

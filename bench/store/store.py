@@ -1,0 +1,316 @@
+"""The one door to the database: records in, records out, nothing changed and nothing deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, insert, inspect, select
+from sqlalchemy.exc import IntegrityError
+
+from bench.core import config
+from bench.core.artifact import Artifact
+from bench.core.errors import ConfigurationError, InfrastructureError
+from bench.core.score import Score
+from bench.core.version import VERSION
+from bench.measure.case import Case
+from bench.measure.device import Device
+from bench.measure.outcome import Failed, Measured, Outcome
+from bench.store import schema
+from bench.store.engine import WRITE, open_engine, translated
+from bench.store.records import Event, Invocation, Sensed, Session
+
+
+class Store:
+    """An open database. Any number of processes may have the same one open."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(**{WRITE: True})
+        self.url = engine.url.render_as_string(hide_password=True)
+
+    @classmethod
+    def open(cls, url: str | Path, *, create: bool = True) -> Store:
+        """Returns the store at a file path or a SQLAlchemy URL; a new one gets its tables.
+
+        Args:
+            create: whether a file that does not exist is made; a reader says no.
+
+        Raises:
+            ConfigurationError: it is no database, another program's, or of a newer schema.
+            InfrastructureError: it does not answer.
+        """
+        text = str(url)
+        if "://" not in text:
+            path = Path(text).absolute()
+            if not create and not path.is_file():
+                raise ConfigurationError(f"{path}: no such database", hint="check --db")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = f"sqlite:///{path}"
+        engine = open_engine(text)
+        store = cls(engine)
+        try:
+            store._prepare()
+        except BaseException:
+            engine.dispose()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add_artifact(self, artifact: Artifact) -> None:
+        """Stores an artifact, once: the same file again changes nothing."""
+        table = schema.artifact
+        known = select(table.c.sha256).where(table.c.sha256 == artifact.sha256)
+        row = {
+            "sha256": artifact.sha256,
+            "name": artifact.name,
+            "format": artifact.format,
+            "size_bytes": artifact.size_bytes,
+            "added_at": _now(),
+            **_payload(config.unstructure(artifact)),
+        }
+        try:
+            with self._writing() as connection:
+                if connection.execute(known).first() is None:
+                    connection.execute(insert(table).values(row))
+        except IntegrityError:
+            pass  # another process was first, with the same file
+
+    def add_session(self, session: Session) -> None:
+        """Stores a session."""
+        row = {
+            "id": session.id,
+            "device": session.device.key,
+            "boot_id": session.device.boot_id,
+            "os_build": session.device.os_build,
+            "suite": session.suite,
+            "plan_sha256": session.plan_sha256,
+            "seed": session.seed,
+            "started_at": session.started_at,
+            "program": session.program,
+            **_payload(config.unstructure(session.device)),
+        }
+        with self._writing() as connection:
+            connection.execute(insert(schema.session).values(row))
+
+    def add_invocation(self, invocation: Invocation) -> int:
+        """Stores a process with its raw text, in a transaction of its own, and returns its id.
+
+        Raises:
+            InfrastructureError: it is stored already, or there is no such session.
+        """
+        case = invocation.case
+        row = {
+            "session_id": invocation.session_id,
+            "case_key": case.key,
+            "ordinal": invocation.ordinal,
+            "artifact_sha256": case.artifact_sha256,
+            "runner": case.runner,
+            "tool_sha256": case.tool_sha256,
+            "delegate": case.delegate,
+            "threads": case.threads,
+            "affinity": case.affinity,
+            "model": invocation.model,
+            "command": list(invocation.command),
+            "started_at": invocation.started_at,
+            "wall_s": invocation.wall_s,
+            "exit_status": invocation.exit_status,
+            "timed_out": invocation.timed_out,
+            "stdout": invocation.stdout,
+            "stderr": invocation.stderr,
+            **_payload(
+                {
+                    "case": config.unstructure(case),
+                    "sensed": config.unstructure(invocation.sensed),
+                }
+            ),
+        }
+        try:
+            with self._writing() as connection:
+                key = connection.execute(insert(schema.invocation).values(row)).inserted_primary_key
+        except IntegrityError as error:
+            raise InfrastructureError(
+                f"session {invocation.session_id}: process {invocation.ordinal} of a case "
+                f"cannot be stored: {error.orig}",
+                hint="if another run is measuring this session, wait for it",
+            ) from error
+        return _key(key)
+
+    def add_outcome(self, invocation_id: int, outcome: Outcome) -> None:
+        """Stores what a parser made of an invocation; the newest one counts."""
+        row = {
+            "invocation_id": invocation_id,
+            "measured": isinstance(outcome, Measured),
+            "failure": outcome.failure if isinstance(outcome, Failed) else None,
+            **_payload(config.unstructure(outcome)),
+        }
+        with self._writing() as connection:
+            connection.execute(insert(schema.outcome).values(row))
+
+    def add_score(self, score: Score) -> None:
+        """Stores a score; an earlier one of the same artifact stays."""
+        row = {
+            "artifact_sha256": score.artifact_sha256,
+            "task_set": score.task_set,
+            "task_set_sha256": score.task_set_sha256,
+            "added_at": _now(),
+            **_payload(config.unstructure(score)),
+        }
+        with self._writing() as connection:
+            connection.execute(insert(schema.score).values(row))
+
+    def add_event(self, event: Event) -> None:
+        """Stores an event."""
+        row = {
+            "session_id": event.session_id,
+            "kind": event.kind,
+            "at": event.at,
+            **_payload(event.facts),
+        }
+        with self._writing() as connection:
+            connection.execute(insert(schema.event).values(row))
+
+    def artifacts(self) -> list[Artifact]:
+        """Returns all artifacts, in the order of name and format."""
+        table = schema.artifact
+        query = select(table.c.payload).order_by(table.c.name, table.c.format, table.c.sha256)
+        return [
+            config.structure(row.payload, Artifact, source=self.url) for row in self._rows(query)
+        ]
+
+    def sessions(self) -> list[Session]:
+        """Returns all sessions, the oldest first."""
+        table = schema.session
+        query = select(table).order_by(table.c.started_at, table.c.id)
+        return [
+            Session(
+                id=row.id,
+                device=config.structure(row.payload, Device, source=self.url),
+                suite=row.suite,
+                plan_sha256=row.plan_sha256,
+                seed=row.seed,
+                started_at=row.started_at,
+                program=row.program,
+            )
+            for row in self._rows(query)
+        ]
+
+    def invocations(self, session_id: str | None = None) -> list[Invocation]:
+        """Returns the processes of one session, or of all, in the order they were stored."""
+        newest = (
+            select(func.max(schema.outcome.c.id).label("id"))
+            .group_by(schema.outcome.c.invocation_id)
+            .subquery()
+        )
+        latest = (
+            select(
+                schema.outcome.c.invocation_id,
+                schema.outcome.c.measured,
+                schema.outcome.c.payload.label("outcome"),
+            )
+            .join(newest, schema.outcome.c.id == newest.c.id)
+            .subquery()
+        )
+        table = schema.invocation
+        query = (
+            select(table, latest.c.measured, latest.c.outcome)
+            .outerjoin(latest, latest.c.invocation_id == table.c.id)
+            .order_by(table.c.id)
+        )
+        if session_id is not None:
+            query = query.where(table.c.session_id == session_id)
+        return [self._invocation(row) for row in self._rows(query)]
+
+    def scores(self) -> list[Score]:
+        """Returns all scores, the oldest first."""
+        query = select(schema.score.c.payload).order_by(schema.score.c.id)
+        return [config.structure(row.payload, Score, source=self.url) for row in self._rows(query)]
+
+    def events(self, session_id: str | None = None) -> list[Event]:
+        """Returns the events of one session, or all, the oldest first."""
+        table = schema.event
+        query = select(table).order_by(table.c.id)
+        if session_id is not None:
+            query = query.where(table.c.session_id == session_id)
+        return [
+            Event(kind=row.kind, at=row.at, session_id=row.session_id, facts=row.payload)
+            for row in self._rows(query)
+        ]
+
+    def _invocation(self, row: Row[Any]) -> Invocation:
+        outcome: Outcome | None = None
+        if row.outcome is not None:
+            kind: type[Measured] | type[Failed] = Measured if row.measured else Failed
+            outcome = config.structure(row.outcome, kind, source=self.url)
+        return Invocation(
+            id=row.id,
+            session_id=row.session_id,
+            case=config.structure(row.payload["case"], Case, source=self.url),
+            ordinal=row.ordinal,
+            model=row.model,
+            command=tuple(row.command),
+            started_at=row.started_at,
+            wall_s=row.wall_s,
+            exit_status=row.exit_status,
+            timed_out=row.timed_out,
+            stdout=row.stdout,
+            stderr=row.stderr,
+            sensed=config.structure(row.payload["sensed"], Sensed, source=self.url),
+            outcome=outcome,
+        )
+
+    def _rows(self, query: Any) -> list[Row[Any]]:
+        with translated(self.url), self._engine.connect() as connection:
+            return list(connection.execute(query))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with translated(self.url), self._writer.begin() as connection:
+            yield connection
+
+    def _prepare(self) -> None:
+        with translated(self.url), self._writer.begin() as connection:
+            tables = set(inspect(connection).get_table_names())
+            if not tables:
+                schema.metadata.create_all(connection)
+                connection.execute(
+                    insert(schema.schema).values(
+                        version=schema.VERSION, created_at=_now(), program=VERSION
+                    )
+                )
+                return
+            if not {"schema", "session", "invocation"} <= tables:
+                raise ConfigurationError(
+                    f"{self.url}: a database, but of another program",
+                    hint="give another file with --db",
+                )
+            found = connection.execute(select(func.max(schema.schema.c.version))).scalar()
+        if found != schema.VERSION:
+            raise ConfigurationError(
+                f"{self.url}: its schema is version {found}, this program knows {schema.VERSION}",
+                hint="update frill-bench, or give another file with --db",
+            )
+
+
+def _payload(value: object) -> dict[str, object]:
+    return {"payload_version": schema.PAYLOAD_VERSION, "payload": value}
+
+
+def _key(row: Any) -> int:
+    return int(row[0])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,1 @@
+"""The benchmark programs: our runner, and the reader of what any of them prints."""

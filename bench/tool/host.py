@@ -1,0 +1,237 @@
+"""Benchmark programs on this machine: which one, and one process of it from start to exit."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO
+
+from bench.core.errors import ConfigurationError
+from bench.core.hashing import sha256_file, sha256_value
+from bench.tool.flags import Flags, litert_command, official_command
+
+INIT_LIMIT_S = 60.0
+_MARGIN_S = 10.0
+_PROBE_LIMIT_S = 20.0
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_RUNNER_FILE = Path(__file__).with_name("litert_runner.py")
+_HELP_LINE = re.compile(r"^\s+--(\w+)=", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A benchmark program of this machine.
+
+    Args:
+        sha256: its identity: of the binary, or of our runner's code with the runtime's version.
+        binary: the official one's path; ``None`` for our runner.
+        known_flags: what the official binary's ``--help`` lists.
+    """
+
+    sha256: str
+    binary: Path | None = None
+    known_flags: frozenset[str] = frozenset()
+
+    def command(self, flags: Flags) -> tuple[str, ...]:
+        """Returns the command line of one process.
+
+        Raises:
+            ConfigurationError: the binary lacks a flag that these need.
+        """
+        if self.binary is None:
+            return litert_command(flags)
+        return official_command(self.binary, flags, self.known_flags)
+
+    def environment(self) -> dict[str, str]:
+        """Returns the variables it needs beside the inherited ones."""
+        if self.binary is not None:
+            return {}
+        inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        paths = dict.fromkeys([str(_PACKAGE_ROOT), *filter(None, inherited)])
+        return {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    r"""One finished process, and what this machine was doing meanwhile.
+
+    Args:
+        started_at: UTC, ISO 8601.
+        exit_status: as a shell has it: 128 and the signal's number for a killed process.
+        stdout, stderr: raw text; bytes that are no UTF-8 as ``\xNN``.
+        run_s, run_queue_wait_s: how long its first thread ran, and waited for a core that others
+            had; ``None`` where the kernel does not tell.
+        load_before, load_after: one-minute load average; ``None`` likewise.
+    """
+
+    command: tuple[str, ...]
+    started_at: str
+    wall_s: float
+    exit_status: int
+    timed_out: bool
+    stdout: str
+    stderr: str
+    run_s: float | None
+    run_queue_wait_s: float | None
+    load_before: float | None
+    load_after: float | None
+
+
+def litert_tool() -> Tool:
+    """Returns our runner.
+
+    Raises:
+        ConfigurationError: the interpreter is not installed.
+    """
+    try:
+        runtime = f"ai-edge-litert {version('ai-edge-litert')}"
+    except PackageNotFoundError as error:
+        raise ConfigurationError(
+            "ai-edge-litert is not installed, so this machine cannot run .tflite files",
+            hint="pip install -e '.[host]' -c constraints.txt",
+        ) from error
+    return Tool(
+        sha256=sha256_value({"runner": sha256_file(_RUNNER_FILE), "runtime": runtime}),
+    )
+
+
+def official_tool(binary: Path) -> Tool:
+    """Returns the official tool in a file, probed with ``--help``.
+
+    Raises:
+        ConfigurationError: there is no such file, it does not start, or it is another program.
+    """
+    path = binary.resolve()
+    if not path.is_file():
+        raise ConfigurationError(f"{binary}: no such file", hint="check --benchmark-binary")
+    # The interpreter tool prints its usage on stderr and exits 1; newer ones exit 0.
+    usage = execute((str(path), "--help"), limit_s=_PROBE_LIMIT_S)
+    known = frozenset(_HELP_LINE.findall(usage.stdout + "\n" + usage.stderr))
+    if not {"graph", "num_runs"} <= known:
+        raise ConfigurationError(
+            f"{binary}: its --help lists no benchmark flags (exit status {usage.exit_status})",
+            hint="give a host build of TFLite's benchmark_model",
+        )
+    return Tool(
+        sha256=sha256_file(path),
+        binary=path,
+        known_flags=known,
+    )
+
+
+def time_limit_s(flags: Flags) -> float:
+    """Returns how long one process may take: loading, both phases at their longest, a margin."""
+    return INIT_LIMIT_S + 2 * flags.max_secs + _MARGIN_S
+
+
+def execute(
+    command: tuple[str, ...], *, limit_s: float, environment: dict[str, str] | None = None
+) -> Execution:
+    """Returns the finished process of ``command``.
+
+    At ``limit_s``, and when this program is interrupted, the process and its children are killed.
+
+    Raises:
+        ConfigurationError: the program cannot be started.
+    """
+    load_before = _load()
+    started_at = datetime.now(UTC).isoformat()
+    # Files, not pipes: nothing of ours then runs beside the process.
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        start_s = time.perf_counter()
+        process = _start(command, stdout, stderr, environment or {})
+        try:
+            finished = _exited_within(process, limit_s)
+            scheduling = _scheduling(process.pid)
+        finally:
+            if process.returncode is None and not _is_over(process):
+                os.killpg(process.pid, signal.SIGKILL)
+            status = process.wait()
+        wall_s = time.perf_counter() - start_s
+        return Execution(
+            command=command,
+            started_at=started_at,
+            wall_s=wall_s,
+            exit_status=status if status >= 0 else 128 - status,
+            timed_out=not finished,
+            stdout=_text(stdout),
+            stderr=_text(stderr),
+            run_s=scheduling[0],
+            run_queue_wait_s=scheduling[1],
+            load_before=load_before,
+            load_after=_load(),
+        )
+
+
+def _start(
+    command: tuple[str, ...], stdout: IO[bytes], stderr: IO[bytes], environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env={**os.environ, **environment},
+            start_new_session=True,  # a process group of its own, so that it is killed whole
+        )
+    except OSError as error:
+        raise ConfigurationError(
+            f"{command[0]}: cannot be started: {error.strerror}",
+            hint="check that it is executable and built for this machine",
+        ) from error
+
+
+def _exited_within(process: subprocess.Popen[bytes], limit_s: float) -> bool:
+    """Returns whether it exits in time; on Linux it is left unreaped, for its counters."""
+    if sys.platform == "linux":
+        handle = os.pidfd_open(process.pid)
+        try:
+            poll = select.poll()
+            poll.register(handle, select.POLLIN)
+            return bool(poll.poll(limit_s * 1000))
+        finally:
+            os.close(handle)
+    try:
+        process.wait(timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _is_over(process: subprocess.Popen[bytes]) -> bool:
+    if sys.platform == "linux":
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return process.poll() is not None
+
+
+def _scheduling(pid: int) -> tuple[float | None, float | None]:
+    """Returns the seconds that the first thread ran and waited, kept until it is reaped."""
+    try:
+        running_ns, waiting_ns, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except (OSError, ValueError):
+        return None, None
+    return int(running_ns) / 1e9, int(waiting_ns) / 1e9
+
+
+def _load() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
+
+
+def _text(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    # A database column of text takes no NUL byte.
+    return stream.read().decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")

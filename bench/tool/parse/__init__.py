@@ -1,0 +1,115 @@
+r"""Reads what any benchmark program of TFLite or LiteRT prints, and says whether to believe it.
+
+One process prints (``[...]`` optional, ``N`` a whole number, ``X`` any number):
+
+    log         = { line }                    # stdout and stderr, apart or mixed by whole lines
+    line        = [logcat-head] [severity] ["[" file ":" N "]"] message
+    severity    = ("VERBOSE" | "INFO" | "WARN" | "WARNING" | "ERROR" | "FATAL") ":"
+    run         = "STARTING!" [unconsumed] { echo } { delegate } [size] session
+                  phase statistics phase statistics (timings | block) { memory | table }
+    echo        = label [" "] ": [" value "]"
+    session     = "Initialized session in " X "ms" ["."]
+    phase       = "Running benchmark for at least " N " iterations" ...
+    statistics  = "count=" ("0" | "1 curr=" N | N " curr=" N "(all same)"
+                  | N " first=" N " curr=" N " min=" N " max=" N " avg=" X " std=" N)
+                  [" p5=" N " median=" N " p95=" N]
+    timings     = "Inference timings in us: Init: " X ", First inference: " X
+                  ", Warmup (avg): " X ", Inference (avg): " X
+                | "Average inference timings in us: Warmup: " X ", Init: " X
+                  ", " ("no stats" | "Inference") ": " X
+    block       = "BENCHMARK RESULTS" { label ":" X ["ms" | "MB" | "MB/s"] ["(" N " runs)"] }
+    delegate    = ["Explicitly "] "applied " name " delegate" ... | "Though " name " delegate" ...
+                | "Replacing " N [" out of " N] " node(s) with delegate (" name ") node, yielding "
+                  N " partitions" [" for the whole graph" | " for subgraph " N [" (" name ")"]]
+                | [name] [" delegate"] ": " N " nodes delegated out of " N " nodes" ...
+
+The first statistics line is the warm-up, the second the measurement. Lines that match nothing are
+passed over. Three more forms are read: our runner's JSON line, the JSON file of LiteRT's Python
+tool, and the binary result file of the C++ tools.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.core.errors import ConfigurationError
+from bench.tool.parse import documents, failures, proto
+from bench.tool.parse.findings import gather
+from bench.tool.parse.judgement import Evidence, judge, weigh
+from bench.tool.parse.lines import Line, decode, read, without_notes
+from bench.tool.parse.toollog import Dialect, ToolLog
+
+__all__ = ["Dialect", "ToolLog", "parse_bytes", "parse_file", "parse_log", "read_bytes"]
+
+
+def parse_log(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> ToolLog:
+    """Returns what the text of one process says; never raises, whatever the text is.
+
+    Args:
+        stdout: standard output, or both streams mixed by whole lines.
+        stderr: standard error, if it was kept apart.
+        exit_status: as a shell or ``subprocess`` gives it; ``None`` if it is not known.
+    """
+    if (document := documents.find(without_notes(stdout), exit_status)) is not None:
+        return document
+    return _parse_lines([*read(stdout), *read(stderr)], exit_status)
+
+
+def parse_bytes(stdout: bytes, stderr: bytes = b"", *, exit_status: int | None = None) -> ToolLog:
+    """Returns what the bytes of one process say: text, or a binary result file."""
+    if (result := proto.find(stdout, exit_status)) is not None:
+        return result
+    return parse_log(decode(stdout), decode(stderr), exit_status=exit_status)
+
+
+def parse_file(
+    path: Path, *, stderr: Path | None = None, exit_status: int | None = None
+) -> ToolLog:
+    """Returns what a file says that holds the output of one process.
+
+    Raises:
+        ConfigurationError: a file cannot be read.
+    """
+    errors = b"" if stderr is None else read_bytes(stderr)
+    return parse_bytes(read_bytes(path), errors, exit_status=exit_status)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Returns the bytes of a log.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", hint="check the path") from error
+
+
+def _parse_lines(lines: list[Line], exit_status: int | None) -> ToolLog:
+    """Returns what the one process says that matters.
+
+    Logcat mixes processes. The one that ran to its end is meant, else the only one that says
+    anything; where that is not a single one, no number is told.
+    """
+    processes: dict[int | None, list[Line]] = {}
+    for line in lines:
+        processes.setdefault(line.pid, []).append(line)
+    found = [_evidence(part, exit_status) for part in processes.values()]
+    telling = [evidence for evidence in found if evidence.dialect is not Dialect.UNKNOWN]
+    complete = [evidence for evidence in telling if evidence.complete]
+    for candidates in (complete, telling):
+        if len(candidates) == 1:
+            return judge(candidates[0])
+    if not telling:
+        return judge(_evidence(lines, exit_status))
+    return ToolLog(
+        ok=False,
+        failure=f"several-runs: {len(telling)} processes wrote to this log; filter it by process",
+        dialect=telling[0].dialect,
+        logcat=True,
+    )
+
+
+def _evidence(lines: list[Line], exit_status: int | None) -> Evidence:
+    return weigh(gather(lines), failures.find(lines), exit_status)

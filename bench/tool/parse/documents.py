@@ -1,0 +1,191 @@
+"""Logs that are JSON: our runner's line, and the result file of LiteRT's Python tool."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import replace
+from typing import cast
+
+from bench.tool.parse import failures
+from bench.tool.parse.toollog import PERCENTILES, Dialect, ToolLog
+
+RUNNER = "frill-bench-litert-runner"
+
+_LIMIT = 1e18
+
+Document = dict[str, object]
+
+
+def find(text: str, exit_status: int | None) -> ToolLog | None:
+    """Returns the log that JSON of our runner or of LiteRT holds; ``None`` when there is none."""
+    lines = [line for line in text.split("\n") if line.lstrip().startswith("{") and RUNNER in line]
+    if lines:
+        return _judged(_runner_lines(lines), exit_status)
+    if text.lstrip().startswith("{") and '"accelerators"' in text:
+        return _judged(_python(_loads(text)), exit_status)
+    return None
+
+
+def _judged(log: ToolLog, exit_status: int | None) -> ToolLog:
+    if exit_status and log.ok:
+        return replace(log, ok=False, failure=failures.exit_status(exit_status))
+    return log
+
+
+def _bad(dialect: Dialect, failure: str) -> ToolLog:
+    return ToolLog(ok=False, failure=failure, dialect=dialect)
+
+
+def _runner_lines(lines: list[str]) -> ToolLog:
+    if len(lines) > 1:
+        return _bad(Dialect.LITERT_RUNNER, "several-runs: the log holds more than one run")
+    document = _loads(lines[0])
+    if document is None:
+        return _bad(Dialect.LITERT_RUNNER, "incomplete: the runner's JSON line is cut off")
+    if error := _text(document, "error"):
+        return _bad(Dialect.LITERT_RUNNER, f"tool-failed: {error}")
+    if document.get("schema_version") != 1:
+        return _bad(Dialect.LITERT_RUNNER, "unknown-schema: this runner is newer than the parser")
+    return _runner(document)
+
+
+def _runner(document: Document) -> ToolLog:
+    values = _numbers(document, "inference_us")
+    warmup = _numbers(document, "warmup_us")
+    if values is None or warmup is None or _number(document, "init_us") is None:
+        failure: str | None = "incomplete: the runner's JSON line lacks its latencies"
+    elif not values:
+        failure = "dry-run: no inference was measured"
+    elif len(values) < (asked := _whole(document, "num_runs") or 0):
+        failure = f"fewer-runs: {asked} were asked for, {len(values)} were measured"
+    else:
+        failure = None
+    delegate = _text(document, "delegate")
+    log = ToolLog(
+        ok=failure is None,
+        failure=failure,
+        dialect=Dialect.LITERT_RUNNER,
+        init_us=_number(document, "init_us"),
+        delegate=delegate,
+        nodes_delegated=_whole(document, "nodes_delegated"),
+        nodes_total=_whole(document, "nodes_total"),
+        partitions=_whole(document, "partitions"),
+        memory_mb=_named_numbers(document, "memory_mb"),
+        threads=_whole(document, "num_threads"),
+        cpu_us=_numbers(document, "cpu_us"),
+        runtime=_text(document, "runtime"),
+        signature=_text(document, "signature"),
+    )
+    if warmup is not None:
+        log = replace(
+            log,
+            warmup_runs=len(warmup),
+            first_us=warmup[0] if warmup else None,
+            warmup_avg_us=statistics.fmean(warmup) if warmup else None,
+        )
+    if not values:
+        return replace(log, runs=None if values is None else 0)
+    return replace(
+        log,
+        runs=len(values),
+        inference_avg_us=statistics.fmean(values),
+        inference_min_us=min(values),
+        inference_max_us=max(values),
+        inference_std_us=statistics.pstdev(values),
+        inference_us=values,
+    )
+
+
+def _python(document: Document | None) -> ToolLog:
+    latency = None if document is None else document.get("latency")
+    if document is None or not isinstance(latency, dict):
+        return _bad(Dialect.LITERT_PYTHON, "incomplete: the JSON document is cut off")
+    numbers = {
+        name.removesuffix("_ms"): round(value * 1000, 3)
+        for name, value in (_named_numbers(document, "latency") or {}).items()
+        if name.endswith("_ms")
+    }
+    runs, warmup_runs = _whole(latency, "num_runs"), _whole(latency, "num_warmup_runs")
+    asked = _words(document, "accelerators")
+    requested = tuple(name for name in asked if name != "cpu")
+    whole = document.get("fully_accelerated") is True
+    ran = requested if whole and requested and "cpu" not in asked else ()
+    failure = None
+    if not runs or not {"init", "avg", "min", "max", "std", *PERCENTILES} <= numbers.keys():
+        failure = "incomplete: the JSON document lacks its latencies"
+    elif not numbers["avg"]:
+        failure = "below-resolution: the mean is printed as 0; the model is too fast for this tool"
+    elif missing := [name for name in requested if name not in ran]:
+        failure = f"delegate-not-seen: {missing[0]} was asked for, and nothing shows that it ran"
+    named = {name: numbers[name] for name in PERCENTILES if name in numbers}
+    return ToolLog(
+        ok=failure is None,
+        failure=failure,
+        dialect=Dialect.LITERT_PYTHON,
+        runs=runs,
+        init_us=numbers.get("init"),
+        first_us=numbers.get("warmup_first") if warmup_runs else None,
+        warmup_avg_us=numbers.get("warmup_avg") if warmup_runs else None,
+        warmup_runs=warmup_runs,
+        inference_avg_us=numbers.get("avg") if runs else None,
+        inference_min_us=numbers.get("min") if runs else None,
+        inference_max_us=numbers.get("max") if runs else None,
+        inference_std_us=numbers.get("std") if runs else None,
+        percentiles_us=named or None,
+        delegate=ran[0] if ran else None,
+        model_size_mb=_number(document, "model_size_mb"),
+        threads=_whole(document, "num_threads"),
+        requested_delegates=requested,
+        signature=_text(document, "signature"),
+    )
+
+
+def _loads(text: str) -> Document | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return cast("Document", value) if isinstance(value, dict) else None
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # Also false for NaN; what is negative or has no bound was not measured by anyone.
+    return float(value) if 0 <= value < _LIMIT else None
+
+
+def _number(document: Document, key: str) -> float | None:
+    return _finite(document.get(key))
+
+
+def _whole(document: Document, key: str) -> int | None:
+    value = document.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(document: Document, key: str) -> str | None:
+    value = document.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _numbers(document: Document, key: str) -> tuple[float, ...] | None:
+    value = document.get(key)
+    if not isinstance(value, list):
+        return None
+    found = [_finite(item) for item in value]
+    return tuple(item for item in found if item is not None) if None not in found else None
+
+
+def _named_numbers(document: Document, key: str) -> dict[str, float] | None:
+    value = document.get(key)
+    if not isinstance(value, dict):
+        return None
+    found = {str(name): _finite(item) for name, item in value.items()}
+    return {name: item for name, item in found.items() if item is not None} or None
+
+
+def _words(document: Document, key: str) -> list[str]:
+    value = document.get(key)
+    return [str(item).lower() for item in value] if isinstance(value, list) else []

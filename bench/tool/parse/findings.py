@@ -1,0 +1,393 @@
+"""The grammar: what each line of a log contributes, as one table of patterns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from bench.tool.parse import counts
+from bench.tool.parse.counts import NUMBER, WHOLE, Counts
+from bench.tool.parse.delegation import Delegation, Share, canonical
+from bench.tool.parse.lines import Line
+from bench.tool.parse.toollog import Dialect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """The line that ends a run of the interpreter tool, in microseconds."""
+
+    init: float
+    first: float | None
+    warmup: float
+    inference: float
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the lines of one process say, before anyone judges it.
+
+    Args:
+        dialects: programs that the lines give away.
+        phases: the least runs asked for, of each phase that began.
+        counts: each statistics line with the number of phases begun before it.
+        report: milliseconds (MB for memory) by label, of LiteRT's results block.
+        report_runs: runs of the warm-up and of the measurement in that block.
+        marks: how often each line came that a process prints once.
+    """
+
+    dialects: set[Dialect] = field(default_factory=set)
+    delegation: Delegation = field(default_factory=Delegation)
+    phases: list[int] = field(default_factory=list)
+    counts: list[tuple[int, Counts]] = field(default_factory=list)
+    timings: list[Timings] = field(default_factory=list)
+    report: dict[str, float] = field(default_factory=dict)
+    report_runs: dict[str, int] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
+    session_ms: float | None = None
+    asked_runs: int | None = None
+    dry_run: bool = False
+    memory_mb: dict[str, float] = field(default_factory=dict)
+    model_size_mb: float | None = None
+    threads: int | None = None
+    unconsumed: list[str] = field(default_factory=list)
+    accelerators: list[str] = field(default_factory=list)
+    fully_accelerated: bool | None = None
+    signature: str | None = None
+    logcat: bool = False
+
+    def mark(self, name: str) -> None:
+        """Counts a line that a process prints once."""
+        self.marks[name] = self.marks.get(name, 0) + 1
+
+
+Handler = Callable[[Findings, re.Match[str]], None]
+
+_FLAG = re.compile(r"--(\w+)=(\S+)")
+_TRUE = ("1", "true")
+_REPORT = {
+    "Model initialization": "init",
+    "Warmup (first)": "warmup_first",
+    "Warmup (avg)": "warmup_avg",
+    "Inference (avg)": "avg",
+    "Inference (min)": "min",
+    "Inference (max)": "max",
+    "Inference (std)": "std",
+    "Inference (median)": "median",
+    "Inference (p5)": "p5",
+    "Inference (p95)": "p95",
+}
+_FOOTPRINTS = {"Init footprint": "init", "Overall footprint": "overall", "Peak memory": "peak"}
+
+
+def gather(lines: Iterable[Line]) -> Findings:
+    """Returns what ``lines`` of one process say."""
+    found = Findings()
+    for line in lines:
+        found.logcat = found.logcat or line.logcat
+        if line.source or line.tag == "litert":
+            found.dialects.add(Dialect.COMPILED_MODEL)
+        if line.tag == "benchmark_litert_model":
+            found.dialects.add(Dialect.LITERT_PYTHON)
+        for pattern, handler, dialect in _RULES:
+            if match := pattern.match(line.text):
+                handler(found, match)
+                if dialect is not None:
+                    found.dialects.add(dialect)
+                break
+    return found
+
+
+def _mark(name: str) -> Handler:
+    return lambda found, _: found.mark(name)
+
+
+def _store(name: str, kind: Callable[[str], object]) -> Handler:
+    return lambda found, match: setattr(found, name, kind(match[1]))
+
+
+def _phase(found: Findings, match: re.Match[str]) -> None:
+    found.phases.append(int(match[1]))
+
+
+def _count(found: Findings, match: re.Match[str]) -> None:
+    found.counts.append((len(found.phases), counts.from_match(match)))
+
+
+def _timings(found: Findings, match: re.Match[str]) -> None:
+    init, first, warmup, inference = (float(value) for value in match.groups())
+    found.timings.append(Timings(init=init, first=first, warmup=warmup, inference=inference))
+
+
+def _old_timings(found: Findings, match: re.Match[str]) -> None:
+    warmup, init, inference = (float(match[index]) for index in (1, 2, 3))
+    found.timings.append(Timings(init=init, first=None, warmup=warmup, inference=inference))
+    _old_memory(found, match)
+
+
+def _old_memory(found: Findings, match: re.Match[str]) -> None:
+    if resident := re.search(rf"max resident set size = ({NUMBER}) ?MB", match.string):
+        found.memory_mb["max_rss"] = float(resident[1])
+
+
+def _session(found: Findings, match: re.Match[str]) -> None:
+    found.session_ms = float(match[1])
+    found.mark("session")
+
+
+def _footprint(found: Findings, match: re.Match[str]) -> None:
+    found.memory_mb |= {"init": float(match[1]), "overall": float(match[2])}
+
+
+def _peak(found: Findings, match: re.Match[str]) -> None:
+    found.memory_mb["peak"] = float(match[1])
+
+
+def _report(found: Findings, match: re.Match[str]) -> None:
+    label, value, runs = match[1], float(match[2]), match[3]
+    if label in _FOOTPRINTS:
+        found.memory_mb[_FOOTPRINTS[label]] = value
+        return
+    name = _REPORT[label]
+    found.mark(f"report {name}")
+    found.report[name] = value
+    if runs is not None:
+        found.report_runs[name] = int(runs)
+
+
+def _unconsumed(found: Findings, match: re.Match[str]) -> None:
+    found.unconsumed += match[1].split()
+
+
+def _use(found: Findings, match: re.Match[str]) -> None:
+    if match[2].lower() in _TRUE:
+        found.delegation.request(canonical(match[1]))
+
+
+def _library(name: str) -> Handler:
+    return lambda found, _: found.delegation.request(name)
+
+
+def _full(found: Findings, match: re.Match[str]) -> None:
+    found.delegation.full_required = match[1] in _TRUE
+
+
+def _dry(found: Findings, match: re.Match[str]) -> None:
+    found.dry_run = match[1] in _TRUE
+
+
+def _command(found: Findings, match: re.Match[str]) -> None:
+    flags: dict[str, str] = {}
+    for name, value in _FLAG.findall(match[1]):
+        flags.setdefault(name, value.strip("'\""))  # the first copy wins, as in the tool
+    for name, value in flags.items():
+        if name == "external_delegate_path":
+            found.delegation.request("external")
+        elif name == "stable_delegate_settings_file":
+            found.delegation.request("stable")
+        elif name == "require_full_delegation" and value in _TRUE:
+            found.delegation.full_required = True
+        elif value in _TRUE and re.fullmatch(_ACCELERATOR_FLAG, name):
+            found.delegation.request(canonical(name))
+
+
+def _applied(found: Findings, match: re.Match[str]) -> None:
+    name = canonical(match[1])
+    found.delegation.applied.append(name)
+    if match[2] == "partially":
+        found.delegation.partial.add(name)
+    if match[3]:
+        found.delegation.kernels[name] = int(match[3])
+
+
+def _refused(found: Findings, match: re.Match[str]) -> None:
+    found.delegation.refused.setdefault(canonical(match[1]), match.string)
+
+
+def _unloaded(found: Findings, match: re.Match[str]) -> None:
+    found.delegation.unloaded.setdefault(canonical(match[1]), match.string)
+
+
+def _fallback(found: Findings, match: re.Match[str]) -> None:
+    found.delegation.fallback = match.string
+
+
+def _replacing(found: Findings, match: re.Match[str]) -> None:
+    share = Share(
+        delegate=canonical(match["name"]),
+        nodes=int(match["nodes"]),
+        total=int(match["total"]) if match["total"] else None,
+        partitions=int(match["partitions"]),
+        subgraph=match["subgraph"],
+    )
+    found.delegation.shares.append(share)
+
+
+def _announced(found: Findings, match: re.Match[str]) -> None:
+    share = Share(
+        delegate=canonical(match[1]),
+        nodes=int(match[2]),
+        total=int(match[3]),
+        partitions=int(match[4]) if match[4] else None,
+        announced=True,
+    )
+    found.delegation.shares.append(share)
+
+
+def _gpu_split(found: Findings, match: re.Match[str]) -> None:
+    nodes, rest = int(match[1]), int(match[2])
+    share = Share(delegate="gpu", nodes=nodes, total=nodes + rest, partitions=None, announced=True)
+    found.delegation.shares.append(share)
+
+
+def _xnnpack(found: Findings, _: re.Match[str]) -> None:
+    found.delegation.xnnpack_created = True
+
+
+def _accelerators(found: Findings, match: re.Match[str]) -> None:
+    found.accelerators = [word.strip().lower() for word in match[1].split("|")]
+    for name in found.accelerators:
+        if name != "cpu":
+            found.delegation.request(name)
+
+
+def _fully(found: Findings, match: re.Match[str]) -> None:
+    found.fully_accelerated = match[1] == "True"
+
+
+def _nothing(_: Findings, __: re.Match[str]) -> None:
+    """For lines that only give the program away."""
+
+
+_ACCELERATOR_FLAG = r"use_(?:legacy_)?(gpu|nnapi|hexagon|xnnpack|ynnpack|coreml|npu)"
+_TOOL = (
+    Dialect.INTERPRETER
+)  # overruled by anything more telling: the CompiledModel tool shares these
+_ROWS: tuple[tuple[str, Handler, Dialect | None], ...] = (
+    # How a run goes
+    (r"STARTING!$", _mark("start"), _TOOL),
+    (r"Loaded model\b", _mark("loaded"), _TOOL),
+    (r"Loading model from: ", _mark("loading"), Dialect.COMPILED_MODEL),
+    (rf"Initialized session in ({NUMBER})ms\.?$", _session, _TOOL),
+    (rf"Running benchmark for at least ({WHOLE}) iterations?\b", _phase, _TOOL),
+    (counts.COUNT.pattern, _count, _TOOL),
+    (
+        rf"Inference timings in us: Init: ({NUMBER}), First inference: ({NUMBER}), "
+        rf"Warmup \(avg\): ({NUMBER}), Inference \(avg\): ({NUMBER})$",
+        _timings,
+        _TOOL,
+    ),
+    (
+        rf"Average inference timings in us: Warmup: ({NUMBER}), Init: ({NUMBER}), "
+        rf"(?:no stats|Inference): ({NUMBER})(?:\s+Overall .*)?$",
+        _old_timings,
+        _TOOL,
+    ),
+    # What was asked for
+    (r"Unconsumed cmdline flags: (.*)", _unconsumed, _TOOL),
+    (r"Log parameter values verbosely: ", _nothing, _TOOL),
+    (rf"Min num runs: \[({WHOLE})\]$", _store("asked_runs", int), _TOOL),
+    (
+        rf"(?:Num threads|#threads used for CPU inference) ?: \[(-?{WHOLE})\]$",
+        _store("threads", int),
+        _TOOL,
+    ),
+    (r"Graph: \[", _nothing, _TOOL),
+    (r"Signature to run: \[(.+)\]$", _store("signature", str), _TOOL),
+    (r"Run w/o invoking kernels: \[(\w+)\]$", _dry, _TOOL),
+    (r"Require full delegation ?: \[(\w+)\]$", _full, None),
+    (
+        r"(?i:Use (?:legacy )?(gpu|nnapi|hexagon|xnnpack|ynnpack|coreml|npu)) ?: \[(\w+)\]$",
+        _use,
+        None,
+    ),
+    (r"External delegate path ?: \[.+\]$", _library("external"), None),
+    (r"(?:Stable d|D)elegate settings file(?: path)? ?: \[.+\]$", _library("stable"), None),
+    (r"Running TensorFlow Lite benchmark with args: (.*)", _command, _TOOL),
+    (r".*?benchmark_model[\w.+-]* +(--\w.*)", _command, None),
+    # Who computed
+    (
+        r"(?:Explicitly a|A)pplied (.+?) delegate(?:,? and the model graph will be "
+        r"(completely|partially) executed (?:w/|by) the delegate"
+        rf"(?: w/ ({WHOLE}) delegate kernels)?)?\.?$",
+        _applied,
+        _TOOL,
+    ),
+    (r"Though (.+?) delegate is explicitly applied, the model graph will not be", _refused, _TOOL),
+    (r"Failed to apply (\S+) delegate\.", _refused, _TOOL),
+    (r"(\w+) acceleration is unsupported on this platform", _refused, _TOOL),
+    (r"Could not create (\w+) delegate\b", _refused, None),
+    (
+        rf"Replacing (?P<nodes>{WHOLE})(?: out of (?P<total>{WHOLE}))? node\(s\) with delegate "
+        rf"\((?P<name>.*?)\) node, yielding (?P<partitions>{WHOLE}) partitions?"
+        rf"(?: for (?:the whole graph|subgraph (?P<subgraph>{WHOLE})(?: \(.*\))?))?\.?$",
+        _replacing,
+        None,
+    ),
+    (
+        rf"(.*?)(?: ?[Dd]elegate)?: ({WHOLE}) nodes delegated out of ({WHOLE}) nodes?"
+        rf"(?: with ({WHOLE}) partitions?)?\.?$",
+        _announced,
+        None,
+    ),
+    (
+        rf"(?:First )?({WHOLE}) operations will run on the GPU, and the remaining ({WHOLE})\b",
+        _gpu_split,
+        None,
+    ),
+    (r"Created TensorFlow Lite XNNPACK delegate for CPU", _xnnpack, None),
+    (
+        r"(GPU|NPU) accelerator could not be (?:dynamically )?loaded",
+        _unloaded,
+        Dialect.COMPILED_MODEL,
+    ),
+    (r".*\b(?i:fall(?:s|ing)? ?back to (?:the )?CPU)\b", _fallback, None),
+    # Sizes
+    (rf"The input model file size \(MB\): ({NUMBER})$", _store("model_size_mb", float), _TOOL),
+    (
+        rf"(?:Memory footprint delta from the start of the tool|Peak memory footprint) \(MB\): "
+        rf"init=({NUMBER}) overall=({NUMBER})$",
+        _footprint,
+        _TOOL,
+    ),
+    (
+        rf"Overall peak memory footprint \(MB\) via periodic monitoring: ({NUMBER})$",
+        _peak,
+        _TOOL,
+    ),
+    (r"(?:\[Overall\] - Memory usage: |Overall )max resident set size = ", _old_memory, _TOOL),
+    (r"(?:Benchmarking failed|usage: \S*benchmark_model\b)", _nothing, _TOOL),
+    (r"(?:Operator-wise )?Profiling Info for ", _nothing, _TOOL),
+    # LiteRT's results block
+    (r"=+ BENCHMARK RESULTS =+$", _mark("report"), Dialect.COMPILED_MODEL),
+    (r"BENCHMARK RESULTS$", _mark("report"), Dialect.LITERT_PYTHON),
+    (
+        rf"(Model initialization|Warmup \((?:first|avg)\)"
+        rf"|Inference \((?:avg|min|max|std|median|p5|p95)\)"
+        rf"|Init footprint|Overall footprint|Peak memory):\s+({NUMBER})(?: (?:ms|MB))?"
+        rf"(?: \(({WHOLE}) runs\))?$",
+        _report,
+        Dialect.COMPILED_MODEL,
+    ),
+    (r"Signature name:\s+(.+)", _store("signature", str), Dialect.COMPILED_MODEL),
+    # LiteRT's Python tool
+    (r"Accelerators:\s+(.+)", _accelerators, Dialect.LITERT_PYTHON),
+    (rf"Model size:\s+({NUMBER}) MB$", _store("model_size_mb", float), Dialect.LITERT_PYTHON),
+    (rf"Num threads:\s+({WHOLE})$", _store("threads", int), Dialect.LITERT_PYTHON),
+    (rf"Benchmark runs:\s+({WHOLE})$", _store("asked_runs", int), Dialect.LITERT_PYTHON),
+    (r"Using signature: (.+)", _store("signature", str), Dialect.LITERT_PYTHON),
+    (r"Fully accelerated:\s+(True|False)$", _fully, Dialect.LITERT_PYTHON),
+    # Other programs
+    (
+        r"The list of TFLite runtime options to be benchmarked|There are invalid perf options"
+        r"|=+Summary of All Runs w/ Different Performance Options",
+        _nothing,
+        Dialect.PERFORMANCE_OPTIONS,
+    ),
+    (
+        r"Num evaluation runs: |(?:Reference|Test) run latency: |OutputDiff\[",
+        _nothing,
+        Dialect.INFERENCE_DIFF,
+    ),
+)
+_RULES = tuple((re.compile(pattern), handler, dialect) for pattern, handler, dialect in _ROWS)

@@ -1,0 +1,130 @@
+"""The result file that the C++ tools write: ``tflite.tools.benchmark.BenchmarkResult``.
+
+The wire format is read here, because it needs four kinds of field and no schema compiler.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from bench.tool.parse import failures
+from bench.tool.parse.toollog import PERCENTILES, Dialect, ToolLog
+
+Value = int | float | bytes
+
+_LATENCY = {
+    1: "avg",
+    2: "min",
+    3: "max",
+    4: "std",
+    5: "median",
+    6: "p5",
+    7: "p95",
+    8: "init",
+    9: "first",
+    10: "warmup",
+}
+_LIMIT = 1e18
+_MEMORY_KB = {1: "init", 2: "overall"}
+
+
+def find(content: bytes, exit_status: int | None = None) -> ToolLog | None:
+    """Returns the log that a binary result file holds; ``None`` when ``content`` is none."""
+    try:
+        top = _fields(content)
+        parts = {number: _fields(value) for number, value in top.items() if number != 1}  # type: ignore[arg-type]  # not bytes: TypeError
+    except (ValueError, TypeError):
+        return None
+    if not parts or not top.keys() <= {1, 2, 3, 4}:
+        return None
+    return _log(parts, exit_status)
+
+
+def _log(parts: dict[int, dict[int, Value]], exit_status: int | None) -> ToolLog:
+    latency_us = {
+        _LATENCY[number]: _float(value) * 1000
+        for number, value in parts.get(2, {}).items()
+        if number in _LATENCY
+    }
+    misc = parts.get(4, {})
+    runs, warmup_runs = int(_float(misc.get(2, 0))), int(_float(misc.get(3, 0)))
+    failure = failures.exit_status(exit_status) if exit_status else None
+    if failure is None and runs <= 0:
+        failure = "dry-run: no inference was measured"
+    if failure is None and not latency_us.get("avg"):
+        failure = "incomplete: the result file lacks its latencies"
+    named = {name: latency_us[name] for name in PERCENTILES if name in latency_us}
+    return ToolLog(
+        ok=failure is None,
+        failure=failure,
+        dialect=Dialect.RESULT_PROTO,
+        runs=runs,
+        init_us=latency_us.get("init"),
+        first_us=latency_us.get("first") if warmup_runs else None,
+        warmup_avg_us=latency_us.get("warmup") if warmup_runs else None,
+        warmup_runs=warmup_runs,
+        inference_avg_us=latency_us.get("avg") if runs else None,
+        inference_min_us=latency_us.get("min") if runs else None,
+        inference_max_us=latency_us.get("max") if runs else None,
+        inference_std_us=latency_us.get("std") if runs else None,
+        percentiles_us=named if runs and named else None,
+        memory_mb=_memory(parts.get(3, {})),
+        model_size_mb=_float(misc[1]) if 1 in misc else None,
+    )
+
+
+def _memory(fields: dict[int, Value]) -> dict[str, float] | None:
+    found = {name: _float(fields[n]) / 1024 for n, name in _MEMORY_KB.items() if n in fields}
+    if 3 in fields:
+        found["peak"] = _float(fields[3])
+    return found or None
+
+
+def _float(value: Value) -> float:
+    if isinstance(value, bytes):
+        raise TypeError("a number was expected")
+    return float(value)
+
+
+def _fields(content: bytes) -> dict[int, Value]:
+    """Returns a message's fields by number, the last of each; raises ``ValueError`` for others."""
+    found: dict[int, Value] = {}
+    at = 0
+    while at < len(content):
+        key, at = _varint(content, at)
+        match key & 7:
+            case 0:
+                value, at = _varint(content, at)
+                found[key >> 3] = value - (1 << 64) if value >> 63 else value
+            case 1 | 5 as kind:
+                width, form = (8, "<d") if kind == 1 else (4, "<f")
+                (number,) = struct.unpack(form, _take(content, at, width))
+                if not abs(number) < _LIMIT:  # also false for NaN
+                    raise ValueError("not a number that anyone measured")
+                # A float's own digits: 0.465 and not 0.46500000357627869.
+                found[key >> 3] = number if width == 8 else float(f"{number:.7g}")
+                at += width
+            case 2:
+                size, at = _varint(content, at)
+                found[key >> 3] = _take(content, at, size)
+                at += size
+            case _:
+                raise ValueError("no wire type of a result file")
+    return found
+
+
+def _take(content: bytes, at: int, size: int) -> bytes:
+    if at + size > len(content):
+        raise ValueError("the message is cut off")
+    return content[at : at + size]
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = _take(content, at, 1)[0]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & ((1 << 64) - 1), at
+    raise ValueError("a number has no end")

@@ -1,0 +1,1 @@
+"""The zoo: students, teachers, front-end, conversion, fidelity and accuracy of embeddings."""

@@ -1,0 +1,77 @@
+"""Holds a converted file's embeddings against its float32 source on real audio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core.artifact import Fidelity, Format
+from models.litert import Model
+
+Floats = NDArray[np.float32]
+
+# The least mean cosine (raw, centred) that a conversion may have; docs/conversion.md says why.
+BOUNDS: dict[Format, tuple[float, float]] = {
+    Format.FLOAT16: (0.9999, 0.999),
+    Format.DYNAMIC: (0.999, 0.95),
+    Format.INT8: (0.98, 0.80),
+}
+
+
+def embeddings(path: Path, inputs: Floats) -> NDArray[np.float64]:
+    """Returns one embedding an input, float64 [inputs, size], by the file itself.
+
+    Args:
+        path: a .tflite file whose first output is the embedding.
+        inputs: float32 [inputs, ...] without batch axis.
+    """
+    model = Model(path)
+    return np.stack([model(each[np.newaxis])[0].ravel() for each in inputs]).astype(np.float64)
+
+
+def compare(
+    source: NDArray[np.float64], converted: NDArray[np.float64], *, patches_sha256: str
+) -> Fidelity:
+    """Returns how near two sets of embeddings, float64 [patches, size], are.
+
+    The centred cosines have the source's mean embedding taken out of both sides: embeddings of an
+    untrained network are nearly parallel, and the raw cosine then hides any damage.
+    """
+    raw = _cosines(source, converted)
+    mean = source.mean(axis=0)
+    centred = _cosines(source - mean, converted - mean)
+    noise = float(np.square(source - converted).sum())
+    signal = float(np.square(source).sum())
+    return Fidelity(
+        patches=len(source),
+        patches_sha256=patches_sha256,
+        cosine_mean=float(raw.mean()),
+        cosine_p5=float(np.percentile(raw, 5)),
+        cosine_min=float(raw.min()),
+        centred_cosine_mean=float(centred.mean()),
+        centred_cosine_p5=float(np.percentile(centred, 5)),
+        centred_cosine_min=float(centred.min()),
+        snr_db=10 * float(np.log10(signal / noise)) if noise > 0 else None,
+    )
+
+
+def shortfall(format: Format, fidelity: Fidelity) -> str:
+    """Returns which bound a conversion misses, in words, or an empty text."""
+    if format not in BOUNDS:
+        return ""
+    raw, centred = BOUNDS[format]
+    if not fidelity.cosine_mean > raw:
+        return f"mean cosine {fidelity.cosine_mean:.5f} to float32 is not above {raw}"
+    if not fidelity.centred_cosine_mean > centred:
+        return f"mean centred cosine {fidelity.centred_cosine_mean:.4f} is not above {centred}"
+    return ""
+
+
+def _cosines(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    # A zero or non-finite vector has no direction: it counts as wholly lost, never as missing.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosines = (a * b).sum(axis=1) / norms
+    return np.where(np.isfinite(cosines), cosines, 0.0)

@@ -1,0 +1,105 @@
+"""FRILL's log-mel front-end in NumPy: the reference every other implementation is held to.
+
+Source: google-research ``non_semantic_speech_benchmark/export_model/tf_frontend.py``: 16 kHz mono,
+25/10 ms periodic Hann, FFT 512, magnitude, 64 HTK mel bins over 125-7500 Hz,
+log(max(x, 1e-12) + 0.001), patches of 96 frames every 17 frames.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 16_000
+FRAME_SAMPLES = 400
+FRAME_HOP_SAMPLES = 160
+FFT_SAMPLES = 512
+MEL_BINS = 64
+MEL_LOW_HZ = 125.0
+MEL_HIGH_HZ = 7_500.0
+LOG_FLOOR = 1e-12
+LOG_OFFSET = 0.001
+PATCH_FRAMES = 96
+PATCH_HOP_FRAMES = 17
+PATCH_HOP_SAMPLES = PATCH_HOP_FRAMES * FRAME_HOP_SAMPLES
+WINDOW_SAMPLES = (PATCH_FRAMES - 1) * FRAME_HOP_SAMPLES + FRAME_SAMPLES  # 15,600: one patch
+MIN_SAMPLES = SAMPLE_RATE_HZ  # shorter audio is zero-padded at its end to one second
+
+Floats = NDArray[np.float32]
+
+
+@lru_cache(maxsize=1)
+def hann() -> NDArray[np.float64]:
+    """Returns the periodic Hann window, float64 [400]."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME_SAMPLES) / FRAME_SAMPLES)
+
+
+@lru_cache(maxsize=1)
+def mel_weights() -> NDArray[np.float64]:
+    """Returns the linear-to-mel matrix, float64 [257, 64]: TensorFlow's, HTK mels, DC bin zero."""
+    bins_hz = np.linspace(0.0, SAMPLE_RATE_HZ / 2, FFT_SAMPLES // 2 + 1)
+    mel = _mel(bins_hz)[1:, np.newaxis]
+    edges = np.linspace(_mel(MEL_LOW_HZ), _mel(MEL_HIGH_HZ), MEL_BINS + 2)
+    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+    rising = (mel - lower) / (centre - lower)
+    falling = (upper - mel) / (upper - centre)
+    weights = np.maximum(0.0, np.minimum(rising, falling))
+    return np.vstack([np.zeros((1, MEL_BINS)), weights])
+
+
+@lru_cache(maxsize=1)
+def used_bins() -> tuple[int, int]:
+    """Returns the half-open range of FFT bins that any mel bin weighs; others need no computing."""
+    used = np.flatnonzero(mel_weights().any(axis=1))
+    return int(used[0]), int(used[-1]) + 1
+
+
+def log_mel(waveform: Floats) -> Floats:
+    """Returns the log-mel frames of a waveform.
+
+    Args:
+        waveform: float32 [samples], 16 kHz mono, in [-1, 1]; padded to one second if shorter.
+
+    Returns:
+        float32 [frames, 64], natural log of mel magnitudes.
+    """
+    padded = np.pad(waveform, (0, max(0, MIN_SAMPLES - waveform.shape[0])))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME_SAMPLES)[::FRAME_HOP_SAMPLES]
+    magnitude = np.abs(np.fft.rfft(frames * hann(), FFT_SAMPLES))
+    mel = magnitude @ mel_weights()
+    return np.log(np.maximum(mel, LOG_FLOOR) + LOG_OFFSET).astype(np.float32)
+
+
+def patches(waveform: Floats, *, hop_frames: int = PATCH_HOP_FRAMES) -> Floats:
+    """Returns the patches of a waveform, float32 [patches, 96, 64]; two seconds make seven.
+
+    Args:
+        waveform: float32 [samples], 16 kHz mono, in [-1, 1].
+        hop_frames: frames of 10 ms between two patches.
+    """
+    frames = log_mel(waveform)
+    windows = np.lib.stride_tricks.sliding_window_view(frames, PATCH_FRAMES, axis=0)
+    return np.ascontiguousarray(windows[::hop_frames].transpose(0, 2, 1))
+
+
+def patch(window: Floats) -> Floats:
+    """Returns the one patch, float32 [96, 64], of audio float32 [15600] in [-1, 1]."""
+    return log_mel(window)[:PATCH_FRAMES]
+
+
+def windows(waveform: Floats, *, window_samples: int, hop_samples: int) -> Floats:
+    """Returns the windows of a waveform for a model that takes audio, float32 [windows, samples].
+
+    Audio shorter than a window (or one second) is zero-padded at its end; a rest shorter than a
+    window at the end of longer audio is left out, as the patches do.
+    """
+    short = max(0, max(window_samples, MIN_SAMPLES) - waveform.shape[0])
+    padded = np.pad(waveform, (0, short))
+    cut = np.lib.stride_tricks.sliding_window_view(padded, window_samples)[::hop_samples]
+    return np.ascontiguousarray(cut, dtype=np.float32)
+
+
+def _mel(frequency_hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    return 1127.0 * np.log1p(np.asarray(frequency_hz, dtype=np.float64) / 700.0)

@@ -1,0 +1,170 @@
+"""The one door to the LiteRT interpreter for the zoo: runs a .tflite file on arrays."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core.artifact import Partitions
+from bench.core.errors import ConfigurationError, ModelFileError
+from bench.core.partitions import Node, partitions
+
+Floats = NDArray[np.float32]
+
+
+def runtime() -> str:
+    """Returns the interpreter's name and version, such as ``ai-edge-litert 2.3.0``."""
+    return f"ai-edge-litert {version('ai-edge-litert')}"
+
+
+class Model:
+    """A .tflite file, allocated, that maps float arrays to float arrays.
+
+    Quantised inputs and outputs are converted by their scale and zero point.
+
+    Args:
+        path: the file.
+        threads: CPU threads.
+        delegate: ``xnnpack`` or ``none``.
+
+    Raises:
+        ModelFileError: the file is no model, or needs operators that LiteRT lacks.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 1, delegate: str = "xnnpack") -> None:
+        module = _module()
+        resolver = module.OpResolverType.AUTO
+        if delegate == "none":
+            resolver = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        elif delegate != "xnnpack":
+            raise ConfigurationError(f"unknown delegate {delegate!r}", hint="use xnnpack or none")
+        try:
+            self._interpreter = module.Interpreter(
+                model_path=str(path), num_threads=threads, experimental_op_resolver_type=resolver
+            )
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            text = " ".join(str(error).split())
+            raise ModelFileError(
+                f"{path}: LiteRT cannot run it: {text[:300]}",
+                hint="frill-bench zoo add FILE says what it is",
+            ) from error
+        self.path = path
+
+    def __call__(self, *inputs: NDArray[Any]) -> list[Floats]:
+        """Returns all outputs, float32, for float ``inputs`` of the shapes the model has.
+
+        An input whose shape differs from the allocated one resizes the model first.
+        """
+        details = self._interpreter.get_input_details()
+        changed = False
+        for detail, value in zip(details, inputs, strict=True):
+            if tuple(detail["shape"]) != value.shape:
+                self._interpreter.resize_tensor_input(detail["index"], value.shape)
+                changed = True
+        if changed:
+            self._interpreter.allocate_tensors()
+        for detail, value in zip(details, inputs, strict=True):
+            self._interpreter.set_tensor(detail["index"], _to_model(value, detail))
+        self._interpreter.invoke()
+        return [
+            _to_float(self._interpreter.get_tensor(detail["index"]), detail)
+            for detail in self._interpreter.get_output_details()
+        ]
+
+    def input_shapes(self) -> list[tuple[int, ...]]:
+        """Returns the shape of each input as allocated."""
+        return [tuple(int(n) for n in d["shape"]) for d in self._interpreter.get_input_details()]
+
+    def signature(self) -> tuple[str, str]:
+        """Returns the key of the first signature and the name of its first input.
+
+        Raises:
+            ModelFileError: the file has no signature.
+        """
+        for key, sides in self._interpreter.get_signature_list().items():
+            return str(key), str(sides["inputs"][0])
+        raise ModelFileError(f"{self.path}: has no signature", hint="export it from a Keras model")
+
+    def partitions(self) -> Partitions:
+        """Returns how XNNPACK split the graph."""
+        return partitions(
+            [
+                Node(
+                    op=str(each["op_name"]),
+                    inputs=tuple(int(n) for n in each["inputs"]),
+                    outputs=tuple(int(n) for n in each["outputs"]),
+                )
+                for each in self._interpreter._get_ops_details()
+            ]
+        )
+
+
+def try_partitions(path: Path) -> Partitions | None:
+    """Returns how XNNPACK splits a file's graph, or ``None`` if it needs an input shape first."""
+    try:
+        return Model(path).partitions()
+    except ModelFileError:
+        return None
+
+
+def load(path: Path) -> object:
+    """Returns LiteRT's interpreter of a file, not yet allocated; raises LiteRT's own errors."""
+    return _module().Interpreter(model_path=str(path))
+
+
+def read_graph(content: bytes) -> Any:
+    """Returns a .tflite file's flatbuffer as LiteRT's own ``ModelT`` object tree."""
+    _module()
+    from ai_edge_litert import schema_py_generated
+
+    return schema_py_generated.ModelT.InitFromPackedBuf(content, 0)
+
+
+def builtin_operator_names() -> dict[int, str]:
+    """Returns the name of each built-in operator's code."""
+    from ai_edge_litert import schema_py_generated
+
+    codes = vars(schema_py_generated.BuiltinOperator)
+    return {value: name for name, value in codes.items() if isinstance(value, int)}
+
+
+def tensor_type_names() -> dict[int, str]:
+    """Returns numpy's name of each tensor type's code."""
+    from ai_edge_litert import schema_py_generated
+
+    codes = vars(schema_py_generated.TensorType)
+    return {value: name.lower() for name, value in codes.items() if isinstance(value, int)}
+
+
+def _module() -> Any:
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError as error:
+        raise ConfigurationError(
+            "ai-edge-litert is not installed",
+            hint="pip install -e '.[host]' -c constraints.txt",
+        ) from error
+    return interpreter
+
+
+def _to_model(value: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
+    dtype = np.dtype(detail["dtype"])
+    if not np.issubdtype(dtype, np.integer):
+        return value.astype(dtype)
+    scale, zero_point = detail["quantization"]
+    limits = np.iinfo(dtype)
+    quantised = np.round(value / scale) + zero_point
+    clipped: NDArray[Any] = np.clip(quantised, limits.min, limits.max).astype(dtype)
+    return clipped
+
+
+def _to_float(value: NDArray[Any], detail: dict[str, Any]) -> Floats:
+    scale, zero_point = detail["quantization"]
+    if np.issubdtype(value.dtype, np.integer) and scale:
+        value = (value.astype(np.float32) - zero_point) * scale
+    return value.astype(np.float32)

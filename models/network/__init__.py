@@ -1,0 +1,1 @@
+"""The only room that imports TensorFlow: builds networks in Keras and exports them to TFLite."""

@@ -1,0 +1,78 @@
+"""Exports a named network to a float32 TFLite file. Runs in a process of its own, one a model."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Read by TensorFlow at import: no chatter, and one fixed summation order for the same bytes again.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import keras
+import tensorflow as tf
+
+from bench.core import atomic
+from bench.core.errors import ConversionError
+from models.network import build
+from models.resnet import TRILL_SHAPED
+from models.spec import parse_name
+
+FRONTEND_PREFIX = "frontend-"
+
+
+def export_float32(
+    name: str, path: Path, *, seed: int, inputs: NDArray[np.float32] | None
+) -> dict[str, str]:
+    """Writes a network's float32 TFLite file and returns the versions of the tools used.
+
+    Args:
+        name: a student's name, ``trill-shaped``, ``frontend-conv`` or ``frontend-stft``.
+        path: where the file goes.
+        seed: of the random weights.
+        inputs: real patches or audio that batch normalisation is settled on; ``None`` skips it.
+
+    Raises:
+        ConversionError: TensorFlow's converter refused the network.
+    """
+    # One summation order, and two models can be made side by side. Must precede any computing.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    model = network(name, seed=seed)
+    if inputs is not None:
+        build.settle_batch_norm(model, inputs)
+    # The converter tells of every variable on stdout, which belongs to results.
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            content = _converter(model).convert()
+        except Exception as error:  # the converter raises a dozen types of its own
+            raise ConversionError(
+                f"{name}: TensorFlow's converter refused it: {str(error)[:300]}",
+                hint="see the log beside the zoo",
+            ) from error
+    atomic.write_bytes(path, content)
+    return {"tensorflow": tf.__version__, "keras": keras.__version__}
+
+
+def network(name: str, *, seed: int) -> keras.Model:
+    """Returns the Keras model of a student's name, ``trill-shaped`` or ``frontend-KIND``."""
+    if name == TRILL_SHAPED:
+        return build.build_teacher(seed=seed)
+    if name.startswith(FRONTEND_PREFIX):
+        return build.build_frontend(name.removeprefix(FRONTEND_PREFIX))
+    return build.build_student(parse_name(name), seed=seed)
+
+
+def _converter(model: keras.Model) -> tf.lite.TFLiteConverter:
+    # A concrete batch of one: FRILL's files have it, and delegates want static shapes.
+    shape = (1, *model.inputs[0].shape[1:])
+    fixed = keras.Input(batch_shape=shape, name=model.inputs[0].name)
+    return tf.lite.TFLiteConverter.from_keras_model(keras.Model(fixed, model(fixed)))

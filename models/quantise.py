@@ -1,0 +1,148 @@
+"""The one door to litert-quantizer: float16, dynamic-range int8 and full int8 from a float32 file.
+
+The rules, and the measurements behind them, are in docs/conversion.md. In short: the front-end is
+never quantised (it costs the whole embedding); dynamic range leaves weights below 1024 elements
+alone (else the graph falls apart); full int8 takes its ranges as a percentile over varied samples,
+because the outputs of squeeze-and-excite are heavy-tailed and the absolute range wastes the scale.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core import atomic
+from bench.core.artifact import Format
+from bench.core.errors import ConfigurationError, ConversionError
+from models.litert import Model
+
+PERCENTILE = 99.0
+_EVERYTHING = ".*"
+_FRONTEND = ".*frontend.*"
+
+
+def tools() -> dict[str, str]:
+    """Returns the quantiser's name and version."""
+    return {"litert-quantizer": version("litert-quantizer")}
+
+
+def quantise(
+    source: Path,
+    target: Path,
+    format: Format,
+    *,
+    calibration: NDArray[np.float32] | None = None,
+    quantise_frontend: bool = False,
+) -> None:
+    """Writes ``source``, a float32 .tflite file, in another format to ``target``.
+
+    Args:
+        calibration: float32 [samples, ...] real inputs without batch axis; full int8 needs them.
+        quantise_frontend: breaks the rule above, for the test that shows why it is one.
+
+    Raises:
+        ConfigurationError: full int8 without calibration inputs, or litert-quantizer is missing.
+        ConversionError: the quantiser refused the model.
+    """
+    if format is Format.INT8 and calibration is None:
+        raise ConfigurationError(
+            f"{source}: full int8 needs calibration audio",
+            hint="frill-bench data fetch, or give a folder by --audio",
+        )
+    quantizer = _quantizer()
+    with _quiet():
+        try:
+            worker = quantizer.Quantizer(str(source))
+            _load_recipe(worker, format, quantise_frontend=quantise_frontend)
+            ranges = None
+            if format is Format.INT8 and calibration is not None:
+                ranges = _percentile_ranges(worker, Model(source).signature(), calibration)
+            content = bytes(worker.quantize(ranges).quantized_model)
+        except Exception as error:  # the quantiser raises a dozen types of its own
+            raise ConversionError(
+                f"{source}: litert-quantizer refused {format.value}: {str(error)[:300]}",
+                hint="report the model with this line",
+            ) from error
+    atomic.write_bytes(target, content)
+
+
+def _load_recipe(worker: Any, format: Format, *, quantise_frontend: bool) -> None:
+    from litert_quantizer import qtyping, recipe
+
+    everything = qtyping.TFLOperationName.ALL_SUPPORTED
+    if format is Format.FLOAT16:
+        worker.add_weight_only_config(
+            regex=_EVERYTHING,
+            operation_name=everything,
+            num_bits=16,
+            algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
+        )
+    elif format is Format.DYNAMIC:
+        worker.load_quantization_recipe(recipe.dynamic_legacy_wi8_afp32())
+    else:
+        worker.load_quantization_recipe(recipe.static_wi8_ai8())
+    if not quantise_frontend:
+        worker.update_quantization_recipe(
+            regex=_FRONTEND,
+            operation_name=everything,
+            algorithm_key=recipe.AlgorithmName.NO_QUANTIZE,
+        )
+
+
+def _percentile_ranges(
+    worker: Any, signature: tuple[str, str], calibration: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Returns each tensor's range: a percentile, over samples, of its extremes in one sample."""
+    from litert_quantizer.calibrator import CalibrationMode
+
+    lows: dict[str, list[NDArray[Any]]] = {}
+    highs: dict[str, list[NDArray[Any]]] = {}
+    key, name = signature
+    for sample in calibration:
+        # The profiler sees the same extremes as preserved tensors do, in two thirds of the time.
+        seen = worker.calibrate(
+            {key: [{name: sample[np.newaxis]}]},
+            num_threads=1,
+            mode=CalibrationMode.CALIBRATION_PROFILER_BASED,
+        )
+        for tensor, extremes in seen.items():
+            lows.setdefault(tensor, []).append(extremes["min"])
+            highs.setdefault(tensor, []).append(extremes["max"])
+    return {
+        tensor: {
+            "min": np.percentile(np.stack(lows[tensor]), 100 - PERCENTILE, axis=0),
+            "max": np.percentile(np.stack(highs[tensor]), PERCENTILE, axis=0),
+        }
+        for tensor in lows
+    }
+
+
+def _quantizer() -> Any:
+    try:
+        from litert_quantizer import quantizer
+    except ImportError as error:
+        raise ConfigurationError(
+            "litert-quantizer is not installed",
+            hint="pip install -e '.[zoo]' -c constraints.txt",
+        ) from error
+    return quantizer
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    # It draws progress bars on both streams whatever it is told; ours are the ones to see.
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield

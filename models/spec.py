@@ -1,0 +1,216 @@
+"""What a student is: the hyper-parameters of FRILL's grid, and the one name they have."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bench.core.config import near
+from bench.core.errors import ConfigurationError
+
+
+class Size(StrEnum):
+    """MobileNetV3's block table; ``tiny`` is ``small`` without its blocks 7 and 10."""
+
+    TINY = "tiny"
+    SMALL = "small"
+    LARGE = "large"
+
+
+class Head(StrEnum):
+    """Where the backbone ends: ``legacy`` keeps the last point-wise convolution of TF <= 2.5."""
+
+    LEGACY = "legacy"
+    KERAS3 = "keras3"
+
+
+class Pooling(StrEnum):
+    """How the last feature map becomes a vector."""
+
+    GAP = "gap"
+    FLATTEN = "flatten"
+
+
+class Activation(StrEnum):
+    """Hard-swish as one operator or as plain ones, or the minimalistic network (ReLU, no SE)."""
+
+    FUSED = "fused"
+    UNFUSED = "unfused"
+    MINIMALISTIC = "minimalistic"
+
+
+class Frontend(StrEnum):
+    """What the graph begins with: a log-mel patch, or audio through one of two log-mel graphs."""
+
+    NONE = "none"
+    CONV = "conv"
+    STFT = "stft"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentSpec:
+    """The hyper-parameters of a student.
+
+    Args:
+        width: multiplies every channel count, in (0, 4].
+        bottleneck_rank: rank of the low-rank embedding layer; ``None`` for a full one.
+        embedding_size: length of the embedding.
+        qat: trained with fake quantisation.
+    """
+
+    size: Size = Size.SMALL
+    width: float = 1.0
+    head: Head = Head.KERAS3
+    pooling: Pooling = Pooling.GAP
+    bottleneck_rank: int | None = None
+    embedding_size: int = 2048
+    activation: Activation = Activation.FUSED
+    frontend: Frontend = Frontend.NONE
+    qat: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be built.
+
+        Raises:
+            ConfigurationError: a width, rank or size out of range.
+        """
+        rank = self.bottleneck_rank
+        if not 0 < self.width <= 4:
+            raise ConfigurationError(f"width {self.width} is not in (0, 4]", hint="FRILL is 2.0")
+        if self.embedding_size < 1 or (rank is not None and not 1 <= rank < self.embedding_size):
+            raise ConfigurationError(
+                f"rank {rank} and embedding size {self.embedding_size} do not fit",
+                hint="the rank is at least 1 and below the embedding size",
+            )
+
+    @property
+    def name(self) -> str:
+        """The canonical name, such as ``small_w2.0_legacy_gap_e2048_fused``."""
+        parts = [self.size.value, f"w{self.width}", self.head.value, self.pooling.value]
+        if self.bottleneck_rank is not None:
+            parts.append(f"r{self.bottleneck_rank}")
+        parts += [f"e{self.embedding_size}", self.activation.value]
+        if self.frontend is not Frontend.NONE:
+            parts.append(self.frontend.value)
+        if self.qat:
+            parts.append("qat")
+        return "_".join(parts)
+
+
+# FRILL as its authors released it (frill/1): 10,119,632 parameters.
+FRILL = StudentSpec(width=2.0, head=Head.LEGACY)
+ALIASES = {"frill": FRILL}
+
+_NAME = re.compile(
+    r"(?P<size>tiny|small|large)_w(?P<width>\d+(?:\.\d+)?)_(?P<head>legacy|keras3)"
+    r"_(?P<pooling>gap|flatten)(?:_r(?P<rank>\d+))?_e(?P<embedding>\d+)"
+    r"_(?P<activation>fused|unfused|minimalistic)(?:_(?P<frontend>conv|stft))?(?P<qat>_qat)?"
+)
+
+
+def parse_name(name: str) -> StudentSpec:
+    """Returns the student that ``name`` (canonical, or an alias such as ``frill``) stands for.
+
+    Raises:
+        ConfigurationError: the name is no student's.
+    """
+    if name in ALIASES:
+        return ALIASES[name]
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ConfigurationError(
+            f"{name!r} is no student's name{near(name, list(ALIASES))}",
+            hint="SIZE_wWIDTH_HEAD_POOLING[_rRANK]_eSIZE_ACTIVATION[_FRONTEND][_qat], "
+            f"such as {FRILL.name}",
+        )
+    rank = match["rank"]
+    return StudentSpec(
+        size=Size(match["size"]),
+        width=float(match["width"]),
+        head=Head(match["head"]),
+        pooling=Pooling(match["pooling"]),
+        bottleneck_rank=int(rank) if rank else None,
+        embedding_size=int(match["embedding"]),
+        activation=Activation(match["activation"]),
+        frontend=Frontend(match["frontend"] or "none"),
+        qat=bool(match["qat"]),
+    )
+
+
+def grid(
+    *,
+    sizes: Iterable[Size] = (Size.SMALL,),
+    widths: Iterable[float] = (1.0,),
+    heads: Iterable[Head] = (Head.KERAS3,),
+    poolings: Iterable[Pooling] = (Pooling.GAP,),
+    bottleneck_ranks: Iterable[int | None] = (None,),
+    embedding_sizes: Iterable[int] = (2048,),
+    activations: Iterable[Activation] = (Activation.FUSED,),
+    frontends: Iterable[Frontend] = (Frontend.NONE,),
+    qats: Iterable[bool] = (False,),
+) -> list[StudentSpec]:
+    """Returns every combination of the given values, the last axis changing fastest."""
+    axes = itertools.product(
+        sizes, widths, heads, poolings, bottleneck_ranks, embedding_sizes, activations, frontends,
+        qats,
+    )  # fmt: skip
+    return [
+        StudentSpec(
+            size=size,
+            width=width,
+            head=head,
+            pooling=pooling,
+            bottleneck_rank=rank,
+            embedding_size=embedding,
+            activation=activation,
+            frontend=frontend,
+            qat=qat,
+        )
+        for size, width, head, pooling, rank, embedding, activation, frontend, qat in axes
+    ]
+
+
+def parse_grid(axes: list[str]) -> list[StudentSpec]:
+    """Returns the students of a grid written as ``AXIS=V1,V2`` words; none for no words.
+
+    Raises:
+        ConfigurationError: an unknown axis (suggests the near one) or value.
+    """
+    if not axes:
+        return []
+    values: dict[str, list[Any]] = {}
+    for word in axes:
+        axis, _, listed = word.partition("=")
+        if axis not in _AXES:
+            raise ConfigurationError(
+                f"unknown axis {axis!r}{near(axis, list(_AXES))}", hint=f"one of {', '.join(_AXES)}"
+            )
+        parameter, parse = _AXES[axis]
+        try:
+            values[parameter] = [parse(value) for value in listed.split(",")]
+        except ValueError as error:
+            raise ConfigurationError(
+                f"axis {axis}: {error}", hint=f"write {axis}=VALUE,VALUE"
+            ) from error
+    return grid(**values)
+
+
+def _rank(text: str) -> int | None:
+    return None if text == "none" else int(text)
+
+
+# How a grid is written on a command line: the parameter of ``grid`` and how a value reads.
+_AXES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "size": ("sizes", Size),
+    "width": ("widths", float),
+    "head": ("heads", Head),
+    "pooling": ("poolings", Pooling),
+    "rank": ("bottleneck_ranks", _rank),
+    "embedding": ("embedding_sizes", int),
+    "activation": ("activations", Activation),
+    "frontend": ("frontends", Frontend),
+}

@@ -1,0 +1,152 @@
+"""A folder of artifacts: each .tflite file with its manifest beside it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from bench.core import atomic, config
+from bench.core.artifact import Artifact, Format, Role
+from bench.core.config import near
+from bench.core.errors import ConfigurationError
+from bench.core.hashing import sha256_file
+from models import frontend, litert, tflite_file
+
+GIVEN = "given"
+LOG_MEL = "log-mel"
+IN_GRAPH = "in graph"
+NO_FRONTEND = "none"
+
+
+class Zoo:
+    """The artifacts of one folder.
+
+    Args:
+        root: the folder; made when the first artifact is put in.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def artifacts(self) -> list[Artifact]:
+        """Returns all artifacts, by name and format."""
+        return [config.load(path, Artifact) for path in sorted(self.root.glob("*.json"))]
+
+    def of(self, name: str) -> list[Artifact]:
+        """Returns the artifacts of one model.
+
+        Raises:
+            ConfigurationError: there are none; suggests the near name.
+        """
+        found = [each for each in self.artifacts() if each.name == name]
+        if not found:
+            known = sorted({each.name for each in self.artifacts()})
+            raise ConfigurationError(
+                f"{self.root}: holds no model {name!r}{near(name, known)}",
+                hint=f"frill-bench convert {name}, or zoo list",
+            )
+        return found
+
+    def path(self, artifact: Artifact) -> Path:
+        """Returns where an artifact's file is."""
+        return self.root / artifact.file
+
+    def manifest(self, name: str, format: Format) -> Path:
+        """Returns where the manifest of a model in a format belongs."""
+        return self.root / f"{name}.{format.value}.json"
+
+    def get(self, name: str, format: Format) -> Artifact | None:
+        """Returns one artifact, or ``None`` if the zoo lacks it or its file has changed."""
+        manifest = self.manifest(name, format)
+        if not manifest.exists():
+            return None
+        artifact = config.load(manifest, Artifact)
+        path = self.path(artifact)
+        whole = path.exists() and sha256_file(path) == artifact.sha256
+        return artifact if whole else None
+
+    def put(self, artifact: Artifact) -> None:
+        """Writes an artifact's manifest; its file is there already."""
+        config.save(self.manifest(artifact.name, artifact.format), artifact)
+
+    def add(
+        self,
+        source: Path,
+        *,
+        name: str | None = None,
+        frontend_name: str | None = None,
+        role: Role | None = None,
+        hop_samples: int | None = None,
+    ) -> Artifact:
+        """Returns the artifact of somebody's .tflite file, copied into the zoo.
+
+        Args:
+            source: the file.
+            name: what it is called here; its file name without the ending by default.
+            frontend_name: the zoo's artifact that makes its input from audio, if it needs one.
+            role: what it is, where its shapes do not tell.
+            hop_samples: audio samples between two inferences; a whole window by default.
+
+        Raises:
+            ModelFileError: the file is no usable model.
+            ConfigurationError: the name is taken by another file, or the front-end is unknown.
+        """
+        found = tflite_file.read(source)
+        name = name or source.stem
+        role = role or found.role
+        window = self._window(role, found.inputs[0].shape, frontend_name)
+        artifact = Artifact(
+            name=name,
+            format=found.format,
+            role=role,
+            file=f"{name}.{found.format.value}.tflite",
+            sha256=sha256_file(source),
+            size_bytes=source.stat().st_size,
+            inputs=found.inputs,
+            outputs=found.outputs,
+            parameters=found.parameters,
+            macs=found.macs,
+            frontend=frontend_name or _frontend_of(role),
+            window_samples=window,
+            hop_samples=hop_samples
+            or (
+                frontend.PATCH_HOP_SAMPLES
+                if frontend_name is None and role is Role.EMBEDDING_PATCH
+                else window
+            ),
+            partitions=litert.try_partitions(source),
+            float_ops=found.float_ops,
+            tools={},
+            weights=GIVEN,
+            provenance=f"added from {source.name}",
+        )
+        self._refuse_clash(artifact)
+        with atomic.replacing(self.path(artifact)) as partial:
+            shutil.copyfile(source, partial)
+        self.put(artifact)
+        return artifact
+
+    def _window(self, role: Role, shape: tuple[int, ...], frontend_name: str | None) -> int:
+        if frontend_name is not None:
+            return self.of(frontend_name)[0].window_samples
+        if role in (Role.EMBEDDING_WAVEFORM, Role.FRONTEND):
+            return shape[-1]
+        return frontend.WINDOW_SAMPLES
+
+    def _refuse_clash(self, artifact: Artifact) -> None:
+        manifest = self.manifest(artifact.name, artifact.format)
+        if manifest.exists() and config.load(manifest, Artifact).sha256 != artifact.sha256:
+            raise ConfigurationError(
+                f"{manifest}: another file has the name {artifact.name!r}",
+                hint="give this one another by --name",
+            )
+
+
+def _frontend_of(role: Role) -> str:
+    match role:
+        case Role.EMBEDDING_PATCH:
+            return LOG_MEL
+        case Role.EMBEDDING_WAVEFORM:
+            return IN_GRAPH
+        case _:
+            return NO_FRONTEND

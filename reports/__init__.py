@@ -1,0 +1,1 @@
+"""Tidy frames in; the frontier, plots, pages and interchange files out."""

@@ -1,0 +1,83 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.core.errors import ConfigurationError
+from models.spec import (
+    FRILL,
+    Activation,
+    Frontend,
+    Head,
+    Pooling,
+    Size,
+    StudentSpec,
+    grid,
+    parse_name,
+)
+
+specs = st.builds(
+    StudentSpec,
+    size=st.sampled_from(Size),
+    width=st.floats(0.05, 4).map(lambda width: round(width, 3)),
+    head=st.sampled_from(Head),
+    pooling=st.sampled_from(Pooling),
+    bottleneck_rank=st.none() | st.integers(1, 63),
+    embedding_size=st.integers(64, 4096),
+    activation=st.sampled_from(Activation),
+    frontend=st.sampled_from(Frontend),
+    qat=st.booleans(),
+)
+
+
+@given(specs)
+def test_a_name_parses_back_to_the_student_it_was_printed_from(spec: StudentSpec) -> None:
+    assert parse_name(spec.name) == spec
+
+
+def test_frill_has_its_canonical_name_and_its_alias() -> None:
+    assert FRILL.name == "small_w2.0_legacy_gap_e2048_fused"
+    assert parse_name("frill") == parse_name(FRILL.name) == FRILL
+
+
+def test_a_name_with_every_part_reads_in_order() -> None:
+    spec = StudentSpec(
+        size=Size.TINY,
+        width=0.5,
+        pooling=Pooling.FLATTEN,
+        bottleneck_rank=100,
+        embedding_size=1024,
+        activation=Activation.UNFUSED,
+        frontend=Frontend.CONV,
+        qat=True,
+    )
+    assert spec.name == "tiny_w0.5_keras3_flatten_r100_e1024_unfused_conv_qat"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "frills", "small", "small_w1.0", "huge_w1.0_keras3_gap_e1_fused"]
+)
+def test_a_name_of_nothing_is_refused_with_an_example(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="no student's name") as caught:
+        parse_name(name)
+    assert FRILL.name in caught.value.hint
+
+
+def test_a_near_alias_is_suggested() -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'frill'"):
+        parse_name("fril")
+
+
+@pytest.mark.parametrize("wrong", [{"width": 0.0}, {"width": 5.0}, {"bottleneck_rank": 2048}])
+def test_what_cannot_be_built_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigurationError):
+        StudentSpec(**wrong)  # type: ignore[arg-type]  # a table of wrong values
+
+
+def test_a_grid_is_the_product_with_the_last_axis_fastest() -> None:
+    names = [
+        spec.name
+        for spec in grid(sizes=[Size.TINY, Size.SMALL], widths=[0.5, 1.0], qats=[False, True])
+    ]
+    assert len(names) == len(set(names)) == 8
+    assert names[:2] == ["tiny_w0.5_keras3_gap_e2048_fused", "tiny_w0.5_keras3_gap_e2048_fused_qat"]
+    assert names[-1] == "small_w1.0_keras3_gap_e2048_fused_qat"
