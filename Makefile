@@ -34,5 +34,6 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt Makefile bench/core/preflight
 	@$(PYTHON) bench/core/preflight.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
-	$(BIN)/python -m pip install --quiet -e ".[host,score,zoo,dev]" -c constraints.txt
+	@echo "installing into $(VENV) (about 1.5 GB with TensorFlow; some minutes)"
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -e ".[host,score,zoo,dev]" -c constraints.txt
 	@touch $@

@@ -28,6 +28,15 @@ VERBS = {
 _EXAMPLE = "example: frill-bench demo --out demo"
 
 
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows a default only where it says something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, []):
+            return action.help
+        return super()._get_help_string(action)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code of one command line (see the table in docs/exit-codes.md)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -71,7 +80,7 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
             name,
             help=line,
             description=line[0].upper() + line[1:] + ".",
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=_Formatter,
             allow_abbrev=False,
         )
         if name == verb:  # only the verb in hand is imported

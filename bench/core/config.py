@@ -107,7 +107,7 @@ def save(path: Path, value: object) -> None:
 def near(word: str, known: list[str]) -> str:
     """Returns ``; did you mean X?`` for the nearest of ``known``, else an empty text."""
     found = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    return f"; did you mean '{found[0]}'?" if found else ""
 
 
 def _problems(error: BaseException, where: str) -> list[str]:

@@ -1,0 +1,150 @@
+"""``frill-bench zoo list|show|add``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.cli import options as shared
+
+if TYPE_CHECKING:
+    from bench.core.artifact import Artifact
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of ``zoo``."""
+    parser.epilog = "example: frill-bench zoo show frill --json"
+    actions = parser.add_subparsers(dest="action", metavar="list|show|add", required=True)
+    listing = actions.add_parser("list", help="the artifacts of a zoo", allow_abbrev=False)
+    show = actions.add_parser("show", help="all that is known of one model", allow_abbrev=False)
+    show.add_argument("name", metavar="NAME", help="a model of the zoo, or one that can be built")
+    add = actions.add_parser("add", help="bring any .tflite file", allow_abbrev=False)
+    add.add_argument("file", type=Path, metavar="FILE", help="a .tflite file")
+    add.add_argument("--name", help="what to call it (default: its file name)")
+    add.add_argument(
+        "--frontend",
+        metavar="NAME",
+        help="model of the zoo that makes its input from audio (default: FRILL's log-mel)",
+    )
+    add.add_argument("--hop-s", type=float, metavar="S", help="seconds of audio between inferences")
+    for sub in (listing, show, add):
+        shared.add_zoo(sub)
+        shared.add_json(sub)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs one action and returns its exit code."""
+    match options.action:
+        case "list":
+            return _list(options)
+        case "show":
+            return _show(options)
+        case _:
+            return _add(options)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from rich.table import Table
+
+    from bench.cli.output import print_json, print_table
+    from bench.core import config, units
+    from models.zoo import Zoo
+
+    artifacts = Zoo(options.zoo).artifacts()
+    if options.json:
+        print_json({"zoo": str(options.zoo), "artifacts": config.unstructure(artifacts)})
+        return 0
+    table = Table("model", "format", "size", "parameters", "partitions", "cosine", "caveats")
+    for each in artifacts:
+        table.add_row(
+            each.name,
+            each.format.value,
+            units.size(each.size_bytes),
+            f"{each.parameters:,}",
+            "-" if each.partitions is None else str(each.partitions.partitions),
+            "-" if each.fidelity is None else f"{each.fidelity.cosine_mean:.4f}",
+            ", ".join(caveat.kind.value for caveat in each.caveats),
+        )
+    print_table(table)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from rich.table import Table
+
+    from bench.cli.output import print_json, print_table
+    from models.zoo import Zoo
+
+    document = _description(options.name, Zoo(options.zoo).artifacts())
+    if options.json:
+        print_json(document)
+        return 0
+    table = Table("what", "value", show_header=False)
+    for key, value in document.items():
+        if key != "formats":
+            table.add_row(key, f"{value:,}" if isinstance(value, int) else str(value))
+    for each in document["formats"]:
+        table.add_row(each["format"], f"{each['size_bytes']:,} bytes, sha256 {each['sha256']}")
+    print_table(table)
+    return 0
+
+
+def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
+    """Returns what is known of a model: from its manifests, else from its architecture alone."""
+    from bench.core import config
+    from bench.core.errors import ConfigurationError
+    from models import convert
+
+    found = [each for each in artifacts if each.name == name]
+    try:
+        buildable: str | None = convert.canonical(name)
+    except ConfigurationError:
+        if not found:
+            known = sorted({each.name for each in artifacts})
+            raise ConfigurationError(
+                f"no model {name!r} in the zoo, and none of that name can be built"
+                f"{config.near(name, known)}",
+                hint="frill-bench zoo list, or a name such as small_w1.0_keras3_gap_e2048_unfused",
+            ) from None
+        buildable = None
+    found = found or [each for each in artifacts if each.name == buildable]
+    document: dict[str, Any] = {"name": found[0].name if found else buildable}
+    if buildable is not None:
+        document |= convert.describe(buildable)
+    else:
+        first = found[0]
+        document |= {
+            "parameters": first.parameters,
+            "macs": first.macs,
+            "input_shapes": [list(each.shape) for each in first.inputs],
+            "output_shapes": [list(each.shape) for each in first.outputs],
+            "frontend": first.frontend,
+        }
+    document["weights"] = found[0].weights if found else "not built"
+    document["formats"] = [config.unstructure(each) for each in found]
+    return document
+
+
+def _add(options: argparse.Namespace) -> int:
+    from bench.cli.output import print_json, tell
+    from bench.core import config
+    from models.frontend import SAMPLE_RATE_HZ
+    from models.zoo import Zoo
+
+    zoo = Zoo(options.zoo)
+    hop = None if options.hop_s is None else round(options.hop_s * SAMPLE_RATE_HZ)
+    artifact = zoo.add(
+        options.file, name=options.name, frontend_name=options.frontend, hop_samples=hop
+    )
+    if options.json:
+        print_json(config.unstructure(artifact))
+    else:
+        shapes = ", ".join(f"{each.dtype} {list(each.shape)}" for each in artifact.inputs)
+        wide = ", ".join(f"{each.dtype} {list(each.shape)}" for each in artifact.outputs)
+        print(f"{artifact.name}: {artifact.role.value}, {artifact.format.value}")
+        print(f"  {shapes} -> {wide}")
+        print(f"  {artifact.size_bytes:,} bytes, {artifact.parameters:,} parameters")
+        print(f"  sha256 {artifact.sha256}")
+    tell(f"wrote {zoo.path(artifact)} and its manifest")
+    return 0

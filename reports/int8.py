@@ -1,0 +1,185 @@
+"""Why int8 is slower, or faster, than float32: one sentence a student, from measured numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.core import units
+from bench.core.artifact import Format
+from reports.schema import Row
+
+# Without intervals, ratios nearer to one than this are called equal.
+_EQUAL_RATIO = 1.05
+
+# What two rows must share to be compared.
+_ALIKE = ("session", "delegate", "threads", "runtime")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A file against its student's float32 file, both timed alone in one session.
+
+    Args:
+        ratio: latency of ``row`` over that of ``base``; above one is slower.
+        ratio_low, ratio_high: from the ends of both 95 % intervals, so cautious; may be missing.
+    """
+
+    row: Row
+    base: Row
+    ratio: float
+    ratio_low: float | None
+    ratio_high: float | None
+
+    @property
+    def slower(self) -> bool:
+        """Whether it is slower beyond its interval (or 5 % where there is none)."""
+        low = self.ratio_low
+        return self.ratio > _EQUAL_RATIO if low is None else low > 1
+
+    @property
+    def faster(self) -> bool:
+        """Whether it is faster beyond its interval (or 5 % where there is none)."""
+        high = self.ratio_high
+        return self.ratio < 1 / _EQUAL_RATIO if high is None else high < 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One line of the table "Why is int8 slower?".
+
+    Args:
+        row: the int8 file.
+        comparison: ``None`` where the two may not be compared; ``sentence`` says why.
+    """
+
+    row: Row
+    comparison: Comparison | None
+    sentence: str
+
+
+def compare(row: Row, base: Row) -> Comparison | str:
+    """Returns ``row`` against ``base``, or why they may not be compared."""
+    if row.latency_us_median is None or base.latency_us_median is None:
+        return f"{row.format if row.latency_us_median is None else base.format} was not timed"
+    for field in _ALIKE:
+        ours, theirs = getattr(row, field), getattr(base, field)
+        if ours != theirs:
+            return f"not comparable: {field} {ours} against {theirs}"
+    ratio_low = ratio_high = None
+    if None not in (row.latency_us_low, base.latency_us_high):
+        ratio_low = (row.latency_us_low or 0) / (base.latency_us_high or 1)
+    if None not in (row.latency_us_high, base.latency_us_low):
+        ratio_high = (row.latency_us_high or 0) / (base.latency_us_low or 1)
+    return Comparison(
+        row=row,
+        base=base,
+        ratio=row.latency_us_median / base.latency_us_median,
+        ratio_low=ratio_low,
+        ratio_high=ratio_high,
+    )
+
+
+def pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Returns each row that is not float32 with its student's float32 row on that device.
+
+    Where there are several of those, the one that was timed alike.
+    """
+    found = []
+    for row in rows:
+        bases = [
+            base
+            for base in rows
+            if base.format == Format.FLOAT32
+            and (base.student, base.device, base.runner) == (row.student, row.device, row.runner)
+        ]
+        if bases and row.format != Format.FLOAT32:
+            found.append((row, max(bases, key=lambda base: _alike(row, base))))
+    return found
+
+
+def _alike(row: Row, base: Row) -> int:
+    return sum(getattr(row, field) == getattr(base, field) for field in _ALIKE)
+
+
+def causes(rows: Sequence[Row]) -> list[Cause]:
+    """Returns one line for each student that has an int8 and a float32 file."""
+    found = []
+    for row, base in pairs(rows):
+        if row.format == Format.INT8:
+            outcome = compare(row, base)
+            if isinstance(outcome, str):
+                cause = Cause(row=row, comparison=None, sentence=_stop(outcome))
+            else:
+                cause = Cause(row=row, comparison=outcome, sentence=explain(outcome))
+            found.append(cause)
+    return found
+
+
+def explain(comparison: Comparison) -> str:
+    """Returns in one or two sentences how fast int8 is against float32, and what in it says why."""
+    row, base = comparison.row, comparison.base
+    delegate = _delegate(row.delegate)
+    if comparison.slower:
+        verdict = f"{units.ratio(comparison.ratio)} the time of float32"
+    elif comparison.faster:
+        verdict = f"{units.ratio(1 / comparison.ratio)} as fast as float32"
+    else:
+        verdict = "as fast as float32 within the interval"
+    if comparison.ratio_low is None:
+        verdict += " (no interval)"
+    if row.delegate == "none":
+        return f"{_capital(verdict)}. No delegate ran: both use the built-in kernels."
+    if row.partitions is None or base.partitions is None:
+        return f"{_capital(verdict)}. How {delegate} split the graphs is not known."
+    return f"{_capital(verdict)}. {_because(comparison, delegate)}"
+
+
+def _because(comparison: Comparison, delegate: str) -> str:
+    row, base = comparison.row, comparison.base
+    partitions = row.partitions or 0
+    if partitions == 0:
+        return f"{delegate} took no part of the int8 graph."
+    if partitions > max(1, base.partitions or 0):
+        pieces = f"{partitions} {delegate} partitions against {base.partitions}{_left(row)}"
+        cost = f"tensors are handed over {2 * partitions} times"
+        if comparison.slower:
+            return f"It runs in {pieces}, so {cost}{_remedy(row)}."
+        if comparison.faster:
+            return f"That is in spite of {pieces}; {cost}{_remedy(row)}."
+        return f"It runs in {pieces}: what 8-bit kernels win, {2 * partitions} hand-overs lose."
+    whole = "one partition" if partitions == 1 else f"{partitions} partitions"
+    if comparison.faster:
+        return (
+            f"{delegate} takes it in {whole}, no more than float32, so 8-bit arithmetic and "
+            "weights of a quarter of the bytes pay off."
+        )
+    if comparison.slower:
+        return (
+            f"Partitions are not the cause ({whole}, no more than float32): the 8-bit kernels "
+            "themselves are slower on this device."
+        )
+    return f"{delegate} takes it in {whole}, no more than float32; 8-bit kernels win nothing here."
+
+
+def _left(row: Row) -> str:
+    names = [entry.split(":")[0] for entry in (row.operators_left or "").split(";") if entry]
+    if "HARD_SWISH" in names and row.delegate == "xnnpack":
+        return " (HARD_SWISH has no int8 kernel there)"
+    return f" (left outside: {', '.join(names[:3])})" if names else ""
+
+
+def _remedy(row: Row) -> str:
+    return "; write hard-swish unfused" if "HARD_SWISH" in (row.operators_left or "") else ""
+
+
+def _delegate(delegate: str) -> str:
+    return {"xnnpack": "XNNPACK"}.get(delegate, delegate)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _stop(text: str) -> str:
+    return f"{_capital(text)}."

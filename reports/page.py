@@ -1,0 +1,179 @@
+"""The report: one self-contained page, its pictures and tables. The only door to jinja2."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from bench.core import atomic
+from reports import charts, frontier, looks, plots, schema, sections, table
+from reports.charts import Chart, Families
+from reports.frontier import View
+from reports.names import short_names
+from reports.schema import Frame, Row, Task
+from reports.table import Footnotes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A drawn chart.
+
+    Args:
+        file: name of its files, without suffix.
+        alt: what it shows, for those who cannot see it.
+        uris: look to ``data:`` URI.
+    """
+
+    file: str
+    alt: str
+    width: int
+    height: int
+    uris: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What the page says of one view: a device, a runner and a task set."""
+
+    heading: str
+    verdict: str
+    picks: Sequence[sections.Pick]
+    pictures: Sequence[Picture]
+    ratios: Picture | None
+    causes: table.Table | None
+    dominated: table.Table | None
+
+
+def write_report(
+    rows: Frame,
+    tasks: Frame,
+    *,
+    out: Path,
+    title: str,
+    subtitle: str,
+    provenance: Mapping[str, str],
+    notes: Sequence[str],
+) -> Path:
+    """Returns the page it wrote into the folder ``out``, beside plots, results and tasks.
+
+    Args:
+        rows: a frame of ``schema.Row``.
+        tasks: a frame of ``schema.Task``; may be empty.
+        provenance: name to text of what made these numbers: versions, commands, seeds.
+        notes: sentences to read before the numbers.
+
+    Raises:
+        ConfigurationError: a frame is not as its columns are declared.
+    """
+    marked = frontier.mark(schema.check(rows, Row))
+    scores = schema.check(tasks, Task)
+    footnotes = Footnotes()
+    results = table.results(marked, footnotes)
+    listed = footnotes.listed()
+    views = frontier.views(marked)
+    families = charts.families_of(marked)
+    parts = [
+        _part(view, families, out, footnotes, several=len(views) > 1, number=number)
+        for number, view in enumerate(views, start=1)
+    ]
+    html = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=title,
+            subtitle=subtitle,
+            notes=notes,
+            parts=parts,
+            shared=table.shared(marked),
+            results=results,
+            tasks=sections.task_scores(scores, footnotes),
+            fidelity=sections.fidelity(marked, footnotes),
+            provenance={**_measured(marked), **provenance},
+            files=_files(marked),
+            short=_shortened(marked),
+            footnotes=footnotes.listed(),
+        )
+    )
+    atomic.write_text(out / "results.csv", table.results_csv(marked))
+    atomic.write_text(out / "results.md", table.to_markdown(results, listed, _lead(marked)))
+    atomic.write_text(out / "tasks.csv", table.to_csv(scores))
+    atomic.write_text(out / "index.html", html)
+    return out / "index.html"
+
+
+def _part(
+    view: View, families: Families, out: Path, footnotes: Footnotes, *, several: bool, number: int
+) -> Part:
+    suffix = "" if number == 1 else f"-{number}"
+    drawn = {
+        chart.name: _picture(chart, out, suffix) for chart in charts.charts(view.rows, families)
+    }
+    ratios = drawn.pop("format-ratios", None)
+    heading = ", ".join(filter(None, (view.device, view.runner, view.task_set)))
+    return Part(
+        heading=heading if several else "",
+        verdict=sections.verdict(view.rows),
+        picks=sections.picks(view.rows, footnotes),
+        pictures=list(drawn.values()),
+        ratios=ratios,
+        causes=sections.causes(view.rows),
+        dominated=sections.dominated(view.rows),
+    )
+
+
+def _picture(chart: Chart, out: Path, suffix: str) -> Picture:
+    """Draws a chart in each look; the wide ones are written as files too, with its numbers."""
+    file = f"{chart.name}{suffix}"
+    uris = {}
+    size = (0, 0)
+    for name, look in looks.LOOKS.items():
+        figure = plots.draw(chart, look)
+        svg = plots.svg(figure)
+        uris[name] = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+        if not look.narrow:
+            stem = file if name == "light" else f"{file}.{name}"
+            atomic.write_bytes(out / f"{stem}.svg", svg)
+            atomic.write_bytes(out / f"{stem}.png", plots.png(figure))
+            size = plots.size_px(figure)
+    atomic.write_text(out / f"{file}.csv", table.to_csv(chart.numbers))
+    alt = f"{chart.title}: {len(chart.dots)} points. {chart.caption} The numbers are in the tables."
+    return Picture(file=file, alt=alt, width=size[0], height=size[1], uris=uris)
+
+
+def _measured(marked: Frame) -> dict[str, str]:
+    """Returns what the rows themselves say of how they were measured."""
+    names = ("device", "runner", "runtime", "delegate", "threads", "session", "score_task_set")
+    found = {}
+    for name in names:
+        values = [str(value) for value in marked[name].dropna().unique()]
+        if values:
+            found[name.replace("score_task_set", "task set")] = ", ".join(values)
+    return found
+
+
+def _lead(marked: Frame) -> str:
+    words = [f"{name} {value}" for name, value in table.shared(marked).items()]
+    return f"In all rows: {', '.join(words)}." if words else ""
+
+
+def _files(marked: Frame) -> list[tuple[str, str]]:
+    named = {row.artifact_sha256: row.name for row in schema.read(marked, Row)}
+    return [(name, sha256) for sha256, name in named.items()]
+
+
+def _shortened(marked: Frame) -> bool:
+    return any(name != short for name, short in short_names(marked["student"]).items())
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("reports", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

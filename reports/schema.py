@@ -1,0 +1,258 @@
+"""The columns of the tidy frames that reports are made of, and the check on entry."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
+
+import pandas as pd
+
+from bench.core.artifact import Format
+from bench.core.caveats import Caveat, CaveatKind
+from bench.core.config import near
+from bench.core.errors import ConfigurationError
+
+R = TypeVar("R")
+Frame: TypeAlias = pd.DataFrame
+
+
+class Frontend(StrEnum):
+    """How the log-mel front-end is paid for in the latency per second of audio."""
+
+    IN_GRAPH = "in graph"
+    ADDED = "added"
+    MISSING = "missing"
+    NONE_NEEDED = "none needed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a tidy frame.
+
+    Args:
+        dtype: in pandas' words.
+        nullable: whether a row may lack it.
+        meaning: one line.
+        unit: empty for text and pure numbers.
+    """
+
+    name: str
+    dtype: str
+    nullable: bool
+    meaning: str
+    unit: str
+
+
+def _column(meaning: str, unit: str = "", **default: object) -> Any:
+    return dataclasses.field(metadata={"meaning": meaning, "unit": unit}, **default)  # type: ignore[call-overload]  # default=... or nothing
+
+
+def _maybe(meaning: str, unit: str = "") -> Any:
+    return _column(meaning, unit, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One artifact on one device: latency, size and accuracy of the very same file."""
+
+    artifact_sha256: str = _column("identity of the very file that was timed, scored and weighed")
+    student: str = _column("the model's canonical name, or the name it was added under")
+    format: str = _column("number format of the file")
+    device: str = _column("what it was timed on")
+    runner: str = _column("program that timed it")
+    delegate: str = _column("delegate that was seen to run")
+    threads: int = _column("threads of the runner")
+    latency_us_median: float | None = _maybe("median latency of the file as timed alone", "us")
+    latency_us_low: float | None = _maybe("lower end of its 95 % interval over processes", "us")
+    latency_us_high: float | None = _maybe("upper end of its 95 % interval over processes", "us")
+    includes_frontend: bool = _column("latency per second of audio pays for the front-end")
+    audio_s_per_inference: float | None = _maybe("audio that one inference pays for: the hop", "s")
+    latency_us_per_audio_s: float | None = _maybe("latency per second of audio", "us/s")
+    size_bytes: int = _column("size of the file", "bytes")
+    score_mean: float | None = _maybe("mean accuracy over the tasks", "[0, 1]")
+    score_low: float | None = _maybe("lower end of its 95 % interval", "[0, 1]")
+    score_high: float | None = _maybe("upper end of its 95 % interval", "[0, 1]")
+    score_task_set: str | None = _maybe("which tasks were scored")
+    on_frontier: bool = _column("no row is faster and as accurate or better", default=False)
+    caveats: str = _column("kinds of doubt, joined by semicolons; empty for none", default="")
+    family: str = _column("what shares a colour in plots")
+    runtime: str = _column("inference runtime and its version")
+    session: str = _column("the sitting in which it was timed")
+    processes: int = _column("how many processes the interval is over")
+    init_us_median: float | None = _maybe("median time to load the model", "us")
+    frontend: str = _column("in graph, added, missing or none needed")
+    frontend_latency_us: float | None = _maybe("median latency of one run of the front-end", "us")
+    latency_us_per_audio_s_low: float | None = _maybe("lower end of its 95 % interval", "us/s")
+    latency_us_per_audio_s_high: float | None = _maybe("upper end of its 95 % interval", "us/s")
+    parameters: int | None = _maybe("weights of the model")
+    macs: int | None = _maybe("multiply-accumulates of one inference")
+    partitions: int | None = _maybe("pieces in which the delegate took the graph")
+    nodes_delegated: int | None = _maybe("operators that the delegate took")
+    nodes_total: int | None = _maybe("operators of the graph")
+    operators_left: str | None = _maybe("operators outside the delegate, as HARD_SWISH:18;MEAN:2")
+    score_floor_mean: float | None = _maybe(
+        "mean accuracy of the log-mel floor, same clips", "[0, 1]"
+    )
+    chance_mean: float | None = _maybe("mean accuracy of guessing", "[0, 1]")
+    cosine_mean: float | None = _maybe("mean cosine of embeddings to the float32 source's")
+    cosine_min: float | None = _maybe("worst cosine of embeddings to the float32 source's")
+    snr_db: float | None = _maybe("signal to noise against the float32 source's embeddings", "dB")
+
+    @property
+    def name(self) -> str:
+        """Student and format, as people say it."""
+        return f"{self.student}.{self.format}"
+
+    @property
+    def doubts(self) -> tuple[Caveat, ...]:
+        """Its caveats."""
+        return tuple(Caveat(kind=CaveatKind(kind)) for kind in self.caveats.split(";") if kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One artifact's score on one task."""
+
+    artifact_sha256: str = _column("identity of the file that was scored")
+    student: str = _column("the model's name")
+    format: str = _column("number format of the file")
+    task: str = _column("what was classified or searched for")
+    metric: str = _column("balanced_accuracy or top1")
+    value: float = _column("the score", "[0, 1]")
+    low: float = _column("lower end of its 95 % interval", "[0, 1]")
+    high: float = _column("upper end of its 95 % interval", "[0, 1]")
+    chance: float = _column("what guessing scores", "[0, 1]")
+    floor: float | None = _maybe("what the log-mel floor scores on the same clips", "[0, 1]")
+    test_clips: int = _column("clips or queries judged")
+
+
+_DTYPES: dict[object, str] = {str: "str", bool: "bool", int: "Int64", float: "float64"}
+
+# (low, middle, high) of every quantity that has an interval.
+_INTERVALS = (
+    ("latency_us_low", "latency_us_median", "latency_us_high"),
+    ("latency_us_per_audio_s_low", "latency_us_per_audio_s", "latency_us_per_audio_s_high"),
+    ("score_low", "score_mean", "score_high"),
+    ("low", "value", "high"),
+)
+
+
+def columns(record: type[object]) -> tuple[Column, ...]:
+    """Returns the columns of a frame of ``record``, a dataclass, in the order of its fields."""
+    types = get_type_hints(record)
+    found = []
+    for field in dataclasses.fields(record):  # type: ignore[arg-type]  # records are dataclasses
+        kinds = get_args(types[field.name]) or (types[field.name],)
+        found.append(
+            Column(
+                name=field.name,
+                dtype=_DTYPES[kinds[0]],
+                nullable=type(None) in kinds,
+                meaning=field.metadata.get("meaning", ""),
+                unit=field.metadata.get("unit", ""),
+            )
+        )
+    return tuple(found)
+
+
+def frame(items: Iterable[R], record: type[R]) -> Frame:
+    """Returns a checked tidy frame, one row for each of ``items``, which are ``record``."""
+    listed = list(items)
+    return check(
+        pd.DataFrame(
+            {
+                column.name: pd.Series(
+                    [getattr(item, column.name) for item in listed], dtype=column.dtype
+                )
+                for column in columns(record)
+            }
+        ),
+        record,
+    )
+
+
+def read(tidy: Frame, record: type[R]) -> list[R]:
+    """Returns the rows of a frame that holds at least the columns of ``record``."""
+    listed = []
+    for values in tidy[[column.name for column in columns(record)]].to_dict("records"):
+        listed.append(record(**{str(key): _plain(value) for key, value in values.items()}))
+    return listed
+
+
+def with_columns(tidy: Frame, items: Iterable[R], record: type[R]) -> Frame:
+    """Returns ``tidy`` with the columns of ``items``, one a row, in place of any so named."""
+    added = frame(items, record)
+    kept = tidy.drop(columns=[name for name in added.columns if name in tidy.columns])
+    return pd.concat([kept.reset_index(drop=True), added], axis=1)
+
+
+def check(tidy: Frame, record: type[object] = Row) -> Frame:
+    """Returns ``tidy`` with its columns in order, once each is known to be as declared.
+
+    Raises:
+        ConfigurationError: names the column that is unknown, missing, of a wrong dtype, null where
+            it must not be, or holds what it cannot mean.
+    """
+    declared = columns(record)
+    known = [column.name for column in declared]
+    for name in tidy.columns:
+        if name not in known:
+            raise ConfigurationError(
+                f"unknown column {name}{near(str(name), known)}",
+                hint="the columns are in reports/schema.py",
+            )
+    for column in declared:
+        _check_column(tidy, column)
+    _check_words(tidy, "format", tuple(Format))
+    _check_words(tidy, "frontend", tuple(Frontend))
+    if "caveats" in tidy:
+        kinds = tidy["caveats"].str.split(";").explode()
+        _check_words(pd.DataFrame({"caveats": kinds[kinds != ""]}), "caveats", tuple(CaveatKind))
+    _check_intervals(tidy)
+    return tidy[known].reset_index(drop=True)
+
+
+def _plain(value: Any) -> Any:
+    return None if pd.isna(value) else value
+
+
+def _check_column(tidy: Frame, column: Column) -> None:
+    if column.name not in tidy.columns:
+        raise ConfigurationError(
+            f"column {column.name} is missing", hint=f"add it: {column.meaning}"
+        )
+    found = str(tidy[column.name].dtype)
+    if found != column.dtype:
+        raise ConfigurationError(
+            f"column {column.name} is {found}, not {column.dtype}",
+            hint=f"convert it with astype({column.dtype!r})",
+        )
+    if not column.nullable and bool(tidy[column.name].isna().any()):
+        raise ConfigurationError(
+            f"column {column.name} has a null", hint=f"fill it: {column.meaning}"
+        )
+
+
+def _check_words(tidy: Frame, column: str, words: tuple[str, ...]) -> None:
+    for word in tidy[column].unique() if column in tidy else ():
+        if word not in words:
+            raise ConfigurationError(
+                f"column {column} holds {word!r}{near(str(word), [str(known) for known in words])}",
+                hint=f"one of {', '.join(words)}",
+            )
+
+
+def _check_intervals(tidy: Frame) -> None:
+    for low, middle, high in _INTERVALS:
+        if middle not in tidy:
+            continue
+        outside = (tidy[low] > tidy[middle]) | (tidy[middle] > tidy[high])
+        if bool(outside.any()):
+            raise ConfigurationError(
+                f"column {middle} lies outside {low} to {high} in row "
+                f"{int(outside.to_numpy().argmax())}",
+                hint="an interval holds its own estimate",
+            )

@@ -1,0 +1,338 @@
+"""The parts of the page beside the table of results: what to ship, why, and what was beaten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.core import units
+from bench.core.caveats import Effect
+from bench.core.units import GAP
+from reports import int8, schema
+from reports.frontier import Mark, Membership
+from reports.names import row_names, short_names
+from reports.schema import Frame, Row, Task
+from reports.table import Cell, Footnotes, Heading, Line, Table, interval, plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """A file on the frontier, in words.
+
+    Args:
+        tags: what it is best at, such as ``fastest``.
+        facts: (number, what it is, interval) for accuracy, latency and size.
+        sentences: how sure it is, what it costs against the most accurate, and the like.
+        marks: of footnotes.
+    """
+
+    student: str
+    full_name: str
+    format: str
+    tags: tuple[str, ...]
+    facts: tuple[tuple[str, str, str], ...]
+    sentences: tuple[str, ...]
+    marks: tuple[str, ...]
+
+
+def verdict(marked: Frame) -> str:
+    """Returns in one or two sentences what a view's rows say of what is worth shipping."""
+    rows, marks = schema.read(marked, Row), schema.read(marked, Mark)
+    if all(row.score_mean is None for row in rows):
+        return "Nothing was scored, so nothing can be called worth shipping." + _extremes(rows)
+    eligible = [mark for mark in marks if not mark.not_eligible]
+    if not eligible:
+        reasons = sorted({mark.not_eligible for mark in marks})
+        return f"No file may stand on the frontier: {'; '.join(reasons)}."
+    front = sum(mark.on_frontier for mark in eligible)
+    sure = sum(mark.on_frontier and mark.frontier_latency == Membership.ON for mark in eligible)
+    if len(eligible) == 1:
+        text = "One file may stand on the frontier, and nothing competes with it."
+    else:
+        verb = "is" if front == 1 else "are"
+        text = (
+            f"{front} of {_count(len(eligible), 'file')} {verb} on the frontier: for each, no "
+            "other file is both faster and at least as accurate. "
+        )
+        text += _sureness(front, sure)
+    left = len(rows) - len(eligible)
+    return text + (f" {_count(left, 'file')} could not compete (see the table)." if left else "")
+
+
+def picks(marked: Frame, notes: Footnotes) -> list[Pick]:
+    """Returns the files on the frontier of accuracy and latency, the fastest first."""
+    names = row_names(schema.read(marked, Row))
+    both = zip(schema.read(marked, Row), schema.read(marked, Mark), strict=True)
+    front = sorted(
+        ((row, mark) for row, mark in both if mark.on_frontier),
+        key=lambda each: (each[0].latency_us_per_audio_s or 0, each[0].name),
+    )
+    rows = [row for row, _ in front]
+    return [
+        Pick(
+            student=names[row],
+            full_name="" if names[row] == row.student else row.student,
+            format=row.format,
+            tags=_tags(row, rows),
+            facts=_facts(row),
+            sentences=_sentences(row, mark, rows, names),
+            marks=notes.doubts(row.doubts),
+        )
+        for row, mark in front
+    ]
+
+
+def causes(marked: Frame) -> Table | None:
+    """Returns the table "Why is int8 slower?"; ``None`` if no student has both formats."""
+    rows = schema.read(marked, Row)
+    found = int8.causes(rows)
+    if not found:
+        return None
+    names = row_names(rows)
+    compared = [each.comparison for each in found if each.comparison]
+    scale = units.duration_scale(
+        row.latency_us_median for each in compared for row in (each.row, each.base)
+    )
+    lines = []
+    for cause in found:
+        name = plain(names[cause.row])
+        each = cause.comparison
+        if each is None:
+            numbers = [Cell(text=GAP)] * 4
+        else:
+            ends = interval(*(f"{units.ratio(end)}" for end in (each.ratio_low, each.ratio_high)))
+            numbers = [
+                Cell(
+                    text=scale.number(row.latency_us_median),
+                    order=row.latency_us_median,
+                )
+                for row in (each.base, each.row)
+            ]
+            numbers.append(Cell(text=units.ratio(each.ratio), detail=ends, order=each.ratio))
+            pieces = [
+                GAP if n is None else str(n) for n in (each.base.partitions, each.row.partitions)
+            ]
+            numbers.append(Cell(text=" → ".join(pieces), order=each.row.partitions))
+        lines.append(Line(cells=(name, *numbers, plain(cause.sentence))))
+    headings = (
+        Heading(name="student", numeric=False),
+        Heading(name="float32", unit=scale.unit),
+        Heading(name="int8", unit=scale.unit),
+        Heading(name="int8 over float32"),
+        Heading(name="partitions"),
+        Heading(name="why", numeric=False),
+    )
+    return Table(headings=headings, lines=tuple(lines))
+
+
+def task_scores(tasks: Frame, notes: Footnotes) -> Table | None:
+    """Returns scores by file and task, below the log-mel floor and chance; ``None`` if no tasks."""
+    scores = schema.read(tasks, Task)
+    if not scores:
+        return None
+    names = list(dict.fromkeys(score.task for score in scores))
+    by_task = {name: [score for score in scores if score.task == name] for name in names}
+    short = short_names(score.student for score in scores)
+    lines = [
+        _level_line("log-mel floor", [[s.floor for s in by_task[name]] for name in names]),
+        _level_line("chance", [[s.chance for s in by_task[name]] for name in names]),
+    ]
+    found = {(score.artifact_sha256, score.task): score for score in scores}
+    files = {score.artifact_sha256: score for score in scores}
+    for sha256, first in files.items():
+        cells = [_task_cell(found.get((sha256, name)), notes) for name in names]
+        lines.append(Line(cells=(plain(short[first.student]), plain(first.format), *cells)))
+    headings = [Heading(name="student", numeric=False), Heading(name="format", numeric=False)]
+    for name in names:
+        first = by_task[name][0]
+        metric = first.metric.replace("_", " ")
+        headings.append(Heading(name=name, unit=f"%, {metric}, {first.test_clips} clips"))
+    return Table(headings=tuple(headings), lines=tuple(lines))
+
+
+def fidelity(marked: Frame, notes: Footnotes) -> Table | None:
+    """Returns how near files are to their float32 source; ``None`` if none was checked."""
+    files = {row.artifact_sha256: row for row in schema.read(marked, Row)}
+    rows = [row for row in files.values() if row.cosine_mean is not None]
+    if not rows:
+        return None
+    short = short_names(marked["student"])
+    lines = []
+    for row in rows:
+        numbers = []
+        for value, text in (
+            (row.cosine_mean, f"{row.cosine_mean:.5f}"),
+            (row.cosine_min, GAP if row.cosine_min is None else f"{row.cosine_min:.5f}"),
+        ):
+            numbers.append(Cell(text=text, order=value))
+        if row.snr_db is None:
+            numbers.append(notes.gap("the embeddings are equal, or it was not measured"))
+        else:
+            numbers.append(Cell(text=f"{row.snr_db:.1f}", order=row.snr_db))
+        name = Cell(text=short[row.student], marks=notes.doubts(row.doubts), order=row.student)
+        lines.append(Line(cells=(name, plain(row.format), *numbers)))
+    headings = (
+        Heading(name="student", numeric=False),
+        Heading(name="format", numeric=False),
+        Heading(name="mean cosine"),
+        Heading(name="worst cosine"),
+        Heading(name="signal to noise", unit="dB"),
+    )
+    return Table(headings=headings, lines=tuple(lines))
+
+
+def dominated(marked: Frame) -> Table | None:
+    """Returns who is beaten by whom in accuracy and latency, and by how much; ``None`` if none."""
+    rows = dict(zip(marked.index, schema.read(marked, Row), strict=True))
+    names = row_names(list(rows.values()))
+    lines = []
+    for row, mark in zip(rows.values(), schema.read(marked, Mark), strict=True):
+        if mark.dominated_by_row is None:
+            continue
+        rival = rows[mark.dominated_by_row]
+        sure = mark.frontier_latency == Membership.OFF
+        size_ratio = row.size_bytes / rival.size_bytes
+        lines.append(
+            Line(
+                cells=(
+                    plain(names[row]),
+                    plain(row.format),
+                    plain(f"{names[rival]} {rival.format}"),
+                    Cell(text="surely" if sure else "by the estimates", order=not sure),
+                    Cell(text=units.points(mark.margin_score), order=mark.margin_score),
+                    Cell(
+                        text=units.ratio(mark.margin_latency_ratio),
+                        order=mark.margin_latency_ratio,
+                    ),
+                    Cell(text=units.ratio(size_ratio), order=size_ratio),
+                )
+            )
+        )
+    headings = (
+        Heading(name="student", numeric=False),
+        Heading(name="format", numeric=False),
+        Heading(name="beaten by", numeric=False),
+        Heading(name="how surely", numeric=False),
+        Heading(name="that one's accuracy", unit="points"),
+        Heading(name="latency over that one's"),
+        Heading(name="size over that one's"),
+    )
+    return Table(headings=headings, lines=tuple(lines)) if lines else None
+
+
+def _sureness(front: int, sure: int) -> str:
+    if sure == front:
+        return "The intervals leave no doubt about it."
+    if sure == 0:
+        return "Within the 95 % intervals each of them may be beaten by another."
+    return f"{sure} of them surely; the others overlap rivals within the 95 % intervals."
+
+
+def _extremes(rows: Sequence[Row]) -> str:
+    timed = [row for row in rows if row.latency_us_per_audio_s is not None]
+    smallest = min(rows, key=lambda row: (row.size_bytes, row.name))
+    text = f" The smallest is {smallest.name} with {units.size(smallest.size_bytes)}."
+    if timed:
+        fastest = min(timed, key=lambda row: (row.latency_us_per_audio_s or 0, row.name))
+        latency = units.duration(fastest.latency_us_per_audio_s)
+        text += f" The fastest is {fastest.name} with {latency} per second of audio."
+    return text
+
+
+def _tags(row: Row, front: Sequence[Row]) -> tuple[str, ...]:
+    if len(front) < 2:
+        return ()
+    best = {
+        "fastest": min(each.latency_us_per_audio_s or 0 for each in front)
+        == row.latency_us_per_audio_s,
+        "most accurate": max(each.score_mean or 0 for each in front) == row.score_mean,
+        "smallest": min(each.size_bytes for each in front) == row.size_bytes,
+    }
+    return tuple(tag for tag, holds in best.items() if holds)
+
+
+def _facts(row: Row) -> tuple[tuple[str, str, str], ...]:
+    scale = units.duration_scale([row.latency_us_per_audio_s])
+    return (
+        (
+            f"{units.percent(row.score_mean)} %",
+            "accuracy",
+            interval(units.percent(row.score_low), units.percent(row.score_high)),
+        ),
+        (
+            scale.text(row.latency_us_per_audio_s),
+            "per second of audio",
+            interval(
+                scale.number(row.latency_us_per_audio_s_low),
+                scale.number(row.latency_us_per_audio_s_high),
+            ),
+        ),
+        (units.size(row.size_bytes), "file", ""),
+    )
+
+
+def _sentences(
+    row: Row, mark: Mark, front: Sequence[Row], names: Mapping[Row, str]
+) -> tuple[str, ...]:
+    found = [f"In doubt: {doubt.text}." for doubt in row.doubts if doubt.effect is Effect.DEGRADE]
+    best = max(front, key=lambda each: (each.score_mean or 0, each.name))
+    if best is not row:
+        lost = units.points((row.score_mean or 0) - (best.score_mean or 0))
+        faster = (best.latency_us_per_audio_s or 0) / (row.latency_us_per_audio_s or 1)
+        found.append(
+            f"Against the most accurate ({names[best]} {best.format}): {lost} points, "
+            f"{units.ratio(faster, 2)} as fast, {_size_words(row.size_bytes / best.size_bytes)}."
+        )
+    found += _against_floor(row)
+    if row.latency_us_per_audio_s_low is None:
+        found.append("Its latency has no interval, so how sure that is cannot be told.")
+    elif mark.frontier_latency == Membership.ON:
+        found.append("Surely on the frontier.")
+    else:
+        found.append(
+            f"Within the intervals {_count(mark.challengers, 'other file')} could beat it."
+        )
+    return tuple(found)
+
+
+def _against_floor(row: Row) -> list[str]:
+    floor, score = row.score_floor_mean, row.score_mean
+    if floor is None or score is None or row.score_low is None or row.score_high is None:
+        return []
+    if row.score_high < floor:
+        return [f"{100 * (floor - score):.1f} points below the log-mel floor."]
+    gain = f"{units.points(score - floor)} points over the log-mel floor"
+    if row.score_low > floor:
+        return [f"{gain}."]
+    return [f"{gain}, which lies within the interval: not shown to beat it."]
+
+
+def _size_words(ratio: float) -> str:
+    if ratio == 1:
+        return "of the same size"
+    larger = ratio > 1
+    return f"{units.ratio(ratio if larger else 1 / ratio, 2)} {'larger' if larger else 'smaller'}"
+
+
+def _level_line(name: str, by_task: Sequence[Sequence[float | None]]) -> Line:
+    cells = []
+    for levels in by_task:
+        present = [level for level in levels if level is not None]
+        ends = sorted(
+            {units.percent(level) for level in (min(present), max(present))} if present else {GAP}
+        )
+        cells.append(Cell(text="–".join(ends)))
+    return Line(cells=(Cell(text=name), Cell(text=""), *cells))
+
+
+def _task_cell(score: Task | None, notes: Footnotes) -> Cell:
+    if score is None:
+        return notes.gap("this task was not scored")
+    detail = interval(units.percent(score.low), units.percent(score.high))
+    if score.floor is not None:
+        detail += f", {units.points(score.value - score.floor)}"
+    return Cell(text=units.percent(score.value), detail=detail, order=score.value)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

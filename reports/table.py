@@ -1,0 +1,316 @@
+"""Tables of displayed numbers: the one of all results, and tables as CSV and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from bench.core import units
+from bench.core.caveats import Caveat, CaveatKind
+from bench.core.units import GAP
+from reports import schema
+from reports.frontier import Mark
+from reports.names import short_names
+from reports.schema import Frame, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """A column's head.
+
+    Args:
+        unit: shown beside its name; one for the whole column.
+        numeric: right-aligned, sorted as numbers.
+    """
+
+    name: str
+    unit: str = ""
+    numeric: bool = True
+
+    @property
+    def text(self) -> str:
+        """Name and unit."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What a table shows in one place.
+
+    Args:
+        detail: smaller, below: an interval or a full name.
+        marks: of footnotes.
+        order: what the column sorts by; ``None`` sorts last.
+    """
+
+    text: str
+    detail: str = ""
+    marks: tuple[str, ...] = ()
+    order: float | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A row of cells; strong ones stand out."""
+
+    cells: tuple[Cell, ...]
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Headings and lines, ready to be written in any markup."""
+
+    headings: tuple[Heading, ...]
+    lines: tuple[Line, ...]
+
+
+class Footnotes:
+    """Letters for the doubts and gaps of one document, in the order of their first use."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, str] = {}
+
+    def mark(self, text: str) -> str:
+        """Returns the letter of a footnote."""
+        if text not in self._marks:
+            index = len(self._marks)
+            self._marks[text] = chr(ord("a") + index % 26) * (1 + index // 26)
+        return self._marks[text]
+
+    def doubts(self, doubts: Iterable[Caveat]) -> tuple[str, ...]:
+        """Returns the letters of caveats."""
+        return tuple(
+            sorted(self.mark(f"{each.text} ({each.kind}: {each.effect})") for each in doubts)
+        )
+
+    def gap(self, reason: str) -> Cell:
+        """Returns an empty cell with the reason as its footnote."""
+        return Cell(text=GAP, marks=(self.mark(reason),))
+
+    def listed(self) -> list[tuple[str, str]]:
+        """Returns (letter, text) of all footnotes used so far."""
+        return [(letter, text) for text, letter in self._marks.items()]
+
+
+def results(marked: Frame, notes: Footnotes) -> Table:
+    """Returns the table of all rows; what is the same in all of them is left to ``shared``."""
+    rows = schema.read(marked, Row)
+    marks = schema.read(marked, Mark)
+    for kind in CaveatKind:  # in the order of kinds, whatever the order of rows
+        if any(doubt.kind is kind for row in rows for doubt in row.doubts):
+            notes.doubts([Caveat(kind=kind)])
+    columns = _columns(rows, marks, notes)
+    lines = tuple(
+        Line(
+            cells=tuple(make(row, mark) for _, make in columns),
+            strong=mark.on_frontier,
+        )
+        for row, mark in zip(rows, marks, strict=True)
+    )
+    return Table(headings=tuple(heading for heading, _ in columns), lines=lines)
+
+
+_SHARED = {
+    "device": "device",
+    "runner": "timed by",
+    "runtime": "runtime",
+    "delegate": "delegate",
+    "threads": "threads",
+    "session": "session",
+    "processes": "processes a file",
+    "score_task_set": "task set",
+    "audio_s_per_inference": "hop (s)",
+}
+
+
+def shared(frame: Frame) -> dict[str, str]:
+    """Returns what all rows have in common, in words, for the line above the table."""
+    found = {}
+    for column, words in _SHARED.items():
+        values = frame[column].dropna().unique()
+        if len(values) == 1:
+            value = values[0]
+            found[words] = f"{value:g}" if isinstance(value, float) else str(value)
+    return found
+
+
+def results_csv(frame: Frame) -> str:
+    """Returns the schema's columns, in its order, as CSV; a null is an empty field."""
+    return to_csv(frame[[column.name for column in schema.columns(Row)]])
+
+
+def to_csv(frame: Frame) -> str:
+    """Returns a frame as CSV with unrounded numbers."""
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def to_markdown(table: Table, notes: Sequence[tuple[str, str]] = (), lead: str = "") -> str:
+    """Returns a table, between a lead and footnotes, as GitHub's Markdown; names are whole."""
+    lines = [_escape(lead), ""] if lead else []
+    lines += [
+        _markdown_line(heading.text for heading in table.headings),
+        _markdown_line("--:" if heading.numeric else ":--" for heading in table.headings),
+    ]
+    for line in table.lines:
+        texts = []
+        for cell, heading in zip(line.cells, table.headings, strict=True):
+            text = cell.detail or cell.text
+            if heading.numeric and cell.detail:
+                text = f"{cell.text} ({cell.detail})"
+            texts.append(_escape(text) + "".join(f"<sup>{mark}</sup>" for mark in cell.marks))
+        if line.strong:
+            texts[0] = f"**{texts[0]}**"
+        lines.append(_markdown_line(texts))
+    lines += ["", *(f"<sup>{letter}</sup> {_escape(text)}  " for letter, text in notes)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _name_cell(student: str, short: dict[str, str], marks: tuple[str, ...] = ()) -> Cell:
+    """Returns a student's short name, with the full one as its detail where they differ."""
+    name = short[student]
+    return Cell(text=name, detail="" if name == student else student, marks=marks, order=student)
+
+
+def plain(text: str) -> Cell:
+    """Returns a cell of text that sorts as it reads."""
+    return Cell(text=text, order=text)
+
+
+def interval(low: str, high: str) -> str:
+    """Returns two formatted ends as a range; empty if one is absent."""
+    return "" if GAP in (low, high) else f"{low}–{high}"
+
+
+_Make = Callable[[Row, Mark], Cell]
+
+
+def _columns(
+    rows: Sequence[Row], marks: Sequence[Mark], notes: Footnotes
+) -> list[tuple[Heading, _Make]]:
+    short = short_names(row.student for row in rows)
+    columns: list[tuple[Heading, _Make]] = [
+        (
+            Heading(name="student", numeric=False),
+            lambda row, _: _name_cell(row.student, short, notes.doubts(row.doubts)),
+        ),
+        (Heading(name="format", numeric=False), lambda row, _: plain(row.format)),
+        (Heading(name="frontier", numeric=False), lambda _, mark: _membership(mark, notes)),
+    ]
+    columns += _varying(rows)
+    columns += _scores(notes)
+    columns += _latencies(rows, notes)
+    columns += _sizes(rows, notes)
+    return columns
+
+
+def _membership(mark: Mark, notes: Footnotes) -> Cell:
+    if mark.frontier_latency is None:
+        return notes.gap(mark.not_eligible)
+    star = "★ " if mark.on_frontier else ""
+    order = f"{0 if mark.on_frontier else 1}{mark.frontier_latency}"
+    return Cell(text=star + mark.frontier_latency, order=order)
+
+
+def _varying(rows: Sequence[Row]) -> list[tuple[Heading, _Make]]:
+    columns: list[tuple[Heading, _Make]] = []
+    for column, words in _SHARED.items():
+        values = {getattr(row, column) for row in rows} - {None}
+        if len(values) > 1:
+            numeric = all(isinstance(value, (int, float)) for value in values)
+            columns.append((Heading(name=words, numeric=numeric), _attribute(column)))
+    return columns
+
+
+def _attribute(column: str) -> _Make:
+    def make(row: Row, _: Mark) -> Cell:
+        value = getattr(row, column)
+        text = GAP if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        return Cell(text=text, order=value)
+
+    return make
+
+
+def _scores(notes: Footnotes) -> list[tuple[Heading, _Make]]:
+    def score(row: Row, _: Mark) -> Cell:
+        if row.score_mean is None:
+            return notes.gap("not scored")
+        ends = interval(units.percent(row.score_low), units.percent(row.score_high))
+        return Cell(text=units.percent(row.score_mean), detail=ends, order=row.score_mean)
+
+    def gain(row: Row, _: Mark) -> Cell:
+        if row.score_mean is None:
+            return notes.gap("not scored")
+        if row.score_floor_mean is None:
+            return notes.gap("the log-mel floor was not scored")
+        gained = row.score_mean - row.score_floor_mean
+        return Cell(text=units.points(gained), order=gained)
+
+    return [
+        (Heading(name="accuracy", unit="%"), score),
+        (Heading(name="over floor", unit="points"), gain),
+    ]
+
+
+def _latencies(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:
+    def quantity(column: str, words: str, unit: str, low: str = "", high: str = "") -> None:
+        scale = units.duration_scale(getattr(row, column) for row in rows)
+
+        def make(row: Row, _: Mark) -> Cell:
+            value = getattr(row, column)
+            if value is None:
+                return notes.gap("not timed")
+            ends = ""
+            if low:
+                ends = interval(scale.number(getattr(row, low)), scale.number(getattr(row, high)))
+            return Cell(text=scale.number(value), detail=ends, order=value)
+
+        columns.append((Heading(name=words, unit=f"{scale.unit}{unit}"), make))
+
+    columns: list[tuple[Heading, _Make]] = []
+    quantity(
+        "latency_us_per_audio_s",
+        "latency",
+        " per s of audio",
+        "latency_us_per_audio_s_low",
+        "latency_us_per_audio_s_high",
+    )
+    columns.append((Heading(name="front-end", numeric=False), lambda row, _: plain(row.frontend)))
+    quantity("latency_us_median", "file alone", "", "latency_us_low", "latency_us_high")
+    quantity("init_us_median", "load", "")
+    return columns
+
+
+def _sizes(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:
+    def counted(column: str, words: str, scale: units.Scale, reason: str) -> None:
+        def make(row: Row, _: Mark) -> Cell:
+            value = getattr(row, column)
+            if value is None:
+                return notes.gap(reason)
+            return Cell(text=scale.number(value), order=float(value))
+
+        columns.append((Heading(name=words, unit=scale.unit), make))
+
+    def nodes(row: Row, _: Mark) -> Cell:
+        if row.partitions is None or row.nodes_total is None:
+            return notes.gap("partitions unknown")
+        taken = f"{row.nodes_delegated} of {row.nodes_total} nodes"
+        return Cell(text=str(row.partitions), detail=taken, order=float(row.partitions))
+
+    columns: list[tuple[Heading, _Make]] = []
+    counted("size_bytes", "size", units.size_scale(row.size_bytes for row in rows), "")
+    for column, words in (("parameters", "weights"), ("macs", "multiply-adds")):
+        scale = units.count_scale(getattr(row, column) for row in rows)
+        counted(column, words, scale, f"{words} unknown")
+    columns.append((Heading(name="partitions"), nodes))
+    return columns
+
+
+def _markdown_line(texts: Iterable[str]) -> str:
+    return "| " + " | ".join(texts) + " |"
+
+
+def _escape(text: str) -> str:
+    for sign in ("\\", "|", "*", "_", "`", "<"):
+        text = text.replace(sign, f"\\{sign}")
+    return text

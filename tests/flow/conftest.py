@@ -1,0 +1,32 @@
+"""The demo, run once for all tests that look at what it leaves."""
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    out: Path
+    wall_s: float
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Ran:
+    out = tmp_path_factory.mktemp("demo") / "page"
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "bench", "demo", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    wall_s = time.perf_counter() - started
+    return Ran(out=out, wall_s=wall_s, stdout=done.stdout, stderr=done.stderr)

@@ -1,0 +1,140 @@
+"""What `frill-bench demo` leaves, from real conversions, processes and speech."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Ran  # tests/flow/conftest.py
+
+from bench.flow.join import join
+from bench.store.store import Store
+
+pytestmark = [pytest.mark.zoo, pytest.mark.audio, pytest.mark.timeout(600)]
+
+PROMISED = [
+    "artifact_sha256",
+    "student",
+    "format",
+    "device",
+    "runner",
+    "delegate",
+    "threads",
+    "latency_us_median",
+    "latency_us_low",
+    "latency_us_high",
+    "includes_frontend",
+    "audio_s_per_inference",
+    "latency_us_per_audio_s",
+    "size_bytes",
+    "score_mean",
+    "score_low",
+    "score_high",
+    "score_task_set",
+    "on_frontier",
+    "caveats",
+]
+UNFUSED = "small_w1.0_keras3_gap_e2048_unfused"
+FUSED = "small_w1.0_keras3_gap_e2048_fused"
+FRILL = "small_w2.0_legacy_gap_e2048_fused"
+
+
+@pytest.fixture(scope="session")
+def rows(demo: Ran) -> list[dict[str, str]]:
+    with (demo.out / "results.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def latency(rows: list[dict[str, str]], student: str, format: str, column: str = "median") -> float:
+    (row,) = (row for row in rows if (row["student"], row["format"]) == (student, format))
+    return float(row[f"latency_us_{column}"])
+
+
+def test_it_takes_at_most_six_minutes_and_ends_by_naming_the_page(demo: Ran) -> None:
+    assert demo.wall_s < 360
+    assert demo.stdout == ""
+    assert demo.stderr.splitlines()[-1].endswith(f"open {demo.out / 'index.html'}")
+
+
+def test_the_table_has_the_promised_columns_first(rows: list[dict[str, str]]) -> None:
+    assert list(rows[0])[: len(PROMISED)] == PROMISED
+
+
+def test_four_students_in_four_formats_and_the_real_model_are_whole(
+    rows: list[dict[str, str]],
+) -> None:
+    by_student: dict[str, set[str]] = {}
+    for row in rows:
+        by_student.setdefault(row["student"], set()).add(row["format"])
+        for column in PROMISED:
+            assert row[column] != "" or column == "caveats", (row["student"], column)
+        assert float(row["latency_us_low"]) <= float(row["latency_us_median"])
+        assert float(row["score_low"]) <= float(row["score_mean"]) <= float(row["score_high"])
+        assert row["score_task_set"] == "quick"
+    four = [name for name, formats in by_student.items() if len(formats) == 4]
+    assert len(four) >= 4
+    assert "efficientword-net" in by_student
+
+
+def test_untrained_and_quick_are_said_on_every_row_they_hold_for(
+    rows: list[dict[str, str]],
+) -> None:
+    for row in rows:
+        kinds = row["caveats"].split(";")
+        assert "quick" in kinds
+        assert ("untrained" in kinds) == (row["student"] != "efficientword-net")
+
+
+def test_there_is_a_frontier_and_the_front_end_is_paid_for_on_it(
+    rows: list[dict[str, str]],
+) -> None:
+    on = [row for row in rows if row["on_frontier"] == "True"]
+    assert on
+    assert all(row["includes_frontend"] == "True" for row in on)
+
+
+def test_unfused_int8_is_faster_than_float32_and_fused_int8_slower(
+    rows: list[dict[str, str]],
+) -> None:
+    assert latency(rows, UNFUSED, "int8") < latency(rows, UNFUSED, "float32")
+    assert latency(rows, FUSED, "int8") > latency(rows, FUSED, "float32")
+
+
+def test_the_page_says_why(demo: Ran) -> None:
+    page = (demo.out / "index.html").read_text()
+    assert "HARD_SWISH has no int8 kernel" in page
+    assert "one partition" in page
+
+
+def test_frill_has_its_sizes(rows: list[dict[str, str]]) -> None:
+    size = {row["format"]: int(row["size_bytes"]) for row in rows if row["student"] == FRILL}
+    assert 40.33e6 < size["float32"] < 40.38e6
+    assert size["float16"] == pytest.approx(size["float32"] / 2, rel=0.01)
+    assert 10.4e6 < size["dynamic"] < 10.5e6
+    assert 10.7e6 < size["int8"] < 10.8e6
+
+
+def test_a_row_is_a_join_on_the_very_file(demo: Ran, rows: list[dict[str, str]]) -> None:
+    from bench.core.hashing import sha256_file
+
+    files = {sha256_file(path) for path in (demo.out / "zoo").glob("*.tflite")}
+    assert {row["artifact_sha256"] for row in rows} < files
+    with Store.open(demo.out / "results.db") as store:
+        joined, tasks = join(store)
+        scores = {score.artifact_sha256 for score in store.scores()}
+    assert {row.artifact_sha256 for row in joined} == {row["artifact_sha256"] for row in rows}
+    assert {task.artifact_sha256 for task in tasks} <= scores
+
+
+def test_a_report_of_the_same_database_has_the_same_rows(demo: Ran, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "bench", "report", "--json",
+         "--db", str(demo.out / "results.db"), "--out", str(tmp_path / "again")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    document = json.loads(done.stdout)
+    assert document["schema_version"] == 1
+    again = (tmp_path / "again" / "results.csv").read_bytes()
+    assert again == (demo.out / "results.csv").read_bytes()

@@ -1,0 +1,28 @@
+"""One real conversion for all tests of the zoo: small networks on real audio, in TensorFlow."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.core.artifact import Format
+from bench.flow.convert import convert
+from models.zoo import Zoo
+
+UNFUSED = "small_w1.0_keras3_gap_e2048_unfused"
+FUSED = "small_w1.0_keras3_gap_e2048_fused"
+WITH_FRONTEND = "tiny_w0.5_keras3_gap_e256_unfused_conv"
+STFT = "frontend-stft"
+CONV = "frontend-conv"
+
+
+@pytest.fixture(scope="session")
+def zoo(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Zoo:
+    root = tmp_path_factory.mktemp("zoo")
+    _, failed = convert(
+        [UNFUSED, FUSED, WITH_FRONTEND, CONV, STFT],
+        formats=list(Format),
+        zoo=root,
+        audio=audio_root,
+    )
+    assert not failed
+    return Zoo(root)

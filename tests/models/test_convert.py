@@ -1,0 +1,181 @@
+"""Real conversions of real networks, checked on real speech."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CONV, FUSED, STFT, UNFUSED, WITH_FRONTEND  # tests/models/conftest.py
+
+from bench.core.artifact import Artifact, Format, Role
+from bench.core.caveats import CaveatKind
+from bench.core.errors import ConfigurationError
+from bench.flow.convert import convert
+from models import convert as zoo_convert
+from models import fidelity, frontend, quantise
+from models.audio.calibration import patches_for
+from models.litert import Model
+from models.zoo import Zoo
+
+pytestmark = [pytest.mark.zoo, pytest.mark.audio]
+
+
+def artifact(zoo: Zoo, name: str, format: Format) -> Artifact:
+    found = zoo.get(name, format)
+    assert found is not None
+    return found
+
+
+def test_each_model_has_its_formats_and_a_front_end_only_float32(zoo: Zoo) -> None:
+    assert [each.format for each in zoo.of(UNFUSED)] == sorted(Format)
+    assert [each.format for each in zoo.of(CONV)] == [Format.FLOAT32]
+    assert not list(zoo.root.glob("*.log"))
+
+
+def test_every_row_says_untrained(zoo: Zoo) -> None:
+    for each in zoo.artifacts():
+        marked = CaveatKind.UNTRAINED in {caveat.kind for caveat in each.caveats}
+        assert marked == (each.role is not Role.FRONTEND)
+
+
+def test_the_manifest_describes_the_very_file(zoo: Zoo) -> None:
+    for each in zoo.artifacts():
+        content = zoo.path(each).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == each.sha256
+        assert len(content) == each.size_bytes
+        assert {"tensorflow", "keras"} <= set(each.tools)
+    int8 = artifact(zoo, UNFUSED, Format.INT8)
+    assert int8.inputs[0].dtype == "int8"
+    assert int8.inputs[0].scale is not None
+    assert int8.inputs[0].shape == (1, 96, 64, 1)
+    assert int8.calibration_sha256 is not None
+    assert artifact(zoo, UNFUSED, Format.DYNAMIC).calibration_sha256 is None
+
+
+@pytest.mark.parametrize(
+    ("format", "least"), [(Format.FLOAT16, 0.9999), (Format.DYNAMIC, 0.999), (Format.INT8, 0.98)]
+)
+def test_a_conversion_keeps_the_embedding_on_held_out_speech(
+    zoo: Zoo, format: Format, least: float
+) -> None:
+    found = artifact(zoo, UNFUSED, format)
+    assert found.fidelity is not None
+    assert found.fidelity.patches == 200
+    assert found.fidelity.cosine_mean > least
+    assert found.fidelity.cosine_min <= found.fidelity.cosine_p5 <= found.fidelity.cosine_mean
+    assert found.fidelity.centred_cosine_mean > fidelity.BOUNDS[format][1]
+    assert CaveatKind.BELOW_BOUND not in {caveat.kind for caveat in found.caveats}
+
+
+def test_int8_is_one_partition_when_hard_swish_is_unfused_and_many_when_fused(zoo: Zoo) -> None:
+    unfused = artifact(zoo, UNFUSED, Format.INT8)
+    assert unfused.float_ops == {}
+    assert unfused.partitions is not None
+    assert unfused.partitions.partitions == 1
+    assert unfused.partitions.nodes_delegated == unfused.partitions.nodes_total
+    fused = artifact(zoo, FUSED, Format.INT8).partitions
+    assert fused is not None
+    assert fused.partitions > 10
+    assert fused.left == {"HARD_SWISH": 18}
+
+
+def test_fused_and_unfused_hard_swish_are_the_same_function(zoo: Zoo, audio_root: Path) -> None:
+    patches, _ = patches_for("heldout", count=8, audio_root=audio_root)
+    models = [Model(zoo.path(artifact(zoo, name, Format.FLOAT32))) for name in (FUSED, UNFUSED)]
+    for patch in patches:
+        one, other = (model(patch[np.newaxis])[0] for model in models)
+        assert np.allclose(one, other, atol=1e-4 * np.abs(one).max())
+
+
+@pytest.mark.parametrize("name", [CONV, STFT])
+def test_the_front_end_in_the_graph_is_within_a_thousandth_of_the_reference(
+    zoo: Zoo, audio_root: Path, name: str
+) -> None:
+    found = artifact(zoo, name, Format.FLOAT32)
+    model = Model(zoo.path(found))
+    windows, _ = patches_for("heldout", count=40, waveform=True, audio_root=audio_root)
+    worst = 0.0
+    for window in windows:
+        graph = model(window[np.newaxis])[0][0, :, :, 0]
+        worst = max(worst, float(np.abs(graph - frontend.patch(window)).max()))
+    assert worst < 1e-3
+    assert "Flex" not in json.dumps(found.float_ops)
+
+
+def test_the_front_end_stays_in_float_in_every_format(zoo: Zoo) -> None:
+    for format in Format:
+        found = artifact(zoo, WITH_FRONTEND, format)
+        assert found.inputs[0].dtype == "float32"  # audio in 8 bits would be noise
+        assert found.role is Role.EMBEDDING_WAVEFORM
+        assert {"CONV_2D", "LOG", "SQRT"} <= set(found.float_ops)
+        if found.fidelity is not None:
+            assert CaveatKind.BELOW_BOUND not in {caveat.kind for caveat in found.caveats}
+
+
+@pytest.mark.parametrize("format", [Format.DYNAMIC, Format.INT8])
+def test_a_quantised_front_end_fails_the_check(
+    zoo: Zoo, audio_root: Path, tmp_path: Path, format: Format
+) -> None:
+    source = zoo.path(artifact(zoo, WITH_FRONTEND, Format.FLOAT32))
+    calibration, _ = patches_for("calibration", count=20, waveform=True, audio_root=audio_root)
+    heldout, sha256 = patches_for("heldout", count=60, waveform=True, audio_root=audio_root)
+    bad = tmp_path / "bad.tflite"
+    quantise.quantise(source, bad, format, calibration=calibration, quantise_frontend=True)
+    found = fidelity.compare(
+        fidelity.embeddings(source, heldout),
+        fidelity.embeddings(bad, heldout),
+        patches_sha256=sha256,
+    )
+    assert fidelity.shortfall(format, found)
+
+
+def test_a_second_conversion_gives_the_same_bytes(
+    zoo: Zoo, audio_root: Path, tmp_path: Path
+) -> None:
+    again = Zoo(tmp_path)
+    convert([WITH_FRONTEND], formats=list(Format), zoo=tmp_path, audio=audio_root)
+    first = {each.format: each.sha256 for each in zoo.of(WITH_FRONTEND)}
+    assert {each.format: each.sha256 for each in again.of(WITH_FRONTEND)} == first
+
+
+def test_what_is_up_to_date_is_not_made_again_and_a_damaged_file_is(
+    zoo: Zoo, audio_root: Path
+) -> None:
+    found = artifact(zoo, CONV, Format.FLOAT32)
+    path = zoo.path(found)
+    before = path.stat().st_mtime_ns
+    convert([CONV], formats=[Format.FLOAT32], zoo=zoo.root, audio=audio_root)
+    assert path.stat().st_mtime_ns == before
+    path.write_bytes(b"damaged")
+    assert zoo.get(CONV, Format.FLOAT32) is None
+    convert([CONV], formats=[Format.FLOAT32], zoo=zoo.root, audio=audio_root)
+    assert artifact(zoo, CONV, Format.FLOAT32).sha256 == found.sha256
+
+
+def test_without_audio_nothing_is_called_checked_and_int8_says_what_it_needs(
+    tmp_path: Path,
+) -> None:
+    job = zoo_convert.Job(
+        name="tiny_w0.5_keras3_gap_e64_unfused",
+        formats=(Format.FLOAT16,),
+        zoo=tmp_path,
+        inputs=None,
+    )
+    with zoo_convert.processes() as executor:
+        made, failed = zoo_convert.convert_all(
+            [job, replace(job, name="tiny_w0.5_keras3_gap_e32_unfused", formats=(Format.INT8,))],
+            executor=executor,
+        )
+    (float16,) = (each for each in made[job.name] if each.format is Format.FLOAT16)
+    assert float16.fidelity is None
+    assert CaveatKind.UNCHECKED in {caveat.kind for caveat in float16.caveats}
+    (error,) = failed.values()
+    assert isinstance(error, ConfigurationError)
+    assert "needs calibration audio" in error.message
+
+
+def test_quantisation_aware_training_is_refused_until_it_is_there() -> None:
+    with pytest.raises(ConfigurationError, match="not there yet"):
+        zoo_convert.canonical("small_w1.0_keras3_gap_e2048_unfused_qat")

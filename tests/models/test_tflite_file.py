@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+from conftest import CONV, FUSED, UNFUSED  # tests/models/conftest.py
+
+from bench.core.artifact import Format, Role
+from bench.core.errors import ConfigurationError, ModelFileError
+from models import mobilenetv3, tflite_file
+from models.spec import parse_name
+from models.zoo import Zoo
+
+pytestmark = [pytest.mark.zoo, pytest.mark.audio]
+
+
+@pytest.mark.parametrize("format", list(Format))
+def test_a_file_is_read_as_what_it_was_made(zoo: Zoo, format: Format) -> None:
+    found = tflite_file.read(zoo.root / f"{FUSED}.{format.value}.tflite")
+    assert found.format is format
+    assert found.role is Role.EMBEDDING_PATCH
+    assert found.macs == mobilenetv3.count(parse_name(FUSED))[1]
+    # Batch normalisation is folded: one number a channel is left of its four.
+    assert found.parameters == pytest.approx(mobilenetv3.count(parse_name(FUSED))[0], rel=0.02)
+
+
+def test_a_front_end_is_known_by_what_it_gives(zoo: Zoo) -> None:
+    assert tflite_file.read(zoo.root / f"{CONV}.float32.tflite").role is Role.FRONTEND
+
+
+def test_a_file_that_is_no_model_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "notes.tflite"
+    path.write_text("not a model at all")
+    with pytest.raises(ModelFileError, match=r"notes\.tflite: is no TFLite model"):
+        tflite_file.read(path)
+    path.write_bytes(b"")
+    with pytest.raises(ModelFileError, match="is no TFLite model"):
+        tflite_file.read(path)
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        tflite_file.read(tmp_path / "absent.tflite")
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("format", [Format.FLOAT32, Format.INT8])
+def test_a_truncated_model_is_refused(
+    zoo: Zoo, tmp_path: Path, share: float, format: Format
+) -> None:
+    whole = (zoo.root / f"{UNFUSED}.{format.value}.tflite").read_bytes()
+    path = tmp_path / "cut.tflite"
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(ModelFileError, match=r"cut\.tflite"):
+        tflite_file.read(path)
+
+
+def test_a_flex_model_is_refused_with_the_operators_it_needs(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec([4], tf.float32)])
+    def graph(x: object) -> object:
+        return tf.raw_ops.Asin(x=x)
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.get_concrete_function()])
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS,
+    ]  # fmt: skip
+    path = tmp_path / "flex.tflite"
+    path.write_bytes(converter.convert())
+    with pytest.raises(ModelFileError, match="FlexAsin"):
+        tflite_file.read(path)
+
+
+def test_a_file_joins_the_zoo_and_its_name_is_taken_then(zoo: Zoo, tmp_path: Path) -> None:
+    mine = Zoo(tmp_path / "zoo")
+    source = zoo.root / f"{UNFUSED}.int8.tflite"
+    added = mine.add(source, name="mine")
+    assert added == mine.get("mine", Format.INT8)
+    assert added.weights == "given"
+    assert mine.path(added).read_bytes() == source.read_bytes()
+    assert mine.add(source, name="mine") == added
+    with pytest.raises(ConfigurationError, match="another file has the name"):
+        mine.add(zoo.root / f"{FUSED}.int8.tflite", name="mine")
+
+
+def test_an_unknown_model_suggests_the_near_one(zoo: Zoo) -> None:
+    with pytest.raises(ConfigurationError, match="did you mean"):
+        zoo.of(UNFUSED.replace("unfused", "unfussed"))

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from report_rows import rows, timed
+
+from reports import frontier, schema
+from reports.frontier import Mark, Membership, Point
+from reports.schema import Row
+
+ON, OFF, CANNOT_TELL = Membership.ON, Membership.OFF, Membership.CANNOT_TELL
+
+
+def point(name: str, score: float, half: float, cost: float, cost_half: float) -> Point:
+    return Point(
+        name=name,
+        score=score,
+        score_low=score - half,
+        score_high=score + half,
+        cost=cost,
+        cost_low=cost - cost_half,
+        cost_high=cost + cost_half,
+    )
+
+
+def marks(of: Sequence[Row]) -> list[Mark]:
+    return schema.read(frontier.mark(schema.frame(of, Row)), Mark)
+
+
+def test_a_hand_worked_table_without_overlap() -> None:
+    found = frontier.standings(
+        [
+            point("fast", 0.70, 0.01, 100, 5),
+            point("middle", 0.80, 0.01, 200, 5),
+            point("slow", 0.90, 0.01, 300, 5),
+            point("beaten by middle", 0.75, 0.01, 250, 5),
+            point("beaten by all", 0.60, 0.01, 400, 5),
+        ]
+    )
+    assert [each.on_frontier for each in found] == [True, True, True, False, False]
+    assert [each.membership for each in found] == [ON, ON, ON, OFF, OFF]
+    # The rival with the best score of those that surely dominate.
+    assert [each.rival for each in found] == [None, None, None, 1, 2]
+    assert [each.challengers for each in found] == [0, 0, 0, 1, 4]
+
+
+def test_overlapping_intervals_leave_it_open() -> None:
+    found = frontier.standings(
+        [
+            point("a", 0.80, 0.02, 100, 5),
+            point("b", 0.79, 0.02, 104, 5),  # dominated by the estimates, not surely
+            point("c", 0.79, 0.001, 120, 5),  # slower surely, less accurate perhaps
+        ]
+    )
+    assert [each.on_frontier for each in found] == [True, False, False]
+    assert [each.membership for each in found] == [CANNOT_TELL, CANNOT_TELL, CANNOT_TELL]
+    assert [each.rival for each in found] == [None, 0, 0]
+
+
+def test_equal_points_are_both_on_the_frontier() -> None:
+    found = frontier.standings([point("a", 0.8, 0, 100, 0), point("b", 0.8, 0, 100, 0)])
+    assert [each.on_frontier for each in found] == [True, True]
+    assert [each.membership for each in found] == [ON, ON]
+
+
+def test_a_cost_without_an_interval_proves_nothing() -> None:
+    open_cost = dataclasses.replace(point("a", 0.9, 0, 1, 0), cost_low=0.0, cost_high=math.inf)
+    found = frontier.standings([open_cost, point("b", 0.5, 0, 100, 0)])
+    assert [each.on_frontier for each in found] == [True, False]
+    assert [each.membership for each in found] == [ON, CANNOT_TELL]
+
+
+def test_margins_say_how_far_a_row_is_beaten_in_both_views() -> None:
+    best = timed("best", "int8", 96.0, score=0.80, half=0.01, size_bytes=1000)
+    worse = timed("worse", "int8", 192.0, score=0.70, half=0.01, size_bytes=4000)
+    winner, loser = marks([best, worse])
+    assert (winner.on_frontier, winner.frontier_latency, winner.frontier_size) == (True, ON, ON)
+    assert winner.dominated_by is None
+    assert (loser.on_frontier, loser.frontier_latency, loser.frontier_size) == (False, OFF, OFF)
+    assert (loser.dominated_by, loser.dominated_by_size) == ("best.int8", "best.int8")
+    assert loser.margin_score == pytest.approx(0.10)
+    assert loser.margin_latency_ratio == pytest.approx(2.0)
+    assert loser.margin_size_ratio == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"score_mean": None, "score_low": None, "score_high": None}, "not scored"),
+        ({"latency_us_per_audio_s": None}, "not timed"),
+        ({"caveats": "scored_on_host"}, "outputs of this delegate were not checked"),
+        ({"includes_frontend": False}, "leaves out the log-mel front-end"),
+    ],
+)
+def test_what_may_not_compete_says_why_and_beats_nobody(
+    change: dict[str, object], reason: str
+) -> None:
+    best = timed("best", "int8", 10.0, score=0.9)
+    if "latency_us_per_audio_s" in change:
+        change |= {"latency_us_per_audio_s_low": None, "latency_us_per_audio_s_high": None}
+    barred = dataclasses.replace(best, **change)  # type: ignore[arg-type]  # fields of Row
+    first, second = marks([barred, timed("other", "int8", 20.0, score=0.5)])
+    assert reason in first.not_eligible
+    assert (first.on_frontier, first.frontier_latency, first.dominated_by) == (False, None, None)
+    assert (second.on_frontier, second.frontier_latency) == (True, ON)
+
+
+@pytest.mark.parametrize("field", ["device", "runner", "score_task_set"])
+def test_rows_of_another_device_runner_or_task_set_do_not_compete(field: str) -> None:
+    best = timed("best", "int8", 10.0, score=0.9)
+    worse = dataclasses.replace(timed("worse", "int8", 20.0, score=0.5), **{field: "other"})  # type: ignore[arg-type]  # a field of Row
+    assert [mark.on_frontier for mark in marks([best, worse])] == [True, True]
+    views = frontier.views(frontier.mark(schema.frame([best, worse], Row)))
+    assert [list(view.rows["student"]) for view in views] == [["best"], ["worse"]]
+
+
+def test_a_view_without_scores_has_no_task_set() -> None:
+    unscored = timed("a", "int8", 10.0, score=None)
+    (view,) = frontier.views(frontier.mark(schema.frame([unscored], Row)))
+    assert view.task_set is None
+
+
+def test_the_example_has_the_frontier_that_its_numbers_give() -> None:
+    found = [row.name for row, mark in zip(rows(), marks(rows()), strict=True) if mark.on_frontier]
+    assert found == [
+        "tiny_w0.5_keras3_gap_e2048_fused.float16",
+        "small_w1.0_keras3_gap_e2048_fused.float32",
+        "small_w1.0_keras3_gap_e2048_fused.dynamic",
+        "small_w1.0_keras3_gap_e2048_unfused.dynamic",
+        "small_w1.0_keras3_gap_e2048_unfused.int8",
+        "small_w2.0_legacy_gap_e2048_fused.float32",
+        "small_w2.0_legacy_gap_e2048_fused.dynamic",
+        "large_w1.0_keras3_gap_e2048_fused.dynamic",
+    ]
+
+
+# Few distinct values, so that ties are common.
+_points = st.lists(
+    st.builds(
+        point,
+        st.uuids().map(str),
+        st.integers(3, 9).map(lambda tenth: tenth / 10),
+        st.sampled_from([0.0, 0.01, 0.1]),
+        st.integers(10, 20).map(float),
+        st.sampled_from([0.0, 1.0, 4.0]),
+    ),
+    max_size=12,
+)
+
+
+@given(_points)
+def test_no_member_dominates_another_and_each_other_point_has_a_dominator_on_the_frontier(
+    points: list[Point],
+) -> None:
+    found = frontier.standings(points)
+    front = [each for each, standing in zip(points, found, strict=True) if standing.on_frontier]
+    assert not any(first.beats(second) for first in front for second in front)
+    for each, standing in zip(points, found, strict=True):
+        assert standing.on_frontier != any(member.beats(each) for member in front)
+        assert (standing.rival is not None) == (not standing.on_frontier)
+        if standing.rival is not None:
+            assert points[standing.rival].beats(each)
+
+
+@given(_points)
+def test_what_is_surely_off_is_dominated_by_something_that_is_not(points: list[Point]) -> None:
+    found = frontier.standings(points)
+    for each, standing in zip(points, found, strict=True):
+        dominators = [
+            other.membership
+            for rival, other in zip(points, found, strict=True)
+            if rival.surely_beats(each)
+        ]
+        assert (standing.membership is OFF) == bool(dominators)
+        assert not dominators or any(membership is not OFF for membership in dominators)
+        if standing.membership is OFF:
+            assert not standing.on_frontier
+        if standing.membership is ON:
+            assert standing.on_frontier
+
+
+@given(_points, st.randoms(use_true_random=False), st.sampled_from([0.5, 2.0, 1024.0]))
+@settings(max_examples=50)
+def test_row_order_and_the_unit_of_cost_do_not_matter(
+    points: list[Point], random: object, scale: float
+) -> None:
+    before = {
+        each.name: (standing.on_frontier, standing.membership)
+        for each, standing in zip(points, frontier.standings(points), strict=True)
+    }
+    moved = [
+        dataclasses.replace(
+            each,
+            cost=each.cost * scale,
+            cost_low=each.cost_low * scale,
+            cost_high=each.cost_high * scale,
+        )
+        for each in points
+    ]
+    random.shuffle(moved)  # type: ignore[attr-defined]  # hypothesis types it as object
+    after = {
+        each.name: (standing.on_frontier, standing.membership)
+        for each, standing in zip(moved, frontier.standings(moved), strict=True)
+    }
+    assert before == after

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from report_rows import rows, tasks, timed
+
+from bench.core.errors import ConfigurationError
+from reports import page, schema
+from reports.schema import Row, Task
+
+_VOID = {"meta", "link", "img", "source", "br", "input"}
+_NASTY = 'evil"><script>alert(1)</script>'
+
+
+class Outline(HTMLParser):
+    """Collects elements, and what is opened and never closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def write(found: list[Row], out: Path) -> str:
+    path = page.write_report(
+        schema.frame(found, Row),
+        schema.frame(tasks(found), Task),
+        out=out,
+        title="Speech embeddings <here>",
+        subtitle="a test",
+        provenance={"command": "frill-bench demo --out demo", "seed": "7"},
+        notes=["Read this & that."],
+    )
+    assert path == out / "index.html"
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report")
+    write(rows(), out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def outline(folder: Path) -> Outline:
+    return Outline((folder / "index.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_comes_with_its_pictures_and_tables(folder: Path) -> None:
+    pictures = {
+        f"{name}{suffix}"
+        for name in ("accuracy-latency", "accuracy-size", "format-ratios")
+        for suffix in (".svg", ".png", ".dark.svg", ".dark.png", ".csv")
+    }
+    tables = {"index.html", "results.csv", "results.md", "tasks.csv"}
+    assert {path.name for path in folder.iterdir()} == pictures | tables
+
+
+def test_every_element_is_closed(outline: Outline) -> None:
+    assert outline.open == []
+
+
+def test_nothing_is_fetched_from_anywhere(outline: Outline, folder: Path) -> None:
+    urls = [value for _, name, value in outline.attributes if name in ("src", "href", "srcset")]
+    assert len(urls) > 20
+    for url in urls:
+        beside = (folder / url).is_file() if len(url) < 100 else False
+        assert url.startswith(("data:", "#note-")) or beside, url[:100]
+    assert not re.search(r"@import|url\(|fetch\(|https?://", outline.text)
+
+
+def test_each_row_is_in_the_table_and_each_file_has_its_hash(
+    folder: Path, outline: Outline
+) -> None:
+    html = (folder / "index.html").read_text(encoding="utf-8")
+    results = html[html.index('id="results"') :].split("</table>")[0]
+    assert results.count("<tr") == 1 + len(rows())
+    for row in rows():
+        assert row.student in outline.text
+        assert f"{row.name} {row.artifact_sha256}" in outline.text
+
+
+def test_what_is_worth_shipping_comes_first_in_words_and_numbers(outline: Outline) -> None:
+    text = outline.text
+    assert text.index("What is worth shipping") < text.index("All results")
+    assert "8 of 21 files are on the frontier" in text
+    assert (
+        "Against the most accurate (small w2.0 legacy float32): −4.6 points, 4.3× as fast, 16× "
+        "smaller. +11.1 points over the log-mel floor. Surely on the frontier." in text
+    )
+
+
+def test_sections_stand_in_the_promised_order(outline: Outline) -> None:
+    places = [
+        outline.text.index(heading)
+        for heading in (
+            "What is worth shipping",
+            "Accuracy, latency and size",
+            "All results",
+            "Why is int8 slower?",
+            "Scores by task",
+            "What conversion cost",
+            "What was beaten, and by what",
+            "Where the numbers come from",
+            "Footnotes",
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_pictures_are_told_in_words_and_follow_theme_and_width(outline: Outline) -> None:
+    alts = [value for tag, name, value in outline.attributes if (tag, name) == ("img", "alt")]
+    assert [alt.split(":")[0] for alt in alts] == [
+        "Accuracy against latency",
+        "Accuracy against size",
+        "Latency of each format against float32",
+    ]
+    media = {value for tag, name, value in outline.attributes if (tag, name) == ("source", "media")}
+    assert len(media) == 3
+
+
+def test_a_second_run_writes_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    write(rows(), tmp_path)
+    for path in folder.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_names_are_escaped(tmp_path: Path) -> None:
+    nasty = timed(_NASTY, "int8", 10.0, score=0.5, family=_NASTY, device=_NASTY)
+    html = write([nasty], tmp_path)
+    assert _NASTY not in html
+    outline = Outline(html)
+    assert outline.open == []
+    assert _NASTY in outline.text
+
+
+def test_without_scores_the_page_says_so_and_draws_latency_against_size(tmp_path: Path) -> None:
+    missing = dict.fromkeys(
+        ("score_mean", "score_low", "score_high", "score_task_set", "score_floor_mean")
+    )
+    html = write([dataclasses.replace(row, **missing) for row in rows()], tmp_path)  # type: ignore[arg-type]  # fields of Row
+    outline = Outline(html)
+    assert outline.open == []
+    assert "Nothing was scored, so nothing can be called worth shipping." in outline.text
+    assert "Scores by task" not in outline.text
+    assert (tmp_path / "latency-size.svg").exists()
+    assert not (tmp_path / "accuracy-size.svg").exists()
+
+
+def test_a_row_that_was_neither_timed_nor_scored_is_still_a_row(tmp_path: Path) -> None:
+    missing = {
+        field.name: None
+        for field in dataclasses.fields(Row)
+        if field.name.startswith(("latency_", "score_", "init_")) or field.name == "partitions"
+    }
+    html = write([dataclasses.replace(rows()[0], **missing)], tmp_path)  # type: ignore[arg-type]  # fields of Row
+    outline = Outline(html)
+    assert "not timed" in outline.text
+    assert "not scored" in outline.text
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "index.html",
+        "results.csv",
+        "results.md",
+        "tasks.csv",
+    }
+
+
+def test_each_device_has_a_frontier_of_its_own(tmp_path: Path) -> None:
+    phone = [dataclasses.replace(row, device="Pixel 6", runner="benchmark_model") for row in rows()]
+    text = Outline(write([*rows()[:4], *phone[4:6]], tmp_path)).text
+    assert "this machine (x86-64, 2 cores), litert-python, default" in text
+    assert "Pixel 6, benchmark_model, default" in text
+    assert (tmp_path / "accuracy-latency-2.csv").exists()
+
+
+def test_a_degrading_caveat_is_told_beside_the_pick(tmp_path: Path) -> None:
+    text = Outline(write([timed("a", "int8", 9.0, score=0.5, caveats="untrained")], tmp_path)).text
+    assert "In doubt: random weights: shows the machinery, not a model." in text
+    assert "15.5 points below the log-mel floor" in text
+
+
+def test_a_frame_that_does_not_fit_writes_nothing(tmp_path: Path) -> None:
+    frame = schema.frame(rows(), Row).drop(columns="student")
+    with pytest.raises(ConfigurationError, match="column student is missing"):
+        page.write_report(
+            frame,
+            schema.frame([], Task),
+            out=tmp_path / "report",
+            title="",
+            subtitle="",
+            provenance={},
+            notes=[],
+        )
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_real_browser_shows_every_row_without_an_error(folder: Path, tmp_path: Path) -> None:
+    if shutil.which("chromium") is None:
+        assert "browser" not in os.environ.get("FRILL_REQUIRE", "").split(",")
+        pytest.skip("chromium is not installed")
+    probe = (
+        '<pre id="probe"></pre><script>window.errors = []; '
+        "window.onerror = (text) => { window.errors.push(text); };"
+        'window.addEventListener("load", () => { '
+        'const rows = () => [...document.querySelectorAll("#results tbody tr")]; '
+        'const heading = document.querySelectorAll("#results th button")[4]; heading.click(); '
+        "const first = rows()[0].cells[4].firstChild.textContent.trim(); "
+        'const box = document.querySelector("#results input"); box.value = "int8"; '
+        'box.dispatchEvent(new Event("input")); '
+        'document.getElementById("probe").textContent = JSON.stringify([rows().length, first, '
+        "rows().filter((row) => !row.hidden).length, "
+        "document.documentElement.scrollWidth <= innerWidth, "
+        "[...document.images].every((image) => image.naturalWidth > 0), window.errors]); });"
+        "</script>"
+    )
+    html = (folder / "index.html").read_text(encoding="utf-8")
+    probed = tmp_path / "index.html"
+    probed.write_text(html.replace("<body>", f"<body>{probe}"), encoding="utf-8")
+    done = subprocess.run(
+        [
+            "chromium",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--window-size=500,900",
+            "--virtual-time-budget=2000",
+            "--dump-dom",
+            probed.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert '<pre id="probe">[21,"67.1",5,true,true,[]]</pre>' in done.stdout
+
+
+def test_a_file_timed_by_several_threads_is_told_apart(tmp_path: Path) -> None:
+    alone = [timed("a", "float32", 100.0, score=0.5), timed("a", "int8", 50.0, score=0.5)]
+    more = [dataclasses.replace(row, threads=2) for row in alone]
+    text = Outline(write([*alone, *more], tmp_path)).text
+    assert "a (1 thread)" in text
+    assert "a (2 threads)" in text
+    assert text.count("2.00× as fast as float32") == 2

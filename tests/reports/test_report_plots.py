@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from report_rows import rows, timed
+
+from reports import charts, frontier, plots, schema
+from reports.charts import Chart
+from reports.looks import DARK, LIGHT, LOOKS
+from reports.schema import Row
+
+
+def charts_of(found: list[Row]) -> dict[str, Chart]:
+    marked = frontier.mark(schema.frame(found, Row))
+    return {chart.name: chart for chart in charts.charts(marked, charts.families_of(marked))}
+
+
+def marker_faces(figure: Figure) -> list[str]:
+    lines = figure.axes[0].lines
+    return [
+        to_hex(str(line.get_markerfacecolor())) for line in lines if line.get_marker() != "None"
+    ]
+
+
+def texts(figure: Figure) -> set[str]:
+    return {text.get_text() for text in (*figure.texts, *figure.axes[0].texts)}
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Chart]:
+    return charts_of(rows())
+
+
+def test_pictures_are_the_same_bytes_on_a_second_run(drawn: dict[str, Chart]) -> None:
+    for chart in drawn.values():
+        once, again = (plots.draw(chart, LOOKS["light"]) for _ in range(2))
+        assert plots.svg(once) == plots.svg(again)
+        assert plots.png(once) == plots.png(again)
+
+
+def test_an_svg_has_no_date_and_its_text_needs_no_font(drawn: dict[str, Chart]) -> None:
+    svg = plots.svg(plots.draw(drawn["accuracy-latency"], LOOKS["dark-narrow"])).decode()
+    assert "<dc:date>" not in svg
+    assert "<text" not in svg
+    assert DARK.background in svg
+
+
+def test_a_png_has_the_size_of_its_look(drawn: dict[str, Chart]) -> None:
+    look = LOOKS["light"]
+    picture = imread(io.BytesIO(plots.png(plots.draw(drawn["accuracy-size"], look))), format="png")
+    assert picture.shape[:2] == (160 * look.height_in, 160 * look.width_in)
+
+
+@pytest.mark.parametrize(
+    ("caveats", "hollow"),
+    [("", False), ("frontend_added", False), ("untrained", True), ("scored_on_host", True)],
+)
+def test_a_marker_is_hollow_if_a_caveat_degrades_or_invalidates(caveats: str, hollow: bool) -> None:
+    chart = charts_of([timed("a", "int8", 100.0, score=0.5, caveats=caveats)])["accuracy-latency"]
+    (face,) = marker_faces(plots.draw(chart, LOOKS["light"]))
+    assert (face == LIGHT.background) == hollow
+
+
+def test_the_example_has_as_many_hollow_markers_as_degraded_rows(
+    drawn: dict[str, Chart],
+) -> None:
+    faces = marker_faces(plots.draw(drawn["accuracy-latency"], LOOKS["light"]))
+    assert len(faces) == 21
+    assert faces.count(LIGHT.background) == sum("below_bound" in row.caveats for row in rows())
+
+
+def test_units_and_intervals_are_named(drawn: dict[str, Chart]) -> None:
+    figure = plots.draw(drawn["accuracy-latency"], LOOKS["light"])
+    axes = figure.axes[0]
+    assert "(µs, log scale)" in axes.get_xlabel()
+    assert "(%)" in axes.get_ylabel()
+    assert any("95 % intervals" in text for text in texts(figure))
+    assert "log-mel floor 65.5 %" in texts(figure)
+    assert any("chance 18.3 %" in text for text in texts(figure))
+
+
+def test_each_frontier_point_is_labelled(drawn: dict[str, Chart]) -> None:
+    for look in LOOKS.values():
+        written = " ".join(texts(plots.draw(drawn["accuracy-latency"], look)))
+        for name in ("tiny w0.5", "small w1.0 unfused", "large w1.0", "small w2.0 legacy"):
+            assert name in written
+
+
+def test_the_numbers_beside_a_picture_are_those_of_its_points(drawn: dict[str, Chart]) -> None:
+    chart = drawn["accuracy-latency"]
+    assert list(chart.numbers["latency_us_per_audio_s"]) == pytest.approx(
+        [dot.x for dot in chart.dots]
+    )
+    assert list(100 * chart.numbers["score_mean"]) == pytest.approx([dot.y for dot in chart.dots])
+    ratios = drawn["format-ratios"]
+    assert list(ratios.numbers["latency_ratio"]) == pytest.approx([dot.x for dot in ratios.dots])
+
+
+def test_without_scores_latency_is_drawn_against_size() -> None:
+    unscored = [timed("a", "int8", 100.0, score=None), timed("b", "int8", 50.0, score=None)]
+    assert list(charts_of(unscored)) == ["latency-size"]
+    untimed = {"latency_us_per_audio_s": None, "latency_us_median": None}
+    bare = {
+        f"{name}_{end}": None
+        for name in ("latency_us", "latency_us_per_audio_s")
+        for end in ("low", "high")
+    }
+    assert charts_of([dataclasses.replace(row, **untimed, **bare) for row in unscored]) == {}  # type: ignore[arg-type]  # fields of Row
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_one_row_and_a_hundred_rows_can_be_drawn(look: str) -> None:
+    one = charts_of(rows()[:1])
+    assert set(one) == {"accuracy-latency", "accuracy-size"}
+    many = charts_of(
+        [
+            dataclasses.replace(row, student=f"{row.student}_{copy}", family=f"{row.family}{copy}")
+            for copy in range(5)
+            for row in rows()
+        ]
+    )
+    chart = many["accuracy-latency"]
+    assert len(chart.dots) == 105
+    assert chart.families[-1] == "other"
+    for each in (one["accuracy-latency"], chart):
+        assert re.match(rb"<\?xml", plots.svg(plots.draw(each, LOOKS[look])))

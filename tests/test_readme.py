@@ -1,0 +1,45 @@
+"""Every command of the README is run, in order, in one folder."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+
+
+def test_the_two_make_commands_are_there_and_what_they_run_is_tested_here() -> None:
+    assert commands()[:2] == ["make demo", "make test"]
+    for target, runs in (("demo", "frill-bench demo --out demo"), ("test", "-m pytest")):
+        shown = subprocess.run(
+            ["make", "--dry-run", "--always-make", target],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert runs in shown.stdout
+
+
+@pytest.mark.audio
+@pytest.mark.zoo
+def test_every_other_command_runs_as_it_stands(tmp_path: Path, audio_root: Path) -> None:
+    log = ROOT / "tests" / "data" / "benchmark_logs" / "67_tf2.14.1_three_runs_recommended.txt"
+    (tmp_path / "benchmark.txt").write_bytes(log.read_bytes())
+    ran = 0
+    for command in commands()[2:]:
+        words = shlex.split(command)
+        assert words[0] == "frill-bench"
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "bench", *words[1:]],
+            cwd=tmp_path, capture_output=True, text=True, timeout=240,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        ran += 1
+    assert ran >= 10
+    assert (tmp_path / "report" / "index.html").is_file()
