@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -43,10 +47,13 @@ class Model:
         elif delegate != "xnnpack":
             raise ConfigurationError(f"unknown delegate {delegate!r}", hint="use xnnpack or none")
         try:
-            self._interpreter = module.Interpreter(
-                model_path=str(path), num_threads=threads, experimental_op_resolver_type=resolver
-            )
-            self._interpreter.allocate_tensors()
+            with _quiet():
+                self._interpreter = module.Interpreter(
+                    model_path=str(path),
+                    num_threads=threads,
+                    experimental_op_resolver_type=resolver,
+                )
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             text = " ".join(str(error).split())
             raise ModelFileError(
@@ -114,7 +121,8 @@ def try_partitions(path: Path) -> Partitions | None:
 
 def load(path: Path) -> object:
     """Returns LiteRT's interpreter of a file, not yet allocated; raises LiteRT's own errors."""
-    return _module().Interpreter(model_path=str(path))
+    with _quiet():
+        return _module().Interpreter(model_path=str(path))
 
 
 def read_graph(content: bytes) -> Any:
@@ -139,6 +147,20 @@ def tensor_type_names() -> dict[int, str]:
 
     codes = vars(schema_py_generated.TensorType)
     return {value: name.lower() for name, value in codes.items() if isinstance(value, int)}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the runtime's native chatter off stderr; what goes wrong is in its exceptions."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _module() -> Any:

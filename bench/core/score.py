@@ -13,7 +13,7 @@ class TaskScore:
 
     Args:
         task: its name.
-        metric: ``balanced_accuracy`` or ``top1``.
+        metric: ``balanced_accuracy``, ``recall`` (a single class is tested) or ``top1``.
         value, low, high: the score and its 95 % interval, in [0, 1].
         chance: what guessing would score.
         floor: what the log-mel floor scores on the very same clips; ``None`` if it was not run.

@@ -95,6 +95,7 @@ def _audio(audio: Path | None, notes: list[str], told: Told) -> bool:
             "frill-bench demo --audio DIR, with one folder a label."
         )
         return False
+    told("audio", 1, 1)
     return True
 
 

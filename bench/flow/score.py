@@ -39,7 +39,7 @@ def score(
     Args:
         told: how far it is: what is scored, clips done, clips in all.
     """
-    cache = cache_dir() / "embeddings"
+    cache = cache_dir()
     score_floor(task_set, cache=cache, progress=lambda done, total: told("log-mel", done, total))
     made: list[Score] = []
     failed: dict[str, BenchError] = {}

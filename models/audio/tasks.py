@@ -1,0 +1,349 @@
+"""The six tasks over the packaged audio, and the quick pair of them.
+
+They stand in for the public tasks named in each, whose data cannot be fetched by a machine: seven
+telephone voices and two tone voices rank embeddings and guard against regressions; they make no
+claim about those public tasks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from bench.core.caveats import Caveat, CaveatKind
+from bench.core.errors import ConfigurationError
+from bench.core.hashing import sha256_file
+from models.audio import folder, packages
+from models.audio.decode import audio_files, duration_s
+from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet, distinct, grouped_folds
+
+DEFAULT = "default"
+QUICK = "quick"
+
+_VOICES = {
+    "asterisk-core-sounds-en-gsm": "Allison",
+    "asterisk-core-sounds-fr-gsm": "June",
+    "asterisk-core-sounds-it-gsm": "Carlo",
+    "asterisk-core-sounds-ru-gsm": "Ivrvoice",
+    "asterisk-prompt-es-co": "July",
+    "asterisk-prompt-fr-armelle": "Armelle",
+    "asterisk-prompt-it-menardi-gsm": "Menardi",
+}
+_SPANISH_ALLISON = "asterisk-core-sounds-es-gsm"
+# language: (the voice of the core sounds, the other voice)
+_LANGUAGES = {
+    "es": (_SPANISH_ALLISON, "asterisk-prompt-es-co"),
+    "fr": ("asterisk-core-sounds-fr-gsm", "asterisk-prompt-fr-armelle"),
+    "it": ("asterisk-core-sounds-it-gsm", "asterisk-prompt-it-menardi-gsm"),
+}
+_WORD_FOLDERS = frozenset({"digits", "letters", "phonetic", "ICAO"})
+_SIGNAL_TONES = frozenset(
+    {"ascending-2tone", "descending-2tone", "confbridge-join", "confbridge-leave"}
+)
+_MIN_S = 0.3  # a shorter prompt is a click or a single vowel
+_LANGUAGE_MIN_S = 2.0
+_NEUTRAL_TONE = "1"  # gcin marks the first tone by no digit and the neutral tone by this one
+_SOUND_FOLDERS = {
+    "weapons": "weapon",
+    "ambience": "ambience",
+    "footsteps": "footstep",
+    "civilians": "human",
+    "soldiers": "human",
+    "aliens": "creature",
+    "ui": "ui",
+    "geoscape": "ui",
+    "doors": "mechanical",
+    "ugv": "mechanical",
+    "impact": "mechanical",
+}
+_NO_CREATURE = "hovernet"  # a machine among the aliens
+_FOLDS = 5
+_QUICK_SEED = 7
+_QUICK_SPEAKER_TRAIN, _QUICK_SPEAKER_TEST, _QUICK_TONE = 16, 12, 50  # clips a class
+
+
+def task_set(source: str, *, audio_root: Path | None = None) -> TaskSet:
+    """Returns a task set by name (``default``, ``quick``), or from a folder or a CSV of one's own.
+
+    Raises:
+        ConfigurationError: there is no such name, folder or file, or it does not make a task.
+        InfrastructureError: the packaged audio was not fetched.
+    """
+    root = audio_root or packages.default_root()
+    match source:
+        case "default":
+            return default(root)
+        case "quick":
+            return quick(root)
+    path = Path(source)
+    if path.is_dir() or path.is_file():
+        return folder.own(path)
+    raise ConfigurationError(
+        f"{source}: no such task set, folder or CSV", hint="use default, quick or a path"
+    )
+
+
+def default(root: Path) -> TaskSet:
+    """Returns the six tasks.
+
+    Args:
+        root: the audio cache.
+
+    Raises:
+        InfrastructureError: the packaged audio was not fetched.
+    """
+    shelf = _Shelf(root)
+    tasks = (_kw1shot(shelf), _spk7(shelf), _xling(shelf), _lang3(shelf), _tone4(shelf))
+    return TaskSet(name=DEFAULT, root=root, tasks=(*tasks, _sound7(root)))
+
+
+def quick(root: Path) -> TaskSet:
+    """Returns two tasks on 396 clips, seeded and stratified: a smoke test of accuracy in seconds.
+
+    Args:
+        root: the audio cache.
+
+    Raises:
+        InfrastructureError: the packaged audio was not fetched.
+    """
+    shelf = _Shelf(root)
+    rng = np.random.default_rng(_QUICK_SEED)
+    speakers, tones = _spk7(shelf), _tone4(shelf)
+    (fold,) = speakers.folds
+    train = _thinned([speakers.clips[i] for i in fold.train], _QUICK_SPEAKER_TRAIN, rng)
+    test = _thinned([speakers.clips[i] for i in fold.test], _QUICK_SPEAKER_TEST, rng)
+    few = _thinned(tones.clips, _QUICK_TONE, rng)
+    return TaskSet(
+        name=QUICK,
+        root=root,
+        tasks=(_split(_SPK7, train, test), _kfold(_TONE4, few)),
+        caveats=(Caveat(kind=CaveatKind.QUICK, evidence=f"{len(train + test + few)} clips"),),
+    )
+
+
+class _Shelf:
+    """The packaged clips by package, each hashed and timed at most once.
+
+    Args:
+        root: the audio cache.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._paths: dict[str, list[PurePosixPath]] = defaultdict(list)
+        for name in packages.packaged_files(root):
+            path = PurePosixPath(name)
+            self._paths[path.parts[0]].append(path)
+        self._sums: dict[PurePosixPath, str] = {}
+        self._durations: dict[PurePosixPath, float] = {}
+
+    def paths(self, package: str) -> list[PurePosixPath]:
+        """Returns a package's files; of telephone prompts, only speech of 0.3 s and more."""
+        if package == "gcin-voice":
+            return self._paths[package]
+        return [
+            path
+            for path in self._paths[package]
+            if path.stem not in _SIGNAL_TONES and self.lasts_s(path) >= _MIN_S
+        ]
+
+    def clip(self, path: PurePosixPath, label: str, group: str) -> Clip:
+        """Returns a file as a clip."""
+        if path not in self._sums:
+            self._sums[path] = sha256_file(self._root / path)
+        return Clip(path=str(path), sha256=self._sums[path], label=label, group=group)
+
+    def lasts_s(self, path: PurePosixPath) -> float:
+        """Returns how long a file plays, in seconds."""
+        if path not in self._durations:
+            self._durations[path] = duration_s(self._root / path)
+        return self._durations[path]
+
+
+def _is_word(path: PurePosixPath) -> bool:
+    return path.parent.name in _WORD_FOLDERS
+
+
+def _word(path: PurePosixPath) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+def _kw1shot(shelf: _Shelf) -> Task:
+    """The same word in another voice, both ways, in three languages."""
+    clips: list[Clip] = []
+    folds: list[Fold] = []
+    chances = []
+    for language, voices in _LANGUAGES.items():
+        spoken = [
+            {_word(path): path for path in shelf.paths(voice) if _is_word(path)} for voice in voices
+        ]
+        words = sorted(set(spoken[0]) & set(spoken[1]))
+        sides = []
+        for voice, paths in zip(voices, spoken, strict=True):
+            start = len(clips)
+            clips += [shelf.clip(paths[word], f"{language} {word}", voice) for word in words]
+            sides.append(tuple(range(start, len(clips))))
+        folds += [Fold(train=sides[0], test=sides[1]), Fold(train=sides[1], test=sides[0])]
+        chances.append(1 / len(words))
+    return Task(
+        name="kw1shot",
+        metric=Metric.TOP1,
+        clips=tuple(clips),
+        folds=tuple(folds),
+        pooled=False,
+        chance=float(np.mean(chances)),
+        stand_in_for="Speech Commands",
+    )
+
+
+_SPK7 = Task(
+    name="spk7-short",
+    metric=Metric.BALANCED_ACCURACY,
+    clips=(),
+    folds=(),
+    pooled=False,
+    chance=1 / len(_VOICES),
+    stand_in_for="VoxCeleb",
+)
+
+
+def _spk7(shelf: _Shelf) -> Task:
+    """Seven voices: trained on sentences, tested on single words."""
+    clips = _voices(shelf)
+    train = [clip for clip in clips if not _is_word(PurePosixPath(clip.path))]
+    test = [clip for clip in clips if _is_word(PurePosixPath(clip.path))]
+    return _split(_SPK7, train, test)
+
+
+def _xling(shelf: _Shelf) -> Task:
+    """One of the seven voices, heard in a language that she does not speak in training."""
+    train = [clip for clip in _voices(shelf) if not _is_word(PurePosixPath(clip.path))]
+    test = [shelf.clip(path, "Allison", path.stem) for path in shelf.paths(_SPANISH_ALLISON)]
+    task = Task(
+        name="spk-xling",
+        metric=Metric.RECALL,
+        clips=(),
+        folds=(),
+        pooled=False,
+        chance=1 / len(_VOICES),
+        stand_in_for="VoxCeleb across languages",
+    )
+    return _split(task, train, distinct(test))
+
+
+def _voices(shelf: _Shelf) -> list[Clip]:
+    return distinct(
+        [
+            shelf.clip(path, voice, path.stem)  # prompts of one name say the same sentence
+            for package, voice in _VOICES.items()
+            for path in shelf.paths(package)
+        ]
+    )
+
+
+def _lang3(shelf: _Shelf) -> Task:
+    """Three languages, each trained on one voice and tested on another; both ways."""
+    sides = [
+        distinct(
+            [
+                shelf.clip(path, language, path.stem)
+                for language, voices in _LANGUAGES.items()
+                for path in shelf.paths(voices[side])
+                if not _is_word(path) and shelf.lasts_s(path) > _LANGUAGE_MIN_S
+            ]
+        )
+        for side in (0, 1)
+    ]
+    first = tuple(range(len(sides[0])))
+    second = tuple(range(len(sides[0]), len(sides[0]) + len(sides[1])))
+    return Task(
+        name="lang3-xvoice",
+        metric=Metric.BALANCED_ACCURACY,
+        clips=(*sides[0], *sides[1]),
+        folds=(Fold(train=first, test=second), Fold(train=second, test=first)),
+        pooled=False,
+        chance=1 / len(_LANGUAGES),
+        stand_in_for="VoxForge",
+    )
+
+
+_TONE4 = Task(
+    name="tone4",
+    metric=Metric.BALANCED_ACCURACY,
+    clips=(),
+    folds=(),
+    pooled=True,
+    chance=1 / 4,
+    stand_in_for="prosody",
+)
+
+
+def _tone4(shelf: _Shelf) -> Task:
+    """The tone of a Mandarin syllable, over unseen syllables."""
+    clips = []
+    for path in shelf.paths("gcin-voice"):
+        syllable = path.parent.name.rstrip("1234")
+        tone = path.parent.name[len(syllable) :] or "first"
+        if tone != _NEUTRAL_TONE:
+            clips.append(shelf.clip(path, f"tone {tone}", syllable))
+    return _kfold(_TONE4, distinct(clips))
+
+
+def _sound7(root: Path) -> Task:
+    """Seven kinds of sound, over unseen families of takes."""
+    clips = []
+    for name in audio_files(root / "ufoai-sound"):
+        path = PurePosixPath("ufoai-sound", name)
+        kind = _SOUND_FOLDERS.get(path.parts[2])
+        if kind is not None and _NO_CREATURE not in path.parts:
+            stem = path.stem.rstrip("0123456789")
+            sha256 = sha256_file(root / path)
+            clips.append(Clip(path=str(path), sha256=sha256, label=kind, group=stem))
+    task = Task(
+        name="sound7",
+        metric=Metric.BALANCED_ACCURACY,
+        clips=(),
+        folds=(),
+        pooled=True,
+        chance=1 / len(set(_SOUND_FOLDERS.values())),
+        stand_in_for="ESC-50 human sounds",
+    )
+    return _kfold(task, distinct(clips))
+
+
+def _kfold(task: Task, clips: Sequence[Clip]) -> Task:
+    folds = grouped_folds(
+        [clip.label for clip in clips], [clip.group for clip in clips], count=_FOLDS
+    )
+    return _with(task, clips, folds)
+
+
+def _split(task: Task, train: Sequence[Clip], test: Sequence[Clip]) -> Task:
+    fold = Fold(
+        train=tuple(range(len(train))), test=tuple(range(len(train), len(train) + len(test)))
+    )
+    return _with(task, [*train, *test], (fold,))
+
+
+def _with(task: Task, clips: Sequence[Clip], folds: tuple[Fold, ...]) -> Task:
+    return Task(
+        name=task.name,
+        metric=task.metric,
+        clips=tuple(clips),
+        folds=folds,
+        pooled=task.pooled,
+        chance=task.chance,
+        stand_in_for=task.stand_in_for,
+    )
+
+
+def _thinned(clips: Sequence[Clip], count: int, rng: np.random.Generator) -> list[Clip]:
+    """Returns ``count`` clips of each label, drawn at random, in their old order."""
+    kept: set[int] = set()
+    for label in sorted({clip.label for clip in clips}):
+        own = [index for index, clip in enumerate(clips) if clip.label == label]
+        kept.update(int(index) for index in rng.choice(own, min(count, len(own)), replace=False))
+    return [clips[index] for index in sorted(kept)]

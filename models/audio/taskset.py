@@ -1,0 +1,151 @@
+"""What an accuracy task is: clips with labels, folds, and an identity over all of it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from bench.core.caveats import Caveat
+from bench.core.errors import ConfigurationError
+from bench.core.hashing import sha256_value
+
+
+class Metric(StrEnum):
+    """How a task is judged."""
+
+    BALANCED_ACCURACY = "balanced_accuracy"  # linear head; mean recall of the classes tested
+    RECALL = "recall"  # linear head; a single class is tested
+    TOP1 = "top1"  # nearest neighbour, no head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """One labelled file.
+
+    Args:
+        path: relative to the task set's root.
+        sha256: of the file's bytes.
+        label: what a head must say.
+        group: clips of one group (speaker, prompt, syllable) never fall on both sides of a fold
+            that is made here.
+    """
+
+    path: str
+    sha256: str
+    label: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """Indices into a task's clips; ``validation`` chooses the head where it is given."""
+
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+    validation: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One accuracy task.
+
+    Args:
+        pooled: judge the test clips of all folds together (k-fold); else average over folds.
+        chance: what guessing scores, in [0, 1].
+        stand_in_for: the public task it stands in for, in words; empty if none.
+    """
+
+    name: str
+    metric: Metric
+    clips: tuple[Clip, ...]
+    folds: tuple[Fold, ...]
+    pooled: bool
+    chance: float
+    stand_in_for: str = ""
+
+    @property
+    def test_clips(self) -> int:
+        """How many clips (queries) are judged."""
+        return sum(len(fold.test) for fold in self.folds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSet:
+    """Tasks over the files below one folder.
+
+    Args:
+        root: what the clips' paths are relative to; no part of the identity.
+        caveats: that every score from it carries.
+    """
+
+    name: str
+    root: Path
+    tasks: tuple[Task, ...]
+    caveats: tuple[Caveat, ...] = field(default=())
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the clips' contents, labels and splits; file names do not matter."""
+        return sha256_value([_identity(task) for task in self.tasks])
+
+    def paths(self) -> dict[str, Path]:
+        """Returns one file for each distinct content, by its SHA-256, in the order of the sums."""
+        clips = {clip.sha256: clip.path for task in self.tasks for clip in task.clips}
+        return {sha256: self.root / clips[sha256] for sha256 in sorted(clips)}
+
+
+def distinct(clips: Sequence[Clip]) -> list[Clip]:
+    """Returns the clips without copies: the first of equal ones, none where labels disagree."""
+    labels: dict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        labels[clip.sha256].add(clip.label)
+    first: dict[str, Clip] = {}
+    for clip in clips:
+        if len(labels[clip.sha256]) == 1:
+            first.setdefault(clip.sha256, clip)
+    return list(first.values())
+
+
+def grouped_folds(labels: Sequence[str], groups: Sequence[str], *, count: int) -> tuple[Fold, ...]:
+    """Returns ``count`` folds that keep each group on one side and spread each label evenly.
+
+    Groups are dealt out from the largest to the smallest, each to the fold that has the fewest
+    clips of its labels. Nothing is random.
+
+    Raises:
+        ConfigurationError: a label has fewer than two groups, so it cannot be trained and tested.
+    """
+    for label in sorted(set(labels)):
+        if len({g for g, own in zip(groups, labels, strict=True) if own == label}) < 2:
+            raise ConfigurationError(
+                f"label {label!r} has one group (speaker or file) only, so it cannot be both "
+                "trained and tested",
+                hint="give each label clips of at least two speakers or files",
+            )
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        members[group].append(index)
+    count = min(count, len(members))
+    held: list[Counter[str]] = [Counter() for _ in range(count)]
+    tests: list[list[int]] = [[] for _ in range(count)]
+    for group in sorted(members, key=lambda name: (-len(members[name]), name)):
+        own = Counter(labels[index] for index in members[group])
+        fold = min(
+            range(count), key=lambda i: (sum(held[i][label] for label in own), len(tests[i]), i)
+        )
+        held[fold].update(own)
+        tests[fold] += members[group]
+    everything = set(range(len(labels)))
+    return tuple(
+        Fold(train=tuple(sorted(everything - set(test))), test=tuple(sorted(test)))
+        for test in tests
+    )
+
+
+def _identity(task: Task) -> list[object]:
+    clips = [[clip.sha256, clip.label, clip.group] for clip in task.clips]
+    folds = [[fold.train, fold.validation, fold.test] for fold in task.folds]
+    return [task.name, task.metric, task.pooled, clips, folds]

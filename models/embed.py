@@ -1,0 +1,155 @@
+"""Embeddings of clips by a .tflite file: one vector a clip, the mean over its windows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core import atomic
+from bench.core.artifact import Artifact, Role
+from bench.core.errors import ConfigurationError, ConversionError
+from bench.core.hashing import sha256_file, sha256_value
+from models import frontend, litert
+from models.audio.decode import decode
+from models.frames import frames_of
+
+Floats = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+# A clip's SHA-256 and its windows, float32 [windows, ...].
+_Windows = Iterator[tuple[str, Floats]]
+
+_BATCH = 32  # windows an inference, where the file's batch axis is free
+
+
+def embed_clips(
+    path: Path,
+    artifact: Artifact,
+    clips: Mapping[str, Path],
+    *,
+    cache: Path,
+    frontend_path: Path | None = None,
+    threads: int = 1,
+    delegate: str = "xnnpack",
+    progress: Progress | None = None,
+) -> Floats:
+    """Returns the embeddings of clips, float32 [clips, dimensions], from the cache if there.
+
+    Args:
+        path: the .tflite file.
+        artifact: its manifest; role, window and hop are taken from it.
+        clips: SHA-256 of each clip to a file that holds it; the rows follow this order.
+        cache: the cache folder.
+        frontend_path: a .tflite file that makes the model's input from a window of audio, for
+            models whose log-mel is not ours.
+        threads: CPU threads of the interpreter.
+        delegate: ``xnnpack`` or ``none``.
+        progress: is told how many clips are done, and of how many.
+
+    Raises:
+        ConfigurationError: the file is no audio embedding, or a clip cannot be decoded.
+        ConversionError: an embedding is not finite or all zero; names file and clip.
+    """
+    key = [artifact.sha256, list(clips), artifact.window_samples, artifact.hop_samples]
+    front_sha256 = sha256_file(frontend_path) if frontend_path else None
+    name = sha256_value([*key, front_sha256, delegate, litert.runtime()])
+    stored = cache / "embeddings" / f"{name}.npy"
+    if not stored.is_file():
+        say = progress or (lambda done, total: None)
+        model = litert.Model(path, threads=threads, delegate=delegate)
+        windows = _windows(artifact, clips, cache, frontend_path, say)
+        embeddings = _means(model, _input_shape(artifact, model), windows, clips)
+        with atomic.replacing(stored) as partial:
+            np.save(partial, embeddings)
+    return np.asarray(np.load(stored), dtype=np.float32)
+
+
+def _input_shape(artifact: Artifact, model: litert.Model) -> tuple[int, ...]:
+    return artifact.inputs[0].shape if artifact.inputs else model.input_shapes()[0]
+
+
+def _windows(
+    artifact: Artifact,
+    clips: Mapping[str, Path],
+    cache: Path,
+    frontend_path: Path | None,
+    progress: Progress,
+) -> _Windows:
+    """Yields the model's inputs of each clip."""
+    if frontend_path is not None:
+        return _through(litert.Model(frontend_path), _audio_windows(artifact, clips, progress))
+    match artifact.role:
+        case Role.EMBEDDING_PATCH:
+            return _patches(artifact, clips, cache, progress)
+        case Role.EMBEDDING_WAVEFORM:
+            return _audio_windows(artifact, clips, progress)
+        case _:
+            raise ConfigurationError(
+                f"{artifact.file}: its role is {artifact.role}, so it embeds no audio",
+                hint="score a file whose role is embedding-patch or embedding-waveform",
+            )
+
+
+def _patches(
+    artifact: Artifact, clips: Mapping[str, Path], cache: Path, progress: Progress
+) -> _Windows:
+    hop = max(1, round(artifact.hop_samples / frontend.FRAME_HOP_SAMPLES))
+    frames = frames_of(clips, cache=cache, progress=progress)
+    for done, sha256 in enumerate(clips):
+        progress(done, len(clips))
+        cut = np.lib.stride_tricks.sliding_window_view(
+            frames.of(sha256), frontend.PATCH_FRAMES, axis=0
+        )
+        yield sha256, cut[::hop].transpose(0, 2, 1)
+
+
+def _audio_windows(artifact: Artifact, clips: Mapping[str, Path], progress: Progress) -> _Windows:
+    for done, (sha256, path) in enumerate(clips.items()):
+        progress(done, len(clips))
+        yield (
+            sha256,
+            frontend.windows(
+                decode(path),
+                window_samples=artifact.window_samples,
+                hop_samples=artifact.hop_samples,
+            ),
+        )
+
+
+def _through(front: litert.Model, windows: _Windows) -> _Windows:
+    shape = front.input_shapes()[0]
+    for sha256, audio in windows:
+        features = [front(window.reshape(shape))[0] for window in audio]
+        yield sha256, np.stack([np.squeeze(feature) for feature in features])
+
+
+def _means(
+    model: litert.Model, shape: tuple[int, ...], windows: _Windows, clips: Mapping[str, Path]
+) -> Floats:
+    """Returns the mean embedding of each clip, float32 [clips, dimensions]."""
+    batch = _BATCH if shape and shape[0] == -1 else 1
+    found: dict[str, Floats] = {}
+    sums: dict[str, tuple[NDArray[np.float64], int]] = {}
+    singles = ((sha256, window) for sha256, many in windows for window in many)
+    while chunk := list(itertools.islice(singles, batch)):
+        inputs = np.stack([window for _, window in chunk])
+        # A rank-1 model takes one bare window; all others have a batch axis.
+        outputs = model(inputs.reshape((len(chunk), *shape[1:]) if len(shape) > 1 else shape))[0]
+        for (sha256, _), vector in zip(chunk, outputs.reshape(len(chunk), -1), strict=True):
+            total, count = sums.get(sha256, (np.zeros(vector.shape), 0))
+            sums[sha256] = (total + vector, count + 1)
+    for sha256, clip in clips.items():
+        total, count = sums[sha256]
+        found[sha256] = (total / count).astype(np.float32)
+        if not np.isfinite(found[sha256]).all() or not found[sha256].any():
+            kind = "all zero" if np.isfinite(found[sha256]).all() else "not finite"
+            raise ConversionError(
+                f"{model.path}: the embedding of {clip} is {kind}",
+                hint="check the conversion of this file against its float32 source",
+                artifact=str(model.path),
+                clip=str(clip),
+            )
+    return np.stack(list(found.values()))

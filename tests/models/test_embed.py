@@ -1,0 +1,122 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.core.artifact import Artifact, Format, Role, Tensor
+from bench.core.errors import ConfigurationError, ConversionError
+from bench.core.hashing import sha256_file
+from models import frontend
+from models.audio import packages
+from models.audio.decode import decode
+from models.audio.tasks import task_set
+from models.embed import embed_clips
+
+MODELS = Path(__file__).parent.parent / "data" / "audio_models"
+
+
+def manifest(
+    path: Path, *, batch: int = 1, shape: tuple[int, ...] = (96, 64, 1), **changes: Any
+) -> Artifact:
+    artifact = Artifact(
+        name=path.stem,
+        format=Format.FLOAT32,
+        role=Role.EMBEDDING_PATCH,
+        file=path.name,
+        sha256=sha256_file(path),
+        size_bytes=path.stat().st_size,
+        inputs=(Tensor(name="x", shape=(batch, *shape), dtype="float32"),),
+        outputs=(),
+        parameters=0,
+        macs=None,
+        frontend="log-mel",
+        window_samples=frontend.WINDOW_SAMPLES,
+        hop_samples=frontend.PATCH_HOP_SAMPLES,
+        partitions=None,
+        float_ops={},
+        tools={},
+        weights="given",
+    )
+    return replace(artifact, **changes)
+
+
+def test_an_embedding_is_the_mean_over_the_patches_of_a_clip(tones: Path, tmp_path: Path) -> None:
+    path, clips = MODELS / "patch_one.tflite", task_set(str(tones)).paths()
+    found = embed_clips(path, manifest(path), clips, cache=tmp_path)
+    wanted = [frontend.patches(decode(clip)).mean(axis=(0, 1)) for clip in clips.values()]
+    assert found.dtype == np.float32
+    assert found == pytest.approx(np.stack(wanted), abs=1e-5)
+
+
+def test_a_free_batch_axis_changes_nothing_but_speed(tones: Path, tmp_path: Path) -> None:
+    clips = task_set(str(tones)).paths()
+    one, many = MODELS / "patch_one.tflite", MODELS / "patch.tflite"
+    found = embed_clips(many, manifest(many, batch=-1), clips, cache=tmp_path)
+    assert found == pytest.approx(embed_clips(one, manifest(one), clips, cache=tmp_path), abs=1e-5)
+
+
+def test_the_hop_of_the_manifest_is_used(tones: Path, tmp_path: Path) -> None:
+    path, clips = MODELS / "patch_one.tflite", task_set(str(tones)).paths()
+    single = manifest(path, hop_samples=16_000)
+    found = embed_clips(path, single, clips, cache=tmp_path)
+    wanted = [frontend.patches(decode(clip))[0].mean(axis=0) for clip in clips.values()]
+    assert found == pytest.approx(np.stack(wanted), abs=1e-5)
+
+
+def test_a_waveform_model_is_given_windows_of_audio(tones: Path, tmp_path: Path) -> None:
+    path, clips = MODELS / "waveform.tflite", task_set(str(tones)).paths()
+    artifact = manifest(path, shape=(15_600,), role=Role.EMBEDDING_WAVEFORM)
+    found = embed_clips(path, artifact, clips, cache=tmp_path)
+    audio = [
+        frontend.windows(decode(clip), window_samples=15_600, hop_samples=2_720)
+        for clip in clips.values()
+    ]
+    wanted = [(one.reshape(-1, 15, 1_040) ** 2).mean(axis=(0, 2)) for one in audio]
+    assert found == pytest.approx(np.stack(wanted), abs=1e-5)
+
+
+def test_a_second_call_reads_the_cache(tones: Path, tmp_path: Path) -> None:
+    path, clips = MODELS / "patch_one.tflite", task_set(str(tones)).paths()
+    seen: list[tuple[int, int]] = []
+    first = embed_clips(
+        path, manifest(path), clips, cache=tmp_path, progress=lambda *at: seen.append(at)
+    )
+    assert seen[-1] == (17, 18)
+    seen.clear()
+    again = embed_clips(
+        path, manifest(path), clips, cache=tmp_path, progress=lambda *at: seen.append(at)
+    )
+    assert not seen
+    assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("zero", "all zero"), ("nan", "not finite")])
+def test_an_empty_embedding_is_an_error_that_names_file_and_clip(
+    tones: Path, tmp_path: Path, name: str, kind: str
+) -> None:
+    path, clips = MODELS / f"{name}.tflite", task_set(str(tones)).paths()
+    with pytest.raises(ConversionError, match=rf"{name}\.tflite: .*clip\.wav is {kind}"):
+        embed_clips(path, manifest(path), clips, cache=tmp_path)
+
+
+def test_a_file_that_is_no_audio_embedding_is_refused(tones: Path, tmp_path: Path) -> None:
+    path = MODELS / "patch_one.tflite"
+    with pytest.raises(ConfigurationError, match="embeds no audio"):
+        embed_clips(
+            path, manifest(path, role=Role.OTHER), task_set(str(tones)).paths(), cache=tmp_path
+        )
+
+
+@pytest.mark.audio
+def test_the_packaged_model_hears_through_its_own_front_end(
+    tones: Path, tmp_path: Path, real_model: packages.ModelFiles
+) -> None:
+    path, clips = real_model.embedding, task_set(str(tones)).paths()
+    artifact = manifest(
+        path, batch=-1, shape=(98, 64, 1), window_samples=16_000, hop_samples=16_000
+    )
+    found = embed_clips(path, artifact, clips, cache=tmp_path, frontend_path=real_model.frontend)
+    assert found.shape == (18, 128)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-3)

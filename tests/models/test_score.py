@@ -1,0 +1,161 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_embed import MODELS, manifest
+
+from bench.core.caveats import CaveatKind
+from models import head
+from models.audio.tasks import task_set
+from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet
+from models.score import _judge, _resampled, score_artifact, score_floor
+
+
+def task(
+    labels: list[str], folds: tuple[Fold, ...], *, metric: Metric, pooled: bool = False
+) -> Task:
+    clips = tuple(
+        Clip(path="x", sha256=f"{index}", label=label, group=f"{index}")
+        for index, label in enumerate(labels)
+    )
+    return Task(name="t", metric=metric, clips=clips, folds=folds, pooled=pooled, chance=0.5)
+
+
+def test_tones_are_told_apart_and_the_floor_is_beside(tones: Path, tmp_path: Path) -> None:
+    path = MODELS / "patch.tflite"
+    found = score_artifact(manifest(path, batch=-1), path, task_set(str(tones)), cache=tmp_path)
+    (only,) = found.tasks
+    assert only.value == found.mean == 1.0
+    assert only.low <= only.value <= only.high
+    assert only.floor == 1.0
+    assert only.chance == pytest.approx(1 / 3)
+    assert only.test_clips == 18
+    assert found.artifact_sha256 == manifest(path).sha256
+    assert found.hop_samples == 2_720
+    assert found.runtime.startswith("ai-edge-litert ")
+
+
+def test_scoring_again_gives_the_very_same_score(tones: Path, tmp_path: Path) -> None:
+    path, tasks = MODELS / "patch.tflite", task_set(str(tones))
+    seen: list[tuple[int, int]] = []
+    scores = [
+        score_artifact(
+            manifest(path, batch=-1), path, tasks, cache=cache, progress=lambda *at: seen.append(at)
+        )
+        for cache in (tmp_path / "one", tmp_path / "one", tmp_path / "two")
+    ]
+    assert scores[0] == scores[1] == scores[2]
+    assert seen[-1] == (18, 18)
+
+
+def test_the_caveats_of_a_task_set_are_those_of_its_scores(tones: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from bench.core.caveats import Caveat
+
+    quick = replace(task_set(str(tones)), caveats=(Caveat(kind=CaveatKind.QUICK),))
+    assert score_floor(quick, cache=tmp_path).caveats == quick.caveats
+
+
+def test_labels_that_mean_nothing_score_near_chance() -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(400, 16)).astype(np.float32)
+    labels = [str(label) for label in rng.integers(4, size=400)]
+    fold = Fold(train=tuple(range(200)), test=tuple(range(200, 400)))
+    verdict = _judge(task(labels, (fold,), metric=Metric.BALANCED_ACCURACY), vectors)
+    assert verdict.value == pytest.approx(0.25, abs=0.08)
+
+
+def test_balanced_accuracy_is_the_mean_recall_of_the_classes() -> None:
+    truth = ["a"] * 8 + ["b"] * 2
+    said = ["a"] * 8 + ["a", "b"]  # recalls: 1 and one half
+    assert head.balanced_accuracy(truth, said) == 0.75
+
+
+def test_a_nearest_neighbour_is_asked_after_each_voice_is_standardised() -> None:
+    shapes = np.random.default_rng(1).normal(size=(5, 6))
+    other_voice = shapes * 7 + 30  # another gain and offset of the very same words
+    vectors = np.concatenate([shapes, other_voice]).astype(np.float32)
+    sides = (tuple(range(5)), tuple(range(5, 10)))
+    folds = (Fold(train=sides[0], test=sides[1]), Fold(train=sides[1], test=sides[0]))
+    labels = [*"abcde", *"abcde"]
+    assert _judge(task(labels, folds, metric=Metric.TOP1), vectors).value == 1.0
+    swapped = [*"abcde", *"bacde"]  # two of five words are called by each other's name
+    verdict = _judge(task(swapped, folds, metric=Metric.TOP1), vectors)
+    assert verdict.value == pytest.approx(0.6)
+
+
+def test_folds_are_pooled_or_averaged_as_the_task_says() -> None:
+    # Nearest neighbours are all right in the first fold of four and all wrong in the second of two.
+    vectors = np.array([[0.0], [1.0], [2.0], [3.0], [0.0], [1.0], [2.0], [3.0], [1.0], [0.0]])
+    labels = [*"abcd", *"abcd", *"ab"]
+    folds = (Fold(train=(0, 1, 2, 3), test=(4, 5, 6, 7)), Fold(train=(0, 1), test=(8, 9)))
+    for pooled, value in ((True, 4 / 6), (False, 1 / 2)):
+        one = task(labels, folds, metric=Metric.TOP1, pooled=pooled)
+        assert _judge(one, vectors.astype(np.float32)).value == pytest.approx(value)
+
+
+def test_the_head_is_chosen_on_the_validation_split_where_there_is_one() -> None:
+    rng = np.random.default_rng(0)
+    labels = ["a", "b"] * 60
+    vectors = rng.normal(size=(120, 8)).astype(np.float32)
+    vectors[::2, 0] += 2
+    fold = Fold(train=tuple(range(40)), validation=tuple(range(40, 80)), test=tuple(range(80, 120)))
+    said, strength = head.predict(vectors, labels, ["one"] * 120, fold)
+    assert strength in head.STRENGTHS
+    assert head.balanced_accuracy(labels[80:], said) > 0.8
+
+
+def test_the_test_clips_never_choose_the_head() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(90, 8)).astype(np.float32)
+    labels = [str(value) for value in rng.integers(2, size=90)]
+    groups = [str(index) for index in range(90)]
+    fold = Fold(train=tuple(range(60)), test=tuple(range(60, 90)))
+    _, strength = head.predict(vectors, labels, groups, fold)
+    other_tests = [*labels[:60], *("0" if label == "1" else "1" for label in labels[60:])]
+    assert head.predict(vectors, other_tests, groups, fold)[1] == strength
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=1, max_size=40), min_size=1, max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_the_bootstrap_is_that_of_drawn_clips(strata: list[list[bool]]) -> None:
+    judged = {str(index): right for index, right in enumerate(strata)}
+    value, quick = _resampled(judged, np.random.default_rng(1))
+    rng = np.random.default_rng(2)
+    slow = np.array(
+        [
+            np.mean([rng.choice(right, size=len(right)).mean() for right in strata])
+            for _ in range(400)
+        ]
+    )
+    assert value == pytest.approx(np.mean([np.mean(right) for right in strata]))
+    assert quick.mean() == pytest.approx(slow.mean(), abs=0.08)
+    assert quick.std() == pytest.approx(slow.std(), abs=0.05)
+
+
+def test_the_mean_of_two_tasks_has_a_narrower_interval_than_each(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    labels = ["a", "b"] * 40
+    vectors = rng.normal(size=(80, 2)).astype(np.float32)
+    vectors[::2, 0] += 1
+    fold = Fold(train=tuple(range(40)), test=tuple(range(40, 80)))
+    one = task(labels, (fold,), metric=Metric.BALANCED_ACCURACY)
+    verdict = _judge(one, vectors)
+    low, high = np.percentile(verdict.resampled, [2.5, 97.5])
+    assert low < verdict.value < high
+    # Binomial half-width at n = 40 is at most 1.96 * sqrt(1 / 160) = 0.155.
+    assert high - low < 2 * 0.155 + 0.03
+
+
+@pytest.mark.audio
+def test_the_quick_floor_beats_chance_and_carries_its_caveat(
+    audio_root: Path, tmp_path: Path
+) -> None:
+    quick: TaskSet = task_set("quick", audio_root=audio_root)
+    found = score_floor(quick, cache=tmp_path)
+    assert [caveat.kind for caveat in found.caveats] == [CaveatKind.QUICK]
+    assert all(one.low > one.chance for one in found.tasks)
+    assert all(one.floor is None for one in found.tasks)
