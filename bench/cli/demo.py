@@ -12,6 +12,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``demo``."""
     parser.epilog = "example: frill-bench demo --out demo"
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="its folder")
+    parser.add_argument(
+        "--students", metavar="N,N", help="students' names instead of the demo's five"
+    )
+    parser.add_argument("--processes", type=int, default=12, help="a file is timed in this many")
     shared.add_audio(parser)
     shared.add_json(parser)
 
@@ -19,7 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the whole line and names the page; 4 where a part of it failed."""
     from bench.cli.output import print_json, progress, tell
-    from bench.flow.demo import demo
+    from bench.flow.demo import STUDENTS, demo
+    from models.convert import canonical
+
+    students = options.students.split(",") if options.students else STUDENTS
 
     with progress() as display:
         bars = {}
@@ -29,7 +36,13 @@ def run(options: argparse.Namespace) -> int:
                 bars[step] = display.add_task(step, total=None)
             display.update(bars[step], completed=done, total=total or None)
 
-        made = demo(options.out, audio=options.audio, told=told)
+        made = demo(
+            options.out,
+            audio=options.audio,
+            told=told,
+            students=[canonical(name) for name in students],
+            processes=options.processes,
+        )
     for note in made.notes:
         tell(f"note: {note}")
     for failure in made.failed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from bench.flow.convert import convert
 from bench.flow.measure import host_sweep, measure, open_session
 from bench.flow.report import report
 from bench.flow.score import scorable, score
-from bench.measure.suite import Suite, host_suite, zoo_targets
+from bench.measure.suite import host_suite, zoo_targets
 from bench.store.store import Store
 from bench.tool.host import litert_tool
 from models.audio import packages
@@ -50,7 +50,14 @@ class Demo:
     failed: tuple[str, ...]
 
 
-def demo(out: Path, *, audio: Path | None, told: Told) -> Demo:
+def demo(
+    out: Path,
+    *,
+    audio: Path | None,
+    told: Told,
+    students: Sequence[str] = STUDENTS,
+    processes: int = PROCESSES,
+) -> Demo:
     """Returns what was made in ``out``: the zoo, the database, the page, plots and tables.
 
     Where the packaged audio cannot be had, latency and size are reported all the same, full int8
@@ -58,16 +65,20 @@ def demo(out: Path, *, audio: Path | None, told: Told) -> Demo:
 
     Args:
         audio: a folder of clips by label (or a CSV) of one's own, instead of the packaged audio.
+        students: canonical names.
+        processes: how many processes a file is timed in.
     """
     notes: list[str] = []
     failed: list[str] = []
     zoo = Zoo(out / "zoo")
     heard = _audio(audio, notes, told)
-    artifacts = _zoo(zoo, audio, heard, notes, failed, told)
+    formats = [each for each in Format if heard or each is not Format.INT8]
+    artifacts = _zoo((*students, FRONTEND), formats, zoo, audio, failed, told)
+    artifacts += _real_model(zoo, notes)
     with Store.open(out / "results.db") as store:
         for artifact in artifacts:
             store.add_artifact(artifact)
-        _measure(zoo, store, told)
+        _measure(zoo, processes, store, told)
         if heard:
             failed += _score(zoo, artifacts, audio, store, told)
         told("page", 0, 1)
@@ -100,9 +111,13 @@ def _audio(audio: Path | None, notes: list[str], told: Told) -> bool:
 
 
 def _zoo(
-    zoo: Zoo, audio: Path | None, heard: bool, notes: list[str], failed: list[str], told: Told
+    names: Sequence[str],
+    formats: Sequence[Format],
+    zoo: Zoo,
+    audio: Path | None,
+    failed: list[str],
+    told: Told,
 ) -> list[Artifact]:
-    names = (*STUDENTS, FRONTEND)
     finished: list[str] = []
     told("convert", 0, len(names))
 
@@ -112,13 +127,13 @@ def _zoo(
 
     made, broken = convert(
         names,
-        formats=[each for each in Format if heard or each is not Format.INT8],
+        formats=formats,
         zoo=zoo.root,
         audio=audio if audio is None or audio.is_dir() else audio.parent,
         done=count,
     )
     failed += [str(error) for error in broken.values()]
-    return [each for group in made for each in group] + _real_model(zoo, notes)
+    return [each for group in made for each in group]
 
 
 def _real_model(zoo: Zoo, notes: list[str]) -> list[Artifact]:
@@ -132,20 +147,16 @@ def _real_model(zoo: Zoo, notes: list[str]) -> list[Artifact]:
         return []
 
 
-def _measure(zoo: Zoo, store: Store, told: Told) -> None:
-    suite = _suite()
+def _measure(zoo: Zoo, processes: int, store: Store, told: Told) -> None:
+    suite = host_suite()
+    protocol = replace(suite.protocol, processes=processes, warmup_min_secs=WARMUP_S)
+    suite = replace(suite, name="demo", protocol=protocol)
     targets = zoo_targets(zoo.root)
     sweep = host_sweep(suite, targets, litert_tool())
     session = open_session(sweep, store)
     measure(
         sweep, session, store, progress=lambda now: told("measure latency", now.done, now.total)
     )
-
-
-def _suite() -> Suite:
-    suite = host_suite()
-    protocol = replace(suite.protocol, processes=PROCESSES, warmup_min_secs=WARMUP_S)
-    return replace(suite, name="demo", protocol=protocol)
 
 
 def _score(

@@ -1,0 +1,65 @@
+"""The demo where there is no apt, and with audio of one's own."""
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.zoo]
+
+STUDENT = "tiny_w0.5_keras3_gap_e64_unfused"
+
+
+def demo(
+    tmp_path: Path, *arguments: str, path: str
+) -> tuple[subprocess.CompletedProcess[str], Sequence[dict[str, str]]]:
+    environment = {**os.environ, "FRILL_BENCH_CACHE": str(tmp_path / "cache"), "PATH": path}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "bench", "demo", "--out", str(tmp_path / "out"),
+         "--students", STUDENT, "--processes", "6", *arguments],
+        env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "out" / "results.csv").open() as stream:
+        return done, list(csv.DictReader(stream))
+
+
+def test_without_apt_one_line_says_how_to_give_audio_and_accuracy_is_a_gap(tmp_path: Path) -> None:
+    done, rows = demo(tmp_path, path=str(tmp_path))
+    (note,) = (line for line in done.stderr.splitlines() if "No audio" in line)
+    assert "apt-get is not on this machine" in note
+    assert "demo --audio DIR" in note
+    own = [row for row in rows if row["student"] == STUDENT]
+    assert {row["format"] for row in own} == {"float32", "float16", "dynamic"}
+    for row in rows:
+        assert row["latency_us_median"]
+        assert row["size_bytes"]
+        assert row["score_mean"] == ""
+        assert row["on_frontier"] == "False"
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "No audio, so no accuracy" in page
+
+
+def test_a_folder_of_ones_own_calibrates_and_scores(tmp_path: Path, tones: Path) -> None:
+    _, rows = demo(tmp_path, "--audio", str(tones), path=str(tmp_path))
+    own = {row["format"]: row for row in rows if row["student"] == STUDENT}
+    assert set(own) == {"float32", "float16", "dynamic", "int8"}
+    for row in own.values():
+        assert row["score_task_set"] == "tones"
+        assert float(row["score_mean"]) > 0.5  # three pitches
+        assert "quick" not in row["caveats"].split(";")
+
+
+def test_fetching_without_apt_is_an_infrastructure_failure(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "bench", "data", "fetch"],
+        env={**os.environ, "FRILL_BENCH_CACHE": str(tmp_path), "PATH": str(tmp_path)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "apt-get is not on this machine" in done.stderr
+    assert "hint: give audio of your own" in done.stderr
