@@ -31,6 +31,8 @@ def test_the_two_make_commands_are_there_and_what_they_run_is_tested_here() -> N
 def test_every_other_command_runs_as_it_stands(tmp_path: Path, audio_root: Path) -> None:
     log = ROOT / "tests" / "data" / "benchmark_logs" / "67_tf2.14.1_three_runs_recommended.txt"
     (tmp_path / "benchmark.txt").write_bytes(log.read_bytes())
+    (suite,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "nightly.yaml").write_text(suite)
     ran = 0
     for command in commands()[2:]:
         words = shlex.split(command)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tables import write_table
 
 from bench.core.artifact import Artifact, Format, Role, Tensor
 from bench.core.hashing import sha256_file
@@ -41,6 +42,30 @@ def scores(audio_root: Path, real_model: packages.ModelFiles) -> dict[str, Score
             frontend_path=real_model.frontend,
         ),
     }
+
+
+def test_the_table_of_scores_is_kept(scores: dict[str, Score]) -> None:
+    floor, model = scores["log-mel"], scores["EfficientWord-Net"]
+    rows = []
+    for one, other in zip(floor.tasks, model.tasks, strict=True):
+        assert one.task == other.task
+        published = PUBLISHED[one.task]
+        cells = [one.task, str(one.test_clips), f"{one.chance:.3f}"]
+        for task, theirs in ((one, published[0]), (other, published[1])):
+            cells += [f"{task.value:.3f} ({task.low:.3f}-{task.high:.3f})", f"{theirs:.3f}"]
+        rows.append([*cells, f"{published[2]:.3f}"])
+    means = [
+        f"{each.mean:.3f} ({each.mean_low:.3f}-{each.mean_high:.3f})" for each in (floor, model)
+    ]
+    rows.append(["mean", "", "", means[0], ".509", means[1], ".399", ""])
+    write_table(
+        "scores",
+        "The six tasks: the log-mel floor and EfficientWord-Net, with 95 % intervals by clip "
+        "bootstrap, beside scores published for the same clips (`make evidence`).",
+        ["task", "test clips", "chance", "log-mel", "published", "EfficientWord-Net", "published",
+         "half-width"],
+        rows,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["log-mel", "EfficientWord-Net"])

@@ -3,18 +3,10 @@
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    out: Path
-    wall_s: float
-    stdout: str
-    stderr: str
+from demo_run import Ran
 
 
 @pytest.fixture(scope="session")

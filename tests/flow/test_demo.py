@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Ran  # tests/flow/conftest.py
+from demo_run import Ran
 
 from bench.flow.join import join
 from bench.store.store import Store

@@ -3,16 +3,11 @@
 from pathlib import Path
 
 import pytest
+from zoo_names import CONV, FUSED, STFT, UNFUSED, WITH_FRONTEND
 
 from bench.core.artifact import Format
 from bench.flow.convert import convert
 from models.zoo import Zoo
-
-UNFUSED = "small_w1.0_keras3_gap_e2048_unfused"
-FUSED = "small_w1.0_keras3_gap_e2048_fused"
-WITH_FRONTEND = "tiny_w0.5_keras3_gap_e256_unfused_conv"
-STFT = "frontend-stft"
-CONV = "frontend-conv"
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CONV, FUSED, STFT, UNFUSED, WITH_FRONTEND  # tests/models/conftest.py
+from zoo_names import CONV, FUSED, STFT, UNFUSED, WITH_FRONTEND
 
 from bench.core.artifact import Artifact, Format, Role
 from bench.core.caveats import CaveatKind

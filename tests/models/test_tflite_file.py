@@ -2,7 +2,7 @@ from pathlib import Path
 
 import flatbuffers
 import pytest
-from conftest import CONV, FUSED, UNFUSED  # tests/models/conftest.py
+from zoo_names import CONV, FUSED, UNFUSED
 
 from bench.core.artifact import Format, Role
 from bench.core.errors import ConfigurationError, ModelFileError
