@@ -109,13 +109,105 @@ def test_the_runtime_s_own_words_go_before_an_announcement() -> None:
     assert (log.delegate, log.nodes_delegated, log.nodes_total) == ("hexagon", 70, None)
 
 
-def test_hexagon_s_announcement_serves_where_there_is_nothing_better() -> None:
-    log = parse_log(
-        log_of("Use Hexagon : [1]", "Applied Hexagon delegate."),
-        "INFO: Hexagon delegate: 71 nodes delegated out of 75 nodes with 2 partitions.\n",
-    )
-    assert (log.delegate, log.nodes_delegated, log.nodes_total) == ("hexagon", 71, 75)
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "Hexagon",
+            "INFO: Hexagon delegate: 71 nodes delegated out of 75 nodes with 2 partitions.",
+        ),
+        ("CoreML", "INFO: CoreML delegate: 71 nodes delegated out of 75 nodes, with 2 partitions."),
+    ],
+)
+def test_an_announcement_serves_where_there_is_nothing_better(name: str, said: str) -> None:
+    log = parse_log(log_of(f"Use {name} : [1]", f"Applied {name} delegate."), f"{said}\n")
+    assert log.ok
+    assert (log.delegate, log.nodes_delegated, log.nodes_total) == (name.lower(), 71, 75)
     assert log.partitions == 2
+
+
+def test_an_announcement_of_as_many_nodes_tells_the_size_of_the_graph() -> None:
+    log = parse_log(
+        log_of(
+            "Use Hexagon: [1]",
+            "Explicitly applied Hexagon delegate, and the model graph will be partially executed "
+            "by the delegate w/ 2 delegate kernels.",
+        ),
+        "INFO: TfLiteHexagonDelegate delegate: 136 nodes delegated out of 139 nodes with 2 "
+        "partitions.\n"
+        "VERBOSE: Replacing 136 node(s) with delegate (TfLiteHexagonDelegate) node, yielding 5 "
+        "partitions.\n"
+        "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
+        "VERBOSE: Replacing 12 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding 7 "
+        "partitions.\n",
+    )
+    assert log.ok
+    assert (log.delegate, log.nodes_delegated, log.nodes_total) == ("hexagon", 136, 139)
+    assert log.partitions == 5
+
+
+@pytest.mark.parametrize(
+    ("setup", "counted"),
+    [
+        (
+            ("Use gpu : [1]", "Applied GPU delegate."),
+            "First 0 operations will run on the GPU, and the remaining 27 on the CPU.\n",
+        ),
+        (
+            ("Use Hexagon : [1]", "Applied Hexagon delegate."),
+            "INFO: Hexagon delegate: 0 nodes delegated out of 27 nodes.\n",
+        ),
+    ],
+)
+def test_a_delegate_that_was_applied_to_no_node_did_not_run(
+    setup: tuple[str, ...], counted: str
+) -> None:
+    log = parse_log(log_of(*setup), counted)
+    assert code(log) == "delegate-not-seen"
+    assert (log.delegate, log.nodes_delegated, log.nodes_total) == ("none", 0, 27)
+
+
+def test_an_old_gpu_log_with_a_blank_before_the_colon_is_good() -> None:
+    stderr = "First 28 operations will run on the GPU, and the remaining 1 on the CPU.\n"
+    log = parse_log(log_of("Use gpu : [1]", "Applied GPU delegate."), stderr)
+    assert log.ok
+    assert (log.delegate, log.nodes_delegated, log.nodes_total) == ("gpu", 28, 29)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "INFO: Failed to apply the default TensorFlow Lite delegate indexed at 0 because of "
+        "incompatibility between runtime and delegate. Ignoring the error, and continuing anyway.",
+        "WARNING: Attempting to use a delegate that only supports static-sized tensors with a "
+        "graph that has dynamic-sized tensors (tensor#94 is a dynamic-sized tensor).",
+    ],
+)
+def test_a_default_delegate_that_could_not_be_applied_did_not_run(said: str) -> None:
+    log = parse_log(log_of(), f"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n{said}\n")
+    assert (log.ok, log.delegate) == (True, "none")
+
+
+def test_a_replacement_that_was_quoted_without_its_partitions_tells_its_nodes() -> None:
+    log = parse_log(
+        log_of("Use NNAPI: [1]"),
+        "Replacing 31 out of 33 node(s) with delegate (TfLiteNnapiDelegate)\n",
+    )
+    assert log.ok
+    assert (log.delegate, log.nodes_delegated, log.nodes_total) == ("nnapi", 31, 33)
+    assert log.partitions is None
+
+
+def test_a_refusal_that_was_wrapped_is_a_refusal() -> None:
+    log = parse_log(
+        log_of(
+            "Use NNAPI: [1]",
+            "Though NNAPI delegate is explicitly applied, the model graph",
+            "      will not be executed by the delegate.",
+        ),
+        "Replacing 31 out of 31 node(s) with delegate (TfLiteNnapiDelegate)\n",
+    )
+    assert (code(log), log.delegate) == ("delegate-not-applied", None)
 
 
 def test_an_external_delegate_takes_the_nodes_of_its_vendor_s_kernel() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -102,6 +103,45 @@ HEADS = {
     "new studio": "2026-01-23 12:34:56.789  1234-1234  tflite  org.tensorflow  I  ",
     "source": "INFO: [benchmark_model.cc:12] ",
     "indent": "    ",
+    "thread": "I( 1234: 1235) ",
+    "studio without an app": "2026-01-23 12:34:56.789  1234-1234 tflite  I  ",
+    "time without a date": "12:34:56.789 I/tflite  ( 1234): ",
+    "quotation": "> ",
+    "quotation of a quotation": ">> ",
+    "quoted logcat": "> 01-23 12:34:56.789  1234  1234 I tflite  : ",
+    "list": "- `",
+    "colour and erasure": "\x1b[0K\x1b[1;32m",
+    "no-break spaces": "\xa0\xa0",
+    "glog": "I0000 00:00:1758123456.123456   12345 benchmark_model.cc:123] ",
+    "absl": "I1122 10:11:12.123456 12345 benchmark_model.cc:123] ",
+    "workflow": "2026-01-23T12:34:56.1234567Z ",
+    "time zone": "2026-01-23T12:34:56+01:00 ",
+    "date and time in brackets": "[2026-01-23 12:34:56.123] ",
+    "time of day": "[12:34:56] ",
+    "seconds": "[   12.345678] ",
+    "syslog": "Jan 23 12:34:56 rpi4 bench.sh[1234]: ",
+    "python logging": "INFO:root:",
+    "python logging with a date": "2026-01-23 12:34:56,789 - bench.run - INFO - ",
+    "python logging without a name": "2026-01-23 12:34:56,789 INFO ",
+    "level in brackets": "[INFO] ",
+    "loguru": "2026-01-23 12:34:56.789 | INFO     | bench.run:call:12 - ",
+    "docker compose": "bench_1  | ",
+    "grep -n": "12:",
+    "cat -n": "    12\t",
+}
+PASTES = {
+    "fenced": lambda text: f"```shell\n{text}```\n",
+    "fenced without line ends": lambda text: f"```{text.rstrip()}```",
+    "preformatted": lambda text: f"<pre><code>{text}</code></pre>",
+    "between prompts": lambda text: f"pi@pi:~$ ./benchmark_model --graph=m.tflite\n{text}pi@pi:~$ ",
+    "backslashes": lambda text: text.replace("\n", " \\\n"),
+    "trailing spaces": lambda text: text.replace("\n", "  \n"),
+    "double spacing": lambda text: text.replace("\n", "\n\n"),
+    "no-break spaces": lambda text: text.replace(" ", "\xa0"),
+    "zero-width spaces": lambda text: text.replace("\n", "\u200b\n"),
+    "line separators": lambda text: text.replace("\n", "\u2028"),
+    "null bytes": lambda text: text.replace("", "\0"),
+    "a window's title": lambda text: f"\x1b]0;pi@pi: ~\x07{text}",
 }
 
 
@@ -110,7 +150,28 @@ def test_what_stands_before_a_line_does_not_change_its_values(head: str) -> None
     plain = [line.removeprefix("INFO: ") for line in lines_of(RECOMMENDED)]
     read = parse_log("".join(head + line for line in plain))
     assert replace(read, logcat=False) == parse_file(RECOMMENDED)
-    assert read.logcat == ("tflite" in head)
+    assert read.logcat == ("tflite" in head or head == HEADS["thread"])
+
+
+@pytest.mark.parametrize("paste", PASTES.values(), ids=PASTES.keys())
+def test_how_a_log_was_pasted_does_not_change_its_values(paste: Callable[[str], str]) -> None:
+    assert parse_log(paste("".join(lines_of(RECOMMENDED)))) == parse_file(RECOMMENDED)
+
+
+@pytest.mark.parametrize("first", ["Running benchmark for at least 3", "count=3"])
+def test_a_log_that_lost_its_head_keeps_its_statistics(first: str) -> None:
+    _, found, rest = "".join(lines_of(RECOMMENDED)).partition(first)
+    log = parse_log(found + rest)
+    assert log.ok, log.failure
+    assert inferences(log) == inferences(parse_file(RECOMMENDED))
+
+
+def test_a_quoted_log_beside_another_is_a_second_run() -> None:
+    text = "".join(lines_of(RECOMMENDED))
+    quoted = "".join(f"> {line}" for line in lines_of(RECOMMENDED))
+    log = parse_log(quoted + text)
+    assert log.failure is not None
+    assert log.failure.startswith("several-runs: ")
 
 
 def logcat(path: Path, pid: int) -> list[str]:

@@ -94,6 +94,42 @@ def test_an_npu_that_ran_is_believed() -> None:
     assert (log.ok, log.delegate, log.nodes_delegated) == (True, "npu", 31)
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected", "delegate"),
+    [
+        ("--use_gpu=1 --use_cpu=0 --require_full_delegation=1", "", "gpu"),
+        ("--use_gpu=true --require_full_delegation=true", "delegate-not-seen", None),
+        ("--use_gpu=true --use_cpu=false", "delegate-not-seen", None),
+    ],
+)
+def test_an_accelerator_that_nothing_could_replace_is_believed(
+    flags: str, expected: str, delegate: str | None
+) -> None:
+    command = f"with `LD_LIBRARY_PATH=. ./benchmark_model_litert_115 --graph=m.tflite {flags}`\n"
+    log = parse_log("", command + LITERT_REPORT)
+    assert (code(log), log.delegate) == (expected, delegate)
+
+
+def test_an_accelerator_that_was_not_loaded_is_not_believed_whatever_was_demanded() -> None:
+    command = "./benchmark_model --use_npu=1 --use_cpu=0 --require_full_delegation=1\n"
+    log = parse_log("", f"{command}{NPU_MISSING}\n{LITERT_REPORT}")
+    assert (code(log), log.delegate) == ("delegate-not-loaded", None)
+
+
+@pytest.mark.parametrize("mark", ["\\", "^"])
+def test_a_command_may_go_on_over_several_lines(mark: str) -> None:
+    command = (
+        f"C:\\>.\\benchmark_model.exe {mark}\n    --graph=m {mark}\n    --use_npu=true {mark}\n"
+    )
+    log = parse_log("", command + LITERT_REPORT)
+    assert (code(log), log.requested_delegates) == ("delegate-not-seen", ("npu",))
+
+
+def test_fewer_runs_than_the_command_line_asked_for_are_told() -> None:
+    command = "$ ./benchmark_model --graph=m.tflite --num_runs=60\n"
+    assert code(parse_log("", command + LITERT_REPORT)) == "fewer-runs"
+
+
 def code(log: ToolLog) -> str:
     return "" if log.failure is None else log.failure.partition(": ")[0]
 

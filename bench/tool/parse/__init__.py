@@ -3,7 +3,8 @@ r"""Reads what any benchmark program of TFLite or LiteRT prints, and says whethe
 One process prints (``[...]`` optional, ``N`` a whole number, ``X`` any number):
 
     log         = { line }                    # stdout and stderr, apart or mixed by whole lines
-    line        = [logcat-head] [severity] ["[" file ":" N "]"] message
+    line        = { relay-head } [logcat-head] [severity] ["[" file ":" N "]"] message
+    relay-head  = quotation mark | time | level of a logger | line number ...
     severity    = ("VERBOSE" | "INFO" | "WARN" | "WARNING" | "ERROR" | "FATAL") ":"
     run         = "STARTING!" [unconsumed] { echo } { delegate } [size] session
                   phase statistics phase statistics (timings | block) { memory | table }
@@ -19,8 +20,9 @@ One process prints (``[...]`` optional, ``N`` a whole number, ``X`` any number):
                   ", " ("no stats" | "Inference") ": " X
     block       = "BENCHMARK RESULTS" { label ":" X ["ms" | "MB" | "MB/s"] ["(" N " runs)"] }
     delegate    = ["Explicitly "] "applied " name " delegate" ... | "Though " name " delegate" ...
-                | "Replacing " N [" out of " N] " node(s) with delegate (" name ") node, yielding "
-                  N " partitions" [" for the whole graph" | " for subgraph " N [" (" name ")"]]
+                | "Replacing " N [" out of " N] " node(s) with delegate (" name ") node"
+                  [", yielding " N " partitions"
+                   [" for the whole graph" | " for subgraph " N [" (" name ")"]]]
                 | [name] [" delegate"] ": " N " nodes delegated out of " N " nodes" ...
 
 The first statistics line is the warm-up, the second the measurement. Lines that match nothing are

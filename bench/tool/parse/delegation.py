@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 # Parts of the names that tools, kernels and flags use, to the one name that we use.
 _NAMES = (
@@ -66,7 +66,9 @@ class Delegation:
         unloaded: our name to the sentence that says its library is missing.
         fallback: the sentence that says that the CPU took over.
         xnnpack_created: the runtime made its XNNPACK delegate.
+        default_refused: the runtime could not apply that delegate and went on without it.
         full_required: running in part was forbidden.
+        cpu_forbidden: the CPU was not to be used at all.
     """
 
     requested: list[str] = field(default_factory=list)
@@ -78,7 +80,9 @@ class Delegation:
     unloaded: dict[str, str] = field(default_factory=dict)
     fallback: str | None = None
     xnnpack_created: bool = False
+    default_refused: bool = False
     full_required: bool = False
+    cpu_forbidden: bool = False
 
     def request(self, name: str) -> None:
         """Notes that a delegate was asked for."""
@@ -96,6 +100,7 @@ class Delegation:
             if name not in (*_CPU, "flex")
             and name not in self.refused
             and not (wrapped and name not in self.applied)
+            and not self._empty(name)
         ]
 
     @property
@@ -110,7 +115,7 @@ class Delegation:
             if shares or (name in self.applied and name not in self.refused):
                 return name
         if self.xnnpack_created and "xnnpack" not in self.refused:
-            return "xnnpack"
+            return "none" if self.default_refused else "xnnpack"
         shares = self._counted(self.shares)
         return "none" if shares and not any(share.nodes for share in shares) else None
 
@@ -143,6 +148,11 @@ class Delegation:
             return delegated == total
         return True if self.observed in self.applied else None
 
+    def _empty(self, name: str) -> bool:
+        """Whether the log counts the nodes that a delegate took, and there were none."""
+        shares = self._counted(share for share in self.shares if self._belongs(share, name))
+        return bool(shares) and not any(share.nodes for share in shares)
+
     @staticmethod
     def _belongs(share: Share, name: str | None) -> bool:
         if name in _WRAPPERS:
@@ -151,9 +161,17 @@ class Delegation:
 
     @staticmethod
     def _counted(shares: Iterable[Share]) -> list[Share]:
-        """Returns one share a subgraph; the runtime's own words go before an announcement."""
+        """Returns one share a subgraph; the runtime's own words go before an announcement.
+
+        Old runtimes leave out the size of the graph; an announcement of as many nodes gives it.
+        """
         found = [share for share in shares if share.delegate != "flex"]
+        sizes = {share.nodes: share.total for share in found if share.announced}
         done = [share for share in found if not share.announced] or found
+        done = [
+            replace(share, total=sizes.get(share.nodes)) if share.total is None else share
+            for share in done
+        ]
         by_place = {
             share.subgraph if share.subgraph is not None else (share.nodes, share.total): share
             for share in done

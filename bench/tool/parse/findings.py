@@ -63,7 +63,7 @@ class Findings:
 
 Handler = Callable[[Findings, re.Match[str]], None]
 
-_FLAG = re.compile(r"--(\w+)=(\S+)")
+_FLAG = re.compile(r"--(\w+)=([^\s`]+)")
 _TRUE = ("1", "true")
 _REPORT = {
     "Model initialization": "init",
@@ -172,21 +172,19 @@ def _full(found: Findings, match: re.Match[str]) -> None:
     found.delegation.full_required = match[1] in _TRUE
 
 
-def _dry(found: Findings, match: re.Match[str]) -> None:
-    found.dry_run = match[1] in _TRUE
-
-
 def _command(found: Findings, match: re.Match[str]) -> None:
     flags: dict[str, str] = {}
     for name, value in _FLAG.findall(match[1]):
         flags.setdefault(name, value.strip("'\""))  # the first copy wins, as in the tool
     for name, value in flags.items():
-        if name == "external_delegate_path":
-            found.delegation.request("external")
-        elif name == "stable_delegate_settings_file":
-            found.delegation.request("stable")
-        elif name == "require_full_delegation" and value in _TRUE:
-            found.delegation.full_required = True
+        if name in _LIBRARY_FLAGS:
+            found.delegation.request(_LIBRARY_FLAGS[name])
+        elif name == "require_full_delegation":
+            found.delegation.full_required = value in _TRUE
+        elif name == "use_cpu":
+            found.delegation.cpu_forbidden = value not in _TRUE
+        elif name == "num_runs" and re.fullmatch(WHOLE, value):
+            found.asked_runs = int(value)
         elif value in _TRUE and re.fullmatch(_ACCELERATOR_FLAG, name):
             found.delegation.request(canonical(name))
 
@@ -217,7 +215,7 @@ def _replacing(found: Findings, match: re.Match[str]) -> None:
         delegate=canonical(match["name"]),
         nodes=int(match["nodes"]),
         total=int(match["total"]) if match["total"] else None,
-        partitions=int(match["partitions"]),
+        partitions=int(match["partitions"]) if match["partitions"] else None,
         subgraph=match["subgraph"],
     )
     found.delegation.shares.append(share)
@@ -240,8 +238,8 @@ def _gpu_split(found: Findings, match: re.Match[str]) -> None:
     found.delegation.shares.append(share)
 
 
-def _xnnpack(found: Findings, _: re.Match[str]) -> None:
-    found.delegation.xnnpack_created = True
+def _delegation(name: str) -> Handler:
+    return lambda found, _: setattr(found.delegation, name, True)
 
 
 def _accelerators(found: Findings, match: re.Match[str]) -> None:
@@ -259,10 +257,10 @@ def _nothing(_: Findings, __: re.Match[str]) -> None:
     """For lines that only give the program away."""
 
 
+_LIBRARY_FLAGS = {"external_delegate_path": "external", "stable_delegate_settings_file": "stable"}
 _ACCELERATOR_FLAG = r"use_(?:legacy_)?(gpu|nnapi|hexagon|xnnpack|ynnpack|coreml|npu)"
-_TOOL = (
-    Dialect.INTERPRETER
-)  # overruled by anything more telling: the CompiledModel tool shares these
+# Overruled by anything more telling: the CompiledModel tool prints most of these lines, too.
+_TOOL = Dialect.INTERPRETER
 _ROWS: tuple[tuple[str, Handler, Dialect | None], ...] = (
     # How a run goes
     (r"STARTING!$", _mark("start"), _TOOL),
@@ -294,7 +292,7 @@ _ROWS: tuple[tuple[str, Handler, Dialect | None], ...] = (
     ),
     (r"Graph: \[", _nothing, _TOOL),
     (r"Signature to run: \[(.+)\]$", _store("signature", str), _TOOL),
-    (r"Run w/o invoking kernels: \[(\w+)\]$", _dry, _TOOL),
+    (r"Run w/o invoking kernels: \[(\w+)\]$", _store("dry_run", _TRUE.__contains__), _TOOL),
     (r"Require full delegation ?: \[(\w+)\]$", _full, None),
     (
         r"(?i:Use (?:legacy )?(gpu|nnapi|hexagon|xnnpack|ynnpack|coreml|npu)) ?: \[(\w+)\]$",
@@ -304,7 +302,7 @@ _ROWS: tuple[tuple[str, Handler, Dialect | None], ...] = (
     (r"External delegate path ?: \[.+\]$", _library("external"), None),
     (r"(?:Stable d|D)elegate settings file(?: path)? ?: \[.+\]$", _library("stable"), None),
     (r"Running TensorFlow Lite benchmark with args: (.*)", _command, _TOOL),
-    (r".*?benchmark_model[\w.+-]* +(--\w.*)", _command, None),
+    (r"(?:.*?benchmark_model[\w.+-]* +)?(--\w.*)", _command, None),  # or a line that goes on
     # Who computed
     (
         r"(?:Explicitly a|A)pplied (.+?) delegate(?:,? and the model graph will be "
@@ -313,20 +311,20 @@ _ROWS: tuple[tuple[str, Handler, Dialect | None], ...] = (
         _applied,
         _TOOL,
     ),
-    (r"Though (.+?) delegate is explicitly applied, the model graph will not be", _refused, _TOOL),
+    (r"Though (.+?) delegate is explicitly applied,", _refused, _TOOL),
     (r"Failed to apply (\S+) delegate\.", _refused, _TOOL),
     (r"(\w+) acceleration is unsupported on this platform", _refused, _TOOL),
     (r"Could not create (\w+) delegate\b", _refused, None),
     (
         rf"Replacing (?P<nodes>{WHOLE})(?: out of (?P<total>{WHOLE}))? node\(s\) with delegate "
-        rf"\((?P<name>.*?)\) node, yielding (?P<partitions>{WHOLE}) partitions?"
-        rf"(?: for (?:the whole graph|subgraph (?P<subgraph>{WHOLE})(?: \(.*\))?))?\.?$",
+        rf"\((?P<name>.*?)\)(?: node(?:, yielding (?P<partitions>{WHOLE}) partitions?"
+        rf"(?: for (?:the whole graph|subgraph (?P<subgraph>{WHOLE})(?: \(.*\))?))?)?)?\.?$",
         _replacing,
         None,
     ),
     (
         rf"(.*?)(?: ?[Dd]elegate)?: ({WHOLE}) nodes delegated out of ({WHOLE}) nodes?"
-        rf"(?: with ({WHOLE}) partitions?)?\.?$",
+        rf"(?:,? with ({WHOLE}) partitions?)?\.?$",
         _announced,
         None,
     ),
@@ -335,7 +333,13 @@ _ROWS: tuple[tuple[str, Handler, Dialect | None], ...] = (
         _gpu_split,
         None,
     ),
-    (r"Created TensorFlow Lite XNNPACK delegate for CPU", _xnnpack, None),
+    (r"Created TensorFlow Lite XNNPACK delegate for CPU", _delegation("xnnpack_created"), None),
+    (
+        r"Failed to apply the default TensorFlow Lite delegate|Ignoring failed application of the "
+        r"default|Attempting to use a delegate that only supports static-sized tensors",
+        _delegation("default_refused"),
+        None,
+    ),
     (
         r"(GPU|NPU) accelerator could not be (?:dynamically )?loaded",
         _unloaded,

@@ -70,6 +70,12 @@ def weigh(
         dialect = Dialect.INTERPRETER  # the other tool never prints that line
     if findings.fully_accelerated and findings.accelerators and "cpu" not in findings.accelerators:
         findings.delegation.applied += findings.accelerators  # nothing else was allowed to run
+    delegation = findings.delegation
+    if findings.report and delegation.full_required and delegation.cpu_forbidden:
+        # The same of the CompiledModel tool, which ends with an error where it cannot obey.
+        delegation.applied += [
+            name for name in delegation.requested if name not in delegation.unloaded
+        ]
     return Evidence(
         findings=findings,
         dialect=dialect,

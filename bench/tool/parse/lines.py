@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _TIME = r"(?:(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9}(?: [+-]\d{4})?|\d{9,}\.\d{3,9})"
-_LEVEL = r"(?P<level>[VDIWEF])"
+_LEVEL = r"(?P<level>[VDIWEFA])"
 
 # Heads of logcat's formats. `pid` is absent where the format has none.
 _LOGCAT = tuple(
@@ -16,9 +16,11 @@ _LOGCAT = tuple(
         rf"{_TIME}\s+(?:\S+\s+)?(?P<pid>\d{{1,18}})\s+\d+ {_LEVEL} (?P<tag>.*?)\s*: ?",
         # Android Studio until 2022, and since
         rf"{_TIME}\s+(?P<pid>\d{{1,18}})-\d+/\S+\s+{_LEVEL}/(?P<tag>[^:]*): ?",
-        rf"{_TIME}\s+(?P<pid>\d{{1,18}})-\d+\s+(?P<tag>\S+)\s+\S+\s+{_LEVEL}\s+",
+        rf"{_TIME}\s+(?P<pid>\d{{1,18}})-\d+\s+(?P<tag>\S+)\s+(?:\S+\s+)?{_LEVEL}\s+",
         # time, brief
         rf"(?:{_TIME}\s+)?{_LEVEL}/(?P<tag>[^(:]*?)\s*\(\s*(?P<pid>\d{{1,18}})\): ?",
+        # thread
+        rf"{_LEVEL}\(\s*(?P<pid>\d{{1,18}}):\s*\d+\) ",
         # tag, and threadtime whose first columns were cut off
         rf"(?:{_TIME}\s+)?{_LEVEL}[/ ](?P<tag>(?:tflite|litert)\w*)\s*: ?",
         r"(?P<tag>tflite|litert)\s*: ",
@@ -27,11 +29,41 @@ _LOGCAT = tuple(
 _PYTHON = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\d+)? (?P<level>[A-Z]+) (?P<tag>benchmark_litert_model): ?"
 )
+_NAMES = r"(?:VERBOSE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)"
+_CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z| ?[+-]\d\d:?\d\d)?"
+# What people and the programs that passed the text on put before a line, one at a time.
+_RELAYS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        # quotation, table, code and list marks
+        r"[>|\u2502`]+|[-*] ",
+        # glog and absl
+        r"[IWEF]\d{4} \d\d:\d\d:\d{2,12}\.\d{1,9}\s+\d+ \S+:\d+\] ?",
+        # date or time of day, seconds since the start, syslog
+        rf"\[?(?:\d{{4}}[-/]\d\d[-/]\d\d[T ])?{_CLOCK}\]?[\s:|-]*",
+        r"\[\s*\d{1,12}\.\d{1,9}\]",
+        r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^\s:]+: ",
+        # Python's logging, pytest and loguru
+        rf"{_NAMES}:\w[\w.]*:",
+        rf"(?:[\w.]+ - )?{_NAMES} - |\[\s*{_NAMES}\s*\]:?|{_NAMES}\s*\| (?:\S+:\d+ - )?",
+        rf"{_NAMES}(?: +:)? +",
+        # docker compose
+        r"[\w.-]+ +\| ",
+        # cat -n, grep -n
+        r"\d{1,6}[:\t]",
+    )
+)
+_MOST_RELAYS = 8  # so that no line of marks takes long
 _SEVERITY = re.compile(r"(VERBOSE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL): ?")
 _SOURCE = re.compile(r"\[([^\]\s]+\.(?:cc|cpp|h|mm|m|py):\d+)\] ?")
 # No tool writes longer lines that matter, and patterns may take the square of the length.
 _LONGEST = 8192
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Colours, erasures and titles of terminals.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\))")
+# Line ends and blanks of other systems and of web pages; what has no width is left out.
+_BLANKS = str.maketrans(
+    {"\r": "\n", "\u2028": "\n", "\xa0": " ", "\0": None, "\u200b": None, "\ufeff": None}
+)
 _LETTERS = {
     "V": "VERBOSE",
     "D": "DEBUG",
@@ -39,6 +71,7 @@ _LETTERS = {
     "W": "WARNING",
     "E": "ERROR",
     "F": "FATAL",
+    "A": "FATAL",
 }
 
 
@@ -71,8 +104,8 @@ def decode(content: bytes) -> str:
 
 
 def without_notes(text: str) -> str:
-    """Returns ``text`` with line feeds only, no colours, and no lines that start with ``# ``."""
-    text = _COLOUR.sub("", text.removeprefix("\ufeff").replace("\r", "\n"))
+    """Returns ``text`` with line feeds and plain blanks, and no lines that start with ``# ``."""
+    text = _ESCAPES.sub("", text.translate(_BLANKS))
     return "\n".join(line for line in text.split("\n") if not line.startswith("# "))
 
 
@@ -83,21 +116,33 @@ def read(text: str) -> list[Line]:
 
 
 def _line(raw: str) -> Line:
-    text = raw[:_LONGEST].strip()
+    text = raw[:_LONGEST].strip(" \t`\\")
     level, tag, pid, logcat = "", "", None, False
-    for pattern in (*_LOGCAT, _PYTHON):
-        if head := pattern.match(text):
-            fields = head.groupdict()
-            level = fields.get("level") or ""
-            level = _LETTERS.get(level, level)
-            tag = fields["tag"]
-            pid = int(fields["pid"]) if fields.get("pid") else None
-            logcat = pattern is not _PYTHON
-            text = text[head.end() :].strip()
+    head = _head(text)
+    for _ in range(_MOST_RELAYS):
+        if head or not (relay := _relay(text)):
             break
+        text = text[relay.end() :].strip()
+        head = _head(text)
+    if head:
+        fields = head.groupdict()
+        level = fields.get("level") or ""
+        level = _LETTERS.get(level, level)
+        tag = fields.get("tag") or ""
+        pid = int(fields["pid"]) if fields.get("pid") else None
+        logcat = head.re is not _PYTHON
+        text = text[head.end() :].strip()
     if severity := _SEVERITY.match(text):
         level, text = severity[1], text[severity.end() :].strip()
     source = ""
     if where := _SOURCE.match(text):
         source, text = where[1], text[where.end() :].strip()
     return Line(text=text, level=level, source=source, tag=tag, pid=pid, logcat=logcat)
+
+
+def _head(text: str) -> re.Match[str] | None:
+    return next((head for pattern in (*_LOGCAT, _PYTHON) if (head := pattern.match(text))), None)
+
+
+def _relay(text: str) -> re.Match[str] | None:
+    return next((head for pattern in _RELAYS if (head := pattern.match(text))), None)
