@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from bench.core import atomic
 from bench.core.artifact import Artifact, Format, Role
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.errors import BenchError, ConfigurationError, ConversionError
+from bench.core.errors import BenchError, ConfigurationError, ConversionError, InfrastructureError
 from bench.core.hashing import sha256_file, sha256_value
 from models import fidelity, frontend, litert, mobilenetv3, resnet, tflite_file
 from models.resnet import TRILL_SHAPED
@@ -29,6 +30,8 @@ FRONTENDS = tuple(f"frontend-{kind.value}" for kind in Frontend if kind is not F
 UNTRAINED = "untrained"
 # Two at a time: one needs up to 2.4 GB, and the converter is single-threaded.
 WORKERS = 2
+_INTERRUPTED = 130
+_PATIENCE_S = 5.0  # for a converter to leave its native code and clean up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +131,18 @@ def convert_all(
     """
     made: dict[str, list[Artifact]] = {}
     failed: dict[str, BenchError] = {}
-    waiting = {executor.submit(convert, job): job.name for job in jobs}
+    waiting = {executor.submit(_convert_until_told, job): job.name for job in jobs}
     for future in as_completed(waiting):
         name = waiting[future]
         try:
             made[name] = future.result()
         except BenchError as error:
             failed[name] = error
+        except OSError as error:
+            failed[name] = InfrastructureError(
+                f"{name}: {error}",
+                hint="check the zoo's path, its permissions and the disk's space",
+            )
         except Exception as error:  # the process died: out of memory, killed
             failed[name] = ConversionError(
                 f"{name}: the converting process died: {error}", hint="free memory and run again"
@@ -144,9 +152,51 @@ def convert_all(
     return made, failed
 
 
-def processes() -> Executor:
-    """Returns an executor with a fresh process for each model: TensorFlow leaks between them."""
-    return ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"), max_tasks_per_child=1)
+@contextmanager
+def processes() -> Iterator[Executor]:
+    """Yields an executor with a fresh process for each model: TensorFlow leaks between them.
+
+    When this program is interrupted, the processes are ended and what waits is dropped.
+    """
+    before = set(active_children())
+    executor = ProcessPoolExecutor(
+        WORKERS,
+        mp_context=get_context("spawn"),
+        max_tasks_per_child=1,
+        initializer=_leave_when_told,
+    )
+    try:
+        yield executor
+    except BaseException:
+        own = set(active_children()) - before
+        for process in own:
+            process.terminate()
+        for process in own:
+            process.join(_PATIENCE_S)
+            process.kill()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _convert_until_told(job: Job) -> list[Artifact]:
+    try:
+        return convert(job)
+    except SystemExit:
+        os._exit(_INTERRUPTED)  # else the pool would take it for a result and start the next job
+
+
+def _leave_when_told() -> None:
+    # Unlike KeyboardInterrupt, SystemExit prints no traceback; both clean up on the way out.
+    told = (signal.SIGINT, signal.SIGTERM)
+
+    def leave(*_: object) -> None:
+        for number in told:  # a second one would end the cleaning up
+            signal.signal(number, lambda *_: None)
+        sys.exit(_INTERRUPTED)
+
+    for number in told:
+        signal.signal(number, leave)
 
 
 def convert(job: Job) -> list[Artifact]:
@@ -162,9 +212,13 @@ def convert(job: Job) -> list[Artifact]:
     if all(each is not None and _recipe(job) == each.recipe_sha256 for each in ready):
         return [each for each in ready if each is not None]
     log = job.zoo / f"{job.name}.log"
-    with _output_to(log):
-        made = _make(job, formats)
-    log.unlink()
+    try:
+        with _output_to(log):
+            made = _make(job, formats)
+    except SystemExit:  # interrupted: there is no failure to look into
+        log.unlink(missing_ok=True)
+        raise
+    log.unlink(missing_ok=True)  # another process may have made the same model
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -136,6 +137,13 @@ def _means(
     singles = ((sha256, window) for sha256, many in windows for window in many)
     while chunk := list(itertools.islice(singles, batch)):
         inputs = np.stack([window for _, window in chunk])
+        sides = shape[1:] if len(shape) > 1 else shape
+        if -1 not in sides and inputs[0].size != math.prod(sides):
+            raise ConfigurationError(
+                f"{model.path}: takes {list(shape)}, and its front-end gives "
+                f"{list(inputs.shape[1:])}",
+                hint="add it again with the --frontend that makes its input",
+            )
         # A rank-1 model takes one bare window; all others have a batch axis.
         outputs = model(inputs.reshape((len(chunk), *shape[1:]) if len(shape) > 1 else shape))[0]
         for (sha256, _), vector in zip(chunk, outputs.reshape(len(chunk), -1), strict=True):

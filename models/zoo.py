@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from bench.core import atomic, config
-from bench.core.artifact import Artifact, Format, Role
+from bench.core.artifact import Artifact, Format, Role, manifests
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
@@ -29,8 +29,14 @@ class Zoo:
         self.root = root
 
     def artifacts(self) -> list[Artifact]:
-        """Returns all artifacts, by name and format."""
-        return [config.load(path, Artifact) for path in sorted(self.root.glob("*.json"))]
+        """Returns all artifacts, by name and format; none if the folder is not there.
+
+        Raises:
+            ConfigurationError: it is no folder, or a manifest cannot be read.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise ConfigurationError(f"{self.root}: is no folder", hint="give a folder with --zoo")
+        return [config.load(path, Artifact) for path in manifests(self.root)]
 
     def of(self, name: str) -> list[Artifact]:
         """Returns the artifacts of one model.
@@ -50,6 +56,27 @@ class Zoo:
     def path(self, artifact: Artifact) -> Path:
         """Returns where an artifact's file is."""
         return self.root / artifact.file
+
+    def checked_path(self, artifact: Artifact) -> Path:
+        """Returns where an artifact's file is, after comparing its hash with the manifest's.
+
+        Raises:
+            ConfigurationError: the file is missing, or is not what its manifest says.
+        """
+        path = self.path(artifact)
+        if not path.is_file():
+            raise ConfigurationError(
+                f"{path}: no such file, though there is a manifest of it",
+                hint="convert or add it again, or remove the manifest",
+            )
+        found = sha256_file(path)
+        if found != artifact.sha256:
+            raise ConfigurationError(
+                f"{path}: its SHA-256 begins {found[:12]}, "
+                f"its manifest says {artifact.sha256[:12]}",
+                hint="convert or add it again, or remove the manifest beside it",
+            )
+        return path
 
     def manifest(self, name: str, format: Format) -> Path:
         """Returns where the manifest of a model in a format belongs."""
@@ -89,11 +116,19 @@ class Zoo:
 
         Raises:
             ModelFileError: the file is no usable model.
-            ConfigurationError: the name is taken by another file, or the front-end is unknown.
+            ConfigurationError: the name is taken by another file or is no file name, or the
+                front-end is unknown.
         """
         found = tflite_file.read(source)
-        name = name or source.stem
+        name = source.stem if name is None else name
+        if not name or name.startswith(".") or "/" in name or "\\" in name:
+            raise ConfigurationError(
+                f"{name!r} cannot be the name of a file in {self.root}",
+                hint="give a --name without slashes that does not begin with a dot",
+            )
         role = role or found.role
+        if role is Role.EMBEDDING_PATCH and frontend_name is None and not _takes_log_mel(found):
+            role = Role.OTHER
         window = self._window(role, found.inputs[0].shape, frontend_name)
         artifact = Artifact(
             name=name,
@@ -140,6 +175,10 @@ class Zoo:
                 f"{manifest}: another file has the name {artifact.name!r}",
                 hint="give this one another by --name",
             )
+
+
+def _takes_log_mel(found: tflite_file.TfliteFile) -> bool:
+    return found.inputs[0].shape[1:3] == (frontend.PATCH_FRAMES, frontend.MEL_BINS)
 
 
 def _frontend_of(role: Role) -> str:

@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
                 "failed": {name: error.message for name, error in failed.items()},
             }
         )
-    else:
+    elif made:
         _print(made)
     for error in failed.values():
         tell(f"failed: {error}")

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from bench.flow.demo import STUDENTS, demo
     from models.convert import canonical
 
-    students = options.students.split(",") if options.students else STUDENTS
+    students = STUDENTS if options.students is None else options.students.split(",")
 
     with progress() as display:
         bars = {}

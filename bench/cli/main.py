@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, InfrastructureError
 from bench.core.version import VERSION
 
 # Verb to its line in --help. Each lives in bench/cli/VERB.py; nothing of it is imported for --help.
@@ -24,6 +26,12 @@ VERBS = {
     "parse": "read a benchmark log that you already have",
     "report": "join latency, accuracy and size into a page, plots and tables",
 }
+
+# What a path or a disk can do to any verb. Other system errors are bugs of ours.
+_OF_THE_MACHINE = {
+    errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT,
+    errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+}  # fmt: skip
 
 _EXAMPLE = "example: frill-bench demo --out demo"
 
@@ -39,15 +47,18 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code of one command line (see the table in docs/exit-codes.md)."""
+    if sys.stdout is None:  # closed: the next file opened would take its number, and our output
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as we run
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = next((word for word in arguments if not word.startswith("-")), None)
     parser = _parser(verb)
     options = parser.parse_args(arguments)
     try:
-        return int(_module(options.verb).run(options))
+        status = int(_module(options.verb).run(options))
+        sys.stdout.flush()
+        return status
     except BenchError as error:
-        print(f"frill-bench {options.verb}: {error}", file=sys.stderr)
-        return error.exit_code
+        return _failed(options.verb, error)
     except KeyboardInterrupt:
         print(
             f"frill-bench {options.verb}: interrupted; what was measured is kept", file=sys.stderr
@@ -57,12 +68,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output (head, less) went away; that is its right.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            return _bug(options.verb)
+        return _failed(options.verb, _of_the_machine(error))
     except Exception:
-        traceback.print_exc()
-        print(
-            f"frill-bench {options.verb}: this is a bug of ours; please report it", file=sys.stderr
-        )
-        return 70
+        return _bug(options.verb)
+
+
+def _failed(verb: str, error: BenchError) -> int:
+    print(f"frill-bench {verb}: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _of_the_machine(error: OSError) -> BenchError:
+    what = error.strerror or str(error)
+    message = what if error.filename is None else f"{error.filename}: {what}"
+    return InfrastructureError(message, hint="check the path, its permissions and the disk's space")
+
+
+def _bug(verb: str) -> int:
+    traceback.print_exc()
+    print(f"frill-bench {verb}: this is a bug of ours; please report it", file=sys.stderr)
+    return 70
 
 
 def _parser(verb: str | None) -> argparse.ArgumentParser:

@@ -41,6 +41,8 @@ def words(text: str, known: list[str], what: str) -> list[str]:
         ConfigurationError: names the wrong word and suggests the near one.
     """
     found = [word.strip() for word in text.split(",") if word.strip()]
+    if not found:
+        raise ConfigurationError(f"no {what} is given", hint=f"one of {', '.join(known)}")
     for word in found:
         if word not in known:
             raise ConfigurationError(

@@ -38,6 +38,8 @@ def print_json(document: Mapping[str, Any]) -> None:
 def print_table(table: Table) -> None:
     """Prints a table on stdout, as wide as it needs to be where stdout is no terminal."""
     wide = None if sys.stdout.isatty() else 200
+    for column in table.columns:
+        column.overflow = "fold"  # a narrow terminal breaks a name and cuts nothing off
     Console(file=sys.stdout, width=wide, highlight=False, soft_wrap=False).print(table)
 
 

@@ -26,15 +26,10 @@ def run(options: argparse.Namespace) -> int:
     """Writes the report and names it."""
     from bench.cli.output import print_json, tell
     from bench.core import config
-    from bench.core.errors import ConfigurationError
     from bench.flow.report import report
     from bench.store.store import Store
 
-    if "://" not in options.db and not Path(options.db).exists():
-        raise ConfigurationError(
-            f"{options.db}: no such database", hint="frill-bench run or score makes one"
-        )
-    with Store.open(options.db) as store:
+    with Store.open(options.db, create=False) as store:
         page, rows = report(
             store,
             out=options.out,
@@ -44,5 +39,7 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.json:
         print_json({"page": str(page), "rows": config.unstructure(rows)})
+    if not rows:
+        tell(f"{options.db}: holds no latency of a file with a manifest; frill-bench run measures")
     tell(f"wrote {page}")
     return 0

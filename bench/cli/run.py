@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     suite, targets = _plan(chosen)
     sweep = _sweep(chosen, suite, targets)
     if chosen.dry_run:
-        _print_commands(sweep)
+        _print_commands(sweep, as_json=chosen.json)
         return 0
     with Store.open(chosen.db) as store:
         for target in targets:
@@ -128,13 +128,19 @@ def _sweep(options: _Options, suite: Suite, targets: Sequence[Target]) -> Sweep:
     return host_sweep(suite, targets, official_tool(binary) if binary else litert_tool())
 
 
-def _print_commands(sweep: Sweep) -> None:
+def _print_commands(sweep: Sweep, *, as_json: bool) -> None:
     import shlex
+
+    from bench.cli.output import print_json
 
     variables = [f"{name}={value}" for name, value in sweep.tool.environment().items()]
     prefix = ["env", *variables] if variables else []
-    for planned in sweep.planned():
-        sys.stdout.write(shlex.join([*prefix, *sweep.command(planned.case)]) + "\n")
+    commands = [[*prefix, *sweep.command(planned.case)] for planned in sweep.planned()]
+    if as_json:
+        print_json({"commands": commands})
+        return
+    for command in commands:
+        sys.stdout.write(shlex.join(command) + "\n")
 
 
 def _measure(options: _Options, sweep: Sweep, store: Store) -> int:
@@ -256,7 +262,7 @@ def _print_table(session: Session, found: Sequence[CaseResult], notes: dict[str,
         "failed",
         "partitions",
     ):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right")
     table.add_column("notes")
     for result in found:
         each = result.summary
@@ -282,4 +288,7 @@ def _print_table(session: Session, found: Sequence[CaseResult], notes: dict[str,
 
 
 def _counts(text: str) -> list[int]:
-    return [int(word) for word in text.split(",")]
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no comma list of whole numbers") from None

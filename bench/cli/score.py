@@ -44,8 +44,14 @@ def run(options: argparse.Namespace) -> int:
     from models.zoo import Zoo
 
     zoo = Zoo(options.zoo)
-    artifacts = [each for name in options.names for each in zoo.of(name)] or zoo.artifacts()
-    artifacts = scorable(artifacts)
+    asked = [each for name in options.names for each in zoo.of(name)]
+    for each in asked:
+        if not scorable([each]):
+            raise ConfigurationError(
+                f"{each.name}: its role is {each.role}, so it embeds no audio",
+                hint="leave it out; without names all embeddings are scored",
+            )
+    artifacts = asked or scorable(zoo.artifacts())
     if not artifacts:
         raise ConfigurationError(
             f"{options.zoo}: holds no audio embedding to score",
@@ -71,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
                 "failed": {name: error.message for name, error in failed.items()},
             }
         )
-    else:
+    elif made:
         _print(artifacts, made)
     for error in failed.values():
         tell(f"failed: {error}")

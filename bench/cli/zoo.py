@@ -11,6 +11,8 @@ from bench.cli import options as shared
 if TYPE_CHECKING:
     from bench.core.artifact import Artifact
 
+_MAX_HOP_S = 3600.0
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``zoo``."""
@@ -47,11 +49,13 @@ def run(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     from rich.table import Table
 
-    from bench.cli.output import print_json, print_table
+    from bench.cli.output import print_json, print_table, tell
     from bench.core import config, units
     from models.zoo import Zoo
 
     artifacts = Zoo(options.zoo).artifacts()
+    if not artifacts:
+        tell(f"{options.zoo}: holds no artifacts; make some with frill-bench convert or zoo add")
     if options.json:
         print_json({"zoo": str(options.zoo), "artifacts": config.unstructure(artifacts)})
         return 0
@@ -101,7 +105,7 @@ def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
         buildable: str | None = convert.canonical(name)
     except ConfigurationError:
         if not found:
-            known = sorted({each.name for each in artifacts})
+            known = sorted({"frill", *convert.FRONTENDS, *(each.name for each in artifacts)})
             raise ConfigurationError(
                 f"no model {name!r} in the zoo, and none of that name can be built"
                 f"{config.near(name, known)}",
@@ -129,11 +133,18 @@ def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
 def _add(options: argparse.Namespace) -> int:
     from bench.cli.output import print_json, tell
     from bench.core import config
+    from bench.core.errors import ConfigurationError
     from models.frontend import SAMPLE_RATE_HZ
     from models.zoo import Zoo
 
     zoo = Zoo(options.zoo)
-    hop = None if options.hop_s is None else round(options.hop_s * SAMPLE_RATE_HZ)
+    hop = None
+    if options.hop_s is not None:
+        if not 1 / SAMPLE_RATE_HZ <= options.hop_s <= _MAX_HOP_S:
+            raise ConfigurationError(
+                f"--hop-s {options.hop_s} is no hop", hint="give seconds above 0, such as 0.96"
+            )
+        hop = round(options.hop_s * SAMPLE_RATE_HZ)
     artifact = zoo.add(
         options.file, name=options.name, frontend_name=options.frontend, hop_samples=hop
     )

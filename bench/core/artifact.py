@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from bench.core.caveats import Caveat
 
@@ -126,3 +127,9 @@ class Artifact:
     provenance: str = ""
     recipe_sha256: str = ""
     schema_version: int = 1
+
+
+def manifests(folder: Path) -> list[Path]:
+    """Returns the manifests of a zoo, ``NAME.FORMAT.json``, sorted; other files are not ours."""
+    endings = tuple(f".{format.value}.json" for format in Format)
+    return sorted(path for path in folder.glob("*.json") if path.name.endswith(endings))

@@ -18,7 +18,7 @@ from cattrs.errors import (
 )
 
 from bench.core import atomic
-from bench.core.errors import ConfigurationError
+from bench.core.errors import BenchError, ConfigurationError
 
 T = TypeVar("T")
 
@@ -49,6 +49,12 @@ _STRICT.register_structure_hook(
     str,
     lambda value, kind: _exactly(value, (str,), "text") if kind is str else _member(value, kind),
 )
+# Text is a sequence of characters too, and a list that somebody forgot to write is not that.
+_TUPLE = _STRICT.get_structure_hook(tuple[object, ...])
+_STRICT.register_structure_hook_func(
+    lambda kind: getattr(kind, "__origin__", None) is tuple,
+    lambda value, kind: _TUPLE(_exactly(value, (list, tuple), "a list"), kind),
+)
 
 
 def structure(value: object, cls: type[T], *, source: str) -> T:
@@ -59,7 +65,8 @@ def structure(value: object, cls: type[T], *, source: str) -> T:
     """
     if not isinstance(value, dict):
         raise ConfigurationError(
-            f"{source}: holds {type(value).__name__}, not a mapping",
+            f"{source}: {'is empty' if value is None else f'holds {type(value).__name__}'}, "
+            "not a mapping",
             hint=f"write the keys of a {cls.__name__}",
         )
     try:
@@ -118,6 +125,8 @@ def _problems(error: BaseException, where: str) -> list[str]:
             known = sorted(getattr(error.cl, "__dataclass_fields__", {}))
             unknown = sorted(error.extra_fields)
             return [f"unknown key {_join(where, name)}{near(name, known)}" for name in unknown]
+        case BenchError():  # of a dataclass that checks itself
+            return [f"{where}: {error.message}" if where else error.message]
         case KeyError():
             return [f"missing key {where or error.args[0]}"]
         case _:

@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.core.artifact import Artifact, Format
-from bench.core.errors import BenchError, InfrastructureError
+from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
 from bench.flow.convert import convert
 from bench.flow.measure import host_sweep, measure, open_session
 from bench.flow.report import report
 from bench.flow.score import scorable, score
-from bench.measure.suite import host_suite, zoo_targets
+from bench.measure.suite import Suite, host_suite, zoo_targets
 from bench.store.store import Store
 from bench.tool.host import litert_tool
 from models.audio import packages
-from models.audio.tasks import task_set
+from models.audio.folder import own
+from models.audio.tasks import QUICK, task_set
+from models.audio.taskset import TaskSet
 from models.zoo import Zoo
 
 STUDENTS = (
@@ -70,7 +72,10 @@ def demo(
     """
     notes: list[str] = []
     failed: list[str] = []
+    suite = _suite(processes)
+    tasks = None if audio is None else _own(audio)
     zoo = Zoo(out / "zoo")
+    zoo.root.mkdir(parents=True, exist_ok=True)
     heard = _audio(audio, notes, told)
     formats = [each for each in Format if heard or each is not Format.INT8]
     artifacts = _zoo((*students, FRONTEND), formats, zoo, audio, failed, told)
@@ -78,9 +83,9 @@ def demo(
     with Store.open(out / "results.db") as store:
         for artifact in artifacts:
             store.add_artifact(artifact)
-        _measure(zoo, processes, store, told)
+        _measure(zoo, suite, store, told)
         if heard:
-            failed += _score(zoo, artifacts, audio, store, told)
+            failed += _score(zoo, artifacts, tasks or task_set(QUICK), store, told)
         told("page", 0, 1)
         page, rows = report(
             store,
@@ -91,6 +96,15 @@ def demo(
         )
         told("page", 1, 1)
     return Demo(page=page, rows=len(rows), notes=tuple(notes), failed=tuple(failed))
+
+
+def _own(audio: Path) -> TaskSet:
+    if not audio.exists():
+        raise ConfigurationError(
+            f"{audio}: no such folder or CSV",
+            hint="give --audio a folder with one sub-folder a label",
+        )
+    return own(audio)
 
 
 def _audio(audio: Path | None, notes: list[str], told: Told) -> bool:
@@ -147,10 +161,13 @@ def _real_model(zoo: Zoo, notes: list[str]) -> list[Artifact]:
         return []
 
 
-def _measure(zoo: Zoo, processes: int, store: Store, told: Told) -> None:
+def _suite(processes: int) -> Suite:
     suite = host_suite()
     protocol = replace(suite.protocol, processes=processes, warmup_min_secs=WARMUP_S)
-    suite = replace(suite, name="demo", protocol=protocol)
+    return replace(suite, name="demo", protocol=protocol)
+
+
+def _measure(zoo: Zoo, suite: Suite, store: Store, told: Told) -> None:
     targets = zoo_targets(zoo.root)
     sweep = host_sweep(suite, targets, litert_tool())
     session = open_session(sweep, store)
@@ -160,10 +177,9 @@ def _measure(zoo: Zoo, processes: int, store: Store, told: Told) -> None:
 
 
 def _score(
-    zoo: Zoo, artifacts: list[Artifact], audio: Path | None, store: Store, told: Told
+    zoo: Zoo, artifacts: list[Artifact], tasks: TaskSet, store: Store, told: Told
 ) -> list[str]:
     chosen = scorable(artifacts)
-    tasks = task_set("quick" if audio is None else str(audio))
     finished: dict[str, None] = {}
 
     def count(name: str, done: int, total: int) -> None:

@@ -48,7 +48,7 @@ def score(
         try:
             one = score_artifact(
                 artifact,
-                zoo.path(artifact),
+                zoo.checked_path(artifact),
                 task_set,
                 cache=cache,
                 frontend_path=frontend_path(artifact, zoo),
@@ -67,4 +67,4 @@ def frontend_path(artifact: Artifact, zoo: Zoo) -> Path | None:
     """Returns the .tflite file that makes an artifact's input from audio, where it has its own."""
     if artifact.frontend in (LOG_MEL, IN_GRAPH):
         return None
-    return zoo.path(zoo.of(artifact.frontend)[0])
+    return zoo.checked_path(zoo.of(artifact.frontend)[0])

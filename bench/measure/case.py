@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -57,9 +58,20 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.processes < 1 or self.num_runs < 1 or self.warmup_runs < 0:
             raise ConfigurationError(
-                f"protocol: processes={self.processes}, num_runs={self.num_runs}, "
+                f"processes={self.processes}, num_runs={self.num_runs}, "
                 f"warmup_runs={self.warmup_runs}: there is nothing to measure",
                 hint="give at least one process and one run",
+            )
+        for name in ("min_secs", "warmup_min_secs", "max_secs"):
+            seconds = getattr(self, name)
+            if not (math.isfinite(seconds) and seconds >= 0):
+                raise ConfigurationError(
+                    f"{name}: {seconds} is no duration", hint="give seconds, from 0"
+                )
+        if not self.max_secs or not math.isfinite(self.run_delay_s):
+            raise ConfigurationError(
+                f"max_secs={self.max_secs}, run_delay_s={self.run_delay_s}: no process could end",
+                hint="give a max_secs above 0 and a finite run_delay_s",
             )
 
 

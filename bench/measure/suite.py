@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from bench.core import config
-from bench.core.artifact import Artifact, Format
+from bench.core.artifact import Artifact, Format, manifests
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.hashing import sha256_file
 from bench.measure.case import Case, Delegate, Protocol, Runner
@@ -43,15 +43,22 @@ class Suite:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if not (self.models and self.delegates and self.threads) or min(self.threads) < 1:
+        for key, entries in (
+            ("models", self.models),
+            ("delegates", self.delegates),
+            ("threads", self.threads),
+        ):
+            if not entries:
+                raise ConfigurationError(f"{key}: is empty", hint=f"give {key} an entry")
+        if min(self.threads) < 1:
             raise ConfigurationError(
-                f"suite {self.name}: models, delegates and threads need one entry each, "
-                "and threads count from 1",
-                hint="complete the lists",
+                f"threads: {min(self.threads)} is below 1", hint="count threads from 1"
             )
-        if self.affinity is not None and not set(self.affinity) <= set(string.hexdigits):
+        if self.affinity is not None and not (
+            set(self.affinity) <= set(string.hexdigits) and self.affinity.strip("0")
+        ):
             raise ConfigurationError(
-                f"suite {self.name}: affinity {self.affinity!r} is no hex mask",
+                f"affinity: {self.affinity!r} is no hex mask of at least one core, such as f0",
                 hint="write the mask as taskset takes it, such as f0",
             )
 
@@ -110,13 +117,16 @@ def zoo_targets(folder: Path) -> tuple[Target, ...]:
     """Returns all artifacts of a zoo folder, in the order of their names; none if it is not there.
 
     Raises:
-        ConfigurationError: a file is not what its manifest says.
+        ConfigurationError: a file is missing, or is not what its manifest says.
     """
-    return tuple(
-        bare_target(path)
-        for path in sorted(folder.glob("*.tflite"))
-        if path.with_suffix(".json").is_file()
-    )
+    paths = [manifest.with_suffix(".tflite") for manifest in manifests(folder)]
+    for path in paths:
+        if not path.is_file():
+            raise ConfigurationError(
+                f"{path}: no such file, though {path.stem}.json is there",
+                hint="convert or add it again, or remove the manifest",
+            )
+    return tuple(map(bare_target, paths))
 
 
 def select(suite: Suite, zoo: Sequence[Target], *, beside: Path) -> tuple[Target, ...]:
@@ -170,6 +180,6 @@ def cases(
             protocol=suite.protocol,
         )
         for target in targets
-        for delegate in suite.delegates
-        for threads in suite.threads
+        for delegate in dict.fromkeys(suite.delegates)
+        for threads in dict.fromkeys(suite.threads)
     )

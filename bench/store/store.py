@@ -46,11 +46,13 @@ class Store:
         text = str(url)
         if "://" not in text:
             path = Path(text).absolute()
-            if not create and not path.is_file():
-                raise ConfigurationError(f"{path}: no such database", hint="check --db")
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if create:
+                _make_folder(path)
             text = f"sqlite:///{path}"
         engine = open_engine(text)
+        file = engine.url.database if engine.dialect.name == "sqlite" else None
+        if file and not file.startswith("file:"):  # SQLite's own URI says by mode= what it may do
+            _check_file(Path(file), create=create)
         store = cls(engine)
         try:
             store._prepare()
@@ -302,6 +304,24 @@ class Store:
                 f"{self.url}: its schema is version {found}, this program knows {schema.VERSION}",
                 hint="update frill-bench, or give another file with --db",
             )
+
+
+def _check_file(path: Path, *, create: bool) -> None:
+    if path.is_dir():
+        raise ConfigurationError(f"{path}: is a folder, no database", hint="name a file with --db")
+    if not create and not path.exists():
+        raise ConfigurationError(
+            f"{path}: no such database", hint="check --db; frill-bench run or score makes one"
+        )
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InfrastructureError(
+            f"{path}: {error.strerror}", hint="check the path and its permissions"
+        ) from error
 
 
 def _payload(value: object) -> dict[str, object]:

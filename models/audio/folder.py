@@ -93,6 +93,12 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
                 f"{path}, line {number}: {len(columns)} columns are named, the line has others",
                 hint="quote values that hold a comma",
             )
+        for wanted in _REQUIRED:
+            if not row[wanted]:
+                raise ConfigurationError(
+                    f"{path}, line {number}: its {wanted} is empty",
+                    hint="complete the line or remove it",
+                )
     return rows
 
 

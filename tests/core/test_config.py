@@ -50,7 +50,8 @@ def test_what_is_saved_is_loaded_back(tmp_path: Path) -> None:
         ("name: x\ninner: {width: 1}\ncount: true\n", "count: must be a whole number, not True"),
         ("name: x\ninner: {width: 1, colours: [blue]}\n", "inner.colours[0]: 'blue'"),
         ("- a\n", "holds list, not a mapping"),
-        ("", "holds NoneType, not a mapping"),
+        ("", "is empty, not a mapping"),
+        ("name: x\ninner: {width: 1, colours: red}\n", "inner.colours: must be a list, not 'red'"),
         ("a: [", "cannot be read"),
     ],
 )

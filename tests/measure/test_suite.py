@@ -151,3 +151,26 @@ def test_this_machine_tells_who_it_is() -> None:
     assert device.cores >= 1
     assert device.abi
     assert device.os_build
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("threads: [0]", "threads: 0 is below 1"),
+        ("threads: []", "threads: is empty"),
+        ("threads: 1", "threads: must be a list, not 1"),
+        ("affinity: '0'", "affinity: '0' is no hex mask"),
+        ("affinity: ''", "affinity: '' is no hex mask"),
+        ("protocol: {max_secs: -3}", "protocol: max_secs: -3.0 is no duration"),
+        ("protocol: {min_secs: .nan}", "protocol: min_secs: nan is no duration"),
+        ("protocol: {max_secs: 0}", "max_secs=0.0"),
+    ],
+)
+def test_a_wrong_value_is_named_by_its_key(tmp_path: Path, change: str, said: str) -> None:
+    path = tmp_path / "suite.yaml"
+    path.write_text(f"name: n\nmodels: [tiny]\n{change}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        config.load(path, Suite)
+    assert caught.value.message.startswith(f"{path}: ")
+    assert said in caught.value.message
+    assert "hint" not in caught.value.message

@@ -120,3 +120,9 @@ def test_the_packaged_model_hears_through_its_own_front_end(
     found = embed_clips(path, artifact, clips, cache=tmp_path, frontend_path=real_model.frontend)
     assert found.shape == (18, 128)
     assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_front_end_that_does_not_fit_the_model_is_named(tones: Path, tmp_path: Path) -> None:
+    path, clips = MODELS / "patch_one.tflite", task_set(str(tones)).paths()
+    with pytest.raises(ConfigurationError, match=r"takes \[1, 98, 64, 1\].* gives \[96, 64\]"):
+        embed_clips(path, manifest(path, shape=(98, 64, 1)), clips, cache=tmp_path)

@@ -93,3 +93,11 @@ def test_a_csv_that_makes_no_task_is_refused_with_the_place(
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="no such task set"):
         task_set("defualt")
+
+
+@pytest.mark.parametrize(
+    ("line", "column"), [(",low", "path"), ("low/speaker0/clip.wav,", "label")]
+)
+def test_an_empty_cell_of_a_csv_is_named(tones: Path, line: str, column: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"line 2: its {column} is empty"):
+        task_set(csv(tones, f"path,label\n{line}\n"))
