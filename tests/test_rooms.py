@@ -17,9 +17,11 @@ MAY_IMPORT = {
     "bench.tool": set[str](),
     "bench.measure": {"bench.tool"},
     "bench.store": {"bench.measure", "bench.tool"},
+    "bench.handset": set[str](),
     "bench.flow": {"bench.tool", "bench.measure", "bench.store", "models", "reports"},
     "bench.cli": {
-        "bench.tool", "bench.measure", "bench.store", "bench.flow", "models", "reports",
+        "bench.tool", "bench.measure", "bench.store", "bench.flow", "bench.handset",
+        "models", "reports",
     },
     "models": set[str](),
     "reports": set[str](),

@@ -24,6 +24,7 @@ VERBS = {
     "score": "accuracy of an artifact on audio tasks",
     "run": "measure latency by a suite, or of one file",
     "parse": "read a benchmark log that you already have",
+    "handset": "a virtual phone on this machine, to try the phone path without one",
     "report": "join latency, accuracy and size into a page, plots and tables",
 }
 
