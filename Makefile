@@ -25,7 +25,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 evidence: $(STAMP)
-	$(BIN)/python -m pytest -m evidence tests/evidence
+	$(BIN)/python -m pytest -m evidence
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -18,9 +18,13 @@ MAY_IMPORT = {
     "bench.measure": {"bench.tool"},
     "bench.store": {"bench.measure", "bench.tool"},
     "bench.handset": set[str](),
-    "bench.flow": {"bench.tool", "bench.measure", "bench.store", "models", "reports"},
+    "bench.adb": set[str](),
+    "bench.flow": {
+        "bench.tool", "bench.measure", "bench.store", "bench.adb", "models", "reports",
+    },
     "bench.cli": {
         "bench.tool", "bench.measure", "bench.store", "bench.flow", "bench.handset",
+        "bench.adb",
         "models", "reports",
     },
     "models": set[str](),
@@ -42,6 +46,9 @@ DOORS = {
     "pandas": {"reports/", "bench/flow/"},
     "sqlalchemy": {"bench/store/"},
     "jinja2": {"reports/page.py"},
+    "adb_shell": {"bench/adb/direct.py"},
+    "usb1": {"bench/adb/usb.py"},
+    "cryptography": {"bench/adb/keys.py"},
     "cattrs": {"bench/core/config.py"},
 }
 # bench.core is the floor: the standard library, yaml and one structuring library.

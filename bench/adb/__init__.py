@@ -1,0 +1,1 @@
+"""Phones through adb: one seam (a stream to a service), two ways behind it, one phone above."""

@@ -1,0 +1,258 @@
+"""A phone: commands, files by content hash, and what is left of its space."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shlex
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from bench.adb import shell, sync
+from bench.adb.lock import locked
+from bench.adb.serials import Found, way_to
+from bench.adb.shell import Completed
+from bench.adb.stream import Transport
+from bench.adb.sync import Progress, RemoteFile
+from bench.core import atomic
+from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
+from bench.core.hashing import sha256_file
+
+FOLDER = "/data/local/tmp/frill-bench"
+COMMAND_LIMIT_S = 30.0
+_PARTIAL = ".partial"
+_MARGIN_BYTES = 8 << 20
+_HASH_LIMIT_S = 300.0
+_RETRY_S = 0.5
+
+
+class Phone:
+    """A phone that is there; a lost one is connected to again by the next call.
+
+    Args:
+        folder: the only folder of it that is ever cleaned.
+    """
+
+    def __init__(self, transport: Transport, *, folder: str = FOLDER) -> None:
+        self.transport = transport
+        self.folder = folder
+        self._left: set[str] = set()
+
+    @property
+    def serial(self) -> str:
+        """Returns the serial that adb knows it by."""
+        return self.transport.serial
+
+    def shell(self, command: str, *, limit_s: float = COMMAND_LIMIT_S) -> Completed:
+        """Returns an ended command, whatever its exit status; killed at ``limit_s``.
+
+        Raises:
+            TransientDeviceError: the phone went away.
+        """
+        return shell.run(self.transport, command, limit_s=limit_s)
+
+    def ask(self, command: str, *, limit_s: float = COMMAND_LIMIT_S) -> str:
+        """Returns the stdout of a command that must succeed.
+
+        Raises:
+            DeviceError: its exit status is not 0, or it took too long.
+            TransientDeviceError: the phone went away.
+        """
+        done = self.shell(command, limit_s=limit_s)
+        if done.exit_status or done.timed_out:
+            said = (done.stderr or done.stdout).decode(errors="backslashreplace").strip()
+            raise DeviceError(
+                f"{self.serial}: {command!r} failed: {said or 'it said nothing'}",
+                hint="run it by hand: adb shell",
+                serial=self.serial,
+                command=command,
+                exit_status=done.exit_status,
+                timed_out=done.timed_out,
+            )
+        return done.text
+
+    def push(self, path: Path, remote: str, *, progress: Progress | None = None) -> None:
+        """Copies a file to the phone: there it is whole or absent.
+
+        Raises:
+            ConfigurationError: the file cannot be read.
+            DeviceError: the phone refuses it: full, read-only, no permission, a folder.
+            TransientDeviceError: the phone went away.
+        """
+        self._clear_left()
+        partial = f"{remote}.{secrets.token_hex(4)}{_PARTIAL}"
+        self._left.add(partial)
+        try:
+            with _opened(path) as source:
+                modified_s = int(os.fstat(source.fileno()).st_mtime)
+                mode = 0o755 if os.access(path, os.X_OK) else 0o644
+                sync.push(
+                    self.transport,
+                    source,
+                    partial,
+                    mode=mode,
+                    modified_s=modified_s,
+                    progress=progress,
+                )
+            self._rename(partial, remote)
+        except TransientDeviceError:
+            raise  # it cannot be asked now; the next push clears up
+        except BaseException:
+            with contextlib.suppress(DeviceError):
+                self._clear_left()
+            raise
+        self._left.discard(partial)
+
+    def pull(self, remote: str, path: Path, *, progress: Progress | None = None) -> None:
+        """Copies a file from the phone: here it is whole or absent.
+
+        Raises:
+            DeviceError: there is no such file, it cannot be read, or it is a folder.
+            TransientDeviceError: the phone went away.
+        """
+        with atomic.replacing(path) as partial, partial.open("wb") as sink:
+            sync.pull(self.transport, remote, sink, progress=progress)
+
+    def stat(self, remote: str) -> RemoteFile | None:
+        """Returns a file of the phone; ``None`` where there is none."""
+        return sync.stat(self.transport, remote)
+
+    def entries(self, remote: str) -> list[RemoteFile]:
+        """Returns what a folder of the phone holds, by name."""
+        return sync.entries(self.transport, remote)
+
+    def free_bytes(self, remote: str = "/data/local/tmp") -> int:
+        """Returns how much may still be written beside ``remote``.
+
+        Raises:
+            DeviceError: the phone does not tell.
+        """
+        text = self.ask(f"stat -f -c '%a %S' {shlex.quote(remote)}")
+        try:
+            blocks, block_bytes = map(int, text.split())
+        except ValueError as error:
+            raise DeviceError(
+                f"{self.serial}: stat tells no free space: {text!r}", hint="run df by hand"
+            ) from error
+        return blocks * block_bytes
+
+    def sha256(self, remote: str) -> str | None:
+        """Returns the hex SHA-256 of a file on the phone; ``None`` where it cannot tell."""
+        done = self.shell(f"sha256sum {shlex.quote(remote)}", limit_s=_HASH_LIMIT_S)
+        word = done.text.partition(" ")[0].removeprefix("\\")
+        return word if done.exit_status == 0 and len(word) == 64 else None
+
+    def stage(self, path: Path, *, progress: Progress | None = None) -> str:
+        """Returns where a file lies on the phone, named by its SHA-256 and verified there.
+
+        It is pushed unless the very same bytes are there already.
+
+        Raises:
+            ConfigurationError: the file cannot be read.
+            DeviceError: the phone has no room, or keeps other bytes than were sent.
+            TransientDeviceError: the phone went away.
+        """
+        with _opened(path) as source:
+            size_bytes = os.fstat(source.fileno()).st_size
+        wanted = sha256_file(path)
+        remote = f"{self.folder}/{wanted}{path.suffix}"
+        if self.sha256(remote) == wanted:
+            if progress is not None:
+                progress(size_bytes)
+            return remote
+        self.ask(f"mkdir -p {shlex.quote(self.folder)}")
+        free_bytes = self.free_bytes(self.folder)
+        if free_bytes < size_bytes + _MARGIN_BYTES:
+            raise DeviceError(
+                f"{self.serial}: {path.name} takes {size_bytes / 1e6:.1f} MB and "
+                f"{free_bytes / 1e6:.1f} MB are free",
+                hint="free space on the phone",
+                serial=self.serial,
+                free_bytes=free_bytes,
+                size_bytes=size_bytes,
+            )
+        self.push(path, remote, progress=progress)
+        found = self.sha256(remote)
+        if found != wanted:
+            self.ask(f"rm -f {shlex.quote(remote)}")
+            raise DeviceError(
+                f"{self.serial}: {path.name} arrived as other bytes, or cannot be verified",
+                hint="try again; a phone that does it twice has bad storage or no sha256sum",
+                serial=self.serial,
+                sha256=wanted,
+                sha256_there=found,
+            )
+        return remote
+
+    def clean(self) -> None:
+        """Removes all that was staged; nothing outside its own folder."""
+        self.ask(f"rm -rf {shlex.quote(self.folder)}")
+        self._left.clear()
+
+    def wait(self, limit_s: float) -> float:
+        """Returns after how many seconds the phone answered.
+
+        Raises:
+            DeviceError: it can be seen but not used.
+            TransientDeviceError: it did not answer for ``limit_s``.
+        """
+        started_s = time.monotonic()
+        while True:
+            try:
+                self.ask("true")
+            except TransientDeviceError:
+                if time.monotonic() - started_s + _RETRY_S > limit_s:
+                    raise
+                time.sleep(_RETRY_S)
+            else:
+                return time.monotonic() - started_s
+
+    def close(self) -> None:
+        """Gives the way to it back."""
+        self.transport.close()
+
+    def _rename(self, partial: str, remote: str) -> None:
+        there, final = shlex.quote(partial), shlex.quote(remote)
+        # Over a folder, mv would move the file into it.
+        self.ask(f"[ ! -d {final} ] || {{ echo {final}: Is a directory; exit 1; }} >&2\n"
+                 f"mv -f {there} {final}")  # fmt: skip
+
+    def _clear_left(self) -> None:
+        if self._left:
+            self.shell(f"rm -f {' '.join(map(shlex.quote, sorted(self._left)))}")
+            self._left.clear()
+
+
+@contextmanager
+def opened(
+    found: Found, environ: Mapping[str, str] = os.environ, *, locks: Path | None = None
+) -> Iterator[Phone]:
+    """Yields a phone that no other process of this machine uses meanwhile.
+
+    What interrupted runs left half pushed in its folder is removed first.
+
+    Raises:
+        ConfigurationError: the keys are unusable.
+        DeviceError: it cannot be used: unauthorized, for one.
+        TransientDeviceError: it is not there, does not answer, or somebody else uses it.
+    """
+    with locked(found.serial, locks):
+        phone = Phone(way_to(found, environ))
+        try:
+            phone.ask(f"rm -f {FOLDER}/*{_PARTIAL}")
+            yield phone
+        finally:
+            phone.close()
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: cannot be read: {error.strerror}", hint="check the path"
+        ) from error

@@ -1,0 +1,257 @@
+"""Commands on a phone: output and exit status apart, and nothing left running.
+
+Shell v2 (Android 7 and later) frames the streams. Older phones offer ``exec:``, one stream
+without an exit status, so there the command is wrapped and its end marked by a random word.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.adb.stream import ServiceRefusedError, Stream, Transport, lost
+from bench.core.errors import DeviceError, TransientDeviceError
+
+KILLED_STATUS = 137
+_CLOSE_STDIN = 4
+_HEADER_BYTES = 5
+_PID = re.compile(rb"(\d+)\r?\n")
+_KILL_LIMIT_S = 5.0
+_SCRATCH = "/data/local/tmp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A command that has ended.
+
+    Args:
+        stdout, stderr: raw bytes, whole unless ``timed_out``.
+        exit_status: as a shell has it: 128 and the signal's number for a killed process.
+        timed_out: it was killed at its time limit, and is gone from the phone.
+    """
+
+    command: str
+    stdout: bytes
+    stderr: bytes
+    exit_status: int
+    timed_out: bool
+
+    @property
+    def text(self) -> str:
+        r"""Returns stdout as text without the last line feed; bytes not UTF-8 as ``\xNN``."""
+        return self.stdout.decode(errors="backslashreplace").removesuffix("\n")
+
+
+def run(transport: Transport, command: str, *, limit_s: float) -> Completed:
+    """Returns the ended command; at ``limit_s``, or when interrupted, it is killed.
+
+    Its stdin is empty.
+
+    Raises:
+        TransientDeviceError: the phone went away, or the command could not be killed.
+        DeviceError: the phone offers no shell.
+    """
+    try:
+        stream = transport.open(f"shell,v2,raw:echo $$\n{command}")
+    except ServiceRefusedError:
+        return run_unframed(transport, command, limit_s=limit_s)
+    framed = _Framed()
+    with stream:
+        _close_stdin(transport, stream)
+        timed_out = _drain(transport, stream, framed.feed, lambda: framed.pid, limit_s)
+    if framed.exit_status is None and not timed_out:
+        raise _truncated(transport, command, framed.stdout)
+    return Completed(
+        command=command,
+        stdout=_PID.sub(b"", bytes(framed.stdout), count=1) if framed.pid else bytes(framed.stdout),
+        stderr=bytes(framed.stderr),
+        exit_status=KILLED_STATUS if timed_out else framed.exit_status or 0,
+        timed_out=timed_out,
+    )
+
+
+def run_unframed(transport: Transport, command: str, *, limit_s: float) -> Completed:
+    """Returns the ended command of a phone older than shell v2.
+
+    Raises:
+        TransientDeviceError: the phone went away, or the command could not be killed.
+        DeviceError: the phone offers no shell.
+    """
+    word = secrets.token_hex(8)
+    errors = f"{_SCRATCH}/.{word}"
+    wrapped = (
+        f"echo $$\nsh -c {shlex.quote(command)} 2>{errors} </dev/null\n"
+        f"echo {word} $?\ncat {errors}\nrm -f {errors}\necho {word}\n"
+    )
+    received = bytearray()
+    with transport.open(f"exec:{wrapped}") as stream:
+        timed_out = _drain(
+            transport, stream, received.extend, lambda: _leading_pid(received), limit_s
+        )
+    if timed_out:
+        run_unframed(transport, f"rm -f {errors}", limit_s=_KILL_LIMIT_S)
+    marked = re.fullmatch(
+        rb"\d+\n(.*)%b (\d+)\n(.*)%b\n" % (word.encode(), word.encode()), received, re.DOTALL
+    )
+    if marked is None and not timed_out:
+        raise _truncated(transport, command, received)
+    return Completed(
+        command=command,
+        stdout=marked[1] if marked else _PID.sub(b"", bytes(received), count=1),
+        stderr=marked[3] if marked else b"",
+        exit_status=int(marked[2]) if marked and not timed_out else KILLED_STATUS,
+        timed_out=timed_out,
+    )
+
+
+def _close_stdin(transport: Transport, stream: Stream) -> None:
+    try:
+        stream.write(bytes([_CLOSE_STDIN, 0, 0, 0, 0]), transport.io_limit_s)
+    except TransientDeviceError:
+        if not stream.is_readable():  # else the command was faster, and has ended
+            raise
+
+
+class _Framed:
+    """What came over shell v2 so far."""
+
+    def __init__(self) -> None:
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self.exit_status: int | None = None
+        self._buffer = bytearray()
+
+    @property
+    def pid(self) -> int | None:
+        """Returns the command's process on the phone, its first line."""
+        return _leading_pid(self.stdout)
+
+    def feed(self, content: bytes) -> None:
+        """Takes more of the stream."""
+        self._buffer += content
+        start = 0
+        while len(self._buffer) - start >= _HEADER_BYTES:
+            size = int.from_bytes(self._buffer[start + 1 : start + _HEADER_BYTES], "little")
+            end = start + _HEADER_BYTES + size
+            if len(self._buffer) < end:
+                break
+            self._take(self._buffer[start], self._buffer[start + _HEADER_BYTES : end])
+            start = end
+        del self._buffer[:start]
+
+    def _take(self, kind: int, payload: bytearray) -> None:
+        match kind:
+            case 1:
+                self.stdout += payload
+            case 2:
+                self.stderr += payload
+            case 3 if payload:
+                self.exit_status = payload[0]
+            case _:
+                pass  # later versions may say more
+
+
+def _drain(
+    transport: Transport,
+    stream: Stream,
+    feed: Callable[[bytes], None],
+    pid: Callable[[], int | None],
+    limit_s: float,
+) -> bool:
+    """Reads to the end of the service; returns whether the command was killed for it."""
+    deadline_s = time.monotonic() + limit_s
+    try:
+        if _read_until(stream, feed, deadline_s):
+            return False
+    except KeyboardInterrupt:
+        _kill(transport, pid())
+        raise
+    _kill(transport, pid())
+    # Until the rest is read, adb's daemon may be stuck in writing it, and reaps nobody.
+    _read_until(stream, feed, time.monotonic() + _KILL_LIMIT_S)
+    stream.close()
+    _see_gone(transport, pid())
+    return True
+
+
+def _read_until(stream: Stream, feed: Callable[[bytes], None], deadline_s: float) -> bool:
+    """Returns whether the service ended in time."""
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        try:
+            content = stream.read(left_s)
+        except TimeoutError:
+            return False
+        if not content:
+            return True
+        feed(content)
+    return False
+
+
+def _kill(transport: Transport, pid: int | None) -> None:
+    """Kills a command with what it started.
+
+    Raises:
+        TransientDeviceError: the phone does not answer.
+    """
+    if pid is None:
+        raise lost(transport.serial, "a command gave no sign of life before its time limit")
+    _said(transport, pid, f"kill -9 -{pid} {pid} 2>/dev/null")
+
+
+def _see_gone(transport: Transport, pid: int | None) -> None:
+    """Waits until nothing of a killed command is left.
+
+    Raises:
+        TransientDeviceError: something is, or the phone does not answer.
+    """
+    gone = _said(
+        transport,
+        pid,
+        "for i in 1 2 3 4 5 6 7 8 9 10; do "
+        f"kill -0 -{pid} 2>/dev/null || kill -0 {pid} 2>/dev/null || {{ echo gone; exit; }}; "
+        "sleep 0.1; done",
+    )
+    if b"gone" not in gone:
+        raise _left(transport, pid, "kill did not help")
+
+
+def _said(transport: Transport, pid: int | None, script: str) -> bytes:
+    said = bytearray()
+    try:
+        with transport.open(f"exec:{script}") as stream:
+            ended = _read_until(stream, said.extend, time.monotonic() + _KILL_LIMIT_S)
+    except DeviceError as error:
+        raise _left(transport, pid, error.message) from error
+    if not ended:
+        raise _left(transport, pid, "the phone does not answer")
+    return bytes(said)
+
+
+def _left(transport: Transport, pid: int | None, why: str) -> TransientDeviceError:
+    return TransientDeviceError(
+        f"{transport.serial}: a command outlived its time limit and may run on: {why}",
+        hint=f"when the phone answers again: adb -s {transport.serial} shell kill -9 -{pid}",
+        serial=transport.serial,
+        pid=pid,
+    )
+
+
+def _truncated(
+    transport: Transport, command: str, received: bytes | bytearray
+) -> TransientDeviceError:
+    tail = bytes(received[-400:]).decode(errors="backslashreplace")
+    return lost(
+        transport.serial,
+        "it went away during a command",
+        command=command,
+        last_lines=tail.splitlines()[-5:],
+    )
+
+
+def _leading_pid(received: bytes | bytearray) -> int | None:
+    found = _PID.match(received)
+    return int(found[1]) if found else None

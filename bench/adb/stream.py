@@ -1,0 +1,101 @@
+"""The seam: a stream to a service of a phone's adb daemon, however it is reached."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol
+
+from bench.core.errors import DeviceError, TransientDeviceError
+
+CONNECT_LIMIT_S = 10.0
+IO_LIMIT_S = 30.0
+
+
+class ServiceRefusedError(DeviceError):
+    """The phone is there but does not offer the service."""
+
+
+class Stream(Protocol):
+    """An open service. A phone that goes away is a ``TransientDeviceError`` at once."""
+
+    def read(self, timeout_s: float) -> bytes:
+        """Returns what has come, at least one byte; nothing once the service has ended.
+
+        Raises:
+            TimeoutError: nothing came; the stream can still be used.
+            TransientDeviceError: the phone is gone.
+        """
+
+    def is_readable(self) -> bool:
+        """Returns whether ``read`` would return at once."""
+
+    def write(self, content: bytes, timeout_s: float) -> None:
+        """Sends all of ``content``.
+
+        Raises:
+            TransientDeviceError: the phone is gone, takes nothing, or ended the service.
+        """
+
+    def close(self) -> None:
+        """Ends it; may be called twice and never raises."""
+
+    def __enter__(self) -> Stream: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Transport(Protocol):
+    """A way to one phone; it connects when a service is opened, again if it was lost."""
+
+    @property
+    def serial(self) -> str:
+        """Returns the serial that adb knows the phone by."""
+
+    @property
+    def io_limit_s(self) -> float:
+        """Returns how long the phone may stand still before it counts as lost."""
+
+    def open(self, service: str) -> Stream:
+        """Returns a stream to an adb service, as in ``sync:``.
+
+        Raises:
+            ServiceRefusedError: the phone does not offer it.
+            DeviceError: the phone cannot be used as things are.
+            TransientDeviceError: the phone is not there, or does not answer.
+        """
+
+    def close(self) -> None:
+        """Gives the way back."""
+
+
+def lost(serial: str, what: str, **facts: object) -> TransientDeviceError:
+    """Returns the error of a phone that went away."""
+    return TransientDeviceError(
+        f"{serial}: {what}",
+        hint="check its cable or network, then run again: what was measured is kept",
+        serial=serial,
+        **facts,
+    )
+
+
+def read_exactly(stream: Stream, buffer: bytearray, size: int, *, limit_s: float) -> bytes:
+    """Returns the next ``size`` bytes, what came beyond them stays in ``buffer``.
+
+    Raises:
+        EOFError: the service ended before.
+        TimeoutError: nothing came for ``limit_s``.
+        TransientDeviceError: the phone is gone.
+    """
+    while len(buffer) < size:
+        content = stream.read(limit_s)
+        if not content:
+            raise EOFError(f"{len(buffer)} of {size} bytes came")
+        buffer += content
+    found = bytes(memoryview(buffer)[:size])
+    del buffer[:size]
+    return found

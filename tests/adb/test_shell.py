@@ -1,0 +1,130 @@
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from bench.adb import shell
+from bench.adb.phone import Phone
+from bench.adb.shell import Completed
+from bench.adb.stream import ServiceRefusedError, Stream, Transport
+from bench.core.errors import DeviceError, TransientDeviceError
+from bench.handset.running import Running
+
+Run = Callable[..., Completed]
+
+
+class OldPhone:
+    """A phone without shell v2, as before Android 7."""
+
+    def __init__(self, phone: Transport) -> None:
+        self._phone = phone
+        self.serial = phone.serial
+        self.io_limit_s = phone.io_limit_s
+
+    def open(self, service: str) -> Stream:
+        if service.startswith("shell,"):
+            raise ServiceRefusedError("no such service")
+        return self._phone.open(service)
+
+    def close(self) -> None:
+        self._phone.close()
+
+
+@pytest.fixture(params=["shell v2", "before shell v2"])
+def run(request: pytest.FixtureRequest, phone: Phone) -> Run:
+    transport = phone.transport if request.param == "shell v2" else OldPhone(phone.transport)
+    return lambda command, limit_s=10.0: shell.run(transport, command, limit_s=limit_s)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "stdout", "stderr"),
+    [
+        ("true", 0, b"", b""),
+        ("echo out; echo err >&2; exit 7", 7, b"out\n", b"err\n"),
+        ("printf '\\377\\000\\r\\n12\\n'", 0, b"\xff\x00\r\n12\n", b""),
+        ("printf 12345", 0, b"12345", b""),
+        ("sh -c 'kill -TERM $$'", 143, b"", b""),
+        ('cat; echo "it\'s" "$((6*7))"', 0, b"it's 42\n", b""),
+    ],
+)
+def test_a_command_keeps_its_status_and_its_two_outputs(
+    run: Run, command: str, status: int, stdout: bytes, stderr: bytes
+) -> None:
+    done = run(command)
+    # mksh tells of a signal on stderr where the command is not its last one
+    assert (done.exit_status, done.stdout, done.timed_out) == (status, stdout, False)
+    assert done.stderr == stderr or status > 128
+
+
+@pytest.mark.parametrize(("command", "status"), [("nosuch", 127), ("if", 1), ("(", 1)])
+def test_a_command_that_the_shell_rejects_says_why(run: Run, command: str, status: int) -> None:
+    done = run(command)
+    assert done.exit_status == status
+    assert done.stderr and not done.stdout
+
+
+def test_much_output_is_whole(run: Run) -> None:
+    assert run("seq 200000").stdout == b"".join(b"%d\n" % n for n in range(1, 200_001))
+
+
+@pytest.mark.parametrize("command", ["sleep 4321 & sleep 4322", "echo begun; sleep 4323", "yes"])
+def test_a_command_that_outlives_its_time_limit_is_dead_afterwards(
+    run: Run, phone: Phone, command: str
+) -> None:
+    started_s = time.monotonic()
+    done = run(command, limit_s=0.3)
+    assert time.monotonic() - started_s < 2.0
+    assert done.timed_out and done.exit_status == 137
+    assert done.stdout.startswith({"e": b"begun\n", "y": b"y\ny\n", "s": b""}[command[0]])
+    running = phone.ask("ps -A -o ARGS").splitlines()
+    assert not [line for line in running if line.startswith(("sleep 432", "yes"))]
+    assert phone.ask("echo fine") == "fine"
+
+
+def test_a_phone_lost_during_a_command_is_noticed_at_once(phone: Phone, handset: Running) -> None:
+    killed_s: list[float] = []
+
+    def kill() -> None:
+        killed_s.append(time.monotonic())
+        handset.kill_adbd()
+
+    timer = threading.Timer(0.3, kill)
+    timer.start()
+    with pytest.raises(TransientDeviceError) as caught:
+        phone.shell("echo begun; sleep 20", limit_s=20.0)
+    noticed_s = time.monotonic()
+    timer.join()
+    assert noticed_s - killed_s[0] < 1.0
+    assert caught.value.hint
+    assert phone.wait(10.0) < 10.0
+    phone.ask("pkill -9 sleep || true")
+
+
+def test_an_interrupted_command_is_dead_afterwards(phone: Phone) -> None:
+    timer = threading.Timer(
+        0.3, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]
+    )
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        phone.shell("sleep 4324", limit_s=20.0)
+    timer.join()
+    assert "sleep 4324" not in phone.ask("ps -A -o ARGS").splitlines()
+
+
+def test_a_failed_command_says_what_is_needed_to_reproduce_it(phone: Phone) -> None:
+    with pytest.raises(DeviceError) as caught:
+        phone.ask("echo no way >&2; exit 3")
+    assert "no way" in caught.value.message
+    assert caught.value.facts["exit_status"] == 3
+    assert caught.value.facts["serial"] == phone.serial
+
+
+def test_a_round_trip_takes_less_than_10_ms(phone: Phone) -> None:
+    taken_s = []
+    for _ in range(20):
+        started_s = time.perf_counter()
+        phone.shell("true")
+        taken_s.append(time.perf_counter() - started_s)
+    assert min(taken_s) < 0.010

@@ -1,0 +1,155 @@
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+usb1 = pytest.importorskip("usb1")
+
+from bench.adb.direct import DirectTransport  # noqa: E402
+from bench.adb.phone import Phone  # noqa: E402
+from bench.adb.usb import Pipes, UsbLink  # noqa: E402
+from bench.core.errors import DeviceError, TransientDeviceError  # noqa: E402
+from bench.handset.running import Running  # noqa: E402
+
+PACKET_BYTES = 512
+
+
+@dataclass
+class Script:
+    """Transfers in order, each of which must be asked for; an error is raised."""
+
+    reads: list[bytes | Exception] = field(default_factory=list)
+    writes: list[int | Exception] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+    closed: bool = False
+
+    def bulkRead(self, endpoint: int, length: int, timeout: int = 0) -> bytes:  # noqa: N802
+        assert endpoint == 0x81 and timeout > 0
+        self.asked.append(length)
+        given = self.reads.pop(0)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    def bulkWrite(self, endpoint: int, data: bytes, timeout: int = 0) -> int:  # noqa: N802
+        assert endpoint == 0x02 and timeout > 0
+        given = self.writes.pop(0)
+        if isinstance(given, Exception):
+            raise given
+        return min(given, len(data))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Cable:
+    """A cable to a handset's adb daemon, in packets of 512 bytes."""
+
+    def __init__(self, serial: str) -> None:
+        host, port = serial.split(":")
+        self._socket = socket.create_connection((host, int(port)))
+        self.empty = 0
+
+    def bulkRead(self, endpoint: int, length: int, timeout: int = 0) -> bytes:  # noqa: N802
+        assert length % PACKET_BYTES == 0
+        self._socket.settimeout(timeout / 1000)
+        try:
+            return self._socket.recv(length)
+        except TimeoutError:
+            raise usb1.USBErrorTimeout from None
+
+    def bulkWrite(self, endpoint: int, data: bytes, timeout: int = 0) -> int:  # noqa: N802
+        self.empty += not data
+        return self._socket.send(data)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@dataclass
+class Port:
+    make: Callable[[], Pipes]
+    serial: str = "R58M123456"
+    endpoints: tuple[int, int] = (0x81, 0x02)
+    packet_bytes: int = PACKET_BYTES
+
+    def open(self) -> Pipes:
+        return self.make()
+
+
+def opened(script: Script) -> UsbLink:
+    link = UsbLink(Port(lambda: script))
+    link.open(1.0)
+    return link
+
+
+def test_a_phone_on_a_cable_works_like_any_other(handset: Running, tmp_path: Path) -> None:
+    cable = Cable(handset.serial)
+    phone = Phone(DirectTransport(UsbLink(Port(lambda: cable)), io_limit_s=5.0))
+    source, back = tmp_path / "source", tmp_path / "back"
+    source.write_bytes(bytes(range(256)) * 8_000)
+    phone.push(source, "/data/local/tmp/cable")
+    phone.pull("/data/local/tmp/cable", back)
+    assert back.read_bytes() == source.read_bytes()
+    done = phone.shell("echo out; echo err >&2; exit 3")
+    assert (done.stdout, done.stderr, done.exit_status) == (b"out\n", b"err\n", 3)
+    phone.ask("rm /data/local/tmp/cable")
+    assert phone.serial == "R58M123456"
+    assert phone.transport.open(f"exec:: {'x' * (PACKET_BYTES - 8)}").read(2.0) == b""
+    assert cable.empty == 1  # behind the one payload that filled its packets
+    phone.close()
+
+
+def test_whole_packets_are_asked_for_and_short_ones_are_taken() -> None:
+    script = Script(reads=[b"", b"abc"])
+    assert opened(script).receive(24, 1.0) == b"abc"
+    assert script.asked == [PACKET_BYTES, PACKET_BYTES]
+    assert opened(Script(writes=[5])).send(memoryview(b"12345678"), 1.0) == 5
+
+
+def test_a_time_out_keeps_what_had_come() -> None:
+    partial = usb1.USBErrorTimeout()
+    partial.received = b"ab"
+    link = opened(Script(reads=[partial, usb1.USBErrorTimeout()]))
+    assert link.receive(24, 1.0) == b"ab"
+    with pytest.raises(TimeoutError):
+        link.receive(24, 1.0)
+    with pytest.raises(TimeoutError):
+        opened(Script(writes=[usb1.USBErrorTimeout()])).send(memoryview(b"1"), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (usb1.USBErrorPipe(), "stalled"),
+        (usb1.USBErrorNoDevice(), "cable was pulled"),
+        (usb1.USBErrorIO(), "USB failed"),
+    ],
+)
+def test_a_fault_of_the_cable_is_worth_another_try(fault: Exception, why: str) -> None:
+    with pytest.raises(TransientDeviceError, match=why):
+        opened(Script(reads=[fault])).receive(24, 1.0)
+    with pytest.raises(TransientDeviceError, match=why):
+        opened(Script(writes=[fault])).send(memoryview(b"1"), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "hint"), [(usb1.USBErrorBusy(), "adb devices"), (usb1.USBErrorAccess(), "udev")]
+)
+def test_an_interface_that_cannot_be_had_is_explained(fault: Exception, hint: str) -> None:
+    def refuse() -> Pipes:
+        raise fault
+
+    with pytest.raises(DeviceError) as caught:
+        UsbLink(Port(refuse)).open(1.0)
+    assert hint in caught.value.hint
+
+
+def test_an_unplugged_phone_ends_a_transfer_and_lets_go_of_the_port() -> None:
+    script = Script(writes=[24, usb1.USBErrorNoDevice()])
+    phone = Phone(DirectTransport(UsbLink(Port(lambda: script)), io_limit_s=1.0))
+    with pytest.raises(TransientDeviceError, match="cable was pulled"):
+        phone.ask("true")
+    assert script.closed and not script.writes
