@@ -36,7 +36,7 @@ def join(store: Store, *, task_set: str | None = None) -> tuple[list[Row], list[
     """
     scores = _scores(store.scores(), task_set)
     artifacts = {each.sha256: each for each in store.artifacts()}
-    newest: dict[tuple[str, ...], tuple[Row, str]] = {}
+    newest: dict[tuple[str, ...], Row] = {}
     for session in sorted(store.sessions(), key=lambda each: each.started_at):
         cases = results(store, session.id)
         for case in cases:
@@ -44,8 +44,8 @@ def join(store: Store, *, task_set: str | None = None) -> tuple[list[Row], list[
                 continue
             row = _row(case, cases, scores.get(case.artifact.sha256), session.device, session.id)
             key = (row.artifact_sha256, row.device, row.runner, row.delegate, str(row.threads))
-            newest[key] = (row, session.id)
-    rows = _with_session_doubts([row for row, _ in newest.values()])
+            newest[key] = row
+    rows = _with_session_doubts(list(newest.values()))
     tasks = [
         _task(artifacts[sha256], each)
         for sha256, score in scores.items()
