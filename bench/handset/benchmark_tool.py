@@ -1,4 +1,4 @@
-"""The official benchmark tool for the handset, built of Debian's source package of it."""
+"""The official benchmark tool for handsets and a delegate for it, built of Debian's source."""
 
 from __future__ import annotations
 
@@ -6,17 +6,31 @@ import os
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
-from bench.core import config
+from bench.core import apt, config
+from bench.core.apt import Package
 from bench.core.errors import InfrastructureError
 from bench.core.hashing import sha256_value
 from bench.handset import debian
-from bench.handset.debian import Package
+from bench.handset.abi import Abi
 from bench.handset.layout import package_data
-from bench.handset.tree import Recipe, Tree, alone, default_cache, prepare, recipe, scratch
+from bench.handset.tree import (
+    Recipe,
+    Tree,
+    alone,
+    default_cache,
+    described,
+    prepare,
+    recipe,
+    scratch,
+)
 
 _NAME = "benchmark_model"
+_DELEGATE = "libstandin_delegate.so"
+_DELEGATE_SOURCE = "standin_delegate.cc"
 _LIBRARY = "-l:libtensorflow-lite.so.2.14.1"
 # As Debian builds its library: no XNNPACK. The three headers are what newer ones no longer include.
 _COMPILE = (
@@ -34,57 +48,139 @@ _FROM_SOURCE = (
 )
 
 
-def build_tool(cache: Path | None = None) -> Path:
+def build_tool(cache: Path | None = None, *, abi: str = Abi.X86_64) -> Path:
     """Returns the official ``benchmark_model`` for handsets, built where it is not cached yet.
 
     Its libraries are in every handset's tree; beside the binary lies ``packages.json``, which
     names the versions and sums that it was built against.
 
+    Args:
+        cache: where handsets' files are kept.
+        abi: of the handset that it is for, in Android's words.
+
     Raises:
+        ConfigurationError: there are no handsets of that ABI.
         InfrastructureError: the source or a package cannot be fetched, or it does not compile.
     """
-    cache = cache or default_cache()
-    tree, wanted = prepare(cache), recipe()
+    return _built(cache or default_cache(), Abi.of(abi)) / _NAME
+
+
+def delegate_library(cache: Path | None = None, *, abi: str = Abi.X86_64) -> Path:
+    """Returns a library for ``--external_delegate_path``, which lies beside ``benchmark_model``.
+
+    Its delegate takes the nodes that ``--external_delegate_options`` names and computes zeros:
+    ``take:all``, ``take:none``, ``take:first;count:2``, ``take:alternate`` (every second one),
+    ``busy_us:500`` (what a kernel takes at least; 100), and ``fail:create``, ``fail:prepare`` or
+    ``fail:invoke``.
+
+    Args:
+        cache: where handsets' files are kept.
+        abi: of the handset that it is for, in Android's words.
+
+    Raises:
+        ConfigurationError: there are no handsets of that ABI.
+        InfrastructureError: the source or a package cannot be fetched, or it does not compile.
+    """
+    return _built(cache or default_cache(), Abi.of(abi)) / _DELEGATE
+
+
+def _built(cache: Path, abi: Abi) -> Path:
+    """Returns the folder of the tool and the delegate."""
+    tree, wanted = prepare(cache, abi=abi), recipe()
     identity = [
         config.unstructure(tree.packages),
         wanted.build,
         wanted.source.sha256,
         _COMPILE,
-        (package_data() / "sources.txt").read_text(),
+        abi,
+        *(package_data().joinpath(name).read_text() for name in ("sources.txt", _DELEGATE_SOURCE)),
     ]
     folder = cache / f"tool-{sha256_value(identity)[:12]}"
-    if (folder / _NAME).is_file():
-        return folder / _NAME
-    debian.require()
-    with alone(cache), scratch(cache) as work:
-        if not (folder / _NAME).is_file():
-            made = work / "tool"
-            made.mkdir()
-            packages = _build(cache, work, made, tree, wanted)
-            config.save(made / "packages.json", {"packages": config.unstructure(packages)})
-            made.replace(folder)
-    return folder / _NAME
+    if not (folder / _NAME).is_file():
+        debian.require()
+        apt.require(
+            abi.compiler,
+            what=f"the benchmark tool for {abi}",
+            hint=f"install it: apt-get install {abi.compiler_package}",
+        )
+        with alone(cache), scratch(cache) as work:
+            if not (folder / _NAME).is_file():
+                _Build(cache, work, tree, wanted).done().replace(folder)
+    return folder
 
 
-def _build(cache: Path, work: Path, made: Path, tree: Tree, wanted: Recipe) -> tuple[Package, ...]:
-    archive = cache / "source" / Path(wanted.source.path).name
-    if not archive.is_file():
-        debian.download_file(wanted.source.path, sha256=wanted.source.sha256, target=archive)
-    debs = debian.download(
-        wanted.build, suite=wanted.suite, state=cache / "apt", folder=work / "debs"
-    )
-    packages = tuple(debian.describe(deb) for deb in debs)
-    _same_libraries(tree, packages)
-    sysroot, source = work / "sysroot", work / "source"
-    for deb in debs:
-        debian.unpack(deb, folder=sysroot, exclude=("./usr/share/*",))
-    source.mkdir()
-    _run(
-        *("tar", "-x", "-f", str(archive), "-C", str(source), "--strip-components=1"),
-        *("--wildcards", *_FROM_SOURCE),
-    )
-    _link(_compile(source, sysroot / "usr" / "include", work), sysroot, made / _NAME)
-    return packages
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """A tool that is being built in a folder of the cache."""
+
+    cache: Path
+    work: Path
+    tree: Tree
+    wanted: Recipe
+
+    def done(self) -> Path:
+        """Returns the folder of what was built."""
+        made, sysroot, source = (self.work / name for name in ("tool", "sysroot", "source"))
+        for folder in (made, source):
+            folder.mkdir()
+        packages = self._unpack(sysroot, source)
+        config.save(made / "packages.json", {"packages": config.unstructure(packages)})
+        names = (package_data() / "sources.txt").read_text().split()
+        with resources.as_file(package_data() / _DELEGATE_SOURCE) as delegate:
+            *tool, taking = self._compile([*(source / name for name in names), delegate])
+        self._link(sysroot, [taking], made / _DELEGATE, "-shared")
+        self._link(sysroot, tool, made / _NAME)
+        return made
+
+    def _unpack(self, sysroot: Path, source: Path) -> tuple[Package, ...]:
+        """Returns the packages that the sysroot is made of."""
+        archive = self.cache / "source" / Path(self.wanted.source.path).name
+        if not archive.is_file():
+            pinned = self.wanted.source
+            debian.download_file(pinned.path, sha256=pinned.sha256, target=archive)
+        debs = debian.download(
+            self.wanted.build,
+            suite=self.wanted.suite,
+            state=self.cache / "apt",
+            folder=self.work / "debs",
+            abi=self.tree.abi,
+        )
+        packages = described(debs, self.tree.abi)
+        _same_libraries(self.tree, packages)
+        for deb in debs:
+            apt.unpack(deb, folder=sysroot, exclude=("./usr/share/*",))
+        _run(
+            *("tar", "-x", "-f", str(archive), "-C", str(source), "--strip-components=1"),
+            *("--wildcards", *_FROM_SOURCE),
+        )
+        return packages
+
+    def _compile(self, sources: Sequence[Path]) -> list[Path]:
+        """Returns the object files, compiled one process a core."""
+        include = self.work / "sysroot/usr/include"
+        found = [include, include / "gemmlowp", include / "eigen3"]
+        flags = [*_COMPILE, f"-I{self.work / 'source'}"]
+        flags += [word for path in found for word in ("-isystem", str(path))]
+
+        def compile_one(numbered: tuple[int, Path]) -> Path:
+            target = self.work / f"{numbered[0]}.o"
+            compiler = self.tree.abi.compiler
+            _run(compiler, *flags, "-c", str(numbered[1]), "-o", str(target))
+            return target
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compile_one, enumerate(sources)))
+
+    def _link(self, sysroot: Path, objects: Sequence[Path], made: Path, *flags: str) -> None:
+        abi = self.tree.abi
+        libraries = sysroot / "usr" / "lib" / abi.triplet
+        abseil = sorted({f"-l:{path.name}" for path in libraries.glob("libabsl_*.so.[0-9]*[0-9]")})
+        _run(
+            *(abi.compiler, *flags, "-s", "-o", str(made), *map(str, objects), f"-L{libraries}"),
+            # The libraries want a newer libc than this machine may have; the handset has it.
+            *(_LIBRARY, "-Wl,--allow-shlib-undefined", "-Wl,--as-needed", "-Wl,--start-group"),
+            *(*abseil, "-Wl,--end-group", "-pthread", "-ldl"),
+        )
 
 
 def _same_libraries(tree: Tree, packages: Sequence[Package]) -> None:
@@ -96,32 +192,6 @@ def _same_libraries(tree: Tree, packages: Sequence[Package]) -> None:
                 f"{on_phone[package.name]}; a tool built now would not run there",
                 hint="make the tree anew: frill-bench handset up --refresh",
             )
-
-
-def _compile(source: Path, include: Path, work: Path) -> list[Path]:
-    """Returns the object files, compiled one process a core."""
-    found = [include, include / "gemmlowp", include / "eigen3"]
-    headers = [word for path in found for word in ("-isystem", str(path))]
-
-    def compile_one(name: str) -> Path:
-        target = work / f"{name.replace('/', '_')}.o"
-        _run("g++", *_COMPILE, f"-I{source}", *headers, "-c", str(source / name), "-o", str(target))
-        return target
-
-    names = (package_data() / "sources.txt").read_text().split()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(compile_one, names))
-
-
-def _link(objects: Sequence[Path], sysroot: Path, binary: Path) -> None:
-    libraries = sysroot / "usr" / "lib" / "x86_64-linux-gnu"
-    abseil = sorted({f"-l:{path.name}" for path in libraries.glob("libabsl_*.so.[0-9]*[0-9]")})
-    _run(
-        *("g++", "-s", "-o", str(binary), *map(str, objects), f"-L{libraries}", _LIBRARY),
-        # The libraries want a newer libc than this machine may have; the handset has it.
-        *("-Wl,--allow-shlib-undefined", "-Wl,--as-needed", "-Wl,--start-group", *abseil),
-        *("-Wl,--end-group", "-pthread", "-ldl"),
-    )
 
 
 def _run(*command: str) -> None:

@@ -8,7 +8,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from bench.core.errors import InfrastructureError
+from bench.handset.abi import Abi
 from bench.handset.authorisation import require_keys
+from bench.handset.kernel_files import write_kernel_files
 
 _PLATFORM_TOOLS = Path("usr/lib/android-sdk/platform-tools")
 _FOLDERS = (
@@ -39,14 +41,17 @@ _TEXTS = {
     "mkshrc": "system/etc/mkshrc",
     "init": "init",
 }
-_THERMAL_ZONES = (
-    ("cpu-0-0", 41_200),
-    ("cpu-1-0", 43_900),
-    ("gpuss-0", 39_000),
-    ("battery", 28_100),
-    ("skin-therm", 33_500),
-)
-_CORE_KHZ = (2_016_000,) * 4 + (2_803_200,) * 3 + (3_187_200,)
+EMULATOR = "usr/bin/qemu-aarch64"
+_ARM64_LOADER = "ld-linux-aarch64.so.1"
+_SETTINGS = {
+    "global/airplane_mode_on": "0",
+    "global/stay_on_while_plugged_in": "0",
+    "global/transition_animation_scale": "1.0",
+    "global/window_animation_scale": "1.0",
+    "system/screen_brightness": "102",
+    "system/screen_brightness_mode": "1",
+    "system/screen_off_timeout": "30000",
+}
 
 
 def package_data() -> Traversable:
@@ -86,11 +91,29 @@ def lay_out(root: Path) -> None:
     secure = adbd.with_name("adbd-secure")
     secure.write_bytes(require_keys(adbd.read_bytes()))
     secure.chmod(0o755)
-    for name, text in _sys_files().items():
-        (root / "sys" / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / "sys" / name).write_text(f"{text}\n")
+    write_kernel_files(root / "sys")
+    for name, text in _SETTINGS.items():
+        (root / "data/system/settings" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "data/system/settings" / name).write_text(f"{text}\n")
     for folder in ("data", "data/local", "data/local/tmp"):
         (root / folder).chmod(0o771)
+
+
+def add_arm64(root: Path, foreign: Path) -> None:
+    """Makes a phone that runs programs for arm64 too, and that says it is one.
+
+    Args:
+        root: the phone; files that are changed are replaced, for others may share them.
+        foreign: unpacked packages: the libraries for arm64, and the emulator.
+    """
+    libraries = Path("usr/lib") / Abi.ARM64.triplet
+    (foreign / libraries).replace(root / libraries)
+    (root / "usr/lib" / _ARM64_LOADER).symlink_to(f"{Abi.ARM64.triplet}/{_ARM64_LOADER}")
+    (foreign / EMULATOR).replace(root / EMULATOR)
+    properties = root / _TEXTS["build.prop"]
+    own = properties.read_text().replace(f"={Abi.X86_64}", f"={Abi.ARM64}")
+    properties.unlink()
+    properties.write_text(f"{own}ro.handset.uname.machine={Abi.ARM64.machine}\n")
 
 
 def _link_applets(root: Path) -> None:
@@ -109,36 +132,6 @@ def _link_applets(root: Path) -> None:
 def _compile_properties(library: Path) -> None:
     with resources.as_file(package_data() / "props.cpp") as source:
         _output(["g++", "-O2", "-fPIC", "-shared", "-o", str(library), str(source), "-ldl"])
-
-
-def _sys_files() -> dict[str, str | int]:
-    """Returns the kernel's files below /sys that a phone has: path to content."""
-    files: dict[str, str | int] = {}
-    for index, (kind, milli_c) in enumerate(_THERMAL_ZONES):
-        files[f"class/thermal/thermal_zone{index}/type"] = kind
-        files[f"class/thermal/thermal_zone{index}/temp"] = milli_c
-    for index in range(2):
-        folder = f"class/thermal/cooling_device{index}"
-        files |= {f"{folder}/type": f"thermal-cpufreq-{index}", f"{folder}/cur_state": 0}
-        files[f"{folder}/max_state"] = 20
-    for core, khz in enumerate(_CORE_KHZ):
-        folder = f"devices/system/cpu/cpu{core}"
-        files[f"{folder}/online"] = 1
-        files |= {
-            f"{folder}/cpufreq/scaling_governor": "schedutil",
-            f"{folder}/cpufreq/scaling_available_governors": "walt performance powersave schedutil",
-            f"{folder}/cpufreq/cpuinfo_max_freq": khz,
-            f"{folder}/cpufreq/scaling_max_freq": khz,
-            f"{folder}/cpufreq/scaling_cur_freq": khz,
-            f"{folder}/cpufreq/cpuinfo_min_freq": 300_000,
-            f"{folder}/cpufreq/scaling_min_freq": 300_000,
-        }
-    for name in ("possible", "present", "online"):
-        files[f"devices/system/cpu/{name}"] = f"0-{len(_CORE_KHZ) - 1}"
-    battery = "class/power_supply/battery"
-    files |= {f"{battery}/capacity": 83, f"{battery}/status": "Charging", f"{battery}/temp": 281}
-    files |= {f"{battery}/current_now": -312_000, f"{battery}/voltage_now": 4_312_000}
-    return files
 
 
 def _output(command: list[str]) -> list[str]:

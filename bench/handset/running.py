@@ -2,81 +2,51 @@
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import os
 import re
 import shutil
 import signal
-import socket
-import subprocess
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from bench.core import config
 from bench.core.errors import ConfigurationError, InfrastructureError
-from bench.handset.layout import package_data
-from bench.handset.process import Process, may_be_shell
-from bench.handset.tree import Tree, default_cache
+from bench.handset import prompt
+from bench.handset.record import Handset, Record
+from bench.handset.starting import is_free, start, written_init
+from bench.handset.tree import Tree, default_cache, held
 
 DATA_BYTES = 1 << 30
 PORT = 5555
+ANSWER_LIMIT_S = 20.0
 _RECORD = "handset.json"
-_BOOT_LIMIT_S = 20.0
-_POLL_S = 0.01
 _ADDRESS = "127.0.1.{}"
 _FIRST, _LAST = 11, 250
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
-_REFUSAL = re.compile(r"unshare:|mount:.*(permission denied|not permitted)")
 _PROPERTY = re.compile(r"[A-Za-z0-9_.@:-]+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handset:
-    """What a handset is asked to be.
-
-    Args:
-        name: its serial number as the phone itself knows it, and its host name.
-        address: a loopback address of its own.
-        properties: system properties, over those of the tree.
-        data_bytes: size of its /data.
-        secure: whether adb asks for a known key.
-    """
-
-    name: str
-    address: str
-    port: int
-    properties: dict[str, str]
-    data_bytes: int
-    secure: bool
-
-    @property
-    def serial(self) -> str:
-        """Returns the serial that adb knows it by."""
-        return f"{self.address}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A handset that was booted, as other processes find it.
-
-    Args:
-        boot_s: from the start of the process until adb took a connection.
-    """
-
-    handset: Handset
-    init: Process
-    boot_s: float
 
 
 class Running:
     """A running handset; as a context manager it is stopped at the end.
+
+    What its kernel tells is plain files, which ``write`` changes while it runs, as in
+    ``write("/sys/class/thermal/thermal_zone4/temp", "46000")``. Its dumpsys follows them.
+
+    - ``/sys/class/thermal/thermal_zoneN/temp`` in thousandths of a degree: the processor (0, 1),
+      graphics (2), battery (3) and skin (4), whose limits give the thermal status;
+      ``cooling_deviceN/cur_state`` beside them.
+    - ``/sys/devices/system/cpu/cpufreq/policyN/`` (0, 4, 7): ``scaling_cur_freq``,
+      ``scaling_max_freq``, ``stats/time_in_state``.
+    - ``/sys/class/power_supply/battery/``: ``capacity``, ``status`` (Charging, Discharging,
+      Full), ``temp``, ``voltage_now``; ``usb/online`` and ``ac/online`` beside it.
+
+    Properties by which it is another phone, by ``boot`` or ``set_property``:
+    ``ro.build.version.sdk`` (what dumpsys prints and which commands there are),
+    ``ro.handset.thermal_hal=0`` (no thermal service), ``ro.handset.thermal_limits=0`` (one that
+    states no limits), ``ro.handset.fixed_performance=0`` (that mode is refused).
 
     Args:
         record: what was booted.
@@ -119,6 +89,38 @@ class Running:
     def write(self, path: str, text: str) -> None:
         """Writes a file of the handset, as its kernel or its vendor would."""
         self.path(path).write_text(text)
+
+    def set_property(self, key: str, value: str) -> None:
+        """Sets a system property, also one that is fixed for the shell (``ro.``).
+
+        Raises:
+            ConfigurationError: it cannot be one.
+        """
+        _check_property(key, value)
+        with self.path("/data/property/props").open("a") as stream:
+            stream.write(f"{key}={value}\n")
+
+    def answer(self, *, allow: bool, always: bool = False, limit_s: float = ANSWER_LIMIT_S) -> str:
+        """Answers "Allow USB debugging?" and returns the public key that asked.
+
+        Args:
+            allow: whether the key may connect.
+            always: remember an allowed key, as "Always allow from this computer" does.
+            limit_s: how long to wait for a key to ask.
+
+        Raises:
+            ConfigurationError: it takes any key.
+            InfrastructureError: no key asked.
+        """
+        if not self.record.handset.secure:
+            raise ConfigurationError(
+                f"handset {self.name} takes any key, so none is asked for",
+                hint="boot one that asks: frill-bench handset up --secure",
+            )
+        key = prompt.answer(self.path("/dev/socket/adbd"), allow=allow, limit_s=limit_s)
+        if allow and always:
+            self.authorise(key)
+        return key
 
     def authorise(self, *keys: str) -> None:
         """Adds public keys, as in ``adbkey.pub``, to those that its adb knows."""
@@ -176,7 +178,7 @@ def boot(
         InfrastructureError: this machine refuses namespaces, or adb does not come up.
     """
     cache = cache or default_cache()
-    with _one_at_a_time():
+    with held(Path(tempfile.gettempdir()) / f"frill-bench-handset-{os.getuid()}.lock"):
         handset = Handset(
             name=name or _free_name(cache),
             address=address or _free_address(port),
@@ -184,11 +186,12 @@ def boot(
             properties=dict(properties or {}),
             data_bytes=data_bytes,
             secure=secure,
+            abi=tree.abi,
         )
         _check(handset)
         folder = _reserve(handset, cache)
         try:
-            record = _start(tree, handset, folder)
+            record = start(tree, handset, folder)
             phone = Running(record, folder)
             phone.authorise(*keys)
             config.save(folder / _RECORD, record)
@@ -234,7 +237,7 @@ def _free_name(cache: Path) -> str:
 def _free_address(port: int) -> str:
     for last in range(_FIRST, _LAST):
         address = _ADDRESS.format(last)
-        if _is_free(address, port):
+        if is_free(address, port):
             return address
     raise InfrastructureError(
         f"no loopback address is free at port {port}",
@@ -252,15 +255,19 @@ def _check(handset: Handset) -> None:
             f"{handset.address!r} is no loopback address", hint="use 127.0.1.11 or the like"
         )
     for key, value in handset.properties.items():
-        if not _PROPERTY.fullmatch(key) or "\n" in value:
-            raise ConfigurationError(
-                f"{key!r} cannot be a property of a handset",
-                hint="write it as ro.product.model=Pixel, on one line",
-            )
-    if not _is_free(handset.address, handset.port):
+        _check_property(key, value)
+    if not is_free(handset.address, handset.port):
         raise ConfigurationError(
             f"something listens on {handset.serial} already",
             hint="take another address; see: frill-bench handset list",
+        )
+
+
+def _check_property(key: str, value: str) -> None:
+    if not _PROPERTY.fullmatch(key) or "\n" in value:
+        raise ConfigurationError(
+            f"{key!r} cannot be a property of a handset",
+            hint="write it as ro.product.model=Pixel, on one line",
         )
 
 
@@ -278,107 +285,11 @@ def _reserve(handset: Handset, cache: Path) -> Path:
 
 
 def _abandon(folder: Path) -> None:
-    init = _init(folder)
+    init = written_init(folder)
     if init is not None:
         init.end()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(tree: Tree, handset: Handset, folder: Path) -> Record:
-    """Returns what was booted, once adb takes connections."""
-    started_s = time.monotonic()
-    privileged = may_be_shell()
-    properties = {
-        "ro.serialno": handset.name,
-        "ro.boot.serialno": handset.name,
-        "ro.adb.secure": str(int(handset.secure)),
-        "ro.handset.adbd_root": str(int(not privileged)),
-        "ro.handset.bind": handset.address,
-        "service.adb.listen_addrs": f"tcp:{handset.port}",
-        **handset.properties,
-    }
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HANDSET_TREE": str(tree.path),
-        "HANDSET_FOLDER": str(folder),
-        "HANDSET_NAME": handset.name,
-        "HANDSET_DATA_BYTES": str(handset.data_bytes),
-        "HANDSET_PROPERTIES": "\n".join(f"{key}={value}" for key, value in properties.items()),
-    }
-    user = () if privileged else ("--user", "--map-root-user")
-    namespaces = ("--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child")
-    log = folder / "log"
-    with resources.as_file(package_data() / "enter.sh") as script, log.open("wb") as stream:
-        # setsid --fork: the handset belongs to no process of ours, so it outlives this one.
-        subprocess.run(
-            ["setsid", "--fork", "unshare", *user, *namespaces, "bash", str(script)],
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            env=environment,
-            check=True,
-        )
-    init = _wait_for_adb(handset, folder)
-    return Record(handset=handset, init=init, boot_s=time.monotonic() - started_s)
-
-
-def _wait_for_adb(handset: Handset, folder: Path) -> Process:
-    limit_s = time.monotonic() + _BOOT_LIMIT_S
-    log = folder / "log"
-    while time.monotonic() < limit_s:
-        said = log.read_text(errors="replace")
-        init = _init(folder)
-        if (init is None or not init.is_alive()) and _REFUSAL.search(said):
-            raise _refused(said)
-        if init is not None and not init.is_alive():
-            break
-        # Its own daemon must run: what answers may be somebody else's who took the address now.
-        if init is not None and init.beside("adbd") and not _is_free(handset.address, handset.port):
-            return init
-        time.sleep(_POLL_S)
-    raise _dead(handset, log.read_text(errors="replace"))
-
-
-def _init(folder: Path) -> Process | None:
-    """Returns the init of the handset in a folder, as it wrote itself down."""
-    try:
-        pid, start_ticks = (folder / "init").read_text().split()
-    except OSError:
-        return None
-    return Process(pid=int(pid), start_ticks=int(start_ticks))
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Holds back other boots of this user, whatever their cache: they share the addresses."""
-    lock = Path(tempfile.gettempdir()) / f"frill-bench-handset-{os.getuid()}.lock"
-    with lock.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _refused(said: str) -> InfrastructureError:
-    return InfrastructureError(
-        f"this machine refuses the namespaces that a virtual handset lives in: {said.strip()}",
-        hint="run as root or allow unprivileged user namespaces (sysctl user.max_user_namespaces, "
-        "kernel.unprivileged_userns_clone); a container needs CAP_SYS_ADMIN",
-        last_lines=said.splitlines()[-5:],
-    )
-
-
-def _dead(handset: Handset, said: str) -> InfrastructureError:
-    last = said.splitlines()[-5:]
-    return InfrastructureError(
-        f"handset {handset.name} did not come up: {' / '.join(last) or 'it said nothing'}",
-        hint=f"if its tree may be damaged, remove {default_cache()} and boot it again",
-        last_lines=last,
-    )
-
-
 def _registry(cache: Path) -> Path:
     return cache / "running"
-
-
-def _is_free(address: str, port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((address, port)) != 0

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from bench.core import config
+from bench.core import apt, config
 from bench.core.errors import InfrastructureError
 from bench.core.hashing import sha256_file
 from bench.core.paths import cache_dir
-from models.audio import apt
 from models.audio.decode import audio_files, duration_s
 
 MANIFEST = "manifest.json"
 _ACCEPTED = "accepted.json"
+_OWN_AUDIO_HINT = "give audio of your own instead: a folder with one sub-folder a label, or a CSV"
+_FETCH_HINT = f"check the network and apt's sources, or {_OWN_AUDIO_HINT}"
 
 Progress = Callable[[str, int, int], None]
 
@@ -149,7 +150,7 @@ def fetch(
     found = manifest(root)
     if found is not None and _complete(found, packages, root):
         return found
-    apt.require()
+    apt.require("apt-get", "dpkg-deb", "tar", what="the packaged audio", hint=_OWN_AUDIO_HINT)
     root.mkdir(parents=True, exist_ok=True)
     say = progress or (lambda step, done, total: None)
     with _alone(root):
@@ -192,11 +193,13 @@ def _fetch(
     fetched = []
     with _scratch(root) as scratch:
         say(f"downloading {len(packages)} packages", 0, steps)
-        debs = apt.download([package.name for package in packages], folder=scratch)
+        names = [package.name for package in packages]
+        debs = apt.download(names, folder=scratch, hint=_FETCH_HINT)
         for done, package in enumerate(packages, start=1):
             say(f"unpacking {package.name}", done, steps)
             deb = debs[package.name]
-            version, sha256 = apt.version(deb), sha256_file(deb)
+            described = apt.describe(deb)
+            version, sha256 = described.version, described.sha256
             if package.versions.get(version) != sha256 and accepted.get(package.name) != sha256:
                 if not accept_new:
                     raise _not_pinned(package, version, sha256)

@@ -5,20 +5,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from adb_shell.adb_device import AdbDevice
 from adb_shell.transport.tcp_transport import TcpTransport
 
-from bench.handset.running import Running
-
 _LIMIT_S = 20.0
-
-
-class Boot(Protocol):
-    """Boots a handset on an address of its own; it is stopped after the test."""
-
-    def __call__(self, **asked: Any) -> Running: ...
 
 
 class WholeTcp(TcpTransport):  # type: ignore[misc]  # adb-shell ships no types

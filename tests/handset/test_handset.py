@@ -9,7 +9,8 @@ import adb_shell.exceptions
 import pytest
 from adb_shell.auth.keygen import keygen
 from adb_shell.auth.sign_pythonrsa import PythonRSASigner
-from phone_wire import Boot, Wire, wire
+from phone_wire import Wire, wire
+from reach import Boot
 
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.handset import running as handsets
@@ -28,19 +29,19 @@ def signer(folder: Path, name: str) -> tuple[PythonRSASigner, str]:
     return PythonRSASigner(public, (folder / name).read_text()), public
 
 
-def test_a_cached_tree_is_there_at_once_and_names_its_packages(tree: Tree) -> None:
+def test_a_cached_tree_is_there_at_once_and_names_its_packages(phone_tree: Tree) -> None:
     started = time.perf_counter()
     again = prepare()
     assert time.perf_counter() - started < 1
-    assert again == tree
-    versions = {package.name: package.version for package in tree.packages}
+    assert again == phone_tree
+    versions = {package.name: package.version for package in phone_tree.packages}
     assert {"adbd", "mksh", "toybox", "libc6"} <= set(versions)
     assert all(versions.values())
-    assert all(len(package.sha256) == 64 for package in tree.packages)
+    assert all(len(package.sha256) == 64 for package in phone_tree.packages)
 
 
-def test_a_handset_boots_in_less_than_a_second(boot: Boot) -> None:
-    assert statistics.median(boot().record.boot_s for _ in range(3)) < 1
+def test_a_handset_boots_in_less_than_a_second(boot_phone: Boot) -> None:
+    assert statistics.median(boot_phone().record.boot_s for _ in range(3)) < 1
 
 
 def test_its_shell_tells_status_stdout_and_stderr_apart(adb: Wire) -> None:
@@ -73,8 +74,8 @@ def test_a_pushed_file_arrives_whole(adb: Wire, tmp_path: Path, size_bytes: int)
     assert told.split()[0] == hashlib.sha256(content).hexdigest()
 
 
-def test_properties_are_what_was_asked_for(boot: Boot) -> None:
-    phone = boot(properties={"ro.product.model": "Pixel 99", "debug.equals": "a=b c"})
+def test_properties_are_what_was_asked_for(boot_phone: Boot) -> None:
+    phone = boot_phone(properties={"ro.product.model": "Pixel 99", "debug.equals": "a=b c"})
     with wire(phone.serial) as adb:
         assert adb.said("getprop ro.product.model") == "Pixel 99"
         assert adb.said("getprop debug.equals") == "a=b c"
@@ -102,8 +103,8 @@ def test_what_the_kernel_tells_is_seen_by_the_shell_and_by_dumpsys(
     assert adb.said("cat /sys/devices/system/cpu/cpu7/cpufreq/scaling_max_freq") == "3187200"
 
 
-def test_the_thermal_status_and_the_battery_can_be_set(boot: Boot) -> None:
-    with wire(boot().serial) as adb:
+def test_the_thermal_status_and_the_battery_can_be_set(boot_phone: Boot) -> None:
+    with wire(boot_phone().serial) as adb:
         assert "Thermal Status: 0" in adb.said("dumpsys thermalservice")
         adb.said("cmd thermalservice override-status 3")
         assert "Thermal Status: 3" in adb.said("dumpsys thermalservice")
@@ -115,8 +116,8 @@ def test_the_thermal_status_and_the_battery_can_be_set(boot: Boot) -> None:
         assert adb.said("settings get global window_animation_scale") == "0"
 
 
-def test_its_data_ends_at_the_limit(boot: Boot) -> None:
-    with wire(boot(data_bytes=4 << 20).serial) as adb:
+def test_its_data_ends_at_the_limit(boot_phone: Boot) -> None:
+    with wire(boot_phone(data_bytes=4 << 20).serial) as adb:
         told = adb.said("df -k /data | tail -n 1").split()
         assert (told[1], told[-1]) == ("4096", "/data")
         full = adb.shell("head -c 8000000 /dev/zero > /data/local/tmp/big")
@@ -125,8 +126,8 @@ def test_its_data_ends_at_the_limit(boot: Boot) -> None:
         adb.said("rm /data/local/tmp/big; echo fits > /data/local/tmp/small")
 
 
-def test_a_killed_daemon_is_back_within_two_seconds(boot: Boot) -> None:
-    phone = boot()
+def test_a_killed_daemon_is_back_within_two_seconds(boot_phone: Boot) -> None:
+    phone = boot_phone()
     (before,) = phone.adbd_pids()
     phone.kill_adbd()
     killed = time.monotonic()
@@ -143,8 +144,8 @@ def listens(phone: Running) -> bool:
         return probe.connect_ex((handset.address, handset.port)) == 0
 
 
-def test_two_at_once_have_addresses_files_and_states_of_their_own(boot: Boot) -> None:
-    one, two = boot(), boot()
+def test_two_at_once_have_addresses_files_and_states_of_their_own(boot_phone: Boot) -> None:
+    one, two = boot_phone(), boot_phone()
     assert one.serial != two.serial
     with wire(one.serial) as first, wire(two.serial) as second:
         first.said("echo 1 > /data/local/tmp/mark")
@@ -157,13 +158,13 @@ def test_two_at_once_have_addresses_files_and_states_of_their_own(boot: Boot) ->
 
 
 def test_a_secure_handset_takes_a_key_only_after_it_was_authorised(
-    boot: Boot, tmp_path: Path
+    boot_phone: Boot, tmp_path: Path
 ) -> None:
-    phone = boot(secure=True)
+    phone = boot_phone(secure=True)
     key, public = signer(tmp_path, "adbkey")
     with (
         pytest.raises((adb_shell.exceptions.TcpTimeoutException, ConnectionResetError)),
-        wire(phone.serial, rsa_keys=[key], auth_timeout_s=1),
+        wire(phone.serial, rsa_keys=[key], auth_timeout_s=0.3),
     ):
         pass
     phone.authorise(public)
@@ -172,16 +173,16 @@ def test_a_secure_handset_takes_a_key_only_after_it_was_authorised(
 
 
 def test_a_key_can_be_known_from_the_start_and_an_unknown_one_stays_out(
-    boot: Boot, tmp_path: Path
+    boot_phone: Boot, tmp_path: Path
 ) -> None:
     known, public = signer(tmp_path, "known")
     stranger, _ = signer(tmp_path, "stranger")
-    phone = boot(secure=True, keys=[public])
+    phone = boot_phone(secure=True, keys=[public])
     with wire(phone.serial, rsa_keys=[known], auth_timeout_s=5) as adb:
         assert adb.said("echo welcome") == "welcome"
     with (
         pytest.raises((adb_shell.exceptions.TcpTimeoutException, ConnectionResetError)),
-        wire(phone.serial, rsa_keys=[stranger], auth_timeout_s=1),
+        wire(phone.serial, rsa_keys=[stranger], auth_timeout_s=0.3),
     ):
         pass
     with (
@@ -219,9 +220,9 @@ def test_the_official_tool_names_what_it_was_built_against(official_binary: Path
     assert "libtensorflow-lite-dev" in packages
 
 
-def test_after_stop_nothing_is_left(boot: Boot) -> None:
+def test_after_stop_nothing_is_left(boot_phone: Boot) -> None:
     mounts = Path("/proc/self/mounts").read_text()
-    phone = boot()
+    phone = boot_phone()
     init, namespace = phone.record.init.pid, Path(f"/proc/{phone.record.init.pid}/ns/pid")
     own = namespace.readlink()
     with wire(phone.serial) as adb:
@@ -244,22 +245,22 @@ def pid_namespace(process: Path) -> Path | None:
 
 
 def test_a_taken_name_or_address_and_a_wrong_property_are_refused(
-    boot: Boot, handset: Running
+    boot_phone: Boot, handset: Running
 ) -> None:
     with pytest.raises(ConfigurationError, match="is running already"):
-        boot(name=handset.name)
+        boot_phone(name=handset.name)
     with pytest.raises(ConfigurationError, match="listens on"):
-        boot(address=handset.record.handset.address)
+        boot_phone(address=handset.record.handset.address)
     with pytest.raises(ConfigurationError, match="loopback"):
-        boot(address="192.0.2.1")
+        boot_phone(address="192.0.2.1")
     with pytest.raises(ConfigurationError, match="cannot be a property"):
-        boot(properties={"ro.x": "1\nro.adb.secure=0"})
+        boot_phone(properties={"ro.x": "1\nro.adb.secure=0"})
     with pytest.raises(ConfigurationError, match="no name"):
-        boot(name="../x")
+        boot_phone(name="../x")
 
 
-def test_a_recycled_process_id_is_never_killed(boot: Boot, registry: Path) -> None:
-    phone = boot()
+def test_a_recycled_process_id_is_never_killed(boot_phone: Boot, registry: Path) -> None:
+    phone = boot_phone()
     path = phone.folder / "handset.json"
     text = path.read_text().replace(
         f'"start_ticks": {phone.record.init.start_ticks}', '"start_ticks": 1'
@@ -269,10 +270,10 @@ def test_a_recycled_process_id_is_never_killed(boot: Boot, registry: Path) -> No
     assert phone.is_alive()
 
 
-def test_a_name_left_by_an_interrupted_boot_is_free_again(boot: Boot) -> None:
-    interrupted = boot()
+def test_a_name_left_by_an_interrupted_boot_is_free_again(boot_phone: Boot) -> None:
+    interrupted = boot_phone()
     (interrupted.folder / "handset.json").unlink()
-    again = boot(name=interrupted.name)
+    again = boot_phone(name=interrupted.name)
     assert not interrupted.is_alive()
     assert again.is_alive()
 
@@ -285,7 +286,7 @@ def test_a_name_left_by_an_interrupted_boot_is_free_again(boot: Boot) -> None:
     ],
 )
 def test_a_machine_without_namespaces_gets_a_clear_message(
-    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str, said: str
+    phone_tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str, said: str
 ) -> None:
     refusing = tmp_path / "bin"
     refusing.mkdir()
@@ -293,7 +294,7 @@ def test_a_machine_without_namespaces_gets_a_clear_message(
     (refusing / tool).chmod(0o755)
     monkeypatch.setenv("PATH", f"{refusing}:{os.environ['PATH']}")
     with pytest.raises(InfrastructureError, match="refuses the namespaces") as told:
-        handsets.boot(tree, name="refused", cache=tmp_path)
+        handsets.boot(phone_tree, name="refused", cache=tmp_path)
     assert "CAP_SYS_ADMIN" in told.value.hint
     assert not (tmp_path / "running" / "refused").exists()
 
@@ -309,8 +310,8 @@ def test_a_mirror_that_does_not_answer_is_an_error_with_the_next_action(
     assert not list(tmp_path.glob(".making-*"))
 
 
-def test_a_daemon_without_the_known_place_is_not_patched(tree: Tree) -> None:
-    adbd = (tree.path / "usr/lib/android-sdk/platform-tools/adbd").read_bytes()
+def test_a_daemon_without_the_known_place_is_not_patched(phone_tree: Tree) -> None:
+    adbd = (phone_tree.path / "usr/lib/android-sdk/platform-tools/adbd").read_bytes()
     patched = require_keys(adbd)
     assert sum(a != b for a, b in zip(adbd, patched, strict=True)) == 1
     with pytest.raises(InfrastructureError, match="0 places"):

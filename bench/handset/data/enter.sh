@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs in mount, pid, uts and ipc namespaces of its own: mounts the phone, pivots into it, becomes its init.
-# Given: HANDSET_TREE, HANDSET_FOLDER (with a folder "root" in it), HANDSET_NAME, HANDSET_PROPERTIES, HANDSET_DATA_BYTES.
+# Given: HANDSET_TREE, HANDSET_FOLDER (with a folder "root" in it), HANDSET_NAME, HANDSET_PROPERTIES, HANDSET_DATA_BYTES,
+# HANDSET_EMULATOR (a path below the tree, or nothing; then in a user namespace of its own too).
 set -e
 # /proc is the host's until the pivot: our process id there, and when we started.
 read -r -a stat < /proc/self/stat
@@ -18,6 +19,18 @@ mount -t overlay overlay \
   -o "lowerdir=$HANDSET_TREE,upperdir=$work/upper,workdir=$work/scratch" "$work/phone"
 cd "$work/phone"
 mount -t proc -o hidepid=0 proc proc
+# A boot of its own, for the kernel's is the machine's.
+cat proc/sys/kernel/random/uuid > "$work/boot_id"
+mount --bind "$work/boot_id" proc/sys/kernel/random/boot_id
+
+# Programs for arm64: of this user namespace alone, so that nothing is registered on the host (F: the emulator is
+# opened now, by its path here).
+if [ -n "$HANDSET_EMULATOR" ]; then
+  mount -t binfmt_misc binfmt_misc proc/sys/fs/binfmt_misc
+  printf '%s' ':handset-aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:'\
+'\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:'"/proc/self/cwd/$HANDSET_EMULATOR:OPF" \
+    > proc/sys/fs/binfmt_misc/register
+fi
 
 mount -t tmpfs -o mode=755,size=1m handset-dev dev
 for node in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5 0"; do
@@ -40,7 +53,7 @@ mount --bind "$work/data/media" storage/emulated
 mount --bind "$work/data" data
 printf '%s\n' "$HANDSET_PROPERTIES" > data/property/props
 # What is the user shell's; where we may not give files away, the shell is root's.
-chown -R 2000:2000 data/local/tmp data/media data/misc/logd data/property data/system 2>/dev/null || true
+chown -R 2000:2000 data/local/tmp data/media data/misc/logd data/property data/system dev/socket 2>/dev/null || true
 mount --bind system system
 mount -o remount,ro,bind system
 

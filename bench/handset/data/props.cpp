@@ -1,5 +1,6 @@
-// Preloaded into Debian's adbd, for three things that Android has and Debian stubs out or lacks:
-// property files, one loopback address to listen on, and shells that do not inherit this preload.
+// Preloaded into Debian's adbd, for four things that Android has and Debian stubs out or lacks:
+// property files, one loopback address to listen on, the socket by which unknown keys are asked about,
+// and shells that do not inherit this preload.
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netinet/in.h>
@@ -7,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -81,4 +85,19 @@ extern "C" EXPORTED int bind(int fd, const struct sockaddr* address, socklen_t l
     }
   }
   return real(fd, address, length);
+}
+
+// On Android init makes this socket and hands it down; adbd listens, and Android's framework connects.
+extern "C" EXPORTED int android_get_control_socket(const char* name) {
+  sockaddr_un place = {};
+  place.sun_family = AF_UNIX;
+  snprintf(place.sun_path, sizeof place.sun_path, "/dev/socket/%s", name);
+  unlink(place.sun_path);  // of a daemon that died
+  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  if (fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&place), sizeof place) != 0) {
+    close(fd);
+    return -1;
+  }
+  chmod(place.sun_path, 0660);
+  return fd;
 }

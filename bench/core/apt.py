@@ -1,0 +1,161 @@
+"""Debian packages by this machine's own apt, on a state folder of its own and without root."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.core.errors import InfrastructureError
+from bench.core.hashing import sha256_file
+
+_LIMIT_S = 600
+_DISK_HINT = "check the free disk space and fetch again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A package that was used: what a manifest says about it."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+def require(*tools: str, what: str, hint: str) -> None:
+    """Checks that the tools are on this machine.
+
+    Raises:
+        InfrastructureError: one is not, so that there is no ``what``.
+    """
+    for tool in tools:
+        if shutil.which(tool) is None:
+            raise InfrastructureError(
+                f"{tool} is not on this machine, and {what} needs it", hint=hint
+            )
+
+
+def download(names: Sequence[str], *, folder: Path, hint: str) -> dict[str, Path]:
+    """Returns the .deb file of each package, downloaded below ``folder``, without dependencies.
+
+    The machine's own sources are read, but package lists, cache and locks are all below
+    ``folder``: nothing of the system is touched and stale lists do not matter.
+
+    Raises:
+        InfrastructureError: apt could not fetch a package.
+    """
+    state, target = folder / "apt", folder / "debs"
+    for needed in (state / "lists" / "partial", state / "archives" / "partial", target):
+        needed.mkdir(parents=True, exist_ok=True)
+    options = {
+        "Dir::State": state,
+        "Dir::State::status": "/var/lib/dpkg/status",
+        "Dir::Cache": state,
+        "Acquire::http::Timeout": 30,
+    }
+    # A source of the machine that does not answer must not stop us: the download decides.
+    updated = run("update", options=options, hint=hint)
+    fetched = run("download", *names, options=options, hint=hint, folder=target)
+    found = {path.name.split("_")[0]: path for path in target.glob("*.deb")}
+    missing = [name for name in names if name not in found]
+    if fetched.returncode != 0 or missing:
+        raise not_fetched(missing or names, (updated, fetched), hint=hint)
+    return found
+
+
+def run(
+    *words: str, options: Mapping[str, object], hint: str, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Returns how apt-get ended.
+
+    Args:
+        words: its command line.
+        options: of its configuration.
+        hint: what to do when it does not end.
+        folder: where it runs.
+
+    Raises:
+        InfrastructureError: it did not end in time.
+    """
+    # No second user: as root its files would be unreadable to it.
+    given = {"APT::Sandbox::User": "root", "Acquire::Retries": 2, **options}
+    flags = [word for name, value in given.items() for word in ("-o", f"{name}={value}")]
+    try:
+        return subprocess.run(
+            ["apt-get", "-q", *flags, *words],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InfrastructureError(
+            f"apt-get {words[0]} did not end within {_LIMIT_S} s", hint=hint
+        ) from error
+
+
+def not_fetched(
+    names: Sequence[str], runs: Sequence[subprocess.CompletedProcess[str]], *, hint: str
+) -> InfrastructureError:
+    """Returns the error of packages that apt could not fetch in its ``runs``, the last deciding."""
+    said = [line for done in runs for line in done.stderr.splitlines() if line.strip()]
+    reasons = [line[2:].strip() for line in said if line.startswith("E:")]
+    return InfrastructureError(
+        f"apt could not fetch {', '.join(names)}: {(reasons or said or ['it gave no reason'])[-1]}",
+        hint=hint,
+        exit_status=runs[-1].returncode,
+        last_lines=said[-5:],
+    )
+
+
+def describe(deb: Path) -> Package:
+    """Returns the name, version and sum of a .deb file.
+
+    Raises:
+        InfrastructureError: it is no package.
+    """
+    done = subprocess.run(
+        ["dpkg-deb", "--show", "--showformat", "${Package} ${Version}", str(deb)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        raise InfrastructureError(
+            f"{deb.name} is no package: {done.stderr.strip()}",
+            hint=_DISK_HINT,
+            exit_status=done.returncode,
+        )
+    name, version = done.stdout.split()
+    return Package(name=name, version=version, sha256=sha256_file(deb))
+
+
+def unpack(deb: Path, *, folder: Path, exclude: Sequence[str] = ()) -> None:
+    """Unpacks the files of a .deb below ``folder``, without those that match ``exclude``.
+
+    Raises:
+        InfrastructureError: it is no package or the disk is full.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # Links to folders stay links: a package's /lib must not replace the tree's link of that name.
+    tar = ["tar", "-x", "-C", str(folder), "--keep-directory-symlink"]
+    with subprocess.Popen(
+        ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE
+    ) as stream:
+        done = subprocess.run(
+            [*tar, *(f"--exclude={pattern}" for pattern in exclude)],
+            stdin=stream.stdout,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    if done.returncode != 0 or stream.returncode != 0:
+        raise InfrastructureError(
+            f"{deb.name} cannot be unpacked: {done.stderr.strip()}", hint=_DISK_HINT
+        )

@@ -1,0 +1,168 @@
+"""The start of a handset: namespaces, its init in them, and the wait for its adb."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from bench.core.errors import InfrastructureError
+from bench.handset.abi import Abi
+from bench.handset.layout import EMULATOR, package_data
+from bench.handset.process import Process, may_be_shell
+from bench.handset.record import Handset, Record
+from bench.handset.tree import Tree, default_cache
+
+_BOOT_LIMIT_S = 20.0
+_POLL_S = 0.01
+_USERS = "ns/user"
+_NAMESPACES = ("--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child")
+_REFUSAL = re.compile(r"(unshare|nsenter):|mount:.*(permission denied|not permitted)")
+
+
+def start(tree: Tree, handset: Handset, folder: Path) -> Record:
+    """Returns what was booted, once adb takes connections.
+
+    Args:
+        tree: what it stands on.
+        handset: what it is to be.
+        folder: of its own; what it says goes there.
+
+    Raises:
+        InfrastructureError: this machine refuses namespaces, or adb does not come up.
+    """
+    started_s = time.monotonic()
+    privileged = may_be_shell()
+    properties = {
+        "ro.serialno": handset.name,
+        "ro.boot.serialno": handset.name,
+        "ro.adb.secure": str(int(handset.secure)),
+        "ro.handset.adbd_root": str(int(not privileged)),
+        "ro.handset.bind": handset.address,
+        "service.adb.listen_addrs": f"tcp:{handset.port}",
+        **handset.properties,
+    }
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HANDSET_TREE": str(tree.path),
+        "HANDSET_FOLDER": str(folder),
+        "HANDSET_NAME": handset.name,
+        "HANDSET_DATA_BYTES": str(handset.data_bytes),
+        "HANDSET_EMULATOR": EMULATOR if handset.abi is Abi.ARM64 else "",
+        "HANDSET_PROPERTIES": "\n".join(f"{key}={value}" for key, value in properties.items()),
+    }
+    log = folder / "log"
+    with (
+        resources.as_file(package_data() / "enter.sh") as script,
+        log.open("wb") as stream,
+        _user_namespace(handset, privileged=privileged) as user,
+    ):
+        # setsid --fork: the handset belongs to no process of ours, so it outlives this one.
+        subprocess.run(
+            ["setsid", "--fork", *user, *_NAMESPACES, "bash", str(script)],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            env=environment,
+            check=True,
+        )
+        init = _wait_for_adb(handset, folder)
+    return Record(handset=handset, init=init, boot_s=time.monotonic() - started_s)
+
+
+@contextmanager
+def _user_namespace(handset: Handset, *, privileged: bool) -> Iterator[tuple[str, ...]]:
+    """Yields the words before a command that runs in the handset's namespace of users.
+
+    Where we are root it needs none, except to register the emulator for itself alone: then it gets
+    one with the same users, held open until the handset is in it.
+    """
+    if not privileged:
+        yield "unshare", "--user", "--map-root-user"
+        return
+    if handset.abi is Abi.X86_64:
+        yield ("unshare",)
+        return
+    command = ["unshare", "--user", "sleep", "60"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as holder:
+        try:
+            _give_users(holder)
+            entered = ("--target", str(holder.pid), "--user", "--setuid", "0", "--setgid", "0")
+            yield "nsenter", *entered, "unshare"
+        finally:
+            holder.kill()
+
+
+def _give_users(holder: subprocess.Popen[str]) -> None:
+    """Gives a process our users, once it is in a namespace of users of its own.
+
+    Raises:
+        InfrastructureError: it ended, or we may not.
+    """
+    own, ours = Path(f"/proc/{holder.pid}"), Path("/proc/self")
+    try:
+        while holder.poll() is None and (own / _USERS).readlink() == (ours / _USERS).readlink():
+            time.sleep(_POLL_S)
+        for users in ("uid_map", "gid_map"):
+            ranges = [line.split() for line in (ours / users).read_text().splitlines()]
+            same = "".join(f"{first} {first} {count}\n" for first, _, count in ranges)
+            (own / users).write_text(same)
+    except OSError as error:
+        holder.kill()
+        raise _refused(holder.communicate()[1] or f"unshare: {error}") from error
+
+
+def _wait_for_adb(handset: Handset, folder: Path) -> Process:
+    limit_s = time.monotonic() + _BOOT_LIMIT_S
+    log = folder / "log"
+    while time.monotonic() < limit_s:
+        said = log.read_text(errors="replace")
+        init = written_init(folder)
+        if (init is None or not init.is_alive()) and _REFUSAL.search(said):
+            raise _refused(said)
+        if init is not None and not init.is_alive():
+            break
+        # Its own daemon must run: what answers may be somebody else's who took the address now.
+        if init is not None and init.beside("adbd") and not is_free(handset.address, handset.port):
+            return init
+        time.sleep(_POLL_S)
+    raise _dead(handset, log.read_text(errors="replace"))
+
+
+def written_init(folder: Path) -> Process | None:
+    """Returns the init of the handset in a folder, as it wrote itself down."""
+    try:
+        pid, start_ticks = (folder / "init").read_text().split()
+    except OSError:
+        return None
+    return Process(pid=int(pid), start_ticks=int(start_ticks))
+
+
+def _refused(said: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"this machine refuses the namespaces that a virtual handset lives in: {said.strip()}",
+        hint="run as root or allow unprivileged user namespaces (sysctl user.max_user_namespaces, "
+        "kernel.unprivileged_userns_clone); a container needs CAP_SYS_ADMIN; arm64 needs Linux 6.7",
+        last_lines=said.splitlines()[-5:],
+    )
+
+
+def _dead(handset: Handset, said: str) -> InfrastructureError:
+    last = said.splitlines()[-5:]
+    return InfrastructureError(
+        f"handset {handset.name} did not come up: {' / '.join(last) or 'it said nothing'}",
+        hint=f"if its tree may be damaged, remove {default_cache()} and boot it again",
+        last_lines=last,
+    )
+
+
+def is_free(address: str, port: int) -> bool:
+    """Returns whether nothing listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((address, port)) != 0
