@@ -1,14 +1,16 @@
 """The packaged audio for tests, and the evidence tests that run only when asked for."""
 
-import os
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pytest
+from required import required
 
 from bench.core.errors import InfrastructureError
 from models.audio import packages
+
+pytest_plugins = ["phones"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -18,11 +20,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
-
-
-def required(what: str) -> bool:
-    """Returns whether ``FRILL_REQUIRE`` names it, so that a test must fail rather than skip."""
-    return what in os.environ.get("FRILL_REQUIRE", "").split(",")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -10,15 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.core.errors import TransientDeviceError
-
-
-def default_folder() -> Path:
-    """Returns ``locks`` in ``$FRILL_BENCH_STATE``, else in the user's state folder."""
-    own = os.environ.get("FRILL_BENCH_STATE")
-    if own:
-        return Path(own).expanduser() / "locks"
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local/state") / "frill-bench" / "locks"
+from bench.core.paths import state_dir
 
 
 @contextmanager
@@ -28,7 +19,9 @@ def locked(serial: str, folder: Path | None = None) -> Iterator[None]:
     Raises:
         TransientDeviceError: somebody else holds it; says who.
     """
-    path = (folder or default_folder()) / f"{re.sub(r'[^A-Za-z0-9.-]', '_', serial)}.lock"
+    import fcntl  # Windows has none
+
+    path = (folder or state_dir() / "locks") / f"{re.sub(r'[^A-Za-z0-9.-]', '_', serial)}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as stream:
         try:

@@ -7,12 +7,13 @@ import os
 import secrets
 import shlex
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from bench.adb import shell, sync
+from bench.adb.direct import PROMPT_LIMIT_S
 from bench.adb.lock import locked
 from bench.adb.serials import Found, way_to
 from bench.adb.shell import Completed
@@ -35,11 +36,19 @@ class Phone:
 
     Args:
         folder: the only folder of it that is ever cleaned.
+        stopped: asked while a command runs; once true it is killed, as by Ctrl-C.
     """
 
-    def __init__(self, transport: Transport, *, folder: str = FOLDER) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        folder: str = FOLDER,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.transport = transport
         self.folder = folder
+        self.stopped = stopped
         self._left: set[str] = set()
 
     @property
@@ -53,7 +62,7 @@ class Phone:
         Raises:
             TransientDeviceError: the phone went away.
         """
-        return shell.run(self.transport, command, limit_s=limit_s)
+        return shell.run(self.transport, command, limit_s=limit_s, stopped=self.stopped)
 
     def ask(self, command: str, *, limit_s: float = COMMAND_LIMIT_S) -> str:
         """Returns the stdout of a command that must succeed.
@@ -202,6 +211,8 @@ class Phone:
         """
         started_s = time.monotonic()
         while True:
+            if self.stopped():
+                raise KeyboardInterrupt
             try:
                 self.ask("true")
             except TransientDeviceError:
@@ -229,7 +240,13 @@ class Phone:
 
 @contextmanager
 def opened(
-    found: Found, environ: Mapping[str, str] = os.environ, *, locks: Path | None = None
+    found: Found,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    locks: Path | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    on_prompt: Callable[[], None] | None = None,
+    prompt_limit_s: float = PROMPT_LIMIT_S,
 ) -> Iterator[Phone]:
     """Yields a phone that no other process of this machine uses meanwhile.
 
@@ -241,7 +258,8 @@ def opened(
         TransientDeviceError: it is not there, does not answer, or somebody else uses it.
     """
     with locked(found.serial, locks):
-        phone = Phone(way_to(found, environ))
+        way = way_to(found, environ, on_prompt=on_prompt, prompt_limit_s=prompt_limit_s)
+        phone = Phone(way, stopped=stopped)
         try:
             phone.ask(f"rm -f {FOLDER}/*{_PARTIAL}")
             yield phone

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.adb.direct import DirectTransport
+from bench.adb.direct import PROMPT_LIMIT_S, DirectTransport
 from bench.adb.keys import load_keys
 from bench.adb.link import TcpLink
 from bench.adb.server import AdbServer, ServerTransport, unusable_state
@@ -18,6 +19,9 @@ from bench.core.errors import ConfigurationError
 
 _TCP = re.compile(r"(?:tcp:)?(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
 _USABLE = "device"
+_SETTLING = ("offline", "connecting", "authorizing")
+_SETTLED_S = 5.0  # a server tries a lost network phone every 3 s
+_POLL_S = 0.1
 
 
 class Way(StrEnum):
@@ -63,22 +67,34 @@ def present(environ: Mapping[str, str] = os.environ) -> list[Found]:
     return found
 
 
-def resolve(serials: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> list[Found]:
+def resolve(
+    serials: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+    *,
+    settled_s: float = _SETTLED_S,
+) -> list[Found]:
     """Returns the phones that are meant: by name, by ``ANDROID_SERIAL``, or the only one.
 
-    ``host:port`` needs not be present: it is connected to.
+    ``host:port`` needs not be present: it is connected to. One that the server is getting (back)
+    just now is waited for.
+
+    Args:
+        settled_s: how long that may take.
 
     Raises:
         ConfigurationError: none, or more than one, is meant; lists what is there.
         DeviceError: a phone that is meant is there but cannot be used.
     """
-    there = present(environ)
-    wanted = list(dict.fromkeys(serials)) or list(filter(None, [environ.get("ANDROID_SERIAL")]))
-    chosen = [_named(serial, there) for serial in wanted] if wanted else [_only(there)]
-    for each in chosen:
-        if each.state != _USABLE:
-            raise unusable_state(each.serial, each.state)
-    return chosen
+    deadline_s = time.monotonic() + settled_s
+    while True:
+        chosen = _chosen(serials, environ)
+        unusable = [each for each in chosen if each.state != _USABLE]
+        if not unusable:
+            return chosen
+        settling = all(each.state in _SETTLING for each in unusable)
+        if not settling or time.monotonic() > deadline_s:
+            raise unusable_state(unusable[0].serial, unusable[0].state)
+        time.sleep(_POLL_S)
 
 
 def way_to(
@@ -86,8 +102,13 @@ def way_to(
     environ: Mapping[str, str] = os.environ,
     *,
     on_prompt: Callable[[], None] | None = None,
+    prompt_limit_s: float = PROMPT_LIMIT_S,
 ) -> Transport:
     """Returns a transport to a phone; it connects when first used.
+
+    Args:
+        on_prompt: called when the phone asks its user whether this machine may use it.
+        prompt_limit_s: how long that user is waited for.
 
     Raises:
         ConfigurationError: the keys are unusable, or the phone is gone from USB.
@@ -97,17 +118,26 @@ def way_to(
             return ServerTransport(found.serial, AdbServer(environ))
         case Way.TCP:
             return DirectTransport(
-                TcpLink(*_address(found.serial)), load_keys(environ), on_prompt=on_prompt
+                TcpLink(*_address(found.serial)),
+                load_keys(environ),
+                on_prompt=on_prompt,
+                prompt_limit_s=prompt_limit_s,
             )
         case Way.USB:
-            from bench.adb.usb import UsbLink, usb_ports
+            from bench.adb.usb import ReplugPort, UsbLink
 
-            for port in usb_ports():
-                if port.serial == found.serial:
-                    return DirectTransport(UsbLink(port), load_keys(environ), on_prompt=on_prompt)
-            raise ConfigurationError(
-                f"{found.serial}: gone from USB", hint="plug it in and run again"
+            return DirectTransport(
+                UsbLink(ReplugPort(found.serial)),
+                load_keys(environ),
+                on_prompt=on_prompt,
+                prompt_limit_s=prompt_limit_s,
             )
+
+
+def _chosen(serials: Sequence[str], environ: Mapping[str, str]) -> list[Found]:
+    there = present(environ)
+    wanted = list(dict.fromkeys(serials)) or list(filter(None, [environ.get("ANDROID_SERIAL")]))
+    return [_named(serial, there) for serial in wanted] if wanted else [_only(there)]
 
 
 def _on_usb() -> list[str]:
@@ -140,7 +170,8 @@ def _only(there: Sequence[Found]) -> Found:
         case []:
             raise ConfigurationError(
                 "no phone is connected",
-                hint="plug one in with USB debugging on, or name one: -s HOST:PORT",
+                hint="plug one in with USB debugging on, or name one: -s HOST:PORT; to measure on "
+                "this machine instead: --host",
             )
         case _:
             raise ConfigurationError(

@@ -68,6 +68,19 @@ class AdbServer:
             text = stream.counted_text()
         return [_listed(line) for line in text.splitlines() if line.strip()]
 
+    def version(self) -> int | None:
+        """Returns the version that adb and its server must agree on; ``None`` without a server.
+
+        Raises:
+            TransientDeviceError: it does not answer.
+        """
+        try:
+            stream = self._ask("host:version", serial=self.name)
+        except ConnectionRefusedError:
+            return None
+        with stream:
+            return int(stream.counted_text(), 16)
+
     def open(self, serial: str, service: str, *, io_limit_s: float = IO_LIMIT_S) -> Stream:
         """Returns a stream to a service of one of its phones.
 
@@ -250,8 +263,10 @@ def unusable_state(serial: str, state: str) -> DeviceError:
         case "offline" | "connecting":
             return TransientDeviceError(
                 f"{serial}: the adb server lists it as {state}",
-                hint="replug it or wait; an old adb never gets a network phone back by itself: "
-                f"adb disconnect {serial}, then adb connect {serial}",
+                # Debian 12's adb never gets a network phone back by itself.
+                hint=f"check network and port, then: adb disconnect {serial}; adb connect {serial}"
+                if ":" in serial
+                else "unplug it, plug it in again and unlock its screen",
                 serial=serial,
             )
         case _:

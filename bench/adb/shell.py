@@ -22,6 +22,8 @@ _HEADER_BYTES = 5
 _PID = re.compile(rb"(\d+)\r?\n")
 _KILL_LIMIT_S = 5.0
 _SCRATCH = "/data/local/tmp"
+_SLICE_S = 0.25
+Stopped = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +48,16 @@ class Completed:
         return self.stdout.decode(errors="backslashreplace").removesuffix("\n")
 
 
-def run(transport: Transport, command: str, *, limit_s: float) -> Completed:
+def run(
+    transport: Transport, command: str, *, limit_s: float, stopped: Stopped = lambda: False
+) -> Completed:
     """Returns the ended command; at ``limit_s``, or when interrupted, it is killed.
 
     Its stdin is empty.
+
+    Args:
+        stopped: asked now and then; once true it counts as an interrupt (Ctrl-C reaches the main
+            thread only).
 
     Raises:
         TransientDeviceError: the phone went away, or the command could not be killed.
@@ -58,11 +66,11 @@ def run(transport: Transport, command: str, *, limit_s: float) -> Completed:
     try:
         stream = transport.open(f"shell,v2,raw:echo $$\n{command}")
     except ServiceRefusedError:
-        return run_unframed(transport, command, limit_s=limit_s)
+        return run_unframed(transport, command, limit_s=limit_s, stopped=stopped)
     framed = _Framed()
     with stream:
         _close_stdin(transport, stream)
-        timed_out = _drain(transport, stream, framed.feed, lambda: framed.pid, limit_s)
+        timed_out = _drain(transport, stream, framed.feed, lambda: framed.pid, limit_s, stopped)
     if framed.exit_status is None and not timed_out:
         raise _truncated(transport, command, framed.stdout)
     return Completed(
@@ -74,7 +82,9 @@ def run(transport: Transport, command: str, *, limit_s: float) -> Completed:
     )
 
 
-def run_unframed(transport: Transport, command: str, *, limit_s: float) -> Completed:
+def run_unframed(
+    transport: Transport, command: str, *, limit_s: float, stopped: Stopped = lambda: False
+) -> Completed:
     """Returns the ended command of a phone older than shell v2.
 
     Raises:
@@ -90,7 +100,7 @@ def run_unframed(transport: Transport, command: str, *, limit_s: float) -> Compl
     received = bytearray()
     with transport.open(f"exec:{wrapped}") as stream:
         timed_out = _drain(
-            transport, stream, received.extend, lambda: _leading_pid(received), limit_s
+            transport, stream, received.extend, lambda: _leading_pid(received), limit_s, stopped
         )
     if timed_out:
         run_unframed(transport, f"rm -f {errors}", limit_s=_KILL_LIMIT_S)
@@ -161,11 +171,12 @@ def _drain(
     feed: Callable[[bytes], None],
     pid: Callable[[], int | None],
     limit_s: float,
+    stopped: Stopped,
 ) -> bool:
     """Reads to the end of the service; returns whether the command was killed for it."""
     deadline_s = time.monotonic() + limit_s
     try:
-        if _read_until(stream, feed, deadline_s):
+        if _read_until(stream, feed, deadline_s, stopped):
             return False
     except KeyboardInterrupt:
         _kill(transport, pid())
@@ -178,13 +189,20 @@ def _drain(
     return True
 
 
-def _read_until(stream: Stream, feed: Callable[[bytes], None], deadline_s: float) -> bool:
+def _read_until(
+    stream: Stream,
+    feed: Callable[[bytes], None],
+    deadline_s: float,
+    stopped: Stopped = lambda: False,
+) -> bool:
     """Returns whether the service ended in time."""
     while (left_s := deadline_s - time.monotonic()) > 0:
+        if stopped():
+            raise KeyboardInterrupt
         try:
-            content = stream.read(left_s)
+            content = stream.read(min(left_s, _SLICE_S))
         except TimeoutError:
-            return False
+            continue
         if not content:
             return True
         feed(content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -166,6 +166,45 @@ class UsbPort:
             raise
         pipes: Pipes = handle  # closing the device gives its interface back
         return pipes
+
+
+class ReplugPort:
+    """Wherever the phone of a serial is plugged in: a cable put back gives it another address.
+
+    Raises:
+        ConfigurationError: no phone on USB has that serial.
+    """
+
+    def __init__(
+        self, serial: str, ports: Callable[[], Sequence[Port]] = lambda: usb_ports()
+    ) -> None:
+        self.serial = serial
+        self._ports = ports
+        found = self._find()
+        if found is None:
+            raise ConfigurationError(f"{serial}: gone from USB", hint="plug it in and run again")
+        self._port = found
+
+    @property
+    def endpoints(self) -> tuple[int, int]:
+        """Returns the addresses to read from and to write to."""
+        return self._port.endpoints
+
+    @property
+    def packet_bytes(self) -> int:
+        """Returns the largest packet of the endpoints."""
+        return self._port.packet_bytes
+
+    def open(self) -> Pipes:
+        """Returns the device, looked for anew, with adb's interface claimed."""
+        found = self._find()
+        if found is None:
+            raise lost(self.serial, "it is not on USB")
+        self._port = found
+        return found.open()
+
+    def _find(self) -> Port | None:
+        return next((port for port in self._ports() if port.serial == self.serial), None)
 
 
 def usb_ports() -> list[UsbPort]:

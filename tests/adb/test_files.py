@@ -1,16 +1,12 @@
 import hashlib
 import os
-import signal
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from reach import Boot, Reach, direct
 
 from bench.adb.phone import Phone
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
-from bench.handset.running import Running
 
 SIZES = (0, 1, 65_535, 65_536, 70_001, 300_000, 524_288, 524_289)
 
@@ -26,7 +22,7 @@ def test_two_hundred_random_files_come_back_as_they_went(
     draw = np.random.default_rng(7)
     source, back = tmp_path / "source", tmp_path / "back"
     bad = 0
-    for _ in range(100):  # by each way
+    for _ in range(67):  # by each of three ways
         content = draw.bytes(int(draw.choice(SIZES)))
         source.write_bytes(content)
         phone.push(source, f"{remote}/file")
@@ -83,70 +79,6 @@ def test_a_pull_that_fails_leaves_nothing(phone: Phone, tmp_path: Path, target: 
 def test_a_file_that_is_not_there_is_no_fault_of_the_phone(phone: Phone, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         phone.push(tmp_path / "none", "/data/local/tmp/none")
-
-
-@pytest.mark.parametrize("size_bytes", [9 << 20, 90 << 20])
-@pytest.mark.parametrize("way", ["direct", "server"])
-def test_a_full_disk_says_so_and_keeps_nothing(
-    boot_phone: Boot, through_server: Reach, tmp_path: Path, way: str, size_bytes: int
-) -> None:
-    serial = boot_phone(data_bytes=8 << 20).serial
-    phone = direct(serial) if way == "direct" else through_server(serial)
-    source = written(tmp_path / "source", size_bytes)
-    with pytest.raises(DeviceError, match="No space left"):
-        phone.push(source, "/data/local/tmp/file")
-    assert phone.entries("/data/local/tmp") == []
-    with pytest.raises(DeviceError, match="are free"):
-        phone.stage(source)
-    phone.close()
-
-
-@pytest.mark.parametrize("pushes", [True, False], ids=["push", "pull"])
-def test_a_phone_lost_during_a_transfer_is_noticed_at_once_and_leaves_no_part(
-    phone: Phone, handset: Running, remote: str, tmp_path: Path, pushes: bool
-) -> None:
-    source = written(tmp_path / "source", 40 << 20)
-    name = f"{remote}/file"
-    if not pushes:
-        phone.push(source, name)
-    killed_s: list[float] = []
-
-    def kill(done_bytes: int) -> None:
-        if not killed_s and done_bytes > 1 << 20:
-            handset.kill_adbd()
-            killed_s.append(time.monotonic())
-
-    with pytest.raises(TransientDeviceError):
-        if pushes:
-            phone.push(source, name, progress=kill)
-        else:
-            phone.pull(name, tmp_path / "back", progress=kill)
-    assert time.monotonic() - killed_s[0] < 1.0
-    assert [path.name for path in tmp_path.iterdir()] == ["source"]
-    phone.wait(10.0)
-    if pushes:
-        assert phone.stat(name) is None
-        phone.push(written(tmp_path / "small", 10), name)
-        assert [each.name for each in phone.entries(remote)] == ["file"]
-
-
-def test_a_phone_frozen_during_a_push_is_given_up_and_keeps_no_part(
-    boot_phone: Boot, tmp_path: Path
-) -> None:
-    handset = boot_phone()
-    phone = direct(handset.serial, io_limit_s=0.5)
-    source = written(tmp_path / "source", 20 << 20)
-    with pytest.raises(TransientDeviceError, match="took n"):
-        phone.push(
-            source,
-            "/data/local/tmp/file",
-            progress=lambda _: handset.kill_adbd(signal.SIGSTOP),
-        )
-    handset.kill_adbd(signal.SIGCONT)
-    phone.wait(5.0)
-    phone.push(written(tmp_path / "small", 10), "/data/local/tmp/file")
-    assert [each.name for each in phone.entries("/data/local/tmp")] == ["file"]
-    phone.close()
 
 
 def test_a_staged_file_is_named_by_its_hash_and_pushed_once(phone: Phone, tmp_path: Path) -> None:

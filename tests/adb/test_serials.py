@@ -2,17 +2,16 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reach import Boot
+from reach import Boot, Serving
 
 from bench.adb.lock import locked
 from bench.adb.phone import opened
 from bench.adb.serials import Found, Way, present, resolve, way_to
 from bench.adb.server import AdbServer
-from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
+from bench.core.errors import ConfigurationError, TransientDeviceError
 from bench.handset.running import Running
 
 
@@ -44,42 +43,25 @@ def test_without_any_phone_the_next_action_is_named(no_server: dict[str, str]) -
 
 
 def test_what_the_server_lists_is_reached_through_it(
-    handset: Running,
-    boot_phone: Boot,
-    server_environ: dict[str, str],
-    connect: Callable[[str], None],
-    tmp_path: Path,
+    server: Serving, handset: Running, boot_phone: Boot, tmp_path: Path
 ) -> None:
-    connect(handset.serial)
-    [found] = [each for each in present(server_environ) if each.serial == handset.serial]
+    server.connect(handset.serial)
+    [found] = [each for each in present(server.environ) if each.serial == handset.serial]
     assert (found.way, found.state) == (Way.SERVER, "device")
     second = boot_phone()
-    connect(second.serial)
+    server.connect(second.serial)
     with pytest.raises(ConfigurationError, match="phones are connected") as caught:
-        resolve([], server_environ)
+        resolve([], server.environ)
     assert handset.serial in caught.value.hint and second.serial in caught.value.hint
     with pytest.raises(ConfigurationError, match="did you mean") as caught:
-        resolve([second.serial.replace(":5555", "")], server_environ)
+        resolve([second.serial.replace(":5555", "")], server.environ)
     assert second.serial in caught.value.hint
-    chosen = resolve([second.serial, handset.serial, second.serial], server_environ)
+    chosen = resolve([second.serial, handset.serial, second.serial], server.environ)
     assert [each.serial for each in chosen] == [second.serial, handset.serial]
-    with opened(chosen[0], server_environ, locks=tmp_path) as phone:
+    with opened(chosen[0], server.environ, locks=tmp_path) as phone:
         assert phone.ask("getprop ro.serialno") == second.name
-
-
-def test_a_phone_that_the_server_may_not_use_is_explained(
-    boot_phone: Boot, adb_binary: Path, server_environ: dict[str, str]
-) -> None:
-    handset = boot_phone(secure=True)
-    subprocess.run(
-        [str(adb_binary), "connect", handset.serial], env=server_environ, capture_output=True
-    )
-    with pytest.raises(DeviceError, match=r"unauthorized|offline"):
-        resolve([handset.serial], server_environ)
-    with pytest.raises(DeviceError, match=r"unauthorized|offline"):
-        AdbServer(server_environ).open(handset.serial, "sync:")
     with pytest.raises(TransientDeviceError, match="does not list"):
-        AdbServer(server_environ).open("nosuch", "sync:")
+        AdbServer(server.environ).open("nosuch", "sync:")
 
 
 @pytest.mark.parametrize(
@@ -139,3 +121,8 @@ def test_a_phone_has_one_user_until_that_process_dies(tmp_path: Path) -> None:
         user.wait(10)
     with locked("10.0.0.7:5555", tmp_path):
         assert (tmp_path / "10.0.0.7_5555.lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_where_there_are_no_unix_locks_only_taking_one_fails() -> None:
+    without = "import sys; sys.modules['fcntl'] = None; import bench.adb.phone"
+    subprocess.run([sys.executable, "-c", without], check=True)

@@ -1,7 +1,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -9,8 +9,7 @@ from bench.adb import shell
 from bench.adb.phone import Phone
 from bench.adb.shell import Completed
 from bench.adb.stream import ServiceRefusedError, Stream, Transport
-from bench.core.errors import DeviceError, TransientDeviceError
-from bench.handset.running import Running
+from bench.core.errors import DeviceError
 
 Run = Callable[..., Completed]
 
@@ -83,25 +82,15 @@ def test_a_command_that_outlives_its_time_limit_is_dead_afterwards(
     assert phone.ask("echo fine") == "fine"
 
 
-def test_a_phone_lost_during_a_command_is_noticed_at_once(phone: Phone, handset: Running) -> None:
-    killed_s: list[float] = []
-
-    def kill() -> None:
-        killed_s.append(time.monotonic())
-        handset.kill_adbd()
-
-    timer = threading.Timer(0.3, kill)
-    timer.start()
-    with pytest.raises(TransientDeviceError) as caught:
-        phone.shell("echo begun; sleep 20", limit_s=20.0)
-    noticed_s = time.monotonic()
-    timer.join()
-    assert noticed_s - killed_s[0] < 1.0
-    assert caught.value.hint
-    assert phone.wait(10.0) < 10.0
-    phone.ask("pkill -9 sleep || true")
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Lets SIGINT interrupt, which it does not where these tests run in the background."""
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, found)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_command_is_dead_afterwards(phone: Phone) -> None:
     timer = threading.Timer(
         0.3, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]
@@ -119,12 +108,3 @@ def test_a_failed_command_says_what_is_needed_to_reproduce_it(phone: Phone) -> N
     assert "no way" in caught.value.message
     assert caught.value.facts["exit_status"] == 3
     assert caught.value.facts["serial"] == phone.serial
-
-
-def test_a_round_trip_takes_less_than_10_ms(phone: Phone) -> None:
-    taken_s = []
-    for _ in range(20):
-        started_s = time.perf_counter()
-        phone.shell("true")
-        taken_s.append(time.perf_counter() - started_s)
-    assert min(taken_s) < 0.010

@@ -9,8 +9,8 @@ usb1 = pytest.importorskip("usb1")
 
 from bench.adb.direct import DirectTransport  # noqa: E402
 from bench.adb.phone import Phone  # noqa: E402
-from bench.adb.usb import Pipes, UsbLink  # noqa: E402
-from bench.core.errors import DeviceError, TransientDeviceError  # noqa: E402
+from bench.adb.usb import Pipes, ReplugPort, UsbLink  # noqa: E402
+from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError  # noqa: E402
 from bench.handset.running import Running  # noqa: E402
 
 PACKET_BYTES = 512
@@ -153,3 +153,20 @@ def test_an_unplugged_phone_ends_a_transfer_and_lets_go_of_the_port() -> None:
     with pytest.raises(TransientDeviceError, match="cable was pulled"):
         phone.ask("true")
     assert script.closed and not script.writes
+
+
+def test_a_cable_that_is_put_back_is_found_at_its_new_address(handset: Running) -> None:
+    pulled = Script(reads=[usb1.USBErrorNoDevice()], writes=[PACKET_BYTES] * 2)
+    plugged: list[Port] = [Port(lambda: pulled)]
+    link = UsbLink(ReplugPort("R58M123456", lambda: plugged))
+    phone = Phone(DirectTransport(link, io_limit_s=2.0))
+    with pytest.raises(TransientDeviceError, match="pulled"):
+        phone.ask("true")
+    plugged.clear()
+    with pytest.raises(TransientDeviceError, match="not on USB"):
+        phone.ask("true")
+    plugged.append(Port(lambda: Cable(handset.serial), endpoints=(0x81, 0x02)))
+    assert phone.ask("echo back") == "back"
+    phone.close()
+    with pytest.raises(ConfigurationError, match="gone from USB"):
+        ReplugPort("another", lambda: plugged)

@@ -1,0 +1,214 @@
+"""What a phone is: all that stays the same while it runs."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.adb.batch import Answer, ask_all, files_of
+from bench.adb.phone import Phone
+from bench.core.errors import DeviceError
+
+_CPU = "/sys/devices/system/cpu"
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+_QUESTIONS = {
+    "properties": "getprop",
+    # One process reads all files; what is missing or forbidden is skipped.
+    "files": f"grep -sH . {_CPU}/present {_CPU}/cpu[0-9]*/cpu_capacity "
+    f"{_CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq {_BOOT_ID}",
+    "kernel": "grep -shE '^(MemTotal|Cpus_allowed_list):' /proc/meminfo /proc/self/status",
+    "page": "getconf PAGE_SIZE 2>/dev/null || grep -m1 KernelPageSize /proc/self/smaps",
+    "taskset": "command -v taskset",
+}
+_PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]\r?$", re.MULTILINE | re.DOTALL)
+_CORE = re.compile(r"/cpu(\d+)/(cpu_capacity|cpufreq/cpuinfo_max_freq)$")
+_UNSAID = {"", "unknown"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Cores of one kind.
+
+    Args:
+        cores: ascending.
+        max_khz: highest clock; ``None`` where the phone hides it.
+        capacity: the kernel's measure of what a core can do, up to 1024; ``None`` likewise.
+    """
+
+    cores: tuple[int, ...]
+    max_khz: int | None
+    capacity: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One phone on one boot. What it hides is ``None`` or empty.
+
+    Args:
+        serial: the phone's own; adb's where it hides that.
+        codename: ``ro.product.device``.
+        soc: maker and model; on older phones the platform's name.
+        abis: preferred first.
+        sdk, release: the Android version, as a number and for people.
+        fingerprint: the OS build; empty if hidden.
+        boot_id: changes with every boot.
+        cores: that are present.
+        clusters: slowest first.
+        allowed_cores: that a command of adb's shell may use.
+        taskset: whether the phone can pin a command to cores.
+        virtual: whether it is a virtual handset.
+    """
+
+    serial: str
+    manufacturer: str | None
+    model: str
+    codename: str | None
+    soc: str | None
+    abis: tuple[str, ...]
+    sdk: int | None
+    release: str | None
+    fingerprint: str
+    boot_id: str | None
+    cores: tuple[int, ...]
+    clusters: tuple[Cluster, ...]
+    allowed_cores: tuple[int, ...]
+    page_bytes: int | None
+    memory_bytes: int | None
+    taskset: bool
+    virtual: bool
+
+
+def read_facts(phone: Phone) -> Facts:
+    """Returns what a phone tells of itself, asked in one command.
+
+    Raises:
+        DeviceError: it tells nothing at all.
+        TransientDeviceError: it went away.
+    """
+    said = ask_all(phone, _QUESTIONS)
+    found = {
+        key: value.strip()
+        for key, value in _PROPERTY.findall(said["properties"].text)
+        if value.strip() not in _UNSAID
+    }
+    if not found:
+        raise DeviceError(
+            f"{phone.serial}: getprop tells nothing; is it Android?",
+            hint=f"run it by hand: adb -s {phone.serial} shell getprop",
+            last_lines=said["properties"].lines[-3:],
+        )
+    files = files_of(said["files"])
+    kernel = dict(line.split(":", 1) for line in said["kernel"].lines if ":" in line)
+    return Facts(
+        serial=_first(found, "ro.serialno", "ro.boot.serialno") or phone.serial,
+        manufacturer=found.get("ro.product.manufacturer"),
+        model=_first(found, "ro.product.model", "ro.product.device") or "unknown",
+        codename=found.get("ro.product.device"),
+        soc=_soc(found),
+        abis=_abis(found),
+        sdk=_number(found.get("ro.build.version.sdk", "")),
+        release=found.get("ro.build.version.release"),
+        fingerprint=_first(found, "ro.build.fingerprint", "ro.build.display.id") or "",
+        boot_id=files.get(_BOOT_ID),
+        cores=cores_of(files.get(f"{_CPU}/present", "")),
+        clusters=clusters_of(*_speeds(files)),
+        allowed_cores=cores_of(kernel.get("Cpus_allowed_list", "")),
+        page_bytes=_page_bytes(said["page"]),
+        memory_bytes=_kilobytes(kernel.get("MemTotal", "")),
+        taskset=said["taskset"].exit_status == 0,
+        virtual=found.get("ro.handset.virtual") == "1",
+    )
+
+
+def big_cores(facts: Facts, threads: int) -> tuple[int, ...]:
+    """Returns the fastest clusters' cores, as few clusters as have a usable core a thread.
+
+    All usable cores where the phone hides its clusters, or has too few of them.
+    """
+    usable = set(facts.allowed_cores or facts.cores)
+    chosen: set[int] = set()
+    for cluster in reversed(facts.clusters):
+        chosen |= usable & set(cluster.cores)
+        if len(chosen) >= threads:
+            return tuple(sorted(chosen))
+    return tuple(sorted(usable))
+
+
+def mask(cores: Iterable[int]) -> str:
+    """Returns a mask of cores in hexadecimal, as ``taskset`` takes it: without ``0x``."""
+    return f"{sum(1 << core for core in set(cores)):x}"
+
+
+def cores_of(text: str) -> tuple[int, ...]:
+    """Returns the cores of a kernel's list: ``0-3,7`` is (0, 1, 2, 3, 7)."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if first.isdigit() and (last or first).isdigit():
+            found |= set(range(int(first), int(last or first) + 1))
+    return tuple(sorted(found))
+
+
+def clusters_of(khz: Mapping[int, int], capacity: Mapping[int, int]) -> tuple[Cluster, ...]:
+    """Returns the clusters of cores, slowest first, told apart by capacity or else by clock.
+
+    Args:
+        khz, capacity: of each core that tells it.
+    """
+    by = capacity if set(capacity) >= set(khz) else khz
+    groups: dict[int, list[int]] = defaultdict(list)
+    for core, value in sorted(by.items()):
+        groups[value].append(core)
+    return tuple(
+        Cluster(
+            cores=tuple(cores),
+            max_khz=max((khz[core] for core in cores if core in khz), default=None),
+            capacity=value if by is capacity else None,
+        )
+        for value, cores in sorted(groups.items())
+    )
+
+
+def _speeds(files: Mapping[str, str]) -> tuple[dict[int, int], dict[int, int]]:
+    khz: dict[int, int] = {}
+    capacity: dict[int, int] = {}
+    for path, text in files.items():
+        core, value = _CORE.search(path), _number(text)
+        if core is not None and value:
+            (capacity if core[2] == "cpu_capacity" else khz)[int(core[1])] = value
+    return khz, capacity
+
+
+def _first(found: Mapping[str, str], *keys: str) -> str | None:
+    return next((found[key] for key in keys if key in found), None)
+
+
+def _soc(found: Mapping[str, str]) -> str | None:
+    maker, model = found.get("ro.soc.manufacturer"), found.get("ro.soc.model")
+    if model is None:
+        return _first(found, "ro.board.platform", "ro.hardware")
+    return f"{maker} {model}" if maker else model
+
+
+def _abis(found: Mapping[str, str]) -> tuple[str, ...]:
+    texts: Sequence[str] = found.get("ro.product.cpu.abilist", "").split(",")
+    if not any(texts):
+        texts = [found.get(f"ro.product.cpu.{key}", "") for key in ("abi", "abi2")]
+    return tuple(filter(None, map(str.strip, texts)))
+
+
+def _page_bytes(answer: Answer) -> int | None:
+    text = " ".join(answer.lines)
+    return _kilobytes(text.partition(":")[2]) if ":" in text else _number(text)
+
+
+def _kilobytes(text: str) -> int | None:
+    number, _, unit = text.strip().partition(" ")
+    value = _number(number)
+    return value * 1024 if value is not None and unit.strip() == "kB" else None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.strip().isascii() and text.strip().isdigit() else None

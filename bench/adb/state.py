@@ -1,0 +1,333 @@
+"""What a phone is doing now: battery, heat, clocks, load, space, screen."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bench.adb.batch import Answer, ask_all
+from bench.adb.phone import Phone
+
+_CPU = "/sys/devices/system/cpu"
+_ZONE = "/sys/class/thermal/thermal_zone"
+_SCRATCH = "/data/local/tmp"
+_GROUP = "related_cpus"
+_CLOCK_FILES = (
+    *(_GROUP, "scaling_governor"),
+    *("scaling_cur_freq", "scaling_max_freq", "cpuinfo_max_freq"),
+)
+_QUESTIONS = {
+    "battery": "dumpsys battery",
+    "thermal": "dumpsys thermalservice",
+    "screen": "dumpsys power | grep -m1 mWakefulness=",
+    "low_power": "settings get global low_power",
+    "zones": f"grep -H . {_ZONE}[0-9]*/type {_ZONE}[0-9]*/temp",
+    "clocks": "grep -H . " + " ".join(f"{_CPU}/cpu[0-9]*/cpufreq/{name}" for name in _CLOCK_FILES),
+    "load": "cat /proc/loadavg",
+    "memory": "grep MemAvailable: /proc/meminfo",
+    "pressure": "cat /proc/pressure/cpu",
+    "space": f"stat -f -c '%a %S' {_SCRATCH}",
+}
+_BATTERY_STATUS = {
+    "1": "unknown",
+    "2": "charging",
+    "3": "discharging",
+    "4": "not charging",
+    "5": "full",
+}
+_ABSENT = "the phone does not tell it"
+_REFUSED = re.compile(r"^grep: (\S+): (.+)$")
+_CLOCK = re.compile(r"/cpu(\d+)/cpufreq/(\w+)$")
+_TEMPERATURE = re.compile(r"Temperature\{(.+?)\}")
+_HOT = "Current temperatures from HAL:"
+_CPU_TYPE, _SKIN_TYPE = "0", "3"  # android.hardware.thermal TemperatureType
+_PLAUSIBLE_C = (-40.0, 150.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A value, or why there is none: exactly one of the two is not ``None``."""
+
+    value: float | str | None = None
+    unavailable: str | None = None
+
+    @property
+    def number(self) -> float | None:
+        """Returns the value if it is a number."""
+        return self.value if isinstance(self.value, float) else None
+
+    @property
+    def text(self) -> str | None:
+        """Returns the value if it is text."""
+        return self.value if isinstance(self.value, str) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """A temperature of the kernel's, by the name its driver gives it."""
+
+    name: str
+    temp_c: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The clock of cores that share one.
+
+    Args:
+        now_khz: their clock at this moment.
+        cap_khz: what they may reach now: lowered by heat, battery or a power mode.
+        max_khz: what the hardware can do.
+    """
+
+    cores: tuple[int, ...]
+    governor: Reading
+    now_khz: Reading
+    cap_khz: Reading
+    max_khz: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A phone at one moment.
+
+    Args:
+        battery_status: ``charging``, ``discharging``, ``not charging``, ``full`` or ``unknown``.
+        plugged: ``ac``, ``usb``, ``wireless``, ``dock`` (several joined by ``+``) or ``none``.
+        thermal_status: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
+        thermal_overridden: ``true`` where somebody made that status up.
+        skin_temp_c, cpu_temp_c: the hottest of that kind in the thermal service.
+        clocks: by first core; empty where hidden, and ``clocks_unavailable`` says why.
+        zones: by name; empty where hidden, and ``zones_unavailable`` says why.
+        load: processes that ran or waited, over the last minute.
+        cpu_pressure_percent: of the last 10 s, when somebody waited for a core.
+        free_bytes: at /data/local/tmp.
+        screen: ``Awake``, ``Asleep``, ``Dreaming`` or ``Dozing``.
+        low_power: 1 in battery-saver mode.
+    """
+
+    battery_level_percent: Reading
+    battery_temp_c: Reading
+    battery_status: Reading
+    plugged: Reading
+    thermal_status: Reading
+    thermal_overridden: Reading
+    skin_temp_c: Reading
+    cpu_temp_c: Reading
+    zones: tuple[Zone, ...]
+    zones_unavailable: str | None
+    clocks: tuple[Clock, ...]
+    clocks_unavailable: str | None
+    load: Reading
+    cpu_pressure_percent: Reading
+    memory_available_bytes: Reading
+    free_bytes: Reading
+    screen: Reading
+    low_power: Reading
+
+
+def read_state(phone: Phone) -> State:
+    """Returns what a phone is doing now, asked in one command.
+
+    Raises:
+        TransientDeviceError: it went away.
+    """
+    said = ask_all(phone, _QUESTIONS)
+    battery = _fields(said["battery"])
+    thermal = said["thermal"]
+    zones, zones_unavailable = _zones(said["zones"])
+    clocks, clocks_unavailable = _clocks(said["clocks"])
+    return State(
+        battery_level_percent=_level(said["battery"], battery),
+        battery_temp_c=_number(said["battery"], battery.get("temperature"), 0.1),
+        battery_status=_battery_status(said["battery"], battery),
+        plugged=_plugged(said["battery"], battery),
+        thermal_status=_number(thermal, _fields(thermal).get("Thermal Status")),
+        thermal_overridden=_text(thermal, _fields(thermal).get("IsStatusOverride")),
+        skin_temp_c=_hottest(thermal, "skin", _SKIN_TYPE),
+        cpu_temp_c=_hottest(thermal, "cpu", _CPU_TYPE),
+        zones=zones,
+        zones_unavailable=zones_unavailable,
+        clocks=clocks,
+        clocks_unavailable=clocks_unavailable,
+        load=_number(said["load"], said["load"].text.partition(" ")[0]),
+        cpu_pressure_percent=_number(
+            said["pressure"], _found(r"some avg10=([\d.]+)", said["pressure"])
+        ),
+        memory_available_bytes=_number(
+            said["memory"], _found(r"MemAvailable:\s*(\d+) kB", said["memory"]), 1024
+        ),
+        free_bytes=_free_bytes(said["space"]),
+        screen=_text(said["screen"], _found(r"mWakefulness=(\w+)", said["screen"])),
+        low_power=_low_power(said["low_power"]),
+    )
+
+
+def _why(answer: Answer) -> str:
+    """Returns why an answer does not hold what was asked."""
+    if answer.exit_status is None:
+        return "the phone did not answer in time"
+    lines = answer.lines
+    if not lines:
+        return "the phone says nothing"
+    return lines[-1] if answer.exit_status or len(lines) == 1 else _ABSENT
+
+
+def _text(answer: Answer, text: str | None) -> Reading:
+    return Reading(value=text) if text else Reading(unavailable=_why(answer))
+
+
+def _number(answer: Answer, text: str | None, scale: float = 1.0) -> Reading:
+    value = _parsed(text)
+    return (
+        Reading(unavailable=_why(answer))
+        if value is None
+        else Reading(value=round(value * scale, 3))
+    )
+
+
+def _found(pattern: str, answer: Answer) -> str | None:
+    match = re.search(pattern, answer.text)
+    return match[1] if match else None
+
+
+def _fields(answer: Answer) -> dict[str, str]:
+    """Returns ``key: value`` lines; the first of a key counts."""
+    found: dict[str, str] = {}
+    for line in answer.lines:
+        key, colon, value = line.partition(": ")
+        if colon:
+            found.setdefault(key, value.strip())
+    return found
+
+
+def _level(answer: Answer, battery: Mapping[str, str]) -> Reading:
+    scale = _number(answer, battery.get("scale", "100")).number or 100.0
+    return _number(answer, battery.get("level"), 100 / scale)
+
+
+def _battery_status(answer: Answer, battery: Mapping[str, str]) -> Reading:
+    number = battery.get("status", "")
+    return _text(answer, _BATTERY_STATUS.get(number, number))
+
+
+def _plugged(answer: Answer, battery: Mapping[str, str]) -> Reading:
+    powered = {
+        key.removesuffix(" powered").lower(): value
+        for key, value in battery.items()
+        if key.endswith(" powered")
+    }
+    sources = "+".join(sorted(key for key, value in powered.items() if value == "true"))
+    return _text(answer, (sources or "none") if powered else None)
+
+
+def _low_power(answer: Answer) -> Reading:
+    if answer.lines == ["null"]:  # never switched on
+        return Reading(value=0.0)
+    return _number(answer, answer.text.strip())
+
+
+def _free_bytes(answer: Answer) -> Reading:
+    words = answer.text.split()
+    if len(words) == 2 and all(word.isdigit() for word in words):
+        return Reading(value=float(int(words[0]) * int(words[1])))
+    return Reading(unavailable=_why(answer))
+
+
+def _hottest(answer: Answer, name: str, kind: str) -> Reading:
+    """Returns the hottest sensor of a kind, in C.
+
+    The name decides, because some makers count the kinds of temperatures from one.
+    """
+    _, now, current = answer.text.partition(_HOT)
+    sensors = [
+        dict(re.findall(r"(\w+)=([^,}]*)", each))
+        for each in _TEMPERATURE.findall(current if now else answer.text)
+    ]
+    named = [each for each in sensors if name in each.get("mName", "").lower()]
+    chosen = named or [each for each in sensors if each.get("mType") == kind]
+    return _hottest_of([_parsed(each.get("mValue")) for each in chosen], otherwise=_why(answer))
+
+
+def _hottest_of(values: Iterable[float | None], *, otherwise: str) -> Reading:
+    low, high = _PLAUSIBLE_C
+    # Sensors that do not work read 0 or -99.9.
+    plausible = [value for value in values if value and low < value < high]
+    return Reading(value=max(plausible)) if plausible else Reading(unavailable=otherwise)
+
+
+def _files(answer: Answer) -> dict[str, Reading]:
+    """Returns path to content of what ``grep -H . PATHS`` answered; the reason where it failed."""
+    found: dict[str, Reading] = {}
+    for line in answer.lines:
+        refused = _REFUSED.match(line)
+        if refused is not None:
+            found.setdefault(refused[1], Reading(unavailable=refused[2]))
+        elif ":" in line:
+            path, _, content = line.partition(":")
+            found.setdefault(path, Reading(value=content.strip()))
+    return found
+
+
+def _zones(answer: Answer) -> tuple[tuple[Zone, ...], str | None]:
+    files = _files(answer)
+    zones = [
+        Zone(name=kind.text, temp_c=_zone_temp_c(files.get(f"{path.removesuffix('type')}temp")))
+        for path, kind in files.items()
+        if path.endswith("/type") and kind.text
+    ]
+    zones.sort(key=lambda zone: zone.name)
+    return tuple(zones), None if zones else _why(answer)
+
+
+def _zone_temp_c(file: Reading | None) -> Reading:
+    if file is None or file.text is None:
+        return file or Reading(unavailable=_ABSENT)
+    value = _parsed(file.text)
+    # Milli-degrees by the kernel's rule; a few drivers count in degrees.
+    if value is not None and abs(value) >= _PLAUSIBLE_C[1]:
+        value /= 1000
+    return _hottest_of([value], otherwise=f"not a temperature: {file.text}")
+
+
+def _clocks(answer: Answer) -> tuple[tuple[Clock, ...], str | None]:
+    cores: dict[int, dict[str, Reading]] = defaultdict(dict)
+    for path, content in _files(answer).items():
+        match = _CLOCK.search(path)
+        if match is not None:
+            cores[int(match[1])][match[2]] = content
+    groups: dict[str, list[int]] = defaultdict(list)
+    for core, told in sorted(cores.items()):
+        # Where the cores that share a clock are not named, cores of equal reach are one group.
+        shared = [told[name].text for name in (_GROUP, "cpuinfo_max_freq") if name in told]
+        groups[next(filter(None, shared), str(core))].append(core)
+    clocks = tuple(_clock([cores[core] for core in each], tuple(each)) for each in groups.values())
+    return clocks, None if clocks else _why(answer)
+
+
+def _clock(told: list[dict[str, Reading]], cores: tuple[int, ...]) -> Clock:
+    absent = Reading(unavailable=_ABSENT)
+
+    def lowest(name: str) -> Reading:
+        found = [each.get(name, absent) for each in told]
+        values = [value for each in found if (value := _parsed(each.text)) is not None]
+        return Reading(value=min(values)) if values else found[0]
+
+    return Clock(
+        cores=cores,
+        governor=told[0].get("scaling_governor", absent),
+        now_khz=lowest("scaling_cur_freq"),
+        cap_khz=lowest("scaling_max_freq"),
+        max_khz=lowest("cpuinfo_max_freq"),
+    )
+
+
+def _parsed(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
