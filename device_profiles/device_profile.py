@@ -1,0 +1,182 @@
+"""What is known of a kind of phone before it is asked: cores, limits, delegates worth trying."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+import yaml
+
+from bench.core import atomic, config
+from bench.core.errors import ConfigurationError
+
+_THERMAL_STATUS_MAX = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Which phones a profile is for: patterns with ``*`` and ``?``, whatever the case.
+
+    Each key that is given must fit; of its patterns one. A profile without any fits every phone.
+
+    Args:
+        model: of ``ro.product.model``.
+        soc: of the maker and model of the system on chip.
+        abi: of one of the phone's ABIs.
+    """
+
+    model: tuple[str, ...] = ()
+    soc: tuple[str, ...] = ()
+    abi: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreCluster:
+    """Cores of one kind, by their numbers."""
+
+    cores: tuple[int, ...]
+    name: str = ""
+    max_khz: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.cores or min(self.cores) < 0:
+            raise ConfigurationError("cores: names no core", hint="number cores from 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cooldown:
+    """How cool a phone must be before it is measured.
+
+    Args:
+        max_temp_c: of the battery.
+        thermal_status: the highest that is good enough; 0 is none.
+        timeout_s: how long to wait for it.
+    """
+
+    max_temp_c: float = 37.0
+    thermal_status: int = 0
+    timeout_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.thermal_status <= _THERMAL_STATUS_MAX:
+            raise ConfigurationError(
+                f"thermal_status: {self.thermal_status} is not within 0 and {_THERMAL_STATUS_MAX}",
+                hint="0 is none, 1 light",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Battery:
+    """The battery below which a phone is not measured: some take cores away."""
+
+    min_level: int = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A kind of phone.
+
+    Args:
+        clusters: slowest first; empty where unknown.
+        big_mask: of the cores to measure on, as ``taskset`` takes it; else the fastest clusters.
+        delegates: worth trying.
+        source: where this comes from.
+        unverified: it was never seen on such a phone, so it only fills in what the phone hides.
+    """
+
+    name: str
+    match: Match = field(default_factory=Match)
+    clusters: tuple[CoreCluster, ...] = ()
+    big_mask: str | None = None
+    delegates: tuple[str, ...] = ("xnnpack",)
+    cooldown: Cooldown = field(default_factory=Cooldown)
+    battery: Battery = field(default_factory=Battery)
+    source: str
+    unverified: bool = False
+
+    def __post_init__(self) -> None:
+        if self.big_mask is not None and not (
+            set(self.big_mask) <= set(string.hexdigits) and self.big_mask.strip("0")
+        ):
+            raise ConfigurationError(
+                f"big_mask: {self.big_mask!r} is no hex mask of at least one core, such as f0",
+                hint="write the mask as taskset takes it, in quotes",
+            )
+
+
+def own_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Returns where the user's own profiles lie, ``$FRILL_BENCH_PROFILES`` first."""
+    named = environ.get("FRILL_BENCH_PROFILES")
+    if named:
+        return Path(named).expanduser()
+    base = environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "frill-bench" / "device_profiles"
+
+
+def profiles(environ: Mapping[str, str] = os.environ) -> tuple[Profile, ...]:
+    """Returns all profiles, the user's own before the packaged ones.
+
+    Raises:
+        ConfigurationError: one of them is malformed, or their folder cannot be read.
+    """
+    found = [config.load(path, Profile) for path in sorted(own_folder(environ).glob("*.yaml"))]
+    return (*found, *_packaged())
+
+
+def choose(
+    known: Sequence[Profile], *, model: str, soc: str | None, abis: Sequence[str]
+) -> Profile:
+    """Returns the profile that fits most closely: by model, else SoC, else ABI, else any.
+
+    Of those that fit equally the first of ``known`` wins.
+
+    Raises:
+        ConfigurationError: none fits.
+    """
+    fitting = [each for each in known if _fits(each.match, model, soc, abis)]
+    if not fitting:
+        raise ConfigurationError(
+            f"no device profile fits {model!r}", hint="add one that matches every phone"
+        )
+    return max(fitting, key=lambda each: _closeness(each.match))
+
+
+def save(path: Path, profile: Profile) -> None:
+    """Writes a profile as YAML, whole or not at all.
+
+    Raises:
+        ConfigurationError: there is such a file already, which somebody may have worked on.
+    """
+    if path.exists():
+        raise ConfigurationError(
+            f"{path}: exists already", hint="name another file, or remove this one first"
+        )
+    told = {key: value for key, value in config.unstructure(profile).items() if value is not None}
+    told["match"] = {key: value for key, value in told["match"].items() if value}
+    atomic.write_text(path, yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
+
+
+def _packaged() -> Iterator[Profile]:
+    with resources.as_file(resources.files("device_profiles")) as folder:
+        for path in sorted(folder.glob("*.yaml")):
+            yield config.load(path, Profile)
+
+
+def _fits(match: Match, model: str, soc: str | None, abis: Sequence[str]) -> bool:
+    asked = ((match.model, [model]), (match.soc, [soc] if soc else []), (match.abi, abis))
+    return all(not patterns or _any(patterns, words) for patterns, words in asked)
+
+
+def _any(patterns: Sequence[str], words: Sequence[str]) -> bool:
+    return any(
+        fnmatch.fnmatchcase(word.lower(), pattern.lower()) for pattern in patterns for word in words
+    )
+
+
+def _closeness(match: Match) -> tuple[bool, bool, bool]:
+    return bool(match.model), bool(match.soc), bool(match.abi)
