@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from enum import StrEnum
+from pathlib import PurePath
+from typing import assert_never
 
 from bench.core.errors import ConfigurationError
 
 RUNNER_MODULE = "bench.tool.litert_runner"
+
+_HELP_LINE = re.compile(r"^\s+--([\w-]+)=", re.MULTILINE)
+
+
+class Program(StrEnum):
+    """The two official programs, which share a file name and few flags."""
+
+    INTERPRETER = "benchmark_model"
+    COMPILED_MODEL = "litert benchmark_model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,15 +29,24 @@ class Flags:
     """What one benchmark process is asked to do.
 
     Args:
+        graph: the model's path where the program runs.
         use_xnnpack: whether XNNPACK runs what it can of the graph.
         num_runs, warmup_runs: minimum numbers of runs, exact where the seconds beside them are 0.
         min_secs, warmup_min_secs: minimum lengths of the two phases.
         max_secs: no run of a phase starts later than this.
         run_delay_s: sleep between runs; negative for none.
         affinity: mask of cores as ``taskset`` takes it; ``None`` for all.
+        use_gpu, use_nnapi: the GPU delegate with 16-bit floats; NNAPI without its own CPU.
+        external_delegate: library of a delegate, where the program runs. Check that it is there:
+            the tool crashes where it is not.
+        external_delegate_options: ``key:value;key:value``.
+        require_full_delegation: whether the process fails unless one delegate takes it all.
+        enable_op_profiling, report_peak_memory_footprint: what disturbs the timing, so for
+            processes that are not for timing.
+        result_file: where a program that knows how writes its result file.
     """
 
-    graph: Path
+    graph: PurePath
     use_xnnpack: bool
     num_threads: int
     num_runs: int
@@ -34,16 +56,31 @@ class Flags:
     warmup_min_secs: float
     run_delay_s: float
     affinity: str | None = None
+    use_gpu: bool = False
+    use_nnapi: bool = False
+    external_delegate: PurePath | None = None
+    external_delegate_options: str = ""
+    require_full_delegation: bool = False
+    enable_op_profiling: bool = False
+    report_peak_memory_footprint: bool = False
+    result_file: PurePath | None = None
 
 
-# What the official tool must be told too, because defaults changed between versions or because the
-# flag would disturb the timing. Each is given only to a binary whose --help knows it.
-_OFF = {
+# What an official program is told where its --help knows it and nothing else was asked for:
+# defaults changed between versions. Empty texts stay out, for they never meant anything.
+_UNASKED = {
     "allow_fp16": "false",
+    "disable_delegate_clustering": "false",
     "dry_run": "false",
+    "enable_builtin_cast_constant_cache": "false",
     "enable_op_profiling": "false",
+    "enable_perfetto": "false",
+    "enable_weight_sharing": "false",
+    "export_model_runtime_info": "false",
+    "list_signatures": "false",
     "max_delegated_partitions": "0",
     "min_nodes_per_partition": "0",
+    "optimize_memory_for_large_tensors": "0",
     "print_postinvoke_state": "false",
     "print_preinvoke_state": "false",
     "release_dynamic_tensors": "false",
@@ -52,39 +89,198 @@ _OFF = {
     "run_frequency": "-1",
     "use_caching": "false",
     "use_coreml": "false",
+    "use_cpu": "false",
     "use_gpu": "false",
     "use_hexagon": "false",
+    "use_legacy_nnapi": "false",
     "use_nnapi": "false",
+    "use_npu": "false",
+    "use_profiler": "false",
+    "use_ynnpack": "false",
     "verbose": "false",
     "xnnpack_force_fp16": "false",
+    "xnnpack_runtime_flags": "0",
 }
+# Companions, given where known: as the defaults of most versions, and as apps use them.
+_GPU = {
+    "gpu_experimental_enable_quant": "true",
+    "gpu_inference_for_sustained_speed": "false",
+    "gpu_precision_loss_allowed": "true",
+}
+_COMPILED_GPU = {"allow_fp16": "true", "gpu-precision": "fp16", "gpu_low_priority": "false"}
+_NNAPI = {
+    "disable_nnapi_cpu": "true",
+    "nnapi_allow_dynamic_dimensions": "false",
+    "nnapi_allow_fp16": "false",
+    "nnapi_use_burst_mode": "false",
+}
+_PROFILING = {
+    "allow_dynamic_profiling_buffer_increase": "true",
+    "op_profiling_output_mode": "stdout",
+}
+_PEAK = {"memory_footprint_check_interval_ms": "50"}
+_HINTS = {
+    "use_xnnpack": "use another build, or measure with delegate=none",
+    "use_gpu": "this build has no GPU delegate; use another, or measure with delegate=xnnpack",
+    "use_nnapi": "this build has no NNAPI; use another, or measure with delegate=xnnpack",
+}
+_INTERPRETER_ONLY = "use the interpreter's benchmark_model, not the CompiledModel tool"
+_COMPILED_HINTS = dict.fromkeys(
+    ("enable_op_profiling", "external_delegate_path", "use_nnapi"), _INTERPRETER_ONLY
+)
+
+
+def known_flags(usage: str) -> frozenset[str]:
+    """Returns the flags that a program's ``--help`` lists; none if it is no benchmark tool.
+
+    The tool of several performance options is none either: it exits with 0 whatever happens.
+
+    Args:
+        usage: both streams, for programs differ in which one they take.
+    """
+    found = frozenset(_HELP_LINE.findall(usage))
+    if not {"graph", "num_runs"} <= found or "perf_options_list" in found:
+        return frozenset()
+    return found
+
+
+def program(known: frozenset[str]) -> Program:
+    """Returns which program knows these flags."""
+    return Program.COMPILED_MODEL if {"use_cpu", "use_npu"} <= known else Program.INTERPRETER
 
 
 def litert_command(flags: Flags) -> tuple[str, ...]:
-    """Returns the command of our runner; ``bench`` must be importable where it starts."""
+    """Returns the command of our runner; ``bench`` must be importable where it starts.
+
+    Raises:
+        ConfigurationError: the flags ask for more than the runner does.
+    """
+    beyond = {
+        "a GPU": flags.use_gpu,
+        "NNAPI": flags.use_nnapi,
+        "external delegates": flags.external_delegate is not None,
+        "require_full_delegation": flags.require_full_delegation,
+        "op profiles": flags.enable_op_profiling,
+    }
+    for name, asked in beyond.items():
+        if asked:
+            raise ConfigurationError(
+                f"the LiteRT runner has no {name.removeprefix('a ')}",
+                hint="give the official tool with --benchmark-binary",
+            )
     named = {**_shared(flags), "use_xnnpack": _boolean(flags.use_xnnpack)}
     return (*_pinned(flags), sys.executable, "-P", "-m", RUNNER_MODULE, *_spelled(named))
 
 
-def official_command(binary: Path, flags: Flags, known: frozenset[str]) -> tuple[str, ...]:
+def official_command(binary: PurePath, flags: Flags, known: frozenset[str]) -> tuple[str, ...]:
     """Returns the command of an official binary whose ``--help`` knows the flags ``known``.
 
     Raises:
-        ConfigurationError: the case needs a flag that the binary lacks.
+        ConfigurationError: the case needs a flag that the binary lacks, or asks for what its
+            program cannot do.
     """
-    named = _shared(flags)
-    # A build without the flag has no XNNPACK, which is as good as switching it off.
-    if flags.use_xnnpack or "use_xnnpack" in known:
-        named["use_xnnpack"] = _boolean(flags.use_xnnpack)
-    for name in sorted(set(named) - known):
+    hints: Mapping[str, str] = _HINTS
+    match which := program(known):
+        case Program.INTERPRETER:
+            needed, companions = _interpreter(flags, known)
+        case Program.COMPILED_MODEL:
+            needed, companions = _compiled_model(binary, flags, known)
+            hints = _COMPILED_HINTS
+        case _:
+            assert_never(which)
+    for name in sorted(set(needed) - known):
         raise ConfigurationError(
             f"{binary}: this build has no flag --{name}, which is needed",
-            hint="use another build, or measure with delegate=none"
-            if name == "use_xnnpack"
-            else "use another build",
+            hint=hints.get(name, "use another build"),
         )
-    named |= {name: value for name, value in _OFF.items() if name in known}
+    optional = {**_UNASKED, **companions, **needed}
+    named = needed | {name: value for name, value in optional.items() if name in known}
     return (*_pinned(flags), str(binary), *_spelled(named))
+
+
+def _interpreter(flags: Flags, known: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns the flags that must be known, and those that are given where they are."""
+    needed, companions = _shared(flags), _recording(flags)
+    # Delegates are applied in the order of their flags.
+    if flags.use_gpu:
+        needed["use_gpu"] = "true"
+        companions |= _GPU
+    if flags.use_nnapi:
+        needed["use_nnapi"] = "true"
+        companions |= _NNAPI
+    needed |= _external(flags)
+    # A build without the flag has no XNNPACK, which is as good as switching it off.
+    if flags.use_xnnpack or "use_xnnpack" in known:
+        needed["use_xnnpack"] = _boolean(flags.use_xnnpack)
+    return needed | _demands(flags), companions
+
+
+def _compiled_model(
+    binary: PurePath, flags: Flags, known: frozenset[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns the same for the program that has XNNPACK on the CPU and no way around it."""
+    needed = {**_shared(flags), **_external(flags), **_demands(flags)}
+    if flags.use_nnapi:
+        needed["use_nnapi"] = "true"
+    on_cpu = not (flags.use_gpu or flags.use_nnapi or flags.external_delegate)
+    _check_cpu(binary, flags, known, on_cpu=on_cpu)
+    # It aborts where the CPU may help and must not.
+    needed["use_cpu"] = _boolean(not flags.require_full_delegation)
+    companions = _recording(flags)
+    if flags.use_gpu:
+        needed["use_gpu"] = "true"
+        companions |= _COMPILED_GPU
+    return needed, companions
+
+
+def _check_cpu(binary: PurePath, flags: Flags, known: frozenset[str], *, on_cpu: bool) -> None:
+    if on_cpu and not flags.use_xnnpack:
+        raise ConfigurationError(
+            f"{binary}: the CompiledModel tool always runs XNNPACK on the CPU; it cannot measure "
+            "delegate=none",
+            hint=_INTERPRETER_ONLY,
+        )
+    if on_cpu and flags.require_full_delegation:
+        raise ConfigurationError(
+            f"{binary}: the CompiledModel tool takes require_full_delegation with an accelerator "
+            "only",
+            hint="leave it out, or measure with delegate=gpu",
+        )
+    # The two came with one version, LiteRT 2.1.0: LiteRT#3360.
+    if on_cpu and "compiler_cache_path" not in known:
+        raise ConfigurationError(
+            f"{binary}: the CompiledModel tool before LiteRT 2.1.0 ignores --num_threads",
+            hint="use a build of LiteRT 2.1.0 or later",
+        )
+
+
+def _external(flags: Flags) -> dict[str, str]:
+    if flags.external_delegate is None:
+        return {}
+    needed = {"external_delegate_path": str(flags.external_delegate)}
+    if flags.external_delegate_options:
+        needed["external_delegate_options"] = flags.external_delegate_options
+    return needed
+
+
+def _demands(flags: Flags) -> dict[str, str]:
+    asked = {
+        "require_full_delegation": flags.require_full_delegation,
+        "enable_op_profiling": flags.enable_op_profiling,
+        "report_peak_memory_footprint": flags.report_peak_memory_footprint,
+    }
+    return {name: "true" for name, wanted in asked.items() if wanted}
+
+
+def _recording(flags: Flags) -> dict[str, str]:
+    companions: dict[str, str] = {}
+    if flags.enable_op_profiling:
+        companions |= _PROFILING
+    if flags.report_peak_memory_footprint:
+        companions |= _PEAK
+    if flags.result_file is not None:
+        companions["result_file_path"] = str(flags.result_file)
+    return companions
 
 
 def _pinned(flags: Flags) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import select
 import signal
 import subprocess
@@ -13,19 +12,18 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO
 
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
-from bench.tool.flags import Flags, litert_command, official_command
+from bench.tool.flags import Flags, known_flags, litert_command, official_command
 
 INIT_LIMIT_S = 60.0
 _MARGIN_S = 10.0
 _PROBE_LIMIT_S = 20.0
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _RUNNER_FILE = Path(__file__).with_name("litert_runner.py")
-_HELP_LINE = re.compile(r"^\s+--(\w+)=", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +37,7 @@ class Tool:
     """
 
     sha256: str
-    binary: Path | None = None
+    binary: PurePath | None = None
     known_flags: frozenset[str] = frozenset()
 
     def command(self, flags: Flags) -> tuple[str, ...]:
@@ -72,6 +70,8 @@ class Execution:
         run_s, run_queue_wait_s: how long its first thread ran, and waited for a core that others
             had; ``None`` where the kernel does not tell.
         load_before, load_after: one-minute load average; ``None`` likewise.
+        cores: that it was allowed, as in ``4-7``; ``None`` where nobody looked.
+        result: the proto that it wrote; ``None`` if it wrote none.
     """
 
     command: tuple[str, ...]
@@ -85,6 +85,8 @@ class Execution:
     run_queue_wait_s: float | None
     load_before: float | None
     load_after: float | None
+    cores: str | None = None
+    result: bytes | None = None
 
 
 def litert_tool() -> Tool:
@@ -116,8 +118,8 @@ def official_tool(binary: Path) -> Tool:
         raise ConfigurationError(f"{binary}: no such file", hint="check --benchmark-binary")
     # The interpreter tool prints its usage on stderr and exits 1; newer ones exit 0.
     usage = execute((str(path), "--help"), limit_s=_PROBE_LIMIT_S)
-    known = frozenset(_HELP_LINE.findall(usage.stdout + "\n" + usage.stderr))
-    if not {"graph", "num_runs"} <= known:
+    known = known_flags(usage.stdout + "\n" + usage.stderr)
+    if not known:
         raise ConfigurationError(
             f"{binary}: its --help lists no benchmark flags (exit status {usage.exit_status})",
             hint="give a host build of TFLite's benchmark_model",

@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from bench.tool.parse import ToolLog, parse_bytes, parse_log
+from bench.tool.parse.agreement import contradiction
 
 
 def code(log: ToolLog) -> str:
@@ -102,3 +103,47 @@ def test_a_binary_result_file_is_read() -> None:
 
 def test_a_binary_result_file_that_is_cut_off_is_never_a_result() -> None:
     assert [n for n in range(len(RESULT)) if parse_bytes(RESULT[:n]).ok] == []
+
+
+TEXT = """\
+INFO: STARTING!
+INFO: Initialized session in 4.478ms.
+INFO: Running benchmark for at least 3 iterations and at least 0.5 seconds but terminate if exceeding 150 seconds.
+INFO: count=1055 first=1033 curr=460 min=440 max=1033 avg=465.319 std=20 p5=441 median=462 p95=480
+
+INFO: Running benchmark for at least 50 iterations and at least 1 seconds but terminate if exceeding 150 seconds.
+INFO: count=2112 first=470 curr=461 min=442 max=979 avg=464.545 std=13 p5=460 median=462 p95=478
+
+INFO: Inference timings in us: Init: 4478, First inference: 1033, Warmup (avg): 465.319, Inference (avg): 464.545
+"""  # noqa: E501 - as the tool prints it
+
+
+def test_a_result_file_agrees_with_the_text_of_the_same_process() -> None:
+    text = parse_log(TEXT, exit_status=0)
+    assert text.ok
+    assert contradiction(text, parse_bytes(RESULT)) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("count=2112", "count=2113", "2113 runs, the result file 2112"),
+        ("count=1055", "count=1054", "1054 warm-up runs, the result file 1055"),
+        ("min=442", "min=447", "447 as inference_min_us, the result file 442"),
+        ("median=462 p95=478", "median=465 p95=478", "465 as median_us, the result file 462"),
+        ("464.545", "464.6", "464.6 as inference_avg_us, the result file 464.545"),
+        ("Init: 4478", "Init: 4481", "4481 as init_us, the result file 4478"),
+    ],
+)
+def test_what_text_and_result_file_tell_differently_is_named(old: str, new: str, said: str) -> None:
+    text = parse_log(TEXT.replace(old, new), exit_status=0)
+    found = contradiction(text, parse_bytes(RESULT))
+    assert found is not None
+    assert said in found
+
+
+@pytest.mark.parametrize("content", [b"", b"no result", RESULT[:20]])
+def test_a_result_file_that_is_none_contradicts(content: bytes) -> None:
+    found = contradiction(parse_log(TEXT, exit_status=0), parse_bytes(content))
+    assert found is not None
+    assert found.startswith("the result file cannot be used")

@@ -110,11 +110,18 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
         r" \"?([^\s:\"]+)",
         "the tool cannot be linked on this device without {0}",
     ),
+    (
+        "library-mismatch",
+        r".*(?:CANNOT LINK EXECUTABLE.*cannot locate symbol \""
+        r"|symbol lookup error: .*undefined symbol: "
+        r"|: version `(?=\S+ not found \(required by))([^\s\"']+)",
+        "a library on this device lacks {0}",
+    ),
     ("not-executable", r".*(?:can't execute|: Permission denied$)", "the tool may not be executed"),
     (
         "tool-missing",
-        r".*sh: .*(?:not found|No such file or directory)$",
-        "the tool is not where it was called",
+        r".*sh: (?:.* )?([^\s:]+): (?:inaccessible or )?(?:not found|No such file or directory)$",
+        "{0} was not found",
     ),
     ("crashed", r"Segmentation fault|Fatal signal \d+ \((\w+)\)", "the process crashed {0}"),
     ("killed", r"Killed$", "the system killed the process"),

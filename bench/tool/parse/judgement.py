@@ -20,7 +20,7 @@ _TELLING = (
     Dialect.INTERPRETER,
 )
 _BLOCK = {"init", "avg", "min", "max", "std"}  # every results block has these
-_REPORT_STEP_US = 10.0  # results blocks print milliseconds with two decimals
+REPORT_STEP_US = 10.0  # results blocks print milliseconds with two decimals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,9 +278,9 @@ def _contradiction(evidence: Evidence) -> str | None:
     if after is not None:
         report = evidence.report
         pairs += [
-            (after.avg, report.get("avg"), _REPORT_STEP_US),
-            (after.low, report.get("min"), _REPORT_STEP_US),
-            (after.high, report.get("max"), _REPORT_STEP_US),
+            (after.avg, report.get("avg"), REPORT_STEP_US),
+            (after.low, report.get("min"), REPORT_STEP_US),
+            (after.high, report.get("max"), REPORT_STEP_US),
         ]
     for one, other, step in pairs:
         if not agree(one, other, resolution=step):

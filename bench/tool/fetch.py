@@ -1,0 +1,234 @@
+"""The official program for a phone: out of the cache, else downloaded and its identity kept."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import BinaryIO
+
+from bench.core import atomic, config
+from bench.core.errors import ConfigurationError, InfrastructureError
+from bench.core.hashing import sha256_file
+from bench.core.paths import cache_dir
+from bench.tool.elf import read_elf
+from bench.tool.flags import Program
+
+_LIMIT_S = 30.0  # without a byte
+_LARGEST_BYTES = 256 * 2**20
+_CHUNK_BYTES = 2**18
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One file that is published; ``sha256`` is ``None`` where nobody has seen it."""
+
+    file: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where one program is published.
+
+    Args:
+        url: with ``{file}``, and with ``{version}`` where there are versions.
+        version: the one that is fetched unless another is asked for, and that the sums are of.
+        builds: by ABI.
+    """
+
+    url: str
+    version: str | None
+    builds: dict[str, Build]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """The content of ``official.yaml``."""
+
+    interpreter: Source
+    compiled_model: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What is kept of a download, beside it.
+
+    Args:
+        fetched_at: UTC, ISO 8601.
+    """
+
+    url: str
+    sha256: str
+    size_bytes: int
+    fetched_at: str
+
+
+def fetch_tool(
+    abi: str,
+    *,
+    program: Program = Program.INTERPRETER,
+    version: str | None = None,
+    accept_new: bool = False,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+    sources: Path | None = None,
+) -> Path:
+    """Returns the official program for phones of one ABI, downloaded where it is not cached yet.
+
+    The sum of a file is recorded beside it when it is first fetched, and stays binding when it is
+    fetched again.
+
+    Args:
+        version: of the CompiledModel tool; the interpreter's has none.
+        accept_new: fetches it again, and takes what came even if it differs from the record.
+        cache: where it is kept; the user's cache folder by default.
+        progress: told the bytes that came and the bytes in all, 0 where nobody says.
+        sources: a file as ``official.yaml``, which is the default.
+
+    Raises:
+        ConfigurationError: nobody publishes such a build, or it is not the one of the record.
+        InfrastructureError: it cannot be fetched, or what came is no program.
+    """
+    source = _source(program, sources)
+    build = source.builds.get(abi)
+    if build is None:
+        raise ConfigurationError(
+            f"{program} is not published for {abi}, only for {', '.join(source.builds)}",
+            hint="build it and give it with --benchmark-binary; for the virtual handset: "
+            "frill-bench handset tool",
+        )
+    wanted = _version(source, program, version)
+    url = source.url.format(file=build.file, version=wanted)
+    name = "-".join(filter(None, (program.replace(" ", "-"), wanted, abi)))
+    binary = (cache or cache_dir()) / "official" / name / "benchmark_model"
+    record = binary.with_suffix(".json")
+    known = config.load(record, Fetched) if record.is_file() else None
+    if not accept_new and known and binary.is_file() and sha256_file(binary) == known.sha256:
+        return binary
+    pinned = build.sha256 if wanted == source.version else None
+    expected = pinned or (None if accept_new or known is None else known.sha256)
+    with atomic.replacing(binary) as partial:
+        came = _download(url, partial, progress or (lambda _, __: None))
+        _check_program(partial, url, abi)
+        _check_identity(came, expected, pinned=pinned is not None)
+        if known is None or known.sha256 != came.sha256:
+            config.save(record, came)  # before the file, so that no file is without its record
+    binary.chmod(0o755)
+    return binary
+
+
+def _source(program: Program, path: Path | None) -> Source:
+    if path is None:
+        with resources.as_file(resources.files("bench.tool") / "official.yaml") as packaged:
+            found = config.load(packaged, Sources)
+    else:
+        found = config.load(path, Sources)
+    return found.interpreter if program is Program.INTERPRETER else found.compiled_model
+
+
+def _version(source: Source, program: Program, version: str | None) -> str | None:
+    if version is None:
+        return source.version
+    if source.version is None:
+        raise ConfigurationError(
+            f"{program} is published without versions", hint="leave the version out"
+        )
+    if not re.fullmatch(r"\w[\w.-]*", version):
+        raise ConfigurationError(f"{version!r} is no version", hint="give one such as 2.2.0")
+    return version
+
+
+def _download(url: str, target: Path, progress: Progress) -> Fetched:
+    """Returns what came, written to ``target``."""
+    _only_https(url)
+    try:
+        with urllib.request.urlopen(url, timeout=_LIMIT_S) as response:  # noqa: S310 - https only
+            _only_https(response.url)  # where a redirection led
+            with target.open("wb") as stream:
+                digest, size_bytes = _copy(response, stream, progress)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise InfrastructureError(
+            f"{url}: the server answers {error.code} {error.reason}",
+            hint="check the version; else give a build of your own with --benchmark-binary PATH",
+            url=url,
+        ) from error
+    except urllib.error.URLError as error:
+        raise _unreachable(
+            url, getattr(error.reason, "strerror", "") or str(error.reason)
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _unreachable(url, str(error) or type(error).__name__) from error
+    return Fetched(
+        url=url,
+        sha256=digest,
+        size_bytes=size_bytes,
+        fetched_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _copy(
+    response: http.client.HTTPResponse, stream: BinaryIO, progress: Progress
+) -> tuple[str, int]:
+    digest, size_bytes = hashlib.sha256(), 0
+    total_bytes = response.length or 0
+    while chunk := response.read(_CHUNK_BYTES):
+        size_bytes += len(chunk)
+        if size_bytes > _LARGEST_BYTES:
+            raise OSError(f"it is larger than {_LARGEST_BYTES >> 20} MiB, which no such program is")
+        digest.update(chunk)
+        stream.write(chunk)
+        progress(size_bytes, total_bytes)
+    if total_bytes and size_bytes != total_bytes:
+        raise OSError(f"the connection ended after {size_bytes} of {total_bytes} bytes")
+    return digest.hexdigest(), size_bytes
+
+
+def _only_https(url: str) -> None:
+    if not url.startswith("https://"):
+        raise ConfigurationError(
+            f"{url}: programs are fetched over https only", hint="correct the address"
+        )
+
+
+def _check_program(partial: Path, url: str, abi: str) -> None:
+    try:
+        elf = read_elf(partial)
+    except ConfigurationError as error:
+        raise _unreachable(url, error.message.removeprefix(f"{partial}: ")) from error
+    if elf is None or elf.abi != abi:
+        raise _unreachable(url, f"what came is {'a script' if elf is None else f'for {elf.abi}'}")
+
+
+def _check_identity(came: Fetched, expected: str | None, *, pinned: bool) -> None:
+    if expected is None or came.sha256 == expected:
+        return
+    raise ConfigurationError(
+        f"{came.url} is no longer the file that was "
+        f"{'pinned' if pinned else 'fetched first'}: sha256 {came.sha256}, not {expected}",
+        hint="check where it comes from"
+        if pinned
+        else "results of the two are not comparable; to go on with the new one: --accept-new-tool",
+        found=came.sha256,
+        expected=expected,
+    )
+
+
+def _unreachable(url: str, reason: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"{url}: {reason}",
+        hint="download it on a machine that reaches it, copy the file here and give it with "
+        "--benchmark-binary PATH; or build it (Bazel's target benchmark_model in the source of "
+        "TensorFlow or LiteRT); for the virtual handset: frill-bench handset tool",
+        url=url,
+    )
