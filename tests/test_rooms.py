@@ -20,11 +20,12 @@ MAY_IMPORT = {
     "bench.handset": set[str](),
     "bench.adb": set[str](),
     "bench.flow": {
-        "bench.tool", "bench.measure", "bench.store", "bench.adb", "models", "reports",
+        "bench.tool", "bench.measure", "bench.store", "bench.adb", "device_profiles", "models",
+        "reports",
     },
     "bench.cli": {
         "bench.tool", "bench.measure", "bench.store", "bench.flow", "bench.handset",
-        "bench.adb",
+        "bench.adb", "device_profiles",
         "models", "reports",
     },
     "models": set[str](),

@@ -24,6 +24,19 @@ def add_zoo(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_serial(parser: argparse._ActionsContainer) -> None:
+    """Adds ``-s``/``--serial``."""
+    parser.add_argument(
+        "-s",
+        "--serial",
+        action="append",
+        default=[],
+        metavar="SERIAL",
+        help="a phone: its serial, host:port or a virtual handset's name; may be repeated "
+        "(also: $ANDROID_SERIAL)",
+    )
+
+
 def add_audio(parser: argparse.ArgumentParser) -> None:
     """Adds ``--audio DIR``."""
     parser.add_argument(

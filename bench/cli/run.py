@@ -12,26 +12,38 @@ from typing import TYPE_CHECKING, cast
 from bench.cli import options as shared
 
 if TYPE_CHECKING:
-    from bench.flow.measure import Sweep
-    from bench.flow.results import CaseResult
+    from bench.flow.sweep import Sweep
     from bench.measure.suite import Suite, Target
-    from bench.store.records import Session
     from bench.store.store import Store
 
-_EXAMPLE = "example: frill-bench run --host --model model.tflite --num-threads 1,2"
+_EXAMPLE = "example: frill-bench run --model model.tflite --num-threads 1,2"
 
 
-class _Options(argparse.Namespace):
+class Options(argparse.Namespace):
+    """What was asked for."""
+
     suite: Path | None
     host: bool
+    serial: list[str]
     model: list[Path]
     zoo: Path
     db: str
     num_threads: list[int] | None
     delegate: str | None
+    affinity: str | None
+    external_delegate: str | None
+    external_delegate_options: str | None
+    require_full_delegation: bool
+    op_profile: bool
+    peak_memory: bool
     processes: int | None
     seed: int | None
     benchmark_binary: Path | None
+    tool: str
+    tool_version: str | None
+    accept_new_tool: bool
+    wait_for_device: float
+    timeout: float | None
     dry_run: bool
     json: bool
 
@@ -39,10 +51,8 @@ class _Options(argparse.Namespace):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of ``run``."""
     parser.epilog = _EXAMPLE
-    add = parser.add_argument
-    add("suite", nargs="?", type=Path, metavar="SUITE.yaml", help="measuring plan")
-    add("--host", action="store_true", help="measure on this machine")
-    add(
+    parser.add_argument("suite", nargs="?", type=Path, metavar="SUITE.yaml", help="measuring plan")
+    parser.add_argument(
         "--model",
         nargs="+",
         action="extend",
@@ -52,49 +62,101 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure these files instead of the suite's models",
     )
     shared.add_zoo(parser)
-    add("--db", default="frill-bench.db", metavar="FILE", help="database file or SQLAlchemy URL")
-    add("--num-threads", type=_counts, metavar="N,N", help="instead of the suite's threads")
-    add("--delegate", metavar="D,D", help="xnnpack,none: instead of the suite's")
-    add("--processes", type=int, metavar="N", help="processes a case, instead of the suite's")
-    add("--seed", type=int, help="of the order of the processes, instead of the suite's")
+    parser.add_argument(
+        "--db", default="frill-bench.db", metavar="FILE", help="database file or SQLAlchemy URL"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the commands, one a line, and measure nothing"
+    )
+    shared.add_json(parser)
+    _add_where(parser.add_argument_group("where (by default the only phone that is attached)"))
+    _add_how(parser.add_argument_group("how (instead of what the suite says)"))
+    _add_tool(parser.add_argument_group("the benchmark tool"))
+
+
+def _add_where(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--host", action="store_true", help="this machine, instead of phones")
+    shared.add_serial(group)
+    group.add_argument(
+        "--wait-for-device",
+        type=_seconds,
+        default=120.0,
+        metavar="S",
+        help="how long to wait for a phone that went away, or for its user to allow debugging",
+    )
+
+
+def _add_how(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--num-threads", type=_counts, metavar="N,N", help="numbers of threads")
+    add("--delegate", metavar="D,D", help="of xnnpack, none, gpu, nnapi, external")
+    add("--affinity", metavar="MASK", help="cores: a hex mask as taskset takes it, big or all")
+    add("--require-full-delegation", action="store_true", help="fail if a delegate leaves a node")
+    add("--external-delegate", metavar="LIB.so", help="library of the delegate external")
+    add("--external-delegate-options", metavar="K:V;K:V", help="what that library is given")
+    add("--op-profile", action="store_true", help="also time by operator, in a process of its own")
+    add("--peak-memory", action="store_true", help="also sample memory, in a process of its own")
+    add("--processes", type=int, metavar="N", help="processes a case")
     add(
+        "--timeout",
+        type=_seconds,
+        metavar="S",
+        help="kill a process after so long (default: when its protocol must have ended)",
+    )
+    add("--seed", type=int, help="of the order of the processes")
+
+
+def _add_tool(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--benchmark-binary",
         type=Path,
         metavar="PATH",
-        help="host build of the official benchmark_model, instead of the LiteRT interpreter",
+        help="this build of the official benchmark_model; on this machine instead of the LiteRT "
+        "interpreter, on phones instead of a download",
     )
-    add("--dry-run", action="store_true", help="print the commands, one a line, and run nothing")
-    shared.add_json(parser)
+    group.add_argument(
+        "--tool",
+        choices=("interpreter", "compiled-model"),
+        default="interpreter",
+        help="which official program to download for phones",
+    )
+    group.add_argument("--tool-version", metavar="V", help="of the CompiledModel tool")
+    group.add_argument(
+        "--accept-new-tool",
+        action="store_true",
+        help="download it again, and take it though it is not the one of before",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Measures, prints the results, returns the exit code."""
-    from bench.core.errors import ConfigurationError
-    from bench.store.store import Store
+    chosen = cast("Options", options)
+    if chosen.host:
+        return _on_host(chosen)
+    from bench.cli.phones import on_phones
 
-    chosen = cast("_Options", options)
-    if not chosen.host:
-        raise ConfigurationError(
-            "no device is chosen, and phones (-s/--serial) come with a later version",
-            hint="add --host to measure on this machine",
-        )
-    suite, targets = _plan(chosen)
-    sweep = _sweep(chosen, suite, targets)
-    if chosen.dry_run:
-        _print_commands(sweep, as_json=chosen.json)
-        return 0
-    with Store.open(chosen.db) as store:
-        for target in targets:
-            if target.artifact is not None:
-                store.add_artifact(target.artifact)
-        return _measure(chosen, sweep, store)
+    suite, targets = planned(chosen)
+    return on_phones(chosen, suite, targets)
 
 
-def _plan(options: _Options) -> tuple[Suite, tuple[Target, ...]]:
+def planned(options: Options) -> tuple[Suite, tuple[Target, ...]]:
+    """Returns what the suite and the command line ask for, and the files.
+
+    Raises:
+        ConfigurationError: it cannot be, or a file is unusable.
+    """
     from bench.core import config
-    from bench.measure.suite import Suite, bare_target, host_suite, select, zoo_targets
+    from bench.measure.suite import (
+        Suite,
+        bare_target,
+        host_suite,
+        phone_suite,
+        select,
+        zoo_targets,
+    )
 
-    suite = config.load(options.suite, Suite) if options.suite else host_suite()
+    packaged = host_suite if options.host else phone_suite
+    suite = config.load(options.suite, Suite) if options.suite else packaged()
     suite = config.structure(
         {**config.unstructure(suite), **_overrides(options)}, Suite, source="command line"
     )
@@ -107,35 +169,17 @@ def _plan(options: _Options) -> tuple[Suite, tuple[Target, ...]]:
     return suite, select(suite, zoo_targets(options.zoo), beside=beside)
 
 
-def _overrides(options: _Options) -> dict[str, object]:
-    from bench.measure.case import Delegate
-
-    given: dict[str, object] = {}
-    if options.num_threads is not None:
-        given["threads"] = options.num_threads
-    if options.delegate is not None:
-        given["delegates"] = shared.words(options.delegate, list(Delegate), "delegate")
-    if options.seed is not None:
-        given["seed"] = options.seed
-    return given
-
-
-def _sweep(options: _Options, suite: Suite, targets: Sequence[Target]) -> Sweep:
-    from bench.flow.measure import host_sweep
-    from bench.tool.host import litert_tool, official_tool
-
-    binary = options.benchmark_binary
-    return host_sweep(suite, targets, official_tool(binary) if binary else litert_tool())
-
-
-def _print_commands(sweep: Sweep, *, as_json: bool) -> None:
+def print_commands(sweeps: Sequence[Sweep], *, as_json: bool) -> None:
+    """Prints the exact command of each process, in order."""
     import shlex
 
     from bench.cli.output import print_json
 
-    variables = [f"{name}={value}" for name, value in sweep.tool.environment().items()]
-    prefix = ["env", *variables] if variables else []
-    commands = [[*prefix, *sweep.command(planned.case)] for planned in sweep.planned()]
+    commands: list[list[str]] = []
+    for sweep in sweeps:
+        variables = [f"{name}={value}" for name, value in sweep.tool.environment().items()]
+        prefix = ["env", *variables] if variables else []
+        commands += [[*prefix, *sweep.command(each.case)] for each in sweep.planned()]
     if as_json:
         print_json({"commands": commands})
         return
@@ -143,7 +187,53 @@ def _print_commands(sweep: Sweep, *, as_json: bool) -> None:
         sys.stdout.write(shlex.join(command) + "\n")
 
 
-def _measure(options: _Options, sweep: Sweep, store: Store) -> int:
+def _overrides(options: Options) -> dict[str, object]:
+    from bench.measure.case import Delegate
+
+    given: dict[str, object] = {
+        "threads": options.num_threads,
+        "affinity": options.affinity,
+        "external_delegate_options": options.external_delegate_options,
+        "require_full_delegation": options.require_full_delegation or None,
+        "op_profile": options.op_profile or None,
+        "peak_memory": options.peak_memory or None,
+        "seed": options.seed,
+    }
+    if options.external_delegate is not None:
+        # Relative to where we are, not to the suite.
+        given["external_delegate"] = str(Path(options.external_delegate).absolute())
+        given["delegates"] = [Delegate.EXTERNAL.value]
+    if options.delegate is not None:
+        given["delegates"] = shared.words(options.delegate, list(Delegate), "delegate")
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _on_host(options: Options) -> int:
+    from bench.core.errors import ConfigurationError
+    from bench.flow.sweep import host_sweep
+    from bench.store.store import Store
+    from bench.tool.host import litert_tool, official_tool
+
+    if options.serial:
+        raise ConfigurationError(
+            "--host and -s name two different devices", hint="give one of them"
+        )
+    suite, targets = planned(options)
+    binary = options.benchmark_binary
+    tool = official_tool(binary) if binary else litert_tool()
+    sweep = host_sweep(suite, targets, tool, timeout_s=options.timeout)
+    if options.dry_run:
+        print_commands([sweep], as_json=options.json)
+        return 0
+    with Store.open(options.db) as store:
+        for target in targets:
+            if target.artifact is not None:
+                store.add_artifact(target.artifact)
+        return _measure(options, sweep, store)
+
+
+def _measure(options: Options, sweep: Sweep, store: Store) -> int:
+    from bench.cli.cases import show
     from bench.cli.output import progress, tell
     from bench.flow.measure import measure, open_session
     from bench.flow.results import results
@@ -159,132 +249,10 @@ def _measure(options: _Options, sweep: Sweep, store: Store) -> int:
                 progress=lambda now: display.update(task, completed=now.done, total=now.total),
             )
     finally:  # also when interrupted: what was measured is shown
-        found = results(store, session.id)
-        _show(options, session, found)
+        found = results(store, session)
+        show([(session, found)], [], as_json=options.json)
         tell(f"wrote session {session.id} to {store.url}")
     return 4 if any(each.failed for each in found) else 0
-
-
-def _show(options: _Options, session: Session, found: Sequence[CaseResult]) -> None:
-    from bench.cli.output import print_json, tell
-
-    notes = _notes(found)
-    if options.json:
-        print_json(_document(session, found))
-    else:
-        _print_table(session, found, notes)
-    for note, number in notes.items():
-        tell(f"note {number}: {note}")
-
-
-def _notes(found: Sequence[CaseResult]) -> dict[str, int]:
-    """Returns each footnote once, with its number."""
-    notes: dict[str, int] = {}
-    for result in found:
-        for note in _doubts(result):
-            notes.setdefault(note, len(notes) + 1)
-    return notes
-
-
-def _doubts(result: CaseResult) -> list[str]:
-    caveats = [f"{each.text}; {each.evidence}".removesuffix("; ") for each in result.caveats]
-    return [*caveats, *result.failures]
-
-
-def _document(session: Session, found: Sequence[CaseResult]) -> dict[str, object]:
-    from bench.core import config
-
-    return {
-        "device": config.unstructure(session.device),
-        "session": {
-            "id": session.id,
-            "suite": session.suite,
-            "seed": session.seed,
-            "started_at": session.started_at,
-            "plan_sha256": session.plan_sha256,
-        },
-        "cases": [_case(each) for each in found],
-    }
-
-
-def _case(result: CaseResult) -> dict[str, object]:
-    from dataclasses import fields
-
-    from bench.core import config
-    from bench.measure.summary import Summary
-
-    case = config.unstructure(result.case)
-    summary = config.unstructure(result.summary) if result.summary else {}
-    numbers = {field.name: summary.get(field.name) for field in fields(Summary)}
-    numbers["processes"] = numbers["processes"] or 0
-    return {
-        **case,
-        **numbers,
-        "key": result.case.key,
-        "name": result.name,
-        "model": result.model,
-        "format": result.artifact.format if result.artifact else None,
-        "failed": result.failed,
-        "failures": list(result.failures),
-        "caveats": [
-            {
-                "kind": caveat.kind,
-                "effect": caveat.effect,
-                "evidence": caveat.evidence,
-                "text": caveat.text,
-            }
-            for caveat in result.caveats
-        ],
-    }
-
-
-def _print_table(session: Session, found: Sequence[CaseResult], notes: dict[str, int]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    from bench.cli.output import print_table
-    from bench.core import units
-
-    summaries = [result.summary for result in found if result.summary is not None]
-    latency = units.duration_scale([each.latency_us_median for each in summaries])
-    init = units.duration_scale([each.init_us_median for each in summaries])
-    table = Table("model", "delegate", title=f"{session.device.name}: {session.suite}")
-    table.title_justify = "left"
-    for heading in (
-        "threads",
-        f"median {latency.unit}",
-        f"95 % low {latency.unit}",
-        f"high {latency.unit}",
-        f"min {latency.unit}",
-        f"init {init.unit}",
-        "processes",
-        "runs",
-        "failed",
-        "partitions",
-    ):
-        table.add_column(heading, justify="right")
-    table.add_column("notes")
-    for result in found:
-        each = result.summary
-        numbers = [*[units.GAP] * 5, "0", "0", units.GAP]
-        if each is not None:
-            partitions = units.GAP if each.partitions is None else str(each.partitions)
-            numbers = [
-                latency.number(each.latency_us_median),
-                latency.number(each.latency_us_low),
-                latency.number(each.latency_us_high),
-                latency.number(each.latency_us_min),
-                init.number(each.init_us_median),
-                str(each.processes),
-                str(each.iterations),
-                partitions,
-            ]
-        numbers.insert(-1, str(result.failed))
-        marks = ", ".join(str(notes[note]) for note in _doubts(result))
-        table.add_row(
-            escape(result.name), result.case.delegate, str(result.case.threads), *numbers, marks
-        )
-    print_table(table)
 
 
 def _counts(text: str) -> list[int]:
@@ -292,3 +260,13 @@ def _counts(text: str) -> list[int]:
         return [int(word) for word in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no comma list of whole numbers") from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, from 0")
+    return value

@@ -30,6 +30,7 @@ class CaveatKind(StrEnum):
     SEVERAL_SESSIONS = "several_sessions"
     FEW_PROCESSES = "few_processes"
     BUSY_MACHINE = "busy_machine"
+    CORES_LEFT_OUT = "cores_left_out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,11 @@ _RULES: dict[CaveatKind, Rule] = {
     ),
     CaveatKind.BUSY_MACHINE: Rule(
         effect=Effect.DEGRADE, sticky=False, text="other processes competed for the cores"
+    ),
+    CaveatKind.CORES_LEFT_OUT: Rule(
+        effect=Effect.NOTE,
+        sticky=False,
+        text="adb's shell may not use the phone's fastest cores; an app may be faster",
     ),
 }
 

@@ -38,7 +38,7 @@ def join(store: Store, *, task_set: str | None = None) -> tuple[list[Row], list[
     artifacts = {each.sha256: each for each in store.artifacts()}
     newest: dict[tuple[str, ...], Row] = {}
     for session in sorted(store.sessions(), key=lambda each: each.started_at):
-        cases = results(store, session.id)
+        cases = results(store, session)
         for case in cases:
             if case.artifact is None or case.artifact.role is Role.FRONTEND:
                 continue

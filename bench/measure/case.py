@@ -16,6 +16,7 @@ class Runner(StrEnum):
 
     LITERT_PYTHON = "litert-python"  # ours, on the LiteRT interpreter
     BENCHMARK_MODEL = "benchmark_model"  # the official interpreter tool
+    COMPILED_MODEL = "litert benchmark_model"  # LiteRT's, which shares its name
 
 
 class Delegate(StrEnum):
@@ -23,12 +24,17 @@ class Delegate(StrEnum):
 
     XNNPACK = "xnnpack"
     NONE = "none"
+    GPU = "gpu"
+    NNAPI = "nnapi"
+    EXTERNAL = "external"
 
 
 class Mode(StrEnum):
-    """How inferences follow each other."""
+    """How inferences follow each other, or what else a process is for."""
 
     BACK_TO_BACK = "back-to-back"
+    OP_PROFILE = "op-profile"  # time by operator; disturbs the latency
+    PEAK_MEMORY = "peak-memory"  # memory sampled while it runs; disturbs the latency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,9 @@ class Case:
         device: the device's key.
         tool_sha256: identity of the program that measures.
         affinity: mask of cores as ``taskset`` takes it, in hex without 0x; ``None`` for all.
+        full_delegation: the delegate must take the whole graph in one piece.
+        library_sha256: of an external delegate.
+        library_options: that it is given.
     """
 
     artifact_sha256: str
@@ -94,12 +103,18 @@ class Case:
     threads: int
     affinity: str | None = None
     protocol: Protocol = field(default_factory=Protocol)
+    full_delegation: bool = False
+    library_sha256: str | None = None
+    library_options: str = ""
 
     @property
     def key(self) -> str:
         """SHA-256 of the identity."""
         identity = config.unstructure(self)
         del identity["protocol"]["processes"]
+        for name in ("full_delegation", "library_sha256", "library_options"):
+            if not identity[name]:  # as if they did not exist: cases of earlier versions keep keys
+                del identity[name]
         # 0 and 0.0 are one number, though not one text.
         identity["protocol"] = {
             name: float(value) if isinstance(value, int) else value

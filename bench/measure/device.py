@@ -30,6 +30,9 @@ class Device:
         os_build: changes with every update of the system.
         abi: instruction set, such as ``x86_64``.
         boot_id: changes with every boot.
+        serial: a phone's own, whatever way it is reached.
+        virtual: it is no real device, so its latencies mean nothing.
+        cores_left_out: of the fastest ones, those that a benchmark may not use, as in ``7-8``.
     """
 
     kind: Kind
@@ -40,12 +43,15 @@ class Device:
     os_build: str
     abi: str
     boot_id: str | None
+    serial: str | None = None
+    virtual: bool = False
+    cores_left_out: str | None = None
 
     @property
     def key(self) -> str:
         """SHA-256 of what stays the same over boots and updates."""
         stable = [self.kind, self.name, self.model, self.cpu, self.cores, self.abi]
-        return sha256_value(stable)
+        return sha256_value([*stable, self.serial] if self.serial else stable)
 
 
 def this_machine() -> Device:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fnmatch
 import glob
 import string
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from bench.core import config
 from bench.core.artifact import Artifact, Format, manifests
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.hashing import sha256_file
-from bench.measure.case import Case, Delegate, Protocol, Runner
+from bench.measure.case import Case, Delegate, Mode, Protocol, Runner
 from bench.measure.device import Device
 
+ALL_CORES = "all"
+BIG_CORES = "big"
 _MAGIC = b"TFL3"  # at byte 4 of every TFLite flatbuffer
 
 
@@ -29,7 +31,13 @@ class Suite:
             and ``?``), or paths of .tflite files relative to the suite's file.
         formats: only these of the zoo's; empty for all.
         delegates, threads: each with each.
-        affinity: mask of cores as ``taskset`` takes it; all cores if absent.
+        affinity: mask of cores as ``taskset`` takes it, ``all``, or ``big`` for the fastest cores
+            of a phone that suffice for the threads; absent: ``big`` on phones, ``all`` on hosts.
+        external_delegate: library of the delegate ``external``, relative to the suite's file.
+        external_delegate_options: that it is given, as ``key:value;key2:value2``.
+        require_full_delegation: a delegate that leaves a node is a failure.
+        op_profile, peak_memory: also run each case once for its time by operator, and once for its
+            memory, in processes of their own that count for no latency.
         seed: of the order of the processes.
     """
 
@@ -39,6 +47,11 @@ class Suite:
     delegates: tuple[Delegate, ...] = (Delegate.XNNPACK,)
     threads: tuple[int, ...] = (1,)
     affinity: str | None = None
+    external_delegate: str | None = None
+    external_delegate_options: str = ""
+    require_full_delegation: bool = False
+    op_profile: bool = False
+    peak_memory: bool = False
     protocol: Protocol = field(default_factory=Protocol)
     seed: int = 1
 
@@ -54,12 +67,15 @@ class Suite:
             raise ConfigurationError(
                 f"threads: {min(self.threads)} is below 1", hint="count threads from 1"
             )
-        if self.affinity is not None and not (
-            set(self.affinity) <= set(string.hexdigits) and self.affinity.strip("0")
-        ):
+        if self.affinity not in (None, ALL_CORES, BIG_CORES) and not _is_mask(self.affinity):
             raise ConfigurationError(
                 f"affinity: {self.affinity!r} is no hex mask of at least one core, such as f0",
-                hint="write the mask as taskset takes it, such as f0",
+                hint="write the mask as taskset takes it, such as f0, or big or all",
+            )
+        if (Delegate.EXTERNAL in self.delegates) != (self.external_delegate is not None):
+            raise ConfigurationError(
+                "external_delegate: the delegate external and its library go together",
+                hint="give both, or neither",
             )
 
 
@@ -81,8 +97,16 @@ class Target:
 
 def host_suite() -> Suite:
     """Returns the suite that ``run --host`` uses when none is given."""
-    packaged = resources.files("bench.measure.suites").joinpath("host.yaml")
-    with resources.as_file(packaged) as path:
+    return _packaged("host.yaml")
+
+
+def phone_suite() -> Suite:
+    """Returns the suite that ``run`` uses on phones when none is given."""
+    return _packaged("phone.yaml")
+
+
+def _packaged(name: str) -> Suite:
+    with resources.as_file(resources.files("bench.measure.suites").joinpath(name)) as path:
         return config.load(path, Suite)
 
 
@@ -165,10 +189,22 @@ def _named(word: str, suite: Suite, zoo: Sequence[Target], beside: Path) -> Iter
 
 
 def cases(
-    suite: Suite, targets: Sequence[Target], *, device: Device, runner: Runner, tool_sha256: str
+    suite: Suite,
+    targets: Sequence[Target],
+    *,
+    device: Device,
+    runner: Runner,
+    tool_sha256: str,
+    affinity: Callable[[int], str | None] = lambda threads: None,
+    library_sha256: str | None = None,
 ) -> tuple[Case, ...]:
-    """Returns every target with every delegate and every number of threads."""
-    return tuple(
+    """Returns every target with every delegate and every number of threads.
+
+    Args:
+        affinity: number of threads to mask of cores.
+        library_sha256: of the external delegate.
+    """
+    timed = tuple(
         Case(
             artifact_sha256=target.sha256,
             device=device.key,
@@ -176,10 +212,27 @@ def cases(
             tool_sha256=tool_sha256,
             delegate=delegate,
             threads=threads,
-            affinity=suite.affinity,
+            affinity=affinity(threads),
             protocol=suite.protocol,
+            full_delegation=suite.require_full_delegation and delegate is not Delegate.NONE,
+            library_sha256=library_sha256 if delegate is Delegate.EXTERNAL else None,
+            library_options=suite.external_delegate_options
+            if delegate is Delegate.EXTERNAL
+            else "",
         )
         for target in targets
         for delegate in dict.fromkeys(suite.delegates)
         for threads in dict.fromkeys(suite.threads)
     )
+    wanted = ((Mode.OP_PROFILE, suite.op_profile), (Mode.PEAK_MEMORY, suite.peak_memory))
+    looked_into = tuple(
+        replace(case, protocol=replace(case.protocol, mode=mode, processes=1))
+        for mode, is_wanted in wanted
+        for case in timed
+        if is_wanted
+    )
+    return timed + looked_into
+
+
+def _is_mask(text: str | None) -> bool:
+    return bool(text) and set(text or "") <= set(string.hexdigits) and bool((text or "").strip("0"))

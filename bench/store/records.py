@@ -36,12 +36,16 @@ class Sensed:
     Args:
         run_s, run_queue_wait_s: how long its first thread ran, and waited for a core.
         load_before, load_after: one-minute load average of the machine.
+        cores: that it was allowed, as the kernel lists them: ``4-7``.
+        result_base64: the result proto that the tool wrote.
     """
 
     run_s: float | None
     run_queue_wait_s: float | None
     load_before: float | None
     load_after: float | None
+    cores: str | None = None
+    result_base64: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

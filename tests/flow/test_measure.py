@@ -15,8 +15,10 @@ import pytest
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
-from bench.flow.measure import Progress, Sweep, judge, measure, open_session, runner_of
+from bench.flow.judge import judge
+from bench.flow.measure import Progress, measure, open_session
 from bench.flow.results import busy_caveat, results
+from bench.flow.sweep import Sweep, runner_of
 from bench.measure.case import Delegate, Protocol
 from bench.measure.device import this_machine
 from bench.measure.outcome import Failed, Measured
@@ -91,7 +93,7 @@ def test_a_sweep_measures_each_case_and_keeps_the_raw_text(store: Store) -> None
         assert invocation.outcome.init_us == raw["init_us"]
         assert raw["graph_sha256"] == invocation.case.artifact_sha256
     assert seen[-1] == Progress(done=8, total=8)
-    found = {(each.name, each.case.delegate): each for each in results(store, session.id)}
+    found = {(each.name, each.case.delegate): each for each in results(store, session)}
     split = found["tiny_split", Delegate.XNNPACK].summary
     assert split is not None
     assert (split.partitions, split.nodes_delegated, split.nodes_total) == (2, 3, 4)
@@ -140,7 +142,7 @@ def test_a_failed_case_is_a_record_and_the_others_are_measured(
 ) -> None:
     plan = sweep(truncated(tmp_path), TINY, protocol=replace(QUICK, processes=4))
     session = measured(plan, store)
-    found = {each.name: each for each in results(store, session.id)}
+    found = {each.name: each for each in results(store, session)}
     assert found["tiny"].failed == 0
     assert found["tiny"].summary is not None
     assert found["tiny"].summary.processes == 4
@@ -273,8 +275,10 @@ def test_one_file_is_measured_without_any_suite(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["schema_version"] == 1
-    assert document["device"]["kind"] == "host"
-    (case,) = document["cases"]
+    (measured,) = document["sessions"]
+    assert measured["device"]["kind"] == "host"
+    assert document["errors"] == []
+    (case,) = measured["cases"]
     assert case["artifact_sha256"] == sha256_file(TINY)
     assert case["model"] == "my model.tflite"
     assert (case["processes"], case["failed"]) == (6, 0)

@@ -110,15 +110,21 @@ def test_every_target_meets_every_delegate_and_number_of_threads(zoo: Path) -> N
         models=("tiny",),
         delegates=(Delegate.XNNPACK, Delegate.NONE),
         threads=(1, 2, 4),
-        affinity="f0",
         protocol=Protocol(processes=2),
     )
     device = this_machine()
     targets = select(suite, zoo_targets(zoo), beside=zoo)
-    found = cases(suite, targets, device=device, runner=Runner.LITERT_PYTHON, tool_sha256="t" * 64)
+    found = cases(
+        suite,
+        targets,
+        device=device,
+        runner=Runner.LITERT_PYTHON,
+        tool_sha256="t" * 64,
+        affinity=lambda threads: "f0" if threads > 1 else "80",
+    )
     assert len({case.key for case in found}) == 2 * 2 * 3
     assert {case.device for case in found} == {device.key}
-    assert {case.affinity for case in found} == {"f0"}
+    assert {(case.threads, case.affinity) for case in found} == {(1, "80"), (2, "f0"), (4, "f0")}
 
 
 def test_the_packaged_suite_takes_the_whole_zoo(zoo: Path) -> None:

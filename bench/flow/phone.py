@@ -1,0 +1,356 @@
+"""A phone as a place where processes of the official tool run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
+
+from bench.adb.facts import Facts, read_facts
+from bench.adb.phone import Phone
+from bench.adb.shell import Completed
+from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
+from bench.core.hashing import sha256_file
+from bench.flow.staging import Told, changed, kill_leftovers, place_of, stage
+from bench.flow.sweep import Sweep, runner_of
+from bench.measure.case import Case, Delegate
+from bench.measure.device import Device, Kind
+from bench.measure.suite import ALL_CORES, BIG_CORES, Suite, Target, cases
+from bench.tool.elf import check
+from bench.tool.flags import known_flags
+from bench.tool.host import Execution, Tool
+
+WAIT_S = 120.0
+_LOSSES = 3  # a phone that is lost so often without a finished process between is sick
+_PROBE_LIMIT_S = 30.0
+_LOOK_S = 3.0
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+# The tool takes the shell's place, so its process is the one that was looked at.
+_PROVE = (
+    "while read -r name value; do case $name in Cpus_allowed_list:) "
+    'echo "frill-bench cores $value";; esac; done </proc/$$/status; '
+    'read -r load rest </proc/loadavg; echo "frill-bench load $load"; exec "$@"'
+)
+_PROVED = re.compile(rb"frill-bench cores (\S*)\r?\nfrill-bench load (\S*)\r?\n")
+
+T = TypeVar("T")
+# What a phone is measured with: its facts to the file of the tool on this machine.
+ToolFor = Callable[[Facts], Path]
+
+
+class RebootedError(TransientDeviceError):
+    """The phone came back on another boot, so its session is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What every phone is to do.
+
+    Args:
+        tool_for: which tool.
+        library: of the external delegate, on this machine.
+        delegates_are_default: nobody asked for XNNPACK by name, so a tool without it does too.
+        mask_of_big_cores: for a number of threads; ``None`` where the phone cannot pin.
+        wait_s: how long a lost phone is waited for.
+        timeout_s: when a process is killed, instead of when its protocol must have ended.
+    """
+
+    suite: Suite
+    targets: tuple[Target, ...]
+    tool_for: ToolFor
+    mask_of_big_cores: Callable[[Facts, int], str | None]
+    library: Path | None = None
+    delegates_are_default: bool = False
+    wait_s: float = WAIT_S
+    timeout_s: float | None = None
+
+
+def phone_device(facts: Facts) -> Device:
+    """Returns what is stored of a phone."""
+    fastest = facts.clusters[-1].cores if facts.clusters else ()
+    out = sorted(set(fastest) - set(facts.allowed_cores)) if facts.allowed_cores else []
+    return Device(
+        kind=Kind.PHONE,
+        name=f"{facts.model} ({facts.serial})",
+        model=" ".join(filter(None, (facts.manufacturer, facts.model))),
+        cpu=facts.soc,
+        cores=len(facts.cores) or None,
+        os_build=facts.fingerprint,
+        abi=facts.abis[0] if facts.abis else "unknown",
+        boot_id=facts.boot_id,
+        serial=facts.serial,
+        virtual=facts.virtual,
+        cores_left_out=",".join(map(str, out)) or None,
+    )
+
+
+def phone_sweep(
+    phone: Phone, wanted: Wanted, *, told: Told = lambda done, total: None, models: bool = True
+) -> Sweep:
+    """Returns the sweep of a suite over files that lie, verified, on a phone.
+
+    Args:
+        told: how many bytes of how many are on the phone.
+        models: push them too; without them nothing can run, but the commands are known.
+
+    Raises:
+        ConfigurationError: the tool is for other phones, or cannot do what the suite asks.
+        DeviceError: the phone has no room, or the tool does not start there.
+        TransientDeviceError: the phone went away.
+    """
+    kill_leftovers(phone)
+    facts = read_facts(phone)
+    binary = wanted.tool_for(facts)
+    check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
+    suite = wanted.suite
+    tool = _tool(phone, binary)
+    library_sha256 = _library(wanted, facts)
+    if wanted.delegates_are_default and "use_xnnpack" not in tool.known_flags:
+        suite = replace(suite, delegates=(Delegate.NONE,))
+    files = {target.sha256: target.path for target in wanted.targets}
+    files[tool.sha256] = binary
+    if wanted.library is not None and library_sha256 is not None:
+        files[library_sha256] = wanted.library
+    if models:
+        stage(phone, files, told=told)
+    places = {sha256: place_of(phone, path, sha256) for sha256, path in files.items()}
+    device = phone_device(facts)
+    return Sweep(
+        name=suite.name,
+        cases=cases(
+            suite,
+            wanted.targets,
+            device=device,
+            runner=runner_of(tool),
+            tool_sha256=tool.sha256,
+            affinity=lambda threads: _affinity(suite, facts, wanted, threads),
+            library_sha256=library_sha256,
+        ),
+        paths=files,
+        there=places,
+        library=places.get(library_sha256 or ""),
+        result_file=PurePosixPath(phone.folder) / "result.pb"
+        if "result_file_path" in tool.known_flags
+        else None,
+        tool=tool,
+        device=device,
+        seed=suite.seed,
+        timeout_s=wanted.timeout_s,
+    )
+
+
+class PhoneBench:
+    """Runs processes on a phone on which a sweep's files lie.
+
+    Args:
+        said: told when the phone is lost and when it is back.
+    """
+
+    def __init__(
+        self,
+        phone: Phone,
+        sweep: Sweep,
+        wait_s: float = WAIT_S,
+        *,
+        said: Callable[[str], None] = lambda what: None,
+    ) -> None:
+        self._phone = phone
+        self._sweep = sweep
+        self._wait_s = wait_s
+        self._said = said
+
+    def run(self, case: Case) -> Execution:
+        """Returns one process of ``case`` that ran to its end; one lost with the phone runs again.
+
+        Raises:
+            RebootedError: the phone came back on another boot.
+            DeviceError: the phone does not come back, or is lost again and again.
+        """
+
+        def attempt(losses: int) -> Execution:
+            if losses:
+                self._make_ready()
+                self._said("it is back")
+            return self._run(case)
+
+        return patiently(self._phone, attempt, wait_s=self._wait_s, said=self._said)
+
+    def _run(self, case: Case) -> Execution:
+        command = self._sweep.command(case)
+        started_at = datetime.now(UTC).isoformat()
+        started_s = time.perf_counter()
+        done = self._phone.shell(self._script(command), limit_s=self._sweep.limit_s(case))
+        wall_s = time.perf_counter() - started_s
+        if done.exit_status and not done.timed_out:
+            self._blame_storage()
+        proved = _PROVED.match(done.stdout)
+        return Execution(
+            command=command,
+            started_at=started_at,
+            wall_s=wall_s,
+            exit_status=done.exit_status,
+            timed_out=done.timed_out,
+            stdout=_text(done.stdout[proved.end() :] if proved else done.stdout),
+            stderr=_text(done.stderr),
+            run_s=None,
+            run_queue_wait_s=None,
+            load_before=_float(proved[2]) if proved else None,
+            load_after=None,
+            cores=proved[1].decode(errors="replace") if proved else "",
+            result=self._result(done),
+        )
+
+    def _make_ready(self) -> None:
+        """Sees to it that the phone that is back is as it was.
+
+        Raises:
+            RebootedError: it is another boot.
+        """
+        phone, device = self._phone, self._sweep.device
+        boot_id = phone.shell(f"cat {_BOOT_ID}").text.strip()
+        if device.boot_id is not None and boot_id != device.boot_id:
+            raise RebootedError(
+                f"{phone.serial}: it was rebooted", hint="run again: a new session begins"
+            )
+        kill_leftovers(phone)
+        stage(phone, self._sweep.paths)
+        phone.ask(_executable(self._sweep.there[self._sweep.tool.sha256]))
+
+    def _blame_storage(self) -> None:
+        """Raises if the files that a failed process read are not what was pushed."""
+        wrong = changed(self._phone, self._sweep.there)
+        if wrong:
+            there = self._sweep.there[wrong[0]]
+            raise TransientDeviceError(
+                f"{self._phone.serial}: {there} is not what was pushed any more",
+                hint="another program may clean that folder; a phone that does it by itself is bad",
+                serial=self._phone.serial,
+            )
+
+    def _script(self, command: Sequence[str]) -> str:
+        pinned: Sequence[str] = ()
+        if command[0] == "taskset":
+            pinned, command = command[:2], command[2:]
+        words = [*pinned, "sh", "-c", _PROVE, "sh", *command]
+        forget = f"rm -f {self._sweep.result_file}\n" if self._sweep.result_file else ""
+        return f"{forget}exec {shlex.join(words)}"
+
+    def _result(self, done: Completed) -> bytes | None:
+        """Returns the result proto, in one more round trip where the tool writes one."""
+        if self._sweep.result_file is None or done.exit_status:
+            return None
+        found = self._phone.shell(f"cat {self._sweep.result_file}")
+        return found.stdout if found.exit_status == 0 else None
+
+
+def patiently(
+    phone: Phone,
+    attempt: Callable[[int], T],
+    *,
+    wait_s: float,
+    said: Callable[[str], None] = lambda what: None,
+) -> T:
+    """Returns what ``attempt`` returns, which is tried again when a lost phone is back.
+
+    Args:
+        attempt: is given how often the phone was lost in it.
+        wait_s: how long a lost phone is waited for.
+
+    Raises:
+        RebootedError: ``attempt`` noticed it.
+        DeviceError: the phone did not come back, or was lost again and again.
+    """
+    losses = 0
+    while True:
+        try:
+            return attempt(losses)
+        except RebootedError:
+            raise
+        except TransientDeviceError as error:
+            losses += 1
+            if losses > _LOSSES:
+                raise DeviceError(
+                    f"{phone.serial}: set aside: lost {losses} times in a row, the last time: "
+                    f"{error.message}",
+                    hint="check the phone and its cable, then run again: what was measured is kept",
+                    serial=phone.serial,
+                ) from error
+            said(f"{error.message}; waiting up to {wait_s:g} s for it")
+        _wait(phone, wait_s, said)
+
+
+def _wait(phone: Phone, wait_s: float, said: Callable[[str], None]) -> None:
+    """Returns when the phone answers; what keeps it away is told once, with what to do."""
+    deadline_s = time.monotonic() + wait_s
+    told: set[str] = set()
+    while True:
+        left_s = max(deadline_s - time.monotonic(), 0.0)
+        try:
+            phone.wait(min(left_s, _LOOK_S))
+        except TransientDeviceError as error:
+            if left_s <= _LOOK_S:
+                raise
+            if error.message not in told:
+                told.add(error.message)
+                said(str(error))
+        else:
+            return
+
+
+def _tool(phone: Phone, binary: Path) -> Tool:
+    """Returns the tool as it lies on the phone, asked there what it understands."""
+    sha256 = sha256_file(binary)
+    there = stage(phone, {sha256: binary})[sha256]
+    phone.ask(_executable(there))
+    usage = phone.shell(f"{there} --help", limit_s=_PROBE_LIMIT_S)
+    text = _text(usage.stdout) + "\n" + _text(usage.stderr)
+    known = known_flags(text)
+    if not known:
+        last = [line for line in text.splitlines() if line.strip()][-3:]
+        raise ConfigurationError(
+            f"{binary}: its --help lists no benchmark flags on {phone.serial} (exit status "
+            f"{usage.exit_status}): {' / '.join(last) or 'it said nothing'}",
+            hint="give TFLite's benchmark_model for this phone: --benchmark-binary PATH",
+            serial=phone.serial,
+            exit_status=usage.exit_status,
+            last_lines=last,
+        )
+    return Tool(sha256=sha256, binary=there, known_flags=known)
+
+
+def _executable(there: PurePath) -> str:
+    # A file that came through Windows or a zip has lost its bit.
+    return f"chmod 755 {shlex.quote(str(there))}"
+
+
+def _library(wanted: Wanted, facts: Facts) -> str | None:
+    """Returns the SHA-256 of the external delegate's library, once it is known to fit."""
+    if wanted.library is None:
+        return None
+    check(wanted.library, abis=facts.abis, page_bytes=facts.page_bytes or 0)
+    return sha256_file(wanted.library)
+
+
+def _affinity(suite: Suite, facts: Facts, wanted: Wanted, threads: int) -> str | None:
+    if suite.affinity == ALL_CORES:
+        return None
+    if suite.affinity not in (None, BIG_CORES):
+        return suite.affinity
+    return wanted.mask_of_big_cores(facts, threads) if facts.taskset else None
+
+
+def _text(content: bytes) -> str:
+    # A database column of text takes no NUL byte.
+    return content.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
+
+
+def _float(text: bytes) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

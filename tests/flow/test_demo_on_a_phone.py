@@ -1,0 +1,61 @@
+"""The demo's own files on a virtual handset, joined with the demo's own scores."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from demo_run import Ran
+
+from bench.handset.running import Running
+
+pytestmark = [pytest.mark.zoo, pytest.mark.audio, pytest.mark.timeout(600)]
+
+SUITE = """
+name: demo on a phone
+models: ["*"]
+delegates: [none]
+protocol: {processes: 2, warmup_min_secs: 0.02, max_secs: 20}
+"""
+
+
+def frill_bench(*words: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "bench", *words],
+        cwd=cwd, env={**os.environ, "ANDROID_ADB_SERVER_PORT": "1"},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_every_file_is_pushed_timed_by_the_official_tool_joined_and_on_the_page(
+    demo: Ran, handset: Running, official_binary: Path, tmp_path: Path
+) -> None:
+    shutil.copy(demo.out / "results.db", tmp_path / "results.db")
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    zoo = str(demo.out / "zoo")
+    frill_bench(
+        "run", "suite.yaml", "-s", handset.serial, "--zoo", zoo, "--db", "results.db", cwd=tmp_path
+    )
+    frill_bench("report", "--db", "results.db", "--out", "page", cwd=tmp_path)
+    with (tmp_path / "page" / "results.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    hosts = {row["artifact_sha256"]: row for row in rows if row["runner"] == "litert-python"}
+    phones = {row["artifact_sha256"]: row for row in rows if row["runner"] == "benchmark_model"}
+    assert len(hosts) == len(phones) == len(rows) / 2 >= 21
+    for sha256, row in phones.items():
+        assert handset.name in row["device"]
+        assert float(row["latency_us_median"]) > 0
+        assert float(row["latency_us_per_audio_s"]) > 0
+        assert row["score_mean"] == hosts[sha256]["score_mean"] != ""
+        assert row["size_bytes"] == hosts[sha256]["size_bytes"]
+        # It is no phone, and its delegate is not the one that was scored.
+        assert {"virtual", "scored_on_host"} <= set(row["caveats"].split(";"))
+        assert row["on_frontier"] == "False"
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert handset.name in page
+    assert "measured on a virtual handset, not on a phone" in page

@@ -1,0 +1,77 @@
+"""The sweep again, through running adb servers: Google's of 2025 and Debian's of 2019."""
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from phone_sweeps import QUICK, SUITE, Swept, Watch, stand_in, sweep, wanted
+from reach import Boot, Serving
+
+from bench.adb.serials import Way, resolve
+from bench.core.errors import DeviceError
+from bench.handset.running import Running
+from bench.measure.outcome import Measured
+
+
+@pytest.fixture
+def serving(server: Serving, monkeypatch: pytest.MonkeyPatch) -> Serving:
+    """Returns the server, as the one that this process finds."""
+    for name, value in server.environ.items():
+        if name.startswith("A"):
+            monkeypatch.setenv(name, value)
+    return server
+
+
+def whole(swept: Swept, count: int) -> None:
+    assert swept.lanes[0].error is None, swept.lanes[0].error
+    done = [(each.case.key, each.ordinal) for each in swept.only]
+    assert len(done) == len(set(done)) == count
+    assert all(isinstance(each.outcome, Measured) for each in swept.only)
+
+
+def test_the_official_tool_measures_through_a_server(
+    serving: Serving, handset: Running, tmp_path: Path, official_binary: Path
+) -> None:
+    serving.connect(handset.serial)
+    assert [found.way for found in resolve([handset.serial])] == [Way.SERVER]
+    swept = sweep([handset.serial], wanted(official_binary), tmp_path / "db", way=Way.SERVER)
+    assert len(swept.only) == 4
+    assert all(each.sensed.cores for each in swept.only)
+
+
+def test_a_killed_adb_daemon_loses_and_doubles_nothing(
+    serving: Serving, boot_phone: Boot, tmp_path: Path
+) -> None:
+    phone, watch = boot_phone(), Watch()
+    serving.connect(phone.serial)
+
+    def kill() -> None:
+        watch.measured.wait(30)
+        phone.kill_adbd()
+        # An old server never takes it back by itself: the user does what the hint says.
+        while not any("adb disconnect" in line for line in watch.lines):
+            time.sleep(0.05)
+        serving.connect(phone.serial)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    suite = replace(SUITE, protocol=replace(QUICK, processes=4))
+    what = wanted(stand_in(tmp_path, "sleep 0.1"), suite=suite, wait_s=30.0)
+    whole(sweep([phone.serial], what, tmp_path / "db", watch=watch, way=Way.SERVER), 8)
+    assert "it is back" in watch.lines
+
+
+def test_an_unauthorized_phone_is_explained_and_measured_once_it_knows_the_key(
+    serving: Serving, boot_phone: Boot, tmp_path: Path
+) -> None:
+    phone = boot_phone(secure=True)
+    serving.adb("connect", phone.serial)
+    with pytest.raises(DeviceError, match="unauthorized"):
+        resolve([phone.serial])
+    phone.authorise((Path(serving.environ["HOME"]) / ".android" / "adbkey.pub").read_text())
+    serving.adb("disconnect", phone.serial)
+    serving.connect(phone.serial)
+    what = wanted(stand_in(tmp_path))
+    whole(sweep([phone.serial], what, tmp_path / "db", way=Way.SERVER), 4)
