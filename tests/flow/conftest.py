@@ -14,7 +14,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Ran:
     out = tmp_path_factory.mktemp("demo") / "page"
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "bench", "demo", "--out", str(out)],
+        # Half of the default processes, the fewest with an interval: the other files need the time.
+        [sys.executable, "-P", "-m", "bench", "demo", "--out", str(out), "--processes", "6"],
         capture_output=True,
         text=True,
         timeout=600,

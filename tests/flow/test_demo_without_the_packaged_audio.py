@@ -20,7 +20,7 @@ def demo(
     environment = {**os.environ, "FRILL_BENCH_CACHE": str(tmp_path / "cache"), "PATH": path}
     done = subprocess.run(
         [sys.executable, "-P", "-m", "bench", "demo", "--out", str(tmp_path / "out"),
-         "--students", STUDENT, "--processes", "6", *arguments],
+         "--students", STUDENT, "--processes", "1", *arguments],
         env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
