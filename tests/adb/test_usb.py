@@ -4,14 +4,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from required import required
 
-usb1 = pytest.importorskip("usb1")
+try:
+    import usb1
+except (ImportError, OSError):  # the package, or the library that it loads
+    if required("usb"):
+        raise
+    pytest.skip("no libusb on this machine", allow_module_level=True)
 
-from bench.adb.direct import DirectTransport  # noqa: E402
-from bench.adb.phone import Phone  # noqa: E402
-from bench.adb.usb import Pipes, ReplugPort, UsbLink  # noqa: E402
-from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError  # noqa: E402
-from bench.handset.running import Running  # noqa: E402
+from bench.adb.direct import DirectTransport
+from bench.adb.phone import Phone
+from bench.adb.usb import Pipes, ReplugPort, UsbLink
+from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
+from bench.handset.running import Running
 
 PACKET_BYTES = 512
 
