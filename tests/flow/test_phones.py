@@ -196,16 +196,20 @@ def test_two_phones_in_parallel_take_at_most_six_tenths_of_one_after_the_other(
     assert walls[2] <= 0.6 * walls[1], walls
 
 
-def test_the_harness_adds_at_most_60_ms_to_a_process(
+def test_the_harness_adds_at_most_60_ms_to_a_case(
     handset: Running, tmp_path: Path, database: Path
 ) -> None:
-    suite = replace(SUITE, protocol=replace(QUICK, processes=50))
-    what = wanted(stand_in(tmp_path, "sleep 0.05"), TINY, suite=suite)
+    models = [tmp_path / f"{number}.tflite" for number in range(50)]
+    for number, path in enumerate(models):
+        path.write_bytes(TINY.read_bytes() + bytes([number]))
+    suite = replace(SUITE, protocol=replace(QUICK, processes=1))
+    what = wanted(stand_in(tmp_path, "sleep 0.05"), *models, suite=suite)
     swept = sweep([handset.serial], what, database)
     starts = [datetime.fromisoformat(each.started_at).timestamp() for each in swept.only]
     spent_s = [later - earlier - 0.05 for earlier, later in pairwise(starts)]
     assert len(spent_s) == 49
     assert median(spent_s) <= 0.060
+    print(f"{1e3 * median(spent_s):.1f} ms a case")  # noqa: T201 - shown by -s
 
 
 def test_two_runs_on_one_phone_do_not_meet(boot_phone: Boot, tmp_path: Path) -> None:
