@@ -17,7 +17,7 @@ demo: $(STAMP)
 	$(BIN)/frill-bench demo --out $(OUT)
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -53,7 +53,7 @@ class Cooldown:
     """How cool a phone must be before it is measured.
 
     Args:
-        max_temp_c: of the battery.
+        max_temp_c: of the battery, and of the skin where the phone tells it.
         thermal_status: the highest that is good enough; 0 is none.
         timeout_s: how long to wait for it.
     """

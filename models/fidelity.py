@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ BOUNDS: dict[Format, tuple[float, float]] = {
     Format.DYNAMIC: (0.999, 0.95),
     Format.INT8: (0.98, 0.80),
 }
+_LEEWAY = 1.25  # what other roundings of the same file may lose, as a share of what it loses
 
 
 def embeddings(path: Path, inputs: Floats) -> NDArray[np.float64]:
@@ -66,6 +68,55 @@ def shortfall(format: Format, fidelity: Fidelity) -> str:
         return f"mean cosine {fidelity.cosine_mean:.5f} to float32 is not above {raw}"
     if not fidelity.centred_cosine_mean > centred:
         return f"mean centred cosine {fidelity.centred_cosine_mean:.4f} is not above {centred}"
+    return ""
+
+
+def held_to(format: Format, *, accelerated: bool) -> Format:
+    """Returns the format whose bounds hold for a device's outputs.
+
+    A CPU may round as float16 does; an accelerator computes in it throughout, which costs about
+    what weights of 8 bits do.
+    """
+    if format is Format.INT8:
+        return format
+    return Format.DYNAMIC if accelerated or format is Format.DYNAMIC else Format.FLOAT16
+
+
+def below_snr(format: Format, fidelity: Fidelity) -> str:
+    """Returns by how much the noise is above what a format's bound on the cosine allows, if it is.
+
+    Vectors of one length at a cosine c have a signal-to-noise ratio of -10 lg(2 (1 - c)); half of
+    it is allowed for embeddings of unequal lengths. A wrong scale shows here only.
+    """
+    bound_db = -10 * float(np.log10(4 * (1 - BOUNDS[format][0])))
+    if fidelity.snr_db is None or fidelity.snr_db > bound_db:
+        return ""
+    return f"signal to noise {fidelity.snr_db:.1f} dB is not above {bound_db:.1f} dB"
+
+
+def no_worse(found: Fidelity, own: Fidelity) -> bool:
+    """Returns whether outputs are as near to a source as a conversion itself, but for a quarter."""
+    noise_db = 10 * float(np.log10(_LEEWAY))
+    return (
+        1 - found.cosine_mean <= _LEEWAY * (1 - own.cosine_mean)
+        and 1 - found.centred_cosine_mean <= _LEEWAY * (1 - own.centred_cosine_mean)
+        and (found.snr_db or math.inf) >= (own.snr_db or math.inf) - noise_db
+    )
+
+
+def degenerate(outputs: NDArray[np.float64]) -> str:
+    """Returns why outputs, float64 [inputs, size], carry nothing: a code and a sentence, or empty.
+
+    The codes: ``nan-output``, ``zero-output``, ``constant-output``.
+    """
+    if not np.isfinite(outputs).all():
+        return f"nan-output: {(~np.isfinite(outputs)).sum()} of {outputs.size} values"
+    if not outputs.any(axis=1).all():
+        return f"zero-output: on {(~outputs.any(axis=1)).sum()} of {len(outputs)} inputs"
+    if outputs.shape[1] > 1 and (np.ptp(outputs, axis=1) == 0).any():
+        return "constant-output: all values are equal"
+    if len(outputs) > 1 and not np.ptp(outputs, axis=0).any():
+        return f"constant-output: the same for all {len(outputs)} inputs"
     return ""
 
 

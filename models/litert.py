@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -18,6 +19,8 @@ from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.partitions import Node, partitions
 
 Floats = NDArray[np.float32]
+# Two threads at once would put back each other's stderr.
+_ALONE = threading.Lock()
 
 
 def runtime() -> str:
@@ -77,7 +80,13 @@ class Model:
             self._interpreter.allocate_tensors()
         for detail, value in zip(details, inputs, strict=True):
             self._interpreter.set_tensor(detail["index"], _to_model(value, detail))
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelFileError(
+                f"{self.path}: LiteRT cannot run it: {' '.join(str(error).split())[:300]}",
+                hint="frill-bench zoo add FILE says what it is",
+            ) from error
         return [
             _to_float(self._interpreter.get_tensor(detail["index"]), detail)
             for detail in self._interpreter.get_output_details()
@@ -152,15 +161,16 @@ def tensor_type_names() -> dict[int, str]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps the runtime's native chatter off stderr; what goes wrong is in its exceptions."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    with _ALONE:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        try:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _module() -> Any:

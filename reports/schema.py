@@ -100,6 +100,15 @@ class Row:
     cosine_mean: float | None = _maybe("mean cosine of embeddings to the float32 source's")
     cosine_min: float | None = _maybe("worst cosine of embeddings to the float32 source's")
     snr_db: float | None = _maybe("signal to noise against the float32 source's embeddings", "dB")
+    latency_us_min: float | None = _maybe("fastest inference of all processes", "us")
+    latency_us_p5: float | None = _maybe("5th percentile of all inferences", "us")
+    latency_us_p90: float | None = _maybe("90th percentile of all inferences", "us")
+    latency_us_p95: float | None = _maybe("95th percentile of all inferences", "us")
+    first_us_median: float | None = _maybe("median first inference of a process", "us")
+    process_spread_ratio: float | None = _maybe("range of the processes' medians over theirs")
+    memory_mb_peak: float | None = _maybe("highest resident memory", "MiB")
+    sessions: int = _column("sessions of this very case on the device", default=1)
+    session_spread_ratio: float | None = _maybe("range of their medians over their median")
 
     @property
     def name(self) -> str:

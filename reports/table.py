@@ -183,6 +183,9 @@ def interval(low: str, high: str) -> str:
 
 
 _Make = Callable[[Row, Mark], Cell]
+_ANOTHER_DAY = (
+    "as far apart were the medians of several sessions on this device; intervals are within one"
+)
 
 
 def _columns(
@@ -200,6 +203,7 @@ def _columns(
     columns += _varying(rows)
     columns += _scores(notes)
     columns += _latencies(rows, notes)
+    columns += _another_day(rows, notes)
     columns += _sizes(rows, notes)
     return columns
 
@@ -279,6 +283,24 @@ def _latencies(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Ma
     quantity("latency_us_median", "file alone", "", "latency_us_low", "latency_us_high")
     quantity("init_us_median", "load", "")
     return columns
+
+
+def _another_day(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:
+    """Returns how far sessions lie apart, where there are several; no interval holds that."""
+
+    def spread(row: Row, _: Mark) -> Cell:
+        if row.session_spread_ratio is None:
+            return notes.gap("one session only")
+        return Cell(
+            text=f"±{units.percent(row.session_spread_ratio)}",
+            detail=f"{row.sessions} sessions",
+            marks=(notes.mark(_ANOTHER_DAY),),
+            order=row.session_spread_ratio,
+        )
+
+    if all(row.session_spread_ratio is None for row in rows):
+        return []
+    return [(Heading(name="another day", unit="%"), spread)]
 
 
 def _sizes(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:

@@ -13,7 +13,15 @@ from models.audio import packages
 pytest_plugins = ["phones"]
 
 
+# Fixtures that take a minute or two, so that all who use one run beside each other.
+COSTLY = ("demo", "zoo")
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        shared = set(COSTLY) & set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group(next(iter(shared), item.path.name)))
     if "evidence" in config.getoption("markexpr", ""):
         return
     left = [item for item in items if item.get_closest_marker("evidence")]

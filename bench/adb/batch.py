@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.adb.phone import Phone
@@ -39,13 +39,22 @@ def ask_all(
         TransientDeviceError: the phone went away.
     """
     word = secrets.token_hex(8)
-    script = "".join(
+    done = phone.shell(script(word, commands), limit_s=limit_s)
+    return answers(word, done.text, commands)
+
+
+def script(word: str, commands: Mapping[str, str]) -> str:
+    """Returns the shell commands that ask all of ``commands``; ``word`` marks each one's end."""
+    return "".join(
         f"({command}\n) 2>&1\necho {word} {name} $?\n" for name, command in commands.items()
     )
-    done = phone.shell(script, limit_s=limit_s)
-    found = re.findall(rf"(.*?){word} (\S+) (\d+)\r?\n?", done.text, re.DOTALL)
-    given = {name: Answer(text=text, exit_status=int(status)) for text, name, status in found}
-    return {name: given.get(name, Answer(text="", exit_status=None)) for name in commands}
+
+
+def answers(word: str, text: str, names: Iterable[str]) -> dict[str, Answer]:
+    """Returns what a ``script`` with that word printed, for each of ``names``."""
+    found = re.findall(rf"(.*?){word} (\S+) (\d+)\r?\n?", text, re.DOTALL)
+    given = {name: Answer(text=said, exit_status=int(status)) for said, name, status in found}
+    return {name: given.get(name, Answer(text="", exit_status=None)) for name in names}
 
 
 def files_of(answer: Answer) -> dict[str, str]:

@@ -13,8 +13,12 @@ from bench.core.errors import DeviceError
 
 _CPU = "/sys/devices/system/cpu"
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
+# Since Android 13: what a shell starts afterwards gets the cores and clocks of an app in front.
+TASK_PROFILE = "MaxPerformance"
+AS_IN_FRONT = f"settaskprofile $$ {TASK_PROFILE}"
 _QUESTIONS = {
     "properties": "getprop",
+    "front": AS_IN_FRONT,  # before it is asked which cores may be used
     # One process reads all files; what is missing or forbidden is skipped.
     "files": f"grep -sH . {_CPU}/present {_CPU}/cpu[0-9]*/cpu_capacity "
     f"{_CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq {_BOOT_ID}",
@@ -58,6 +62,7 @@ class Facts:
         clusters: slowest first.
         allowed_cores: that a command of adb's shell may use.
         taskset: whether the phone can pin a command to cores.
+        task_profile: whether a command may have what an app in front has.
         virtual: whether it is a virtual handset.
     """
 
@@ -78,6 +83,7 @@ class Facts:
     memory_bytes: int | None
     taskset: bool
     virtual: bool
+    task_profile: bool = False
 
 
 def read_facts(phone: Phone) -> Facts:
@@ -119,6 +125,7 @@ def read_facts(phone: Phone) -> Facts:
         memory_bytes=_kilobytes(kernel.get("MemTotal", "")),
         taskset=said["taskset"].exit_status == 0,
         virtual=found.get("ro.handset.virtual") == "1",
+        task_profile=said["front"].exit_status == 0,
     )
 
 

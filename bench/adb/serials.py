@@ -50,6 +50,12 @@ class Found:
         return " ".join(filter(None, (self.serial, f"({self.way}, {self.state})", self.model)))
 
 
+def is_remote(found: Found) -> bool:
+    """Returns whether a phone is reached over a network, also through an adb server."""
+    wireless = "._adb-tls-connect._tcp" in found.serial
+    return found.way is Way.TCP or wireless or _TCP.fullmatch(found.serial) is not None
+
+
 def present(environ: Mapping[str, str] = os.environ) -> list[Found]:
     """Returns the phones that the adb server or USB shows; the server owns what it lists.
 

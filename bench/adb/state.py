@@ -6,10 +6,10 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from bench.adb.batch import Answer, ask_all
 from bench.adb.phone import Phone
+from bench.core.state import Clock, Reading, Sample, State, Zone
 
 _CPU = "/sys/devices/system/cpu"
 _ZONE = "/sys/class/thermal/thermal_zone"
@@ -19,7 +19,7 @@ _CLOCK_FILES = (
     *(_GROUP, "scaling_governor"),
     *("scaling_cur_freq", "scaling_max_freq", "cpuinfo_max_freq"),
 )
-_QUESTIONS = {
+QUESTIONS = {
     "battery": "dumpsys battery",
     "thermal": "dumpsys thermalservice",
     "screen": "dumpsys power | grep -m1 mWakefulness=",
@@ -31,6 +31,8 @@ _QUESTIONS = {
     "pressure": "cat /proc/pressure/cpu",
     "space": f"stat -f -c '%a %S' {_SCRATCH}",
 }
+# What is cheap enough to be asked while a process runs.
+SAMPLED = f"{QUESTIONS['clocks']}; {QUESTIONS['zones']}"
 _BATTERY_STATUS = {
     "1": "unknown",
     "2": "charging",
@@ -47,95 +49,17 @@ _CPU_TYPE, _SKIN_TYPE = "0", "3"  # android.hardware.thermal TemperatureType
 _PLAUSIBLE_C = (-40.0, 150.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """A value, or why there is none: exactly one of the two is not ``None``."""
-
-    value: float | str | None = None
-    unavailable: str | None = None
-
-    @property
-    def number(self) -> float | None:
-        """Returns the value if it is a number."""
-        return self.value if isinstance(self.value, float) else None
-
-    @property
-    def text(self) -> str | None:
-        """Returns the value if it is text."""
-        return self.value if isinstance(self.value, str) else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Zone:
-    """A temperature of the kernel's, by the name its driver gives it."""
-
-    name: str
-    temp_c: Reading
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
-    """The clock of cores that share one.
-
-    Args:
-        now_khz: their clock at this moment.
-        cap_khz: what they may reach now: lowered by heat, battery or a power mode.
-        max_khz: what the hardware can do.
-    """
-
-    cores: tuple[int, ...]
-    governor: Reading
-    now_khz: Reading
-    cap_khz: Reading
-    max_khz: Reading
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """A phone at one moment.
-
-    Args:
-        battery_status: ``charging``, ``discharging``, ``not charging``, ``full`` or ``unknown``.
-        plugged: ``ac``, ``usb``, ``wireless``, ``dock`` (several joined by ``+``) or ``none``.
-        thermal_status: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
-        thermal_overridden: ``true`` where somebody made that status up.
-        skin_temp_c, cpu_temp_c: the hottest of that kind in the thermal service.
-        clocks: by first core; empty where hidden, and ``clocks_unavailable`` says why.
-        zones: by name; empty where hidden, and ``zones_unavailable`` says why.
-        load: processes that ran or waited, over the last minute.
-        cpu_pressure_percent: of the last 10 s, when somebody waited for a core.
-        free_bytes: at /data/local/tmp.
-        screen: ``Awake``, ``Asleep``, ``Dreaming`` or ``Dozing``.
-        low_power: 1 in battery-saver mode.
-    """
-
-    battery_level_percent: Reading
-    battery_temp_c: Reading
-    battery_status: Reading
-    plugged: Reading
-    thermal_status: Reading
-    thermal_overridden: Reading
-    skin_temp_c: Reading
-    cpu_temp_c: Reading
-    zones: tuple[Zone, ...]
-    zones_unavailable: str | None
-    clocks: tuple[Clock, ...]
-    clocks_unavailable: str | None
-    load: Reading
-    cpu_pressure_percent: Reading
-    memory_available_bytes: Reading
-    free_bytes: Reading
-    screen: Reading
-    low_power: Reading
-
-
 def read_state(phone: Phone) -> State:
     """Returns what a phone is doing now, asked in one command.
 
     Raises:
         TransientDeviceError: it went away.
     """
-    said = ask_all(phone, _QUESTIONS)
+    return state_of(ask_all(phone, QUESTIONS))
+
+
+def state_of(said: Mapping[str, Answer]) -> State:
+    """Returns what the answers to ``QUESTIONS`` tell."""
     battery = _fields(said["battery"])
     thermal = said["thermal"]
     zones, zones_unavailable = _zones(said["zones"])
@@ -163,6 +87,18 @@ def read_state(phone: Phone) -> State:
         free_bytes=_free_bytes(said["space"]),
         screen=_text(said["screen"], _found(r"mWakefulness=(\w+)", said["screen"])),
         low_power=_low_power(said["low_power"]),
+    )
+
+
+def sample_of(answer: Answer, at_s: float) -> Sample:
+    """Returns what an answer to ``SAMPLED`` tells."""
+    zones, zones_unavailable = _zones(answer)
+    return Sample(
+        at_s=at_s,
+        clocks=_clocks(answer)[0],
+        temp_c=_hottest_of(
+            [zone.temp_c.number for zone in zones], otherwise=zones_unavailable or _ABSENT
+        ),
     )
 
 

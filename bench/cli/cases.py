@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from bench.cli.output import print_json, print_table, tell
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from bench.core.caveats import Caveat
     from bench.core.errors import BenchError
     from bench.flow.results import CaseResult
     from bench.store.records import Session
@@ -37,8 +36,16 @@ def show(
             }
         )
     else:
+        from bench.cli.tables import tables
+
         for session, found in measured:
-            print_table(_table(session, found, notes))
+            marks = {
+                each.case.key: ", ".join(str(notes[note]) for note in _doubts(each))
+                for each in found
+            }
+            title = f"{session.device.name}: {session.suite}"
+            for table in tables(title, found, marks):
+                print_table(table)
     for note, number in notes.items():
         tell(f"note {number}: {note}")
 
@@ -55,7 +62,18 @@ def _notes(measured: Sequence[Measured]) -> dict[str, int]:
 
 def _doubts(result: CaseResult) -> list[str]:
     caveats = [f"{each.text}; {each.evidence}".removesuffix("; ") for each in result.caveats]
-    return [*caveats, *result.failures]
+    discards = [f"measured again: {each.text}; {each.evidence}" for each in result.discards]
+    return [*caveats, *_another_day(result), *discards, *result.failures]
+
+
+def _another_day(result: CaseResult) -> list[str]:
+    spread = result.spread
+    if spread is None:
+        return []
+    return [
+        f"another day: the medians of {spread.sessions} sessions on this device were as far apart; "
+        "expect that beside the interval, which is within this session"
+    ]
 
 
 def _document(session: Session, found: Sequence[CaseResult]) -> dict[str, object]:
@@ -94,70 +112,28 @@ def _case(result: CaseResult) -> dict[str, object]:
         "failed": result.failed,
         "failures": list(result.failures),
         "sampled_memory_mb_peak": result.sampled_memory_mb_peak,
-        "op_profile": None if result.profile is None else config.unstructure(result.profile),
-        "caveats": [
-            {
-                "kind": caveat.kind,
-                "effect": caveat.effect,
-                "evidence": caveat.evidence,
-                "text": caveat.text,
-            }
-            for caveat in result.caveats
-        ],
+        "op_profile": config.unstructure(result.profile),
+        "exact": None
+        if result.artifact is None
+        else {"size_bytes": result.artifact.size_bytes, "parameters": result.artifact.parameters},
+        "conventional": config.unstructure(result.conventional),
+        "between_sessions": config.unstructure(result.spread),
+        "streaming": config.unstructure(result.streaming),
+        "sustained": config.unstructure(result.curve),
+        "correctness": config.unstructure(result.check),
+        "discarded": result.discarded,
+        "discards": _caveats(result.discards),
+        "caveats": _caveats(result.caveats),
     }
 
 
-def _table(session: Session, found: Sequence[CaseResult], notes: dict[str, int]) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
-
-    from bench.core import units
-
-    summaries = [result.summary for result in found if result.summary is not None]
-    latency = units.duration_scale([each.latency_us_median for each in summaries])
-    init = units.duration_scale([each.init_us_median for each in summaries])
-    table = Table("model", "delegate", title=escape(f"{session.device.name}: {session.suite}"))
-    table.title_justify = "left"
-    pinned = any(result.case.affinity for result in found)
-    for heading in (
-        "threads",
-        *(["cores"] if pinned else []),
-        f"median {latency.unit}",
-        f"95 % low {latency.unit}",
-        f"high {latency.unit}",
-        f"min {latency.unit}",
-        f"init {init.unit}",
-        "processes",
-        "runs",
-        "failed",
-        "partitions",
-    ):
-        table.add_column(heading, justify="right")
-    table.add_column("notes")
-    for result in found:
-        each = result.summary
-        numbers = [*[units.GAP] * 5, "0", "0", units.GAP]
-        if each is not None:
-            partitions = units.GAP if each.partitions is None else str(each.partitions)
-            numbers = [
-                latency.number(each.latency_us_median),
-                latency.number(each.latency_us_low),
-                latency.number(each.latency_us_high),
-                latency.number(each.latency_us_min),
-                init.number(each.init_us_median),
-                str(each.processes),
-                str(each.iterations),
-                partitions,
-            ]
-        numbers.insert(-1, str(result.failed))
-        cores = [result.case.affinity or "all"] if pinned else []
-        marks = ", ".join(str(notes[note]) for note in _doubts(result))
-        table.add_row(
-            escape(result.name),
-            result.case.delegate,
-            str(result.case.threads),
-            *cores,
-            *numbers,
-            marks,
-        )
-    return table
+def _caveats(caveats: Sequence[Caveat]) -> list[dict[str, object]]:
+    return [
+        {
+            "kind": caveat.kind,
+            "effect": caveat.effect,
+            "evidence": caveat.evidence,
+            "text": caveat.text,
+        }
+        for caveat in caveats
+    ]

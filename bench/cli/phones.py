@@ -6,11 +6,13 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from bench.adb.conditions import Asked, put_back
 from bench.adb.phone import opened
 from bench.adb.serials import Found, resolve
 from bench.cli.cases import show
@@ -18,13 +20,14 @@ from bench.cli.output import progress, tell
 from bench.cli.run import print_commands
 from bench.core.errors import ConfigurationError
 from bench.flow.devices import affinity, profile_of
-from bench.flow.lanes import PUSH, Lane, measure_phones
+from bench.flow.fitness import Limits, limits_of
+from bench.flow.lanes import COOL, PUSH, Lane, measure_phones
 from bench.flow.phone import Wanted, phone_sweep
 from bench.flow.results import results
 from bench.store.store import Store
 from bench.tool.fetch import fetch_tool
 from bench.tool.flags import Program
-from device_profiles.device_profile import profiles
+from device_profiles.device_profile import Profile, profiles
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 # The worst of several exit codes, as docs/exit-codes.md orders them.
 _WORST_FIRST = (2, 70, 3, 4)
+_UNITS = {PUSH: " MB", COOL: " s"}
 
 
 def on_phones(options: Options, suite: Suite, targets: tuple[Target, ...]) -> int:
@@ -87,7 +91,16 @@ def _wanted(options: Options, suite: Suite, targets: tuple[Target, ...]) -> Want
         delegates_are_default=options.suite is None and options.delegate is None,
         wait_s=options.wait_for_device,
         timeout_s=options.timeout,
+        asked=Asked(screen=not options.keep_screen, airplane=options.airplane),
+        limits_for=lambda facts: _limits(profile_of(facts, known), options.cooldown),
+        force_unfit=options.force_unfit,
+        check=options.check,
     )
+
+
+def _limits(profile: Profile, cooldown_s: float | None) -> Limits:
+    limits = limits_of(profile)
+    return limits if cooldown_s is None else replace(limits, cooldown_s=cooldown_s)
 
 
 class _ToolFor:
@@ -135,7 +148,7 @@ class _Narrator:
         unit = 1_000_000 if step == PUSH else 1
         with self._alone:
             if (serial, step) not in self._tasks:
-                what = f"{serial} {step}{' MB' if step == PUSH else ''}"
+                what = f"{serial} {step}{_UNITS.get(step, '')}"
                 self._tasks[serial, step] = self._bars.add_task(escape(what), total=None)
             self._bars.update(
                 self._tasks[serial, step], completed=done / unit, total=max(total / unit, 1)
@@ -165,7 +178,7 @@ def _end(options: Options, sessions: Sequence[Session], lanes: Sequence[Lane]) -
     for serial, error in errors:
         tell(str(error) if error.message.startswith(serial) else f"{serial}: {error}")
     codes = {error.exit_code for _, error in errors}
-    if any(each.failed for _, found in measured for each in found):
+    if any(each.is_bad for _, found in measured for each in found):
         codes.add(4)
     return next((code for code in _WORST_FIRST if code in codes), 0)
 
@@ -175,5 +188,6 @@ def _print_commands(found: Sequence[Found], wanted: Wanted, *, as_json: bool) ->
     with ExitStack() as stack:
         for each in found:
             phone = stack.enter_context(opened(each))
+            put_back(phone)
             sweeps.append(phone_sweep(phone, wanted, models=False))
     print_commands(sweeps, as_json=as_json)

@@ -36,13 +36,26 @@ class Options(argparse.Namespace):
     require_full_delegation: bool
     op_profile: bool
     peak_memory: bool
+    check: bool | None
+    conventional: bool | None
+    streaming: bool
+    cold: bool
+    sustained: float | None
     processes: int | None
+    ci_width: float | None
+    max_processes: int | None
+    max_repeats: int | None
     seed: int | None
     benchmark_binary: Path | None
     tool: str
     tool_version: str | None
     accept_new_tool: bool
     wait_for_device: float
+    fixed_performance: bool
+    airplane: bool
+    keep_screen: bool
+    cooldown: float | None
+    force_unfit: bool
     timeout: float | None
     dry_run: bool
     json: bool
@@ -70,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     shared.add_json(parser)
     _add_where(parser.add_argument_group("where (by default the only phone that is attached)"))
+    _add_state(parser.add_argument_group("the phone's state (put back at the end as it was found)"))
     _add_how(parser.add_argument_group("how (instead of what the suite says)"))
     _add_tool(parser.add_argument_group("the benchmark tool"))
 
@@ -86,6 +100,24 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_state(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add(
+        "--fixed-performance",
+        action="store_true",
+        help="hold the clocks at a level that the phone can sustain; such rows say so",
+    )
+    add("--airplane", action="store_true", help="airplane mode; not for a phone on the network")
+    add("--keep-screen", action="store_true", help="leave it alone, instead of awake and dim")
+    add(
+        "--cooldown",
+        type=_seconds,
+        metavar="S",
+        help="how long to wait for a hot phone (default: what its device profile says)",
+    )
+    add("--force-unfit", action="store_true", help="measure an unfit phone too, and mark each row")
+
+
 def _add_how(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--num-threads", type=_counts, metavar="N,N", help="numbers of threads")
@@ -96,7 +128,39 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     add("--external-delegate-options", metavar="K:V;K:V", help="what that library is given")
     add("--op-profile", action="store_true", help="also time by operator, in a process of its own")
     add("--peak-memory", action="store_true", help="also sample memory, in a process of its own")
+    add(
+        "--check",
+        action=argparse.BooleanOptionalAction,
+        help="on phones, compare the outputs with the host's on real speech (default: those of "
+        "files with a manifest)",
+    )
+    add(
+        "--conventional",
+        action=argparse.BooleanOptionalAction,
+        help="also one process of fifty runs, as people publish it (default: on phones only)",
+    )
+    add("--streaming", action="store_true", help="also with a pause of the model's hop")
+    add("--cold", action="store_true", help="also the first inference of new processes")
+    add(
+        "--sustained",
+        type=_seconds,
+        metavar="MIN",
+        help="at the end also each case for so many minutes without a pause",
+    )
     add("--processes", type=int, metavar="N", help="processes a case")
+    add(
+        "--ci-width",
+        type=_share,
+        metavar="P%",
+        help="more processes, until the 95%% interval is no wider than this share of the median",
+    )
+    add("--max-processes", type=int, metavar="N", help="a limit for that (default: five times)")
+    add(
+        "--max-repeats",
+        type=int,
+        metavar="N",
+        help="how many may make up for invalid ones (default: as many again)",
+    )
     add(
         "--timeout",
         type=_seconds,
@@ -146,6 +210,7 @@ def planned(options: Options) -> tuple[Suite, tuple[Target, ...]]:
         ConfigurationError: it cannot be, or a file is unusable.
     """
     from bench.core import config
+    from bench.measure.case import EVIDENCE
     from bench.measure.suite import (
         Suite,
         bare_target,
@@ -160,8 +225,9 @@ def planned(options: Options) -> tuple[Suite, tuple[Target, ...]]:
     suite = config.structure(
         {**config.unstructure(suite), **_overrides(options)}, Suite, source="command line"
     )
-    if options.processes is not None:
-        suite = replace(suite, protocol=replace(suite.protocol, processes=options.processes))
+    evidence = {name: getattr(options, name) for name in EVIDENCE}
+    given = {name: value for name, value in evidence.items() if value is not None}
+    suite = replace(suite, protocol=replace(suite.protocol, **given))
     if options.model:
         files = {target.sha256: target for target in map(bare_target, options.model)}
         return suite, tuple(files.values())
@@ -195,8 +261,13 @@ def _overrides(options: Options) -> dict[str, object]:
         "affinity": options.affinity,
         "external_delegate_options": options.external_delegate_options,
         "require_full_delegation": options.require_full_delegation or None,
+        "fixed_performance": options.fixed_performance or None,
         "op_profile": options.op_profile or None,
         "peak_memory": options.peak_memory or None,
+        "conventional": options.conventional,
+        "streaming": options.streaming or None,
+        "cold": options.cold or None,
+        "sustained_min": options.sustained,
         "seed": options.seed,
     }
     if options.external_delegate is not None:
@@ -217,6 +288,12 @@ def _on_host(options: Options) -> int:
     if options.serial:
         raise ConfigurationError(
             "--host and -s name two different devices", hint="give one of them"
+        )
+    of_phones = options.airplane or options.keep_screen or options.force_unfit
+    if of_phones or options.cooldown is not None:
+        raise ConfigurationError(
+            "--airplane, --keep-screen, --cooldown and --force-unfit are for phones",
+            hint="leave them out with --host",
         )
     suite, targets = planned(options)
     binary = options.benchmark_binary
@@ -252,7 +329,7 @@ def _measure(options: Options, sweep: Sweep, store: Store) -> int:
         found = results(store, session)
         show([(session, found)], [], as_json=options.json)
         tell(f"wrote session {session.id} to {store.url}")
-    return 4 if any(each.failed for each in found) else 0
+    return 4 if any(each.is_bad for each in found) else 0
 
 
 def _counts(text: str) -> list[int]:
@@ -262,11 +339,19 @@ def _counts(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no comma list of whole numbers") from None
 
 
+def _share(text: str) -> float:
+    number = text.removesuffix("%")
+    try:
+        return float(number) / 100 if number != text else float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share, such as 1%") from None
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, from 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration, from 0")
     return value

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bench.core.caveats import Caveat
 
+_SAMPLE_RATE_HZ = 16_000
+
 
 class Format(StrEnum):
     """Number format of a TFLite file."""
@@ -127,6 +129,11 @@ class Artifact:
     provenance: str = ""
     recipe_sha256: str = ""
     schema_version: int = 1
+
+    @property
+    def hop_s(self) -> float:
+        """Seconds of audio between two inferences."""
+        return self.hop_samples / _SAMPLE_RATE_HZ
 
 
 def manifests(folder: Path) -> list[Path]:

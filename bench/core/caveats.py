@@ -21,16 +21,32 @@ class CaveatKind(StrEnum):
     QUICK = "quick"
     VIRTUAL = "virtual"
     FORCE_UNFIT = "force_unfit"
+    FIXED_PERFORMANCE = "fixed_performance"
+    CONDITIONS_REFUSED = "conditions_refused"
     BELOW_BOUND = "below_bound"
     UNCHECKED = "unchecked"
     PARTLY_DELEGATED = "partly_delegated"
     NO_FRONTEND = "no_frontend"
     FRONTEND_ADDED = "frontend_added"
     SCORED_ON_HOST = "scored_on_host"
+    WRONG_OUTPUT = "wrong_output"
     SEVERAL_SESSIONS = "several_sessions"
     FEW_PROCESSES = "few_processes"
+    WIDE_INTERVAL = "wide_interval"
+    CONVENTION_DIFFERS = "convention_differs"
+    THREADS_CHANGE_NOTHING = "threads_change_nothing"
+    INTERRUPTED = "interrupted"
     BUSY_MACHINE = "busy_machine"
     CORES_LEFT_OUT = "cores_left_out"
+    THROTTLED = "throttled"
+    THERMAL_OVERRIDE = "thermal_override"
+    CAP_LOWERED = "cap_lowered"
+    CLOCK_BELOW_CAP = "clock_below_cap"
+    CLOCK_BELOW_PIN = "clock_below_pin"
+    CORE_STOLEN = "core_stolen"
+    BATTERY_LOW = "battery_low"
+    SCREEN_CHANGED = "screen_changed"
+    STATE_HIDDEN = "state_hidden"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +70,14 @@ _RULES: dict[CaveatKind, Rule] = {
     ),
     CaveatKind.FORCE_UNFIT: Rule(
         effect=Effect.DEGRADE, sticky=True, text="measured although the device was unfit"
+    ),
+    CaveatKind.FIXED_PERFORMANCE: Rule(
+        effect=Effect.NOTE,
+        sticky=True,
+        text="the clocks were held at a level that the phone can sustain",
+    ),
+    CaveatKind.CONDITIONS_REFUSED: Rule(
+        effect=Effect.NOTE, sticky=False, text="the phone did not let itself be made quiet"
     ),
     CaveatKind.BELOW_BOUND: Rule(
         effect=Effect.DEGRADE,
@@ -81,11 +105,30 @@ _RULES: dict[CaveatKind, Rule] = {
         sticky=False,
         text="scored on the host; the outputs of this delegate were not checked",
     ),
+    CaveatKind.WRONG_OUTPUT: Rule(
+        effect=Effect.INVALIDATE,
+        sticky=True,
+        text="the device does not compute what the host does",
+    ),
     CaveatKind.SEVERAL_SESSIONS: Rule(
         effect=Effect.DEGRADE, sticky=False, text="the frontier joins several sessions"
     ),
     CaveatKind.FEW_PROCESSES: Rule(
         effect=Effect.DEGRADE, sticky=False, text="too few processes for a 95 % interval"
+    ),
+    CaveatKind.WIDE_INTERVAL: Rule(
+        effect=Effect.NOTE, sticky=False, text="the 95 % interval is wider than was asked for"
+    ),
+    CaveatKind.CONVENTION_DIFFERS: Rule(
+        effect=Effect.NOTE,
+        sticky=False,
+        text="one process of fifty runs, as people publish it, tells another number",
+    ),
+    CaveatKind.THREADS_CHANGE_NOTHING: Rule(
+        effect=Effect.NOTE, sticky=False, text="more threads made no difference"
+    ),
+    CaveatKind.INTERRUPTED: Rule(
+        effect=Effect.NOTE, sticky=False, text="the sustained run paused, and the device cooled"
     ),
     CaveatKind.BUSY_MACHINE: Rule(
         effect=Effect.DEGRADE, sticky=False, text="other processes competed for the cores"
@@ -94,6 +137,41 @@ _RULES: dict[CaveatKind, Rule] = {
         effect=Effect.NOTE,
         sticky=False,
         text="adb's shell may not use the phone's fastest cores; an app may be faster",
+    ),
+    CaveatKind.THROTTLED: Rule(
+        effect=Effect.INVALIDATE,
+        sticky=False,
+        text="the device was so hot that it slowed itself down",
+    ),
+    CaveatKind.THERMAL_OVERRIDE: Rule(
+        effect=Effect.INVALIDATE, sticky=False, text="somebody made the thermal status up"
+    ),
+    CaveatKind.CAP_LOWERED: Rule(
+        effect=Effect.INVALIDATE, sticky=False, text="the cores might not reach their full clock"
+    ),
+    CaveatKind.CLOCK_BELOW_CAP: Rule(
+        effect=Effect.NOTE,
+        sticky=False,
+        text="the cores ran below their full clock for some of the time",
+    ),
+    CaveatKind.CLOCK_BELOW_PIN: Rule(
+        effect=Effect.INVALIDATE,
+        sticky=False,
+        text="the cores did not hold the clock that was asked for",
+    ),
+    CaveatKind.CORE_STOLEN: Rule(
+        effect=Effect.INVALIDATE, sticky=False, text="others used the cores meanwhile"
+    ),
+    CaveatKind.BATTERY_LOW: Rule(
+        effect=Effect.INVALIDATE,
+        sticky=False,
+        text="the battery was so low that the device may save power",
+    ),
+    CaveatKind.SCREEN_CHANGED: Rule(
+        effect=Effect.INVALIDATE, sticky=False, text="the screen went on or off meanwhile"
+    ),
+    CaveatKind.STATE_HIDDEN: Rule(
+        effect=Effect.NOTE, sticky=False, text="the device shows neither its heat nor its clocks"
     ),
 }
 

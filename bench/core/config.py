@@ -44,6 +44,15 @@ _STRICT.register_structure_hook(int, lambda value, _: _exactly(value, (int,), "a
 _STRICT.register_structure_hook(
     float, lambda value, _: float(_exactly(value, (int, float), "a number"))
 )
+# What a device tells is a number or text, or nothing.
+_STRICT.register_structure_hook_func(
+    lambda kind: kind == float | str | None,
+    lambda value, _: (
+        float(value)
+        if isinstance(value, int) and not isinstance(value, bool)
+        else _exactly(value, (float, str, type(None)), "a number, text or nothing")
+    ),
+)
 # A hook on str gets the StrEnums too.
 _STRICT.register_structure_hook(
     str,

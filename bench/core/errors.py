@@ -6,6 +6,7 @@ BenchError                    exit 70  never raised itself
 +-- InfrastructureError       exit 3   a package, registry, tool or machine failed us
 |   +-- DeviceError           exit 3   a device failed and will fail again
 |       +-- TransientDeviceError  exit 3   worth another try
+|       +-- UnfitError            exit 4   too hot, too empty or throttled to be measured
 +-- ToolOutputError           exit 4   the benchmark tool's output must not be trusted
 +-- ConversionError           exit 4   a model could not be built or converted
 +-- IncomparableError         exit 4   two things are unlike; names the field that differs
@@ -59,6 +60,12 @@ class DeviceError(InfrastructureError):
 
 class TransientDeviceError(DeviceError):
     """A device failed in a way that is worth another try."""
+
+
+class UnfitError(DeviceError):
+    """A device is there, but in no state to be measured."""
+
+    exit_code = 4
 
 
 class ToolOutputError(BenchError):

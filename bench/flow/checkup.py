@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bench.adb.conditions import put_back
 from bench.adb.facts import Facts, read_facts
 from bench.adb.serials import Found
-from bench.adb.state import Clock, Reading, State, read_state
+from bench.adb.state import read_state
 from bench.core.errors import ConfigurationError, DeviceError
+from bench.core.state import Clock, Reading, State
 from bench.core.units import significant, size
 from bench.flow.devices import affinity, completed, profile_of, reached
 from bench.flow.doctor import Finding, Level, note, ok, problem, warning
@@ -69,13 +71,16 @@ def check_up(
     facts = state = None
     try:
         with reached(found, environ, on_prompt=on_prompt) as phone:
+            restored = put_back(phone)
             facts, state = read_facts(phone), read_state(phone)
     except (ConfigurationError, DeviceError) as error:
         findings: tuple[Finding, ...] = (problem("connection", error.message, error.hint),)
     else:
         name = " ".join(filter(None, (facts.manufacturer, facts.model, facts.soc)))
         phone_itself = ok("phone", f"{name}, over {found.way}")
-        findings = (phone_itself, *examine_phone(facts, state, profile_of(facts, known)))
+        left = [note("cut off", f"an earlier run was: {restored}")] if str(restored) else []
+        checks = examine_phone(facts, state, profile_of(facts, known))
+        findings = (phone_itself, *left, *checks)
     virtual = facts is not None and facts.virtual
     return Checkup(
         found=found,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from bench.adb.conditions import put_back
 from bench.adb.facts import Cluster, Facts, big_cores, mask, read_facts
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
@@ -92,6 +93,7 @@ def look(found: Found, environ: Mapping[str, str] = os.environ) -> Attached:
 
     try:
         with reached(found, environ, on_prompt=refuse) as phone:
+            put_back(phone)
             return Attached(found=found, facts=read_facts(phone))
     except DeviceError as error:
         found = replace(found, state=state)

@@ -8,12 +8,14 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from bench.core.artifact import Artifact, Role
+from bench.core.artifact import Artifact, Format, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.score import Score, TaskScore
+from bench.flow.checks import host_score_doubts, output_doubts
 from bench.flow.results import CaseResult, results
-from bench.measure.device import Device
+from bench.measure.case import Mode
+from bench.measure.device import Device, Kind
 from bench.store.store import Store
 from models.frontend import SAMPLE_RATE_HZ
 from models.zoo import IN_GRAPH, LOG_MEL
@@ -38,7 +40,9 @@ def join(store: Store, *, task_set: str | None = None) -> tuple[list[Row], list[
     artifacts = {each.sha256: each for each in store.artifacts()}
     newest: dict[tuple[str, ...], Row] = {}
     for session in sorted(store.sessions(), key=lambda each: each.started_at):
-        cases = results(store, session)
+        cases = [
+            each for each in results(store, session) if each.case.protocol.mode is Mode.BACK_TO_BACK
+        ]
         for case in cases:
             if case.artifact is None or case.artifact.role is Role.FRONTEND:
                 continue
@@ -85,7 +89,9 @@ def _row(
     artifact, summary = case.artifact, case.summary
     assert artifact is not None  # noqa: S101 - the caller leaves out files without a manifest
     frontend, added = _frontend(case, artifact, cases)
-    caveats = {*case.caveats, *_frontend_caveats(frontend), *_score_caveats(case, score)}
+    caveats = {*case.caveats, *_frontend_caveats(frontend), *_score_caveats(case, score, device)}
+    if added is not None:
+        caveats |= set(output_doubts(added.check))
     row: dict[str, Any] = {
         "artifact_sha256": artifact.sha256,
         "student": artifact.name,
@@ -98,6 +104,8 @@ def _row(
         "threads": case.case.threads,
         "session": session,
         "processes": summary.processes if summary else 0,
+        "sessions": case.spread.sessions if case.spread else 1,
+        "session_spread_ratio": case.spread.range_ratio if case.spread else None,
         "includes_frontend": frontend in (Frontend.IN_GRAPH, Frontend.ADDED),
         "frontend": frontend.value,
         "audio_s_per_inference": artifact.hop_samples / SAMPLE_RATE_HZ,
@@ -165,6 +173,13 @@ def _latency(
         "latency_us_median": summary.latency_us_median,
         "latency_us_low": summary.latency_us_low,
         "latency_us_high": summary.latency_us_high,
+        "latency_us_min": summary.latency_us_min,
+        "latency_us_p5": summary.latency_us_p5,
+        "latency_us_p90": summary.latency_us_p90,
+        "latency_us_p95": summary.latency_us_p95,
+        "first_us_median": summary.first_us_median,
+        "process_spread_ratio": summary.process_spread_ratio,
+        "memory_mb_peak": summary.memory_mb_peak,
         "init_us_median": summary.init_us_median,
         "frontend_latency_us": front.latency_us_median if front else None,
         "latency_us_per_audio_s": per_audio_s(
@@ -231,12 +246,14 @@ def _frontend_caveats(frontend: Frontend) -> list[Caveat]:
             return []
 
 
-def _score_caveats(case: CaseResult, score: Score | None) -> list[Caveat]:
+def _score_caveats(case: CaseResult, score: Score | None, device: Device) -> list[Caveat]:
     if score is None:
         return []
     found = list(score.caveats)
-    if score.delegate != case.case.delegate.value:
-        found.append(Caveat(kind=CaveatKind.SCORED_ON_HOST, evidence=f"by {score.delegate}"))
+    # On a host, one delegate is one code. On a phone, the kernels of fewer bits are others.
+    exact = device.kind is Kind.HOST or (case.artifact and case.artifact.format is Format.FLOAT32)
+    if score.delegate != case.case.delegate.value or not exact:
+        found += host_score_doubts(case.check, scored_by=score.delegate)
     return found
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 
 from bench.adb.facts import cores_of, mask
-from bench.measure.case import Delegate, Runner
-from bench.measure.outcome import Failed, Measured, Outcome
+from bench.flow.sensing import environment_caveats
+from bench.measure.case import Delegate, Mode, Runner
+from bench.measure.outcome import Failed, Measured, Outcome, Statistics
+from bench.measure.summary import percentile
 from bench.store.records import Invocation
-from bench.tool.parse import ToolLog, parse_bytes, parse_log
+from bench.tool.parse import Dialect, ToolLog, parse_bytes, parse_log
 from bench.tool.parse.agreement import contradiction
 
 
@@ -22,19 +24,49 @@ def judge(invocation: Invocation) -> Outcome:
     mismatch = _mismatch(invocation, log)
     if mismatch is not None:
         return Failed(failure=mismatch)
-    if not log.inference_us:
+    in_bulk = invocation.case.protocol.mode.is_statistics
+    statistics = _statistics(log) if in_bulk else None
+    if statistics is None and (in_bulk or not log.inference_us):
         return Failed(failure="no-raw-values: the log does not give each run's latency")
     memory_mb = log.memory_mb or {}
     return Measured(
         init_us=log.init_us,
-        first_us=log.first_us,
-        inference_us=log.inference_us,
-        cpu_us=log.cpu_us,
+        first_us=_first_us(invocation.case.protocol.mode, log),
+        inference_us=() if in_bulk else log.inference_us or (),
+        cpu_us=None if in_bulk else log.cpu_us,
         nodes_total=log.nodes_total,
         nodes_delegated=log.nodes_delegated,
         partitions=log.partitions,
         memory_mb_peak=memory_mb.get("peak", memory_mb.get("overall")),
         runtime=log.runtime,
+        statistics=statistics,
+        caveats=environment_caveats(invocation),
+    )
+
+
+def _first_us(mode: Mode, log: ToolLog) -> float | None:
+    if mode is Mode.COLD and log.inference_us:
+        return log.inference_us[0]  # there is no warm-up whose first one it would be
+    return log.first_us
+
+
+def _statistics(log: ToolLog) -> Statistics | None:
+    if log.runs is None or log.inference_avg_us is None:
+        return None
+    told = log.percentiles_us or {}
+    if log.dialect is Dialect.LITERT_RUNNER and log.inference_us:
+        ordered = sorted(log.inference_us)
+        told = {"p5": percentile(ordered, 5), "median": percentile(ordered, 50)}
+        told["p95"] = percentile(ordered, 95)
+    return Statistics(
+        runs=log.runs,
+        avg_us=log.inference_avg_us,
+        min_us=log.inference_min_us,
+        max_us=log.inference_max_us,
+        std_us=log.inference_std_us,
+        p5_us=told.get("p5"),
+        median_us=told.get("median"),
+        p95_us=told.get("p95"),
     )
 
 

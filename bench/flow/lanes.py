@@ -5,13 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
+from bench.adb.conditions import AWAY_S, conditions, own_serial
+from bench.adb.facts import TASK_PROFILE, read_facts
 from bench.adb.phone import Phone, opened
-from bench.adb.serials import Found
-from bench.core.errors import BenchError
+from bench.adb.serials import Found, is_remote
+from bench.adb.state import read_state
+from bench.core.errors import BenchError, ConfigurationError
+from bench.flow.correctness import check_outputs
+from bench.flow.fitness import CONDITIONS, Fitness, Limits, when_forced
 from bench.flow.measure import Progress, log, measure, open_session
 from bench.flow.phone import PhoneBench, RebootedError, Wanted, patiently, phone_sweep
 from bench.flow.sweep import Sweep
@@ -21,8 +26,10 @@ from bench.store.store import Store
 _REBOOTS = 2  # a phone that boots more often while it is measured is sick
 _LOOK_S = 0.2
 
-# The steps of a phone, the first in bytes, the second in processes.
+# The steps of a phone: in bytes, in seconds, in cases, in processes.
 PUSH = "push"
+COOL = "cool-down"
+CHECK = "check outputs"
 MEASURE = "measure"
 
 
@@ -89,6 +96,11 @@ def _lane(
         narrator.said(found.serial, "unlock it and accept 'Allow USB debugging?'")
 
     try:
+        if wanted.asked.airplane and is_remote(found):
+            raise ConfigurationError(
+                f"{found.serial}: airplane mode would cut it off, for it is reached over a network",
+                hint="plug it in, or leave out --airplane",
+            )
         with (
             opened(
                 found, stopped=stop.is_set, on_prompt=prompted, prompt_limit_s=wanted.wait_s
@@ -107,31 +119,53 @@ def _lane(
 def _measure(phone: Phone, wanted: Wanted, store: Store, narrator: Narrator) -> None:
     """Measures on a phone, in a new session where it was rebooted."""
     serial = phone.serial
+    tell = partial(narrator.said, serial)
+    stay = partial(patiently, phone, wait_s=wanted.wait_s, said=tell)
+    asked = replace(wanted.asked, fixed_performance=wanted.suite.fixed_performance)
     for reboots in range(_REBOOTS + 1):
-        sweep = patiently(
+        with conditions(
             phone,
-            lambda losses: phone_sweep(phone, wanted, told=partial(narrator.far, serial, PUSH)),
-            wait_s=wanted.wait_s,
-            said=partial(narrator.said, serial),
-        )
-        session = open_session(sweep, store)
-        narrator.began(serial, session)
-        try:
-            _measure_session(phone, sweep, session, wanted.wait_s, store, narrator)
-        except RebootedError as error:
-            log(store, session, "rebooted", why=error.message)
-            narrator.said(serial, "it was rebooted: a new session begins")
-            if reboots == _REBOOTS:
-                raise
-        else:
-            return
+            asked,
+            serial=stay(lambda losses: own_serial(phone)),
+            again=lambda change: stay(lambda losses: change()),
+            said=tell,
+            away_s=min(wanted.wait_s, AWAY_S),
+        ) as changed:
+            sweep = stay(
+                lambda losses: phone_sweep(phone, wanted, told=partial(narrator.far, serial, PUSH))
+            )
+            facts = stay(lambda losses: read_facts(phone))
+            profile = {"task-profile": TASK_PROFILE} if facts.task_profile else {}
+            session = open_session(sweep, store)
+            narrator.began(serial, session)
+            log(
+                store,
+                session,
+                CONDITIONS,
+                changed={**changed.changed, **profile},
+                refused=changed.refused,
+            )
+            if wanted.force_unfit:
+                sweep = replace(sweep, bounds=when_forced(sweep.bounds))
+            try:
+                _measure_session(
+                    phone, sweep, session, wanted, wanted.limits_for(facts), store, narrator
+                )
+            except RebootedError as error:
+                log(store, session, "rebooted", why=error.message)
+                tell("it was rebooted: a new session begins")
+                if reboots == _REBOOTS:
+                    raise
+            else:
+                return
 
 
 def _measure_session(
     phone: Phone,
     sweep: Sweep,
     session: Session,
-    wait_s: float,
+    wanted: Wanted,
+    limits: Limits,
     store: Store,
     narrator: Narrator,
 ) -> None:
@@ -142,5 +176,27 @@ def _measure_session(
     def far(now: Progress) -> None:
         narrator.far(phone.serial, MEASURE, now.done, now.total)
 
-    bench = PhoneBench(phone, sweep, wait_s, said=said)
-    measure(sweep, session, store, run=bench.run, progress=far)
+    bench = PhoneBench(phone, sweep, wanted.wait_s, said=said)
+    fitness = Fitness(
+        phone.serial,
+        lambda: bench.patiently(lambda: read_state(phone)),
+        limits,
+        force=wanted.force_unfit,
+        far=partial(narrator.far, phone.serial, COOL),
+        said=said,
+        log=partial(log, store, session),
+        stopped=phone.stopped,
+    )
+    if wanted.check is not False:
+        check_outputs(
+            phone,
+            sweep,
+            session,
+            store,
+            targets=[each for each in wanted.targets if wanted.check or each.artifact is not None],
+            wait_s=wanted.wait_s,
+            said=said,
+            told=partial(narrator.far, phone.serial, CHECK),
+        )
+    fitness.require()
+    measure(sweep, session, store, run=fitness.watching(bench.run), progress=far)

@@ -6,26 +6,23 @@ plan are the same; whatever kills this program loses at most the process that wa
 
 from __future__ import annotations
 
-import base64
 import uuid
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from bench.core.version import VERSION
 from bench.flow.judge import judge
+from bench.flow.sensing import sensed_of
 from bench.flow.sweep import Sweep
 from bench.measure.case import Case
-from bench.measure.outcome import Failed
+from bench.measure.enough import missing
+from bench.measure.outcome import Outcome
 from bench.measure.plan import Planned, plan_sha256
-from bench.store.records import Event, Invocation, Sensed, Session
+from bench.store.records import Event, Invocation, Session
 from bench.store.store import Store
 from bench.tool.host import Execution, execute
-
-_SAME_FAILURES = 2  # a case that failed in one way this often is not tried again
-
 
 # Returns one process of a case that ran to its end, whatever its exit status.
 Execute = Callable[[Case], Execution]
@@ -33,7 +30,7 @@ Execute = Callable[[Case], Execution]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a session is: ``done`` of ``total`` processes are stored or given up."""
+    """How far a session is: ``done`` processes are stored, of ``total`` wanted so far."""
 
     done: int
     total: int
@@ -58,9 +55,9 @@ def measure(
     run: Execute | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Measures all that the sweep plans and ``session`` has not stored yet.
+    """Measures all that the sweep wants and ``session`` has not stored yet.
 
-    A failed process is a record and the sweep goes on.
+    A failed process is a record and the sweep goes on; an invalid one is measured again.
 
     Args:
         run: runs one process; on this machine if not given.
@@ -69,53 +66,63 @@ def measure(
         DeviceError: the device went away for good; what was measured is stored.
     """
     run = run or partial(_run_here, sweep)
-    planned = sweep.planned()
     for invocation in store.invocations(session.id):
         if invocation.outcome is None:  # we were killed between storing and reading it
             store.add_outcome(invocation.id, judge(invocation))
-    ledger = _Ledger(store.invocations(session.id))
-    waiting = [each for each in planned if ledger.wants(each)]
-    if waiting:
-        _throw_away(run, waiting[0].case, session, store)
-    for position, each in enumerate(planned, start=1):
-        if ledger.wants(each):
-            ledger.add(_invoke(sweep, run, each, session, store))
-        progress(Progress(done=position, total=len(planned)))
+    ledger = _Ledger(sweep, store.invocations(session.id))
+    first = next(ledger.waiting(), None)
+    if first is not None:
+        _throw_away(run, first.case, session, store)
+    for each in ledger.waiting():
+        ledger.add(invoke(sweep, run, each, session, store))
+        progress(ledger.progress())
 
 
 class _Ledger:
-    """Which processes are stored, and which cases are given up."""
+    """What became of a sweep's processes, and which are wanted still."""
 
-    def __init__(self, invocations: Sequence[Invocation]) -> None:
-        self._stored: set[tuple[str, int]] = set()
-        self._failures: Counter[tuple[str, str]] = Counter()
-        self._given_up: set[str] = set()
+    def __init__(self, sweep: Sweep, invocations: Sequence[Invocation]) -> None:
+        self._sweep = sweep
+        self._keys = {case: case.key for case in sweep.cases}
+        self._outcomes: dict[str, dict[int, Outcome | None]] = {
+            key: {} for key in self._keys.values()
+        }
         for invocation in invocations:
             self.add(invocation)
 
     def add(self, invocation: Invocation) -> None:
-        key = invocation.case.key
-        self._stored.add((key, invocation.ordinal))
-        if isinstance(invocation.outcome, Failed):
-            failure = (key, invocation.outcome.code)
-            self._failures[failure] += 1
-            if self._failures[failure] >= _SAME_FAILURES:
-                self._given_up.add(key)
+        # Processes that are for no latency, those for the outputs, are none of the sweep's.
+        if (key := invocation.case.key) in self._outcomes:
+            self._outcomes[key][invocation.ordinal] = invocation.outcome
 
-    def wants(self, planned: Planned) -> bool:
-        key = planned.case.key
-        return key not in self._given_up and (key, planned.ordinal) not in self._stored
+    def waiting(self) -> Iterator[Planned]:
+        """Yields each process to come; it must be added before the next is asked for."""
+        for each in self._sweep.rounds(self._wants):
+            if each.ordinal not in self._outcomes[self._keys[each.case]]:
+                yield each
+
+    def _wants(self, case: Case, ordinal: int) -> bool:
+        found = self._outcomes[self._keys[case]].items()
+        return missing(case.protocol, [outcome for n, outcome in found if n < ordinal]) > 0
+
+    def progress(self) -> Progress:
+        stored = sum(map(len, self._outcomes.values()))
+        left = sum(
+            missing(case.protocol, list(self._outcomes[key].values()))
+            for case, key in self._keys.items()
+        )
+        return Progress(done=stored, total=stored + left)
 
 
 def _resumed(sweep: Sweep, store: Store) -> Session | None:
     if sweep.device.boot_id is None:
         return None
-    planned = sweep.planned()
-    identity = plan_sha256(planned)
+    identity = plan_sha256(sweep.planned())
     for session in reversed(store.sessions()):
         if session.plan_sha256 == identity and session.device == sweep.device:
-            ledger = _Ledger(store.invocations(session.id))
-            if not any(ledger.wants(each) for each in planned):
+            found = store.invocations(session.id)
+            read = all(each.outcome is not None for each in found)
+            if read and next(_Ledger(sweep, found).waiting(), None) is None:
                 return None
             log(store, session, "resumed")
             return session
@@ -159,11 +166,11 @@ def _throw_away(run: Execute, case: Case, session: Session, store: Store) -> Non
     )
 
 
-def _invoke(
+def invoke(
     sweep: Sweep, run: Execute, planned: Planned, session: Session, store: Store
 ) -> Invocation:
+    """Returns one process, run, stored as it was and then judged."""
     execution = run(planned.case)
-    result = execution.result
     raw = Invocation(
         session_id=session.id,
         case=planned.case,
@@ -176,14 +183,7 @@ def _invoke(
         timed_out=execution.timed_out,
         stdout=execution.stdout,
         stderr=execution.stderr,
-        sensed=Sensed(
-            run_s=execution.run_s,
-            run_queue_wait_s=execution.run_queue_wait_s,
-            load_before=execution.load_before,
-            load_after=execution.load_after,
-            cores=execution.cores,
-            result_base64=None if result is None else base64.b64encode(result).decode(),
-        ),
+        sensed=sensed_of(execution, sweep.bounds),
     )
     identity = store.add_invocation(raw)
     outcome = judge(raw)

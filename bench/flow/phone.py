@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 
-from bench.adb.facts import Facts, read_facts
+from bench.adb.conditions import Asked
+from bench.adb.facts import AS_IN_FRONT, Facts, read_facts
 from bench.adb.phone import Phone
-from bench.adb.shell import Completed
+from bench.adb.state import read_state
+from bench.adb.watched import Watch, Watched, keeps_counters
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.core.hashing import sha256_file
+from bench.core.state import State
+from bench.flow.fitness import Limits
 from bench.flow.staging import Told, changed, kill_leftovers, place_of, stage
 from bench.flow.sweep import Sweep, runner_of
 from bench.measure.case import Case, Delegate
 from bench.measure.device import Device, Kind
 from bench.measure.suite import ALL_CORES, BIG_CORES, Suite, Target, cases
+from bench.measure.validity import Bounds
 from bench.tool.elf import check
 from bench.tool.flags import known_flags
 from bench.tool.host import Execution, Tool
@@ -28,16 +32,14 @@ from bench.tool.host import Execution, Tool
 WAIT_S = 120.0
 _LOSSES = 3  # a phone that is lost so often without a finished process between is sick
 _PROBE_LIMIT_S = 30.0
-_LOOK_S = 3.0
-_BOOT_ID = "/proc/sys/kernel/random/boot_id"
-# The tool takes the shell's place, so its process is the one that was looked at.
-_PROVE = (
-    "while read -r name value; do case $name in Cpus_allowed_list:) "
-    'echo "frill-bench cores $value";; esac; done </proc/$$/status; '
-    'read -r load rest </proc/loadavg; echo "frill-bench load $load"; exec "$@"'
+_AT_ONCE_S = 0.1
+_CONDITIONS = (
+    *("battery_level_percent", "low_power", "screen"),
+    *("thermal_status", "thermal_overridden"),
 )
-_PROVED = re.compile(rb"frill-bench cores (\S*)\r?\nfrill-bench load (\S*)\r?\n")
-
+_LOOK_S = 3.0
+_LOOK_MARGIN_S, _SLOWER = 0.5, 2.0  # how much longer than the first a look may take
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 T = TypeVar("T")
 # What a phone is measured with: its facts to the file of the tool on this machine.
 ToolFor = Callable[[Facts], Path]
@@ -58,6 +60,11 @@ class Wanted:
         mask_of_big_cores: for a number of threads; ``None`` where the phone cannot pin.
         wait_s: how long a lost phone is waited for.
         timeout_s: when a process is killed, instead of when its protocol must have ended.
+        asked: what is changed on the phone meanwhile, besides the suite's fixed performance.
+        limits_for: within which it is measured.
+        bounds: beyond which a process is measured again; by default as the phone's limits are.
+        force_unfit: measure it outside of them too, once it was waited for.
+        check: whether outputs are compared with the host's: ``None`` for files with a manifest.
     """
 
     suite: Suite
@@ -68,6 +75,11 @@ class Wanted:
     delegates_are_default: bool = False
     wait_s: float = WAIT_S
     timeout_s: float | None = None
+    asked: Asked = field(default_factory=Asked)
+    limits_for: Callable[[Facts], Limits] = lambda facts: Limits()
+    bounds: Bounds | None = None
+    force_unfit: bool = False
+    check: bool | None = None
 
 
 def phone_device(facts: Facts) -> Device:
@@ -87,6 +99,13 @@ def phone_device(facts: Facts) -> Device:
         virtual=facts.virtual,
         cores_left_out=",".join(map(str, out)) or None,
     )
+
+
+def phone_bounds(facts: Facts, limits: Limits) -> Bounds:
+    """Returns beyond which a process on a phone is measured again."""
+    bounds = Bounds(thermal_status=limits.thermal_status, battery_percent=limits.battery_percent)
+    # A virtual one has the cores of the machine that it runs on, with all that that does.
+    return replace(bounds, wait_ratio=None, others_ratio=None) if facts.virtual else bounds
 
 
 def phone_sweep(
@@ -141,6 +160,7 @@ def phone_sweep(
         device=device,
         seed=suite.seed,
         timeout_s=wanted.timeout_s,
+        bounds=wanted.bounds or phone_bounds(facts, wanted.limits_for(facts)),
     )
 
 
@@ -149,6 +169,7 @@ class PhoneBench:
 
     Args:
         said: told when the phone is lost and when it is back.
+        looks: at the phone before and after each process.
     """
 
     def __init__(
@@ -158,52 +179,108 @@ class PhoneBench:
         wait_s: float = WAIT_S,
         *,
         said: Callable[[str], None] = lambda what: None,
+        looks: bool = True,
     ) -> None:
         self._phone = phone
         self._sweep = sweep
         self._wait_s = wait_s
         self._said = said
+        self._looks = looks
+        self._watch: Watch | None = None
+        self._seen: tuple[float, State | None] = (0.0, None)
+        self._caps_khz: tuple[tuple[int, float], ...] = ()
 
-    def run(self, case: Case) -> Execution:
+    def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
         """Returns one process of ``case`` that ran to its end; one lost with the phone runs again.
+
+        Args:
+            command: instead of the sweep's.
+
+        Raises:
+            RebootedError: the phone came back on another boot.
+            DeviceError: the phone does not come back, or is lost again and again.
+        """
+        return self.patiently(lambda: self._run(case, command or self._sweep.command(case)))
+
+    def patiently(self, act: Callable[[], T]) -> T:
+        """Returns what ``act`` returns; it is done again when a lost phone is back.
 
         Raises:
             RebootedError: the phone came back on another boot.
             DeviceError: the phone does not come back, or is lost again and again.
         """
 
-        def attempt(losses: int) -> Execution:
+        def attempt(losses: int) -> T:
             if losses:
                 self._make_ready()
                 self._said("it is back")
-            return self._run(case)
+            return act()
 
         return patiently(self._phone, attempt, wait_s=self._wait_s, said=self._said)
 
-    def _run(self, case: Case) -> Execution:
-        command = self._sweep.command(case)
+    def _run(self, case: Case, command: tuple[str, ...]) -> Execution:
+        result_file = self._sweep.result_file
+        watch = self._watch or self._watching()
         started_at = datetime.now(UTC).isoformat()
         started_s = time.perf_counter()
-        done = self._phone.shell(self._script(command), limit_s=self._sweep.limit_s(case))
+        done = watch.run(
+            command,
+            limit_s=self._sweep.limit_s(case),
+            first=f"{AS_IN_FRONT} >/dev/null 2>&1\n"
+            + (f"rm -f {result_file}" if result_file else "true"),
+            known=self._just_seen(),
+        )
+        self._seen = (time.monotonic(), done.after if _is_alike(done) else None)
         wall_s = time.perf_counter() - started_s
         if done.exit_status and not done.timed_out:
             self._blame_storage()
-        proved = _PROVED.match(done.stdout)
         return Execution(
             command=command,
             started_at=started_at,
-            wall_s=wall_s,
+            wall_s=wall_s - (done.telemetry_s or 0.0),
             exit_status=done.exit_status,
             timed_out=done.timed_out,
-            stdout=_text(done.stdout[proved.end() :] if proved else done.stdout),
+            stdout=_text(done.stdout),
             stderr=_text(done.stderr),
-            run_s=None,
-            run_queue_wait_s=None,
-            load_before=_float(proved[2]) if proved else None,
-            load_after=None,
-            cores=proved[1].decode(errors="replace") if proved else "",
-            result=self._result(done),
+            run_s=done.run_s,
+            run_queue_wait_s=done.run_queue_wait_s,
+            load_before=done.before.load.number if done.before else None,
+            load_after=done.after.load.number if done.after else None,
+            cores=done.cores,
+            result=self._result(done.exit_status),
+            before=done.before,
+            after=done.after,
+            spent=done.spent,
+            samples=done.samples,
+            telemetry_s=done.telemetry_s,
+            caps_at_start_khz=self._caps_khz,
         )
+
+    def _just_seen(self) -> State | None:
+        """Returns the look after the process before, if this one follows it at once.
+
+        Not where something had changed meanwhile, for it may change back.
+        """
+        seen_s, state = self._seen
+        return state if time.monotonic() - seen_s < _AT_ONCE_S else None
+
+    def _watching(self) -> Watch:
+        """Returns how this phone's processes are watched, found out by a first look at it."""
+        started_s = time.perf_counter()
+        state = read_state(self._phone)
+        look_s = _LOOK_MARGIN_S + _SLOWER * (time.perf_counter() - started_s)
+        self._caps_khz = tuple(
+            (clock.cores[0], cap_khz)
+            for clock in state.clocks
+            if (cap_khz := clock.cap_khz.number) is not None
+        )
+        self._watch = Watch(
+            phone=self._phone,
+            groups=tuple(clock.cores for clock in state.clocks),
+            counters=keeps_counters(self._phone),
+            look_s=look_s if self._looks else 0.0,
+        )
+        return self._watch
 
     def _make_ready(self) -> None:
         """Sees to it that the phone that is back is as it was.
@@ -232,20 +309,22 @@ class PhoneBench:
                 serial=self._phone.serial,
             )
 
-    def _script(self, command: Sequence[str]) -> str:
-        pinned: Sequence[str] = ()
-        if command[0] == "taskset":
-            pinned, command = command[:2], command[2:]
-        words = [*pinned, "sh", "-c", _PROVE, "sh", *command]
-        forget = f"rm -f {self._sweep.result_file}\n" if self._sweep.result_file else ""
-        return f"{forget}exec {shlex.join(words)}"
-
-    def _result(self, done: Completed) -> bytes | None:
+    def _result(self, exit_status: int) -> bytes | None:
         """Returns the result proto, in one more round trip where the tool writes one."""
-        if self._sweep.result_file is None or done.exit_status:
+        if self._sweep.result_file is None or exit_status:
             return None
         found = self._phone.shell(f"cat {self._sweep.result_file}")
         return found.stdout if found.exit_status == 0 else None
+
+
+def _is_alike(done: Watched) -> bool:
+    """Returns whether a phone was after a process what it was before it, but for its warmth."""
+    before, after = done.before, done.after
+    if before is None or after is None:
+        return False
+    return all(getattr(before, name) == getattr(after, name) for name in _CONDITIONS) and [
+        each.cap_khz for each in before.clocks
+    ] == [each.cap_khz for each in after.clocks]
 
 
 def patiently(
@@ -347,10 +426,3 @@ def _affinity(suite: Suite, facts: Facts, wanted: Wanted, threads: int) -> str |
 def _text(content: bytes) -> str:
     # A database column of text takes no NUL byte.
     return content.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
-
-
-def _float(text: bytes) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from bench.core.errors import ConfigurationError
 from bench.measure.case import Case, Delegate, Mode, Runner
 from bench.measure.device import Device, this_machine
-from bench.measure.plan import Planned, plan
+from bench.measure.plan import Planned, Wants, plan, rounds
 from bench.measure.suite import ALL_CORES, BIG_CORES, Suite, Target, cases
+from bench.measure.validity import OF_HOSTS, Bounds
 from bench.tool.flags import Flags, Program, program
 from bench.tool.host import Tool, time_limit_s
 
@@ -29,6 +30,7 @@ class Sweep:
         result_file: that the tool writes its result proto to, where it can.
         timeout_s: when a process is killed, instead of when its protocol must have ended.
         seed: of the order of the processes.
+        bounds: beyond which the device's state makes a process invalid.
     """
 
     name: str
@@ -41,10 +43,15 @@ class Sweep:
     library: PurePath | None = None
     result_file: PurePath | None = None
     timeout_s: float | None = None
+    bounds: Bounds = OF_HOSTS
 
     def planned(self) -> tuple[Planned, ...]:
-        """Returns all processes, in order."""
+        """Returns all processes, in order, if nothing is invalid and no interval too wide."""
         return plan(self.cases, seed=self.seed)
+
+    def rounds(self, wants: Wants) -> Iterator[Planned]:
+        """Yields the processes that are wanted, in order."""
+        return rounds(self.cases, seed=self.seed, wants=wants)
 
     def command(self, case: Case) -> tuple[str, ...]:
         """Returns the command line of one process of ``case``.
@@ -54,6 +61,7 @@ class Sweep:
         """
         protocol = case.protocol
         exact = protocol.num_runs <= _RECOVERABLE_RUNS and protocol.min_secs == 0
+        exact = exact or protocol.mode.is_statistics
         if case.runner is not Runner.LITERT_PYTHON and not exact:
             raise ConfigurationError(
                 "the official tool prints statistics only: raw values of more than "
@@ -61,7 +69,8 @@ class Sweep:
                 hint="set num_runs to 3 and min_secs to 0 in the suite's protocol",
             )
         if case.runner is Runner.LITERT_PYTHON and (
-            case.delegate not in _OF_THE_INTERPRETER or protocol.mode is not Mode.BACK_TO_BACK
+            case.delegate not in _OF_THE_INTERPRETER
+            or protocol.mode in (Mode.OP_PROFILE, Mode.PEAK_MEMORY)
         ):
             raise ConfigurationError(
                 f"the LiteRT interpreter here does no {case.delegate} with {protocol.mode}",
@@ -118,10 +127,11 @@ def host_sweep(
     Raises:
         ConfigurationError: the suite asks for what only phones have.
     """
-    if suite.affinity == BIG_CORES or suite.external_delegate is not None:
+    if suite.affinity == BIG_CORES or suite.external_delegate or suite.fixed_performance:
         raise ConfigurationError(
-            f"suite {suite.name}: affinity big and external delegates are for phones",
-            hint="give a hex mask, or run it on a phone: -s SERIAL",
+            f"suite {suite.name}: affinity big, external delegates and fixed performance are for "
+            "phones",
+            hint="leave them out (a hex mask does), or run it on a phone: -s SERIAL",
         )
     device = this_machine()
     mask = None if suite.affinity == ALL_CORES else suite.affinity

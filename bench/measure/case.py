@@ -10,6 +10,10 @@ from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
 
+# What of a protocol says how much is measured, and not what.
+EVIDENCE = ("processes", "ci_width", "max_processes", "max_repeats")
+_WIDER = 5
+
 
 class Runner(StrEnum):
     """Which program measures. Their results are never compared with each other."""
@@ -33,8 +37,23 @@ class Mode(StrEnum):
     """How inferences follow each other, or what else a process is for."""
 
     BACK_TO_BACK = "back-to-back"
+    STREAMING = "streaming"  # a pause of the model's hop before each inference
+    COLD = "cold"  # nothing but the first inference of a new process
+    SUSTAINED = "sustained"  # without a pause for minutes, one process after the other
+    CONVENTIONAL = "conventional"  # one process of fifty runs, as people publish it
     OP_PROFILE = "op-profile"  # time by operator; disturbs the latency
     PEAK_MEMORY = "peak-memory"  # memory sampled while it runs; disturbs the latency
+    CORRECTNESS = "correctness"  # one run on a given input, for its output
+
+    @property
+    def is_companion(self) -> bool:
+        """Whether its processes say something about a back-to-back case, and are no row."""
+        return self in (Mode.CONVENTIONAL, Mode.OP_PROFILE, Mode.PEAK_MEMORY, Mode.CORRECTNESS)
+
+    @property
+    def is_statistics(self) -> bool:
+        """Whether a process has so many inferences that only their statistics are kept."""
+        return self in (Mode.CONVENTIONAL, Mode.SUSTAINED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +64,25 @@ class Protocol:
     value, and half a second of warm-up takes a phone's governor past its ramp.
 
     Args:
-        processes: how many processes a case gets; evidence, so no part of the case's identity.
+        processes: how many processes a case gets.
+        ci_width: more of them, until the 95 % interval of the median is no wider than this share
+            of the median.
+        max_processes: no more than these for that; by default five times ``processes``.
+        max_repeats: how many more may make up for processes that the device's state made invalid;
+            by default ``processes``.
         num_runs, min_secs: minima of the measured phase.
         warmup_runs, warmup_min_secs: minima of the warm-up.
         max_secs: limit of each phase.
         run_delay_s: sleep between runs; negative for none.
+
+    How much evidence there is to be, the first four, is no part of a case's identity.
     """
 
     mode: Mode = Mode.BACK_TO_BACK
     processes: int = 10
+    ci_width: float | None = None
+    max_processes: int | None = None
+    max_repeats: int | None = None
     num_runs: int = 3
     min_secs: float = 0.0
     warmup_runs: int = 3
@@ -61,7 +90,21 @@ class Protocol:
     max_secs: float = 150.0
     run_delay_s: float = -1.0
 
+    @property
+    def most(self) -> int:
+        """How many processes may be measured for the interval's sake."""
+        if self.ci_width is None:
+            return self.processes
+        wanted = _WIDER * self.processes if self.max_processes is None else self.max_processes
+        return max(wanted, self.processes)
+
+    @property
+    def repeats(self) -> int:
+        """How many processes may make up for invalid ones."""
+        return self.processes if self.max_repeats is None else self.max_repeats
+
     def __post_init__(self) -> None:
+        self._check_evidence()
         if self.processes < 1 or self.num_runs < 1 or self.warmup_runs < 0:
             raise ConfigurationError(
                 f"processes={self.processes}, num_runs={self.num_runs}, "
@@ -80,6 +123,24 @@ class Protocol:
                 hint="give a max_secs above 0 and a finite run_delay_s",
             )
 
+    def _check_evidence(self) -> None:
+        if self.ci_width is not None and not 0 < self.ci_width < 1:
+            raise ConfigurationError(
+                f"ci_width: {self.ci_width:g} is no share of the median",
+                hint="give one between 0 and 1, such as 0.01; on the command line 1%",
+            )
+        if self.max_processes is not None and self.ci_width is None:
+            raise ConfigurationError(
+                "max_processes: limits nothing without ci_width",
+                hint="give ci_width too, or processes instead",
+            )
+        if (self.max_processes is not None and self.max_processes < 1) or self.repeats < 0:
+            raise ConfigurationError(
+                f"max_processes={self.max_processes}, max_repeats={self.max_repeats}: "
+                "these are counts",
+                hint="count processes from 1 and repeats from 0",
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -93,6 +154,7 @@ class Case:
         full_delegation: the delegate must take the whole graph in one piece.
         library_sha256: of an external delegate.
         library_options: that it is given.
+        fixed_performance: the phone held its clocks at a level that it can sustain.
     """
 
     artifact_sha256: str
@@ -106,13 +168,15 @@ class Case:
     full_delegation: bool = False
     library_sha256: str | None = None
     library_options: str = ""
+    fixed_performance: bool = False
 
     @property
     def key(self) -> str:
         """SHA-256 of the identity."""
         identity = config.unstructure(self)
-        del identity["protocol"]["processes"]
-        for name in ("full_delegation", "library_sha256", "library_options"):
+        for name in EVIDENCE:
+            del identity["protocol"][name]
+        for name in ("full_delegation", "library_sha256", "library_options", "fixed_performance"):
             if not identity[name]:  # as if they did not exist: cases of earlier versions keep keys
                 del identity[name]
         # 0 and 0.0 are one number, though not one text.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 import glob
+import math
 import string
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
+from typing import assert_never
 
 from bench.core import config
 from bench.core.artifact import Artifact, Format, manifests
@@ -19,6 +21,9 @@ from bench.measure.device import Device
 
 ALL_CORES = "all"
 BIG_CORES = "big"
+# A sustained curve has a point for each slice; at least so many, and none longer than this.
+_SLICE_S = 10.0
+_SLICES = 12
 _MAGIC = b"TFL3"  # at byte 4 of every TFLite flatbuffer
 
 
@@ -36,8 +41,13 @@ class Suite:
         external_delegate: library of the delegate ``external``, relative to the suite's file.
         external_delegate_options: that it is given, as ``key:value;key2:value2``.
         require_full_delegation: a delegate that leaves a node is a failure.
+        fixed_performance: phones hold their clocks at a level that they can sustain.
         op_profile, peak_memory: also run each case once for its time by operator, and once for its
             memory, in processes of their own that count for no latency.
+        conventional: also run each case once in fifty runs, as people publish it.
+        streaming: also time each case with a pause of the model's hop before each inference.
+        cold: also time the first inference of new processes.
+        sustained_min: at the end also run each case for so many minutes without a pause.
         seed: of the order of the processes.
     """
 
@@ -50,8 +60,13 @@ class Suite:
     external_delegate: str | None = None
     external_delegate_options: str = ""
     require_full_delegation: bool = False
+    fixed_performance: bool = False
     op_profile: bool = False
     peak_memory: bool = False
+    conventional: bool = False
+    streaming: bool = False
+    cold: bool = False
+    sustained_min: float = 0.0
     protocol: Protocol = field(default_factory=Protocol)
     seed: int = 1
 
@@ -71,6 +86,11 @@ class Suite:
             raise ConfigurationError(
                 f"affinity: {self.affinity!r} is no hex mask of at least one core, such as f0",
                 hint="write the mask as taskset takes it, such as f0, or big or all",
+            )
+        if not (math.isfinite(self.sustained_min) and self.sustained_min >= 0):
+            raise ConfigurationError(
+                f"sustained_min: {self.sustained_min:g} is no duration",
+                hint="give minutes, from 0",
             )
         if (Delegate.EXTERNAL in self.delegates) != (self.external_delegate is not None):
             raise ConfigurationError(
@@ -198,7 +218,10 @@ def cases(
     affinity: Callable[[int], str | None] = lambda threads: None,
     library_sha256: str | None = None,
 ) -> tuple[Case, ...]:
-    """Returns every target with every delegate and every number of threads.
+    """Returns every target with every delegate and every number of threads, in every mode.
+
+    Raises:
+        ConfigurationError: a target does not tell its hop, which streaming needs.
 
     Args:
         affinity: number of threads to mask of cores.
@@ -215,6 +238,7 @@ def cases(
             affinity=affinity(threads),
             protocol=suite.protocol,
             full_delegation=suite.require_full_delegation and delegate is not Delegate.NONE,
+            fixed_performance=suite.fixed_performance,
             library_sha256=library_sha256 if delegate is Delegate.EXTERNAL else None,
             library_options=suite.external_delegate_options
             if delegate is Delegate.EXTERNAL
@@ -224,14 +248,64 @@ def cases(
         for delegate in dict.fromkeys(suite.delegates)
         for threads in dict.fromkeys(suite.threads)
     )
-    wanted = ((Mode.OP_PROFILE, suite.op_profile), (Mode.PEAK_MEMORY, suite.peak_memory))
-    looked_into = tuple(
-        replace(case, protocol=replace(case.protocol, mode=mode, processes=1))
-        for mode, is_wanted in wanted
+    hops_s = {target.sha256: _hop_s(target) for target in targets} if suite.streaming else {}
+    return timed + tuple(
+        replace(case, protocol=_in_mode(suite, mode, hops_s.get(case.artifact_sha256, 0.0)))
+        for mode, is_wanted in (
+            (Mode.CONVENTIONAL, suite.conventional),
+            (Mode.OP_PROFILE, suite.op_profile),
+            (Mode.PEAK_MEMORY, suite.peak_memory),
+            (Mode.STREAMING, suite.streaming),
+            (Mode.COLD, suite.cold),
+            (Mode.SUSTAINED, suite.sustained_min > 0),
+        )
         for case in timed
         if is_wanted
     )
-    return timed + looked_into
+
+
+def _in_mode(suite: Suite, mode: Mode, hop_s: float) -> Protocol:
+    """Returns the protocol of a suite in another mode."""
+    found = replace(suite.protocol, mode=mode)
+    match mode:
+        case Mode.CONVENTIONAL:
+            once = replace(_once(found), num_runs=50, min_secs=1.0)
+            return replace(once, warmup_runs=1, warmup_min_secs=0.5)  # the official tool's defaults
+        case Mode.OP_PROFILE | Mode.PEAK_MEMORY:
+            return _once(found)
+        case Mode.STREAMING:
+            return replace(found, run_delay_s=hop_s)
+        case Mode.COLD:
+            return replace(found, num_runs=1, min_secs=0, warmup_runs=0, warmup_min_secs=0)
+        case Mode.SUSTAINED:
+            total_s = 60 * suite.sustained_min
+            slice_s = min(_SLICE_S, total_s / _SLICES)
+            return replace(
+                _once(found),
+                processes=math.ceil(total_s / slice_s),
+                num_runs=1,
+                min_secs=slice_s,
+                max_secs=max(found.max_secs, 2 * slice_s),
+                warmup_runs=1,
+                warmup_min_secs=0,
+            )
+        case Mode.BACK_TO_BACK | Mode.CORRECTNESS:
+            return found
+        case _:
+            assert_never(mode)
+
+
+def _once(protocol: Protocol) -> Protocol:
+    return replace(protocol, processes=1, ci_width=None, max_processes=None)
+
+
+def _hop_s(target: Target) -> float:
+    if target.artifact is None or target.artifact.hop_samples <= 0:
+        raise ConfigurationError(
+            f"{target.path}: nothing tells its hop, which the streaming mode sleeps for",
+            hint="add it to the zoo: frill-bench zoo add FILE --hop-s S",
+        )
+    return target.artifact.hop_s
 
 
 def _is_mask(text: str | None) -> bool:

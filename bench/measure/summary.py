@@ -107,6 +107,13 @@ def median_interval(
     return ordered[k - 1], ordered[n - k]
 
 
+def relative_width(interval: tuple[float, float] | None, middle: float) -> float | None:
+    """Returns the full width of an interval as a share of its median; ``None`` without one."""
+    if interval is None or not middle:
+        return None
+    return (interval[1] - interval[0]) / middle
+
+
 def percentile(ordered: Sequence[float], percent: float) -> float:
     """Returns a percentile of sorted values, linear between the two nearest.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bench.core.state import Sample, Spent, State
 from bench.measure.case import Case
 from bench.measure.device import Device
 from bench.measure.outcome import Outcome
+from bench.measure.validity import Bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,13 @@ class Sensed:
         load_before, load_after: one-minute load average of the machine.
         cores: that it was allowed, as the kernel lists them: ``4-7``.
         result_base64: the result proto that the tool wrote.
+        before, after: the device; ``None`` where nobody looked.
+        spent: on the cores meanwhile.
+        samples: of the device while the process ran, if that took long.
+        telemetry_s: how long looking took.
+        caps_at_start_khz: first core of those that share a clock, and what that might reach when
+            the session began.
+        bounds: by which the process is judged.
     """
 
     run_s: float | None
@@ -46,6 +55,13 @@ class Sensed:
     load_after: float | None
     cores: str | None = None
     result_base64: str | None = None
+    before: State | None = None
+    after: State | None = None
+    spent: Spent | None = None
+    samples: tuple[Sample, ...] = ()
+    telemetry_s: float | None = None
+    caps_at_start_khz: tuple[tuple[int, float], ...] = ()
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

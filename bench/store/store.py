@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -235,17 +235,36 @@ class Store:
             query = query.where(table.c.session_id == session_id)
         return [self._invocation(row) for row in self._rows(query)]
 
+    def measured(self, case_keys: Collection[str]) -> Iterator[tuple[str, str, Measured]]:
+        """Yields session, case and outcome of all processes of some cases that were measured."""
+        invocation, outcome = schema.invocation, schema.outcome
+        newest = select(func.max(outcome.c.id)).group_by(outcome.c.invocation_id)
+        query = (
+            select(invocation.c.session_id, invocation.c.case_key, outcome.c.payload)
+            .join(outcome, outcome.c.invocation_id == invocation.c.id)
+            .where(outcome.c.id.in_(newest), outcome.c.measured)
+            .order_by(invocation.c.id)
+        )
+        for row in self._rows(query.where(invocation.c.case_key.in_(case_keys))):
+            yield (
+                row.session_id,
+                row.case_key,
+                config.structure(row.payload, Measured, source=self.url),
+            )
+
     def scores(self) -> list[Score]:
         """Returns all scores, the oldest first."""
         query = select(schema.score.c.payload).order_by(schema.score.c.id)
         return [config.structure(row.payload, Score, source=self.url) for row in self._rows(query)]
 
-    def events(self, session_id: str | None = None) -> list[Event]:
-        """Returns the events of one session, or all, the oldest first."""
+    def events(self, session_id: str | None = None, *, kind: str | None = None) -> list[Event]:
+        """Returns the events of one session or all, of one kind or all, the oldest first."""
         table = schema.event
         query = select(table).order_by(table.c.id)
         if session_id is not None:
             query = query.where(table.c.session_id == session_id)
+        if kind is not None:
+            query = query.where(table.c.kind == kind)
         return [
             Event(kind=row.kind, at=row.at, session_id=row.session_id, facts=row.payload)
             for row in self._rows(query)

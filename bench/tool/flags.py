@@ -25,6 +25,21 @@ class Program(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """What an input tensor is given, instead of random values.
+
+    Args:
+        name: of the tensor, as the model has it.
+        shape: without free axes.
+        path: of the raw bytes of exactly that tensor, where the program runs.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    path: PurePath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
     """What one benchmark process is asked to do.
 
@@ -44,6 +59,8 @@ class Flags:
         enable_op_profiling, report_peak_memory_footprint: what disturbs the timing, so for
             processes that are not for timing.
         result_file: where a program that knows how writes its result file.
+        inputs: what the model is given, all of its inputs in order; empty for random values.
+        output_file: where the raw bytes of the output tensors go after the last run.
     """
 
     graph: PurePath
@@ -64,6 +81,8 @@ class Flags:
     enable_op_profiling: bool = False
     report_peak_memory_footprint: bool = False
     result_file: PurePath | None = None
+    inputs: tuple[InputFile, ...] = ()
+    output_file: PurePath | None = None
 
 
 # What an official program is told where its --help knows it and nothing else was asked for:
@@ -126,7 +145,11 @@ _HINTS = {
 }
 _INTERPRETER_ONLY = "use the interpreter's benchmark_model, not the CompiledModel tool"
 _COMPILED_HINTS = dict.fromkeys(
-    ("enable_op_profiling", "external_delegate_path", "use_nnapi"), _INTERPRETER_ONLY
+    (
+        *("enable_op_profiling", "external_delegate_path", "use_nnapi"),
+        *("input_layer", "input_layer_shape", "input_layer_value_files", "output_filepath"),
+    ),
+    _INTERPRETER_ONLY,
 )
 
 
@@ -161,6 +184,7 @@ def litert_command(flags: Flags) -> tuple[str, ...]:
         "external delegates": flags.external_delegate is not None,
         "require_full_delegation": flags.require_full_delegation,
         "op profiles": flags.enable_op_profiling,
+        "input and output files": bool(flags.inputs or flags.output_file),
     }
     for name, asked in beyond.items():
         if asked:
@@ -269,7 +293,30 @@ def _demands(flags: Flags) -> dict[str, str]:
         "enable_op_profiling": flags.enable_op_profiling,
         "report_peak_memory_footprint": flags.report_peak_memory_footprint,
     }
-    return {name: "true" for name, wanted in asked.items() if wanted}
+    return {name: "true" for name, wanted in asked.items() if wanted} | _files(flags)
+
+
+def _files(flags: Flags) -> dict[str, str]:
+    """Returns the flags of input and output tensors: names in order, a shape and a file each."""
+    named: dict[str, str] = {}
+    for each in flags.inputs:
+        if "," in each.name or not each.shape:
+            raise ConfigurationError(
+                f"the input {each.name!r} of shape {list(each.shape)} cannot be given to the tool",
+                hint="give it a name without a comma and an axis when the model is exported",
+            )
+    if flags.inputs:
+        named["input_layer"] = ",".join(each.name for each in flags.inputs)
+        named["input_layer_shape"] = ":".join(
+            ",".join(map(str, each.shape)) for each in flags.inputs
+        )
+        # Its help says that a backslash escapes a colon; doubling it does.
+        named["input_layer_value_files"] = ",".join(
+            f"{each.name.replace(':', '::')}:{each.path}" for each in flags.inputs
+        )
+    if flags.output_file is not None:
+        named["output_filepath"] = str(flags.output_file)
+    return named
 
 
 def _recording(flags: Flags) -> dict[str, str]:

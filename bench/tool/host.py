@@ -17,7 +17,9 @@ from typing import IO
 
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
+from bench.core.state import Sample, Spent, State
 from bench.tool.flags import Flags, known_flags, litert_command, official_command
+from bench.tool.host_state import cpu_ticks, read_host_state, read_ticks, spent_between
 
 INIT_LIMIT_S = 60.0
 _MARGIN_S = 10.0
@@ -72,6 +74,12 @@ class Execution:
         load_before, load_after: one-minute load average; ``None`` likewise.
         cores: that it was allowed, as in ``4-7``; ``None`` where nobody looked.
         result: the proto that it wrote; ``None`` if it wrote none.
+        before, after: the device; ``None`` where nobody looked.
+        spent: on its cores meanwhile.
+        samples: of the device meanwhile, if it took long.
+        telemetry_s: how long looking took; no part of ``wall_s``.
+        caps_at_start_khz: first core of those that share a clock, and what that might reach when
+            the session began.
     """
 
     command: tuple[str, ...]
@@ -87,6 +95,12 @@ class Execution:
     load_after: float | None
     cores: str | None = None
     result: bytes | None = None
+    before: State | None = None
+    after: State | None = None
+    spent: Spent | None = None
+    samples: tuple[Sample, ...] = ()
+    telemetry_s: float | None = None
+    caps_at_start_khz: tuple[tuple[int, float], ...] = ()
 
 
 def litert_tool() -> Tool:
@@ -146,7 +160,9 @@ def execute(
     Raises:
         ConfigurationError: the program cannot be started.
     """
-    load_before = _load()
+    started_s = time.perf_counter()
+    before, ticks = read_host_state(), read_ticks()
+    look_s = time.perf_counter() - started_s
     started_at = datetime.now(UTC).isoformat()
     # Files, not pipes: nothing of ours then runs beside the process.
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
@@ -154,12 +170,14 @@ def execute(
         process = _start(command, stdout, stderr, environment or {})
         try:
             finished = _exited_within(process, limit_s)
-            scheduling = _scheduling(process.pid)
+            scheduling, cpu = _scheduling(process.pid), cpu_ticks(process.pid)
         finally:
             if process.returncode is None and not _is_over(process):
                 os.killpg(process.pid, signal.SIGKILL)
             status = process.wait()
         wall_s = time.perf_counter() - start_s
+        spent = spent_between(ticks, read_ticks(), _cores(), cpu)
+        after = read_host_state()
         return Execution(
             command=command,
             started_at=started_at,
@@ -170,8 +188,12 @@ def execute(
             stderr=_text(stderr),
             run_s=scheduling[0],
             run_queue_wait_s=scheduling[1],
-            load_before=load_before,
-            load_after=_load(),
+            load_before=before.load.number,
+            load_after=after.load.number,
+            before=before,
+            after=after,
+            spent=spent,
+            telemetry_s=look_s + time.perf_counter() - start_s - wall_s,
         )
 
 
@@ -226,11 +248,10 @@ def _scheduling(pid: int) -> tuple[float | None, float | None]:
     return int(running_ns) / 1e9, int(waiting_ns) / 1e9
 
 
-def _load() -> float | None:
-    try:
-        return os.getloadavg()[0]
-    except OSError:
-        return None
+def _cores() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 0))
 
 
 def _text(stream: IO[bytes]) -> str:

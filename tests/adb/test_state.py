@@ -4,7 +4,8 @@ import pytest
 from answers import Answering
 from reach import Boot, direct
 
-from bench.adb.state import Reading, read_state
+from bench.adb.state import read_state
+from bench.core.state import Reading
 from bench.handset.process import may_be_shell
 from bench.handset.running import Running
 

@@ -26,12 +26,30 @@ class Outer:
     note: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    value: float | str | None = None
+
+
 def test_yaml_and_json_give_the_same_record(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("name: x\ninner: {width: 1, colours: [red]}\n")
     (tmp_path / "a.json").write_text('{"name": "x", "inner": {"width": 1.0, "colours": ["red"]}}')
     wanted = Outer(name="x", inner=Inner(width=1.0, colours=(Colour.RED,)))
     assert config.load(tmp_path / "a.yaml", Outer) == wanted
     assert config.load(tmp_path / "a.json", Outer) == wanted
+
+
+@pytest.mark.parametrize("value", [1.5, "charging", "1.5", None])
+def test_a_number_or_text_stays_what_it_is(tmp_path: Path, value: float | str | None) -> None:
+    config.save(tmp_path / "a.json", Told(value=value))
+    assert config.load(tmp_path / "a.json", Told) == Told(value=value)
+
+
+def test_a_whole_number_is_a_number_and_a_truth_is_neither_number_nor_text() -> None:
+    whole = config.structure({"value": 83}, Told, source="x").value  # as a database may spell it
+    assert isinstance(whole, float)
+    with pytest.raises(ConfigurationError, match="a number, text or nothing"):
+        config.structure({"value": True}, Told, source="x")
 
 
 def test_what_is_saved_is_loaded_back(tmp_path: Path) -> None:

@@ -3,10 +3,19 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from demo_run import Ran
+
+
+@pytest.fixture(autouse=True)
+def state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps what these tests remember of phones apart from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRILL_BENCH_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture(scope="session")

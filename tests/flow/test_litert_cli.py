@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,12 @@ def litert() -> Path:
             assert done.returncode == 0, done.stderr
         (folder / "whole").touch()
     return folder / "bin" / "litert"
+
+
+def timed(sweep: Callable[[], None]) -> float:
+    started_s = time.monotonic()
+    sweep()
+    return time.monotonic() - started_s
 
 
 @pytest.mark.timeout(400)
@@ -92,8 +99,6 @@ def test_a_sweep_of_twenty_is_faster_than_theirs(
     walls_s = {}
     for name, sweep in (("theirs", theirs), ("ours", ours)):
         sweep()  # now all files are on the phone
-        started_s = time.monotonic()
-        sweep()
-        walls_s[name] = time.monotonic() - started_s
+        walls_s[name] = min(timed(sweep) for _ in range(2))
     assert walls_s["ours"] < walls_s["theirs"], walls_s
     print(f"{MODELS} models: {walls_s}")  # noqa: T201 - shown by -s

@@ -6,6 +6,7 @@ import pytest
 from bench.core.errors import ConfigurationError
 from bench.tool.flags import (
     Flags,
+    InputFile,
     Program,
     known_flags,
     litert_command,
@@ -106,6 +107,34 @@ def test_an_external_delegate_is_a_path_on_the_device_with_its_options() -> None
     assert told["external_delegate_options"] == "a:1;b:2"
 
 
+def test_inputs_come_from_files_and_a_colon_in_a_name_is_doubled() -> None:
+    inputs = (
+        InputFile(name="serving_default_x:0", shape=(1, 96, 64, 1), path=PurePosixPath("/t/a.raw")),
+        InputFile(name="state", shape=(1, 8), path=PurePosixPath("/t/b.raw")),
+    )
+    told = given(replace(FLAGS, inputs=inputs, output_file=PurePosixPath("/t/out")), OLD)
+    assert told["input_layer"] == "serving_default_x:0,state"
+    assert told["input_layer_shape"] == "1,96,64,1:1,8"
+    assert told["input_layer_value_files"] == "serving_default_x::0:/t/a.raw,state:/t/b.raw"
+    assert told["output_filepath"] == "/t/out"
+    assert not {"input_layer", "output_filepath"} & set(given(FLAGS, OLD))
+
+
+@pytest.mark.parametrize(("name", "shape"), [("a,b", (1, 8)), ("scalar", ())])
+def test_an_input_that_the_tool_cannot_be_given_is_refused(
+    name: str, shape: tuple[int, ...]
+) -> None:
+    inputs = (InputFile(name=name, shape=shape, path=PurePosixPath("/t/a.raw")),)
+    with pytest.raises(ConfigurationError, match="cannot be given to the tool"):
+        official_command(TOOL, replace(FLAGS, inputs=inputs), OLD)
+
+
+def test_the_compiled_model_tool_takes_no_input_files() -> None:
+    inputs = (InputFile(name="x", shape=(1, 8), path=PurePosixPath("/t/a.raw")),)
+    with pytest.raises(ConfigurationError, match="no flag --input_layer"):
+        official_command(TOOL, replace(FLAGS, use_xnnpack=True, inputs=inputs), COMPILED)
+
+
 def test_a_profile_may_grow_its_buffer() -> None:
     told = given(replace(FLAGS, enable_op_profiling=True), ANDROID)
     assert told["enable_op_profiling"] == "true"
@@ -189,6 +218,7 @@ def test_what_the_compiled_model_tool_cannot_do_is_refused(
         replace(FLAGS, external_delegate=PurePosixPath("/l.so")),
         replace(FLAGS, require_full_delegation=True),
         replace(FLAGS, enable_op_profiling=True),
+        replace(FLAGS, output_file=PurePosixPath("/t/out")),
     ],
 )
 def test_our_runner_refuses_what_it_does_not_have(flags: Flags) -> None:

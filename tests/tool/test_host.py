@@ -5,6 +5,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -12,6 +13,7 @@ from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
 from bench.tool.flags import Flags
 from bench.tool.host import execute, litert_tool, official_tool, time_limit_s
+from bench.tool.host_state import read_host_state, read_ticks
 
 STAND_IN = Path(__file__).parents[1] / "data" / "stand_in" / "benchmark_model"
 
@@ -42,6 +44,31 @@ def test_a_process_keeps_its_streams_apart_and_its_status() -> None:
     assert (done.stdout, done.stderr, done.exit_status) == ("out\n", "err\n", 3)
     assert not done.timed_out
     assert 0 < done.wall_s < 5
+
+
+def test_this_machine_is_looked_at_before_and_after_a_process() -> None:
+    spins = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
+    done = execute(("sh", "-c", spins), limit_s=20)
+    assert done.before is not None
+    assert done.after is not None
+    assert done.after.load.number == done.load_after
+    assert done.after.thermal_status.unavailable == "only phones have it"
+    assert done.telemetry_s is not None
+    if sys.platform == "linux":
+        assert done.spent is not None
+        cpu_s, busy_s = done.spent.cpu_s.number, done.spent.busy_s.number
+        assert cpu_s == pytest.approx(done.run_s, abs=0.03)
+        assert busy_s is not None
+
+
+def test_a_look_at_this_machine_takes_at_most_2_ms() -> None:
+    took_s = []
+    for _ in range(9):
+        started_s = time.perf_counter()
+        read_host_state()
+        read_ticks()
+        took_s.append(time.perf_counter() - started_s)
+    assert median(took_s) < 0.002
 
 
 def test_a_killed_process_has_the_status_that_a_shell_gives_it() -> None:

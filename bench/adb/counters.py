@@ -1,0 +1,97 @@
+"""What the kernel counts of cores and clocks, and what went by between two looks at it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from bench.adb.batch import Answer
+from bench.core.state import ClockTime, Reading, Spent
+
+TICK_S = 0.01  # USER_HZ is 100 on every Android
+_HIDDEN = "the phone does not tell it"
+_PATH = "/sys/devices/system/cpu/cpu{}/cpufreq/stats/time_in_state"
+_CORE = re.compile(r"cpu(\d+) ([\d ]+)$")
+_TIME = re.compile(r"\S*/cpu(\d+)/cpufreq/stats/time_in_state:(\d+) (\d+)$")
+_REFUSED = re.compile(r"grep: \S+/time_in_state: (.+)$")
+_IDLE = (3, 4)  # of /proc/stat: idle, and idle while waiting for a disk
+_COLUMNS = 8  # the later ones are part of the first two
+
+Group = tuple[int, ...]
+
+
+def counting(groups: Iterable[Group]) -> str:
+    """Returns the command that shows the counters.
+
+    Args:
+        groups: cores that share a clock.
+    """
+    files = " ".join(_PATH.format(group[0]) for group in groups)
+    cores = "grep -E '^cpu[0-9]' /proc/stat"
+    return f"{cores}; grep -H . {files}" if files else cores
+
+
+def spent(
+    before: Answer, after: Answer, *, cores: Sequence[int], groups: Iterable[Group], cpu_s: Reading
+) -> Spent:
+    """Returns what went by on ``cores`` between two answers to ``counting``.
+
+    Args:
+        cpu_s: what the process used.
+    """
+    busy_s, cores_s = _cores(before, after, cores)
+    used = [group for group in groups if set(group) & set(cores)]
+    clocks = tuple(
+        found for group in used if (found := _clock_time(before, after, group)) is not None
+    )
+    return Spent(
+        cpu_s=cpu_s,
+        busy_s=busy_s,
+        cores_s=cores_s,
+        clocks=clocks,
+        clocks_unavailable=None if clocks else _why(after),
+    )
+
+
+def _cores(before: Answer, after: Answer, cores: Sequence[int]) -> tuple[Reading, Reading]:
+    first, last = _ticks(before), _ticks(after)
+    known = [core for core in cores if core in first and core in last]
+    if not known or len(known) < len(cores):
+        missing = Reading(unavailable=_HIDDEN)
+        return missing, missing
+    busy = sum(last[core][0] - first[core][0] for core in known)
+    whole = sum(last[core][1] - first[core][1] for core in known)
+    return Reading(value=round(busy * TICK_S, 2)), Reading(value=round(whole * TICK_S, 2))
+
+
+def _ticks(answer: Answer) -> dict[int, tuple[int, int]]:
+    """Returns core to its busy ticks and all its ticks."""
+    found = {}
+    for line in answer.lines:
+        match = _CORE.match(line)
+        if match is not None:
+            columns = [int(each) for each in match[2].split()[:_COLUMNS]]
+            idle = sum(columns[index] for index in _IDLE if index < len(columns))
+            found[int(match[1])] = (sum(columns) - idle, sum(columns))
+    return found
+
+
+def _clock_time(before: Answer, after: Answer, group: Group) -> ClockTime | None:
+    first, last = _times(before, group[0]), _times(after, group[0])
+    if not first or not last:
+        return None
+    gone = [(khz, ticks - first.get(khz, 0)) for khz, ticks in sorted(last.items())]
+    return ClockTime(
+        cores=group,
+        spent=tuple((float(khz), round(ticks * TICK_S, 2)) for khz, ticks in gone if ticks > 0),
+    )
+
+
+def _times(answer: Answer, core: int) -> dict[int, int]:
+    matches = [_TIME.match(line) for line in answer.lines]
+    return {int(each[2]): int(each[3]) for each in matches if each and int(each[1]) == core}
+
+
+def _why(answer: Answer) -> str:
+    refused = [match[1] for line in answer.lines if (match := _REFUSED.match(line))]
+    return refused[0] if refused else _HIDDEN

@@ -1,0 +1,132 @@
+"""What a device is doing, and what a process took of it: values, or why there are none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A value, or why there is none: exactly one of the two is not ``None``."""
+
+    value: float | str | None = None
+    unavailable: str | None = None
+
+    @property
+    def number(self) -> float | None:
+        """Returns the value if it is a number."""
+        return self.value if isinstance(self.value, float) else None
+
+    @property
+    def text(self) -> str | None:
+        """Returns the value if it is text."""
+        return self.value if isinstance(self.value, str) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """A temperature of the kernel's, by the name its driver gives it."""
+
+    name: str
+    temp_c: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The clock of cores that share one.
+
+    Args:
+        now_khz: their clock at this moment.
+        cap_khz: what they may reach now: lowered by heat, battery or a power mode.
+        max_khz: what the hardware can do.
+    """
+
+    cores: tuple[int, ...]
+    governor: Reading
+    now_khz: Reading
+    cap_khz: Reading
+    max_khz: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A phone at one moment.
+
+    Args:
+        battery_status: ``charging``, ``discharging``, ``not charging``, ``full`` or ``unknown``.
+        plugged: ``ac``, ``usb``, ``wireless``, ``dock`` (several joined by ``+``) or ``none``.
+        thermal_status: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
+        thermal_overridden: ``true`` where somebody made that status up.
+        skin_temp_c, cpu_temp_c: the hottest of that kind in the thermal service.
+        clocks: by first core; empty where hidden, and ``clocks_unavailable`` says why.
+        zones: by name; empty where hidden, and ``zones_unavailable`` says why.
+        load: processes that ran or waited, over the last minute.
+        cpu_pressure_percent: of the last 10 s, when somebody waited for a core.
+        free_bytes: at /data/local/tmp.
+        screen: ``Awake``, ``Asleep``, ``Dreaming`` or ``Dozing``.
+        low_power: 1 in battery-saver mode.
+    """
+
+    battery_level_percent: Reading
+    battery_temp_c: Reading
+    battery_status: Reading
+    plugged: Reading
+    thermal_status: Reading
+    thermal_overridden: Reading
+    skin_temp_c: Reading
+    cpu_temp_c: Reading
+    zones: tuple[Zone, ...]
+    zones_unavailable: str | None
+    clocks: tuple[Clock, ...]
+    clocks_unavailable: str | None
+    load: Reading
+    cpu_pressure_percent: Reading
+    memory_available_bytes: Reading
+    free_bytes: Reading
+    screen: Reading
+    low_power: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockTime:
+    """How long cores that share a clock were at each frequency while a process ran.
+
+    Args:
+        spent: frequency in kHz and seconds there, those above 0 only.
+    """
+
+    cores: tuple[int, ...]
+    spent: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What went by on the cores that a process was allowed, while it ran.
+
+    Args:
+        cpu_s: CPU time of the process, all its threads.
+        busy_s: CPU time of everybody, that process too, on those cores.
+        cores_s: the time that went by, times the number of those cores.
+        clocks: of those cores; empty where hidden, and ``clocks_unavailable`` says why.
+    """
+
+    cpu_s: Reading
+    busy_s: Reading
+    cores_s: Reading
+    clocks: tuple[ClockTime, ...]
+    clocks_unavailable: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A look at a device while a process runs.
+
+    Args:
+        at_s: since the process was started.
+        clocks: as in ``State``.
+        temp_c: of the hottest zone.
+    """
+
+    at_s: float
+    clocks: tuple[Clock, ...]
+    temp_c: Reading

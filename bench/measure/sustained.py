@@ -1,0 +1,86 @@
+"""Latency over minutes without a pause: the curve, when it left its start, where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+SLOWER_RATIO = 1.10  # than the start: throttled
+STEADY_RATIO = 0.03  # that two quarters may differ by
+GAP_S = 30.0  # between two slices, in which a device cools
+_START = 3  # points: no single one decides when it began or how fast it was
+_FEWEST = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One slice of the time.
+
+    Args:
+        at_s, until_s: since the first slice began.
+        latency_us: the slice's median, or its mean where the tool tells no median.
+        clock_khz, cap_khz: the fastest cores' clock and what they might reach, after it.
+        thermal_status: after it, 0 for none.
+        temp_c: the hottest of the processor's sensors, else of the skin's, after it.
+    """
+
+    at_s: float
+    until_s: float
+    latency_us: float
+    clock_khz: float | None = None
+    cap_khz: float | None = None
+    thermal_status: float | None = None
+    temp_c: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A sustained run.
+
+    Args:
+        start_us: median of the first three slices.
+        throttled_after_s: when the first of three slices in a row began that all were slower than
+            the start by 10 %; ``None`` if that never happened.
+        steady_us: median of the last quarter; ``None`` if it differs from the quarter before by
+            more than 3 %, or there are too few slices.
+        interrupted_s: the longest pause between two slices, where one was long enough to cool.
+    """
+
+    points: tuple[Point, ...]
+    start_us: float
+    throttled_after_s: float | None
+    steady_us: float | None
+    interrupted_s: float | None
+
+
+def curve(points: Sequence[Point]) -> Curve:
+    """Returns the curve of at least one slice."""
+    ordered = sorted(points, key=lambda point: point.at_s)
+    start_us = median(point.latency_us for point in ordered[:_START])
+    pauses_s = [after.at_s - before.until_s for before, after in pairwise(ordered)]
+    longest_s = max(pauses_s, default=0.0)
+    return Curve(
+        points=tuple(ordered),
+        start_us=start_us,
+        throttled_after_s=_throttled_after_s(ordered, SLOWER_RATIO * start_us),
+        steady_us=_steady_us([point.latency_us for point in ordered]),
+        interrupted_s=longest_s if longest_s > GAP_S else None,
+    )
+
+
+def _throttled_after_s(points: Sequence[Point], limit_us: float) -> float | None:
+    for first in range(len(points) - _START + 1):
+        row = points[first : first + _START]
+        if all(point.latency_us > limit_us for point in row):
+            return row[0].at_s
+    return None
+
+
+def _steady_us(values: Sequence[float]) -> float | None:
+    if len(values) < _FEWEST:
+        return None
+    quarter = len(values) // 4
+    last, before = median(values[-quarter:]), median(values[-2 * quarter : -quarter])
+    return last if abs(last - before) <= STEADY_RATIO * before else None

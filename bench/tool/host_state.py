@@ -1,0 +1,175 @@
+"""What this machine is doing, in the words that phones have for it, at no more than 2 ms a look."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.core.state import Clock, Reading, Spent, State, Zone
+
+_CLOCKS = Path("/sys/devices/system/cpu/cpufreq")
+_ZONES = Path("/sys/class/thermal")
+_SUPPLIES = Path("/sys/class/power_supply")
+_PROFILE = Path("/sys/firmware/acpi/platform_profile")
+_MOST = 16  # groups of cores, and zones: a server has hundreds, and each file takes its time
+_ABSENT = Reading(unavailable="this machine does not tell it")
+_PHONES_ONLY = Reading(unavailable="only phones have it")
+_IDLE = (3, 4)  # of /proc/stat: idle, and idle while waiting for a disk
+_COLUMNS = 8  # the later ones are part of the first two
+_USER, _SYSTEM = 11, 12  # of /proc/PID/stat, from the state on
+
+# Core to its busy ticks and all its ticks.
+Ticks = dict[int, tuple[int, int]]
+
+
+def read_host_state() -> State:
+    """Returns what this machine is doing now."""
+    battery, mains = _supply("Battery"), _supply("Mains")
+    zones, clocks = tuple(_zones()), tuple(_clocks())
+    status = _text(battery / "status") if battery else None
+    return State(
+        battery_level_percent=_number(battery / "capacity") if battery else _ABSENT,
+        battery_temp_c=_number(battery / "temp", 0.1) if battery else _ABSENT,
+        battery_status=Reading(value=status.lower()) if status else _ABSENT,
+        plugged=Reading(value="ac" if _text(mains / "online") == "1" else "none")
+        if mains
+        else _ABSENT,
+        thermal_status=_PHONES_ONLY,
+        thermal_overridden=_PHONES_ONLY,
+        skin_temp_c=_PHONES_ONLY,
+        cpu_temp_c=_hottest(zones),
+        zones=zones,
+        zones_unavailable=None if zones else _ABSENT.unavailable,
+        clocks=clocks,
+        clocks_unavailable=None if clocks else _ABSENT.unavailable,
+        load=_load(),
+        cpu_pressure_percent=_word(Path("/proc/pressure/cpu"), "some avg10="),
+        memory_available_bytes=_word(Path("/proc/meminfo"), "MemAvailable:", 1024),
+        free_bytes=_free_bytes(),
+        screen=_PHONES_ONLY,
+        low_power=_low_power(),
+    )
+
+
+def read_ticks() -> Ticks:
+    """Returns what the cores of this machine did since it was booted."""
+    found = {}
+    for line in (_text(Path("/proc/stat")) or "").splitlines():
+        name, *words = line.split()
+        if not name.startswith("cpu"):
+            break
+        if name != "cpu":
+            ticks = [int(word) for word in words[:_COLUMNS]]
+            found[int(name[3:])] = (sum(ticks) - sum(ticks[at] for at in _IDLE), sum(ticks))
+    return found
+
+
+def cpu_ticks(pid: int) -> int | None:
+    """Returns the CPU time of a process that is not reaped yet, all its threads."""
+    words = (_text(Path(f"/proc/{pid}/stat")) or "").rpartition(")")[2].split()
+    return int(words[_USER]) + int(words[_SYSTEM]) if len(words) > _SYSTEM else None
+
+
+def spent_between(before: Ticks, after: Ticks, cores: Sequence[int], cpu: int | None) -> Spent:
+    """Returns what went by on ``cores``, of which a process took ``cpu`` ticks."""
+    known = [core for core in cores if core in before and core in after]
+    busy, whole = (
+        sum(after[core][index] - before[core][index] for core in known) for index in (0, 1)
+    )
+    return Spent(
+        cpu_s=_ABSENT if cpu is None else _seconds(cpu),
+        busy_s=_seconds(busy) if known else _ABSENT,
+        cores_s=_seconds(whole) if known else _ABSENT,
+        clocks=(),
+        clocks_unavailable="not looked at on this machine",
+    )
+
+
+def _seconds(ticks: int) -> Reading:
+    return Reading(value=round(ticks / os.sysconf("SC_CLK_TCK"), 2))
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip("\0\n ")
+    except OSError:
+        return None
+
+
+def _number(path: Path, scale: float = 1.0) -> Reading:
+    try:
+        return Reading(value=round(float(path.read_text()) * scale, 3))
+    except OSError as error:
+        return Reading(unavailable=error.strerror or _ABSENT.unavailable)
+    except ValueError:
+        return _ABSENT
+
+
+def _word(path: Path, before: str, scale: float = 1.0) -> Reading:
+    """Returns the number that follows ``before``."""
+    words = (_text(path) or "").partition(before)[2].split()
+    try:
+        return Reading(value=float(words[0]) * scale) if words else _ABSENT
+    except ValueError:
+        return _ABSENT
+
+
+def _listed(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern))[:_MOST]
+
+
+def _supply(kind: str) -> Path | None:
+    for each in _listed(_SUPPLIES, "*"):
+        if _text(each / "type") == kind and _text(each / "scope") != "Device":  # no mouse's
+            return each
+    return None
+
+
+def _zones() -> Iterator[Zone]:
+    for each in _listed(_ZONES, "thermal_zone*"):
+        name = _text(each / "type")
+        if name:
+            yield Zone(name=name, temp_c=_number(each / "temp", 0.001))
+
+
+def _hottest(zones: Sequence[Zone]) -> Reading:
+    named = [
+        zone for zone in zones if any(word in zone.name.lower() for word in ("cpu", "pkg", "core"))
+    ]
+    temps_c = [zone.temp_c.number for zone in named if zone.temp_c.number is not None]
+    return Reading(value=max(temps_c)) if temps_c else _ABSENT
+
+
+def _clocks() -> Iterator[Clock]:
+    for each in _listed(_CLOCKS, "policy*"):
+        governor, cores = _text(each / "scaling_governor"), _text(each / "related_cpus")
+        if cores:
+            yield Clock(
+                cores=tuple(map(int, cores.split())),
+                governor=Reading(value=governor) if governor else _ABSENT,
+                now_khz=_number(each / "scaling_cur_freq"),
+                cap_khz=_number(each / "scaling_max_freq"),
+                max_khz=_number(each / "cpuinfo_max_freq"),
+            )
+
+
+def _load() -> Reading:
+    try:
+        return Reading(value=os.getloadavg()[0])
+    except OSError:
+        return _ABSENT
+
+
+def _free_bytes() -> Reading:
+    try:
+        found = os.statvfs(tempfile.gettempdir())
+    except OSError as error:
+        return Reading(unavailable=error.strerror or _ABSENT.unavailable)
+    return Reading(value=float(found.f_bavail * found.f_frsize))
+
+
+def _low_power() -> Reading:
+    profile = _text(_PROFILE)
+    return Reading(value=float(profile == "low-power")) if profile else _ABSENT

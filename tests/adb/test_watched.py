@@ -1,0 +1,134 @@
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from answers import Answering
+from reach import direct
+
+from bench.adb.phone import FOLDER, Phone
+from bench.adb.shell import Completed
+from bench.adb.watched import Watch, keeps_counters
+from bench.core import config
+from bench.core.errors import TransientDeviceError
+from bench.core.state import Reading, State
+from bench.handset.running import Running
+
+GROUPS = ((0, 1, 2, 3), (4, 5, 6), (7,))
+COUNTERS = pytest.mark.parametrize("counters", [True, False])
+
+
+@pytest.fixture
+def phone(handset: Running) -> Iterator[Phone]:
+    with closing(direct(handset.serial)) as found:
+        found.ask(f"mkdir -p {FOLDER}")
+        yield found
+
+
+def watch(phone: Phone, *, counters: bool = True, look_s: float = 2.0) -> Watch:
+    return Watch(phone=phone, groups=GROUPS, counters=counters, look_s=look_s)
+
+
+@COUNTERS
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [("exit 7", 7), ("kill -SEGV $$", 139), ("kill -9 $$", 137), ("true", 0)],
+)
+def test_streams_and_status_are_the_processes_own(
+    phone: Phone, counters: bool, script: str, status: int
+) -> None:
+    odd = r"printf 'a\r\nb\0\3777 (sh) Z 1\n12'; echo err >&2;"
+    done = watch(phone, counters=counters).run(["sh", "-c", f"{odd} {script}"], limit_s=20)
+    assert done.stdout == b"a\r\nb\0\xff7 (sh) Z 1\n12"
+    assert done.stderr == b"err\n"
+    assert (done.exit_status, done.timed_out) == (status, False)
+    assert done.before is not None
+    assert done.after is not None
+    assert done.before.battery_level_percent == Reading(value=83.0)
+    assert [each.cores for each in done.after.clocks] == list(GROUPS)
+    assert done.telemetry_s is not None
+    assert (done.run_s is not None) is counters
+
+
+def test_what_a_process_ran_and_waited_is_seen_after_its_end(phone: Phone) -> None:
+    spins = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
+    done = watch(phone).run(["taskset", "1", "sh", "-c", spins], limit_s=20)
+    assert done.cores == "0"
+    assert done.run_s is not None
+    assert done.run_s > 0.02
+    assert done.run_queue_wait_s is not None
+    assert done.spent is not None
+    assert done.spent.cpu_s.number == pytest.approx(done.run_s, abs=0.03)
+    busy_s, cores_s = done.spent.busy_s.number, done.spent.cores_s.number
+    assert busy_s is not None
+    assert cores_s is not None
+    assert 0 < busy_s <= cores_s + 0.02
+    assert [each.cores for each in done.spent.clocks] == [(0, 1, 2, 3)]
+
+
+@COUNTERS
+def test_at_its_limit_all_of_it_is_killed(phone: Phone, counters: bool) -> None:
+    started_s = time.monotonic()
+    command = ["sh", "-c", "echo begun; sleep 601 & sleep 602"]
+    done = watch(phone, counters=counters, look_s=0.5).run(command, limit_s=0.5)
+    assert time.monotonic() - started_s < 5
+    assert (done.timed_out, done.exit_status, done.stdout) == (True, 137, b"begun\n")
+    assert done.cores
+    assert phone.shell("pgrep -f '[s]leep 60'").stdout == b""
+
+
+def test_a_process_of_more_than_two_seconds_is_sampled(phone: Phone) -> None:
+    done = watch(phone).run(["sleep", "2.3"], limit_s=20)
+    (sample,) = done.samples
+    assert sample.at_s == 2
+    assert sample.temp_c == Reading(value=43.9)
+    assert [each.cap_khz.number for each in sample.clocks] == [2_016_000, 2_803_200, 3_187_200]
+    assert phone.shell(f"ls {FOLDER}/samples").exit_status != 0
+
+
+def test_without_looks_the_process_alone_is_watched(phone: Phone) -> None:
+    done = watch(phone, look_s=0.0).run(["echo", "hello"], limit_s=20)
+    assert (done.stdout, done.before, done.after, done.spent) == (b"hello\n", None, None, None)
+    assert done.run_s is not None
+
+
+def test_a_command_that_cannot_be_pinned_is_a_failure_of_its_own(phone: Phone) -> None:
+    done = watch(phone).run(["taskset", "zz", "true"], limit_s=20)
+    assert done.exit_status == 1
+    assert b"taskset" in done.stderr
+    assert done.cores == ""
+
+
+def test_a_state_is_stored_and_loaded_back(phone: Phone) -> None:
+    done = watch(phone).run(["true"], limit_s=20)
+    plain = config.unstructure(done.before)
+    assert config.structure(plain, State, source="x") == done.before
+
+
+class _Says(Answering):
+    """A phone whose every command prints the same."""
+
+    def __init__(self, stdout: bytes) -> None:
+        super().__init__({})
+        self.stdout = stdout
+
+    def shell(self, command: str, *, limit_s: float = 1.0) -> Completed:
+        return Completed(
+            command=command, stdout=self.stdout, stderr=b"", exit_status=0, timed_out=False
+        )
+
+
+def test_a_phone_that_shows_zero_for_every_status_is_not_believed() -> None:
+    words = ["0"] * 49
+    words[5] = "4228620"
+    assert not keeps_counters(_Says(f"77 (sh) Z {' '.join(words)}\n".encode()))
+    words[-1] = "1792"
+    assert keeps_counters(_Says(f"77 (sh) Z {' '.join(words)}\n".encode()))
+    words[5] = "0"  # it has not ended
+    assert not keeps_counters(_Says(f"77 (sh) Z {' '.join(words)}\n".encode()))
+
+
+def test_a_phone_that_never_comes_to_the_process_is_lost() -> None:
+    with pytest.raises(TransientDeviceError, match="in time"):
+        watch(_Says(os.urandom(8))).run(["true"], limit_s=1)

@@ -1,0 +1,179 @@
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from phone_sweeps import QUICK, SUITE, TINY, stand_in, wanted
+from reach import direct
+
+from bench.core.caveats import CaveatKind
+from bench.flow.measure import measure, open_session
+from bench.flow.phone import PhoneBench, phone_sweep
+from bench.flow.results import CaseResult, results
+from bench.handset.running import Running
+from bench.measure.case import Case
+from bench.measure.outcome import Measured
+from bench.measure.suite import Suite
+from bench.measure.validity import Bounds
+from bench.store.records import Invocation
+from bench.store.store import Store
+from bench.tool.host import Execution
+
+CPU = "/sys/devices/system/cpu/cpufreq/policy0"
+BEGUN, GO = "/data/local/tmp/begun", "/data/local/tmp/go"
+LIMIT_S = 20.0
+# The second process (the first is thrown away) says that it runs, and waits until it may go on.
+WAITS = (
+    f"echo x >>{BEGUN}; n=0; while read -r line; do n=$((n+1)); done <{BEGUN}; "
+    f"[ $n != 2 ] || while [ ! -e {GO} ]; do sleep 0.02; done"
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file of the phone that is written while a process runs."""
+
+    kind: CaveatKind
+    path: str
+    text: str
+    evidence: str
+
+
+FAULTS = [
+    Fault(CaveatKind.THROTTLED, "/sys/class/thermal/thermal_zone4/temp", "43500", "moderate after"),
+    Fault(CaveatKind.CAP_LOWERED, f"{CPU}/scaling_max_freq", "1171200", "1171 MHz of 2016 MHz"),
+    Fault(CaveatKind.BATTERY_LOW, "/sys/class/power_supply/battery/capacity", "12", "at 12 %"),
+    Fault(CaveatKind.BATTERY_LOW, "/data/system/settings/global/low_power", "1", "battery saver"),
+    Fault(CaveatKind.THERMAL_OVERRIDE, "/data/system/hs/thermal_status", "0", "after"),
+    Fault(CaveatKind.SCREEN_CHANGED, "/data/system/hs/wakefulness", "Asleep", "Awake to Asleep"),
+]
+SLOW = "300000 100400\n691200 100000\n1171200 100000\n1612800 100000\n2016000 100600\n"
+
+
+@pytest.fixture
+def phone(handset: Running) -> Running:
+    for path in (BEGUN, GO):
+        handset.path(path).unlink(missing_ok=True)
+    return handset
+
+
+def measured(
+    phone: Running, tool: Path, run: Callable[[Callable[[Case], Execution], Case], Execution],
+    database: Path, *, suite: Suite = SUITE, bounds: Bounds | None = None,
+) -> tuple[list[Invocation], CaseResult]:  # fmt: skip
+    """Returns the processes of a session of one case, and what they add up to."""
+    what = wanted(tool, TINY, suite=suite, bounds=bounds)
+    with closing(direct(phone.serial)) as way, Store.open(str(database)) as store:
+        sweep = phone_sweep(way, what)
+        session = open_session(sweep, store)
+        bench = PhoneBench(way, sweep)
+        measure(sweep, session, store, run=lambda case: run(bench.run, case))
+        (case,) = results(store, session)
+        return store.invocations(session.id), case
+
+
+class Once:
+    """Writes a file of the phone while the first process that counts runs, and then restores it."""
+
+    def __init__(self, phone: Running, path: str, text: str) -> None:
+        self.phone, self.path, self.text = phone, phone.path(path), text
+        self.ran = 0
+
+    def __call__(self, run: Callable[[Case], Execution], case: Case) -> Execution:
+        self.ran += 1
+        if self.ran != 2:
+            return run(case)
+        before = self.path.read_text() if self.path.exists() else None
+        writer = threading.Thread(target=self._write, daemon=True)
+        writer.start()
+        try:
+            return run(case)
+        finally:
+            writer.join(LIMIT_S)
+            if before is None:
+                self.path.unlink()
+            else:
+                self.path.write_text(before)
+
+    def _write(self) -> None:
+        deadline_s = time.monotonic() + LIMIT_S
+        begun = self.phone.path(BEGUN)
+        while not begun.exists() or len(begun.read_text().split()) < 2:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(self.text)
+        self.phone.write(GO, "")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.kind}-{fault.text}")
+def test_what_happens_to_the_phone_during_a_process_discards_it_and_it_is_measured_again(
+    phone: Running, tmp_path: Path, fault: Fault
+) -> None:
+    once = Once(phone, fault.path, fault.text)
+    found, case = measured(phone, stand_in(tmp_path, WAITS), once, tmp_path / "a.db")
+    spoilt, *rest = [each.outcome for each in found]
+    assert len(rest) == 2
+    assert isinstance(spoilt, Measured)
+    (caveat,) = spoilt.caveats
+    assert caveat.kind is fault.kind
+    assert fault.evidence in caveat.evidence
+    # Nothing depends on latency: the stand-in always prints the same one.
+    for each in rest:
+        assert isinstance(each, Measured)
+        assert each.caveats == ()
+        assert each.inference_us == spoilt.inference_us
+    assert case.summary is not None
+    assert (case.summary.processes, case.discarded, case.failed) == (2, 1, 0)
+    assert [each.kind for each in case.discards] == [fault.kind]
+    assert fault.kind not in {each.kind for each in case.caveats}
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_cores_below_their_cap_are_a_note_unless_the_clock_was_to_be_held(
+    phone: Running, tmp_path: Path, fixed: bool
+) -> None:
+    suite = replace(SUITE, fixed_performance=fixed, protocol=replace(QUICK, processes=1))
+    once = Once(phone, f"{CPU}/stats/time_in_state", SLOW)
+    tool = stand_in(tmp_path, WAITS)
+    found, case = measured(phone, tool, once, tmp_path / "a.db", suite=suite)
+    first = found[0].outcome
+    assert isinstance(first, Measured)
+    assert first.is_valid is not fixed
+    kind = CaveatKind.CLOCK_BELOW_PIN if fixed else CaveatKind.CLOCK_BELOW_CAP
+    assert [each.kind for each in first.caveats] == [kind]
+    assert "cores 0-3 ran below 2016 MHz for 40% of 10.00 s" in first.caveats[0].evidence
+    assert len(found) == 1 + fixed
+    assert case.discarded == fixed
+    assert (kind in {each.kind for each in case.caveats}) is not fixed
+
+
+def test_a_core_that_somebody_else_used_discards_the_process(
+    phone: Running, tmp_path: Path
+) -> None:
+    spins = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done"
+    suite = replace(SUITE, affinity="1", protocol=replace(QUICK, processes=1, max_repeats=0))
+    thief = "import os\nos.sched_setaffinity(0, {0})\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", thief]) as stealing:
+        try:
+            found, case = measured(
+                phone, stand_in(tmp_path, spins), lambda run, case: run(case), tmp_path / "a.db",
+                suite=suite, bounds=Bounds(),
+            )  # fmt: skip
+        finally:
+            stealing.kill()
+    outcome, sensed = found[0].outcome, found[0].sensed
+    assert isinstance(outcome, Measured)
+    (caveat,) = outcome.caveats
+    assert caveat.kind is CaveatKind.CORE_STOLEN
+    assert "for a core" in caveat.evidence
+    assert "others used" in caveat.evidence
+    assert (sensed.run_queue_wait_s or 0) > 0.1
+    assert sensed.cores == "0"
+    assert case.summary is None
+    assert case.discarded == 1
