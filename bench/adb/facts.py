@@ -12,7 +12,7 @@ from bench.adb.phone import Phone
 from bench.core.errors import DeviceError
 
 _CPU = "/sys/devices/system/cpu"
-_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 # Since Android 13: what a shell starts afterwards gets the cores and clocks of an app in front.
 TASK_PROFILE = "MaxPerformance"
 AS_IN_FRONT = f"settaskprofile $$ {TASK_PROFILE}"
@@ -21,7 +21,7 @@ _QUESTIONS = {
     "front": AS_IN_FRONT,  # before it is asked which cores may be used
     # One process reads all files; what is missing or forbidden is skipped.
     "files": f"grep -sH . {_CPU}/present {_CPU}/cpu[0-9]*/cpu_capacity "
-    f"{_CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq {_BOOT_ID}",
+    f"{_CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq {BOOT_ID}",
     "kernel": "grep -shE '^(MemTotal|Cpus_allowed_list):' /proc/meminfo /proc/self/status",
     "page": "getconf PAGE_SIZE 2>/dev/null || grep -m1 KernelPageSize /proc/self/smaps",
     "taskset": "command -v taskset",
@@ -117,7 +117,7 @@ def read_facts(phone: Phone) -> Facts:
         sdk=_number(found.get("ro.build.version.sdk", "")),
         release=found.get("ro.build.version.release"),
         fingerprint=_first(found, "ro.build.fingerprint", "ro.build.display.id") or "",
-        boot_id=files.get(_BOOT_ID),
+        boot_id=files.get(BOOT_ID),
         cores=cores_of(files.get(f"{_CPU}/present", "")),
         clusters=clusters_of(*_speeds(files)),
         allowed_cores=cores_of(kernel.get("Cpus_allowed_list", "")),

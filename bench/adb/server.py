@@ -10,7 +10,6 @@ import select
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
 
 from bench.adb.stream import (
     CONNECT_LIMIT_S,
@@ -159,12 +158,7 @@ class ServerStream:
     def __enter__(self) -> ServerStream:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def ask(self, request: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Protocol
 
 from bench.core.errors import DeviceError, TransientDeviceError
@@ -41,12 +40,7 @@ class Stream(Protocol):
 
     def __enter__(self) -> Stream: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Transport(Protocol):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from bench.adb.conditions import Asked, put_back
+from bench.adb.facts import Facts, read_facts
 from bench.adb.phone import opened
 from bench.adb.serials import Found, resolve
 from bench.cli.cases import show
@@ -32,7 +33,6 @@ from device_profiles.device_profile import Profile, profiles
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from bench.adb.facts import Facts
     from bench.cli.run import Options
     from bench.measure.suite import Suite, Target
     from bench.store.records import Session
@@ -189,5 +189,5 @@ def _print_commands(found: Sequence[Found], wanted: Wanted, *, as_json: bool) ->
         for each in found:
             phone = stack.enter_context(opened(each))
             put_back(phone)
-            sweeps.append(phone_sweep(phone, wanted, models=False))
+            sweeps.append(phone_sweep(phone, wanted, read_facts(phone), models=False))
     print_commands(sweeps, as_json=as_json)

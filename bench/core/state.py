@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_THERMAL = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -130,3 +132,8 @@ class Sample:
     at_s: float
     clocks: tuple[Clock, ...]
     temp_c: Reading
+
+
+def thermal_word(status: float | None) -> str:
+    """Returns Android's word for a thermal status, 0 to 6; another number as it is."""
+    return dict(enumerate(_THERMAL)).get(int(status or 0), f"{status:g}")

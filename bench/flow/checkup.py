@@ -12,7 +12,7 @@ from bench.adb.facts import Facts, read_facts
 from bench.adb.serials import Found
 from bench.adb.state import read_state
 from bench.core.errors import ConfigurationError, DeviceError
-from bench.core.state import Clock, Reading, State
+from bench.core.state import Clock, Reading, State, thermal_word
 from bench.core.units import significant, size
 from bench.flow.devices import affinity, completed, profile_of, reached
 from bench.flow.doctor import Finding, Level, note, ok, problem, warning
@@ -20,7 +20,6 @@ from device_profiles.device_profile import Profile
 
 _SPACE_BYTES = 256 << 20  # a large model beside the tool
 _MODERATE = 2
-_THERMAL = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
 _BUSY_PERCENT = 10.0
 _SHELL_V2_SDK = 24
 _NNAPI_LAST_SDK = 34
@@ -258,7 +257,7 @@ def _heat(state: State, profile: Profile) -> Finding:
         )
     status, temp_c = state.thermal_status.number, state.battery_temp_c.number
     known = [
-        "" if status is None else f"status {_status(status)}",
+        "" if status is None else f"status {thermal_word(status)}",
         *(
             f"{name} {reading.number:.1f} °C" if reading.number is not None else ""
             for name, reading in (
@@ -277,10 +276,6 @@ def _heat(state: State, profile: Profile) -> Finding:
     if temp_c is not None and temp_c > limits.max_temp_c:
         return warning("heat", f"{found}: above {limits.max_temp_c:g} °C", _COOL)
     return ok("heat", found)
-
-
-def _status(status: float) -> str:
-    return dict(enumerate(_THERMAL)).get(int(status), f"{status:g}")
 
 
 def _screen(state: State) -> Finding:

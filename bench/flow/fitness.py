@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from bench.adb.conditions import FIXED_PERFORMANCE
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import UnfitError
-from bench.core.state import State
+from bench.core.state import State, thermal_word
 from bench.measure.case import Case, Mode
 from bench.measure.validity import Bounds
 from bench.store.records import Event
@@ -18,7 +18,6 @@ from bench.tool.host import Execution
 from device_profiles.device_profile import Profile
 
 CONDITIONS, UNFIT, COOLED = "conditions", "unfit", "cool-down"
-_STATUS = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
 _LOOK_S, _LOOKS = 2.0, 5  # looks warm a phone that cools, so they are apart, and some in any case
 _TICK_S = 0.5
 _TELL_S = 60.0
@@ -248,15 +247,11 @@ def _heat(state: State, limits: Limits) -> str:
         return ""
     told = ", ".join(
         (
-            *([] if status is None else [f"thermal status {_status(status)}"]),
+            *([] if status is None else [f"thermal status {thermal_word(status)}"]),
             *(f"{name} {value:.1f} °C" for name, value in known.items()),
         )
     )
-    return f"{told} (limits: {_status(limits.thermal_status)}, {limits.temp_c:g} °C)"
-
-
-def _status(status: float) -> str:
-    return dict(enumerate(_STATUS)).get(int(status), f"{status:g}")
+    return f"{told} (limits: {thermal_word(limits.thermal_status)}, {limits.temp_c:g} °C)"
 
 
 def _rest(state: State, limits: Limits) -> Iterator[tuple[str, str]]:

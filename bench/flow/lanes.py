@@ -10,7 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from bench.adb.conditions import AWAY_S, conditions, own_serial
-from bench.adb.facts import TASK_PROFILE, read_facts
+from bench.adb.facts import TASK_PROFILE, Facts, read_facts
 from bench.adb.phone import Phone, opened
 from bench.adb.serials import Found, is_remote
 from bench.adb.state import read_state
@@ -131,10 +131,7 @@ def _measure(phone: Phone, wanted: Wanted, store: Store, narrator: Narrator) -> 
             said=tell,
             away_s=min(wanted.wait_s, AWAY_S),
         ) as changed:
-            sweep = stay(
-                lambda losses: phone_sweep(phone, wanted, told=partial(narrator.far, serial, PUSH))
-            )
-            facts = stay(lambda losses: read_facts(phone))
+            facts, sweep = stay(lambda losses: _ready(phone, wanted, narrator))
             profile = {"task-profile": TASK_PROFILE} if facts.task_profile else {}
             session = open_session(sweep, store)
             narrator.began(serial, session)
@@ -158,6 +155,13 @@ def _measure(phone: Phone, wanted: Wanted, store: Store, narrator: Narrator) -> 
                     raise
             else:
                 return
+
+
+def _ready(phone: Phone, wanted: Wanted, narrator: Narrator) -> tuple[Facts, Sweep]:
+    """Returns what a phone is on this boot, and what is measured on it, with all files there."""
+    facts = read_facts(phone)
+    told = partial(narrator.far, phone.serial, PUSH)
+    return facts, phone_sweep(phone, wanted, facts, told=told)
 
 
 def _measure_session(

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 
 from bench.adb.conditions import Asked
-from bench.adb.facts import AS_IN_FRONT, Facts, read_facts
+from bench.adb.facts import AS_IN_FRONT, BOOT_ID, Facts
 from bench.adb.phone import Phone
 from bench.adb.state import read_state
 from bench.adb.watched import Watch, Watched, keeps_counters
@@ -39,7 +39,6 @@ _CONDITIONS = (
 )
 _LOOK_S = 3.0
 _LOOK_MARGIN_S, _SLOWER = 0.5, 2.0  # how much longer than the first a look may take
-_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 T = TypeVar("T")
 # What a phone is measured with: its facts to the file of the tool on this machine.
 ToolFor = Callable[[Facts], Path]
@@ -109,7 +108,12 @@ def phone_bounds(facts: Facts, limits: Limits) -> Bounds:
 
 
 def phone_sweep(
-    phone: Phone, wanted: Wanted, *, told: Told = lambda done, total: None, models: bool = True
+    phone: Phone,
+    wanted: Wanted,
+    facts: Facts,
+    *,
+    told: Told = lambda done, total: None,
+    models: bool = True,
 ) -> Sweep:
     """Returns the sweep of a suite over files that lie, verified, on a phone.
 
@@ -123,7 +127,6 @@ def phone_sweep(
         TransientDeviceError: the phone went away.
     """
     kill_leftovers(phone)
-    facts = read_facts(phone)
     binary = wanted.tool_for(facts)
     check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
     suite = wanted.suite
@@ -289,7 +292,7 @@ class PhoneBench:
             RebootedError: it is another boot.
         """
         phone, device = self._phone, self._sweep.device
-        boot_id = phone.shell(f"cat {_BOOT_ID}").text.strip()
+        boot_id = phone.shell(f"cat {BOOT_ID}").text.strip()
         if device.boot_id is not None and boot_id != device.boot_id:
             raise RebootedError(
                 f"{phone.serial}: it was rebooted", hint="run again: a new session begins"

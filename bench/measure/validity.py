@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.state import Clock, ClockTime, Spent, State
+from bench.core.state import Clock, ClockTime, Spent, State, thermal_word
 
-_STATUS = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
 _RESOLVED_S = 0.3  # the kernel counts what cores do in hundredths of a second
 _Of = TypeVar("_Of", Clock, ClockTime)
 
@@ -109,17 +108,13 @@ def _heat(around: Around, bounds: Bounds) -> Iterator[Caveat]:
         if bounds.thermal_status is not None and (status or 0) > bounds.thermal_status
     }
     if hot:
-        told = ", ".join(f"{_status(status)} {when}" for when, status in hot.items())
+        told = ", ".join(f"{thermal_word(status)} {when}" for when, status in hot.items())
         yield Caveat(kind=CaveatKind.THROTTLED, evidence=f"thermal status {told} the process")
     made_up = [when for when, look in looks.items() if look.thermal_overridden.text == "true"]
     if made_up and bounds.thermal_override:
         yield Caveat(
             kind=CaveatKind.THERMAL_OVERRIDE, evidence=f"{' and '.join(made_up)} the process"
         )
-
-
-def _status(status: float | None) -> str:
-    return dict(enumerate(_STATUS)).get(int(status or 0), f"{status:g}")
 
 
 def _power(around: Around, bounds: Bounds) -> Iterator[Caveat]:

@@ -10,7 +10,7 @@ import pytest
 from reach import direct
 from tables import write_table
 
-from bench.adb.facts import Facts
+from bench.adb.facts import Facts, read_facts
 from bench.flow.phone import PhoneBench, Wanted, phone_sweep
 from bench.handset.running import Running
 from bench.measure.case import Delegate, Protocol
@@ -42,7 +42,7 @@ def test_looking_at_the_phone_adds_less_than_two_percent_to_the_latency(
     looking_s: list[float] = []
     latencies_us: list[float] = []
     with closing(direct(handset.serial)) as phone:
-        sweep = phone_sweep(phone, what)
+        sweep = phone_sweep(phone, what, read_facts(phone))
         benches = {looks: PhoneBench(phone, sweep, looks=looks) for looks in (True, False)}
         for _ in range(PAIRS):
             found_us = {}

@@ -11,6 +11,7 @@ import pytest
 from phone_sweeps import QUICK, SUITE, TINY, stand_in, wanted
 from reach import direct
 
+from bench.adb.facts import read_facts
 from bench.core.caveats import CaveatKind
 from bench.flow.measure import measure, open_session
 from bench.flow.phone import PhoneBench, phone_sweep
@@ -69,7 +70,7 @@ def measured(
     """Returns the processes of a session of one case, and what they add up to."""
     what = wanted(tool, TINY, suite=suite, bounds=bounds)
     with closing(direct(phone.serial)) as way, Store.open(str(database)) as store:
-        sweep = phone_sweep(way, what)
+        sweep = phone_sweep(way, what, read_facts(way))
         session = open_session(sweep, store)
         bench = PhoneBench(way, sweep)
         measure(sweep, session, store, run=lambda case: run(bench.run, case))
