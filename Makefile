@@ -17,7 +17,8 @@ demo: $(STAMP)
 	$(BIN)/frill-bench demo --out $(OUT)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not timed"
+	$(BIN)/python -m pytest -m timed
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

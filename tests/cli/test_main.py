@@ -20,6 +20,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.timed
 def test_help_comes_in_less_than_three_tenths_of_a_second() -> None:
     walls = []
     for _ in range(5):

@@ -50,6 +50,7 @@ def timed(sweep: Callable[[], None]) -> float:
     return time.monotonic() - started_s
 
 
+@pytest.mark.timed
 @pytest.mark.timeout(400)
 def test_a_sweep_of_twenty_is_faster_than_theirs(
     boot_phone: Boot, adb_server: Serving, official_binary: Path, litert: Path, tmp_path: Path
@@ -96,9 +97,10 @@ def test_a_sweep_of_twenty_is_faster_than_theirs(
         assert done.returncode in (0, 4), done.stderr  # 4: a model below the tool's resolution
         assert len(json.loads(done.stdout)["sessions"][0]["cases"]) == MODELS
 
-    walls_s = {}
-    for name, sweep in (("theirs", theirs), ("ours", ours)):
+    sweeps = {"theirs": theirs, "ours": ours}
+    for sweep in sweeps.values():
         sweep()  # now all files are on the phone
-        walls_s[name] = min(timed(sweep) for _ in range(2))
-    assert walls_s["ours"] < walls_s["theirs"], walls_s
+    rounds = [{name: timed(sweep) for name, sweep in sweeps.items()} for _ in range(3)]
+    walls_s = {name: min(each[name] for each in rounds) for name in sweeps}
+    assert walls_s["ours"] < walls_s["theirs"], rounds
     print(f"{MODELS} models: {walls_s}")  # noqa: T201 - shown by -s
