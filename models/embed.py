@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,9 @@ from models.frames import frames_of
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 # A clip's SHA-256 and its windows, float32 [windows, ...].
-_Windows = Iterator[tuple[str, Floats]]
+Windows = Iterator[tuple[str, Floats]]
 
-_BATCH = 32  # windows an inference, where the file's batch axis is free
+BATCH = 32  # windows an inference, where the file's batch axis is free
 
 
 def embed_clips(
@@ -61,8 +61,11 @@ def embed_clips(
     if not stored.is_file():
         say = progress or (lambda done, total: None)
         model = litert.Model(path, threads=threads, delegate=delegate)
-        windows = _windows(artifact, clips, cache, frontend_path, say)
-        embeddings = _means(model, _input_shape(artifact, model), windows, clips)
+        windows = clip_windows(
+            artifact, clips, cache=cache, frontend_path=frontend_path, progress=say
+        )
+        vectors = _vectors(model, _input_shape(artifact, model), windows)
+        embeddings = pooled(vectors, clips, source=str(path))
         with atomic.replacing(stored) as partial:
             np.save(partial, embeddings)
     return np.asarray(np.load(stored), dtype=np.float32)
@@ -72,14 +75,22 @@ def _input_shape(artifact: Artifact, model: litert.Model) -> tuple[int, ...]:
     return artifact.inputs[0].shape if artifact.inputs else model.input_shapes()[0]
 
 
-def _windows(
+def clip_windows(
     artifact: Artifact,
     clips: Mapping[str, Path],
+    *,
     cache: Path,
-    frontend_path: Path | None,
-    progress: Progress,
-) -> _Windows:
-    """Yields the model's inputs of each clip."""
+    frontend_path: Path | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Windows:
+    """Yields each clip's SHA-256 and the model's inputs of it, float32 [windows, ...].
+
+    Args:
+        artifact, clips, cache, frontend_path, progress: as for ``embed_clips``.
+
+    Raises:
+        ConfigurationError: the file is no audio embedding, or a clip cannot be decoded.
+    """
     if frontend_path is not None:
         return _through(litert.Model(frontend_path), _audio_windows(artifact, clips, progress))
     match artifact.role:
@@ -96,7 +107,7 @@ def _windows(
 
 def _patches(
     artifact: Artifact, clips: Mapping[str, Path], cache: Path, progress: Progress
-) -> _Windows:
+) -> Windows:
     hop = max(1, round(artifact.hop_samples / frontend.FRAME_HOP_SAMPLES))
     frames = frames_of(clips, cache=cache, progress=progress)
     for done, sha256 in enumerate(clips):
@@ -107,7 +118,7 @@ def _patches(
         yield sha256, cut[::hop].transpose(0, 2, 1)
 
 
-def _audio_windows(artifact: Artifact, clips: Mapping[str, Path], progress: Progress) -> _Windows:
+def _audio_windows(artifact: Artifact, clips: Mapping[str, Path], progress: Progress) -> Windows:
     for done, (sha256, path) in enumerate(clips.items()):
         progress(done, len(clips))
         yield (
@@ -120,44 +131,72 @@ def _audio_windows(artifact: Artifact, clips: Mapping[str, Path], progress: Prog
         )
 
 
-def _through(front: litert.Model, windows: _Windows) -> _Windows:
+def _through(front: litert.Model, windows: Windows) -> Windows:
     shape = front.input_shapes()[0]
     for sha256, audio in windows:
         features = [front(window.reshape(shape))[0] for window in audio]
         yield sha256, np.stack([np.squeeze(feature) for feature in features])
 
 
-def _means(
-    model: litert.Model, shape: tuple[int, ...], windows: _Windows, clips: Mapping[str, Path]
+def shaped(inputs: Floats, shape: tuple[int, ...], *, source: str) -> Floats:
+    """Returns windows, float32 [windows, ...], in a model's shape; its first axis counts them.
+
+    Args:
+        shape: of the model's input, free axes at -1; one of rank 1 takes one bare window.
+        source: the file, in words.
+
+    Raises:
+        ConfigurationError: they do not fit.
+    """
+    sides = shape[1:] if len(shape) > 1 else shape
+    if -1 not in sides and inputs[0].size != math.prod(sides):
+        raise ConfigurationError(
+            f"{source}: takes {list(shape)}, and its front-end gives {list(inputs.shape[1:])}",
+            hint="add it again with the --frontend that makes its input",
+        )
+    # A rank-1 model takes one bare window; all others have a batch axis.
+    return inputs.reshape((len(inputs), *shape[1:]) if len(shape) > 1 else shape)
+
+
+def pooled(
+    vectors: Iterable[tuple[str, Floats]], clips: Mapping[str, Path], *, source: str
 ) -> Floats:
-    """Returns the mean embedding of each clip, float32 [clips, dimensions]."""
-    batch = _BATCH if shape and shape[0] == -1 else 1
+    """Returns the mean embedding of each clip, float32 [clips, dimensions].
+
+    Args:
+        vectors: a clip's SHA-256 and the embedding of one of its windows, float32 [dimensions].
+        clips: SHA-256 to file; the rows follow this order.
+        source: what made them, in words.
+
+    Raises:
+        ConversionError: an embedding is not finite or all zero; names source and clip.
+    """
     found: dict[str, Floats] = {}
     sums: dict[str, tuple[NDArray[np.float64], int]] = {}
-    singles = ((sha256, window) for sha256, many in windows for window in many)
-    while chunk := list(itertools.islice(singles, batch)):
-        inputs = np.stack([window for _, window in chunk])
-        sides = shape[1:] if len(shape) > 1 else shape
-        if -1 not in sides and inputs[0].size != math.prod(sides):
-            raise ConfigurationError(
-                f"{model.path}: takes {list(shape)}, and its front-end gives "
-                f"{list(inputs.shape[1:])}",
-                hint="add it again with the --frontend that makes its input",
-            )
-        # A rank-1 model takes one bare window; all others have a batch axis.
-        outputs = model(inputs.reshape((len(chunk), *shape[1:]) if len(shape) > 1 else shape))[0]
-        for (sha256, _), vector in zip(chunk, outputs.reshape(len(chunk), -1), strict=True):
-            total, count = sums.get(sha256, (np.zeros(vector.shape), 0))
-            sums[sha256] = (total + vector, count + 1)
+    for sha256, vector in vectors:
+        total, count = sums.get(sha256, (np.zeros(vector.shape), 0))
+        sums[sha256] = (total + vector, count + 1)
     for sha256, clip in clips.items():
         total, count = sums[sha256]
         found[sha256] = (total / count).astype(np.float32)
         if not np.isfinite(found[sha256]).all() or not found[sha256].any():
             kind = "all zero" if np.isfinite(found[sha256]).all() else "not finite"
             raise ConversionError(
-                f"{model.path}: the embedding of {clip} is {kind}",
+                f"{source}: the embedding of {clip} is {kind}",
                 hint="check the conversion of this file against its float32 source",
-                artifact=str(model.path),
+                artifact=source,
                 clip=str(clip),
             )
     return np.stack(list(found.values()))
+
+
+def _vectors(
+    model: litert.Model, shape: tuple[int, ...], windows: Windows
+) -> Iterator[tuple[str, Floats]]:
+    batch = BATCH if shape and shape[0] == -1 else 1
+    singles = ((sha256, window) for sha256, many in windows for window in many)
+    while chunk := list(itertools.islice(singles, batch)):
+        inputs = np.stack([window for _, window in chunk])
+        outputs = model(shaped(inputs, shape, source=str(model.path)))[0]
+        for (sha256, _), vector in zip(chunk, outputs.reshape(len(chunk), -1), strict=True):
+            yield sha256, vector

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -46,14 +47,29 @@ class Dot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A line from the first to the last of its points, in displayed units.
+
+    Args:
+        cross: where something befell it.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    family: str
+    cross: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """A picture before it is drawn; its x axis is logarithmic.
+    """A picture before it is drawn; its x axis is logarithmic, or that of its traces.
 
     Args:
         name: of its files.
         numbers: what the CSV beside it holds.
         levels: labelled horizontal lines.
         lanes: names of y = 0, 1, ... from the bottom; empty for a continuous y.
+        limit: an upright line to compare with.
+        traces: lines over a linear x from 0; the dots are their ends.
         families: all of the frame, so that each has one colour in all of its charts.
     """
 
@@ -68,6 +84,8 @@ class Chart:
     log_y: bool = False
     levels: tuple[tuple[str, float], ...] = ()
     lanes: tuple[str, ...] = ()
+    limit: float | None = None
+    traces: tuple[Trace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +102,14 @@ class Ratio:
     partitions_float32: int | None
 
 
-def families_of(frame: Frame) -> Families:
-    """Returns what each family is shown as: itself, or "other" beyond the six of most files."""
-    common = sorted(frame["family"].value_counts().items(), key=lambda item: (-item[1], item[0]))
-    own = {str(family) for family, _ in common[: _MOST_FAMILIES - 1]}
+def families_of(*frames: Frame) -> Families:
+    """Returns what each family is shown as: itself, or "other" beyond the six of most rows."""
+    counted = Counter(str(family) for frame in frames for family in frame["family"])
+    common = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    own = {family for family, _ in common[: _MOST_FAMILIES - 1]}
     if len(common) <= _MOST_FAMILIES:
-        own = {str(family) for family, _ in common}
-    return {str(family): str(family) if family in own else OTHER for family, _ in common}
+        own = set(counted)
+    return {family: family if family in own else OTHER for family in counted}
 
 
 def charts(marked: Frame, families: Families) -> list[Chart]:
@@ -170,7 +189,7 @@ def latency_size(marked: Frame, families: Families) -> Chart | None:
             _dot(row, names, families, x=_size(row, across), y=_latency(row, up), on=False)
             for row in rows
         ),
-        families=_shown(families),
+        families=shown(families),
         numbers=_numbers(
             chosen,
             (
@@ -205,8 +224,9 @@ def format_ratios(marked: Frame, families: Families) -> Chart | None:
         caption="Bars: 95 % intervals of the ratio. Partitions where more than one.",
         dots=tuple(_ratio_dot(each, families, lanes.index(names[each.row])) for each in ratios),
         numbers=schema.frame([_ratio(each) for each in ratios], Ratio),
-        families=_shown(families),
-        lanes=tuple(_brief(name) for name in lanes),
+        families=shown(families),
+        lanes=tuple(brief(name) for name in lanes),
+        limit=1.0,
     )
 
 
@@ -231,13 +251,14 @@ def _accuracy(
         y_label="accuracy, mean over the tasks (%)",
         caption="Bars: 95 % intervals. Line: frontier by the estimates. Hollow: a caveat." + note,
         dots=tuple(dots),
-        families=_shown(families),
+        families=shown(families),
         numbers=_numbers(chosen, (*costs, *scores, "on_frontier", "caveats")),
         levels=levels,
     )
 
 
-def _shown(families: Families) -> tuple[str, ...]:
+def shown(families: Families) -> tuple[str, ...]:
+    """Returns the families of all charts, in the order of their colours."""
     names = sorted(set(families.values()) - {OTHER})
     return (*names, OTHER) if OTHER in families.values() else tuple(names)
 
@@ -255,7 +276,8 @@ def _levels(rows: Sequence[Row], dots: Sequence[Dot]) -> tuple[tuple[tuple[str, 
     return drawn, f" Off the axis: {', '.join(left)}." if left else ""
 
 
-def _brief(name: str) -> str:
+def brief(name: str) -> str:
+    """Returns a name that is short enough to stand in a chart."""
     return name if len(name) <= _LABEL_LENGTH else f"{name[: _LABEL_LENGTH - 1]}…"
 
 
@@ -269,7 +291,7 @@ def _dot(
     on: bool,
 ) -> Dot:
     return Dot(
-        label=_brief(names[row]),
+        label=brief(names[row]),
         x_low=x[0],
         x=x[1],
         x_high=x[2],

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
-from reports.schema import Row
+
+class Named(Protocol):
+    """A row of any frame that tells the model and how it was timed."""
+
+    @property
+    def student(self) -> str:
+        """The model's name."""
+
+    @property
+    def delegate(self) -> str:
+        """What ran the graph."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of the runner."""
 
 
-def variants(rows: Iterable[Row]) -> dict[Row, str]:
+R = TypeVar("R", bound=Named)
+
+
+def variants(rows: Iterable[R]) -> dict[R, str]:
     """Returns each row's delegate and threads in words, as far as rows differ in them."""
     listed = list(rows)
     delegates = {row.delegate for row in listed}
@@ -22,7 +40,7 @@ def variants(rows: Iterable[Row]) -> dict[Row, str]:
     return found
 
 
-def row_names(rows: Sequence[Row]) -> dict[Row, str]:
+def row_names(rows: Sequence[R]) -> dict[R, str]:
     """Returns each row's short student name, with its variant where rows differ in that."""
     short = short_names(row.student for row in rows)
     return {

@@ -11,10 +11,12 @@ import jinja2
 
 from bench.core import atomic
 from reports import charts, frontier, looks, plots, schema, sections, table
+from reports import modes as mode_rows
 from reports.charts import Chart, Families
 from reports.frontier import View
+from reports.modes import Place
 from reports.names import short_names
-from reports.schema import Frame, Row, Task
+from reports.schema import Endurance, Frame, Row, Slice, Stream, Task
 from reports.table import Footnotes
 
 
@@ -48,6 +50,29 @@ class Part:
     dominated: table.Table | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModePart:
+    """What the page says of streaming or sustained runs on one device, by one program.
+
+    Args:
+        shared: what all its rows have in common.
+    """
+
+    heading: str
+    shared: Mapping[str, str]
+    picture: Picture
+    table: table.Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeFrames:
+    """Rows that stand apart from the latencies: frames of ``Stream``, ``Endurance``, ``Slice``."""
+
+    streams: Frame
+    endurances: Frame
+    slices: Frame
+
+
 def write_report(
     rows: Frame,
     tasks: Frame,
@@ -57,6 +82,7 @@ def write_report(
     subtitle: str,
     provenance: Mapping[str, str],
     notes: Sequence[str],
+    modes: ModeFrames | None = None,
 ) -> Path:
     """Returns the page it wrote into the folder ``out``, beside plots, results and tasks.
 
@@ -65,21 +91,25 @@ def write_report(
         tasks: a frame of ``schema.Task``; may be empty.
         provenance: name to text of what made these numbers: versions, commands, seeds.
         notes: sentences to read before the numbers.
+        modes: of streaming and sustained runs, if there are any.
 
     Raises:
         ConfigurationError: a frame is not as its columns are declared.
     """
     marked = frontier.mark(schema.check(rows, Row))
     scores = schema.check(tasks, Task)
+    streams, endurances, slices = _checked(modes)
     footnotes = Footnotes()
     results = table.results(marked, footnotes)
     listed = footnotes.listed()
     views = frontier.views(marked)
-    families = charts.families_of(marked)
+    families = charts.families_of(marked, streams, endurances)
     parts = [
         _part(view, families, out, footnotes, several=len(views) > 1, number=number)
         for number, view in enumerate(views, start=1)
     ]
+    streaming = mode_rows.streaming(streams, families, footnotes)
+    sustained = mode_rows.sustained(endurances, slices, families, footnotes)
     html = (
         _environment()
         .get_template("page.html")
@@ -89,6 +119,8 @@ def write_report(
             notes=notes,
             parts=parts,
             shared=table.shared(marked),
+            streaming=_mode_parts(streaming, out),
+            sustained=_mode_parts(sustained, out),
             results=results,
             tasks=sections.task_scores(scores, footnotes),
             fidelity=sections.fidelity(marked, footnotes),
@@ -101,6 +133,9 @@ def write_report(
     atomic.write_text(out / "results.csv", table.results_csv(marked))
     atomic.write_text(out / "results.md", table.to_markdown(results, listed, _lead(marked)))
     atomic.write_text(out / "tasks.csv", table.to_csv(scores))
+    for name, rows_of_mode in (("streaming", streams), ("sustained", endurances)):
+        if len(rows_of_mode):
+            atomic.write_text(out / f"{name}.csv", table.to_csv(rows_of_mode))
     atomic.write_text(out / "index.html", html)
     return out / "index.html"
 
@@ -123,6 +158,28 @@ def _part(
         causes=sections.causes(view.rows),
         dominated=sections.dominated(view.rows),
     )
+
+
+def _checked(modes: ModeFrames | None) -> tuple[Frame, Frame, Frame]:
+    if modes is None:
+        return schema.frame([], Stream), schema.frame([], Endurance), schema.frame([], Slice)
+    return (
+        schema.check(modes.streams, Stream),
+        schema.check(modes.endurances, Endurance),
+        schema.check(modes.slices, Slice),
+    )
+
+
+def _mode_parts(places: Sequence[Place], out: Path) -> list[ModePart]:
+    return [
+        ModePart(
+            heading=place.heading if len(places) > 1 else "",
+            shared=table.shared(place.rows),
+            picture=_picture(place.chart, out, "" if number == 1 else f"-{number}"),
+            table=place.table,
+        )
+        for number, place in enumerate(places, start=1)
+    ]
 
 
 def _picture(chart: Chart, out: Path, suffix: str) -> Picture:

@@ -118,7 +118,7 @@ class Row:
     @property
     def doubts(self) -> tuple[Caveat, ...]:
         """Its caveats."""
-        return tuple(Caveat(kind=CaveatKind(kind)) for kind in self.caveats.split(";") if kind)
+        return doubts_of(self.caveats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +138,109 @@ class Task:
     test_clips: int = _column("clips or queries judged")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One artifact that heard a stream on one device: one inference a hop, idle in between."""
+
+    artifact_sha256: str = _column("identity of the very file that was timed")
+    student: str = _column("the model's name")
+    format: str = _column("number format of the file")
+    family: str = _column("what shares a colour in plots")
+    device: str = _column("what it was timed on")
+    runner: str = _column("program that timed it")
+    runtime: str = _column("inference runtime and its version")
+    delegate: str = _column("delegate that was seen to run")
+    threads: int = _column("threads of the runner")
+    session: str = _column("the sitting in which it was timed")
+    processes: int = _column("how many processes the intervals are over")
+    hop_s: float = _column("audio between two inferences", "s")
+    latency_us_median: float = _column("median latency of the file alone, after idling", "us")
+    latency_us_low: float | None = _maybe("lower end of its 95 % interval", "us")
+    latency_us_high: float | None = _maybe("upper end of its 95 % interval", "us")
+    back_to_back_us: float | None = _maybe("its median latency without idling, same session", "us")
+    frontend: str = _column("in graph, added, missing or none needed")
+    frontend_latency_us: float | None = _maybe("median latency of one run of the front-end", "us")
+    real_time_ratio: float = _column("latency with the front-end over the hop")
+    real_time_ratio_low: float | None = _maybe("lower end of its 95 % interval")
+    real_time_ratio_high: float | None = _maybe("upper end of its 95 % interval")
+    core_share: float = _column("cores kept busy, at most, with the front-end")
+    core_share_low: float | None = _maybe("lower end of its 95 % interval")
+    core_share_high: float | None = _maybe("upper end of its 95 % interval")
+    caveats: str = _column("kinds of doubt, joined by semicolons; empty for none", default="")
+
+    @property
+    def doubts(self) -> tuple[Caveat, ...]:
+        """Its caveats."""
+        return doubts_of(self.caveats)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endurance:
+    """One artifact that ran for minutes without a pause on one device, the file alone."""
+
+    artifact_sha256: str = _column("identity of the very file that was timed")
+    student: str = _column("the model's name")
+    format: str = _column("number format of the file")
+    family: str = _column("what shares a colour in plots")
+    device: str = _column("what it was timed on")
+    runner: str = _column("program that timed it")
+    delegate: str = _column("delegate that was asked for")
+    threads: int = _column("threads of the runner")
+    session: str = _column("the sitting in which it was timed")
+    slices: int = _column("points of its curve")
+    duration_s: float = _column("from the first slice's begin to the last one's end", "s")
+    start_us: float = _column("median of the first three slices", "us")
+    start_us_low: float = _column("fastest of them", "us")
+    start_us_high: float = _column("slowest of them", "us")
+    end_us: float = _column("median of the last quarter of the slices", "us")
+    end_us_low: float = _column("fastest of them", "us")
+    end_us_high: float = _column("slowest of them", "us")
+    is_steady: bool = _column("the last two quarters differ by at most 3 %")
+    throttled_after_s: float | None = _maybe(
+        "begin of three slices 10 % slower than the start", "s"
+    )
+    thermal_status_highest: float | None = _maybe("Android's, 0 for none")
+    temp_c_highest: float | None = _maybe("of the processor, else of the skin", "degrees Celsius")
+    clock_khz_lowest: float | None = _maybe("of the fastest cores, after a slice", "kHz")
+    caveats: str = _column("kinds of doubt, joined by semicolons; empty for none", default="")
+
+    @property
+    def doubts(self) -> tuple[Caveat, ...]:
+        """Its caveats."""
+        return doubts_of(self.caveats)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One point of the curve of an ``Endurance``; those of one row follow each other."""
+
+    artifact_sha256: str = _column("identity of the file")
+    student: str = _column("the model's name")
+    format: str = _column("number format of the file")
+    device: str = _column("what it was timed on")
+    runner: str = _column("program that timed it")
+    delegate: str = _column("delegate that was asked for")
+    threads: int = _column("threads of the runner")
+    at_s: float = _column("begin, since the first one's", "s")
+    until_s: float = _column("end, since the first one's begin", "s")
+    latency_us: float = _column("median, or the mean where the tool tells no median", "us")
+    latency_ratio: float = _column("over the start of its curve")
+    thermal_status: float | None = _maybe("after it; 0 for none")
+    temp_c: float | None = _maybe("after it, of the processor, else of the skin", "degrees Celsius")
+    clock_khz: float | None = _maybe("after it, of the fastest cores", "kHz")
+    cap_khz: float | None = _maybe("after it, what they might reach", "kHz")
+
+    @property
+    def curve(self) -> tuple[str, str, str, str, int]:
+        """What tells whose curve it is on, as for an ``Endurance``."""
+        return self.artifact_sha256, self.device, self.runner, self.delegate, self.threads
+
+
+def doubts_of(caveats: str) -> tuple[Caveat, ...]:
+    """Returns the caveats whose kinds are joined by semicolons."""
+    return tuple(Caveat(kind=CaveatKind(kind)) for kind in caveats.split(";") if kind)
+
+
 _DTYPES: dict[object, str] = {str: "str", bool: "bool", int: "Int64", float: "float64"}
 
 # (low, middle, high) of every quantity that has an interval.
@@ -146,6 +249,10 @@ _INTERVALS = (
     ("latency_us_per_audio_s_low", "latency_us_per_audio_s", "latency_us_per_audio_s_high"),
     ("score_low", "score_mean", "score_high"),
     ("low", "value", "high"),
+    ("real_time_ratio_low", "real_time_ratio", "real_time_ratio_high"),
+    ("core_share_low", "core_share", "core_share_high"),
+    ("start_us_low", "start_us", "start_us_high"),
+    ("end_us_low", "end_us", "end_us_high"),
 )
 
 

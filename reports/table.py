@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core import units
@@ -128,6 +128,8 @@ def shared(frame: Frame) -> dict[str, str]:
     """Returns what all rows have in common, in words, for the line above the table."""
     found = {}
     for column, words in _SHARED.items():
+        if column not in frame:
+            continue
         values = frame[column].dropna().unique()
         if len(values) == 1:
             value = values[0]
@@ -166,7 +168,7 @@ def to_markdown(table: Table, notes: Sequence[tuple[str, str]] = (), lead: str =
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _name_cell(student: str, short: dict[str, str], marks: tuple[str, ...] = ()) -> Cell:
+def name_cell(student: str, short: Mapping[str, str], marks: tuple[str, ...] = ()) -> Cell:
     """Returns a student's short name, with the full one as its detail where they differ."""
     name = short[student]
     return Cell(text=name, detail="" if name == student else student, marks=marks, order=student)
@@ -183,6 +185,7 @@ def interval(low: str, high: str) -> str:
 
 
 _Make = Callable[[Row, Mark], Cell]
+_SESSION_LENGTH = 8
 _ANOTHER_DAY = (
     "as far apart were the medians of several sessions on this device; intervals are within one"
 )
@@ -195,12 +198,12 @@ def _columns(
     columns: list[tuple[Heading, _Make]] = [
         (
             Heading(name="student", numeric=False),
-            lambda row, _: _name_cell(row.student, short, notes.doubts(row.doubts)),
+            lambda row, _: name_cell(row.student, short, notes.doubts(row.doubts)),
         ),
         (Heading(name="format", numeric=False), lambda row, _: plain(row.format)),
         (Heading(name="frontier", numeric=False), lambda _, mark: _membership(mark, notes)),
     ]
-    columns += _varying(rows)
+    columns += [(heading, _of_row(make)) for heading, make in varying(rows)]
     columns += _scores(notes)
     columns += _latencies(rows, notes)
     columns += _another_day(rows, notes)
@@ -216,20 +219,27 @@ def _membership(mark: Mark, notes: Footnotes) -> Cell:
     return Cell(text=star + mark.frontier_latency, order=order)
 
 
-def _varying(rows: Sequence[Row]) -> list[tuple[Heading, _Make]]:
-    columns: list[tuple[Heading, _Make]] = []
+def _of_row(make: Callable[[object], Cell]) -> _Make:
+    return lambda row, _: make(row)
+
+
+def varying(rows: Sequence[object]) -> list[tuple[Heading, Callable[[object], Cell]]]:
+    """Returns columns of what ``shared`` leaves out, as rows differ in it."""
+    columns: list[tuple[Heading, Callable[[object], Cell]]] = []
     for column, words in _SHARED.items():
-        values = {getattr(row, column) for row in rows} - {None}
+        values = {getattr(row, column, None) for row in rows} - {None}
         if len(values) > 1:
             numeric = all(isinstance(value, (int, float)) for value in values)
             columns.append((Heading(name=words, numeric=numeric), _attribute(column)))
     return columns
 
 
-def _attribute(column: str) -> _Make:
-    def make(row: Row, _: Mark) -> Cell:
+def _attribute(column: str) -> Callable[[object], Cell]:
+    def make(row: object) -> Cell:
         value = getattr(row, column)
         text = GAP if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        if column == "session":  # a UUID; the whole of it is where the numbers come from
+            text = text[:_SESSION_LENGTH]
         return Cell(text=text, order=value)
 
     return make

@@ -1,5 +1,6 @@
 """The packaged audio for tests, and the evidence tests that run only when asked for."""
 
+import signal
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from models.audio import packages
 
 pytest_plugins = ["phones"]
 
+# What starts tests in the background may have them ignore Ctrl-C, and all that they start too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Fixtures that take a minute or two, so that all who use one run beside each other.
 COSTLY = ("demo", "zoo")

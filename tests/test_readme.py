@@ -3,10 +3,10 @@
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from program import frill_bench
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,15 +26,6 @@ def test_the_two_make_commands_are_there_and_what_they_run_is_tested_here() -> N
         assert runs in shown.stdout
 
 
-def frill_bench(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    words = shlex.split(command)
-    assert words[0] == "frill-bench"
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "bench", *words[1:]],
-        cwd=cwd, capture_output=True, text=True, timeout=240,
-    )  # fmt: skip
-
-
 @pytest.mark.audio
 @pytest.mark.handset
 @pytest.mark.zoo
@@ -48,8 +39,10 @@ def test_every_other_command_runs_as_it_stands(
     assert len(commands()) >= 16
     try:
         for command in commands()[2:]:
-            done = frill_bench(command, tmp_path)
+            program, *words = shlex.split(command)
+            assert program == "frill-bench"
+            done = frill_bench(*words, cwd=tmp_path, limit_s=240)
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     finally:
-        frill_bench("frill-bench handset down try", tmp_path)
+        frill_bench("handset", "down", "try")
     assert (tmp_path / "report" / "index.html").is_file()

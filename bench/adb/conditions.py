@@ -201,6 +201,15 @@ def put_back(phone: Phone, *, folder: Path | None = None) -> Restored:
         return _restore(phone, serial, _file(folder, serial))
 
 
+def wake(phone: Phone) -> str:
+    """Returns the phone's own words if its screen stays dark; nothing if it is awake again.
+
+    Raises:
+        TransientDeviceError: it went away.
+    """
+    return _turn(phone, {"screen": _SCREEN["screen"].ours}).get("screen", "")
+
+
 def own_serial(phone: Phone) -> str:
     """Returns the phone's own serial, by which it is one phone on USB and on the network.
 

@@ -11,7 +11,8 @@ from bench.core.state import ClockTime, Reading, Spent
 TICK_S = 0.01  # USER_HZ is 100 on every Android
 _HIDDEN = "the phone does not tell it"
 _PATH = "/sys/devices/system/cpu/cpu{}/cpufreq/stats/time_in_state"
-_CORE = re.compile(r"cpu(\d+) ([\d ]+)$")
+_STAT = "/proc/stat"
+_CORE = re.compile(rf"{_STAT}:cpu(\d+) ([\d ]+)$")
 _TIME = re.compile(r"\S*/cpu(\d+)/cpufreq/stats/time_in_state:(\d+) (\d+)$")
 _REFUSED = re.compile(r"grep: \S+/time_in_state: (.+)$")
 _IDLE = (3, 4)  # of /proc/stat: idle, and idle while waiting for a disk
@@ -26,9 +27,8 @@ def counting(groups: Iterable[Group]) -> str:
     Args:
         groups: cores that share a clock.
     """
-    files = " ".join(_PATH.format(group[0]) for group in groups)
-    cores = "grep -E '^cpu[0-9]' /proc/stat"
-    return f"{cores}; grep -H . {files}" if files else cores
+    files = [_STAT, *(_PATH.format(group[0]) for group in groups)]
+    return f"grep -HE '^(cpu)?[0-9]' {' '.join(files)}"
 
 
 def spent(

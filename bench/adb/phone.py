@@ -21,13 +21,11 @@ from bench.adb.stream import Transport
 from bench.adb.sync import Progress, RemoteFile
 from bench.core import atomic
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
-from bench.core.hashing import sha256_file
 
 FOLDER = "/data/local/tmp/frill-bench"
 COMMAND_LIMIT_S = 30.0
 _PARTIAL = ".partial"
-_MARGIN_BYTES = 8 << 20
-_HASH_LIMIT_S = 300.0
+HASH_LIMIT_S = 300.0
 _RETRY_S = 0.5
 
 
@@ -151,51 +149,9 @@ class Phone:
 
     def sha256(self, remote: str) -> str | None:
         """Returns the hex SHA-256 of a file on the phone; ``None`` where it cannot tell."""
-        done = self.shell(f"sha256sum {shlex.quote(remote)}", limit_s=_HASH_LIMIT_S)
+        done = self.shell(f"sha256sum {shlex.quote(remote)}", limit_s=HASH_LIMIT_S)
         word = done.text.partition(" ")[0].removeprefix("\\")
         return word if done.exit_status == 0 and len(word) == 64 else None
-
-    def stage(self, path: Path, *, progress: Progress | None = None) -> str:
-        """Returns where a file lies on the phone, named by its SHA-256 and verified there.
-
-        It is pushed unless the very same bytes are there already.
-
-        Raises:
-            ConfigurationError: the file cannot be read.
-            DeviceError: the phone has no room, or keeps other bytes than were sent.
-            TransientDeviceError: the phone went away.
-        """
-        with _opened(path) as source:
-            size_bytes = os.fstat(source.fileno()).st_size
-        wanted = sha256_file(path)
-        remote = f"{self.folder}/{wanted}{path.suffix}"
-        if self.sha256(remote) == wanted:
-            if progress is not None:
-                progress(size_bytes)
-            return remote
-        self.ask(f"mkdir -p {shlex.quote(self.folder)}")
-        free_bytes = self.free_bytes(self.folder)
-        if free_bytes < size_bytes + _MARGIN_BYTES:
-            raise DeviceError(
-                f"{self.serial}: {path.name} takes {size_bytes / 1e6:.1f} MB and "
-                f"{free_bytes / 1e6:.1f} MB are free",
-                hint="free space on the phone",
-                serial=self.serial,
-                free_bytes=free_bytes,
-                size_bytes=size_bytes,
-            )
-        self.push(path, remote, progress=progress)
-        found = self.sha256(remote)
-        if found != wanted:
-            self.ask(f"rm -f {shlex.quote(remote)}")
-            raise DeviceError(
-                f"{self.serial}: {path.name} arrived as other bytes, or cannot be verified",
-                hint="try again; a phone that does it twice has bad storage or no sha256sum",
-                serial=self.serial,
-                sha256=wanted,
-                sha256_there=found,
-            )
-        return remote
 
     def clean(self) -> None:
         """Removes all that was staged; nothing outside its own folder."""

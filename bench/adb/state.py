@@ -6,6 +6,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from bench.adb.batch import Answer, ask_all
 from bench.adb.phone import Phone
@@ -19,20 +20,24 @@ _CLOCK_FILES = (
     *(_GROUP, "scaling_governor"),
     *("scaling_cur_freq", "scaling_max_freq", "cpuinfo_max_freq"),
 )
+_LOAD, _MEMORY, _PRESSURE = "/proc/loadavg", "/proc/meminfo", "/proc/pressure/cpu"
+_SENSORS = " ".join(
+    (
+        f"{_ZONE}[0-9]*/type {_ZONE}[0-9]*/temp",
+        *(f"{_CPU}/cpu[0-9]*/cpufreq/{name}" for name in _CLOCK_FILES),
+    )
+)
 QUESTIONS = {
     "battery": "dumpsys battery",
     "thermal": "dumpsys thermalservice",
     "screen": "dumpsys power | grep -m1 mWakefulness=",
     "low_power": "settings get global low_power",
-    "zones": f"grep -H . {_ZONE}[0-9]*/type {_ZONE}[0-9]*/temp",
-    "clocks": "grep -H . " + " ".join(f"{_CPU}/cpu[0-9]*/cpufreq/{name}" for name in _CLOCK_FILES),
-    "load": "cat /proc/loadavg",
-    "memory": "grep MemAvailable: /proc/meminfo",
-    "pressure": "cat /proc/pressure/cpu",
+    # One process reads all files, for starting one is what a look costs.
+    "files": f"grep -H . {_LOAD} {_MEMORY} {_PRESSURE} {_SENSORS}",
     "space": f"stat -f -c '%a %S' {_SCRATCH}",
 }
 # What is cheap enough to be asked while a process runs.
-SAMPLED = f"{QUESTIONS['clocks']}; {QUESTIONS['zones']}"
+SAMPLED = f"grep -H . {_SENSORS}"
 _BATTERY_STATUS = {
     "1": "unknown",
     "2": "charging",
@@ -45,6 +50,7 @@ _REFUSED = re.compile(r"^grep: (\S+): (.+)$")
 _CLOCK = re.compile(r"/cpu(\d+)/cpufreq/(\w+)$")
 _TEMPERATURE = re.compile(r"Temperature\{(.+?)\}")
 _HOT = "Current temperatures from HAL:"
+_SURFACE = re.compile("batt|skin", re.IGNORECASE)
 _CPU_TYPE, _SKIN_TYPE = "0", "3"  # android.hardware.thermal TemperatureType
 _PLAUSIBLE_C = (-40.0, 150.0)
 
@@ -61,9 +67,10 @@ def read_state(phone: Phone) -> State:
 def state_of(said: Mapping[str, Answer]) -> State:
     """Returns what the answers to ``QUESTIONS`` tell."""
     battery = _fields(said["battery"])
-    thermal = said["thermal"]
-    zones, zones_unavailable = _zones(said["zones"])
-    clocks, clocks_unavailable = _clocks(said["clocks"])
+    thermal, files = said["thermal"], said["files"]
+    load, memory, pressure = (_about(files, path) for path in (_LOAD, _MEMORY, _PRESSURE))
+    zones, zones_unavailable = _zones(files)
+    clocks, clocks_unavailable = _clocks(files)
     return State(
         battery_level_percent=_level(said["battery"], battery),
         battery_temp_c=_number(said["battery"], battery.get("temperature"), 0.1),
@@ -77,13 +84,9 @@ def state_of(said: Mapping[str, Answer]) -> State:
         zones_unavailable=zones_unavailable,
         clocks=clocks,
         clocks_unavailable=clocks_unavailable,
-        load=_number(said["load"], said["load"].text.partition(" ")[0]),
-        cpu_pressure_percent=_number(
-            said["pressure"], _found(r"some avg10=([\d.]+)", said["pressure"])
-        ),
-        memory_available_bytes=_number(
-            said["memory"], _found(r"MemAvailable:\s*(\d+) kB", said["memory"]), 1024
-        ),
+        load=_number(load, _found(rf"{_LOAD}:(\S+)", load)),
+        cpu_pressure_percent=_number(pressure, _found(r"some avg10=([\d.]+)", pressure)),
+        memory_available_bytes=_number(memory, _found(r"MemAvailable:\s*(\d+) kB", memory), 1024),
         free_bytes=_free_bytes(said["space"]),
         screen=_text(said["screen"], _found(r"mWakefulness=(\w+)", said["screen"])),
         low_power=_low_power(said["low_power"]),
@@ -93,12 +96,13 @@ def state_of(said: Mapping[str, Answer]) -> State:
 def sample_of(answer: Answer, at_s: float) -> Sample:
     """Returns what an answer to ``SAMPLED`` tells."""
     zones, zones_unavailable = _zones(answer)
+    why = zones_unavailable or _ABSENT
+    outer = [zone for zone in zones if _SURFACE.search(zone.name)]
     return Sample(
         at_s=at_s,
         clocks=_clocks(answer)[0],
-        temp_c=_hottest_of(
-            [zone.temp_c.number for zone in zones], otherwise=zones_unavailable or _ABSENT
-        ),
+        temp_c=_hottest_of([zone.temp_c.number for zone in zones], otherwise=why),
+        surface_temp_c=_hottest_of([zone.temp_c.number for zone in outer], otherwise=why),
     )
 
 
@@ -195,6 +199,12 @@ def _hottest_of(values: Iterable[float | None], *, otherwise: str) -> Reading:
     return Reading(value=max(plausible)) if plausible else Reading(unavailable=otherwise)
 
 
+def _about(answer: Answer, path: str) -> Answer:
+    """Returns what an answer tells of files whose paths begin so; all of it if nothing."""
+    lines = [line for line in answer.lines if line.removeprefix("grep: ").startswith(path)]
+    return replace(answer, text="\n".join(lines)) if lines else answer
+
+
 def _files(answer: Answer) -> dict[str, Reading]:
     """Returns path to content of what ``grep -H . PATHS`` answered; the reason where it failed."""
     found: dict[str, Reading] = {}
@@ -209,6 +219,7 @@ def _files(answer: Answer) -> dict[str, Reading]:
 
 
 def _zones(answer: Answer) -> tuple[tuple[Zone, ...], str | None]:
+    answer = _about(answer, _ZONE)
     files = _files(answer)
     zones = [
         Zone(name=kind.text, temp_c=_zone_temp_c(files.get(f"{path.removesuffix('type')}temp")))
@@ -230,6 +241,7 @@ def _zone_temp_c(file: Reading | None) -> Reading:
 
 
 def _clocks(answer: Answer) -> tuple[tuple[Clock, ...], str | None]:
+    answer = _about(answer, _CPU)
     cores: dict[int, dict[str, Reading]] = defaultdict(dict)
     for path, content in _files(answer).items():
         match = _CLOCK.search(path)

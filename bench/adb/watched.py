@@ -31,6 +31,7 @@ _EXITING = 0x4  # of the flags that the kernel has of a process
 # The words of /proc/PID/stat, from the state on.
 _FLAGS, _USER, _SYSTEM, _STATUS = 6, 11, 12, 49
 _COUNTERS, _SAMPLES = "counters", "samples"
+_SAMPLED_ENOUGH = "{ kill $sampler; wait $sampler; } 2>/dev/null"
 # The parts of the output between the marks.
 _BEFORE, _RUN, _AFTER = 1, 2, 3
 # The program takes the shell's place, so its process is the one that was looked at.
@@ -115,8 +116,8 @@ class Watch:
             counters = {_COUNTERS: counting(self.groups)}
             asked = "" if known else script(word, QUESTIONS)
             before = f"{asked}{_sampler(samples)}\n{script(word, counters)}"
-            kept = {_SAMPLES: f"kill -9 $sampler; cat {samples}; rm {samples}"}
-            after = script(word, counters | QUESTIONS | kept)
+            kept = {_SAMPLES: f"cat {samples}; rm {samples}"}
+            after = f"{_SAMPLED_ENOUGH}\n{script(word, counters | QUESTIONS | kept)}"
         done = self.phone.shell(
             "\n".join([first, now, before + now, run, now, after + now]),
             limit_s=limit_s + 2 * self.look_s,
@@ -129,7 +130,8 @@ class Watch:
         watched = replace(watched, stderr=done.stderr, telemetry_s=_telemetry_s(times))
         if not self.look_s or watched.timed_out:
             return watched
-        return self._looked(watched, word, known, parts[2 * _BEFORE], parts[2 * _AFTER])
+        looks = parts[2 * _BEFORE], parts[2 * _AFTER]
+        return self._looked(watched, word, known, looks, begun_s=times[_RUN - 1])
 
     def _ran(self, word: str, output: bytes, *, ended: bool) -> Watched:
         """Returns what a process printed and left; without an end it was killed."""
@@ -159,8 +161,14 @@ class Watch:
         )
 
     def _looked(
-        self, watched: Watched, word: str, known: State | None, before: bytes, after: bytes
+        self,
+        watched: Watched,
+        word: str,
+        known: State | None,
+        looks: tuple[bytes, bytes],
+        begun_s: float | None,
     ) -> Watched:
+        before, after = looks
         first = answers(word, before.decode(errors="replace"), [*QUESTIONS, _COUNTERS])
         last = answers(word, after.decode(errors="replace"), [*QUESTIONS, _COUNTERS, _SAMPLES])
         return replace(
@@ -174,7 +182,7 @@ class Watch:
                 groups=self.groups,
                 cpu_s=watched.cpu_s,
             ),
-            samples=_samples(last[_SAMPLES]),
+            samples=_samples(last[_SAMPLES], begun_s),
         )
 
 
@@ -250,21 +258,27 @@ def _left(word: str, output: bytes, pid: bytes) -> _Left | None:
 
 def _sampler(samples: str) -> str:
     """Returns what looks at the phone now and then, once a process takes long."""
+    # A shell ends in its wait, and takes the sleep along, which would outlive it.
     return (
-        f'( sleep {SAMPLED_AFTER_S}; while :; do echo "at $EPOCHREALTIME"; {SAMPLED}; '
-        f"sleep {SAMPLE_S}; done ) >{samples} 2>&1 & sampler=$!"
+        f"( trap 'kill $!; exit' TERM; sleep {SAMPLED_AFTER_S} & wait; "
+        f'while :; do echo "at $EPOCHREALTIME"; {SAMPLED}; sleep {SAMPLE_S} & wait; done '
+        f") >{samples} 2>&1 & sampler=$!"
     )
 
 
-def _samples(answer: Answer) -> tuple[Sample, ...]:
+def _samples(answer: Answer, begun_s: float | None) -> tuple[Sample, ...]:
+    """Returns what was seen while a process ran that began at ``begun_s``."""
     parts = re.split(r"^at (\S*)\r?\n", answer.text, flags=re.MULTILINE)
-    return tuple(
-        sample_of(Answer(text=text, exit_status=0), SAMPLED_AFTER_S + index * SAMPLE_S)
-        for index, text in enumerate(parts[2::2])
-    )
+    found = []
+    for index, (at, text) in enumerate(zip(parts[1::2], parts[2::2], strict=True)):
+        now_s = _seconds(at)
+        late_s = None if now_s is None or begun_s is None else round(now_s - begun_s, 1)
+        at_s = SAMPLED_AFTER_S + index * SAMPLE_S if late_s is None else late_s
+        found.append(sample_of(Answer(text=text, exit_status=0), at_s))
+    return tuple(found)
 
 
-def _seconds(text: bytes) -> float | None:
+def _seconds(text: bytes | str) -> float | None:
     try:
         return float(text)
     except ValueError:  # an old shell has no such clock

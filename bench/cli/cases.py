@@ -63,7 +63,22 @@ def _notes(measured: Sequence[Measured]) -> dict[str, int]:
 def _doubts(result: CaseResult) -> list[str]:
     caveats = [f"{each.text}; {each.evidence}".removesuffix("; ") for each in result.caveats]
     discards = [f"measured again: {each.text}; {each.evidence}" for each in result.discards]
-    return [*caveats, *_another_day(result), *discards, *result.failures]
+    return [*caveats, *_another_day(result), *_sampled(result), *discards, *result.failures]
+
+
+def _sampled(result: CaseResult) -> list[str]:
+    found = result.sampled
+    if found is None:
+        return []
+    told = [
+        f"the fastest cores were at {found.clock_khz_min / 1e3:.0f} MHz or more"
+        if found.clock_khz_min is not None
+        else "",
+        f"might reach {found.cap_khz_min / 1e3:.0f} MHz" if found.cap_khz_min is not None else "",
+        f"the hottest zone had {found.temp_c_max:.1f} °C" if found.temp_c_max is not None else "",
+    ]
+    seen = ", ".join(filter(None, told)) or "the device shows nothing"
+    return [f"while it ran (samples: {found.samples}, processes: {found.processes}): {seen}"]
 
 
 def _another_day(result: CaseResult) -> list[str]:
@@ -121,6 +136,7 @@ def _case(result: CaseResult) -> dict[str, object]:
         "streaming": config.unstructure(result.streaming),
         "sustained": config.unstructure(result.curve),
         "correctness": config.unstructure(result.check),
+        "sampled": config.unstructure(result.sampled),
         "discarded": result.discarded,
         "discards": _caveats(result.discards),
         "caveats": _caveats(result.caveats),

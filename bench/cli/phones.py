@@ -85,7 +85,7 @@ def _wanted(options: Options, suite: Suite, targets: tuple[Target, ...]) -> Want
     return Wanted(
         suite=suite,
         targets=targets,
-        tool_for=_ToolFor(options),
+        tool_for=ToolFor(options),
         mask_of_big_cores=lambda facts, threads: affinity(facts, profile_of(facts, known), threads),
         library=None if library is None else beside / library,
         delegates_are_default=options.suite is None and options.delegate is None,
@@ -103,7 +103,7 @@ def _limits(profile: Profile, cooldown_s: float | None) -> Limits:
     return limits if cooldown_s is None else replace(limits, cooldown_s=cooldown_s)
 
 
-class _ToolFor:
+class ToolFor:
     """Which tool a phone is measured with; phones of one kind share one download."""
 
     def __init__(self, options: Options) -> None:
@@ -112,6 +112,7 @@ class _ToolFor:
         self._accepted: set[str] = set()
 
     def __call__(self, facts: Facts) -> Path:
+        """Returns its file on this machine, fetched or built where it is not there yet."""
         given = self._options.benchmark_binary
         if given is not None:
             if not given.is_file():

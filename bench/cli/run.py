@@ -131,8 +131,8 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     add(
         "--check",
         action=argparse.BooleanOptionalAction,
-        help="on phones, compare the outputs with the host's on real speech (default: those of "
-        "files with a manifest)",
+        help="compare the official tool's outputs with the interpreter's on real speech (default: "
+        "those of files with a manifest)",
     )
     add(
         "--conventional",
@@ -306,18 +306,29 @@ def _on_host(options: Options) -> int:
         for target in targets:
             if target.artifact is not None:
                 store.add_artifact(target.artifact)
-        return _measure(options, sweep, store)
+        return _measure(options, sweep, targets, store)
 
 
-def _measure(options: Options, sweep: Sweep, store: Store) -> int:
+def _measure(options: Options, sweep: Sweep, targets: Sequence[Target], store: Store) -> int:
     from bench.cli.cases import show
     from bench.cli.output import progress, tell
+    from bench.flow.correctness import check_outputs_here
     from bench.flow.measure import measure, open_session
     from bench.flow.results import results
 
     session = open_session(sweep, store)
     try:
         with progress() as display:
+            if sweep.tool.binary is not None and options.check is not False:
+                task = display.add_task("check outputs", total=None)
+                check_outputs_here(
+                    sweep,
+                    session,
+                    store,
+                    targets=[each for each in targets if options.check or each.artifact],
+                    said=tell,
+                    told=lambda done, total: display.update(task, completed=done, total=total),
+                )
             task = display.add_task("measure", total=None)
             measure(
                 sweep,

@@ -47,6 +47,7 @@ class CaveatKind(StrEnum):
     BATTERY_LOW = "battery_low"
     SCREEN_CHANGED = "screen_changed"
     STATE_HIDDEN = "state_hidden"
+    PROBE_DRIFTED = "probe_drifted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,7 @@ _RULES: dict[CaveatKind, Rule] = {
     CaveatKind.THROTTLED: Rule(
         effect=Effect.INVALIDATE,
         sticky=False,
-        text="the device was so hot that it slowed itself down",
+        text="the device was so hot that it slows itself down, or soon does",
     ),
     CaveatKind.THERMAL_OVERRIDE: Rule(
         effect=Effect.INVALIDATE, sticky=False, text="somebody made the thermal status up"
@@ -172,6 +173,11 @@ _RULES: dict[CaveatKind, Rule] = {
     ),
     CaveatKind.STATE_HIDDEN: Rule(
         effect=Effect.NOTE, sticky=False, text="the device shows neither its heat nor its clocks"
+    ),
+    CaveatKind.PROBE_DRIFTED: Rule(
+        effect=Effect.NOTE,
+        sticky=False,
+        text="a tiny fixed model that was timed between the processes did not stay as fast",
     ),
 }
 

@@ -31,6 +31,21 @@ class TaskScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What a device's outputs score, less what the host's score on the same clips.
+
+    Args:
+        task: its name, or ``mean``.
+        value, low, high: the difference and its 95 % interval over pairs, in [-1, 1].
+    """
+
+    task: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """A task set's verdict on one artifact.
 
@@ -41,6 +56,9 @@ class Score:
         mean, mean_low, mean_high: plain mean over the tasks with its 95 % interval.
         runtime: the interpreter and version that made the embeddings.
         delegate, threads: as used for the embeddings.
+        device: key of the phone whose outputs were scored, on a sample of the clips; ``None`` for
+            this machine.
+        less_host: how far such a score is from the host's on the same clips, the mean last.
     """
 
     artifact_sha256: str
@@ -55,4 +73,6 @@ class Score:
     threads: int
     hop_samples: int
     caveats: tuple[Caveat, ...] = field(default=())
+    device: str | None = None
+    less_host: tuple[Difference, ...] = ()
     schema_version: int = 1

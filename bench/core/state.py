@@ -127,11 +127,13 @@ class Sample:
         at_s: since the process was started.
         clocks: as in ``State``.
         temp_c: of the hottest zone.
+        surface_temp_c: of the hottest zone that is named after the battery or the skin.
     """
 
     at_s: float
     clocks: tuple[Clock, ...]
     temp_c: Reading
+    surface_temp_c: Reading = Reading(unavailable="not asked")
 
 
 def thermal_word(status: float | None) -> str:

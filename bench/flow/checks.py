@@ -13,6 +13,8 @@ from bench.measure.device import Device
 from bench.store.store import Store
 
 EVENT = "correctness"
+# Artifact, tool, delegate, its library and what that was given.
+Subject = tuple[str | None, ...]
 
 
 class Verdict(StrEnum):
@@ -52,14 +54,6 @@ class Check:
     fidelity: Fidelity | None = None
 
     @property
-    def subject(self) -> tuple[str | None, ...]:
-        """What it is true of, on its device; numbers of threads make no other numbers."""
-        return (
-            *(self.artifact_sha256, self.tool_sha256, self.delegate.value),
-            *(self.library_sha256, self.library_options),
-        )
-
-    @property
     def evidence(self) -> str:
         """The reason and the numbers, for people."""
         found = self.fidelity
@@ -73,17 +67,15 @@ class Check:
         return "; ".join(filter(None, (f"{self.delegate}: {self.reason}", numbers)))
 
 
-def subject_of(case: Case) -> tuple[str | None, ...]:
-    """Returns which checks are about a case."""
+def subject_of(about: Case | Check) -> Subject:
+    """Returns what computes the same on one device: numbers of threads make no other numbers."""
     return (
-        *(case.artifact_sha256, case.tool_sha256, case.delegate.value),
-        *(case.library_sha256, case.library_options),
+        *(about.artifact_sha256, about.tool_sha256, about.delegate.value),
+        *(about.library_sha256, about.library_options),
     )
 
 
-def checks(
-    store: Store, device: Device, *, session: str | None = None
-) -> dict[tuple[str | None, ...], Check]:
+def checks(store: Store, device: Device, *, session: str | None = None) -> dict[Subject, Check]:
     """Returns the newest check of each subject on a device as it is now, by subject.
 
     Args:
@@ -94,7 +86,7 @@ def checks(
         for event in store.events(session, kind=EVENT)
     ]
     here = (device.key, device.os_build)
-    return {each.subject: each for each in found if (each.device, each.os_build) == here}
+    return {subject_of(each): each for each in found if (each.device, each.os_build) == here}
 
 
 def output_doubts(check: Check | None) -> tuple[Caveat, ...]:

@@ -1,15 +1,14 @@
-"""Whether a phone computes what the host does: real inputs pushed, the tool's outputs compared."""
+"""Whether a device computes what the host does: real inputs given, the tool's outputs compared."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +24,11 @@ from bench.core.errors import (
 )
 from bench.core.hashing import sha256_bytes
 from bench.flow.checks import EVENT, Check, Verdict, checks, subject_of
-from bench.flow.measure import invoke, log
-from bench.flow.phone import PhoneBench, patiently
+from bench.flow.measure import log
+from bench.flow.outputs import HostPlace, Outputs, PhonePlace, Place, once
 from bench.flow.score import frontend_path
-from bench.flow.staging import place_of, stage
 from bench.flow.sweep import Sweep
-from bench.measure.case import Case, Delegate, Mode, Protocol
-from bench.measure.outcome import Failed
-from bench.measure.plan import Planned
+from bench.measure.case import Case, Delegate
 from bench.measure.suite import Target
 from bench.store.records import Session
 from bench.store.store import Store
@@ -45,10 +41,11 @@ from models.raw_tensors import from_bytes, sides, to_bytes
 from models.zoo import NO_FRONTEND, Zoo
 
 INPUTS = 8
-_OUTPUT = "outputs."
 _ON_THE_CPU = (Delegate.NONE, Delegate.XNNPACK)
 # Each output tensor's values for all inputs, float64 [inputs, size].
-Outputs = list[NDArray[np.float64]]
+Values = list[NDArray[np.float64]]
+Said = Callable[[str], None]
+Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +64,9 @@ class _Expected:
     outputs: tuple[Tensor, ...]
     inputs: Inputs
     given: tuple[tuple[bytes, ...], ...]
-    reference: Outputs
+    reference: Values
     reference_sha256: str
-    own: Outputs
+    own: Values
 
 
 def check_outputs(
@@ -80,8 +77,8 @@ def check_outputs(
     *,
     targets: Sequence[Target],
     wait_s: float,
-    said: Callable[[str], None] = lambda what: None,
-    told: Callable[[int, int], None] = lambda done, total: None,
+    said: Said = lambda what: None,
+    told: Told = lambda done, total: None,
 ) -> None:
     """Checks each target with each delegate that it is timed with, once a session, and stores that.
 
@@ -89,20 +86,55 @@ def check_outputs(
         RebootedError: the phone came back on another boot.
         DeviceError: the phone does not come back, or is lost again and again.
     """
+
+    def placed(files: Mapping[str, Path], folder: Path) -> Place:
+        return PhonePlace(phone, sweep, files, wait_s=wait_s, said=said)
+
+    _check_all(placed, sweep, session, store, targets, said, told)
+
+
+def check_outputs_here(
+    sweep: Sweep,
+    session: Session,
+    store: Store,
+    *,
+    targets: Sequence[Target],
+    said: Said = lambda what: None,
+    told: Told = lambda done, total: None,
+) -> None:
+    """Checks the same of the official tool on this machine."""
+
+    def placed(files: Mapping[str, Path], folder: Path) -> Place:
+        return HostPlace(sweep, files, folder)
+
+    _check_all(placed, sweep, session, store, targets, said, told)
+
+
+def _check_all(
+    placed: Callable[[Mapping[str, Path], Path], Place],
+    sweep: Sweep,
+    session: Session,
+    store: Store,
+    targets: Sequence[Target],
+    said: Said,
+    told: Told,
+) -> None:
+    """Checks what is not checked yet.
+
+    Args:
+        placed: from the inputs, by SHA-256, and a folder of this machine to where it is done.
+    """
     waiting = _waiting(sweep, session, store, targets)
     if not waiting:
         return
     expected = {target.sha256: _tried(target) for target, _ in waiting}
-    with tempfile.TemporaryDirectory(prefix="frill-bench-") as folder:
-        files = _written(expected.values(), Path(folder))
-        paths = {**sweep.paths, **files}
-        patiently(phone, lambda losses: stage(phone, paths), wait_s=wait_s, said=said)
-        there = {sha256: place_of(phone, path, sha256) for sha256, path in files.items()}
-        sweep = replace(sweep, paths=paths, there={**sweep.there, **there}, result_file=None)
-        bench = _Bench(phone, sweep, session, store, wait_s=wait_s, said=said)
+    with tempfile.TemporaryDirectory(prefix="frill-bench-") as name:
+        folder = Path(name)
+        place = placed(_written(expected.values(), folder), folder)
+        outputs = Outputs(place, session, store)
         unchecked: set[str] = set()
         for done, (target, case) in enumerate(waiting, start=1):
-            check = bench.check(case, expected[target.sha256])
+            check = _check(case, expected[target.sha256], session, place.sweep, outputs)
             log(store, session, EVENT, **config.unstructure(check))
             if check.verdict is Verdict.FAILED:
                 said(f"{target.name}: wrong output with {check.evidence}")
@@ -110,98 +142,56 @@ def check_outputs(
                 unchecked.add(check.reason)
                 said(f"{target.name}: outputs not compared with the host's: {check.reason}")
             told(done, len(waiting))
+        place.clear()
 
 
-class _Bench:
-    """Makes outputs on a phone, on which the sweep's files and the inputs lie."""
-
-    def __init__(
-        self,
-        phone: Phone,
-        sweep: Sweep,
-        session: Session,
-        store: Store,
-        *,
-        wait_s: float,
-        said: Callable[[str], None],
-    ) -> None:
-        self._phone = phone
-        self._sweep = sweep
-        self._session = session
-        self._store = store
-        self._bench = PhoneBench(phone, sweep, wait_s, said=said, looks=False)
-        self._stored = Counter(each.case.key for each in store.invocations(session.id))
-
-    def check(self, case: Case, expected: _Expected | BenchError) -> Check:
-        """Returns what is to be thought of a case's outputs."""
-        blank = Check(
-            case=case.key,
-            artifact_sha256=case.artifact_sha256,
-            device=self._session.device.key,
-            os_build=self._session.device.os_build,
-            tool_sha256=case.tool_sha256,
-            delegate=case.delegate,
-            library_sha256=case.library_sha256,
-            library_options=case.library_options,
-            verdict=Verdict.UNCHECKED,
+def _check(
+    case: Case, expected: _Expected | BenchError, session: Session, sweep: Sweep, outputs: Outputs
+) -> Check:
+    """Returns what is to be thought of a case's outputs."""
+    blank = Check(
+        case=case.key,
+        artifact_sha256=case.artifact_sha256,
+        device=session.device.key,
+        os_build=session.device.os_build,
+        tool_sha256=case.tool_sha256,
+        delegate=case.delegate,
+        library_sha256=case.library_sha256,
+        library_options=case.library_options,
+        verdict=Verdict.UNCHECKED,
+    )
+    try:
+        if isinstance(expected, BenchError):
+            raise expected
+        blank = replace(
+            blank,
+            inputs=expected.inputs.what,
+            reference_sha256=expected.reference_sha256,
         )
-        try:
-            if isinstance(expected, BenchError):
-                raise expected
-            blank = replace(
-                blank,
-                inputs=expected.inputs.what,
-                reference_sha256=expected.reference_sha256,
-            )
-            outputs = self._outputs(case, expected)
-            reason, found = _judged(case, expected, outputs)
-        except (ConfigurationError, ConversionError, ToolOutputError) as error:
-            return replace(blank, reason=f"no-outputs: {error.message}")
-        verdict = Verdict.FAILED if reason else Verdict.PASSED
-        return replace(blank, verdict=verdict, reason=reason, fidelity=found)
+        reason, found = _judged(case, expected, _made(case, expected, sweep, outputs))
+    except (ConfigurationError, ConversionError, ToolOutputError) as error:
+        return replace(blank, reason=f"no-outputs: {error.message}")
+    verdict = Verdict.FAILED if reason else Verdict.PASSED
+    return replace(blank, verdict=verdict, reason=reason, fidelity=found)
 
-    def _outputs(self, case: Case, expected: _Expected) -> Outputs:
-        """Returns what the phone makes of all inputs.
 
-        Raises:
-            ConfigurationError: the tool takes no inputs or gives no outputs.
-            ToolOutputError: a process failed, or its outputs are not there or of another size.
-        """
-        folder = PurePosixPath(self._phone.folder)
-        sizes = [each.shape[1] for each in expected.own]
-        found = []
-        forget = partial(self._phone.shell, f"rm -f {folder}/{_OUTPUT}*")
-        self._bench.patiently(forget)
-        for number, given in enumerate(expected.given):
-            output = folder / f"{_OUTPUT}{number}"
-            self._run(case, self._given(expected, given), output)
-            done = self._bench.patiently(partial(self._phone.shell, f"cat {output}"))
-            if done.exit_status:
-                raise ToolOutputError(
-                    "the tool ended well and wrote no output file", hint="use another build"
-                )
-            found.append(from_bytes(done.stdout, expected.outputs, sizes))
-        self._bench.patiently(forget)
-        return [np.stack(each).astype(np.float64) for each in zip(*found, strict=True)]
+def _made(case: Case, expected: _Expected, sweep: Sweep, outputs: Outputs) -> Values:
+    """Returns what the device makes of all inputs.
 
-    def _given(self, expected: _Expected, given: Sequence[bytes]) -> tuple[InputFile, ...]:
-        return tuple(
-            InputFile(
-                name=tensor.name,
-                shape=sides(tensor),
-                path=self._sweep.there[sha256_bytes(content)],
-            )
+    Raises:
+        ConfigurationError: the tool takes no inputs or gives no outputs.
+        ToolOutputError: a process failed, or its outputs are not there or of another size.
+    """
+    sizes = [each.shape[1] for each in expected.own]
+    places = {**sweep.paths, **sweep.there}
+    found = []
+    for given in expected.given:
+        inputs = [
+            InputFile(name=tensor.name, shape=sides(tensor), path=places[sha256_bytes(content)])
             for tensor, content in zip(expected.tensors, given, strict=True)
-        )
-
-    def _run(self, case: Case, inputs: tuple[InputFile, ...], output: PurePosixPath) -> None:
-        flags = replace(self._sweep.flags(case), inputs=inputs, output_file=output)
-        run = partial(self._bench.run, command=self._sweep.tool.command(flags))
-        planned = Planned(case=case, ordinal=self._stored[case.key])
-        outcome = invoke(self._sweep, run, planned, self._session, self._store).outcome
-        self._stored[case.key] += 1
-        if isinstance(outcome, Failed):
-            raise ToolOutputError(outcome.failure, hint="its latency cannot be measured either")
+        ]
+        found.append(from_bytes(outputs.of(case, inputs), expected.outputs, sizes))
+    return [np.stack(each).astype(np.float64) for each in zip(*found, strict=True)]
 
 
 def _waiting(
@@ -212,22 +202,13 @@ def _waiting(
     files = {target.sha256: target for target in targets}
     alike = {subject_of(case): case for case in reversed(sweep.cases)}
     return [
-        (files[case.artifact_sha256], _case(case))
+        (
+            files[case.artifact_sha256],
+            replace(case, protocol=once(INPUTS, max_secs=case.protocol.max_secs)),
+        )
         for subject, case in sorted(alike.items(), key=lambda each: str(each[0]))
         if subject not in known and case.artifact_sha256 in files
     ]
-
-
-def _case(case: Case) -> Case:
-    protocol = Protocol(
-        mode=Mode.CORRECTNESS,
-        processes=INPUTS,
-        num_runs=1,
-        warmup_runs=0,
-        warmup_min_secs=0.0,
-        max_secs=case.protocol.max_secs,
-    )
-    return replace(case, protocol=protocol)
 
 
 def _tried(target: Target) -> _Expected | BenchError:
@@ -291,7 +272,7 @@ def _front(target: Target) -> tuple[int, Front] | None:
     return math.prod(shape), lambda window: model(window.reshape(shape))[0]
 
 
-def _on_the_host(model: Model, inputs: Inputs) -> Outputs:
+def _on_the_host(model: Model, inputs: Inputs) -> Values:
     found = [model(*each) for each in inputs.values]
     return [
         np.stack([one.ravel() for one in each]).astype(np.float64)
@@ -311,7 +292,7 @@ def _written(expected: Iterable[_Expected | BenchError], folder: Path) -> dict[s
     return found
 
 
-def _judged(case: Case, expected: _Expected, outputs: Outputs) -> tuple[str, Fidelity | None]:
+def _judged(case: Case, expected: _Expected, outputs: Values) -> tuple[str, Fidelity | None]:
     """Returns why outputs are wrong, or an empty text, and how near to the reference they are.
 
     What the conversion loses is no fault of the device: outputs that are as near as those of the

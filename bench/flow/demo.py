@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bench.core.artifact import Artifact, Format
 from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
+from bench.core.lock import locked
 from bench.flow.convert import convert
 from bench.flow.measure import measure, open_session
 from bench.flow.report import report
@@ -70,11 +72,33 @@ def demo(
         audio: a folder of clips by label (or a CSV) of one's own, instead of the packaged audio.
         students: canonical names.
         processes: how many processes a file is timed in.
+
+    Raises:
+        ConfigurationError: an argument is wrong, or another process makes a demo in ``out``.
     """
-    notes: list[str] = []
-    failed: list[str] = []
     suite = _suite(processes)
     tasks = None if audio is None else _own(audio)
+    with locked(out / ".lock", partial(_busy, out)):
+        return _made(out, suite, tasks, audio, told, students)
+
+
+def _busy(out: Path, holder: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{out}: {holder} makes a demo there",
+        hint="wait until it has ended, or give another folder with --out",
+    )
+
+
+def _made(
+    out: Path,
+    suite: Suite,
+    tasks: TaskSet | None,
+    audio: Path | None,
+    told: Told,
+    students: Sequence[str],
+) -> Demo:
+    notes: list[str] = []
+    failed: list[str] = []
     zoo = Zoo(out / "zoo")
     zoo.root.mkdir(parents=True, exist_ok=True)
     heard = _audio(audio, notes, told)

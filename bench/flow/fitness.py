@@ -83,6 +83,7 @@ def when_forced(bounds: Bounds) -> Bounds:
         battery_percent=None,
         cap_ratio=None,
         below_cap_ratio=None,
+        temp_c=None,
     )
 
 

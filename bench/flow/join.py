@@ -13,18 +13,20 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.score import Score, TaskScore
 from bench.flow.checks import host_score_doubts, output_doubts
-from bench.flow.results import CaseResult, results
+from bench.flow.frontend import frontend_caveats, frontend_of
+from bench.flow.results import CaseResult, Timed, all_results
 from bench.measure.case import Mode
 from bench.measure.device import Device, Kind
 from bench.store.store import Store
 from models.frontend import SAMPLE_RATE_HZ
-from models.zoo import IN_GRAPH, LOG_MEL
 from reports.schema import Frontend, Row, Task
 
 QUICK = "quick"
 
 
-def join(store: Store, *, task_set: str | None = None) -> tuple[list[Row], list[Task]]:
+def join(
+    store: Store, *, task_set: str | None = None, timed: Sequence[Timed] | None = None
+) -> tuple[list[Row], list[Task]]:
     """Returns one row an artifact and device, and the scores per task, of all that a store holds.
 
     A side that is missing is a gap. Where an artifact was timed in several sessions on a device,
@@ -32,6 +34,7 @@ def join(store: Store, *, task_set: str | None = None) -> tuple[list[Row], list[
 
     Args:
         task_set: which scores to use; by default the set that most artifacts were scored on.
+        timed: what ``all_results`` returns of the same store, where that was asked already.
 
     Raises:
         ConfigurationError: nothing was scored on ``task_set``.
@@ -39,10 +42,8 @@ def join(store: Store, *, task_set: str | None = None) -> tuple[list[Row], list[
     scores = _scores(store.scores(), task_set)
     artifacts = {each.sha256: each for each in store.artifacts()}
     newest: dict[tuple[str, ...], Row] = {}
-    for session in sorted(store.sessions(), key=lambda each: each.started_at):
-        cases = [
-            each for each in results(store, session) if each.case.protocol.mode is Mode.BACK_TO_BACK
-        ]
+    for session, found in all_results(store) if timed is None else timed:
+        cases = [each for each in found if each.case.protocol.mode is Mode.BACK_TO_BACK]
         for case in cases:
             if case.artifact is None or case.artifact.role is Role.FRONTEND:
                 continue
@@ -60,8 +61,11 @@ def join(store: Store, *, task_set: str | None = None) -> tuple[list[Row], list[
 
 
 def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, Score]:
-    """Returns the newest score of each artifact on one task set: scores of two sets are unlike."""
-    found = list(scores)
+    """Returns the newest score of each artifact on one task set: scores of two sets are unlike.
+
+    Those of phones' outputs stay out: they are of a few clips only.
+    """
+    found = [each for each in scores if each.device is None]
     if task_set is not None:
         found = [each for each in found if each.task_set == task_set]
         if not found:
@@ -88,15 +92,15 @@ def _row(
 ) -> Row:
     artifact, summary = case.artifact, case.summary
     assert artifact is not None  # noqa: S101 - the caller leaves out files without a manifest
-    frontend, added = _frontend(case, artifact, cases)
-    caveats = {*case.caveats, *_frontend_caveats(frontend), *_score_caveats(case, score, device)}
+    frontend, added = frontend_of(case, artifact, cases)
+    caveats = {*case.caveats, *frontend_caveats(frontend), *_score_caveats(case, score, device)}
     if added is not None:
         caveats |= set(output_doubts(added.check))
     row: dict[str, Any] = {
         "artifact_sha256": artifact.sha256,
         "student": artifact.name,
         "format": artifact.format.value,
-        "family": _family(artifact.name),
+        "family": family_of(artifact.name),
         "device": device.name,
         "runner": case.case.runner.value,
         "runtime": (summary.runtime if summary else None) or "unknown",
@@ -119,39 +123,6 @@ def _row(
     row |= _accuracy(score)
     row |= _fidelity(artifact)
     return Row(**row)
-
-
-def _frontend(
-    case: CaseResult, artifact: Artifact, cases: Sequence[CaseResult]
-) -> tuple[Frontend, CaseResult | None]:
-    """Returns how the front-end is paid for, and its own measurement where that is added."""
-    if artifact.frontend == IN_GRAPH:
-        return Frontend.IN_GRAPH, None
-    if artifact.role is Role.OTHER and artifact.frontend != LOG_MEL:
-        return Frontend.NONE_NEEDED, None
-    alike = [
-        each
-        for each in cases
-        if each.artifact is not None
-        and each.summary is not None
-        and each.artifact.role is Role.FRONTEND
-        and _serves(each.artifact, artifact)
-        and (each.case.runner, each.case.delegate, each.case.threads, each.case.tool_sha256)
-        == (case.case.runner, case.case.delegate, case.case.threads, case.case.tool_sha256)
-    ]
-    if not alike:
-        return Frontend.MISSING, None
-    return Frontend.ADDED, min(alike, key=_median)
-
-
-def _serves(frontend: Artifact, artifact: Artifact) -> bool:
-    if artifact.frontend == LOG_MEL:
-        return frontend.name.startswith("frontend-")
-    return frontend.name == artifact.frontend
-
-
-def _median(case: CaseResult) -> float:
-    return case.summary.latency_us_median if case.summary else float("inf")
 
 
 def _latency(
@@ -236,16 +207,6 @@ def _fidelity(artifact: Artifact) -> Mapping[str, float | None]:
     }
 
 
-def _frontend_caveats(frontend: Frontend) -> list[Caveat]:
-    match frontend:
-        case Frontend.ADDED:
-            return [Caveat(kind=CaveatKind.FRONTEND_ADDED)]
-        case Frontend.MISSING:
-            return [Caveat(kind=CaveatKind.NO_FRONTEND)]
-        case _:
-            return []
-
-
 def _score_caveats(case: CaseResult, score: Score | None, device: Device) -> list[Caveat]:
     if score is None:
         return []
@@ -287,6 +248,7 @@ def _task(artifact: Artifact, task: TaskScore) -> Task:
     )
 
 
-def _family(name: str) -> str:
+def family_of(name: str) -> str:
+    """Returns what a model shares a colour with: its size, else its name."""
     size, _, rest = name.partition("_")
     return size if rest.startswith("w") else name

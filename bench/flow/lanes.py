@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from bench.adb.conditions import AWAY_S, conditions, own_serial
+from bench.adb.conditions import AWAY_S, Conditions, conditions, own_serial, wake
 from bench.adb.facts import TASK_PROFILE, Facts, read_facts
 from bench.adb.phone import Phone, opened
 from bench.adb.serials import Found, is_remote
@@ -18,7 +18,9 @@ from bench.core.errors import BenchError, ConfigurationError
 from bench.flow.correctness import check_outputs
 from bench.flow.fitness import CONDITIONS, Fitness, Limits, when_forced
 from bench.flow.measure import Progress, log, measure, open_session
-from bench.flow.phone import PhoneBench, RebootedError, Wanted, patiently, phone_sweep
+from bench.flow.patience import RebootedError, patiently
+from bench.flow.phone import PhoneBench, Wanted, phone_sweep
+from bench.flow.probe import Probe
 from bench.flow.sweep import Sweep
 from bench.store.records import Session
 from bench.store.store import Store
@@ -145,9 +147,8 @@ def _measure(phone: Phone, wanted: Wanted, store: Store, narrator: Narrator) -> 
             if wanted.force_unfit:
                 sweep = replace(sweep, bounds=when_forced(sweep.bounds))
             try:
-                _measure_session(
-                    phone, sweep, session, wanted, wanted.limits_for(facts), store, narrator
-                )
+                limits = wanted.limits_for(facts)
+                _measure_session(phone, sweep, session, wanted, limits, changed, store, narrator)
             except RebootedError as error:
                 log(store, session, "rebooted", why=error.message)
                 tell("it was rebooted: a new session begins")
@@ -170,6 +171,7 @@ def _measure_session(
     session: Session,
     wanted: Wanted,
     limits: Limits,
+    changed: Conditions,
     store: Store,
     narrator: Narrator,
 ) -> None:
@@ -180,7 +182,13 @@ def _measure_session(
     def far(now: Progress) -> None:
         narrator.far(phone.serial, MEASURE, now.done, now.total)
 
-    bench = PhoneBench(phone, sweep, wanted.wait_s, said=said)
+    bench = PhoneBench(
+        phone,
+        sweep,
+        wanted.wait_s,
+        said=said,
+        wake=partial(wake, phone) if "screen" in changed.changed else None,
+    )
     fitness = Fitness(
         phone.serial,
         lambda: bench.patiently(lambda: read_state(phone)),
@@ -203,4 +211,7 @@ def _measure_session(
             told=partial(narrator.far, phone.serial, CHECK),
         )
     fitness.require()
-    measure(sweep, session, store, run=fitness.watching(bench.run), progress=far)
+    probe = Probe(phone, sweep, wanted.wait_s, said=said, log=partial(log, store, session))
+    run = fitness.watching(probe.watching(bench.run))
+    measure(sweep, session, store, run=run, progress=far)
+    probe.finish()

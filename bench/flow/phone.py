@@ -13,13 +13,14 @@ from typing import TypeVar
 from bench.adb.conditions import Asked
 from bench.adb.facts import AS_IN_FRONT, BOOT_ID, Facts
 from bench.adb.phone import Phone
+from bench.adb.staging import Told, changed, kill_leftovers, place_of, stage
 from bench.adb.state import read_state
 from bench.adb.watched import Watch, Watched, keeps_counters
-from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
+from bench.core.errors import ConfigurationError, TransientDeviceError
 from bench.core.hashing import sha256_file
 from bench.core.state import State
 from bench.flow.fitness import Limits
-from bench.flow.staging import Told, changed, kill_leftovers, place_of, stage
+from bench.flow.patience import WAIT_S, RebootedError, patiently
 from bench.flow.sweep import Sweep, runner_of
 from bench.measure.case import Case, Delegate
 from bench.measure.device import Device, Kind
@@ -27,25 +28,19 @@ from bench.measure.suite import ALL_CORES, BIG_CORES, Suite, Target, cases
 from bench.measure.validity import Bounds
 from bench.tool.elf import check
 from bench.tool.flags import known_flags
-from bench.tool.host import Execution, Tool
+from bench.tool.host import Execution, Tool, raw_text
 
-WAIT_S = 120.0
-_LOSSES = 3  # a phone that is lost so often without a finished process between is sick
 _PROBE_LIMIT_S = 30.0
 _AT_ONCE_S = 0.1
+_AWAKE = "Awake"
 _CONDITIONS = (
     *("battery_level_percent", "low_power", "screen"),
     *("thermal_status", "thermal_overridden"),
 )
-_LOOK_S = 3.0
 _LOOK_MARGIN_S, _SLOWER = 0.5, 2.0  # how much longer than the first a look may take
 T = TypeVar("T")
 # What a phone is measured with: its facts to the file of the tool on this machine.
 ToolFor = Callable[[Facts], Path]
-
-
-class RebootedError(TransientDeviceError):
-    """The phone came back on another boot, so its session is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +97,11 @@ def phone_device(facts: Facts) -> Device:
 
 def phone_bounds(facts: Facts, limits: Limits) -> Bounds:
     """Returns beyond which a process on a phone is measured again."""
-    bounds = Bounds(thermal_status=limits.thermal_status, battery_percent=limits.battery_percent)
+    bounds = Bounds(
+        thermal_status=limits.thermal_status,
+        battery_percent=limits.battery_percent,
+        temp_c=limits.temp_c,
+    )
     # A virtual one has the cores of the machine that it runs on, with all that that does.
     return replace(bounds, wait_ratio=None, others_ratio=None) if facts.virtual else bounds
 
@@ -173,6 +172,7 @@ class PhoneBench:
     Args:
         said: told when the phone is lost and when it is back.
         looks: at the phone before and after each process.
+        wake: wakes it and returns why it stays dark, where it is to stay awake.
     """
 
     def __init__(
@@ -183,12 +183,15 @@ class PhoneBench:
         *,
         said: Callable[[str], None] = lambda what: None,
         looks: bool = True,
+        wake: Callable[[], str] | None = None,
     ) -> None:
         self._phone = phone
         self._sweep = sweep
         self._wait_s = wait_s
         self._said = said
         self._looks = looks
+        self._wake = wake
+        self._dark = False
         self._watch: Watch | None = None
         self._seen: tuple[float, State | None] = (0.0, None)
         self._caps_khz: tuple[tuple[int, float], ...] = ()
@@ -224,6 +227,8 @@ class PhoneBench:
     def _run(self, case: Case, command: tuple[str, ...]) -> Execution:
         result_file = self._sweep.result_file
         watch = self._watch or self._watching()
+        if self._dark:
+            self._wake_up()
         started_at = datetime.now(UTC).isoformat()
         started_s = time.perf_counter()
         done = watch.run(
@@ -234,6 +239,7 @@ class PhoneBench:
             known=self._just_seen(),
         )
         self._seen = (time.monotonic(), done.after if _is_alike(done) else None)
+        self._dark = done.after is not None and done.after.screen.text not in (None, _AWAKE)
         wall_s = time.perf_counter() - started_s
         if done.exit_status and not done.timed_out:
             self._blame_storage()
@@ -243,8 +249,8 @@ class PhoneBench:
             wall_s=wall_s - (done.telemetry_s or 0.0),
             exit_status=done.exit_status,
             timed_out=done.timed_out,
-            stdout=_text(done.stdout),
-            stderr=_text(done.stderr),
+            stdout=raw_text(done.stdout),
+            stderr=raw_text(done.stderr),
             run_s=done.run_s,
             run_queue_wait_s=done.run_queue_wait_s,
             load_before=done.before.load.number if done.before else None,
@@ -258,6 +264,18 @@ class PhoneBench:
             telemetry_s=done.telemetry_s,
             caps_at_start_khz=self._caps_khz,
         )
+
+    def _wake_up(self) -> None:
+        """Wakes a phone that went dark and is to stay awake; one that stays dark is left so."""
+        if self._wake is None:
+            return
+        words = self._wake()
+        self._dark, self._seen = False, (0.0, None)
+        if words:
+            self._wake = None
+            self._said(f"its screen went dark and cannot be woken: {words}")
+        else:
+            self._said("its screen went dark: it was woken again")
 
     def _just_seen(self) -> State | None:
         """Returns the look after the process before, if this one follows it at once.
@@ -330,67 +348,13 @@ def _is_alike(done: Watched) -> bool:
     ] == [each.cap_khz for each in after.clocks]
 
 
-def patiently(
-    phone: Phone,
-    attempt: Callable[[int], T],
-    *,
-    wait_s: float,
-    said: Callable[[str], None] = lambda what: None,
-) -> T:
-    """Returns what ``attempt`` returns, which is tried again when a lost phone is back.
-
-    Args:
-        attempt: is given how often the phone was lost in it.
-        wait_s: how long a lost phone is waited for.
-
-    Raises:
-        RebootedError: ``attempt`` noticed it.
-        DeviceError: the phone did not come back, or was lost again and again.
-    """
-    losses = 0
-    while True:
-        try:
-            return attempt(losses)
-        except RebootedError:
-            raise
-        except TransientDeviceError as error:
-            losses += 1
-            if losses > _LOSSES:
-                raise DeviceError(
-                    f"{phone.serial}: set aside: lost {losses} times in a row, the last time: "
-                    f"{error.message}",
-                    hint="check the phone and its cable, then run again: what was measured is kept",
-                    serial=phone.serial,
-                ) from error
-            said(f"{error.message}; waiting up to {wait_s:g} s for it")
-        _wait(phone, wait_s, said)
-
-
-def _wait(phone: Phone, wait_s: float, said: Callable[[str], None]) -> None:
-    """Returns when the phone answers; what keeps it away is told once, with what to do."""
-    deadline_s = time.monotonic() + wait_s
-    told: set[str] = set()
-    while True:
-        left_s = max(deadline_s - time.monotonic(), 0.0)
-        try:
-            phone.wait(min(left_s, _LOOK_S))
-        except TransientDeviceError as error:
-            if left_s <= _LOOK_S:
-                raise
-            if error.message not in told:
-                told.add(error.message)
-                said(str(error))
-        else:
-            return
-
-
 def _tool(phone: Phone, binary: Path) -> Tool:
     """Returns the tool as it lies on the phone, asked there what it understands."""
     sha256 = sha256_file(binary)
     there = stage(phone, {sha256: binary})[sha256]
     phone.ask(_executable(there))
     usage = phone.shell(f"{there} --help", limit_s=_PROBE_LIMIT_S)
-    text = _text(usage.stdout) + "\n" + _text(usage.stderr)
+    text = raw_text(usage.stdout) + "\n" + raw_text(usage.stderr)
     known = known_flags(text)
     if not known:
         last = [line for line in text.splitlines() if line.strip()][-3:]
@@ -424,8 +388,3 @@ def _affinity(suite: Suite, facts: Facts, wanted: Wanted, threads: int) -> str |
     if suite.affinity not in (None, BIG_CORES):
         return suite.affinity
     return wanted.mask_of_big_cores(facts, threads) if facts.taskset else None
-
-
-def _text(content: bytes) -> str:
-    # A database column of text takes no NUL byte.
-    return content.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from bench.core.version import VERSION
 from bench.flow.join import join
+from bench.flow.modes import modes
+from bench.flow.results import all_results
 from bench.store.store import Store
-from reports.page import write_report
-from reports.schema import Row, Task, frame
+from reports.page import ModeFrames, write_report
+from reports.schema import Endurance, Row, Slice, Stream, Task, frame
 
 
 def report(
@@ -22,7 +24,9 @@ def report(
     notes: Sequence[str] = (),
 ) -> tuple[Path, list[Row]]:
     """Returns the page's path and its rows, after writing page, plots and tables to ``out``."""
-    rows, tasks = join(store, task_set=task_set)
+    timed = all_results(store)
+    rows, tasks = join(store, task_set=task_set, timed=timed)
+    found = modes(timed)
     page = write_report(
         frame(rows, Row),
         frame(tasks, Task),
@@ -31,6 +35,11 @@ def report(
         subtitle=_subtitle(store, rows),
         provenance=_provenance(store, command),
         notes=notes,
+        modes=ModeFrames(
+            streams=frame(found.streams, Stream),
+            endurances=frame(found.endurances, Endurance),
+            slices=frame(found.slices, Slice),
+        ),
     )
     return page, rows
 

@@ -8,16 +8,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from statistics import median
+from typing import TypeAlias
 
 from bench.core.artifact import Artifact
 from bench.core.caveats import Caveat, CaveatKind
 from bench.flow.checks import Check, Verdict, checks, output_doubts, subject_of
 from bench.flow.fitness import session_caveats
+from bench.flow.probe import probe_caveats
 from bench.measure.case import Case, Mode, Protocol
 from bench.measure.device import Device, Kind
 from bench.measure.doubts import convention_differs, threads_change_nothing, wide_interval
 from bench.measure.enough import counts
 from bench.measure.outcome import Failed, Measured, Outcome, Statistics
+from bench.measure.sampled import Sampled, sampled
 from bench.measure.spread import SessionSpread, between_sessions
 from bench.measure.streaming import Streaming, streaming
 from bench.measure.summary import Summary, summarise
@@ -52,6 +55,7 @@ class CaseResult:
         streaming: the cost per second of audio, in that mode.
         curve: latency over time, in the sustained mode.
         check: whether the device computes what the host does; ``None`` if nobody looked.
+        sampled: the device while its processes ran; ``None`` if none of them took long.
     """
 
     case: Case
@@ -71,6 +75,7 @@ class CaseResult:
     streaming: Streaming | None = None
     curve: Curve | None = None
     check: Check | None = None
+    sampled: Sampled | None = None
 
     @property
     def is_wrong(self) -> bool:
@@ -81,6 +86,16 @@ class CaseResult:
     def is_bad(self) -> bool:
         """Whether something of it failed, is wrong, or was invalid as often as it was repeated."""
         return bool(self.failed) or self.is_wrong or (self.summary is None and self.curve is None)
+
+
+# A session and what it says of its cases.
+Timed: TypeAlias = tuple[Session, tuple[CaseResult, ...]]
+
+
+def all_results(store: Store) -> list[Timed]:
+    """Returns every session of a store with its results, the oldest first."""
+    sessions = sorted(store.sessions(), key=lambda each: each.started_at)
+    return [(session, results(store, session)) for session in sessions]
 
 
 def results(store: Store, session: Session) -> tuple[CaseResult, ...]:
@@ -102,7 +117,8 @@ def results(store: Store, session: Session) -> tuple[CaseResult, ...]:
             rows[case.key].append(invocation)
     spreads = _spreads(store, rows.keys())
     known = checks(store, session.device)
-    marks = session_caveats(store.events(session.id))
+    events = store.events(session.id)
+    marks = (*session_caveats(events), *probe_caveats(events))
     found = []
     for key, invocations in rows.items():
         case = invocations[0].case
@@ -152,7 +168,8 @@ def _result(
     first = invocations[0]
     protocol = first.case.protocol
     artifact = artifacts.get(first.case.artifact_sha256)
-    outcomes = [each.outcome for group in (invocations, *companions.values()) for each in group]
+    processes = [each for group in (invocations, *companions.values()) for each in group]
+    outcomes = [each.outcome for each in processes]
     failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
     timed = [each.outcome for each in invocations]
     measured = [
@@ -190,6 +207,7 @@ def _result(
         if summary is not None and protocol.mode is Mode.STREAMING
         else None,
         curve=sustained,
+        sampled=sampled(each.sensed.samples for each in processes),
     )
 
 

@@ -47,6 +47,7 @@ def environment_caveats(invocation: Invocation) -> tuple[Caveat, ...]:
         wait_s=sensed.run_queue_wait_s,
         fixed_clock=case.fixed_performance,
         caps_at_start_khz=dict(sensed.caps_at_start_khz),
+        samples=sensed.samples,
     )
     return caveats_of(around, _bounds(case.protocol.mode, sensed.bounds))
 
@@ -55,7 +56,9 @@ def _bounds(mode: Mode, bounds: Bounds) -> Bounds:
     match mode:
         case Mode.SUSTAINED:
             # What heat does is what that mode measures.
-            return replace(bounds, thermal_status=None, cap_ratio=None, below_cap_ratio=None)
+            return replace(
+                bounds, thermal_status=None, cap_ratio=None, below_cap_ratio=None, temp_c=None
+            )
         case Mode.STREAMING | Mode.COLD:
             # Clocks that sank in the pause, or have not risen yet, are what these measure.
             return replace(bounds, below_cap_ratio=None)

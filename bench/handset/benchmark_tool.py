@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,6 +34,7 @@ from bench.handset.tree import (
 _NAME = "benchmark_model"
 _DELEGATE = "libstandin_delegate.so"
 _DELEGATE_SOURCE = "standin_delegate.cc"
+_UNUSED_S = 30 * 24 * 3600.0
 _LIBRARY = "-l:libtensorflow-lite.so.2.14.1"
 # As Debian builds its library: no XNNPACK. The three headers are what newer ones no longer include.
 _COMPILE = (
@@ -106,7 +110,18 @@ def _built(cache: Path, abi: Abi) -> Path:
         with alone(cache), scratch(cache) as work:
             if not (folder / _NAME).is_file():
                 _Build(cache, work, tree, wanted).done().replace(folder)
+                remove_unused(cache)
+    with contextlib.suppress(OSError):  # a cache that is only read
+        os.utime(folder)
     return folder
+
+
+def remove_unused(cache: Path) -> None:
+    """Removes the tools that nobody asked for in a long time: a new one takes their place."""
+    oldest_s = time.time() - _UNUSED_S
+    for folder in cache.glob("tool-*"):
+        if folder.stat().st_mtime < oldest_s:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class Mode(StrEnum):
     OP_PROFILE = "op-profile"  # time by operator; disturbs the latency
     PEAK_MEMORY = "peak-memory"  # memory sampled while it runs; disturbs the latency
     CORRECTNESS = "correctness"  # one run on a given input, for its output
+    PROBE = "probe"  # of the device itself, with a tiny fixed model; never stored as a process
 
     @property
     def is_companion(self) -> bool:
@@ -53,7 +54,7 @@ class Mode(StrEnum):
     @property
     def is_statistics(self) -> bool:
         """Whether a process has so many inferences that only their statistics are kept."""
-        return self in (Mode.CONVENTIONAL, Mode.SUSTAINED)
+        return self in (Mode.CONVENTIONAL, Mode.SUSTAINED, Mode.PROBE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

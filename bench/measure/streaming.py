@@ -17,21 +17,39 @@ class Streaming:
         real_time_ratio: median latency over the hop; above 1 it cannot keep up.
         core_share: cores that it keeps busy, at most: threads times that, or the CPU time where
             the only thread's is known.
+        real_time_ratio_low, real_time_ratio_high, core_share_low, core_share_high: their intervals,
+            as the latency's.
     """
 
     hop_s: float
     real_time_ratio: float
     core_share: float
+    real_time_ratio_low: float | None = None
+    real_time_ratio_high: float | None = None
+    core_share_low: float | None = None
+    core_share_high: float | None = None
 
 
 def streaming(case: Case, summary: Summary) -> Streaming:
     """Returns the cost of a case that was timed in the streaming mode."""
-    hop_s = case.protocol.run_delay_s
-    busy_us = case.threads * summary.latency_us_median
+    hop_us = 1e6 * case.protocol.run_delay_s
+    low_us, middle_us, high_us = (
+        summary.latency_us_low, summary.latency_us_median, summary.latency_us_high,
+    )  # fmt: skip
+    core_us = hop_us / case.threads
+    busy_us = (low_us, middle_us, high_us)
     if case.threads == 1 and summary.cpu_us_median is not None:
-        busy_us = summary.cpu_us_median
+        busy_us = (summary.cpu_us_low, summary.cpu_us_median, summary.cpu_us_high)
     return Streaming(
-        hop_s=hop_s,
-        real_time_ratio=summary.latency_us_median / 1e6 / hop_s,
-        core_share=busy_us / 1e6 / hop_s,
+        hop_s=case.protocol.run_delay_s,
+        real_time_ratio=middle_us / hop_us,
+        core_share=busy_us[1] / core_us,
+        real_time_ratio_low=_over(low_us, hop_us),
+        real_time_ratio_high=_over(high_us, hop_us),
+        core_share_low=_over(busy_us[0], core_us),
+        core_share_high=_over(busy_us[2], core_us),
     )
+
+
+def _over(value_us: float | None, of_us: float) -> float | None:
+    return None if value_us is None else value_us / of_us

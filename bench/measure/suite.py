@@ -289,7 +289,7 @@ def _in_mode(suite: Suite, mode: Mode, hop_s: float) -> Protocol:
                 warmup_runs=1,
                 warmup_min_secs=0,
             )
-        case Mode.BACK_TO_BACK | Mode.CORRECTNESS:
+        case Mode.BACK_TO_BACK | Mode.CORRECTNESS | Mode.PROBE:
             return found
         case _:
             assert_never(mode)

@@ -30,7 +30,7 @@ class Summary:
             below 6 processes, where no such interval exists.
         latency_us_min, latency_us_p5, latency_us_p90, latency_us_p95: over all iterations.
         process_spread_ratio: range of the processes' values over their median.
-        cpu_us_median: as the latency, of CPU time.
+        cpu_us_median, cpu_us_low, cpu_us_high: as the latency, of CPU time.
         init_us_median, first_us_median: of the processes' values.
         memory_mb_peak: the largest.
         nodes_total, nodes_delegated, partitions, runtime: as observed, equal in all processes.
@@ -55,6 +55,8 @@ class Summary:
     partitions: int | None
     runtime: str | None
     caveats: tuple[Caveat, ...]
+    cpu_us_low: float | None = None
+    cpu_us_high: float | None = None
 
 
 def summarise(measured: Sequence[Measured]) -> Summary:
@@ -62,6 +64,8 @@ def summarise(measured: Sequence[Measured]) -> Summary:
     values = [median(each.inference_us) for each in measured]
     iterations = sorted(value for each in measured for value in each.inference_us)
     interval = median_interval(values)
+    cpu_us = [median(each.cpu_us) for each in measured if each.cpu_us]
+    cpu_interval = median_interval(cpu_us)
     middle = median(values)
     first = measured[0]
     return Summary(
@@ -75,7 +79,9 @@ def summarise(measured: Sequence[Measured]) -> Summary:
         latency_us_p90=percentile(iterations, 90),
         latency_us_p95=percentile(iterations, 95),
         process_spread_ratio=(max(values) - min(values)) / middle if middle else 0.0,
-        cpu_us_median=_median([median(each.cpu_us) if each.cpu_us else None for each in measured]),
+        cpu_us_median=median(cpu_us) if cpu_us else None,
+        cpu_us_low=cpu_interval[0] if cpu_interval else None,
+        cpu_us_high=cpu_interval[1] if cpu_interval else None,
         init_us_median=_median([each.init_us for each in measured]),
         first_us_median=_median([each.first_us for each in measured]),
         memory_mb_peak=max(

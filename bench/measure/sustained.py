@@ -45,6 +45,8 @@ class Curve:
             the start by 10 %; ``None`` if that never happened.
         steady_us: median of the last quarter; ``None`` if it differs from the quarter before by
             more than 3 %, or there are too few slices.
+        end_us: median of the last quarter, steady or not; the last slice of fewer than four.
+        start_us_low, start_us_high, end_us_low, end_us_high: the range of the slices of each.
         interrupted_s: the longest pause between two slices, where one was long enough to cool.
     """
 
@@ -53,20 +55,32 @@ class Curve:
     throttled_after_s: float | None
     steady_us: float | None
     interrupted_s: float | None
+    end_us: float
+    start_us_low: float
+    start_us_high: float
+    end_us_low: float
+    end_us_high: float
 
 
 def curve(points: Sequence[Point]) -> Curve:
     """Returns the curve of at least one slice."""
     ordered = sorted(points, key=lambda point: point.at_s)
-    start_us = median(point.latency_us for point in ordered[:_START])
+    values = [point.latency_us for point in ordered]
+    begun, ended = values[:_START], values[-max(1, len(values) // 4) :]
+    start_us = median(begun)
     pauses_s = [after.at_s - before.until_s for before, after in pairwise(ordered)]
     longest_s = max(pauses_s, default=0.0)
     return Curve(
         points=tuple(ordered),
         start_us=start_us,
         throttled_after_s=_throttled_after_s(ordered, SLOWER_RATIO * start_us),
-        steady_us=_steady_us([point.latency_us for point in ordered]),
+        steady_us=_steady_us(values),
         interrupted_s=longest_s if longest_s > GAP_S else None,
+        end_us=median(ended),
+        start_us_low=min(begun),
+        start_us_high=max(begun),
+        end_us_low=min(ended),
+        end_us_high=max(ended),
     )
 
 

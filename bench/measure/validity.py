@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.state import Clock, ClockTime, Spent, State, thermal_word
+from bench.core.state import Clock, ClockTime, Sample, Spent, State, thermal_word
 
 _RESOLVED_S = 0.3  # the kernel counts what cores do in hundredths of a second
 _Of = TypeVar("_Of", Clock, ClockTime)
@@ -26,6 +26,7 @@ class Bounds:
         below_cap_ratio: of the time, that the cores may spend below what they may reach.
         wait_ratio: of its time, that a process may wait for a core.
         others_ratio: of the time of the cores it is pinned to, that others may use.
+        temp_c: the highest of battery and skin while a process runs that takes long.
     """
 
     thermal_status: int | None = 0
@@ -35,6 +36,7 @@ class Bounds:
     below_cap_ratio: float | None = 0.1
     wait_ratio: float | None = 0.05
     others_ratio: float | None = 0.1
+    temp_c: float | None = None
 
 
 # A machine's own owner limits its clocks, and whoever shares it is told of as busy.
@@ -58,6 +60,7 @@ class Around:
         fixed_clock: the device was to hold its clocks.
         caps_at_start_khz: first core of those that share a clock to what that might reach when the
             session began.
+        samples: looks while it ran.
     """
 
     before: State
@@ -68,6 +71,7 @@ class Around:
     wait_s: float | None = None
     fixed_clock: bool = False
     caps_at_start_khz: Mapping[int, float] = field(default_factory=dict)
+    samples: tuple[Sample, ...] = ()
 
 
 def caveats_of(around: Around, bounds: Bounds) -> tuple[Caveat, ...]:
@@ -81,6 +85,11 @@ def caveats_of(around: Around, bounds: Bounds) -> tuple[Caveat, ...]:
         *_stolen(around, bounds),
         *_hidden(around, bounds),
     )
+
+
+def hides_heat_and_clocks(state: State) -> bool:
+    """Returns whether a device shows nothing by which it could be seen to slow itself down."""
+    return None not in (state.thermal_status.unavailable, state.clocks_unavailable)
 
 
 def once_each(processes: Sequence[Sequence[Caveat]]) -> tuple[Caveat, ...]:
@@ -107,14 +116,29 @@ def _heat(around: Around, bounds: Bounds) -> Iterator[Caveat]:
         for when, status in found.items()
         if bounds.thermal_status is not None and (status or 0) > bounds.thermal_status
     }
-    if hot:
-        told = ", ".join(f"{thermal_word(status)} {when}" for when, status in hot.items())
-        yield Caveat(kind=CaveatKind.THROTTLED, evidence=f"thermal status {told} the process")
+    told = ", ".join(f"{thermal_word(status)} {when}" for when, status in hot.items())
+    doubts = [
+        *([f"thermal status {told} the process"] if hot else []),
+        *_hot_within(around, bounds),
+    ]
+    if doubts:
+        yield Caveat(kind=CaveatKind.THROTTLED, evidence="; ".join(doubts))
     made_up = [when for when, look in looks.items() if look.thermal_overridden.text == "true"]
     if made_up and bounds.thermal_override:
         yield Caveat(
             kind=CaveatKind.THERMAL_OVERRIDE, evidence=f"{' and '.join(made_up)} the process"
         )
+
+
+def _hot_within(around: Around, bounds: Bounds) -> list[str]:
+    """Returns what the first of the samples tells that was too hot."""
+    return [
+        f"battery or skin at {temp_c:.1f} °C, above {bounds.temp_c:g} °C, {_within(sample)}"
+        for sample in around.samples
+        if bounds.temp_c is not None
+        and (temp_c := sample.surface_temp_c.number) is not None
+        and temp_c > bounds.temp_c
+    ][:1]
 
 
 def _power(around: Around, bounds: Bounds) -> Iterator[Caveat]:
@@ -141,8 +165,10 @@ def _screen(around: Around) -> Iterator[Caveat]:
 def _caps(around: Around, bounds: Bounds) -> Iterator[Caveat]:
     if bounds.cap_ratio is None:
         return
-    found = {}
-    for clock in (*_used(around.before.clocks, around), *_used(around.after.clocks, around)):
+    looks = [(around.before.clocks, ""), (around.after.clocks, "")]
+    looks += [(sample.clocks, f" {_within(sample)}") for sample in around.samples]
+    found: dict[tuple[int, ...], str] = {}
+    for clock, when in ((clock, when) for each, when in looks for clock in _used(each, around)):
         cap_khz = clock.cap_khz.number
         full_khz = (
             around.caps_at_start_khz.get(clock.cores[0])
@@ -150,9 +176,8 @@ def _caps(around: Around, bounds: Bounds) -> Iterator[Caveat]:
             else clock.max_khz.number
         )
         if cap_khz is not None and full_khz is not None and cap_khz < bounds.cap_ratio * full_khz:
-            found[clock.cores] = (
-                f"cores {_cores(clock.cores)} may reach {_mhz(cap_khz)} of {_mhz(full_khz)}"
-            )
+            told = f"cores {_cores(clock.cores)} may reach {_mhz(cap_khz)} of {_mhz(full_khz)}"
+            found.setdefault(clock.cores, f"{told}{when}")
     if found:
         yield Caveat(kind=CaveatKind.CAP_LOWERED, evidence="; ".join(found.values()))
 
@@ -209,18 +234,20 @@ def _shared(around: Around, bounds: Bounds) -> Iterator[str]:
 def _hidden(around: Around, bounds: Bounds) -> Iterator[Caveat]:
     if bounds.thermal_status is None and bounds.cap_ratio is None:
         return
-    reasons = {
-        "thermal status": around.after.thermal_status.unavailable,
-        "clocks": around.after.clocks_unavailable,
-    }
-    if None not in reasons.values():
-        told = "; ".join(f"{name}: {why}" for name, why in reasons.items())
-        yield Caveat(kind=CaveatKind.STATE_HIDDEN, evidence=told)
+    after = around.after
+    if not hides_heat_and_clocks(after):
+        return
+    told = f"thermal status: {after.thermal_status.unavailable}; clocks: {after.clocks_unavailable}"
+    yield Caveat(kind=CaveatKind.STATE_HIDDEN, evidence=told)
 
 
 def _used(clocks: Iterable[_Of], around: Around) -> list[_Of]:
     """Returns those of cores that the process might use."""
     return [each for each in clocks if not around.cores or set(each.cores) & set(around.cores)]
+
+
+def _within(sample: Sample) -> str:
+    return f"{sample.at_s:.1f} s into the process"
 
 
 def _cores(cores: Sequence[int]) -> str:

@@ -6,8 +6,11 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from bench.core.errors import ConfigurationError, InfrastructureError
@@ -18,22 +21,33 @@ _BUSY_LIMIT_S = 30.0
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
     """Returns the engine of a SQLAlchemy URL; nothing is connected yet.
+
+    Args:
+        read_only: nothing will be written; a SQLite file and its folder may then be read-only.
 
     Raises:
         ConfigurationError: it is no URL, or its driver is not installed.
     """
-    sqlite = url.startswith("sqlite")
     try:
-        engine = create_engine(url, connect_args={"timeout": _BUSY_LIMIT_S} if sqlite else {})
+        parsed = make_url(url)
+        sqlite = parsed.get_backend_name() == "sqlite"
+        file = _file_of(parsed) if read_only else None
+        if file is not None:
+            engine = create_engine(parsed, creator=partial(_connect_to_read, file))
+        else:
+            engine = create_engine(
+                parsed, connect_args={"timeout": _BUSY_LIMIT_S} if sqlite else {}
+            )
     except (ImportError, SQLAlchemyError) as error:
         raise ConfigurationError(
             f"no such kind of database: {error}",
             hint="give a file, or a SQLAlchemy URL whose driver is installed",
         ) from error
-    if sqlite:
+    if sqlite and file is None:
         event.listen(engine, "connect", _set_up)
+    if sqlite:
         event.listen(engine, "begin", _begin)
     return engine
 
@@ -53,6 +67,38 @@ def translated(url: str) -> Iterator[None]:
         raise ConfigurationError(
             f"{url}: {error.orig}", hint="give a frill-bench database with --db"
         ) from error
+
+
+def _file_of(url: URL) -> Path | None:
+    """Returns the SQLite file of a URL; ``None`` where it is none, or says by itself how."""
+    if url.get_backend_name() != "sqlite" or url.query or url.database in (None, "", ":memory:"):
+        return None
+    return Path(url.database)
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path.absolute()))}"
+    connection = _connected(f"{uri}?mode=ro")
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").close()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        # Even to read a database in WAL mode SQLite makes files beside it, unless it is told that
+        # nobody writes; it then reads none of what lies in the log only.
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise InfrastructureError(
+                f"{path}: {error}, and its last rows are in {log.name} only",
+                hint="copy both files to a folder that can be written to, and read them there",
+            ) from error
+        return _connected(f"{uri}?immutable=1")
+    return connection
+
+
+def _connected(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_LIMIT_S, check_same_thread=False)
+    connection.isolation_level = None
+    return connection
 
 
 def _set_up(connection: sqlite3.Connection, _: object) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, insert, inspect, select
+from sqlalchemy import URL, Connection, Engine, Row, func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from bench.core import config
@@ -37,25 +37,26 @@ class Store:
         """Returns the store at a file path or a SQLAlchemy URL; a new one gets its tables.
 
         Args:
-            create: whether a file that does not exist is made; a reader says no.
+            create: whether a file that does not exist is made. A reader says no; its SQLite file
+                may lie where nothing can be written, and it cannot write.
 
         Raises:
             ConfigurationError: it is no database, another program's, or of a newer schema.
             InfrastructureError: it does not answer.
         """
-        text = str(url)
-        if "://" not in text:
-            path = Path(text).absolute()
+        place: str | URL = str(url)
+        if "://" not in str(url):
+            path = Path(url).absolute()
             if create:
                 _make_folder(path)
-            text = f"sqlite:///{path}"
-        engine = open_engine(text)
+            place = URL.create("sqlite", database=str(path))  # whose name may hold a % or a ?
+        engine = open_engine(place, read_only=not create)
         file = engine.url.database if engine.dialect.name == "sqlite" else None
         if file and not file.startswith("file:"):  # SQLite's own URI says by mode= what it may do
             _check_file(Path(file), create=create)
         store = cls(engine)
         try:
-            store._prepare()
+            store._prepare(create=create)
         except BaseException:
             engine.dispose()
             raise
@@ -301,10 +302,11 @@ class Store:
         with translated(self.url), self._writer.begin() as connection:
             yield connection
 
-    def _prepare(self) -> None:
-        with translated(self.url), self._writer.begin() as connection:
+    def _prepare(self, *, create: bool) -> None:
+        engine = self._writer if create else self._engine
+        with translated(self.url), engine.begin() as connection:
             tables = set(inspect(connection).get_table_names())
-            if not tables:
+            if create and not tables:
                 schema.metadata.create_all(connection)
                 connection.execute(
                     insert(schema.schema).values(

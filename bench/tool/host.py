@@ -145,6 +145,12 @@ def official_tool(binary: Path) -> Tool:
     )
 
 
+def raw_text(content: bytes) -> str:
+    r"""Returns what a process printed, as it is stored; bytes that are no UTF-8 as ``\xNN``."""
+    # A database column of text takes no NUL byte.
+    return content.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
+
+
 def time_limit_s(flags: Flags) -> float:
     """Returns how long one process may take: loading, both phases at their longest, a margin."""
     return INIT_LIMIT_S + 2 * flags.max_secs + _MARGIN_S
@@ -184,8 +190,8 @@ def execute(
             wall_s=wall_s,
             exit_status=status if status >= 0 else 128 - status,
             timed_out=not finished,
-            stdout=_text(stdout),
-            stderr=_text(stderr),
+            stdout=_written(stdout),
+            stderr=_written(stderr),
             run_s=scheduling[0],
             run_queue_wait_s=scheduling[1],
             load_before=before.load.number,
@@ -254,7 +260,6 @@ def _cores() -> list[int]:
     return list(range(os.cpu_count() or 0))
 
 
-def _text(stream: IO[bytes]) -> str:
+def _written(stream: IO[bytes]) -> str:
     stream.seek(0)
-    # A database column of text takes no NUL byte.
-    return stream.read().decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
+    return raw_text(stream.read())

@@ -16,6 +16,7 @@ from reach import Boot, Reach, Serving, direct, see_up
 from bench.adb.keys import Key, make_key
 from bench.adb.serials import resolve
 from bench.adb.server import AdbServer
+from bench.adb.staging import stage_file
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.handset.running import Running
 
@@ -184,7 +185,7 @@ def test_a_full_disk_says_so_and_keeps_nothing(
         phone.push(source, TARGET)
     assert phone.entries("/data/local/tmp") == []
     with pytest.raises(DeviceError, match="are free"):
-        phone.stage(source)
+        stage_file(phone, source)
     phone.close()
 
 

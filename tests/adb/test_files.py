@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench.adb.phone import Phone
+from bench.adb.staging import stage_file
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 
 SIZES = (0, 1, 65_535, 65_536, 70_001, 300_000, 524_288, 524_289)
@@ -85,15 +86,15 @@ def test_a_staged_file_is_named_by_its_hash_and_pushed_once(phone: Phone, tmp_pa
     phone.clean()
     source = written(tmp_path / "model.tflite", 300_000)
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    name = phone.stage(source)
+    name = str(stage_file(phone, source))
     assert name == f"/data/local/tmp/frill-bench/{digest}.tflite"
     assert phone.sha256(name) == digest
     phone.ask(f"touch -d 2001-01-01T00:00:00 {name}")
-    assert phone.stage(source) == name
+    assert str(stage_file(phone, source)) == name
     kept = phone.stat(name)
     assert kept is not None and kept.modified_s < 1_000_000_000
     phone.ask(f"echo other > {name}")
-    assert phone.stage(source) == name
+    assert str(stage_file(phone, source)) == name
     assert phone.sha256(name) == digest
     phone.clean()
     assert phone.stat(phone.folder) is None

@@ -16,6 +16,7 @@ from bench.core.state import Reading, State
 from bench.handset.running import Running
 
 GROUPS = ((0, 1, 2, 3), (4, 5, 6), (7,))
+SLEEPS = "pgrep -f '[s]leep'"
 COUNTERS = pytest.mark.parametrize("counters", [True, False])
 
 
@@ -75,16 +76,23 @@ def test_at_its_limit_all_of_it_is_killed(phone: Phone, counters: bool) -> None:
     assert time.monotonic() - started_s < 5
     assert (done.timed_out, done.exit_status, done.stdout) == (True, 137, b"begun\n")
     assert done.cores
-    assert phone.shell("pgrep -f '[s]leep 60'").stdout == b""
+    assert phone.shell(SLEEPS).stdout == b""
 
 
 def test_a_process_of_more_than_two_seconds_is_sampled(phone: Phone) -> None:
     done = watch(phone).run(["sleep", "2.3"], limit_s=20)
     (sample,) = done.samples
-    assert sample.at_s == 2
+    assert 2 <= sample.at_s < 2.3
     assert sample.temp_c == Reading(value=43.9)
+    assert sample.surface_temp_c == Reading(value=33.5)
     assert [each.cap_khz.number for each in sample.clocks] == [2_016_000, 2_803_200, 3_187_200]
     assert phone.shell(f"ls {FOLDER}/samples").exit_status != 0
+    assert phone.shell(SLEEPS).stdout == b""
+
+
+def test_what_would_sample_a_short_process_ends_with_it(phone: Phone) -> None:
+    assert watch(phone).run(["true"], limit_s=20).samples == ()
+    assert phone.shell(SLEEPS).stdout == b""
 
 
 def test_without_looks_the_process_alone_is_watched(phone: Phone) -> None:

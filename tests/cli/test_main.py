@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from program import frill_bench
 
 from bench.cli import main as cli
 from bench.cli.main import main
@@ -14,18 +15,12 @@ HELP = Path(__file__).parent.parent / "data" / "help"
 HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "numpy", "sqlalchemy", "rich", "jinja2")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "bench", *arguments], capture_output=True, text=True
-    )
-
-
 @pytest.mark.timed
 def test_help_comes_in_less_than_three_tenths_of_a_second() -> None:
     walls = []
     for _ in range(5):
         started = time.perf_counter()
-        assert run("--help").returncode == 0
+        assert frill_bench("--help").returncode == 0
         walls.append(time.perf_counter() - started)
     assert statistics.median(walls) < 0.3
 
@@ -61,11 +56,11 @@ def test_help_reads_as_it_was_agreed(
 
 def test_a_wrong_flag_or_verb_is_usage() -> None:
     for arguments in ([], ["fly"], ["demo", "--outt", "x"]):
-        assert run(*arguments).returncode == 2
+        assert frill_bench(*arguments).returncode == 2
 
 
 def test_an_error_of_the_user_is_one_line_with_a_hint_and_no_traceback(tmp_path: Path) -> None:
-    done = run("zoo", "show", "fril", "--zoo", str(tmp_path))
+    done = frill_bench("zoo", "show", "fril", "--zoo", str(tmp_path))
     assert done.returncode == 2
     assert "fril" in done.stderr
     assert "hint:" in done.stderr
@@ -74,7 +69,7 @@ def test_an_error_of_the_user_is_one_line_with_a_hint_and_no_traceback(tmp_path:
 
 def test_a_file_that_is_no_model_is_usage(tmp_path: Path) -> None:
     (tmp_path / "a.tflite").write_text("no")
-    done = run("zoo", "add", str(tmp_path / "a.tflite"), "--zoo", str(tmp_path / "zoo"))
+    done = frill_bench("zoo", "add", str(tmp_path / "a.tflite"), "--zoo", str(tmp_path / "zoo"))
     assert done.returncode == 2
     assert "a.tflite: is no TFLite model" in done.stderr
     assert not (tmp_path / "zoo").exists()
@@ -92,7 +87,7 @@ def test_a_bug_of_ours_keeps_its_traceback_and_has_a_code_of_its_own(
 
 
 def test_zoo_show_knows_frill_without_building_it(tmp_path: Path) -> None:
-    done = run("zoo", "show", "frill", "--json", "--zoo", str(tmp_path))
+    done = frill_bench("zoo", "show", "frill", "--json", "--zoo", str(tmp_path))
     shown = json.loads(done.stdout)
     assert shown["schema_version"] == 1
     assert shown["name"] == "small_w2.0_legacy_gap_e2048_fused"

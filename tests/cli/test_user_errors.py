@@ -8,23 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from program import frill_bench
 
 DATA = Path(__file__).parents[1] / "data"
 TINY = DATA / "tiny.tflite"
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "bench", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-    )
-
-
 @pytest.fixture
 def zoo(tmp_path: Path) -> Path:
     folder = tmp_path / "zoo"
-    assert run("zoo", "add", TINY, "--zoo", folder).returncode == 0
+    frill_bench("zoo", "add", TINY, "--zoo", folder, status=0)
     return folder
 
 
@@ -40,52 +33,53 @@ def test_a_folder_that_cannot_be_made_is_the_machines_fault(zoo: Path, tmp_path:
     database, file = tmp_path / "r.db", tmp_path / "file"
     file.touch()
     measure = ("run", "--host", "--zoo", zoo, "--processes", "1", "--db")
-    assert run(*measure, database).returncode == 0
-    refused(run("report", "--db", database, "--out", file), 3, str(file))
-    refused(run(*measure, file / "x.db"), 3, str(file))
-    refused(run("zoo", "add", TINY, "--zoo", file / "zoo"), 3, str(file))
+    frill_bench(*measure, database, status=0)
+    refused(frill_bench("report", "--db", database, "--out", file), 3, str(file))
+    refused(frill_bench(*measure, file / "x.db"), 3, str(file))
+    refused(frill_bench("zoo", "add", TINY, "--zoo", file / "zoo"), 3, str(file))
 
 
 def test_a_folder_is_no_database_and_no_database_is_made_to_be_reported(tmp_path: Path) -> None:
-    refused(run("report", "--db", tmp_path), 2, str(tmp_path))
+    refused(frill_bench("report", "--db", tmp_path), 2, str(tmp_path))
     missing = tmp_path / "missing.db"
-    refused(run("report", "--db", f"sqlite:///{missing}"), 2, "missing.db")
+    refused(frill_bench("report", "--db", f"sqlite:///{missing}"), 2, "missing.db")
     assert not missing.exists()
 
 
 def test_a_zoo_that_is_a_file_is_refused_and_an_empty_one_is_named(tmp_path: Path) -> None:
-    refused(run("zoo", "list", "--zoo", TINY), 2, "tiny.tflite")
-    done = run("zoo", "list", "--zoo", tmp_path / "none", "--json")
+    refused(frill_bench("zoo", "list", "--zoo", TINY), 2, "tiny.tflite")
+    done = frill_bench("zoo", "list", "--zoo", tmp_path / "none", "--json")
     assert json.loads(done.stdout)["artifacts"] == []
     assert "none: holds no artifacts" in done.stderr
 
 
 def test_a_name_cannot_leave_the_zoo(tmp_path: Path) -> None:
     for name in ("../evil", "a/b", "", ".hidden"):
-        done = run("zoo", "add", TINY, "--zoo", tmp_path / "zoo", "--name", name)
+        done = frill_bench("zoo", "add", TINY, "--zoo", tmp_path / "zoo", "--name", name)
         refused(done, 2, repr(name))
     assert not list(tmp_path.rglob("*"))
 
 
 @pytest.mark.parametrize("seconds", ["nan", "0", "-1", "inf"])
 def test_a_hop_is_a_positive_time(tmp_path: Path, seconds: str) -> None:
-    refused(run("zoo", "add", TINY, "--zoo", tmp_path, f"--hop-s={seconds}"), 2, "--hop-s")
+    refused(frill_bench("zoo", "add", TINY, "--zoo", tmp_path, f"--hop-s={seconds}"), 2, "--hop-s")
 
 
 def test_no_format_is_not_all_formats(tmp_path: Path) -> None:
-    refused(run("convert", "frill", "--formats", "", "--zoo", tmp_path), 2, "no format")
+    refused(frill_bench("convert", "frill", "--formats", "", "--zoo", tmp_path), 2, "no format")
 
 
 def test_threads_count_from_one(tmp_path: Path) -> None:
     run_tiny = ("run", "--host", "--model", TINY, "--db", tmp_path / "r.db")
-    refused(run(*run_tiny, "--num-threads", "0"), 2, "threads: 0 is below 1")
-    done = run(*run_tiny, "--num-threads", "two")
+    refused(frill_bench(*run_tiny, "--num-threads", "0"), 2, "threads: 0 is below 1")
+    done = frill_bench(*run_tiny, "--num-threads", "two")
     assert done.returncode == 2
     assert "'two' is no comma list of whole numbers" in done.stderr
 
 
 def test_the_commands_of_a_dry_run_are_json_too() -> None:
-    done = run("run", "--host", "--model", TINY, "--dry-run", "--json", "--num-threads", "2,2")
+    words = ("run", "--host", "--model", TINY, "--dry-run", "--json", "--num-threads", "2,2")
+    done = frill_bench(*words)
     commands = json.loads(done.stdout)["commands"]
     assert len(commands) == len({tuple(each) for each in commands}) * 10
     assert "--num_threads=2" in commands[0]
@@ -93,7 +87,7 @@ def test_the_commands_of_a_dry_run_are_json_too() -> None:
 
 def test_the_demo_says_what_is_wrong_before_it_converts(tmp_path: Path) -> None:
     for flags in (["--processes", "0"], ["--audio", "nowhere"], ["--students", ""]):
-        refused(run("demo", "--out", tmp_path / "demo", *flags), 2)
+        refused(frill_bench("demo", "--out", tmp_path / "demo", *flags), 2)
     assert not (tmp_path / "demo").exists()
 
 
@@ -127,19 +121,19 @@ def test_a_file_changed_under_its_manifest_is_neither_timed_nor_scored(
 ) -> None:
     folder = tmp_path / "zoo"
     model = DATA / "audio_models" / "patch_one.tflite"
-    assert run("zoo", "add", model, "--zoo", folder, "--name", "m").returncode == 0
+    frill_bench("zoo", "add", model, "--zoo", folder, "--name", "m", status=0)
     (file,) = folder.glob("*.tflite")
     database = tmp_path / "r.db"
     score = ("score", "--zoo", folder, "--task-set", tones, "--db", database)
     time = ("run", "--host", "--zoo", folder, "--db", database)
-    assert run(*score).returncode == 0  # and is in the cache from here on
+    frill_bench(*score, status=0)  # and is in the cache from here on
     kept = shutil.copy(file, tmp_path / "kept")
     with file.open("ab") as stream:
         stream.write(os.urandom(8))
-    refused(run(*score), 4, file.name, "its manifest says")
-    refused(run(*time), 2, file.name, "its manifest says")
+    refused(frill_bench(*score), 4, file.name, "its manifest says")
+    refused(frill_bench(*time), 2, file.name, "its manifest says")
     file.unlink()
-    refused(run(*score), 4, file.name, "no such file")
-    refused(run(*time), 2, file.name, "no such file")
+    refused(frill_bench(*score), 4, file.name, "no such file")
+    refused(frill_bench(*time), 2, file.name, "no such file")
     shutil.copy(kept, file)
-    assert run(*score).returncode == 0
+    frill_bench(*score, status=0)

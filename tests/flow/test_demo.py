@@ -2,12 +2,11 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from demo_run import Ran
+from program import frill_bench
 
 from bench.flow.join import join
 from bench.store.store import Store
@@ -129,11 +128,9 @@ def test_a_row_is_a_join_on_the_very_file(demo: Ran, rows: list[dict[str, str]])
 
 
 def test_a_report_of_the_same_database_has_the_same_rows(demo: Ran, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "bench", "report", "--json",
-         "--db", str(demo.out / "results.db"), "--out", str(tmp_path / "again")],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = frill_bench(
+        "report", "--json", "--db", demo.out / "results.db", "--out", tmp_path / "again", status=0
+    )
     document = json.loads(done.stdout)
     assert document["schema_version"] == 1
     again = (tmp_path / "again" / "results.csv").read_bytes()

@@ -1,14 +1,12 @@
 """The demo's own files on a virtual handset, joined with the demo's own scores."""
 
 import csv
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from demo_run import Ran
+from program import frill_bench
 
 from bench.handset.running import Running
 
@@ -22,28 +20,18 @@ protocol: {processes: 2, warmup_min_secs: 0.02, max_secs: 20}
 """
 
 
-def frill_bench(*words: str, cwd: Path, status: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "bench", *words],
-        cwd=cwd, env={**os.environ, "ANDROID_ADB_SERVER_PORT": "1"},
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == status, done.stderr
-    return done.stderr
-
-
 def test_every_file_is_pushed_timed_by_the_official_tool_joined_and_on_the_page(
     demo: Ran, handset: Running, official_binary: Path, tmp_path: Path
 ) -> None:
     shutil.copy(demo.out / "results.db", tmp_path / "results.db")
     (tmp_path / "suite.yaml").write_text(SUITE)
     zoo = str(demo.out / "zoo")
-    said = frill_bench(
+    done = frill_bench(
         "run", "suite.yaml", "-s", handset.serial, "--zoo", zoo, "--db", "results.db",
-        cwd=tmp_path, status=4,
+        cwd=tmp_path, status=4, limit_s=300,
     )  # fmt: skip
-    assert "zero-output" in said
-    frill_bench("report", "--db", "results.db", "--out", "page", cwd=tmp_path)
+    assert "zero-output" in done.stderr
+    frill_bench("report", "--db", "results.db", "--out", "page", cwd=tmp_path, status=0)
     with (tmp_path / "page" / "results.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     hosts = {row["artifact_sha256"]: row for row in rows if row["runner"] == "litert-python"}

@@ -1,13 +1,12 @@
 """The demo where there is no apt, and with audio of one's own."""
 
 import csv
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from program import frill_bench
 
 pytestmark = [pytest.mark.zoo]
 
@@ -17,13 +16,10 @@ STUDENT = "tiny_w0.5_keras3_gap_e64_unfused"
 def demo(
     tmp_path: Path, *arguments: str, path: str
 ) -> tuple[subprocess.CompletedProcess[str], Sequence[dict[str, str]]]:
-    environment = {**os.environ, "FRILL_BENCH_CACHE": str(tmp_path / "cache"), "PATH": path}
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "bench", "demo", "--out", str(tmp_path / "out"),
-         "--students", STUDENT, "--processes", "1", *arguments],
-        env=environment, capture_output=True, text=True,
+    done = frill_bench(
+        "demo", "--out", tmp_path / "out", "--students", STUDENT, "--processes", "1", *arguments,
+        status=0, limit_s=300, FRILL_BENCH_CACHE=str(tmp_path / "cache"), PATH=path,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
     with (tmp_path / "out" / "results.csv").open() as stream:
         return done, list(csv.DictReader(stream))
 
@@ -55,11 +51,8 @@ def test_a_folder_of_ones_own_calibrates_and_scores(tmp_path: Path, tones: Path)
 
 
 def test_fetching_without_apt_is_an_infrastructure_failure(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "bench", "data", "fetch"],
-        env={**os.environ, "FRILL_BENCH_CACHE": str(tmp_path), "PATH": str(tmp_path)},
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 3
+    done = frill_bench(
+        "data", "fetch", status=3, FRILL_BENCH_CACHE=str(tmp_path), PATH=str(tmp_path)
+    )
     assert "apt-get is not on this machine" in done.stderr
     assert "hint: give audio of your own" in done.stderr

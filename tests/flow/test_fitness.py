@@ -154,18 +154,37 @@ def hot(running: Running, tenths: int = 412) -> None:
     running.write(f"{BATTERY}/temp", f"{tenths}\n")
 
 
-def cool_sweep(phone: Running, tool: Path, database: Path, *, force: bool = False) -> Swept:
+def cool_sweep(
+    phone: Running,
+    tool: Path,
+    database: Path,
+    *,
+    force: bool = False,
+    watch: Watch | None = None,
+) -> Swept:
     limits = Limits(cooldown_s=1.5)
     what = wanted(tool, TINY, limits_for=lambda facts: limits, force_unfit=force)
-    return sweep([phone.serial], what, database)
+    return sweep([phone.serial], what, database, watch=watch)
+
+
+class Cooling(Watch):
+    """Lets a phone cool as soon as it is said to be too hot."""
+
+    def __init__(self, phone: Running) -> None:
+        super().__init__()
+        self._phone = phone
+
+    def said(self, serial: str, what: str) -> None:
+        super().said(serial, what)
+        if what.startswith("too hot"):
+            hot(self._phone, 281)
 
 
 def test_a_hot_phone_is_waited_for_and_measured_once_it_is_cool(
     phone: Running, tmp_path: Path, database: Path
 ) -> None:
     hot(phone)
-    threading.Timer(0.6, hot, [phone, 281]).start()
-    swept = cool_sweep(phone, stand_in(tmp_path), database)
+    swept = cool_sweep(phone, stand_in(tmp_path), database, watch=Cooling(phone))
     assert swept.lanes[0].error is None
     assert len(swept.only) == 2
     assert swept.watch.lines[0] == (

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from program import frill_bench
 
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
@@ -246,18 +247,6 @@ def test_a_machine_is_busy_if_most_processes_waited_for_a_core() -> None:
 # The verb itself, as users run it.
 
 
-def frill_bench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench", "run", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 def suite_file(folder: Path, *, processes: int) -> Path:
     path = folder / "suite.yaml"
     path.write_text(
@@ -270,7 +259,7 @@ def suite_file(folder: Path, *, processes: int) -> Path:
 def test_one_file_is_measured_without_any_suite(tmp_path: Path) -> None:
     shutil.copy(TINY, tmp_path / "my model.tflite")
     done = frill_bench(
-        "--host", "--model", "my model.tflite", "--processes", "6", "--json", cwd=tmp_path
+        "run", "--host", "--model", "my model.tflite", "--processes", "6", "--json", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -293,7 +282,7 @@ def test_one_file_is_measured_without_any_suite(tmp_path: Path) -> None:
 def test_the_table_shows_failures_and_the_status_is_four(tmp_path: Path) -> None:
     truncated(tmp_path)
     done = frill_bench(
-        "--host", "--model", "truncated.tflite", str(TINY), "--processes=2", cwd=tmp_path
+        "run", "--host", "--model", "truncated.tflite", str(TINY), "--processes=2", cwd=tmp_path
     )
     assert done.returncode == 4
     assert "truncated" in done.stdout
@@ -301,7 +290,8 @@ def test_the_table_shows_failures_and_the_status_is_four(tmp_path: Path) -> None
 
 
 def test_a_dry_run_prints_commands_that_work_and_stores_nothing(tmp_path: Path) -> None:
-    done = frill_bench(str(suite_file(tmp_path, processes=3)), "--host", "--dry-run", cwd=tmp_path)
+    suite = suite_file(tmp_path, processes=3)
+    done = frill_bench("run", suite, "--host", "--dry-run", cwd=tmp_path)
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert len(lines) == 2 * 3
@@ -325,7 +315,7 @@ def test_a_dry_run_prints_commands_that_work_and_stores_nothing(tmp_path: Path) 
 def test_a_wrong_argument_is_status_two_with_a_hint(
     tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
-    done = frill_bench(*arguments, cwd=tmp_path)
+    done = frill_bench("run", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert "hint:" in done.stderr
@@ -365,12 +355,12 @@ def test_a_stopped_run_is_gone_on_with_and_ends_like_one_that_was_not(
     assert status == (130 if number is signal.SIGINT else -signal.SIGKILL)
     kept = stored(database)
     assert 2 <= len(kept) < 8
-    assert frill_bench(str(suite), "--host", "--db", str(database), cwd=tmp_path).returncode == 0
+    frill_bench("run", str(suite), "--host", "--db", str(database), cwd=tmp_path, status=0)
     found = stored(database)
     assert found[: len(kept)] == kept
     assert len(found) == len(set(found)) == 8
     assert len({session for session, _, _ in found}) == 1
 
     whole = tmp_path / "whole.db"
-    assert frill_bench(str(suite), "--host", "--db", str(whole), cwd=tmp_path).returncode == 0
+    frill_bench("run", str(suite), "--host", "--db", str(whole), cwd=tmp_path, status=0)
     assert {each[1:] for each in stored(whole)} == {each[1:] for each in found}

@@ -12,13 +12,18 @@ from phone_sweeps import DATA, QUICK, SPLIT, Swept, stand_in, sweep, wanted
 from bench.core.artifact import Artifact
 from bench.core.caveats import CaveatKind
 from bench.core.score import Score, TaskScore
-from bench.flow.checks import Check, Verdict
+from bench.flow.checks import Check, Verdict, checks
+from bench.flow.correctness import check_outputs_here
 from bench.flow.join import join
+from bench.flow.measure import open_session
 from bench.flow.results import CaseResult
+from bench.flow.sweep import host_sweep
 from bench.handset.running import Running
+from bench.handset.tree import Tree
 from bench.measure.case import Delegate, Mode
 from bench.measure.suite import Suite, zoo_targets
 from bench.store.store import Store
+from bench.tool.host import official_tool
 from models.zoo import Zoo
 from reports.frontier import mark
 from reports.schema import Row, frame
@@ -188,6 +193,36 @@ def test_a_file_without_manifest_is_checked_on_request_and_by_random_numbers_if_
     check = checked(cases(found)["tiny_split"])
     assert check.verdict is Verdict.PASSED, check.reason
     assert "random" in check.inputs
+
+
+def test_the_official_tool_on_this_machine_is_checked_too(
+    phone_tree: Tree, official_binary: Path, zoo: Zoo, tmp_path: Path
+) -> None:
+    zoo.add(MODELS / "zero.tflite")
+    libraries = phone_tree.path / "usr/lib/x86_64-linux-gnu"
+    tool = tmp_path / "benchmark_model"
+    tool.write_text(
+        "#!/bin/sh\n"
+        f"exec {libraries}/ld-linux-x86-64.so.2 --library-path {libraries} "
+        f'{official_binary} "$@"\n'
+    )
+    tool.chmod(0o755)
+    targets = zoo_targets(zoo.root)
+    plan = host_sweep(SUITE, targets, official_tool(tool))
+    lines: list[str] = []
+    with Store.open(tmp_path / "db") as store:
+        session = open_session(plan, store)
+        for _ in range(2):  # once a session
+            check_outputs_here(plan, session, store, targets=targets, said=lines.append)
+        found = checks(store, session.device, session=session.id)
+        assert len(store.invocations(session.id)) == 3 * 8
+    reasons = {each.artifact_sha256: each.reason for each in found.values()}
+    assert {target.name: reasons[target.sha256] for target in targets} == {
+        "patch_one.float32": "",
+        "waveform.float32": "",
+        "zero.float32": "zero-output: on 8 of 8 inputs",
+    }
+    assert [line.partition(":")[0] for line in lines] == ["zero.float32"]
 
 
 def joined(database: Path, zoo: Zoo) -> dict[str, dict[Hashable, Any]]:

@@ -15,6 +15,7 @@ from statistics import median
 
 import pytest
 from phone_sweeps import QUICK, SPLIT, SUITE, TINY, Watch, stand_in, sweep, wanted
+from program import frill_bench
 from reach import Boot, direct
 
 from bench.adb.facts import big_cores, mask
@@ -34,23 +35,6 @@ FOLDER = "/data/local/tmp/frill-bench"
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     return tmp_path / "phones.db"
-
-
-def frill_bench(
-    *arguments: str, cwd: Path, home: Path | None = None, **environ: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench", "run", *arguments],
-        cwd=cwd,
-        env={
-            **os.environ, "PYTHONPATH": str(ROOT), "ANDROID_ADB_SERVER_PORT": "1",
-            "FRILL_BENCH_STATE": str(cwd / "state"), **environ,
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )  # fmt: skip
 
 
 def test_the_official_tool_measures_on_a_phone_and_every_row_says_virtual(
@@ -95,7 +79,7 @@ def test_one_file_and_one_phone_need_no_other_flag(
     handset: Running, official_binary: Path, tmp_path: Path
 ) -> None:
     done = frill_bench(
-        "--model", str(SPLIT), "--processes", "1", "--json",
+        "run", "--model", str(SPLIT), "--processes", "1", "--json",
         cwd=tmp_path, ANDROID_SERIAL=handset.serial,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -112,11 +96,11 @@ def test_a_dry_run_prints_commands_that_the_phone_understands_and_measures_nothi
     handset: Running, official_binary: Path, tmp_path: Path
 ) -> None:
     words = ("-s", handset.serial, "--model", str(SPLIT), "--processes=1", "--no-conventional")
-    done = frill_bench(*words, "--dry-run", cwd=tmp_path)
+    done = frill_bench("run", *words, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "frill-bench.db").exists()
     (line,) = done.stdout.splitlines()
-    assert frill_bench(*words, cwd=tmp_path).returncode == 0
+    assert frill_bench("run", *words, cwd=tmp_path).returncode == 0
     phone = direct(handset.serial)
     assert "Inference timings in us" in phone.ask(line)
     phone.close()
@@ -126,7 +110,7 @@ def test_asking_for_a_delegate_that_the_tool_lacks_is_refused_before_anything_ru
     handset: Running, official_binary: Path, tmp_path: Path
 ) -> None:
     done = frill_bench(
-        "-s", handset.serial, "--model", str(SPLIT), "--delegate", "xnnpack", cwd=tmp_path
+        "run", "-s", handset.serial, "--model", str(SPLIT), "--delegate", "xnnpack", cwd=tmp_path
     )
     assert done.returncode == 2
     assert "use_xnnpack" in done.stderr
@@ -223,16 +207,20 @@ def test_two_runs_on_one_phone_do_not_meet(boot_phone: Boot, tmp_path: Path) -> 
     phone = boot_phone()
     tool = stand_in(tmp_path, "sleep 0.3")
     words = ("-s", phone.serial, "--model", str(TINY), "--benchmark-binary", str(tool))
+    state = tmp_path / "state"
     first = threading.Thread(
-        target=lambda: frill_bench(*words, "--processes", "6", cwd=tmp_path), daemon=True
+        target=lambda: frill_bench(
+            *("run", *words, "--processes", "6"), cwd=tmp_path, FRILL_BENCH_STATE=str(state)
+        ),
+        daemon=True,
     )
     first.start()
     deadline_s = time.monotonic() + 20
-    while not list((tmp_path / "state" / "locks").glob("*.lock")):
+    while not list((state / "locks").glob("*.lock")):
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
     time.sleep(0.1)
-    second = frill_bench(*words, cwd=tmp_path)
+    second = frill_bench("run", *words, cwd=tmp_path, FRILL_BENCH_STATE=str(state))
     first.join(60)
     assert second.returncode == 3
     assert "is using it" in second.stderr
@@ -408,12 +396,12 @@ def test_an_unknown_key_is_refused_and_the_same_run_works_once_it_is_known(
         "--no-conventional",
     )
     environ = {"HOME": str(home)}
-    done = frill_bench(*words, "--wait-for-device", "1", cwd=tmp_path, **environ)
+    done = frill_bench("run", *words, "--wait-for-device", "1", cwd=tmp_path, **environ)
     assert done.returncode == 3
     assert "unauthorized" in done.stderr
     assert "Allow USB debugging?" in done.stderr
     phone.authorise((home / ".android" / "adbkey.pub").read_text())
-    assert frill_bench(*words, cwd=tmp_path, **environ).returncode == 0
+    assert frill_bench("run", *words, cwd=tmp_path, **environ).returncode == 0
 
 
 def test_a_phone_that_loses_adb_again_and_again_ends_with_each_process_once(
@@ -538,7 +526,7 @@ def test_offline_the_next_step_is_said(boot_phone: Boot, tmp_path: Path) -> None
         properties={"ro.handset.virtual": "0", "ro.product.cpu.abilist": "arm64-v8a"}
     )
     done = frill_bench(
-        "-s", phone.serial, "--model", str(TINY),
+        "run", "-s", phone.serial, "--model", str(TINY),
         cwd=tmp_path, https_proxy="http://127.0.0.1:9", FRILL_BENCH_CACHE=str(tmp_path / "cache"),
     )  # fmt: skip
     assert done.returncode == 3

@@ -4,7 +4,7 @@ import pytest
 
 from bench.core import config
 from bench.core.caveats import CaveatKind
-from bench.core.state import Clock, Reading, State
+from bench.core.state import Clock, Reading, Sample, State
 from bench.flow.sensing import environment_caveats
 from bench.measure.case import Case, Delegate, Mode, Protocol, Runner
 from bench.measure.validity import OF_HOSTS, Bounds
@@ -80,6 +80,24 @@ def test_heat_spoils_a_process_unless_it_is_what_is_measured(
     mode: Mode, kinds: list[CaveatKind]
 ) -> None:
     assert [each.kind for each in environment_caveats(invocation(SENSED, mode))] == kinds
+
+
+def test_heat_within_a_sustained_process_is_what_is_measured() -> None:
+    within = Sample(at_s=2.0, clocks=HOT.clocks, temp_c=UNKNOWN, surface_temp_c=Reading(value=50.0))
+    sensed = replace(SENSED, samples=(within,), bounds=Bounds(temp_c=37.0))
+    assert environment_caveats(invocation(sensed, Mode.SUSTAINED)) == ()
+    throttled, _ = environment_caveats(invocation(sensed))
+    assert "thermal status light before, light after the process; battery or skin at 50.0 °C" in (
+        throttled.evidence
+    )
+
+
+def test_samples_of_earlier_versions_are_loaded_and_their_surface_is_unknown() -> None:
+    new = config.unstructure(replace(SENSED, samples=(Sample(at_s=2, clocks=(), temp_c=UNKNOWN),)))
+    del new["samples"][0]["surface_temp_c"]
+    del new["bounds"]["temp_c"]
+    (old,) = config.structure(new, Sensed, source="x").samples
+    assert old.surface_temp_c.unavailable
 
 
 def test_the_bounds_are_kept_with_the_process_and_decide() -> None:

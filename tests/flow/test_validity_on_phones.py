@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from phone_sweeps import QUICK, SUITE, TINY, stand_in, wanted
 from reach import direct
 
 from bench.adb.facts import read_facts
+from bench.cli.cases import show
 from bench.core.caveats import CaveatKind
 from bench.flow.measure import measure, open_session
 from bench.flow.phone import PhoneBench, phone_sweep
@@ -27,6 +29,7 @@ from bench.tool.host import Execution
 
 CPU = "/sys/devices/system/cpu/cpufreq/policy0"
 BEGUN, GO = "/data/local/tmp/begun", "/data/local/tmp/go"
+ZONE = "/sys/class/thermal/thermal_zone4/temp"
 LIMIT_S = 20.0
 # The second process (the first is thrown away) says that it runs, and waits until it may go on.
 WAITS = (
@@ -46,7 +49,7 @@ class Fault:
 
 
 FAULTS = [
-    Fault(CaveatKind.THROTTLED, "/sys/class/thermal/thermal_zone4/temp", "43500", "moderate after"),
+    Fault(CaveatKind.THROTTLED, ZONE, "43500", "moderate after"),
     Fault(CaveatKind.CAP_LOWERED, f"{CPU}/scaling_max_freq", "1171200", "1171 MHz of 2016 MHz"),
     Fault(CaveatKind.BATTERY_LOW, "/sys/class/power_supply/battery/capacity", "12", "at 12 %"),
     Fault(CaveatKind.BATTERY_LOW, "/data/system/settings/global/low_power", "1", "battery saver"),
@@ -101,12 +104,15 @@ class Once:
             else:
                 self.path.write_text(before)
 
-    def _write(self) -> None:
+    def _until_begun(self) -> None:
         deadline_s = time.monotonic() + LIMIT_S
         begun = self.phone.path(BEGUN)
         while not begun.exists() or len(begun.read_text().split()) < 2:
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
+
+    def _write(self) -> None:
+        self._until_begun()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(self.text)
         self.phone.write(GO, "")
@@ -133,6 +139,48 @@ def test_what_happens_to_the_phone_during_a_process_discards_it_and_it_is_measur
     assert (case.summary.processes, case.discarded, case.failed) == (2, 1, 0)
     assert [each.kind for each in case.discards] == [fault.kind]
     assert fault.kind not in {each.kind for each in case.caveats}
+
+
+class Within(Once):
+    """Lowers a cap and warms the skin, and undoes both before the process ends."""
+
+    def _write(self) -> None:
+        skin, cool = self.phone.path(ZONE), self.phone.path(ZONE).read_text()
+        full = self.path.read_text()
+        self._until_begun()
+        skin.write_text("38000")
+        self.path.write_text(self.text)
+        time.sleep(2.3)
+        skin.write_text(cool)
+        self.path.write_text(full)
+        self.phone.write(GO, "")
+
+
+def test_what_happens_within_a_long_process_discards_it_though_all_is_well_at_its_end(
+    phone: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = replace(SUITE, protocol=replace(QUICK, processes=1))
+    within = Within(phone, f"{CPU}/scaling_max_freq", "1171200")
+    tool = stand_in(tmp_path, WAITS)
+    found, case = measured(phone, tool, within, tmp_path / "a.db", suite=suite)
+    spoilt = found[0].outcome
+    assert isinstance(spoilt, Measured)
+    assert [each.kind for each in spoilt.caveats] == [CaveatKind.THROTTLED, CaveatKind.CAP_LOWERED]
+    assert "battery or skin at 38.0 °C, above 37 °C, 2." in spoilt.caveats[0].evidence
+    assert "cores 0-3 may reach 1171 MHz of 2016 MHz 2." in spoilt.caveats[1].evidence
+    assert len(found) == 2
+    assert case.sampled is not None
+    assert (case.sampled.processes, case.sampled.samples) == (1, 1)
+    assert case.sampled.cap_khz_min == 3_187_200
+    with Store.open(str(tmp_path / "a.db")) as store:
+        (session,) = store.sessions()
+    show([(session, [case])], [], as_json=True)
+    out, err = capsys.readouterr()
+    assert json.loads(out)["sessions"][0]["cases"][0]["sampled"]["temp_c_max"] == 43.9
+    assert (
+        "while it ran (samples: 1, processes: 1): the fastest cores were at 3187 MHz or more, "
+        "might reach 3187 MHz, the hottest zone had 43.9 °C"
+    ) in " ".join(err.split())
 
 
 @pytest.mark.parametrize("fixed", [False, True])

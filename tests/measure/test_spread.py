@@ -50,6 +50,8 @@ def test_a_curve_tells_when_it_left_its_start_and_where_it_ends() -> None:
     # The last quarter is 131, 131, 130, the one before 118, 120, 130: not steady yet.
     assert found.steady_us is None
     assert found.interrupted_s is None
+    assert (found.start_us_low, found.start_us_high) == (99, 101)
+    assert (found.end_us_low, found.end_us, found.end_us_high) == (130, 131, 131)
 
 
 def test_a_curve_that_stays_is_steady_and_never_throttled() -> None:

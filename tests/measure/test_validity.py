@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.core.caveats import Caveat, CaveatKind, Effect
-from bench.core.state import Clock, ClockTime, Reading, Spent, State
+from bench.core.state import Clock, ClockTime, Reading, Sample, Spent, State
 from bench.measure.validity import OF_HOSTS, Around, Bounds, caveats_of, once_each
 
 HIDDEN = Reading(unavailable="Permission denied")
@@ -125,6 +125,35 @@ def spent(**changed: object) -> Spent:
 )
 def test_each_state_has_its_doubt_with_evidence_in_units(around: Around, expected: Caveat) -> None:
     assert caveats_of(around, Bounds()) == (expected,)
+
+
+def sample(at_s: float, *, cap_khz: float = 2e6, surface_c: float = 33.0) -> Sample:
+    return Sample(
+        at_s=at_s,
+        clocks=(clock(cap_khz),),
+        temp_c=Reading(value=70.0),
+        surface_temp_c=Reading(value=surface_c),
+    )
+
+
+def test_what_is_seen_within_a_process_is_judged_as_what_is_seen_around_it() -> None:
+    fine = replace(FINE, samples=(sample(2.0), sample(4.1)))
+    assert caveats_of(fine, Bounds(temp_c=37.0)) == ()
+    hot = (sample(2.0), sample(4.1, cap_khz=1.5e6, surface_c=38.24), sample(6.2, surface_c=39.0))
+    assert caveats_of(replace(FINE, samples=hot), Bounds(temp_c=37.0)) == (
+        Caveat(
+            kind=CaveatKind.THROTTLED,
+            evidence="battery or skin at 38.2 °C, above 37 °C, 4.1 s into the process",
+        ),
+        Caveat(
+            kind=CaveatKind.CAP_LOWERED,
+            evidence="cores 4-5 may reach 1500 MHz of 2000 MHz 4.1 s into the process",
+        ),
+    )
+    assert caveats_of(replace(FINE, samples=hot), OF_HOSTS) == ()
+    # Without a limit, and with what earlier versions stored, temperatures are not judged.
+    warm = replace(FINE, samples=(sample(2.0, surface_c=60.0),))
+    assert caveats_of(warm, Bounds()) == ()
 
 
 def test_a_quiet_device_raises_no_doubt() -> None:

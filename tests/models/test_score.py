@@ -10,7 +10,7 @@ from bench.core.caveats import CaveatKind
 from models import head
 from models.audio.tasks import task_set
 from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet
-from models.score import _judge, _resampled, score_artifact, score_floor
+from models.score import _judge, _paired, _resampled, score_artifact, score_floor
 
 
 def task(
@@ -134,6 +134,19 @@ def test_the_bootstrap_is_that_of_drawn_clips(strata: list[list[bool]]) -> None:
     assert value == pytest.approx(np.mean([np.mean(right) for right in strata]))
     assert quick.mean() == pytest.approx(slow.mean(), abs=0.08)
     assert quick.std() == pytest.approx(slow.std(), abs=0.05)
+
+
+def test_a_difference_of_pairs_is_narrower_than_two_intervals_and_nothing_where_all_agree() -> None:
+    host = {"a": [True] * 30 + [False] * 10, "b": [True] * 20 + [False] * 20}
+    same = _paired([host], [host])
+    assert same.value == 0 == same.resampled.min() == same.resampled.max()
+    phone = {"a": [*host["a"][:-4], True, True, True, True], "b": host["b"]}
+    found = _paired([phone], [host])
+    assert found.value == pytest.approx((4 / 40 + 0) / 2)  # four of forty a, and no b
+    low, high = np.percentile(found.resampled, [2.5, 97.5])
+    assert 0 <= low < found.value < high
+    # Two binomials of forty would have a deviation of about 0.08 here; four of forty pairs, 0.024.
+    assert found.resampled.std() == pytest.approx(np.sqrt(0.1 * 0.9 / 40) / 2, rel=0.1)
 
 
 def test_the_mean_of_two_tasks_has_a_narrower_interval_than_each(tmp_path: Path) -> None:

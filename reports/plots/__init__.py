@@ -11,8 +11,6 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import matplotlib
@@ -20,15 +18,14 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-from matplotlib.transforms import Bbox
 
 from bench.core.artifact import Format
 from reports.axis import log_range, log_ticks
-from reports.charts import Chart, Dot
-from reports.labels import Box, Label, place
+from reports.charts import Chart, Dot, Trace
 from reports.looks import Look, Theme
+from reports.plots.tags import label
 
 _MARKERS = {Format.FLOAT32: "o", Format.FLOAT16: "s", Format.DYNAMIC: "^", Format.INT8: "D"}
 _SIZES_PT = {Format.FLOAT32: 7.5, Format.FLOAT16: 6.5, Format.DYNAMIC: 7.5, Format.INT8: 6.0}
@@ -40,10 +37,8 @@ _RC: dict[Any, Any] = {
     "svg.fonttype": "path",
 }
 _DPI = 72  # so that a pixel is a point
-_NEAR_PT = 13.0
 _LINE_IN = 0.21
 _LANE_IN = 0.40
-_CROWD = 40  # more dots than this, and only the frontier is labelled
 
 
 def draw(chart: Chart, look: Look) -> Figure:
@@ -57,9 +52,11 @@ def draw(chart: Chart, look: Look) -> Figure:
         levels = _levels(axes, chart, look)
         _frontier(axes, chart, look)
         colours = _colours(chart, look.theme)
+        for trace in chart.traces:
+            _draw_trace(axes, trace, colours[trace.family])
         for dot in chart.dots:
             _draw_dot(axes, dot, colours[dot.family], look.theme)
-        _label(figure, axes, chart, levels, look)
+        label(figure, axes, chart, levels, look)
     return figure
 
 
@@ -188,8 +185,13 @@ def _key(label: str, marker: str, colour: str, *, hollow: bool = False) -> Line2
 
 
 def _limits(axes: Axes, chart: Chart, look: Look) -> None:
+    if chart.traces:
+        _linear_limits(axes, chart)
+        return
     edges = [edge for dot in chart.dots for edge in (dot.x_low, dot.x_high)]
-    _log_axis(axes, "x", [1.0, *edges] if chart.lanes else edges, most=6 if look.narrow else 9)
+    if chart.limit is not None:
+        edges.append(chart.limit)
+    _log_axis(axes, "x", edges, most=6 if look.narrow else 9)
     if chart.lanes:
         axes.set_ylim(-0.6, len(chart.lanes) - 0.4)
         axes.set_yticks(range(len(chart.lanes)), chart.lanes)
@@ -202,6 +204,16 @@ def _limits(axes: Axes, chart: Chart, look: Look) -> None:
     low, high = min(heights), max(heights)
     room = max(high - low, 6.0)
     axes.set_ylim(max(0, low - 0.08 * room), min(100, high + 0.10 * room))
+
+
+def _linear_limits(axes: Axes, chart: Chart) -> None:
+    points = [point for trace in chart.traces for point in trace.points]
+    heights = [y for _, y in points] + [level for _, level in chart.levels]
+    low, high = min(heights), max(heights)
+    end, room = max(x for x, _ in points), high - low
+    # Beside the ends of the curves is room for their labels.
+    axes.set_xlim(-0.02 * end, 1.18 * end)
+    axes.set_ylim(low - 0.10 * room, high + 0.10 * room)
 
 
 def _log_axis(axes: Axes, which: str, values: Sequence[float], *, most: int) -> None:
@@ -219,8 +231,8 @@ def _log_axis(axes: Axes, which: str, values: Sequence[float], *, most: int) -> 
 
 def _levels(axes: Axes, chart: Chart, look: Look) -> list[Annotation]:
     """Returns the texts of the level lines that lie within the axes."""
-    if chart.lanes:
-        axes.axvline(1.0, color=look.theme.muted, linewidth=1.0, zorder=1)
+    if chart.limit is not None:
+        axes.axvline(chart.limit, color=look.theme.muted, linewidth=1.0, zorder=1)
     low, high = axes.get_ylim()
     texts = []
     for name, level in chart.levels:
@@ -256,6 +268,13 @@ def _frontier(axes: Axes, chart: Chart, look: Look) -> None:
         )
 
 
+def _draw_trace(axes: Axes, trace: Trace, colour: str) -> None:
+    xs, ys = zip(*trace.points, strict=True)
+    axes.plot(xs, ys, color=colour, linewidth=1.3, alpha=0.8, zorder=2)
+    if trace.cross is not None:
+        axes.plot(*trace.cross, marker="x", color=colour, markersize=8, markeredgewidth=2, zorder=4)
+
+
 def _draw_dot(axes: Axes, dot: Dot, colour: str, theme: Theme) -> None:
     for xs, ys in (
         ([dot.x_low, dot.x_high], [dot.y, dot.y]),
@@ -273,120 +292,3 @@ def _draw_dot(axes: Axes, dot: Dot, colour: str, theme: Theme) -> None:
         markeredgewidth=1.4,
         zorder=4 if dot.on_frontier else 3,
     )
-
-
-def _label(
-    figure: Figure, axes: Axes, chart: Chart, levels: Sequence[Annotation], look: Look
-) -> None:
-    """Labels the dots where nothing is covered; those without a place stay in the table."""
-    tags = sorted(_tags(axes, chart), key=lambda tag: (not tag.bold, tag.y, tag.x))
-    texts = [_write(figure, tag, look.theme) for tag in tags]
-    wanted = []
-    for tag, text in zip(tags, texts, strict=True):
-        extent = text.get_window_extent()
-        wanted.append(Label(x=tag.x, y=tag.y, width=extent.width, height=extent.height, reach=7))
-    places = place(
-        wanted,
-        inside=_box(axes.get_window_extent()),
-        solid=[
-            *[_around(axes, dot) for dot in chart.dots],
-            *[_box(text.get_window_extent()) for text in levels],
-        ],
-        soft=_lines(axes, chart),
-    )
-    to_figure = figure.transFigure.inverted()
-    for tag, text, box in zip(tags, texts, places, strict=True):
-        if box is None:
-            text.remove()
-            continue
-        x, y = to_figure.transform((box.left, box.bottom))
-        text.set_position((float(x), float(y)))
-        _lead(figure, tag, box, look.theme)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tag:
-    """One label for dots of one name that lie so close together that they share it."""
-
-    text: str
-    x: float
-    y: float
-    bold: bool
-
-
-def _tags(axes: Axes, chart: Chart) -> list[_Tag]:
-    clusters: list[list[tuple[float, float, Dot]]] = []
-    for dot in chart.dots:
-        x, y = axes.transData.transform((dot.x, dot.y))
-        near = None
-        for cluster in clusters if dot.label and not chart.lanes else ():
-            close = any(math.hypot(x - x2, y - y2) < _NEAR_PT for x2, y2, _ in cluster)
-            if close and cluster[0][2].label == dot.label:
-                near = cluster
-        if near is None:
-            clusters.append([(x, y, dot)])
-        else:
-            near.append((x, y, dot))
-    tags = []
-    for cluster in clusters:
-        x, y, first = max(cluster, key=lambda each: each[0])
-        formats = " " + ", ".join(dot.format for _, _, dot in cluster)
-        if chart.lanes or len(cluster) == len(_MARKERS):
-            formats = ""
-        bold = any(dot.on_frontier for _, _, dot in cluster)
-        if first.label and (bold or len(chart.dots) <= _CROWD):
-            tags.append(_Tag(text=first.label + formats, x=x, y=y, bold=bold))
-    return tags
-
-
-def _write(figure: Figure, tag: _Tag, theme: Theme) -> Text:
-    return figure.text(
-        0,
-        0,
-        tag.text,
-        size=8 if tag.bold else 7.5,
-        weight="bold" if tag.bold else "normal",
-        color=theme.ink if tag.bold else theme.muted,
-        va="bottom",
-        zorder=5,
-        bbox={"facecolor": theme.background, "alpha": 0.75, "linewidth": 0, "pad": 0.4},
-    )
-
-
-def _lead(figure: Figure, tag: _Tag, box: Box, theme: Theme) -> None:
-    """Draws a hair line from a dot to its label if they are far apart."""
-    x = min(max(tag.x, box.left), box.right)
-    y = min(max(tag.y, box.bottom), box.top)
-    if math.hypot(x - tag.x, y - tag.y) > _NEAR_PT:
-        ends = figure.transFigure.inverted().transform([(tag.x, tag.y), (x, y)])
-        line = Line2D(ends[:, 0], ends[:, 1], color=theme.muted, linewidth=0.6, alpha=0.7)
-        line.set_transform(figure.transFigure)
-        figure.add_artist(line)
-
-
-def _around(axes: Axes, dot: Dot) -> Box:
-    x, y = axes.transData.transform((dot.x, dot.y))
-    return Box(left=x - 5, bottom=y - 5, right=x + 5, top=y + 5)
-
-
-def _lines(axes: Axes, chart: Chart) -> list[Box]:
-    """Returns what labels should rather not cross: interval bars and the frontier."""
-    ends = []
-    for dot in chart.dots:
-        ends.append(((dot.x_low, dot.y), (dot.x_high, dot.y)))
-        ends.append(((dot.x, dot.y_low), (dot.x, dot.y_high)))
-    members = sorted((dot.x, dot.y) for dot in chart.dots if dot.on_frontier)
-    for (x, y), (x_next, y_next) in pairwise([*members, (axes.get_xlim()[1], math.nan)]):
-        ends.append(((x, y), (x_next, y)))
-        if not math.isnan(y_next):
-            ends.append(((x_next, y), (x_next, y_next)))
-    boxes = []
-    for start, end in ends:
-        left, bottom = axes.transData.transform(start)
-        right, top = axes.transData.transform(end)
-        boxes.append(Box(left=left - 1, bottom=bottom - 1, right=right + 1, top=top + 1))
-    return boxes
-
-
-def _box(extent: Bbox) -> Box:
-    return Box(left=extent.x0, bottom=extent.y0, right=extent.x1, top=extent.y1)

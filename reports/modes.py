@@ -1,0 +1,293 @@
+"""What streaming and sustained runs add to a page: a chart and a table for each place."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from bench.core import units
+from bench.core.caveats import Caveat, Effect
+from bench.core.state import thermal_word
+from bench.core.units import GAP, Scale
+from reports import schema
+from reports.charts import Chart, Dot, Families, Trace, brief, shown
+from reports.names import Named, row_names, short_names
+from reports.schema import Endurance, Frame, Slice, Stream
+from reports.table import Cell, Footnotes, Heading, Line, Table, interval, name_cell, plain, varying
+
+_NEAR_LIMIT = 0.1  # of real time; below, the limit itself would only squeeze the points
+_THROTTLED = 1.10
+
+
+class _Timed(Named, Protocol):
+    @property
+    def format(self) -> str: ...
+
+    @property
+    def doubts(self) -> tuple[Caveat, ...]: ...
+
+
+R = TypeVar("R", bound=_Timed)
+_Column = tuple[Heading, Callable[[R], Cell]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The rows of one mode on one device, timed by one program.
+
+    Args:
+        heading: device and runner.
+        rows: of them, for what they share.
+    """
+
+    heading: str
+    chart: Chart
+    table: Table
+    rows: Frame
+
+
+def streaming(streams: Frame, families: Families, notes: Footnotes) -> list[Place]:
+    """Returns what a model costs that hears a stream, of a frame of ``Stream``."""
+    return [
+        Place(
+            heading=heading,
+            chart=_real_time(rows, families),
+            table=_streams(schema.read(rows, Stream), notes),
+            rows=rows,
+        )
+        for heading, rows in _places(streams)
+    ]
+
+
+def sustained(
+    endurances: Frame, slices: Frame, families: Families, notes: Footnotes
+) -> list[Place]:
+    """Returns latency over minutes, of a frame of ``Endurance`` and one of ``Slice``."""
+    return [
+        Place(
+            heading=heading,
+            chart=_curves(rows, slices, families),
+            table=_endurances(schema.read(rows, Endurance), notes),
+            rows=rows,
+        )
+        for heading, rows in _places(endurances)
+    ]
+
+
+def _places(frame: Frame) -> Iterable[tuple[str, Frame]]:
+    for (device, runner), rows in frame.groupby(["device", "runner"], sort=False):
+        yield f"{device}, {runner}", rows
+
+
+def _real_time(frame: Frame, families: Families) -> Chart:
+    rows = schema.read(frame, Stream)
+    names = row_names(rows)
+    slowest: dict[str, float] = defaultdict(float)
+    for row in rows:
+        slowest[names[row]] = max(slowest[names[row]], row.real_time_ratio)
+    lanes = sorted(slowest, key=lambda name: (slowest[name], name))
+    return Chart(
+        name="streaming-real-time",
+        title="Share of real time while streaming",
+        x_label="latency over the hop, front-end included (%, log scale); from 100 % it cannot "
+        "keep up",
+        y_label="",
+        caption="Bars: 95 % intervals. Hollow: a caveat. One inference a hop, idle in between.",
+        dots=tuple(
+            Dot(
+                label="",
+                x=100 * row.real_time_ratio,
+                x_low=100 * _either(row.real_time_ratio_low, row.real_time_ratio),
+                x_high=100 * _either(row.real_time_ratio_high, row.real_time_ratio),
+                y=(lane := lanes.index(names[row])),
+                y_low=lane,
+                y_high=lane,
+                family=families[row.family],
+                format=row.format,
+                hollow=_hollow(row.doubts),
+                on_frontier=False,
+            )
+            for row in rows
+        ),
+        numbers=frame,
+        families=shown(families),
+        lanes=tuple(brief(name) for name in lanes),
+        limit=100.0 if max(slowest.values()) > _NEAR_LIMIT else None,
+    )
+
+
+def _curves(frame: Frame, slices: Frame, families: Families) -> Chart:
+    rows = schema.read(frame, Endurance)
+    names = row_names(rows)
+    points: dict[object, list[Slice]] = defaultdict(list)
+    for each in schema.read(slices, Slice):
+        points[each.curve].append(each)
+    longest_s = max(row.duration_s for row in rows)
+    scale = Scale(unit="min", per=60) if longest_s >= 120 else Scale(unit="s", per=1)
+    dots, traces, kept = [], [], []
+    for row in rows:
+        own = points[row.artifact_sha256, row.device, row.runner, row.delegate, row.threads]
+        kept += own
+        places = tuple(
+            ((each.at_s + each.until_s) / 2 / scale.per, each.latency_ratio) for each in own
+        )
+        family = families[row.family]
+        traces.append(Trace(points=places, family=family, cross=_cross(row, own, places)))
+        x, y = places[-1]
+        dots.append(
+            Dot(
+                label=brief(names[row]),
+                x=x,
+                x_low=x,
+                x_high=x,
+                y=y,
+                y_low=y,
+                y_high=y,
+                family=family,
+                format=row.format,
+                hollow=_hollow(row.doubts),
+                on_frontier=False,
+            )
+        )
+    return Chart(
+        name="sustained-curve",
+        title="Latency over time without a pause",
+        x_label=f"time ({scale.unit})",
+        y_label="latency of the file over its start",
+        caption="Each point of a line is a slice's median. Cross: throttled, from here three "
+        "slices in a row are 10 % slower than the start. Hollow: a caveat.",
+        dots=tuple(dots),
+        numbers=schema.frame(kept, Slice),
+        families=shown(families),
+        levels=(("", 1.0), ("throttled", _THROTTLED)),
+        traces=tuple(traces),
+    )
+
+
+def _cross(
+    row: Endurance, own: Sequence[Slice], places: Sequence[tuple[float, float]]
+) -> tuple[float, float] | None:
+    begun = zip(own, places, strict=True)
+    return next((place for each, place in begun if each.at_s == row.throttled_after_s), None)
+
+
+def _streams(rows: Sequence[Stream], notes: Footnotes) -> Table:
+    scale = units.duration_scale(row.latency_us_median for row in rows)
+
+    def share(name: str) -> Callable[[Stream], Cell]:
+        def make(row: Stream) -> Cell:
+            low, middle, high = (getattr(row, f"{name}{end}") for end in ("_low", "", "_high"))
+            return Cell(text=_percent(middle), detail=_ends(_percent, low, high), order=middle)
+
+        return make
+
+    def idled(row: Stream) -> Cell:
+        ends = _ends(scale.number, row.latency_us_low, row.latency_us_high)
+        text = scale.number(row.latency_us_median)
+        return Cell(text=text, detail=ends, order=row.latency_us_median)
+
+    def at_once(row: Stream) -> Cell:
+        if row.back_to_back_us is None:
+            return notes.gap("not timed back to back in the same session")
+        ratio = row.latency_us_median / row.back_to_back_us
+        return Cell(text=units.ratio(ratio), order=ratio)
+
+    columns: list[_Column[Stream]] = [
+        (Heading(name="real time", unit="%"), share("real_time_ratio")),
+        (Heading(name="of a core", unit="%, at most"), share("core_share")),
+        (Heading(name="front-end", numeric=False), lambda row: plain(row.frontend)),
+        (Heading(name="file alone", unit=f"{scale.unit}, after idling"), idled),
+        (Heading(name="over back to back"), at_once),
+    ]
+    return _table(rows, columns, notes)
+
+
+def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
+    scale = units.duration_scale(row.start_us for row in rows)
+
+    def latency(name: str) -> Callable[[Endurance], Cell]:
+        def make(row: Endurance) -> Cell:
+            low, middle, high = (getattr(row, f"{name}{end}") for end in ("_low", "", "_high"))
+            return Cell(
+                text=scale.number(middle), detail=_ends(scale.number, low, high), order=middle
+            )
+
+        return make
+
+    def over(row: Endurance) -> Cell:
+        ratio = row.end_us / row.start_us
+        steady = "" if row.is_steady else "not steady"
+        return Cell(text=units.ratio(ratio), detail=steady, order=ratio)
+
+    def throttled(row: Endurance) -> Cell:
+        after_s = row.throttled_after_s
+        text = "never" if after_s is None else f"{units.significant(after_s)} s"
+        return Cell(text=text, order=after_s)
+
+    def minutes(row: Endurance) -> Cell:
+        text = units.significant(row.duration_s / 60)
+        return Cell(text=text, detail=f"{row.slices} slices", order=row.duration_s)
+
+    def heat(row: Endurance) -> Cell:
+        if row.thermal_status_highest is None:
+            return notes.gap("the device does not tell")
+        word = thermal_word(row.thermal_status_highest)
+        return Cell(text=word, order=row.thermal_status_highest)
+
+    def known(value: float | None, text: str) -> Cell:
+        return (
+            notes.gap("the device does not tell") if value is None else Cell(text=text, order=value)
+        )
+
+    columns: list[_Column[Endurance]] = [
+        (Heading(name="minutes"), minutes),
+        (Heading(name="throttled after"), throttled),
+        (Heading(name="start", unit=scale.unit), latency("start_us")),
+        (Heading(name="end", unit=scale.unit), latency("end_us")),
+        (Heading(name="end over start"), over),
+        (Heading(name="heat", numeric=False), heat),
+        (
+            Heading(name="hottest", unit="°C"),
+            lambda row: known(row.temp_c_highest, f"{row.temp_c_highest:g}"),
+        ),
+        (
+            Heading(name="slowest clock", unit="MHz"),
+            lambda row: known(row.clock_khz_lowest, f"{(row.clock_khz_lowest or 0) / 1e3:.0f}"),
+        ),
+    ]
+    return _table(rows, columns, notes)
+
+
+def _table(rows: Sequence[R], own: Sequence[_Column[R]], notes: Footnotes) -> Table:
+    short = short_names(row.student for row in rows)
+    columns: list[_Column[R]] = [
+        (
+            Heading(name="student", numeric=False),
+            lambda row: name_cell(row.student, short, notes.doubts(row.doubts)),
+        ),
+        (Heading(name="format", numeric=False), lambda row: plain(row.format)),
+        *varying(rows),
+        *own,
+    ]
+    return Table(
+        headings=tuple(heading for heading, _ in columns),
+        lines=tuple(Line(cells=tuple(make(row) for _, make in columns)) for row in rows),
+    )
+
+
+def _percent(share: float | None) -> str:
+    return GAP if share is None else units.significant(100 * share)
+
+
+def _ends(text: Callable[[float | None], str], low: float | None, high: float | None) -> str:
+    return interval(text(low), text(high))
+
+
+def _either(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _hollow(doubts: Iterable[Caveat]) -> bool:
+    return any(doubt.effect is not Effect.NOTE for doubt in doubts)

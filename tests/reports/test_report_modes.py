@@ -1,0 +1,132 @@
+import csv
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from mode_rows import endured, stream
+from report_rows import rows, tasks
+
+from reports import charts, modes, page, plots, schema
+from reports.looks import LOOKS
+from reports.page import ModeFrames
+from reports.schema import Endurance, Row, Slice, Stream, Task
+from reports.table import Footnotes
+
+FOUND = rows()
+HOT = [endured(row, slower=0.2 + 0.1 * n) for n, row in enumerate(FOUND[4:8])]
+COOL = [endured(FOUND[0], from_s=None)]
+
+
+def framed(
+    streams: Sequence[Stream], endurances: Sequence[tuple[Endurance, list[Slice]]]
+) -> ModeFrames:
+    return ModeFrames(
+        streams=schema.frame(streams, Stream),
+        endurances=schema.frame([row for row, _ in endurances], Endurance),
+        slices=schema.frame([each for _, points in endurances for each in points], Slice),
+    )
+
+
+def write(out: Path, found: Sequence[Row], frames: ModeFrames | None) -> str:
+    path = page.write_report(
+        schema.frame(found, Row),
+        schema.frame(tasks(list(found)), Task),
+        out=out,
+        title="Modes",
+        subtitle="a test",
+        provenance={"seed": "7"},
+        notes=[],
+        modes=frames,
+    )
+    return path.read_text(encoding="utf-8")
+
+
+def section(html: str, title: str) -> str:
+    (found,) = re.findall(rf"<section>\s*<h2>{title}</h2>.*?</section>", html, re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>|data:[^\"]+", " ", found).split())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("modes")
+    write(out, FOUND[:8], framed([stream(row) for row in FOUND[:8]], [*HOT, *COOL]))
+    return out
+
+
+def test_sections_appear_only_where_such_rows_exist(tmp_path: Path) -> None:
+    html = write(tmp_path / "without", FOUND[:2], None)
+    assert "<h2>Streaming</h2>" not in html
+    assert "<h2>Sustained</h2>" not in html
+    html = write(tmp_path / "with", FOUND[:2], framed([stream(FOUND[0])], []))
+    assert "<h2>Streaming</h2>" in html
+    assert "<h2>Sustained</h2>" not in html
+    assert not (tmp_path / "with" / "sustained.csv").exists()
+
+
+def test_the_cost_of_a_stream_stands_with_its_interval_and_where_it_comes_from(
+    folder: Path,
+) -> None:
+    text = section((folder / "index.html").read_text(), "Streaming")
+    # tiny float32: 1.6 * (76 + 225) us over 0.96 s, and 1.6 * 76 us alone.
+    assert "0.0502 0.0487–0.0527" in text
+    assert "122 118–128" in text
+    assert "1.60×" in text
+    assert "In all rows: device this machine" in text
+    assert "session 2026-05-12-a" in text
+    assert "on no frontier" in text
+
+
+def test_a_curve_says_when_it_was_throttled_and_where_it_ended(folder: Path) -> None:
+    text = section((folder / "index.html").read_text(), "Sustained")
+    assert text.count("moderate") == 4
+    assert text.count("never") == 1
+    assert "1.20×" in text
+    assert "60 slices" in text
+
+
+def test_results_and_frontier_are_the_same_with_and_without_the_modes(
+    folder: Path, tmp_path: Path
+) -> None:
+    write(tmp_path, FOUND[:8], None)
+    for name in ("results.csv", "results.md", "accuracy-latency.svg"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+def test_pictures_come_in_light_and_dark_with_their_numbers(folder: Path) -> None:
+    for name in ("streaming-real-time", "sustained-curve"):
+        for suffix in (".svg", ".png", ".dark.svg", ".dark.png", ".csv"):
+            assert (folder / f"{name}{suffix}").is_file(), f"{name}{suffix}"
+    with (folder / "sustained-curve.csv").open() as stream:
+        points = list(csv.DictReader(stream))
+    assert len(points) == 5 * 60
+    assert float(points[0]["latency_ratio"]) == 1
+
+
+def test_each_place_has_a_picture_of_its_own(tmp_path: Path) -> None:
+    phone = dataclasses.replace(FOUND[1], device="Pixel 6", runner="benchmark_model")
+    both = [FOUND[0], phone]
+    html = write(tmp_path, both, framed([stream(row) for row in both], []))
+    assert html.count("<h2>Streaming</h2>") == 2
+    assert "Pixel 6, benchmark_model" in html
+    assert (tmp_path / "streaming-real-time-2.svg").is_file()
+
+
+def test_the_limit_of_real_time_is_drawn_only_where_it_is_near() -> None:
+    families = charts.families_of(schema.frame(FOUND, Row))
+    far = schema.frame([stream(row) for row in FOUND[:4]], Stream)
+    near = schema.frame([stream(row, idle_ratio=400) for row in FOUND[:4]], Stream)
+    (place,) = modes.streaming(far, families, Footnotes())
+    assert place.chart.limit is None
+    (place,) = modes.streaming(near, families, Footnotes())
+    assert place.chart.limit == 100
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_one_curve_and_twenty_can_be_drawn(look: str) -> None:
+    families = charts.families_of(schema.frame(FOUND, Row))
+    for found in ([endured(FOUND[0], slices=1)], [endured(row) for row in FOUND[:20]]):
+        frames = framed([], found)
+        (place,) = modes.sustained(frames.endurances, frames.slices, families, Footnotes())
+        assert len(plots.draw(place.chart, LOOKS[look]).axes[0].lines) >= len(found)
