@@ -22,12 +22,15 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import BenchError, ConfigurationError, ConversionError, InfrastructureError
 from bench.core.hashing import sha256_file, sha256_value
 from models import fidelity, frontend, litert, mobilenetv3, resnet, tflite_file
+from models.distil import card
+from models.distil import weights as weights_file
+from models.distil.weights import Weights
 from models.resnet import TRILL_SHAPED
 from models.spec import Frontend, parse_name
 from models.zoo import IN_GRAPH, LOG_MEL, NO_FRONTEND, Zoo
 
 FRONTENDS = tuple(f"frontend-{kind.value}" for kind in Frontend if kind is not Frontend.NONE)
-UNTRAINED = "untrained"
+UNTRAINED, DISTILLED = "untrained", "distilled"
 # Two at a time: one needs up to 2.4 GB, and the converter is single-threaded.
 WORKERS = 2
 _INTERRUPTED = 130
@@ -59,6 +62,8 @@ class Job:
         formats: what to make besides float32, which is always made first.
         inputs: real audio; without it batch normalisation is not settled, nothing is checked, and
             full int8 is refused.
+        seed: of random weights.
+        weights: of a trained student (models/distil/weights.py); random ones by default.
     """
 
     name: str
@@ -66,6 +71,7 @@ class Job:
     zoo: Path
     inputs: Inputs | None
     seed: int = 1
+    weights: Path | None = None
 
 
 def canonical(name: str) -> str:
@@ -76,13 +82,7 @@ def canonical(name: str) -> str:
     """
     if name == TRILL_SHAPED or name in FRONTENDS:
         return name
-    spec = parse_name(name)
-    if spec.qat:
-        raise ConfigurationError(
-            f"{spec.name}: quantisation-aware training is not there yet",
-            hint="leave out _qat: full int8 by calibration is",
-        )
-    return spec.name
+    return parse_name(name).name
 
 
 def takes_audio(name: str) -> bool:
@@ -225,16 +225,30 @@ def convert(job: Job) -> list[Artifact]:
 def _make(job: Job, formats: list[Format]) -> list[Artifact]:
     calibration = None if job.inputs is None else np.load(job.inputs.calibration)
     heldout = None if job.inputs is None else np.load(job.inputs.heldout)
+    trained = None if job.weights is None else weights_file.load(job.weights)
+    if trained is None and job.name not in FRONTENDS and job.name.endswith("_qat"):
+        raise ConfigurationError(
+            f"{job.name}: has learned ranges, so it cannot have random weights",
+            hint="train it by frill-bench distill, or leave out _qat: int8 by calibration is there",
+        )
     source = job.zoo / f"{job.name}.{Format.FLOAT32.value}.tflite"
-    tools = _export(job, source, calibration)
+    tools = _export(job, source, calibration, trained)
     reference = None
     if heldout is not None and job.name not in FRONTENDS:
         reference = fidelity.embeddings(source, heldout)
     return [
-        _finish(job, each, source, tools, calibration=calibration, heldout=heldout,
-                reference=reference)
+        _finish(
+            job,
+            each,
+            source,
+            tools,
+            calibration=calibration,
+            heldout=heldout,
+            reference=reference,
+            ranges=trained.ranges or None if trained else None,
+        )
         for each in formats
-    ]  # fmt: skip
+    ]
 
 
 def _finish(
@@ -246,12 +260,14 @@ def _finish(
     calibration: NDArray[np.float32] | None,
     heldout: NDArray[np.float32] | None,
     reference: NDArray[np.float64] | None,
+    ranges: Sequence[tuple[float, float]] | None,
 ) -> Artifact:
     path = job.zoo / f"{job.name}.{format.value}.tflite"
     if format is not Format.FLOAT32:
         from models import quantise
 
-        quantise.quantise(source, path, format, calibration=calibration)
+        learned = ranges if format is Format.INT8 else None
+        quantise.quantise(source, path, format, calibration=calibration, ranges=learned)
         tools = tools | quantise.tools()
     artifact = _describe(job, format, path, tools)
     if format is not Format.FLOAT32:
@@ -263,8 +279,10 @@ def _finish(
 def _describe(job: Job, format: Format, path: Path, tools: dict[str, str]) -> Artifact:
     found = tflite_file.read(path)
     parameters, macs = count(job.name)
-    calibrated = format is Format.INT8 and job.inputs is not None
-    untrained = () if job.name in FRONTENDS else (Caveat(kind=CaveatKind.UNTRAINED),)
+    learned = job.weights is not None and job.name.endswith("_qat")
+    calibrated = format is Format.INT8 and job.inputs is not None and not learned
+    random = job.weights is None and job.name not in FRONTENDS
+    untrained = (Caveat(kind=CaveatKind.UNTRAINED),) if random else ()
     return Artifact(
         name=job.name,
         format=format,
@@ -282,10 +300,10 @@ def _describe(job: Job, format: Format, path: Path, tools: dict[str, str]) -> Ar
         partitions=litert.try_partitions(path),
         float_ops=found.float_ops,
         tools=tools,
-        weights=UNTRAINED,
+        weights=UNTRAINED if job.weights is None else DISTILLED,
         calibration_sha256=job.inputs.calibration_sha256 if calibrated and job.inputs else None,
         caveats=untrained,
-        provenance=f"built from seed {job.seed}",
+        provenance=f"built from seed {job.seed}" if job.weights is None else _taught(job.weights),
         recipe_sha256=_recipe(job),
     )
 
@@ -317,12 +335,22 @@ def _frontend(name: str) -> str:
     return IN_GRAPH if takes_audio(name) else LOG_MEL
 
 
+def _taught(weights: Path) -> str:
+    """Returns where trained weights come from, in words."""
+    known = card.load(weights.parent, weights.stem)
+    told = f"distilled from {known.teacher}, " if known is not None else ""
+    return f"{told}weights SHA-256 {sha256_file(weights)}"
+
+
 def _recipe(job: Job) -> str:
     """Returns the identity of everything that decides the bytes."""
     inputs = (
         None if job.inputs is None else (job.inputs.calibration_sha256, job.inputs.heldout_sha256)
     )
-    return sha256_value([job.name, job.seed, inputs, _tool_versions(), litert.runtime()])
+    decided = [job.name, job.seed, inputs, _tool_versions(), litert.runtime()]
+    if job.weights is not None:
+        decided.append(sha256_file(job.weights))
+    return sha256_value(decided)
 
 
 def _tool_versions() -> dict[str, str]:
@@ -335,7 +363,9 @@ def _tool_versions() -> dict[str, str]:
     return found
 
 
-def _export(job: Job, path: Path, calibration: NDArray[np.float32] | None) -> dict[str, str]:
+def _export(
+    job: Job, path: Path, calibration: NDArray[np.float32] | None, trained: Weights | None
+) -> dict[str, str]:
     try:
         from models.network.export import export_float32
     except ImportError as error:
@@ -343,7 +373,13 @@ def _export(job: Job, path: Path, calibration: NDArray[np.float32] | None) -> di
             f"TensorFlow is not installed ({error}), and building needs it",
             hint="pip install -e '.[zoo]' -c constraints.txt, or bring a .tflite by zoo add",
         ) from error
-    return export_float32(job.name, path, seed=job.seed, inputs=calibration)
+    return export_float32(
+        job.name,
+        path,
+        seed=job.seed,
+        inputs=calibration,
+        weights=None if trained is None else trained.arrays,
+    )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from bench.core import atomic
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError, ConversionError
+from models import tflite_file
 from models.litert import Model
 
 PERCENTILE = 99.0
@@ -40,32 +41,40 @@ def quantise(
     format: Format,
     *,
     calibration: NDArray[np.float32] | None = None,
+    ranges: Sequence[tuple[float, float]] | None = None,
+    dense_only: bool = False,
     quantise_frontend: bool = False,
 ) -> None:
     """Writes ``source``, a float32 .tflite file, in another format to ``target``.
 
     Args:
-        calibration: float32 [samples, ...] real inputs without batch axis; full int8 needs them.
+        calibration: float32 [samples, ...] real inputs without batch axis; full int8 needs them,
+            or ``ranges``.
+        ranges: learned in training, of what ``tflite_file.rounded_tensors`` finds; full int8 takes
+            them instead.
+        dense_only: quantises fully connected layers only, for dynamic range.
         quantise_frontend: breaks the rule above, for the test that shows why it is one.
 
     Raises:
         ConfigurationError: full int8 without calibration inputs, or litert-quantizer is missing.
         ConversionError: the quantiser refused the model.
     """
-    if format is Format.INT8 and calibration is None:
+    if format is Format.INT8 and calibration is None and ranges is None:
         raise ConfigurationError(
             f"{source}: full int8 needs calibration audio",
             hint="frill-bench data fetch, or give a folder by --audio",
         )
+    found = None
+    if format is Format.INT8 and ranges is not None:
+        found = _learned_ranges(source, ranges)
     quantizer = _quantizer()
     with _quiet():
         try:
             worker = quantizer.Quantizer(str(source))
-            _load_recipe(worker, format, quantise_frontend=quantise_frontend)
-            ranges = None
-            if format is Format.INT8 and calibration is not None:
-                ranges = _percentile_ranges(worker, Model(source).signature(), calibration)
-            content = bytes(worker.quantize(ranges).quantized_model)
+            _load_recipe(worker, format, dense_only=dense_only, quantise_frontend=quantise_frontend)
+            if format is Format.INT8 and found is None and calibration is not None:
+                found = _percentile_ranges(worker, Model(source).signature(), calibration)
+            content = bytes(worker.quantize(found).quantized_model)
         except Exception as error:  # the quantiser raises a dozen types of its own
             raise ConversionError(
                 f"{source}: litert-quantizer refused {format.value}: {str(error)[:300]}",
@@ -74,7 +83,7 @@ def quantise(
     atomic.write_bytes(target, content)
 
 
-def _load_recipe(worker: Any, format: Format, *, quantise_frontend: bool) -> None:
+def _load_recipe(worker: Any, format: Format, *, dense_only: bool, quantise_frontend: bool) -> None:
     from litert_quantizer import qtyping, recipe
 
     everything = qtyping.TFLOperationName.ALL_SUPPORTED
@@ -84,6 +93,12 @@ def _load_recipe(worker: Any, format: Format, *, quantise_frontend: bool) -> Non
             operation_name=everything,
             num_bits=16,
             algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
+        )
+    elif format is Format.DYNAMIC and dense_only:
+        worker.add_dynamic_config(
+            regex=_EVERYTHING,
+            operation_name=qtyping.TFLOperationName.FULLY_CONNECTED,
+            num_bits=8,
         )
     elif format is Format.DYNAMIC:
         worker.load_quantization_recipe(recipe.dynamic_legacy_wi8_afp32())
@@ -122,6 +137,21 @@ def _percentile_ranges(
             "max": np.percentile(np.stack(highs[tensor]), PERCENTILE, axis=0),
         }
         for tensor in lows
+    }
+
+
+def _learned_ranges(source: Path, ranges: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """Returns each tensor's range as it was learned in training."""
+    tensors = tflite_file.rounded_tensors(source)
+    if len(tensors) != len(ranges):
+        raise ConversionError(
+            f"{source}: {len(ranges)} ranges were learned, and {len(tensors)} tensors need one",
+            hint="convert the very student that was trained",
+        )
+    return {
+        name: {"min": np.float32(low), "max": np.float32(high)}
+        for group, (low, high) in zip(tensors, ranges, strict=True)
+        for name in group
     }
 
 

@@ -62,6 +62,28 @@ def read(path: Path) -> TfliteFile:
     )
 
 
+def rounded_tensors(path: Path) -> list[tuple[str, ...]]:
+    """Returns the names of the tensors that full int8 rounds, in the graph's order.
+
+    First the patch (the input, or what a float front-end makes of audio), then each operator's
+    result; a reshaped tensor shares its source's range and so stands beside it.
+
+    Raises:
+        ModelFileError: as ``read``.
+    """
+    graph, names = _graph(path)
+    main = graph.subgraphs[0]
+    found = [[index] for index in main.inputs]
+    for op in main.operators:
+        if names[op.opcodeIndex] == "RESHAPE":
+            next(group for group in found if op.inputs[0] in group).append(op.outputs[0])
+        else:
+            found.append([op.outputs[0]])
+    named = [tuple(main.tensors[index].name.decode() for index in group) for group in found]
+    frontend = [at for at, group in enumerate(named) if any("frontend" in each for each in group)]
+    return named[frontend[-1] :] if frontend else named
+
+
 def _graph(path: Path) -> tuple[Any, list[str]]:
     try:
         content = path.read_bytes()

@@ -31,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="students by product, such as size=tiny,small width=0.5,1.0 activation=unfused",
     )
     parser.add_argument("--formats", default=",".join(_FORMATS), help="comma list")
+    parser.add_argument(
+        "--weights",
+        default="starter",
+        metavar="WEIGHTS",
+        help="starter (trained ones that come with the project, random for others), random, or a "
+        "folder that distill made",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the random weights")
     shared.add_zoo(parser)
     shared.add_audio(parser)
@@ -60,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
             zoo=options.zoo,
             audio=options.audio,
             seed=options.seed,
+            weights=options.weights,
             done=lambda _: display.advance(task),
         )
     if options.json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench.cli import options as shared
 
 if TYPE_CHECKING:
-    from models.audio.packages import Catalogue, Manifest
+    from models.audio.packages import Manifest, Package
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "fetch",
         help="fetch 44 MB of audio packages through apt into the cache, without root",
         allow_abbrev=False,
+    )
+    fetch.add_argument(
+        "--distillation",
+        action="store_true",
+        help="fetch what students learn from instead: 460 MB",
     )
     fetch.add_argument(
         "--accept-new",
@@ -38,11 +43,16 @@ def run(options: argparse.Namespace) -> int:
     from bench.core import config
     from models.audio import packages
 
-    root = packages.default_root()
+    catalogue = packages.catalogue()
+    learning = options.action == "fetch" and options.distillation
+    root = packages.distillation_root() if learning else packages.default_root()
+    listed = catalogue.distillation if learning else catalogue.audio
     if options.action == "fetch":
         with progress() as display:
             bar = display.add_task("audio", total=None)
             found = packages.fetch(
+                root,
+                packages=listed,
                 accept_new=options.accept_new,
                 progress=lambda step, done, total: display.update(
                     bar, description=step, completed=done, total=total
@@ -53,7 +63,6 @@ def run(options: argparse.Namespace) -> int:
         found = packages.manifest(root) or packages.Manifest(packages=())
         if not found.packages:
             tell("nothing is fetched yet; run: frill-bench data fetch")
-    catalogue = packages.catalogue()
     if options.json:
         fetched = {each.name: config.unstructure(each) for each in found.packages}
         print_json(
@@ -67,16 +76,16 @@ def run(options: argparse.Namespace) -> int:
                         "attribution": package.attribution,
                         "fetched": fetched.get(package.name),
                     }
-                    for package in catalogue.audio
+                    for package in listed
                 ],
             }
         )
     else:
-        _print(catalogue, found)
+        _print(listed, found)
     return 0
 
 
-def _print(catalogue: Catalogue, found: Manifest) -> None:
+def _print(listed: tuple[Package, ...], found: Manifest) -> None:
     from rich.table import Table
 
     from bench.cli.output import print_table, tell
@@ -85,7 +94,7 @@ def _print(catalogue: Catalogue, found: Manifest) -> None:
     table = Table("package", "version", "contents", "licence", "recorded by")
     for name in ("clips", "minutes"):
         table.add_column(name, justify="right")
-    for package in catalogue.audio:
+    for package in listed:
         own = fetched.get(package.name)
         table.add_row(
             package.name,

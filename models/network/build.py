@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from bench.core.errors import ConfigurationError
 from models import frontend, mobilenetv3, resnet
+from models.distil.weights import Arrays
 from models.network.frontend_layer import LogMel
 from models.network.keras_ops import KerasOps
 from models.spec import Frontend, StudentSpec
@@ -18,12 +20,16 @@ _SETTLING_PASSES = 25
 _SETTLING_MOMENTUM = 0.8
 
 
-def build_student(spec: StudentSpec, *, seed: int) -> keras.Model:
-    """Returns the student with random weights drawn from ``seed``, batch fixed to one."""
+def build_student(spec: StudentSpec, *, seed: int, ops: KerasOps | None = None) -> keras.Model:
+    """Returns the student with random weights drawn from ``seed``, in Keras' layers or ``ops``'."""
+    inputs = begin_student(spec, seed=seed)
+    return keras.Model(inputs, mobilenetv3.student(ops or KerasOps(), inputs, spec), name="student")
+
+
+def begin_student(spec: StudentSpec, *, seed: int) -> Any:
+    """Returns a student's input, with Keras' names and random numbers begun afresh."""
     _fresh(seed)
-    audio = spec.frontend is not Frontend.NONE
-    inputs = _audio_input() if audio else _patch_input()
-    return keras.Model(inputs, mobilenetv3.student(KerasOps(), inputs, spec), name="student")
+    return _patch_input() if spec.frontend is Frontend.NONE else _audio_input()
 
 
 def build_teacher(*, seed: int) -> keras.Model:
@@ -38,6 +44,31 @@ def build_frontend(kind: str) -> keras.Model:
     _fresh(0)
     inputs = _audio_input()
     return keras.Model(inputs, LogMel(kind)(inputs), name="log_mel")
+
+
+def set_weights(model: keras.Model, arrays: Arrays, *, name: str) -> None:
+    """Gives a student its trained weights, in place.
+
+    Args:
+        model: the student.
+        arrays: ``LAYER/INDEX`` to values, float32; see models/distil/weights.py.
+        name: what errors call it.
+
+    Raises:
+        ConfigurationError: they are another student's.
+    """
+    for layer in model.layers:
+        found = []
+        for index, own in enumerate(layer.get_weights()):
+            theirs = arrays.get(f"{layer.name}/{index}")
+            if theirs is None or theirs.shape != own.shape:
+                raise ConfigurationError(
+                    f"{name}: the weights hold no {layer.name}/{index} of shape {own.shape}",
+                    hint="they are another student's",
+                )
+            found.append(theirs)
+        if found:
+            layer.set_weights(found)
 
 
 def settle_batch_norm(model: keras.Model, inputs: NDArray[np.float32]) -> None:

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 # Read by TensorFlow at import: no chatter, and one fixed summation order for the same bytes again.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import keras
 import tensorflow as tf
 
 from bench.core import atomic
 from bench.core.errors import ConversionError
+from models.distil.weights import Arrays
 from models.network import build
 from models.resnet import TRILL_SHAPED
 from models.spec import parse_name
@@ -29,7 +29,12 @@ FRONTEND_PREFIX = "frontend-"
 
 
 def export_float32(
-    name: str, path: Path, *, seed: int, inputs: NDArray[np.float32] | None
+    name: str,
+    path: Path,
+    *,
+    seed: int,
+    inputs: NDArray[np.float32] | None,
+    weights: Arrays | None = None,
 ) -> dict[str, str]:
     """Writes a network's float32 TFLite file and returns the versions of the tools used.
 
@@ -38,16 +43,36 @@ def export_float32(
         path: where the file goes.
         seed: of the random weights.
         inputs: real patches or audio that batch normalisation is settled on; ``None`` skips it.
+        weights: of a trained student, whose batch normalisation is settled; random by default.
 
     Raises:
+        ConfigurationError: the weights are another student's.
         ConversionError: TensorFlow's converter refused the network.
     """
     # One summation order, and two models can be made side by side. Must precede any computing.
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.set_visible_devices([], "GPU")
     model = network(name, seed=seed)
-    if inputs is not None:
+    if weights is not None:
+        build.set_weights(model, weights, name=name)
+    elif inputs is not None:
         build.settle_batch_norm(model, inputs)
+    write_float32(model, path, name=name)
+    return {"tensorflow": tf.__version__, "keras": keras.__version__}
+
+
+def write_float32(model: keras.Model, path: Path, *, name: str) -> None:
+    """Writes a Keras model as a float32 TFLite file of batch one.
+
+    Args:
+        model: the network; built afresh, or auto-numbered names change the file's bytes.
+        path: where the file goes.
+        name: what errors call it.
+
+    Raises:
+        ConversionError: TensorFlow's converter refused the network.
+    """
     # The converter tells of every variable on stdout, which belongs to results.
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -59,7 +84,6 @@ def export_float32(
                 hint="see the log beside the zoo",
             ) from error
     atomic.write_bytes(path, content)
-    return {"tensorflow": tf.__version__, "keras": keras.__version__}
 
 
 def network(name: str, *, seed: int) -> keras.Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import layers, ops
@@ -10,7 +11,14 @@ from models.network.frontend_layer import LogMel
 
 
 class KerasOps:
-    """Builds each operator as Keras layers with fixed names: a rebuilt model is the same bytes."""
+    """Builds each operator as Keras layers with fixed names: a rebuilt model is the same bytes.
+
+    Args:
+        dense: makes the fully connected layers, called as ``keras.layers.Dense`` is.
+    """
+
+    def __init__(self, dense: Callable[..., layers.Layer] = layers.Dense) -> None:
+        self._dense = dense
 
     def channels(self, x: Any) -> int:
         """Returns the size of the last axis."""
@@ -64,7 +72,7 @@ class KerasOps:
 
     def dense(self, x: Any, units: int, *, bias: bool = True, name: str) -> Any:
         """Returns a fully connected layer."""
-        return layers.Dense(units, use_bias=bias, name=name)(x)
+        return self._dense(units, use_bias=bias, name=name)(x)
 
     def multiply(self, x: Any, y: Any, *, name: str) -> Any:
         """Returns the product, ``y`` broadcast over height and width."""

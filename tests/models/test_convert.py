@@ -174,8 +174,3 @@ def test_without_audio_nothing_is_called_checked_and_int8_says_what_it_needs(
     (error,) = failed.values()
     assert isinstance(error, ConfigurationError)
     assert "needs calibration audio" in error.message
-
-
-def test_quantisation_aware_training_is_refused_until_it_is_there() -> None:
-    with pytest.raises(ConfigurationError, match="not there yet"):
-        zoo_convert.canonical("small_w1.0_keras3_gap_e2048_unfused_qat")

@@ -1,0 +1,141 @@
+"""A student's model card: who taught it what, on which audio, how it went, and what it scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.core import atomic, config
+from bench.core.score import Score
+from models.distil.recipe import Lesson, Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """An epoch: mean squared errors of standardised targets, mean cosine of held-out clips."""
+
+    epoch: int
+    loss: float
+    validation_loss: float
+    validation_cosine: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What a file made of the weights scores."""
+
+    format: str
+    size_bytes: int
+    score: Score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What is known of a student's weights.
+
+    Args:
+        best: the epoch that was kept.
+        steps: of the optimiser, up to the end of training.
+        audio_clips, audio_hours: that it learnt from, held-out clips included.
+        audio_unreadable: of the clips.
+        audio_sha256: of the clips' contents.
+        teacher_scores: of the teacher on the same tasks, one vector a clip.
+    """
+
+    student: str
+    weights_sha256: str
+    recipe_sha256: str
+    parameters: int
+    teacher: str
+    teacher_sha256: str
+    teacher_licence: str
+    lesson: Lesson
+    schedule: Schedule
+    audio_clips: int
+    audio_unreadable: int
+    audio_hours: float
+    audio_windows: int
+    audio_sha256: str
+    audio_licences: tuple[str, ...]
+    curve: tuple[Point, ...]
+    best: int
+    steps: int
+    validation_loss: float
+    validation_cosine: float
+    tools: dict[str, str]
+    teacher_score: Score | None = None
+    scores: tuple[Scored, ...] = field(default=())
+    schema_version: int = 1
+
+
+def save(card: Card, folder: Path) -> None:
+    """Writes a card as JSON, and as Markdown for people."""
+    config.save(folder / f"{card.student}.json", card)
+    atomic.write_text(folder / f"{card.student}.md", in_words(card))
+
+
+def load(folder: Path, student: str) -> Card | None:
+    """Returns a student's card, if it has one there.
+
+    Raises:
+        ConfigurationError: the file is no card.
+    """
+    path = folder / f"{student}.json"
+    return config.load(path, Card) if path.is_file() else None
+
+
+def in_words(card: Card) -> str:
+    """Returns a card as Markdown."""
+    schedule = card.schedule
+    lines = [
+        f"# {card.student}",
+        "",
+        f"{card.parameters:,} parameters. Weights: SHA-256 `{card.weights_sha256}`.",
+        "",
+        f"- Teacher: {card.teacher} (SHA-256 `{card.teacher_sha256}`), {card.teacher_licence}",
+        f"- Audio: {card.audio_clips:,} clips ({card.audio_unreadable} of them unreadable), "
+        f"{card.audio_hours:.1f} h, "
+        f"{card.audio_windows:,} windows to learn from (SHA-256 `{card.audio_sha256}`)",
+        *(f"  - {licence}" for licence in card.audio_licences),
+        f"- Training: {card.steps:,} steps of {schedule.batch_size}, {schedule.optimizer}, "
+        f"learning rate {schedule.learning_rate:g}, seed {schedule.seed}; epoch {card.best} of "
+        f"{len(card.curve)} was kept",
+        f"- Held-out clips: mean squared error {card.validation_loss:.4f} of standardised targets, "
+        f"cosine {card.validation_cosine:.4f}",
+        f"- Made with {', '.join(f'{name} {version}' for name, version in card.tools.items())}",
+        "",
+        "| epoch | loss | held-out loss | held-out cosine |",
+        "| ---: | ---: | ---: | ---: |",
+        *(
+            f"| {each.epoch} | {each.loss:.4f} | {each.validation_loss:.4f} "
+            f"| {each.validation_cosine:.4f} |"
+            for each in card.curve
+        ),
+    ]
+    return "\n".join([*lines, *_scores(card), ""])
+
+
+def _scores(card: Card) -> list[str]:
+    if not card.scores:
+        return []
+    tasks = card.scores[0].score.tasks
+    rows = [(each.format, f"{each.size_bytes:,}", each.score) for each in card.scores]
+    if card.teacher_score is not None:
+        rows.append(("teacher", "", card.teacher_score))
+    return [
+        "",
+        f"Scores on the task set `{card.scores[0].score.task_set}`, with 95 % intervals of the "
+        "mean.",
+        "",
+        "| format | bytes | " + " | ".join(task.task for task in tasks) + " | mean |",
+        "| --- | ---: |" + " ---: |" * (len(tasks) + 1),
+        *(
+            f"| {name} | {size} | "
+            + " | ".join(f"{task.value:.3f}" for task in score.tasks)
+            + f" | {score.mean:.3f} ({score.mean_low:.3f} to {score.mean_high:.3f}) |"
+            for name, size, score in rows
+        ),
+        "| log-mel floor | | "
+        + " | ".join("-" if task.floor is None else f"{task.floor:.3f}" for task in tasks)
+        + " | |",
+    ]

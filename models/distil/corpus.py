@@ -1,0 +1,101 @@
+"""The audio that students learn from: packages, a folder, or a data set of TFDS."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.core.errors import ConfigurationError, InfrastructureError
+from bench.core.hashing import sha256_bytes, sha256_file
+from models.audio import packages
+from models.audio.decode import SAMPLE_RATE_HZ, audio_files, decode, resampled
+from models.distil.targets import Clip, Floats
+
+PACKAGES = "packages"
+_TFDS = "tfds:"
+
+
+def clips_of(audio: str) -> tuple[list[Clip], tuple[str, ...]]:
+    """Returns the clips of ``packages``, a folder or ``tfds:NAME[:SPLIT]``, and their licences.
+
+    Raises:
+        ConfigurationError: there is no such folder or data set, or no audio in it.
+        InfrastructureError: the packages were not fetched.
+    """
+    if audio == PACKAGES:
+        return _packaged()
+    if audio.startswith(_TFDS):
+        name, _, split = audio.removeprefix(_TFDS).partition(":")
+        return _from_tfds(name, split or "train"), (f"TFDS {name}: see its page",)
+    root = Path(audio).expanduser()
+    if not root.is_dir():
+        raise ConfigurationError(
+            f"{audio}: no such folder", hint=f"give a folder of audio, {PACKAGES} or {_TFDS}NAME"
+        )
+    names = audio_files(root)
+    if not names:
+        raise ConfigurationError(f"{audio}: holds no audio files", hint="WAV, FLAC, OGG, MP3 ...")
+    return _files(root, names), ("your own audio",)
+
+
+def _packaged() -> tuple[list[Clip], tuple[str, ...]]:
+    root = packages.distillation_root()
+    if packages.manifest(root) is None:
+        raise InfrastructureError(
+            "the audio to learn from is not there",
+            hint="run: frill-bench data fetch --distillation",
+        )
+    licences = tuple(
+        f"{each.name}: {each.licence}, {each.attribution}"
+        for each in packages.catalogue().distillation
+    )
+    return _files(root, packages.packaged_files(root)), licences
+
+
+def _files(root: Path, names: list[str]) -> list[Clip]:
+    return [
+        Clip(name=name, read=partial(decode, root / name), sha256=sha256_file(root / name))
+        for name in names
+    ]
+
+
+def _from_tfds(name: str, split: str) -> list[Clip]:
+    """Returns the clips of a data set with an ``audio`` feature, as TFDS prepared it.
+
+    They are held in memory: a split such as ``train[:10%]`` bounds them.
+    """
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise ConfigurationError(
+            "tensorflow-datasets is not installed", hint="pip install tensorflow-datasets"
+        ) from error
+    try:
+        builder = tfds.builder(name)
+        examples = tfds.as_numpy(builder.as_dataset(split=split))
+    except Exception as error:  # TFDS raises a dozen types of its own
+        raise ConfigurationError(
+            f"{_TFDS}{name}: {str(error)[:200]}",
+            hint="prepare it with tfds build, then name it as TFDS does",
+        ) from error
+    rate_hz = _rate_hz(builder.info.features)
+    return [_example(f"{name}/{index}", each, rate_hz) for index, each in enumerate(examples)]
+
+
+def _rate_hz(features: Any) -> int:
+    audio = features.get("audio") if hasattr(features, "get") else None
+    if audio is None:
+        raise ConfigurationError("the data set has no audio feature", hint="name another")
+    return int(getattr(audio, "sample_rate", None) or SAMPLE_RATE_HZ)
+
+
+def _example(name: str, example: dict[str, Any], rate_hz: int) -> Clip:
+    audio = np.asarray(example["audio"])
+    if np.issubdtype(audio.dtype, np.integer):
+        audio = audio / 32_767.0  # whole samples are 16 bits, as FRILL took them
+    heard: Floats = np.clip(audio, -1.0, 1.0).astype(np.float32)
+    heard = resampled(heard, rate_hz)
+    return Clip(name=name, read=lambda: heard, sha256=sha256_bytes(heard.tobytes()))

@@ -1,0 +1,69 @@
+"""One student's training: what its process is told, and what it leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.distil.recipe import Schedule
+
+# In the job's folder.
+WEIGHTS, OUTCOME = "weights.npz", "outcome.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One student's training.
+
+    Args:
+        student: its canonical name.
+        targets: the folder of its lesson.
+        folder: where checkpoints and the weights go; one of its own.
+        start: the folder of the float student, whose weights and head quantisation-aware training
+            starts from.
+    """
+
+    student: str
+    schedule: Schedule
+    targets: Path
+    folder: Path
+    start: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """How far a student was after an epoch.
+
+    Args:
+        loss: mean squared error of the standardised targets in training.
+        validation_loss, validation_cosine: of held-out clips.
+        rate: windows a second, training alone.
+    """
+
+    epoch: int
+    steps: int
+    loss: float
+    validation_loss: float
+    validation_cosine: float
+    duration_s: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a training.
+
+    Args:
+        best: the epoch, from 1, whose weights were kept.
+        validation_loss, validation_cosine: of the student as it is exported, with settled batch
+            normalisation.
+        stopped_early: by ``patience``.
+    """
+
+    curve: tuple[Epoch, ...]
+    best: int
+    validation_loss: float
+    validation_cosine: float
+    stopped_early: bool
+    tensorflow: str
+    keras: str

@@ -1,0 +1,151 @@
+"""How a student is trained: everything that decides its weights, and where that is written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from bench.core import config
+from bench.core.errors import ConfigurationError
+from bench.core.hashing import sha256_value
+from models.spec import parse_name
+
+STARTER = "starter"
+TEACHER = "speech-embedding+ge2e"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What students learn from: a teacher's outputs on windows of audio.
+
+    Args:
+        teacher: a handle that ``models.teachers.load`` knows.
+        output: which of the teacher's outputs, by name or index.
+        audio: ``packages`` (the audio of Debian packages that shares no clip with the tasks), a
+            folder, or ``tfds:NAME[:SPLIT]``.
+        hop_s: from one window of 0.975 s to the next.
+        max_clip_s: what is longer is cut there.
+        telephone_ratio: of the clips, that go through an 8 kHz GSM 06.10 codec first, as telephone
+            prompts do.
+        validation_ratio: of the clips, held out to judge by.
+        max_windows: of all clips together; ``None`` for all.
+        seed: of the draws above.
+    """
+
+    teacher: str = TEACHER
+    output: str | None = None
+    audio: str = "packages"
+    hop_s: float = 0.48
+    max_clip_s: float = 20.0
+    telephone_ratio: float = 0.5
+    validation_ratio: float = 0.04
+    max_windows: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be.
+
+        Raises:
+            ConfigurationError: a ratio or time out of range.
+        """
+        if not 0 < self.validation_ratio < 1 or not 0 <= self.telephone_ratio <= 1:
+            raise ConfigurationError(
+                f"validation_ratio {self.validation_ratio} and telephone_ratio "
+                f"{self.telephone_ratio} are shares of the clips",
+                hint="give numbers between 0 and 1; some clips must be held out",
+            )
+        if self.hop_s <= 0 or self.max_clip_s <= 0:
+            raise ConfigurationError(
+                f"hop_s {self.hop_s} and max_clip_s {self.max_clip_s} are times in seconds",
+                hint="give positive numbers",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How long and how fast a student learns. FRILL: Adam, a constant rate of 1e-4, batches of 512.
+
+    Args:
+        epochs: at most.
+        patience: epochs without a better validation loss after which it stops.
+        learning_rate: the highest; it rises for ``warmup_steps`` and falls as a cosine to a
+            hundredth.
+        optimizer: ``adam`` or ``adamw`` (decoupled weight decay).
+        noise_ratio: of the patches of a batch, that are mixed with another patch at a tenth of its
+            energy: an optional augmentation.
+        seed: of the first weights and of the order of the patches.
+    """
+
+    epochs: int = 12
+    patience: int = 4
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    warmup_steps: int = 200
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
+    batch_norm_momentum: float = 0.97
+    noise_ratio: float = 0.0
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be.
+
+        Raises:
+            ConfigurationError: no step would be done, or an unknown optimizer.
+        """
+        if self.optimizer not in ("adam", "adamw"):
+            raise ConfigurationError(
+                f"unknown optimizer {self.optimizer!r}", hint="adam, as FRILL, or adamw"
+            )
+        if min(self.epochs, self.patience, self.batch_size) < 1 or self.learning_rate <= 0:
+            raise ConfigurationError(
+                "epochs, patience and batch_size are at least 1 and learning_rate is positive",
+                hint="see frill-bench distill --help",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Students that are taught the same lesson.
+
+    Args:
+        students: canonical names; one whose name ends in ``qat`` starts from the weights of the
+            student without it, which is trained first.
+        fine_tuning: the schedule of quantisation-aware training.
+        kept_out: students whose weights are made by this recipe and stay out of the repository.
+    """
+
+    students: tuple[str, ...]
+    lesson: Lesson = Lesson()
+    schedule: Schedule = Schedule()
+    fine_tuning: Schedule = Schedule(epochs=2, patience=2, learning_rate=1e-4)
+    kept_out: tuple[str, ...] = ()
+
+    def schedule_of(self, student: str) -> Schedule:
+        """Returns how a student is trained."""
+        return self.fine_tuning if parse_name(student).qat else self.schedule
+
+    def sha256_of(self, student: str) -> str:
+        """Returns the identity of what decides a student's weights."""
+        asked = [student, self.lesson, self.schedule]
+        if parse_name(student).qat:
+            asked.append(self.fine_tuning)
+        return sha256_value(config.unstructure(asked))
+
+
+def load(source: str) -> Recipe:
+    """Returns the recipe of a name (``starter``) or of a YAML file.
+
+    Raises:
+        ConfigurationError: there is no such recipe, or the file is none; names the key.
+    """
+    if source == STARTER:
+        with resources.as_file(resources.files("models.distil") / "starter.yaml") as path:
+            return config.load(path, Recipe)
+    path = Path(source)
+    if not path.is_file():
+        raise ConfigurationError(
+            f"{source}: no such recipe or file", hint=f"use {STARTER} or the path of a YAML file"
+        )
+    return config.load(path, Recipe)

@@ -1,0 +1,47 @@
+"""Where trained weights lie: the starter students that come with the project, or a folder."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from bench.core.errors import ConfigurationError
+
+RANDOM = "random"
+STARTER = "starter"
+
+
+def starter_folder() -> Path:
+    """Returns the folder of the starter students' weights and cards."""
+    return Path(str(resources.files("models"))) / "starter"
+
+
+def names(folder: Path) -> list[str]:
+    """Returns the students whose weights a folder holds, sorted."""
+    return sorted(path.stem for path in folder.glob("*.npz"))
+
+
+def weights_of(name: str, source: str) -> Path | None:
+    """Returns the file of a model's trained weights; ``None`` where it is to have random ones.
+
+    Args:
+        name: a model's canonical name.
+        source: ``random``, ``starter`` (whose other models are random), or a folder, which must
+            hold them.
+
+    Raises:
+        ConfigurationError: the folder holds no such weights.
+    """
+    if source == RANDOM:
+        return None
+    folder = starter_folder() if source == STARTER else Path(source).expanduser()
+    path = folder / f"{name}.npz"
+    if path.is_file():
+        return path
+    if source == STARTER:
+        return None
+    held = ", ".join(names(folder)) or "none"
+    raise ConfigurationError(
+        f"{folder}: holds no weights of {name} (it holds: {held})",
+        hint="train it by frill-bench distill, or take --weights random",
+    )

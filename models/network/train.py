@@ -1,0 +1,328 @@
+"""Trains a student to say what its teacher says. Runs in a process of its own, one a student.
+
+As FRILL did it (mean squared error of a linear layer over the embedding, Adam), with what that
+lacked: a held-out part, early stopping, and checkpoints after each epoch from which an interrupted
+training goes on to the same curve.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from bench.core import atomic, config
+from bench.core.errors import BenchError, ConfigurationError, ConversionError
+from models.distil import targets as lessons
+from models.distil import weights as weights_file
+from models.distil.outcome import OUTCOME, WEIGHTS, Epoch, Job, Outcome
+from models.distil.recipe import Schedule
+from models.distil.targets import Targets
+from models.distil.weights import Weights
+from models.network import build, low_rank, qat
+from models.spec import StudentSpec, parse_name
+
+_STATE, _HEAD = "state.npz", "head.npz"
+_LAST_RATE = 0.01  # of the highest
+_SETTLING_PATCHES = 512
+_JUDGED_AT_ONCE = 256
+_NOISE = 0.1
+_TOLD_EVERY_S = 0.5
+
+
+Told = Callable[[int, int, str], None]  # steps done, steps in all, what is going on
+
+
+def train(job: Job, *, told: Told = lambda done, total, what: None) -> Outcome:
+    """Returns how a training went, after writing the weights and that into the job's folder.
+
+    Raises:
+        ConfigurationError: quantisation-aware training without weights to start from.
+        ConversionError: the loss is not finite any more.
+    """
+    targets = lessons.opened(job.targets)
+    strategy = _strategy()
+    with strategy.scope():
+        run = _Run(job, targets)
+    run.resume()
+    for epoch in range(len(run.curve), job.schedule.epochs):
+        if run.is_stuck():
+            break
+        run.learn(epoch, told)
+        run.save()
+    outcome, kept = run.finished()
+    weights_file.save(job.folder / WEIGHTS, kept)
+    config.save(job.folder / OUTCOME, outcome)
+    (job.folder / _STATE).unlink(missing_ok=True)
+    return outcome
+
+
+class _Run:
+    """A network in training, with all that must be kept to go on with it."""
+
+    def __init__(self, job: Job, targets: Targets) -> None:
+        self._job = job
+        self._targets = targets
+        self._spec = parse_name(job.student)
+        self._steps = targets.index.training // job.schedule.batch_size
+        if self._steps == 0:
+            raise ConfigurationError(
+                f"{targets.index.training} windows do not fill a batch of "
+                f"{job.schedule.batch_size}",
+                hint="give more audio or a smaller batch",
+            )
+        self._student = _student(job, self._spec, targets)
+        self._head = keras.layers.Dense(targets.index.size, name="target")
+        self._net = keras.Model(self._student.inputs, self._head(self._student.output))
+        if self._spec.qat and job.start is not None:
+            with np.load(job.start / _HEAD) as head:
+                self._head.set_weights([head["kernel"], head["bias"]])
+        for layer in self._net.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = job.schedule.batch_norm_momentum
+        self._optimizer = _optimizer(job.schedule, self._steps)
+        self._net.compile(self._optimizer, loss="mse", jit_compile=False)
+        self._optimizer.build(self._net.trainable_variables)
+        self.curve: list[Epoch] = []
+        self._best: list[NDArray[np.float32]] = []
+
+    def resume(self) -> None:
+        """Goes on from the last whole epoch, if there is one."""
+        path = self._job.folder / _STATE
+        if not path.is_file():
+            return
+        with np.load(path) as state:
+            self.curve = [
+                config.structure(each, Epoch, source=str(path))
+                for each in json.loads(str(state["curve"]))
+            ]
+            for index, variable in enumerate(self._variables()):
+                variable.assign(state[f"now{index}"])
+            self._best = [state[f"best{i}"] for i in range(len(self._net.variables))]
+
+    def save(self) -> None:
+        """Keeps everything that the next epoch depends on."""
+        kept = {f"now{i}": each.numpy() for i, each in enumerate(self._variables())}
+        kept |= {f"best{index}": values for index, values in enumerate(self._best)}
+        kept["curve"] = np.array(json.dumps(config.unstructure(self.curve)))
+        self._job.folder.mkdir(parents=True, exist_ok=True)
+        with atomic.replacing(self._job.folder / _STATE) as partial, partial.open("wb") as stream:
+            np.savez(stream, **kept)
+
+    def is_stuck(self) -> bool:
+        """Returns whether the held-out loss has not fallen for as long as is waited."""
+        return len(self.curve) - self._best_epoch() >= self._job.schedule.patience
+
+    def learn(self, epoch: int, told: Told) -> None:
+        """Does one epoch and judges it.
+
+        Raises:
+            ConversionError: the loss is not finite.
+        """
+        started_s = time.monotonic()
+        callbacks: list[keras.callbacks.Callback] = [
+            _Progress(told, epoch * self._steps, self._steps * self._job.schedule.epochs)
+        ]
+        if self._spec.bottleneck_rank is not None:
+            callbacks.append(low_rank.Mixing())
+        fitted = self._net.fit(
+            self._batches(epoch), epochs=1, verbose=0, shuffle=False, callbacks=callbacks
+        )
+        duration_s = time.monotonic() - started_s
+        loss = float(fitted.history["loss"][0])
+        if not np.isfinite(loss):
+            raise ConversionError(
+                f"{self._job.student}: the loss is {loss} after epoch {epoch + 1}",
+                hint="a lower learning_rate; the last whole epoch is kept",
+            )
+        validation_loss, cosine = self._judged()
+        self.curve.append(
+            Epoch(
+                epoch=epoch + 1,
+                steps=(epoch + 1) * self._steps,
+                loss=loss,
+                validation_loss=validation_loss,
+                validation_cosine=cosine,
+                duration_s=round(duration_s, 2),
+                rate=round(self._steps * self._job.schedule.batch_size / duration_s, 1),
+            )
+        )
+        if self._best_epoch() == len(self.curve):
+            self._best = [each.numpy() for each in self._net.variables]
+
+    def finished(self) -> tuple[Outcome, Weights]:
+        """Returns how it went, and the best epoch's weights as they are exported."""
+        for variable, values in zip(self._net.variables, self._best, strict=True):
+            variable.assign(values)
+        if not self._spec.qat:  # there it is folded into the convolutions
+            rng = np.random.default_rng(self._job.schedule.seed)
+            count = min(_SETTLING_PATCHES, self._targets.index.training)
+            rows = rng.choice(self._targets.index.training, count, replace=False)
+            build.settle_batch_norm(self._net, self._patches(np.sort(rows)))
+        kernel, bias = self._head.get_weights()
+        with atomic.replacing(self._job.folder / _HEAD) as partial, partial.open("wb") as stream:
+            np.savez(stream, kernel=kernel, bias=bias)
+        validation_loss, cosine = self._judged()
+        outcome = Outcome(
+            curve=tuple(self.curve),
+            best=self._best_epoch(),
+            validation_loss=validation_loss,
+            validation_cosine=cosine,
+            stopped_early=len(self.curve) < self._job.schedule.epochs,
+            tensorflow=tf.__version__,
+            keras=keras.__version__,
+        )
+        return outcome, _weights(self._student, self._spec)
+
+    def _best_epoch(self) -> int:
+        losses = [each.validation_loss for each in self.curve]
+        return int(np.argmin(losses)) + 1 if losses else 0
+
+    def _variables(self) -> list[Any]:
+        return [*self._net.variables, *self._optimizer.variables]
+
+    def _judged(self) -> tuple[float, float]:
+        """Returns mean squared error and mean cosine of the held-out windows."""
+        first, last = self._targets.index.training, len(self._targets.values)
+        errors, cosines = [], []
+        for start in range(first, last, _JUDGED_AT_ONCE):
+            rows = np.arange(start, min(start + _JUDGED_AT_ONCE, last))
+            said = self._net.predict_on_batch(self._patches(rows))
+            truth = self._targets.values[rows]
+            errors.append(np.square(said - truth).mean(axis=1))
+            norms = np.linalg.norm(said, axis=1) * np.linalg.norm(truth, axis=1)
+            cosines.append((said * truth).sum(axis=1) / np.maximum(norms, 1e-9))
+        return float(np.concatenate(errors).mean()), float(np.concatenate(cosines).mean())
+
+    def _patches(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return self._targets.patches[rows].astype(np.float32)[..., np.newaxis]
+
+    def _batches(self, epoch: int) -> tf.data.Dataset:
+        """Returns an epoch's batches, in an order that its number alone decides."""
+        schedule, targets = self._job.schedule, self._targets
+        order = np.random.default_rng([schedule.seed, epoch]).permutation(targets.index.training)
+        order = order[: self._steps * schedule.batch_size]
+
+        def gathered(rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            patches = self._patches(rows)
+            if schedule.noise_ratio:
+                rng = np.random.default_rng([schedule.seed, epoch, int(rows[0])])
+                noisy = rng.random(len(rows)) < schedule.noise_ratio
+                other = np.roll(patches, 1, axis=0)
+                mixed = np.logaddexp(patches, other + np.float32(np.log(_NOISE)))
+                patches = np.where(noisy[:, None, None, None], mixed, patches)
+            return patches, targets.values[rows]
+
+        def shaped(rows: Any) -> tuple[Any, Any]:
+            patches, values = tf.numpy_function(gathered, [rows], [tf.float32, tf.float32])
+            patches.set_shape((schedule.batch_size, *self._net.inputs[0].shape[1:]))
+            values.set_shape((schedule.batch_size, targets.index.size))
+            return patches, values
+
+        rows = tf.data.Dataset.from_tensor_slices(order)
+        return rows.batch(schedule.batch_size, drop_remainder=True).map(shaped).prefetch(4)
+
+
+class _Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """Tells how far a training is, at most twice a second."""
+
+    def __init__(self, told: Told, done: int, total: int) -> None:
+        super().__init__()
+        self._told, self._done, self._total = told, done, total
+        self._next_s = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Tells it."""
+        if time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + _TOLD_EVERY_S
+            loss = (logs or {}).get("loss", float("nan"))
+            self._told(self._done + batch + 1, self._total, f"loss {loss:.4f}")
+
+
+def _strategy() -> tf.distribute.Strategy:
+    several = len(tf.config.list_physical_devices("GPU")) > 1
+    return tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
+
+
+def _optimizer(schedule: Schedule, steps: int) -> keras.optimizers.Optimizer:
+    total = steps * schedule.epochs
+    rising = min(schedule.warmup_steps, total // 10)
+    rate = keras.optimizers.schedules.CosineDecay(
+        schedule.learning_rate * _LAST_RATE,
+        max(total - rising, 1),
+        alpha=_LAST_RATE,
+        warmup_target=schedule.learning_rate if rising else None,
+        warmup_steps=rising,
+    )
+    if not rising:
+        rate = keras.optimizers.schedules.CosineDecay(
+            schedule.learning_rate, max(total, 1), alpha=_LAST_RATE
+        )
+    if schedule.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay)
+    return keras.optimizers.Adam(rate)
+
+
+def _student(job: Job, spec: StudentSpec, targets: Targets) -> keras.Model:
+    if spec.qat:
+        if job.start is None:
+            raise ConfigurationError(
+                f"{job.student}: quantisation-aware training starts from trained weights",
+                hint=f"distil {replace(spec, qat=False).name} first",
+            )
+        trained = weights_file.load(job.start / WEIGHTS)
+        source = build.build_student(replace(spec, qat=False), seed=0)
+        build.set_weights(source, trained.arrays, name=source.name)
+        rows = np.random.default_rng(job.schedule.seed).choice(
+            targets.index.training, min(_SETTLING_PATCHES, targets.index.training), replace=False
+        )
+        patches = targets.patches[np.sort(rows)].astype(np.float32)[..., np.newaxis]
+        return qat.quantisation_aware(spec, source, patches)
+    if spec.bottleneck_rank is not None:
+        return low_rank.mixed(spec, seed=job.schedule.seed)
+    return build.build_student(spec, seed=job.schedule.seed)
+
+
+def _weights(student: keras.Model, spec: StudentSpec) -> Weights:
+    ranges: tuple[tuple[float, float], ...] = ()
+    if spec.qat:
+        ranges = tuple(qat.ranges(student))
+        student = qat.plain(student, spec)
+    elif spec.bottleneck_rank is not None:
+        student = low_rank.unmixed(student, spec)
+    arrays = {
+        f"{layer.name}/{index}": np.asarray(values, dtype=np.float32)
+        for layer in student.layers
+        for index, values in enumerate(layer.get_weights())
+    }
+    return Weights(arrays=arrays, ranges=ranges)
+
+
+def main(path: str) -> None:
+    """Trains what a job's file says and prints progress, a JSON line each."""
+    job = config.load(Path(path), Job)
+
+    def told(done: int, total: int, what: str) -> None:
+        sys.__stdout__.write(json.dumps({"done": done, "total": total, "what": what}) + "\n")  # type: ignore[union-attr]  # a pipe is there
+        sys.__stdout__.flush()  # type: ignore[union-attr]
+
+    try:
+        train(job, told=told)
+    except BenchError as error:
+        sys.exit(f"{error.message} ({error.hint})")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

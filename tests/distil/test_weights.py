@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.core.errors import ConfigurationError
+from models.distil import students, weights
+from models.distil.weights import Weights
+
+
+def test_kernels_are_kept_in_float16_and_vectors_in_full(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    kernel = rng.normal(size=(3, 4)).astype(np.float32)
+    bias = rng.normal(size=4).astype(np.float32)
+    huge = np.full((2, 2), 1e6, dtype=np.float32)
+    kept = Weights(
+        arrays={"a/0": kernel, "a/1": bias, "b/0": huge}, ranges=((-1.0, 2.0), (0.0, 6.0))
+    )
+    weights.save(tmp_path / "w.npz", kept)
+    found = weights.load(tmp_path / "w.npz")
+    assert found.ranges == kept.ranges
+    assert (found.arrays["a/0"] == kernel.astype(np.float16)).all()
+    assert (found.arrays["a/1"] == bias).all()
+    assert (found.arrays["b/0"] == huge).all()  # beyond float16
+    weights.save(tmp_path / "again.npz", found)
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "w.npz").read_bytes()
+
+
+def test_a_file_of_no_weights_is_told(tmp_path: Path) -> None:
+    (tmp_path / "w.npz").write_bytes(b"no")
+    with pytest.raises(ConfigurationError, match="holds no weights"):
+        weights.load(tmp_path / "w.npz")
+
+
+def test_a_folder_without_a_students_weights_names_those_it_has(tmp_path: Path) -> None:
+    (tmp_path / "other.npz").touch()
+    with pytest.raises(ConfigurationError, match="it holds: other"):
+        students.weights_of("small", str(tmp_path))
+    assert students.weights_of("other", str(tmp_path)) == tmp_path / "other.npz"
+    assert students.weights_of("other", students.RANDOM) is None
+    assert students.weights_of("no-such-student", students.STARTER) is None

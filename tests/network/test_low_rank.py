@@ -1,0 +1,151 @@
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bench.core.errors import ConfigurationError
+from models.spec import Size, StudentSpec
+
+pytestmark = pytest.mark.zoo
+
+keras = pytest.importorskip("keras")
+from models.network import build, low_rank  # noqa: E402  # TensorFlow may be missing
+
+SPEC = StudentSpec(size=Size.TINY, width=0.5, bottleneck_rank=5, embedding_size=24)
+FAST = low_rank.Schedule(fall=0.25, every_steps=2)
+
+
+def patches(count: int) -> NDArray[np.float32]:
+    return np.random.default_rng(0).normal(size=(count, 96, 64, 1)).astype(np.float32)
+
+
+def weights(layer: low_rank.MixedDense) -> list[NDArray[np.float32]]:
+    return [each.numpy() for each in (layer.full, layer.left, layer.right)]
+
+
+class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """Keeps the share and the weights after each batch, before the mix is moved on."""
+
+    def __init__(self, layer: low_rank.MixedDense) -> None:
+        super().__init__()
+        self.layer = layer
+        self.shares: list[float] = []
+        self.seen: list[list[NDArray[np.float32]]] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.shares.append(float(self.layer.share))
+        self.seen.append(weights(self.layer))
+
+
+def trained(steps: int) -> tuple[low_rank.MixedDense, Recorder]:
+    keras.utils.set_random_seed(1)
+    layer = low_rank.MixedDense(12, rank=3, name="embedding")
+    model = keras.Sequential([keras.Input((8,)), layer])
+    random = np.random.default_rng(2)
+    x, y = random.normal(size=(4 * steps, 8)), random.normal(size=(4 * steps, 12))
+    recorder = Recorder(layer)
+    model.compile(keras.optimizers.Adam(1e-2), "mse", jit_compile=False)
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[recorder, low_rank.Mixing(FAST)])
+    return layer, recorder
+
+
+def test_the_share_falls_by_a_hundredth_every_ten_steps_from_one_to_exactly_zero() -> None:
+    schedule = low_rank.Schedule()
+    assert [schedule.share(step) for step in (0, 9, 10, 25)] == [1, 1, 0.99, 0.98]
+    assert schedule.share(999) == pytest.approx(0.01)
+    assert [schedule.share(step) for step in (1_000, 10**6)] == [0, 0]
+    assert low_rank.Schedule(fall=1 / 3, every_steps=1).share(3) == 0
+
+
+def test_a_schedule_that_never_ends_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="never ends"):
+        low_rank.Schedule(fall=0)
+
+
+def test_in_keras_training_the_share_really_falls() -> None:
+    _, recorder = trained(steps=10)  # upstream's stayed 1: its fall was written as an integer
+    assert recorder.shares == [1, 1, 0.75, 0.75, 0.5, 0.5, 0.25, 0.25, 0, 0]
+
+
+def test_the_full_matrix_is_trained_first_and_the_two_factors_once_its_share_is_zero() -> None:
+    layer, recorder = trained(steps=12)
+    untouched = [
+        all(np.array_equal(a, b) for a, b in zip(before[1:], after[1:], strict=True))
+        for before, after in pairwise(recorder.seen)
+    ]
+    # Recorded before the mix moves: B and C change by their refreshing at steps 2, 4, 6 and 8.
+    assert untouched == [True, False, True, False, True, False, True, False, False, False, False]
+    full = [each[0] for each in recorder.seen]
+    assert all(not np.array_equal(a, b) for a, b in pairwise(full[:8]))
+    left, right = low_rank.truncated(full[7], 3)
+    assert not np.allclose(layer.left.numpy(), left, atol=1e-3)  # trained on from there
+    assert not np.allclose(layer.right.numpy(), right, atol=1e-3)
+
+
+def test_training_computes_the_mix_and_inference_the_product() -> None:
+    layer = low_rank.MixedDense(12, rank=3, name="embedding")
+    model = keras.Sequential([keras.Input((8,)), layer])
+    x = np.random.default_rng(3).normal(size=(5, 8)).astype(np.float32)
+    low_rank.advance(model, 3, FAST)
+    full, left, right = weights(layer)
+    product = x @ left @ right
+    # Upstream's layer was called without the training flag, so both gave the product.
+    mix = 0.75 * x @ full + 0.25 * product
+    assert model(x, training=True).numpy() == pytest.approx(mix, abs=1e-5)
+    assert model(x, training=False).numpy() == pytest.approx(product, abs=1e-5)
+    assert not np.allclose(x @ full, product, atol=0.1)
+
+
+def test_a_student_within_the_model_that_distils_it_is_found() -> None:
+    student = keras.Sequential([keras.Input((8,)), low_rank.MixedDense(4, rank=2, name="mix")])
+    whole = keras.Sequential([keras.Input((8,)), student, keras.layers.Dense(6)])
+    assert low_rank.advance(whole, 4, FAST) == 0.5
+    assert float(student.layers[0].share) == 0.5
+
+
+def test_a_model_without_a_mix_is_left_alone() -> None:
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(6)])
+    assert low_rank.advance(model, 0) == 0
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (9, 6)])
+def test_the_product_is_the_best_of_its_rank_with_half_of_each_value_on_either_side(
+    shape: tuple[int, int],
+) -> None:
+    matrix = np.random.default_rng(4).normal(size=shape).astype(np.float32)
+    left, right = low_rank.truncated(matrix, 2)
+    values = np.linalg.svd(matrix, compute_uv=False)
+    assert np.linalg.norm(matrix - left @ right) == pytest.approx(np.linalg.norm(values[2:]))
+    roots = sorted(np.sqrt(values[:2]))
+    assert sorted(np.linalg.norm(left, axis=0)) == pytest.approx(roots, rel=1e-5)
+    assert sorted(np.linalg.norm(right, axis=1)) == pytest.approx(roots, rel=1e-5)
+
+
+def test_a_bottleneck_wider_than_the_matrix_keeps_all_of_it() -> None:
+    matrix = np.random.default_rng(5).normal(size=(3, 9)).astype(np.float32)
+    left, right = low_rank.truncated(matrix, 5)
+    assert (left.shape, right.shape) == ((3, 5), (5, 9))
+    assert left @ right == pytest.approx(matrix, abs=1e-5)
+
+
+def test_what_is_exported_is_the_plain_student_of_the_same_name_and_computes_the_same() -> None:
+    plain = build.build_student(SPEC, seed=3)
+    model = low_rank.mixed(SPEC, seed=3)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):  # as is, next to nothing comes out
+            layer.moving_variance.assign(keras.ops.full_like(layer.moving_variance, 0.05))
+    low_rank.advance(model, 1_000)
+    student = low_rank.unmixed(model, SPEC)
+    x = patches(3)
+    embedding = model(x, training=False).numpy()
+    assert np.abs(embedding).mean() > 0.01
+    assert student(x, training=False).numpy() == pytest.approx(embedding, abs=1e-5)
+    assert student.to_json() == plain.to_json()  # same layers, names, shapes: the same file
+
+
+def test_a_student_without_a_bottleneck_has_no_mix() -> None:
+    with pytest.raises(ConfigurationError, match="no bottleneck"):
+        low_rank.mixed(replace(SPEC, bottleneck_rank=None), seed=1)
