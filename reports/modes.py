@@ -236,10 +236,10 @@ def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
         word = thermal_word(row.thermal_status_highest)
         return Cell(text=word, order=row.thermal_status_highest)
 
-    def known(value: float | None, text: str) -> Cell:
-        return (
-            notes.gap("the device does not tell") if value is None else Cell(text=text, order=value)
-        )
+    def known(value: float | None, scale: float, digits: int) -> Cell:
+        if value is None:
+            return notes.gap("the device does not tell")
+        return Cell(text=f"{value / scale:.{digits}f}", order=value)
 
     columns: list[_Column[Endurance]] = [
         (Heading(name="minutes"), minutes),
@@ -250,11 +250,11 @@ def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
         (Heading(name="heat", numeric=False), heat),
         (
             Heading(name="hottest", unit="°C"),
-            lambda row: known(row.temp_c_highest, f"{row.temp_c_highest:g}"),
+            lambda row: known(row.temp_c_highest, 1, 1),
         ),
         (
             Heading(name="slowest clock", unit="MHz"),
-            lambda row: known(row.clock_khz_lowest, f"{(row.clock_khz_lowest or 0) / 1e3:.0f}"),
+            lambda row: known(row.clock_khz_lowest, 1e3, 0),
         ),
     ]
     return _table(rows, columns, notes)

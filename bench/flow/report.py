@@ -47,7 +47,12 @@ def report(
 def _subtitle(store: Store, rows: Sequence[Row]) -> str:
     devices = sorted({row.device for row in rows})
     students = len({row.student for row in rows})
-    return f"{len(rows)} files of {students} models on {', '.join(devices) or 'no device'}"
+    files, models = _count(len(rows), "file"), _count(students, "model")
+    return f"{files} of {models} on {', '.join(devices) or 'no device'}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _provenance(store: Store, command: str) -> dict[str, str]:

@@ -41,9 +41,18 @@ def stream(row: Row, *, idle_ratio: float = 1.6) -> Stream:
 
 
 def endured(
-    row: Row, *, slices: int = 60, slower: float = 0.4, from_s: float | None = 200.0
+    row: Row,
+    *,
+    slices: int = 60,
+    slower: float = 0.4,
+    from_s: float | None = 200.0,
+    hidden: bool = False,
 ) -> tuple[Endurance, list[Slice]]:
-    """Returns ten minutes of a file that from ``from_s`` on is slowed down, step by step."""
+    """Returns ten minutes of a file that from ``from_s`` on is slowed down, step by step.
+
+    Args:
+        hidden: the device shows neither heat nor clocks, as this machine may.
+    """
     start_us = row.latency_us_median or 0.0
     points = []
     for n in range(slices):
@@ -91,9 +100,9 @@ def endured(
             end_us_high=end_us,
             is_steady=True,
             throttled_after_s=throttled,
-            thermal_status_highest=2.0 if throttled is not None else 0.0,
-            temp_c_highest=45.0,
-            clock_khz_lowest=1_850_000.0 if throttled is not None else 2_850_000.0,
+            thermal_status_highest=None if hidden else (2.0 if throttled is not None else 0.0),
+            temp_c_highest=None if hidden else 45.0,
+            clock_khz_lowest=None if hidden else 1_850_000.0,
             caveats=row.caveats,
         ),
         points,

@@ -16,7 +16,7 @@ from reports.table import Footnotes
 
 FOUND = rows()
 HOT = [endured(row, slower=0.2 + 0.1 * n) for n, row in enumerate(FOUND[4:8])]
-COOL = [endured(FOUND[0], from_s=None)]
+COOL = [endured(FOUND[0], from_s=None, hidden=True)]
 
 
 def framed(
@@ -79,9 +79,11 @@ def test_the_cost_of_a_stream_stands_with_its_interval_and_where_it_comes_from(
 
 
 def test_a_curve_says_when_it_was_throttled_and_where_it_ended(folder: Path) -> None:
-    text = section((folder / "index.html").read_text(), "Sustained")
+    html = (folder / "index.html").read_text()
+    text = section(html, "Sustained")
     assert text.count("moderate") == 4
     assert text.count("never") == 1
+    assert "the device does not tell" in html  # heat and clocks of the fifth
     assert "1.20×" in text
     assert "60 slices" in text
 
