@@ -112,6 +112,11 @@ _NAME = re.compile(
 )
 
 
+def is_student(name: str) -> bool:
+    """Returns whether ``name`` (canonical, or an alias) is a student's."""
+    return name in ALIASES or _NAME.fullmatch(name) is not None
+
+
 def parse_name(name: str) -> StudentSpec:
     """Returns the student that ``name`` (canonical, or an alias such as ``frill``) stands for.
 

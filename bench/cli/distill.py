@@ -120,8 +120,6 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         found = recipes.Recipe(students=tuple(dict.fromkeys(names)))
     else:
         raise ConfigurationError("nobody to teach", hint="give a NAME, --grid or --recipe starter")
-    for name in found.students:
-        parse_name(name)
     lesson = _given(options, "teacher", "output", "audio", "max_windows")
     schedule = _given(options, "epochs", "batch_size", "learning_rate", "seed")
     both = _given(options, "batch_size", "seed")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
-from models.spec import parse_name
+from models.spec import Frontend, parse_name
 
 STARTER = "starter"
 TEACHER = "speech-embedding+ge2e"
@@ -121,6 +121,21 @@ class Recipe:
     schedule: Schedule = Schedule()
     fine_tuning: Schedule = Schedule(epochs=2, patience=2, learning_rate=1e-4)
     kept_out: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses students that cannot be taught.
+
+        Raises:
+            ConfigurationError: a name is no student's, or has a front-end.
+        """
+        for name in (*self.students, *self.kept_out):
+            spec = parse_name(name)
+            if spec.frontend is not Frontend.NONE:
+                bare = replace(spec, frontend=Frontend.NONE).name
+                raise ConfigurationError(
+                    f"{name}: a front-end learns nothing",
+                    hint=f"distil {bare}; convert gives {name} the same weights",
+                )
 
     def schedule_of(self, student: str) -> Schedule:
         """Returns how a student is trained."""

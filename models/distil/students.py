@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 from bench.core.errors import ConfigurationError
+from models.spec import Frontend, is_student, parse_name
 
 RANDOM = "random"
 STARTER = "starter"
@@ -24,6 +26,8 @@ def names(folder: Path) -> list[str]:
 def weights_of(name: str, source: str) -> Path | None:
     """Returns the file of a model's trained weights; ``None`` where it is to have random ones.
 
+    A front-end has no weights, so a student with one has those of the student without.
+
     Args:
         name: a model's canonical name.
         source: ``random``, ``starter`` (whose other models are random), or a folder, which must
@@ -32,8 +36,9 @@ def weights_of(name: str, source: str) -> Path | None:
     Raises:
         ConfigurationError: the folder holds no such weights.
     """
-    if source == RANDOM:
+    if source == RANDOM or not is_student(name):
         return None
+    name = replace(parse_name(name), frontend=Frontend.NONE).name
     folder = starter_folder() if source == STARTER else Path(source).expanduser()
     path = folder / f"{name}.npz"
     if path.is_file():

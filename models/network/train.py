@@ -63,8 +63,8 @@ def train(job: Job, *, told: Told = lambda done, total, what: None) -> Outcome:
         run.learn(epoch, told)
         run.save()
     outcome, kept = run.finished()
-    weights_file.save(job.folder / WEIGHTS, kept)
     config.save(job.folder / OUTCOME, outcome)
+    weights_file.save(job.folder / WEIGHTS, kept)  # last: its being there says that all is
     (job.folder / _STATE).unlink(missing_ok=True)
     return outcome
 

@@ -123,7 +123,7 @@ def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
     again = json.loads(frill_bench(*words, status=0).stdout)
     assert again["new"] == []
     weights = ["--weights", tmp_path / "students", "--zoo", tmp_path / "zoo", "--audio", tones]
-    words = ["convert", TINY, aware, *weights, "--formats", "int8", "--json"]
+    words = ["convert", f"{TINY}_conv", aware, *weights, "--formats", "int8", "--json"]
     made = json.loads(frill_bench(*words, status=0).stdout)
     formats = {each["file"]: each for each in made["artifacts"]}
     assert len(formats) == 4
@@ -134,7 +134,7 @@ def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
     learned = formats[f"{aware}.int8.tflite"]
     assert learned["float_ops"] == {}
     assert learned["calibration_sha256"] is None
-    assert formats[f"{TINY}.int8.tflite"]["calibration_sha256"]
+    assert formats[f"{TINY}_conv.int8.tflite"]["calibration_sha256"]
 
 
 def test_random_weights_with_learned_ranges_are_refused(tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ def test_a_schedule_without_a_step_or_with_an_unknown_optimizer_is_refused() -> 
         Schedule(optimizer="sgd")
 
 
+def test_a_student_with_a_front_end_is_told_whom_to_teach_instead() -> None:
+    with pytest.raises(ConfigurationError, match="learns nothing") as error:
+        Recipe(students=(f"{TINY}_conv",))
+    assert f"distil {TINY};" in error.value.hint
+
+
 def test_what_decides_a_students_weights_is_its_identity() -> None:
     one = Recipe(students=(TINY, f"{TINY}_qat"))
     slower = Recipe(students=one.students, schedule=Schedule(learning_rate=1e-4))

@@ -7,6 +7,8 @@ from bench.core.errors import ConfigurationError
 from models.distil import students, weights
 from models.distil.weights import Weights
 
+TINY = "tiny_w0.5_keras3_gap_e16_unfused"
+
 
 def test_kernels_are_kept_in_float16_and_vectors_in_full(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
@@ -33,9 +35,12 @@ def test_a_file_of_no_weights_is_told(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_students_weights_names_those_it_has(tmp_path: Path) -> None:
-    (tmp_path / "other.npz").touch()
-    with pytest.raises(ConfigurationError, match="it holds: other"):
-        students.weights_of("small", str(tmp_path))
-    assert students.weights_of("other", str(tmp_path)) == tmp_path / "other.npz"
-    assert students.weights_of("other", students.RANDOM) is None
-    assert students.weights_of("no-such-student", students.STARTER) is None
+    path = tmp_path / f"{TINY}.npz"
+    path.touch()
+    with pytest.raises(ConfigurationError, match=f"it holds: {TINY}"):
+        students.weights_of("frill", str(tmp_path))
+    assert students.weights_of(TINY, str(tmp_path)) == path
+    assert students.weights_of(f"{TINY}_conv", str(tmp_path)) == path  # a front-end has none
+    assert students.weights_of(TINY, students.RANDOM) is None
+    assert students.weights_of(TINY, students.STARTER) is None  # it does not come with the project
+    assert students.weights_of("frontend-conv", str(tmp_path)) is None
