@@ -55,6 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--seed", type=int, help="of weights and order")
     how.add_argument("--workers", type=int, metavar="N", help="students at a time")
     parser.add_argument(
+        "--score",
+        metavar="SET",
+        help="also convert to all formats, score these and the teacher on a task set (default, "
+        "quick, a folder or CSV), and write that into the cards",
+    )
+    parser.add_argument(
         "--out", type=Path, default=Path("students"), metavar="DIR", help="weights and cards"
     )
     shared.add_json(parser)
@@ -64,9 +70,12 @@ def run(options: argparse.Namespace) -> int:
     """Trains every student that is not up to date and returns 0, or 4 where one failed."""
     from bench.cli.output import print_json, progress, tell
     from bench.core import config
+    from bench.flow.cards import score_cards
     from bench.flow.distill import distill
+    from models.audio.tasks import task_set
 
     recipe = _recipe(options)
+    tasks = task_set(options.score) if options.score else None  # a wrong one is told before hours
     with progress() as display:
         bars: dict[str, int] = {}
 
@@ -83,25 +92,35 @@ def run(options: argparse.Namespace) -> int:
             workers=options.workers,
             told=told,
         )
+        cards, failed = taught.cards, dict(taught.failed)
+        if tasks is not None:
+            scored, unscored = score_cards(
+                cards,
+                options.out,
+                task_set=tasks,
+                model_dir=options.model_dir,
+                told=lambda what, done, total: told(what, done, total, ""),
+            )
+            cards, failed = tuple(scored), failed | unscored
     if options.json:
         print_json(
             {
                 "out": str(options.out),
-                "students": config.unstructure(taught.cards),
+                "students": config.unstructure(cards),
                 "new": list(taught.new),
-                "failed": {name: error.message for name, error in taught.failed.items()},
+                "failed": {name: error.message for name, error in failed.items()},
             }
         )
-    elif taught.cards:
-        _print(taught.cards)
-    for error in taught.failed.values():
+    elif cards:
+        _print(cards)
+    for error in failed.values():
         tell(f"failed: {error}")
     tell(
         f"wrote {len(taught.new)} students to {options.out}"
         f" ({len(taught.cards) - len(taught.new)} were up to date); "
         f"next: frill-bench convert NAME --weights {options.out}"
     )
-    return 4 if taught.failed else 0
+    return 4 if failed else 0
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
@@ -140,7 +159,10 @@ def _print(cards: tuple[Card, ...]) -> None:
 
     from bench.cli.output import print_table
 
+    scored = cards[0].scores
     table = Table("student", "parameters", "windows", "epochs", "held-out loss", "cosine")
+    for one in scored:
+        table.add_column(f"{one.format} score", justify="right")
     for each in cards:
         table.add_row(
             each.student,
@@ -149,5 +171,6 @@ def _print(cards: tuple[Card, ...]) -> None:
             f"{len(each.curve)} (kept {each.best})",
             f"{each.validation_loss:.4f}",
             f"{each.validation_cosine:.4f}",
+            *(f"{one.score.mean:.3f}" for one in each.scores),
         )
     print_table(table)

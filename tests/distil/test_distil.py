@@ -10,10 +10,12 @@ import pytest
 from program import frill_bench
 
 from bench.core import config
+from bench.core.caveats import CaveatKind
 from models import frontend
 from models.distil.outcome import OUTCOME, WEIGHTS, Job, Outcome
 from models.distil.recipe import Lesson, Schedule
 from models.distil.targets import Clip, Floats, prepared
+from models.zoo import Zoo
 
 pytestmark = pytest.mark.zoo
 TINY = "tiny_w0.5_keras3_gap_e16_unfused"
@@ -105,7 +107,7 @@ def test_interrupted_training_goes_on_to_the_same_curve(lesson: Path, tmp_path: 
 
 
 def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
-    tones: Path, tmp_path: Path
+    tones: Path, audio_root: Path, tmp_path: Path
 ) -> None:
     teacher = tmp_path / "trill"
     subprocess.run([sys.executable, "-c", TRILL, str(teacher)], check=True, capture_output=True)
@@ -120,21 +122,31 @@ def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
     assert card["teacher"] == "trill"
     assert len(card["curve"]) == 2
     assert card["audio_clips"] == 18
-    again = json.loads(frill_bench(*words, status=0).stdout)
+    again = json.loads(frill_bench(*words, "--score", tones, status=0).stdout)
     assert again["new"] == []
-    weights = ["--weights", tmp_path / "students", "--zoo", tmp_path / "zoo", "--audio", tones]
-    words = ["convert", f"{TINY}_conv", aware, *weights, "--formats", "int8", "--json"]
-    made = json.loads(frill_bench(*words, status=0).stdout)
-    formats = {each["file"]: each for each in made["artifacts"]}
-    assert len(formats) == 4
-    for each in formats.values():
-        assert each["weights"] == "distilled"
-        assert "untrained" not in [caveat["kind"] for caveat in each["caveats"]]
-        assert each["provenance"].startswith("distilled from trill, ")
-    learned = formats[f"{aware}.int8.tflite"]
-    assert learned["float_ops"] == {}
-    assert learned["calibration_sha256"] is None
-    assert formats[f"{TINY}_conv.int8.tflite"]["calibration_sha256"]
+    for each in again["students"]:
+        assert [one["format"] for one in each["scores"]] == [
+            "float32",
+            "float16",
+            "dynamic",
+            "int8",
+        ]
+        assert all(0 <= one["score"]["mean"] <= 1 for one in each["scores"])
+        assert each["teacher_score"]["mean"] > 0.5  # pitches are easily told apart
+        assert each["teacher_score"]["tasks"][0]["floor"] is not None
+    told = (tmp_path / "students" / f"{aware}.md").read_text()
+    assert "| int8 |" in told
+    assert "| teacher |" in told
+    files = {each.file: each for each in Zoo(tmp_path / "students" / "zoo").artifacts()}
+    assert len(files) == 8
+    for artifact in files.values():
+        assert artifact.weights == "distilled"
+        assert CaveatKind.UNTRAINED not in {caveat.kind for caveat in artifact.caveats}
+        assert artifact.provenance.startswith("distilled from trill, ")
+    learned = files[f"{aware}.int8.tflite"]
+    assert learned.float_ops == {}
+    assert learned.calibration_sha256 is None  # its ranges were learned
+    assert files[f"{TINY}.int8.tflite"].calibration_sha256
 
 
 def test_random_weights_with_learned_ranges_are_refused(tmp_path: Path) -> None:

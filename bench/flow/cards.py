@@ -1,0 +1,74 @@
+"""What students score in each format, written into their model cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench.core.artifact import Format
+from bench.core.errors import BenchError
+from bench.core.paths import cache_dir
+from bench.flow.convert import convert
+from models import teachers
+from models.audio.taskset import TaskSet
+from models.distil import card as cards
+from models.distil.card import Card, Scored
+from models.score import score_artifact, score_teacher
+from models.zoo import Zoo
+
+Told = Callable[[str, int, int], None]
+
+
+def score_cards(
+    found: Sequence[Card],
+    out: Path,
+    *,
+    task_set: TaskSet,
+    model_dir: Path | None = None,
+    told: Told = lambda what, done, total: None,
+) -> tuple[list[Card], dict[str, BenchError]]:
+    """Returns the cards with the scores of all formats and of the teacher, written to ``out``.
+
+    Args:
+        found: cards of students whose weights are in ``out``; the files made of them go to
+            ``out/zoo``.
+        told: how far it is: what is scored, clips done, clips in all.
+    """
+    zoo = Zoo(out / "zoo")
+    names = [each.student for each in found]
+    formats = tuple(Format)
+    made, failed = convert(names, formats=formats, zoo=out / "zoo", weights=str(out))
+    artifacts = {group[0].name: group for group in made}
+    scored = []
+    for each in found:
+        if each.student not in artifacts:
+            continue
+        lesson = each.lesson
+        teacher = teachers.load(
+            lesson.teacher, model_dir=model_dir, output=lesson.output, cache=cache_dir()
+        )
+        told_of = _named(told, teacher.name)
+        teacher_score = score_teacher(teacher, task_set, cache=cache_dir(), progress=told_of)
+        scores = tuple(
+            Scored(
+                format=artifact.format.value,
+                size_bytes=artifact.size_bytes,
+                score=score_artifact(
+                    artifact,
+                    zoo.checked_path(artifact),
+                    task_set,
+                    cache=cache_dir(),
+                    progress=_named(told, f"{artifact.name}.{artifact.format.value}"),
+                ),
+            )
+            for artifact in artifacts[each.student]
+        )
+        card = replace(each, teacher_score=teacher_score, scores=scores)
+        cards.save(card, out)
+        scored.append(card)
+    return scored, failed
+
+
+def _named(told: Told, what: str) -> Callable[[int, int], None]:
+    return lambda done, total: told(what, done, total)
