@@ -25,6 +25,8 @@ class Lesson:
         audio: ``packages`` (the audio of Debian packages that shares no clip with the tasks), a
             folder, or ``tfds:NAME[:SPLIT]``.
         hop_s: from one window of 0.975 s to the next.
+        context_s: how much of the clip the teacher hears around that window, at most; the window
+            alone if that is shorter. A voice is told from 1.6 s better than from one.
         max_clip_s: what is longer is cut there.
         telephone_ratio: of the clips, that go through an 8 kHz GSM 06.10 codec first, as telephone
             prompts do.
@@ -37,6 +39,7 @@ class Lesson:
     output: str | None = None
     audio: str = "packages"
     hop_s: float = 0.48
+    context_s: float = 1.6
     max_clip_s: float = 20.0
     telephone_ratio: float = 0.5
     validation_ratio: float = 0.04
@@ -55,9 +58,10 @@ class Lesson:
                 f"{self.telephone_ratio} are shares of the clips",
                 hint="give numbers between 0 and 1; some clips must be held out",
             )
-        if self.hop_s <= 0 or self.max_clip_s <= 0:
+        if min(self.hop_s, self.max_clip_s, self.context_s) <= 0:
             raise ConfigurationError(
-                f"hop_s {self.hop_s} and max_clip_s {self.max_clip_s} are times in seconds",
+                f"hop_s {self.hop_s}, max_clip_s {self.max_clip_s} and context_s {self.context_s} "
+                "are times in seconds",
                 hint="give positive numbers",
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from models.teachers.teacher import Concatenated, Teacher
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
-_VERSION = 3  # of the files below and of what is in them
+_VERSION = 4  # of the files below and of what is in them
 _BATCH = 256  # windows a call of the teacher
 _PART = 256  # clips
 _THREADS = 2
@@ -71,7 +72,8 @@ class Targets:
 
     Args:
         patches: float16 [windows, 96, 64], log-mel.
-        values: float32 [windows, size], the teacher's mean over the window's frames, each number
+        values: float32 [windows, size], the teacher's mean over the frames of the window and its
+            context, each number
             with mean 0 and deviation 1 in training; of several teachers each has the same share of
             the squares, however wide it is.
     """
@@ -227,20 +229,14 @@ def _part(path: Path, lesson: Lesson, teacher: Teacher, clips: Sequence[Clip]) -
     """Returns what some clips give, from where an interrupted call left it or made now."""
     if not path.is_file():
         heard = [each for each in _heard(clips, lesson) if each is not None]
-        windows = np.concatenate(
-            [np.empty((0, frontend.WINDOW_SAMPLES), np.float32), *(many for many, _ in heard)]
-        )
-        patches = [frontend.patch(window) for window in windows]
-        targets = [
-            teacher(windows[start : start + _BATCH]).mean(axis=1)
-            for start in range(0, len(windows), _BATCH)
-        ]
+        patches = [frontend.patch(window) for each in heard for window in each.windows]
+        targets = _said(teacher, [around for each in heard for around in each.arounds])
         with atomic.replacing(path) as partial, partial.open("wb") as stream:
             np.savez(
                 stream,
                 patches=np.reshape(patches, (-1, *_PATCH)).astype(np.float16),
-                targets=np.concatenate([np.empty((0, teacher.size), np.float32), *targets]),
-                duration_s=sum(seconds for _, seconds in heard),
+                targets=targets,
+                duration_s=sum(each.duration_s for each in heard),
                 unreadable=len(clips) - len(heard),
             )
     with np.load(path) as found:
@@ -260,13 +256,40 @@ def _split(clips: Sequence[Clip], lesson: Lesson) -> tuple[list[Clip], list[Clip
     return shuffled[:count], shuffled[count:]
 
 
-def _heard(clips: Sequence[Clip], lesson: Lesson) -> Iterator[tuple[Floats, float] | None]:
-    """Yields each clip's windows, float32 [windows, 15600], and how long it plays.
+def _said(teacher: Teacher, arounds: Sequence[Floats]) -> Floats:
+    """Returns a teacher's mean over the frames of each piece of audio, float32 [pieces, size]."""
+    if isinstance(teacher, Concatenated):
+        return np.concatenate([_said(part, arounds) for part in teacher.parts], axis=1)
+    said = np.empty((len(arounds), teacher.size), dtype=np.float32)
+    arounds = [np.pad(each, (0, max(0, teacher.min_samples - len(each)))) for each in arounds]
+    rows_of: dict[int, list[int]] = defaultdict(list)  # by length: one call takes equal ones
+    for row, around in enumerate(arounds):
+        rows_of[len(around)].append(row)
+    for rows in rows_of.values():
+        for start in range(0, len(rows), _BATCH):
+            some = rows[start : start + _BATCH]
+            said[some] = teacher(np.stack([arounds[row] for row in some])).mean(axis=1)
+    return said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """A clip: its windows, float32 [windows, 15600], and each with its context, [samples]."""
+
+    windows: Floats
+    arounds: list[Floats]
+    duration_s: float
+
+
+def _heard(clips: Sequence[Clip], lesson: Lesson) -> Iterator[_Heard | None]:
+    """Yields what is heard of each clip.
 
     A few clips of a large folder that cannot be decoded are counted, and stop nothing.
     """
+    hop_samples = round(lesson.hop_s * SAMPLE_RATE_HZ)
+    context_samples = max(round(lesson.context_s * SAMPLE_RATE_HZ), frontend.WINDOW_SAMPLES)
 
-    def cut(clip: Clip) -> tuple[Floats, float] | None:
+    def cut(clip: Clip) -> _Heard | None:
         try:
             audio = clip.read()[: round(lesson.max_clip_s * SAMPLE_RATE_HZ)]
         except ConfigurationError:
@@ -277,11 +300,16 @@ def _heard(clips: Sequence[Clip], lesson: Lesson) -> Iterator[tuple[Floats, floa
         ):
             audio = through_telephone(audio)
         windows = frontend.windows(
-            audio,
-            window_samples=frontend.WINDOW_SAMPLES,
-            hop_samples=round(lesson.hop_s * SAMPLE_RATE_HZ),
+            audio, window_samples=frontend.WINDOW_SAMPLES, hop_samples=hop_samples
         )
-        return windows, seconds
+        spare = context_samples - frontend.WINDOW_SAMPLES
+        padded = np.pad(audio, (0, max(0, frontend.WINDOW_SAMPLES - len(audio))))
+        starts = [
+            max(0, min(n * hop_samples - spare // 2, len(padded) - context_samples))
+            for n in range(len(windows))
+        ]
+        arounds = [padded[start : start + context_samples] for start in starts]
+        return _Heard(windows=windows, arounds=arounds, duration_s=seconds)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         yield from pool.map(cut, clips)

@@ -1,4 +1,6 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from models.distil.targets import Clip, Floats, prepared
 from models.teachers.teacher import Concatenated
 
 SECOND = frontend.SAMPLE_RATE_HZ
-PLAIN = Lesson(telephone_ratio=0.0, validation_ratio=0.25, hop_s=0.5)
+PLAIN = Lesson(telephone_ratio=0.0, validation_ratio=0.25, hop_s=0.5, context_s=0.5)
 
 
 class Loudness:
@@ -52,6 +54,28 @@ def test_a_window_has_its_patch_and_its_teachers_mean(tmp_path: Path) -> None:
         assert said[rows[0]] == pytest.approx(value, rel=1e-4)
     taught = found.values[: found.index.training]
     assert taught.mean(axis=0) == pytest.approx([0, 0], abs=1e-4)
+
+
+def test_the_teacher_hears_what_is_around_a_window_within_its_clip(tmp_path: Path) -> None:
+    class Long(Loudness):
+        lengths: ClassVar[set[int]] = set()
+
+        def __call__(self, audio: Floats) -> Floats:
+            self.lengths.add(audio.shape[1])
+            return super().__call__(audio)
+
+    wide = replace(PLAIN, context_s=1.5)
+    clips = [clip(number) for number in range(8)]
+    clips += [clip(10 + number, 1.2) for number in range(4)]  # a shorter one is heard whole
+    found = prepared(wide, Long(), clips, cache=tmp_path)
+    assert Long.lengths == {3 * SECOND // 2, round(1.2 * SECOND)}
+    said = found.values * np.array(found.index.deviation) + np.array(found.index.mean)
+    audio = clips[0].read()
+    # The last of three windows ends before the clip does; its context is the clip's last 1.5 s.
+    patch = frontend.patch(audio[SECOND : SECOND + frontend.WINDOW_SAMPLES])
+    (row,) = np.flatnonzero(np.abs(found.patches - patch).max(axis=(1, 2)) < 0.01)
+    around = audio[SECOND // 2 :]
+    assert said[row] == pytest.approx(Loudness()(around[np.newaxis])[0].mean(axis=0), rel=1e-4)
 
 
 def test_a_second_call_asks_the_teacher_nothing(tmp_path: Path) -> None:
@@ -101,7 +125,7 @@ def test_a_clip_that_cannot_be_decoded_is_counted_and_many_are_an_error(tmp_path
 
 
 def test_no_more_windows_than_asked_for_teach(tmp_path: Path) -> None:
-    lesson = Lesson(telephone_ratio=0.0, validation_ratio=0.25, max_windows=5)
+    lesson = replace(PLAIN, max_windows=5)
     found = prepared(lesson, Loudness(), [clip(number) for number in range(8)], cache=tmp_path)
     assert found.index.training == 5
 
