@@ -37,9 +37,12 @@ net = keras.Model(student.inputs, keras.layers.Dense(size)(student.output))
 net.compile("adam", "mse", jit_compile=False)
 patches = patches.astype(np.float32)
 net.fit(patches, targets, batch_size=batch, epochs=1, verbose=0)
-started_s = time.perf_counter()
-net.fit(patches, targets, batch_size=batch, epochs=1, verbose=0)
-print(json.dumps(count / (time.perf_counter() - started_s)))
+rates = []
+for _ in range(3):
+    started_s = time.perf_counter()
+    net.fit(patches, targets, batch_size=batch, epochs=1, verbose=0)
+    rates.append(count / (time.perf_counter() - started_s))
+print(json.dumps(rates))
 """
 
 
@@ -73,7 +76,7 @@ def test_students_learn_as_fast_as_in_a_plain_keras_loop(tmp_path: Path) -> None
         for n in range(ROUNDS):  # in turn, so that what else runs here meets both
             job = Job(
                 student=student,
-                schedule=Schedule(epochs=2, batch_size=BATCH),
+                schedule=Schedule(epochs=4, batch_size=BATCH),
                 targets=folder,
                 folder=tmp_path / f"{student}-{n}",
             )
@@ -81,14 +84,15 @@ def test_students_learn_as_fast_as_in_a_plain_keras_loop(tmp_path: Path) -> None
             config.save(job.folder / "job.json", job)
             command = ["-P", "-m", "models.network.train", str(job.folder / "job.json")]
             subprocess.run([sys.executable, *command], check=True, capture_output=True)
-            ours.append(config.load(job.folder / OUTCOME, Outcome).curve[-1].rate)
+            curve = config.load(job.folder / OUTCOME, Outcome).curve
+            ours += [each.rate for each in curve[1:]]  # the first builds the graph
             numbers = map(str, (WINDOWS, SIZE, BATCH))
             done = subprocess.run(
                 [sys.executable, "-c", PLAIN, student, str(folder), *numbers],
                 check=True, capture_output=True, text=True,
             )  # fmt: skip
-            plain.append(json.loads(done.stdout))
-        ratio = median(a / b for a, b in zip(ours, plain, strict=True))
+            plain += json.loads(done.stdout)
+        ratio = median(ours) / median(plain)
         before = BEFORE[student.partition("_")[0]]
         rows.append(
             [student, f"{median(ours):.0f}", f"{median(plain):.0f}", f"{ratio:.2f}", str(before)]
@@ -96,9 +100,9 @@ def test_students_learn_as_fast_as_in_a_plain_keras_loop(tmp_path: Path) -> None
         assert ratio > 0.9, rows
     write_table(
         "training",
-        f"Windows a second in training, batches of {BATCH}, {SIZE} targets, the second epoch; "
-        f"medians of {ROUNDS} rounds in turn (`make evidence`). The plain loop is Keras' `fit` on "
-        "arrays in memory, without XLA, which is five times slower on a CPU.",
+        f"Windows a second in training, batches of {BATCH}, {SIZE} targets, after the first epoch; "
+        f"medians of {ROUNDS} rounds of three epochs in turn (`make evidence`). The plain "
+        "loop is Keras' `fit` on arrays in memory, without XLA, which is much slower on a CPU.",
         ["student", "ours", "plain Keras", "ratio", "when the project began"],
         rows,
     )
