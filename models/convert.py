@@ -131,7 +131,8 @@ def convert_all(
     """
     made: dict[str, list[Artifact]] = {}
     failed: dict[str, BenchError] = {}
-    waiting = {executor.submit(_convert_until_told, job): job.name for job in jobs}
+    with _interrupts_wait():  # a new process has Ctrl-C wait until it can end quietly
+        waiting = {executor.submit(_convert_until_told, job): job.name for job in jobs}
     for future in as_completed(waiting):
         name = waiting[future]
         try:
@@ -179,8 +180,19 @@ def processes() -> Iterator[Executor]:
         executor.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Has this thread, and what it starts, take Ctrl-C only afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _convert_until_told(job: Job) -> list[Artifact]:
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return convert(job)
     except SystemExit:
         os._exit(_INTERRUPTED)  # else the pool would take it for a result and start the next job

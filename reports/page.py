@@ -10,9 +10,11 @@ from pathlib import Path
 import jinja2
 
 from bench.core import atomic
-from reports import charts, frontier, looks, plots, schema, sections, table
+from reports import charts, choices, frontier, looks, plots, schema, sections, table
 from reports import modes as mode_rows
 from reports.charts import Chart, Families
+from reports.choices import Panels
+from reports.effects import Estimate
 from reports.frontier import View
 from reports.modes import Place
 from reports.names import short_names
@@ -65,6 +67,20 @@ class ModePart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChoicePart:
+    """What the page says of the effect of each hyper-parameter on one device.
+
+    Args:
+        sentences: how many files it is over, what they leave unexplained, and what is refused.
+    """
+
+    heading: str
+    sentences: Sequence[str]
+    picture: Picture | None
+    table: table.Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModeFrames:
     """Rows that stand apart from the latencies: frames of ``Stream``, ``Endurance``, ``Slice``."""
 
@@ -83,6 +99,7 @@ def write_report(
     provenance: Mapping[str, str],
     notes: Sequence[str],
     modes: ModeFrames | None = None,
+    effects: Frame | None = None,
 ) -> Path:
     """Returns the page it wrote into the folder ``out``, beside plots, results and tasks.
 
@@ -92,6 +109,7 @@ def write_report(
         provenance: name to text of what made these numbers: versions, commands, seeds.
         notes: sentences to read before the numbers.
         modes: of streaming and sustained runs, if there are any.
+        effects: a frame of ``effects.Estimate``, if hyper-parameters were compared.
 
     Raises:
         ConfigurationError: a frame is not as its columns are declared.
@@ -99,6 +117,7 @@ def write_report(
     marked = frontier.mark(schema.check(rows, Row))
     scores = schema.check(tasks, Task)
     streams, endurances, slices = _checked(modes)
+    compared = schema.frame([], Estimate) if effects is None else schema.check(effects, Estimate)
     footnotes = Footnotes()
     results = table.results(marked, footnotes)
     listed = footnotes.listed()
@@ -124,6 +143,7 @@ def write_report(
             results=results,
             tasks=sections.task_scores(scores, footnotes),
             fidelity=sections.fidelity(marked, footnotes),
+            choices=_choice_parts(compared, out, footnotes),
             provenance={**_measured(marked), **provenance},
             files=_files(marked),
             short=_shortened(marked),
@@ -133,9 +153,10 @@ def write_report(
     atomic.write_text(out / "results.csv", table.results_csv(marked))
     atomic.write_text(out / "results.md", table.to_markdown(results, listed, _lead(marked)))
     atomic.write_text(out / "tasks.csv", table.to_csv(scores))
-    for name, rows_of_mode in (("streaming", streams), ("sustained", endurances)):
-        if len(rows_of_mode):
-            atomic.write_text(out / f"{name}.csv", table.to_csv(rows_of_mode))
+    apart = {"streaming": streams, "sustained": endurances, "effects": compared}
+    for name, rows_apart in apart.items():
+        if len(rows_apart):
+            atomic.write_text(out / f"{name}.csv", table.to_csv(rows_apart))
     atomic.write_text(out / "index.html", html)
     return out / "index.html"
 
@@ -182,7 +203,24 @@ def _mode_parts(places: Sequence[Place], out: Path) -> list[ModePart]:
     ]
 
 
-def _picture(chart: Chart, out: Path, suffix: str) -> Picture:
+def _choice_parts(compared: Frame, out: Path, footnotes: Footnotes) -> list[ChoicePart]:
+    studies = choices.studies(compared, footnotes)
+    return [
+        ChoicePart(
+            heading=study.heading if len(studies) > 1 else "",
+            sentences=study.sentences,
+            picture=(
+                _picture(study.panels, out, "" if number == 1 else f"-{number}")
+                if study.panels
+                else None
+            ),
+            table=study.table,
+        )
+        for number, study in enumerate(studies, start=1)
+    ]
+
+
+def _picture(chart: Chart | Panels, out: Path, suffix: str) -> Picture:
     """Draws a chart in each look; the wide ones are written as files too, with its numbers."""
     file = f"{chart.name}{suffix}"
     uris = {}

@@ -249,6 +249,7 @@ _INTERVALS = (
     ("latency_us_per_audio_s_low", "latency_us_per_audio_s", "latency_us_per_audio_s_high"),
     ("score_low", "score_mean", "score_high"),
     ("low", "value", "high"),
+    ("low", "effect", "high"),
     ("real_time_ratio_low", "real_time_ratio", "real_time_ratio_high"),
     ("core_share_low", "core_share", "core_share_high"),
     ("start_us_low", "start_us", "start_us_high"),

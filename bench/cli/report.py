@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """Writes the report and names it."""
     from bench.cli.output import print_json, tell
     from bench.core import config
-    from bench.flow.report import report
+    from bench.flow.report import effects_of, report
     from bench.store.store import Store
 
     with Store.open(options.db, create=False) as store:
@@ -38,7 +38,13 @@ def run(options: argparse.Namespace) -> int:
             task_set=options.task_set,
         )
     if options.json:
-        print_json({"page": str(page), "rows": config.unstructure(rows)})
+        print_json(
+            {
+                "page": str(page),
+                "rows": config.unstructure(rows),
+                "effects": config.unstructure(effects_of(rows)),
+            }
+        )
     if not rows:
         tell(f"{options.db}: holds no latency of a file with a manifest; frill-bench run measures")
     tell(f"wrote {page}")

@@ -10,8 +10,10 @@ from bench.flow.join import join
 from bench.flow.modes import modes
 from bench.flow.results import all_results
 from bench.store.store import Store
+from models.spec import Frontend, is_student, parse_name
+from reports.effects import Estimate, Traits, estimates
 from reports.page import ModeFrames, write_report
-from reports.schema import Endurance, Row, Slice, Stream, Task, frame
+from reports.schema import Endurance, Row, Slice, Stream, Task, frame, read
 
 
 def report(
@@ -40,8 +42,32 @@ def report(
             endurances=frame(found.endurances, Endurance),
             slices=frame(found.slices, Slice),
         ),
+        effects=frame(effects_of(rows), Estimate),
     )
     return page, rows
+
+
+def effects_of(rows: Sequence[Row]) -> list[Estimate]:
+    """Returns what each hyper-parameter does, by the students among ``rows``; none if too few."""
+    names = sorted({row.student for row in rows if is_student(row.student)})
+    traits = frame([_traits(name) for name in names], Traits)
+    return read(estimates(frame(rows, Row), traits), Estimate)
+
+
+def _traits(name: str) -> Traits:
+    spec = parse_name(name)
+    return Traits(
+        student=name,
+        size=spec.size.value,
+        width=spec.width,
+        head=spec.head.value,
+        pooling=spec.pooling.value,
+        bottleneck="full" if spec.bottleneck_rank is None else "low-rank",
+        embedding_size=spec.embedding_size,
+        activation=spec.activation.value,
+        graph_begins="patch" if spec.frontend is Frontend.NONE else spec.frontend.value,
+        training="qat" if spec.qat else "plain",
+    )
 
 
 def _subtitle(store: Store, rows: Sequence[Row]) -> str:

@@ -24,7 +24,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.core.artifact import Format
 from reports.axis import log_range, log_ticks
 from reports.charts import Chart, Dot, Trace
+from reports.choices import Panels
 from reports.looks import Look, Theme
+from reports.plots import panels
 from reports.plots.tags import label
 
 _MARKERS = {Format.FLOAT32: "o", Format.FLOAT16: "s", Format.DYNAMIC: "^", Format.INT8: "D"}
@@ -41,11 +43,14 @@ _LINE_IN = 0.21
 _LANE_IN = 0.40
 
 
-def draw(chart: Chart, look: Look) -> Figure:
+def draw(chart: Chart | Panels, look: Look) -> Figure:
     """Returns the figure of a chart."""
     with _style():
         figure = Figure(dpi=_DPI, facecolor=look.theme.background)
         FigureCanvasAgg(figure)
+        if isinstance(chart, Panels):
+            panels.fill(figure, chart, look)
+            return figure
         axes = figure.add_subplot()
         _frame(figure, axes, chart, look)
         _limits(axes, chart, look)

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from report_rows import timed
+
+from bench.flow.report import effects_of
+from reports import choices, page, plots, schema
+from reports.effects import BASES, Estimate, Traits, estimates, t_quantile
+from reports.looks import LOOKS
+from reports.schema import Row, Task
+from reports.table import Footnotes
+
+NOISE = (0.004, -0.003, 0.001, 0.002, -0.006, 0.005, -0.001, -0.002)
+HEADS = {"tiny": "keras3", "small": "legacy", "large": "keras3"}
+
+
+def grid(
+    widths: Sequence[float] = (0.5, 1.0, 2.0, 4.0),
+    sizes: Sequence[str] = ("tiny", "small"),
+    formats: Sequence[str] = ("float32",),
+    head: Callable[[str], str] = lambda size: "keras3",
+) -> list[Row]:
+    """Accuracy 0.70, +2 points a doubling, -3 for tiny; latency 3x, and size 4x a doubling."""
+    return [
+        timed(
+            f"{size}_w{width}_{head(size)}_gap_e2048_fused",
+            format,
+            100.0 * 3 ** math.log2(width) * (0.5 if size == "tiny" else 1),
+            score=0.70
+            + 0.02 * math.log2(width)
+            - 0.03 * (size == "tiny")
+            - 0.01 * (format == "int8"),
+            size_bytes=round(1e6 * 4 ** math.log2(width)) // (4 if format == "int8" else 1),
+        )
+        for width, size, format in itertools.product(widths, sizes, formats)
+    ]
+
+
+def noisy(rows: Sequence[Row]) -> list[Row]:
+    return [
+        dataclasses.replace(
+            row, score_mean=(row.score_mean or 0) + shift, score_low=0, score_high=1
+        )
+        for row, shift in zip(rows, itertools.cycle(NOISE), strict=False)
+    ]
+
+
+def of(found: Sequence[Estimate], response: str) -> dict[str, Estimate]:
+    return {each.level: each for each in found if each.response == response}
+
+
+def write(rows: Sequence[Row], out: Path) -> str:
+    path = page.write_report(
+        schema.frame(rows, Row),
+        schema.frame([], Task),
+        out=out,
+        title="Effects",
+        subtitle="a test",
+        provenance={},
+        notes=[],
+        effects=schema.frame(effects_of(rows), Estimate),
+    )
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("degrees", "t"),
+    # The table of Student's t at 0.975 in any textbook.
+    [(1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (5, 2.571), (10, 2.228), (29, 2.045)],
+)
+def test_the_t_quantile_is_that_of_the_tables(degrees: int, t: float) -> None:
+    assert t_quantile(degrees) == pytest.approx(t, abs=5e-4)
+
+
+def test_exact_linear_data_give_back_their_coefficients_without_an_interval() -> None:
+    found = effects_of(grid(formats=("float32", "int8")))
+    for response, level, expected in (
+        ("accuracy", "doubled", 2.0),
+        ("accuracy", "tiny", -3.0),
+        ("accuracy", "int8", -1.0),
+        ("latency", "doubled", 200.0),
+        ("latency", "tiny", -50.0),
+        ("latency", "int8", 0.0),
+        ("size", "doubled", 300.0),
+        ("size", "tiny", 0.0),
+        ("size", "int8", -75.0),
+    ):
+        each = of(found, response)[level]
+        assert (each.low, each.effect, each.high) == pytest.approx([expected] * 3, abs=1e-6)
+    assert {(each.n, each.students, each.degrees_of_freedom) for each in found} == {(16, 8, 12)}
+
+
+def test_a_small_example_agrees_with_one_worked_by_hand() -> None:
+    # At log2 width -1, 0, 1, 2. The slope is S_xy / S_xx = (8 + 7) / (5 + 5), and tiny is 62 - 66.
+    # Residuals of tiny: .25, -.25, -.75, .75; of small: .25, .75, -1.75, .75; their squares add up
+    # to 5.5, over 8 - 3 degrees of freedom 1.1. Errors: sqrt(1.1 / 10) and sqrt(1.1 / 4 + 1.1 / 4).
+    points = {"tiny": (60, 61, 62, 65), "small": (64, 66, 65, 69)}
+    rows = [
+        timed(f"{size}_w{2.0**k}_keras3_gap_e2048_fused", "float32", 100.0, score=y / 100)
+        for size, ys in points.items()
+        for k, y in zip((-1, 0, 1, 2), ys, strict=True)
+    ]
+    found = of(effects_of(rows), "accuracy")
+    slope, tiny = found["doubled"], found["tiny"]
+    assert (slope.effect, tiny.effect) == (pytest.approx(1.5), pytest.approx(-4.0))
+    assert slope.high == pytest.approx(1.5 + 2.5706 * math.sqrt(0.11), abs=1e-3)
+    assert tiny.low == pytest.approx(-4 - 2.5706 * math.sqrt(0.55), abs=1e-3)
+    assert slope.residual_sd == pytest.approx(math.sqrt(1.1))
+
+
+def test_another_base_changes_signs_only() -> None:
+    rows = schema.frame(noisy(grid()), Row)
+    traits = schema.frame(
+        [
+            Traits(
+                student=name,
+                size=name.split("_")[0],
+                width=float(name.split("_")[1][1:]),
+                head="keras3",
+                pooling="gap",
+                bottleneck="full",
+                embedding_size=2048,
+                activation="fused",
+                graph_begins="patch",
+                training="plain",
+            )
+            for name in rows["student"]
+        ],
+        Traits,
+    )
+    usual = of(schema.read(estimates(rows, traits), Estimate), "accuracy")
+    bases = {**BASES, "size": "tiny"}
+    other = of(schema.read(estimates(rows, traits, bases=bases), Estimate), "accuracy")
+    one, two = usual["tiny"], other["small"]
+    assert (one.base, two.base) == ("small", "tiny")
+    assert one.effect == pytest.approx(-(two.effect or 0))
+    assert (one.low, one.high) == (pytest.approx(-(two.high or 0)), pytest.approx(-(two.low or 0)))
+    for name in ("effect", "low", "high", "residual_sd"):
+        assert getattr(usual["doubled"], name) == pytest.approx(getattr(other["doubled"], name))
+
+
+def test_axes_that_always_change_together_are_refused_by_name_and_the_others_are_not() -> None:
+    rows = grid(head=lambda size: HEADS[size])
+    found = effects_of(rows)
+    refused = {each.axis: each.refused for each in found}
+    assert refused["size"] == refused["head"] == "size and head always change together"
+    assert all(each.effect is None for each in found if each.axis in ("size", "head"))
+    assert of(found, "accuracy")["doubled"].effect == pytest.approx(2)
+
+
+def test_an_axis_that_changes_only_where_another_does_is_refused_so() -> None:
+    rows = grid(
+        sizes=("tiny", "small", "large"),
+        head=lambda size: HEADS[size],
+    )
+    reasons = {each.refused for each in effects_of(rows) if each.axis == "head"}
+    assert reasons == {"head never changes without size"}
+
+
+def test_too_few_spare_degrees_of_freedom_are_refused() -> None:
+    rows = grid(widths=(1.0, 2.0), sizes=("tiny", "small", "large"))
+    # 6 files, and 1 + 1 + 2 coefficients: 2 to spare. One score less leaves 1.
+    assert effects_of(rows)[0].effect is not None
+    rows[0] = dataclasses.replace(
+        rows[0], score_mean=None, score_low=None, score_high=None, score_task_set=None
+    )
+    found = effects_of(rows)
+    assert {each.refused for each in found if each.response == "accuracy"} == {"too few students"}
+    assert all(each.effect is not None for each in found if each.response == "size")
+
+
+def test_what_invalidates_a_score_does_not_invalidate_a_latency() -> None:
+    rows = grid()
+    rows[0] = dataclasses.replace(rows[0], caveats="scored_on_host")
+    rows[1] = dataclasses.replace(rows[1], caveats="throttled")
+    found = {each.response: each for each in effects_of(rows)}
+    assert {name: each.n for name, each in found.items()} == {
+        "accuracy": 7,
+        "latency": 7,
+        "size": 8,
+    }
+    assert (found["accuracy"].caveats, found["latency"].caveats) == ("throttled", "scored_on_host")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [*grid()[:5], timed("EfficientWord-Net", "float32", 9400.0, score=0.75)],
+        grid(widths=(0.25, 0.5, 1.0, 1.5, 2.0, 4.0), sizes=("small",)),
+        [dataclasses.replace(row, device=f"phone {n % 2}") for n, row in enumerate(grid())],
+    ],
+    ids=["five students", "one axis", "four students on each of two devices"],
+)
+def test_fewer_than_six_students_on_a_device_or_two_axes_are_not_compared(rows: list[Row]) -> None:
+    assert effects_of(rows) == []
+
+
+def test_the_page_tells_effects_and_refusals_with_the_numbers_beside(tmp_path: Path) -> None:
+    title = "<h2>What each choice does</h2>"
+    html = write(noisy(grid(head=lambda size: HEADS[size])), tmp_path)
+    (section,) = re.findall(rf"{title}.*?</section>", html, re.DOTALL)
+    text = " ".join(re.sub(r"<[^>]+>|data:[^\"]+", " ", section).split())
+    assert "accuracy: 8 files of 8 students, 5 degrees of freedom, residual SD" in text
+    assert "No figures for accuracy, latency, size: size and head always change together." in text
+    assert "+200.0" in text
+    with (tmp_path / "effects.csv").open() as stream:
+        responses = {row["response"] for row in csv.DictReader(stream)}
+    assert responses == {"accuracy", "latency", "size"}
+
+
+def test_a_picture_has_a_panel_a_response_and_the_same_bytes_twice() -> None:
+    found = schema.frame(effects_of(noisy(grid())), Estimate)
+    (study,) = choices.studies(found, Footnotes())
+    assert study.panels is not None
+    for look in LOOKS.values():
+        figure = plots.draw(study.panels, look)
+        assert [axes.get_xlabel() for axes in figure.axes] == [
+            "accuracy (points)",
+            "latency of the file (%, log scale)",
+            "size (%, log scale)",
+        ]
+        assert plots.svg(figure) == plots.svg(plots.draw(study.panels, look))
