@@ -26,7 +26,7 @@ from models.distil import card
 from models.distil import weights as weights_file
 from models.distil.weights import Weights
 from models.resnet import TRILL_SHAPED
-from models.spec import Frontend, parse_name
+from models.spec import Frontend, is_student, parse_name
 from models.zoo import IN_GRAPH, LOG_MEL, NO_FRONTEND, Zoo
 
 FRONTENDS = tuple(f"frontend-{kind.value}" for kind in Frontend if kind is not Frontend.NONE)
@@ -83,6 +83,11 @@ def canonical(name: str) -> str:
     if name == TRILL_SHAPED or name in FRONTENDS:
         return name
     return parse_name(name).name
+
+
+def _has_ranges(name: str) -> bool:
+    """Returns whether a model's ranges are learned, so that int8 needs no calibration."""
+    return is_student(name) and parse_name(name).qat
 
 
 def takes_audio(name: str) -> bool:
@@ -238,7 +243,7 @@ def _make(job: Job, formats: list[Format]) -> list[Artifact]:
     calibration = None if job.inputs is None else np.load(job.inputs.calibration)
     heldout = None if job.inputs is None else np.load(job.inputs.heldout)
     trained = None if job.weights is None else weights_file.load(job.weights)
-    if trained is None and job.name not in FRONTENDS and job.name.endswith("_qat"):
+    if trained is None and _has_ranges(job.name):
         raise ConfigurationError(
             f"{job.name}: has learned ranges, so it cannot have random weights",
             hint="train it by frill-bench distill, or leave out _qat: int8 by calibration is there",
@@ -291,8 +296,7 @@ def _finish(
 def _describe(job: Job, format: Format, path: Path, tools: dict[str, str]) -> Artifact:
     found = tflite_file.read(path)
     parameters, macs = count(job.name)
-    learned = job.weights is not None and job.name.endswith("_qat")
-    calibrated = format is Format.INT8 and job.inputs is not None and not learned
+    calibrated = format is Format.INT8 and job.inputs is not None and not _has_ranges(job.name)
     random = job.weights is None and job.name not in FRONTENDS
     untrained = (Caveat(kind=CaveatKind.UNTRAINED),) if random else ()
     return Artifact(

@@ -31,25 +31,28 @@ def score_cards(
     """Returns the cards with the scores of all formats and of the teacher, written to ``out``.
 
     Args:
-        found: cards of students whose weights are in ``out``; the files made of them go to
-            ``out/zoo``.
+        found: cards of students of one lesson, whose weights are in ``out``; the files made of them
+            go to ``out/zoo``.
         told: how far it is: what is scored, clips done, clips in all.
     """
+    if not found:
+        return [], {}
     zoo = Zoo(out / "zoo")
     names = [each.student for each in found]
     formats = tuple(Format)
-    made, failed = convert(names, formats=formats, zoo=out / "zoo", weights=str(out))
+    made, failed = convert(names, formats=formats, zoo=zoo.root, weights=str(out))
     artifacts = {group[0].name: group for group in made}
+    lesson = found[0].lesson
+    teacher = teachers.load(
+        lesson.teacher, model_dir=model_dir, output=lesson.output, cache=cache_dir()
+    )
+    teacher_score = score_teacher(
+        teacher, task_set, cache=cache_dir(), progress=_named(told, teacher.name)
+    )
     scored = []
     for each in found:
         if each.student not in artifacts:
             continue
-        lesson = each.lesson
-        teacher = teachers.load(
-            lesson.teacher, model_dir=model_dir, output=lesson.output, cache=cache_dir()
-        )
-        told_of = _named(told, teacher.name)
-        teacher_score = score_teacher(teacher, task_set, cache=cache_dir(), progress=told_of)
         scores = tuple(
             Scored(
                 format=artifact.format.value,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,13 +16,13 @@ from bench.core.hashing import sha256_bytes, sha256_value
 from models import frontend
 from models.audio.decode import SAMPLE_RATE_HZ, through_telephone
 from models.distil.recipe import Lesson
+from models.teachers.clips import means
 from models.teachers.teacher import Concatenated, Teacher
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
 _VERSION = 4  # of the files below and of what is in them
-_BATCH = 256  # windows a call of the teacher
 _PART = 256  # clips
 _THREADS = 2
 _UNREADABLE_RATIO = 0.02
@@ -230,7 +229,7 @@ def _part(path: Path, lesson: Lesson, teacher: Teacher, clips: Sequence[Clip]) -
     if not path.is_file():
         heard = [each for each in _heard(clips, lesson) if each is not None]
         patches = [frontend.patch(window) for each in heard for window in each.windows]
-        targets = _said(teacher, [around for each in heard for around in each.arounds])
+        targets = means(teacher, [around for each in heard for around in each.arounds])
         with atomic.replacing(path) as partial, partial.open("wb") as stream:
             np.savez(
                 stream,
@@ -254,22 +253,6 @@ def _split(clips: Sequence[Clip], lesson: Lesson) -> tuple[list[Clip], list[Clip
     shuffled = [clips[row] for row in order]
     count = max(1, round(len(clips) * lesson.validation_ratio))
     return shuffled[:count], shuffled[count:]
-
-
-def _said(teacher: Teacher, arounds: Sequence[Floats]) -> Floats:
-    """Returns a teacher's mean over the frames of each piece of audio, float32 [pieces, size]."""
-    if isinstance(teacher, Concatenated):
-        return np.concatenate([_said(part, arounds) for part in teacher.parts], axis=1)
-    said = np.empty((len(arounds), teacher.size), dtype=np.float32)
-    arounds = [np.pad(each, (0, max(0, teacher.min_samples - len(each)))) for each in arounds]
-    rows_of: dict[int, list[int]] = defaultdict(list)  # by length: one call takes equal ones
-    for row, around in enumerate(arounds):
-        rows_of[len(around)].append(row)
-    for rows in rows_of.values():
-        for start in range(0, len(rows), _BATCH):
-            some = rows[start : start + _BATCH]
-            said[some] = teacher(np.stack([arounds[row] for row in some])).mean(axis=1)
-    return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,10 +167,8 @@ class _Run:
         for variable, values in zip(self._net.variables, self._best, strict=True):
             variable.assign(values)
         if not self._spec.qat:  # there it is folded into the convolutions
-            rng = np.random.default_rng(self._job.schedule.seed)
-            count = min(_SETTLING_PATCHES, self._targets.index.training)
-            rows = rng.choice(self._targets.index.training, count, replace=False)
-            build.settle_batch_norm(self._net, self._patches(np.sort(rows)))
+            some = _some_patches(self._targets, self._job.schedule.seed)
+            build.settle_batch_norm(self._net, some)
         kernel, bias = self._head.get_weights()
         with atomic.replacing(self._job.folder / _HEAD) as partial, partial.open("wb") as stream:
             np.savez(stream, kernel=kernel, bias=bias)
@@ -199,15 +197,12 @@ class _Run:
         errors, cosines = [], []
         for start in range(first, last, _JUDGED_AT_ONCE):
             rows = np.arange(start, min(start + _JUDGED_AT_ONCE, last))
-            said = self._net.predict_on_batch(self._patches(rows))
+            said = self._net.predict_on_batch(_patches(self._targets, rows))
             truth = self._targets.values[rows]
             errors.append(np.square(said - truth).mean(axis=1))
             norms = np.linalg.norm(said, axis=1) * np.linalg.norm(truth, axis=1)
             cosines.append((said * truth).sum(axis=1) / np.maximum(norms, 1e-9))
         return float(np.concatenate(errors).mean()), float(np.concatenate(cosines).mean())
-
-    def _patches(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return self._targets.patches[rows].astype(np.float32)[..., np.newaxis]
 
     def _batches(self, epoch: int) -> tf.data.Dataset:
         """Returns an epoch's batches, in an order that its number alone decides."""
@@ -216,7 +211,7 @@ class _Run:
         order = order[: self._steps * schedule.batch_size]
 
         def gathered(rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            patches = self._patches(rows)
+            patches = _patches(targets, rows)
             if schedule.noise_ratio:
                 rng = np.random.default_rng([schedule.seed, epoch, int(rows[0])])
                 noisy = rng.random(len(rows)) < schedule.noise_ratio
@@ -251,6 +246,18 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
             self._told(self._done + batch + 1, self._total, f"loss {loss:.4f}")
 
 
+def _patches(targets: Targets, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Returns patches as a student takes them, float32 [rows, 96, 64, 1]."""
+    return targets.patches[rows].astype(np.float32)[..., np.newaxis]
+
+
+def _some_patches(targets: Targets, seed: int) -> NDArray[np.float32]:
+    """Returns a few hundred patches of training, drawn from ``seed``."""
+    count = targets.index.training
+    rows = np.random.default_rng(seed).choice(count, min(_SETTLING_PATCHES, count), replace=False)
+    return _patches(targets, np.sort(rows))
+
+
 def _strategy() -> tf.distribute.Strategy:
     several = len(tf.config.list_physical_devices("GPU")) > 1
     return tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
@@ -260,16 +267,12 @@ def _optimizer(schedule: Schedule, steps: int) -> keras.optimizers.Optimizer:
     total = steps * schedule.epochs
     rising = min(schedule.warmup_steps, total // 10)
     rate = keras.optimizers.schedules.CosineDecay(
-        schedule.learning_rate * _LAST_RATE,
-        max(total - rising, 1),
+        schedule.learning_rate * (_LAST_RATE if rising else 1.0),
+        total - rising,
         alpha=_LAST_RATE,
         warmup_target=schedule.learning_rate if rising else None,
         warmup_steps=rising,
     )
-    if not rising:
-        rate = keras.optimizers.schedules.CosineDecay(
-            schedule.learning_rate, max(total, 1), alpha=_LAST_RATE
-        )
     if schedule.optimizer == "adamw":
         return keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay)
     return keras.optimizers.Adam(rate)
@@ -285,11 +288,7 @@ def _student(job: Job, spec: StudentSpec, targets: Targets) -> keras.Model:
         trained = weights_file.load(job.start / WEIGHTS)
         source = build.build_student(replace(spec, qat=False), seed=0)
         build.set_weights(source, trained.arrays, name=source.name)
-        rows = np.random.default_rng(job.schedule.seed).choice(
-            targets.index.training, min(_SETTLING_PATCHES, targets.index.training), replace=False
-        )
-        patches = targets.patches[np.sort(rows)].astype(np.float32)[..., np.newaxis]
-        return qat.quantisation_aware(spec, source, patches)
+        return qat.quantisation_aware(spec, source, _some_patches(targets, job.schedule.seed))
     if spec.bottleneck_rank is not None:
         return low_rank.mixed(spec, seed=job.schedule.seed)
     return build.build_student(spec, seed=job.schedule.seed)

@@ -19,7 +19,7 @@ Progress = Callable[[int, int], None]
 
 _VERSION = 1  # of the mean below
 _DECODED = 256  # clips held in memory
-_BATCH = 64  # clips of one length a call
+_BATCH = 64  # pieces of one length a call
 
 
 def clip_vectors(
@@ -61,13 +61,30 @@ def _means(teacher: Teacher, paths: Sequence[Path], progress: Progress) -> Float
     order = sorted(range(len(paths)), key=lambda row: duration_s(paths[row]))
     for first in range(0, len(order), _DECODED):
         progress(first, len(order))
-        same: dict[int, list[tuple[int, Floats]]] = defaultdict(list)
-        for row in order[first : first + _DECODED]:
-            audio = decode(paths[row])
-            audio = np.pad(audio, (0, max(0, teacher.min_samples - len(audio))))
-            same[len(audio)].append((row, audio))
-        for each in same.values():
-            for start in range(0, len(each), _BATCH):
-                rows, batch = zip(*each[start : start + _BATCH], strict=True)
-                vectors[list(rows)] = teacher(np.stack(batch)).mean(axis=1)
+        rows = order[first : first + _DECODED]
+        vectors[rows] = means(teacher, [decode(paths[row]) for row in rows])
     return vectors
+
+
+def means(teacher: Teacher, pieces: Sequence[Floats]) -> Floats:
+    """Returns a teacher's mean over the frames of each piece of audio, float32 [pieces, size].
+
+    Args:
+        teacher: whose frames; each part of several pads and averages by itself.
+        pieces: float32 [samples] each, 16 kHz mono, in [-1, 1].
+
+    Raises:
+        ConversionError: an output is not finite, or all zero.
+    """
+    if isinstance(teacher, Concatenated):
+        return np.concatenate([means(part, pieces) for part in teacher.parts], axis=1)
+    found = np.empty((len(pieces), teacher.size), dtype=np.float32)
+    padded = [np.pad(each, (0, max(0, teacher.min_samples - len(each)))) for each in pieces]
+    rows_of: dict[int, list[int]] = defaultdict(list)  # by length: one call takes equal ones
+    for row, piece in enumerate(padded):
+        rows_of[len(piece)].append(row)
+    for rows in rows_of.values():
+        for start in range(0, len(rows), _BATCH):
+            some = rows[start : start + _BATCH]
+            found[some] = teacher(np.stack([padded[row] for row in some])).mean(axis=1)
+    return found
