@@ -85,11 +85,6 @@ def canonical(name: str) -> str:
     return parse_name(name).name
 
 
-def _has_ranges(name: str) -> bool:
-    """Returns whether a model's ranges are learned, so that int8 needs no calibration."""
-    return is_student(name) and parse_name(name).qat
-
-
 def takes_audio(name: str) -> bool:
     """Returns whether a model that can be built takes audio rather than a log-mel patch."""
     if name == TRILL_SHAPED:
@@ -243,9 +238,9 @@ def _make(job: Job, formats: list[Format]) -> list[Artifact]:
     calibration = None if job.inputs is None else np.load(job.inputs.calibration)
     heldout = None if job.inputs is None else np.load(job.inputs.heldout)
     trained = None if job.weights is None else weights_file.load(job.weights)
-    if trained is None and _has_ranges(job.name):
+    if trained is None and is_student(job.name) and parse_name(job.name).qat:
         raise ConfigurationError(
-            f"{job.name}: has learned ranges, so it cannot have random weights",
+            f"{job.name}: is trained in quantisation, so it cannot have random weights",
             hint="train it by frill-bench distill, or leave out _qat: int8 by calibration is there",
         )
     source = job.zoo / f"{job.name}.{Format.FLOAT32.value}.tflite"
@@ -286,17 +281,19 @@ def _finish(
         learned = ranges if format is Format.INT8 else None
         quantise.quantise(source, path, format, calibration=calibration, ranges=learned)
         tools = tools | quantise.tools()
-    artifact = _describe(job, format, path, tools)
+    artifact = _describe(job, format, path, tools, learned=ranges is not None)
     if format is not Format.FLOAT32:
         artifact = _checked(artifact, path, heldout, reference, job.inputs)
     Zoo(job.zoo).put(artifact)
     return artifact
 
 
-def _describe(job: Job, format: Format, path: Path, tools: dict[str, str]) -> Artifact:
+def _describe(
+    job: Job, format: Format, path: Path, tools: dict[str, str], *, learned: bool
+) -> Artifact:
     found = tflite_file.read(path)
     parameters, macs = count(job.name)
-    calibrated = format is Format.INT8 and job.inputs is not None and not _has_ranges(job.name)
+    calibrated = format is Format.INT8 and job.inputs is not None and not learned
     random = job.weights is None and job.name not in FRONTENDS
     untrained = (Caveat(kind=CaveatKind.UNTRAINED),) if random else ()
     return Artifact(

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,15 @@ class Model:
         path: the file.
         threads: CPU threads.
         delegate: ``xnnpack`` or ``none``.
+        keep_all: keeps what each operator gives, for ``Traced``.
 
     Raises:
         ModelFileError: the file is no model, or needs operators that LiteRT lacks.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, delegate: str = "xnnpack") -> None:
+    def __init__(
+        self, path: Path, *, threads: int = 1, delegate: str = "xnnpack", keep_all: bool = False
+    ) -> None:
         module = _module()
         resolver = module.OpResolverType.AUTO
         if delegate == "none":
@@ -55,6 +59,7 @@ class Model:
                     model_path=str(path),
                     num_threads=threads,
                     experimental_op_resolver_type=resolver,
+                    experimental_preserve_all_tensors=keep_all,
                 )
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
@@ -118,6 +123,93 @@ class Model:
                 for each in self._interpreter._get_ops_details()
             ]
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One result of an operator of a graph, by the names of its tensors.
+
+    Args:
+        inputs: tensors that it takes, constants among them.
+        output: the result.
+        is_float: whether that is float32.
+        constant: whether it has nothing to do with the graph's inputs.
+        limits: the least and greatest value that a quantised result can hold, and its step.
+    """
+
+    op: str
+    inputs: tuple[str, ...]
+    output: str
+    is_float: bool
+    constant: bool
+    limits: tuple[float, float, float] | None
+
+
+class Traced:
+    """A .tflite file that gives every operator's result, by the built-in kernels.
+
+    Attributes:
+        inputs, outputs: names of the graph's own tensors.
+        operations: in the graph's order; a name that comes twice is there once, the first time.
+
+    Raises:
+        ModelFileError: LiteRT cannot run the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._model = Model(path, delegate="none", keep_all=True)
+        self._interpreter = self._model._interpreter
+        self._details = {
+            int(each["index"]): each for each in self._interpreter.get_tensor_details()
+        }
+        self.inputs = tuple(d["name"] for d in self._interpreter.get_input_details())
+        self.outputs = tuple(d["name"] for d in self._interpreter.get_output_details())
+        self._indices = {d["name"]: int(d["index"]) for d in self._interpreter.get_input_details()}
+        self.operations = self._operations()
+
+    def _operations(self) -> tuple[Operation, ...]:
+        found: list[Operation] = []
+        fed = set(self._indices.values())
+        for each in self._interpreter._get_ops_details():
+            inputs = [int(n) for n in each["inputs"] if int(n) in self._details]
+            outputs = [int(n) for n in each["outputs"]]
+            constant = not fed.intersection(inputs)
+            if not constant:
+                fed.update(outputs)
+            for detail in (self._details[n] for n in outputs if n in self._details):
+                if detail["name"] in self._indices:
+                    continue
+                self._indices[detail["name"]] = int(detail["index"])
+                found.append(
+                    Operation(
+                        op=str(each["op_name"]),
+                        inputs=tuple(self._details[n]["name"] for n in inputs),
+                        output=detail["name"],
+                        is_float=np.dtype(detail["dtype"]) == np.float32,
+                        constant=constant,
+                        limits=self.limits(detail["name"]),
+                    )
+                )
+        return tuple(found)
+
+    def limits(self, name: str) -> tuple[float, float, float] | None:
+        """Returns what a quantised tensor can hold and its step; ``None`` if it is not one."""
+        detail = self._details[self._indices[name]]
+        scale, zero_point = detail["quantization"]
+        dtype = np.dtype(detail["dtype"])
+        if not scale or not np.issubdtype(dtype, np.integer):
+            return None
+        ends = np.iinfo(dtype)
+        low, high = (scale * (end - zero_point) for end in (ends.min, ends.max))
+        return float(low), float(high), float(scale)
+
+    def __call__(self, *inputs: NDArray[Any]) -> dict[str, Floats]:
+        """Returns each input and each operator's result by name, float32, as ``Model`` runs it."""
+        self._model(*inputs)
+        return {
+            name: _to_float(self._interpreter.get_tensor(index), self._details[index])
+            for name, index in self._indices.items()
+        }
 
 
 def try_partitions(path: Path) -> Partitions | None:

@@ -24,6 +24,7 @@ class CaveatKind(StrEnum):
     FIXED_PERFORMANCE = "fixed_performance"
     CONDITIONS_REFUSED = "conditions_refused"
     BELOW_BOUND = "below_bound"
+    BELOW_FLOOR = "below_floor"
     UNCHECKED = "unchecked"
     PARTLY_DELEGATED = "partly_delegated"
     NO_FRONTEND = "no_frontend"
@@ -84,6 +85,11 @@ _RULES: dict[CaveatKind, Rule] = {
         effect=Effect.DEGRADE,
         sticky=True,
         text="the conversion lost more of the embedding than its bound allows",
+    ),
+    CaveatKind.BELOW_FLOOR: Rule(
+        effect=Effect.NOTE,
+        sticky=True,
+        text="scores less than mean and deviation of a log-mel spectrogram do",
     ),
     CaveatKind.UNCHECKED: Rule(
         effect=Effect.DEGRADE, sticky=True, text="the conversion was not checked on real audio"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from bench.core.caveats import Caveat
 
@@ -32,7 +33,7 @@ class TaskScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What a device's outputs score, less what the host's score on the same clips.
+    """What one embedding of clips scores, less what another scores on the same clips.
 
     Args:
         task: its name, or ``mean``.
@@ -76,3 +77,9 @@ class Score:
     device: str | None = None
     less_host: tuple[Difference, ...] = ()
     schema_version: int = 1
+
+    @property
+    def floor_mean(self) -> float | None:
+        """What the log-mel floor scores on the mean of the tasks; ``None`` if it was not run."""
+        floors = [task.floor for task in self.tasks if task.floor is not None]
+        return fmean(floors) if floors and len(floors) == len(self.tasks) else None

@@ -14,7 +14,7 @@ from models import teachers
 from models.audio.taskset import TaskSet
 from models.distil import card as cards
 from models.distil.card import Card, Scored
-from models.score import score_artifact, score_teacher
+from models.score import differences_to_first, score_artifact, score_teacher
 from models.zoo import Zoo
 
 Told = Callable[[str, int, int], None]
@@ -53,21 +53,31 @@ def score_cards(
     for each in found:
         if each.student not in artifacts:
             continue
-        scores = tuple(
-            Scored(
-                format=artifact.format.value,
-                size_bytes=artifact.size_bytes,
-                score=score_artifact(
-                    artifact,
-                    zoo.checked_path(artifact),
-                    task_set,
-                    cache=cache_dir(),
-                    progress=_named(told, f"{artifact.name}.{artifact.format.value}"),
-                ),
+        files = [(artifact, zoo.checked_path(artifact)) for artifact in artifacts[each.student]]
+        scores = [
+            score_artifact(
+                artifact,
+                path,
+                task_set,
+                cache=cache_dir(),
+                progress=_named(told, f"{artifact.name}.{artifact.format.value}"),
             )
-            for artifact in artifacts[each.student]
+            for artifact, path in files
+        ]
+        losses = differences_to_first(files, task_set, cache=cache_dir())
+        card = replace(
+            each,
+            teacher_score=teacher_score,
+            scores=tuple(
+                Scored(
+                    format=artifact.format.value,
+                    size_bytes=artifact.size_bytes,
+                    score=score,
+                    less_float32=loss,
+                )
+                for (artifact, _), score, loss in zip(files, scores, losses, strict=True)
+            ),
         )
-        card = replace(each, teacher_score=teacher_score, scores=scores)
         cards.save(card, out)
         scored.append(card)
     return scored, failed

@@ -159,6 +159,7 @@ class _School:
             targets=self._targets.folder.resolve(),
             folder=work.resolve(),
             start=self._work(base).resolve() if base else None,
+            rounded=self._recipe.rounded,
         )
         if not (work / WEIGHTS).is_file():
             self._train(job)

@@ -185,13 +185,12 @@ def _delegation(artifact: Artifact, case: CaseResult) -> Mapping[str, object]:
 def _accuracy(score: Score | None) -> Mapping[str, object]:
     if score is None:
         return {}
-    floors = [task.floor for task in score.tasks]
     return {
         "score_mean": score.mean,
         "score_low": score.mean_low,
         "score_high": score.mean_high,
         "score_task_set": score.task_set,
-        "score_floor_mean": None if None in floors else fmean(each or 0.0 for each in floors),
+        "score_floor_mean": score.floor_mean,
         "chance_mean": fmean(task.chance for task in score.tasks),
     }
 
@@ -211,6 +210,11 @@ def _score_caveats(case: CaseResult, score: Score | None, device: Device) -> lis
     if score is None:
         return []
     found = list(score.caveats)
+    floor = score.floor_mean
+    if floor is not None and score.mean < floor:
+        found.append(
+            Caveat(kind=CaveatKind.BELOW_FLOOR, evidence=f"{score.mean:.3f} against {floor:.3f}")
+        )
     # On a host, one delegate is one code. On a phone, the kernels of fewer bits are others.
     exact = device.kind is Kind.HOST or (case.artifact and case.artifact.format is Format.FLOAT32)
     if score.delegate != case.case.delegate.value or not exact:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.core import atomic, config
-from bench.core.score import Score
+from bench.core.score import Difference, Score
 from models.distil.recipe import Lesson, Schedule
 
 
@@ -22,11 +22,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """What a file made of the weights scores."""
+    """What a file made of the weights scores.
+
+    Args:
+        less_float32: how far that is from what the float32 file scores, task by task and the mean.
+    """
 
     format: str
     size_bytes: int
     score: Score
+    less_float32: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,23 +124,35 @@ def _scores(card: Card) -> list[str]:
     if not card.scores:
         return []
     tasks = card.scores[0].score.tasks
-    rows = [(each.format, f"{each.size_bytes:,}", each.score) for each in card.scores]
+    rows = [(each.format, f"{each.size_bytes:,}", each.score, _loss(each)) for each in card.scores]
     if card.teacher_score is not None:
-        rows.append(("teacher", "", card.teacher_score))
+        rows.append(("teacher", "", card.teacher_score, ""))
+    floor = card.scores[0].score.floor_mean
     return [
         "",
         f"Scores on the task set `{card.scores[0].score.task_set}`, with 95 % intervals of the "
-        "mean.",
+        "mean; the last column is what the format changes, in points of the mean, over the same "
+        "clips.",
         "",
-        "| format | bytes | " + " | ".join(task.task for task in tasks) + " | mean |",
-        "| --- | ---: |" + " ---: |" * (len(tasks) + 1),
+        "| format | bytes | "
+        + " | ".join(task.task for task in tasks)
+        + " | mean | less float32 |",
+        "| --- | ---: |" + " ---: |" * (len(tasks) + 2),
         *(
             f"| {name} | {size} | "
             + " | ".join(f"{task.value:.3f}" for task in score.tasks)
-            + f" | {score.mean:.3f} ({score.mean_low:.3f} to {score.mean_high:.3f}) |"
-            for name, size, score in rows
+            + f" | {score.mean:.3f} ({score.mean_low:.3f} to {score.mean_high:.3f}) | {loss} |"
+            for name, size, score, loss in rows
         ),
         "| log-mel floor | | "
         + " | ".join("-" if task.floor is None else f"{task.floor:.3f}" for task in tasks)
-        + " | |",
+        + f" | {'-' if floor is None else format(floor, '.3f')} | |",
     ]
+
+
+def _loss(scored: Scored) -> str:
+    mean = next((each for each in scored.less_float32 if each.task == "mean"), None)
+    if mean is None or scored.format == "float32":
+        return ""
+    value, low, high = (100 * number for number in (mean.value, mean.low, mean.high))
+    return f"{value:+.2f} ({low:+.2f} to {high:+.2f})"

@@ -21,6 +21,7 @@ class Job:
         folder: where checkpoints and the weights go; one of its own.
         start: the folder of the float student, whose weights and head quantisation-aware training
             starts from.
+        rounded: what that rounds: ``network`` or ``embedding``.
     """
 
     student: str
@@ -28,6 +29,7 @@ class Job:
     targets: Path
     folder: Path
     start: Path | None = None
+    rounded: str = "network"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

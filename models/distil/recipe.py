@@ -28,6 +28,9 @@ class Lesson:
         context_s: how much of the clip the teacher hears around that window, at most; the window
             alone if that is shorter. A voice is told from 1.6 s better than from one.
         max_clip_s: what is longer is cut there.
+        copies: of each clip that teaches. All but the first are played at another speed, which
+            moves pitch and formants: other voices (speed perturbation, Ko et al. 2015).
+        speed_range: the lowest and the highest of those speeds.
         telephone_ratio: of the clips, that go through an 8 kHz GSM 06.10 codec first, as telephone
             prompts do.
         validation_ratio: of the clips, held out to judge by.
@@ -41,6 +44,8 @@ class Lesson:
     hop_s: float = 0.48
     context_s: float = 1.6
     max_clip_s: float = 20.0
+    copies: int = 2
+    speed_range: tuple[float, float] = (0.8, 1.25)
     telephone_ratio: float = 0.5
     validation_ratio: float = 0.04
     max_windows: int | None = None
@@ -57,6 +62,11 @@ class Lesson:
                 f"validation_ratio {self.validation_ratio} and telephone_ratio "
                 f"{self.telephone_ratio} are shares of the clips",
                 hint="give numbers between 0 and 1; some clips must be held out",
+            )
+        if self.copies < 1 or not 0 < self.speed_range[0] <= self.speed_range[1]:
+            raise ConfigurationError(
+                f"copies {self.copies} or speed_range {list(self.speed_range)} cannot be",
+                hint="give at least 1 copy, and a low and a high speed, such as [0.8, 1.25]",
             )
         if min(self.hop_s, self.max_clip_s, self.context_s) <= 0:
             raise ConfigurationError(
@@ -117,6 +127,8 @@ class Recipe:
         students: canonical names; one whose name ends in ``qat`` starts from the weights of the
             student without it, which is trained first.
         fine_tuning: the schedule of quantisation-aware training.
+        rounded: what that rounds: the whole ``network``, or the ``embedding`` layer alone, as
+            FRILL's authors did it.
         kept_out: students whose weights are made by this recipe and stay out of the repository.
     """
 
@@ -124,6 +136,7 @@ class Recipe:
     lesson: Lesson = Lesson()
     schedule: Schedule = Schedule()
     fine_tuning: Schedule = Schedule(epochs=2, patience=2, learning_rate=1e-4)
+    rounded: str = "network"
     kept_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -132,6 +145,11 @@ class Recipe:
         Raises:
             ConfigurationError: a name is no student's, or has a front-end.
         """
+        if self.rounded not in ("network", "embedding"):
+            raise ConfigurationError(
+                f"rounded: {self.rounded!r} is neither network nor embedding",
+                hint="network, for full int8, or embedding, as FRILL's authors did it",
+            )
         for name in (*self.students, *self.kept_out):
             spec = parse_name(name)
             if spec.frontend is not Frontend.NONE:
@@ -147,9 +165,9 @@ class Recipe:
 
     def sha256_of(self, student: str) -> str:
         """Returns the identity of what decides a student's weights."""
-        asked = [student, self.lesson, self.schedule]
+        asked: list[object] = [student, self.lesson, self.schedule]
         if parse_name(student).qat:
-            asked.append(self.fine_tuning)
+            asked += [self.fine_tuning, self.rounded]
         return sha256_value(config.unstructure(asked))
 
 

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from bench.core.errors import ConfigurationError
-from models.spec import Frontend, is_student, parse_name
+from models.spec import Activation, Frontend, is_student, parse_name
 
 RANDOM = "random"
 STARTER = "starter"
@@ -26,7 +26,8 @@ def names(folder: Path) -> list[str]:
 def weights_of(name: str, source: str) -> Path | None:
     """Returns the file of a model's trained weights; ``None`` where it is to have random ones.
 
-    A front-end has no weights, so a student with one has those of the student without.
+    A front-end has no weights, so a student with one has those of the student without. Fused and
+    unfused hard-swish are one function, so each has the other's weights where its own are not.
 
     Args:
         name: a model's canonical name.
@@ -40,13 +41,25 @@ def weights_of(name: str, source: str) -> Path | None:
         return None
     name = replace(parse_name(name), frontend=Frontend.NONE).name
     folder = starter_folder() if source == STARTER else Path(source).expanduser()
-    path = folder / f"{name}.npz"
-    if path.is_file():
-        return path
+    for path in (folder / f"{each}.npz" for each in (name, _twin(name))):
+        if path.is_file():
+            return path
     if source == STARTER:
         return None
     held = ", ".join(names(folder)) or "none"
     raise ConfigurationError(
         f"{folder}: holds no weights of {name} (it holds: {held})",
         hint="train it by frill-bench distill, or take --weights random",
+    )
+
+
+def _twin(name: str) -> str:
+    """Returns the student that computes the same by other operators, or the same name."""
+    spec = parse_name(name)
+    other = {Activation.FUSED: Activation.UNFUSED, Activation.UNFUSED: Activation.FUSED}
+    # Ranges that quantisation-aware training learned belong to one graph's tensors.
+    return (
+        name
+        if spec.qat
+        else replace(spec, activation=other.get(spec.activation, spec.activation)).name
     )

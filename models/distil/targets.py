@@ -14,7 +14,7 @@ from bench.core import atomic, config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes, sha256_value
 from models import frontend
-from models.audio.decode import SAMPLE_RATE_HZ, through_telephone
+from models.audio.decode import SAMPLE_RATE_HZ, resampled, through_telephone
 from models.distil.recipe import Lesson
 from models.teachers.clips import means
 from models.teachers.teacher import Concatenated, Teacher
@@ -22,7 +22,7 @@ from models.teachers.teacher import Concatenated, Teacher
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
-_VERSION = 4  # of the files below and of what is in them
+_VERSION = 5  # of the files below and of what is in them
 _PART = 256  # clips
 _THREADS = 2
 _UNREADABLE_RATIO = 0.02
@@ -38,11 +38,12 @@ class Index:
 
     Args:
         sizes: widths of a target's parts, one a teacher.
-        training, validation: how many windows; no clip has windows in both. Training comes first.
+        training, validation: how many windows; no clip has windows in both. Training comes first,
+            copy after copy.
         mean, deviation: of the targets of training, by which they are standardised.
         clips: how many there were, without copies of one another.
         unreadable: of these.
-        duration_s: of them together.
+        duration_s: of them together, each once.
         audio_sha256: of the clips' contents, in their order.
     """
 
@@ -163,21 +164,24 @@ def _write(
     counts, unreadable, duration_s = [0, 0], 0, 0.0
     said: list[Floats] = []
     with (folder / _PATCHES).open("wb") as stream:
-        for side, own in enumerate((taught, held)):
-            done = 0 if side == 0 else len(taught)
-            limit = lesson.max_windows if side == 0 else None
+        for turn, own in enumerate((*[taught] * lesson.copies, held)):
+            side = int(turn == lesson.copies)
+            copy = 0 if side else turn
+            limit = None if side else lesson.max_windows
             for start in range(0, len(own), _PART):
                 if limit is not None and counts[side] >= limit:
                     break
                 chosen = own[start : start + _PART]
-                part = _part(folder / f"part-{side}-{start}.npz", lesson, teacher, chosen)
+                part = _part(folder / f"part-{turn}-{start}.npz", lesson, teacher, chosen, copy)
                 left = None if limit is None else limit - counts[side]
                 stream.write(part.patches[:left].tobytes())
                 said.append(part.targets[:left])
                 counts[side] += len(said[-1])
-                duration_s += part.duration_s
-                unreadable += part.unreadable
-                progress(done + start + len(chosen), len(clips))
+                if copy == 0:
+                    duration_s += part.duration_s
+                    unreadable += part.unreadable
+                done = turn * len(taught) + start + len(chosen)
+                progress(done, lesson.copies * len(taught) + len(held))
     _refuse(clips, counts, unreadable)
     values = np.concatenate(said)
     values.tofile(folder / _TARGETS)
@@ -224,10 +228,10 @@ class _Part:
     unreadable: int
 
 
-def _part(path: Path, lesson: Lesson, teacher: Teacher, clips: Sequence[Clip]) -> _Part:
+def _part(path: Path, lesson: Lesson, teacher: Teacher, clips: Sequence[Clip], copy: int) -> _Part:
     """Returns what some clips give, from where an interrupted call left it or made now."""
     if not path.is_file():
-        heard = [each for each in _heard(clips, lesson) if each is not None]
+        heard = [each for each in _heard(clips, lesson, copy) if each is not None]
         patches = [frontend.patch(window) for each in heard for window in each.windows]
         targets = means(teacher, [around for each in heard for around in each.arounds])
         with atomic.replacing(path) as partial, partial.open("wb") as stream:
@@ -264,8 +268,8 @@ class _Heard:
     duration_s: float
 
 
-def _heard(clips: Sequence[Clip], lesson: Lesson) -> Iterator[_Heard | None]:
-    """Yields what is heard of each clip.
+def _heard(clips: Sequence[Clip], lesson: Lesson, copy: int) -> Iterator[_Heard | None]:
+    """Yields what is heard of each clip in one of its copies.
 
     A few clips of a large folder that cannot be decoded are counted, and stop nothing.
     """
@@ -278,9 +282,11 @@ def _heard(clips: Sequence[Clip], lesson: Lesson) -> Iterator[_Heard | None]:
         except ConfigurationError:
             return None
         seconds = len(audio) / SAMPLE_RATE_HZ
-        if np.random.default_rng([lesson.seed, int(clip.sha256[:8], 16)]).random() < (
-            lesson.telephone_ratio
-        ):
+        rng = np.random.default_rng([lesson.seed, int(clip.sha256[:8], 16), copy])
+        if copy:
+            speed = np.exp(rng.uniform(*np.log(lesson.speed_range)))
+            audio = resampled(audio, round(speed * SAMPLE_RATE_HZ))
+        if rng.random() < lesson.telephone_ratio:
             audio = through_telephone(audio)
         windows = frontend.windows(
             audio, window_samples=frontend.WINDOW_SAMPLES, hop_samples=hop_samples

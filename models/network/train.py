@@ -31,7 +31,7 @@ from models.distil.outcome import OUTCOME, WEIGHTS, Epoch, Job, Outcome
 from models.distil.recipe import Schedule
 from models.distil.targets import Targets
 from models.distil.weights import Weights
-from models.network import build, low_rank, qat
+from models.network import build, fake_quant, low_rank, qat
 from models.spec import StudentSpec, parse_name
 
 _STATE, _HEAD = "state.npz", "head.npz"
@@ -166,7 +166,7 @@ class _Run:
         """Returns how it went, and the best epoch's weights as they are exported."""
         for variable, values in zip(self._net.variables, self._best, strict=True):
             variable.assign(values)
-        if not self._spec.qat:  # there it is folded into the convolutions
+        if not fake_quant.rounders(self._student):  # there it is folded into the convolutions
             some = _some_patches(self._targets, self._job.schedule.seed)
             build.settle_batch_norm(self._net, some)
         kernel, bias = self._head.get_weights()
@@ -288,6 +288,8 @@ def _student(job: Job, spec: StudentSpec, targets: Targets) -> keras.Model:
         trained = weights_file.load(job.start / WEIGHTS)
         source = build.build_student(replace(spec, qat=False), seed=0)
         build.set_weights(source, trained.arrays, name=source.name)
+        if job.rounded == "embedding":
+            return qat.bottleneck_aware(spec, source)
         return qat.quantisation_aware(spec, source, _some_patches(targets, job.schedule.seed))
     if spec.bottleneck_rank is not None:
         return low_rank.mixed(spec, seed=job.schedule.seed)

@@ -1,17 +1,22 @@
 """Students taught for real, from audio to int8; the smallest, for seconds."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from program import frill_bench
+from program import COMMAND, frill_bench
 
 from bench.core import config
 from bench.core.caveats import CaveatKind
 from models import frontend
+from models.distil import weights
 from models.distil.outcome import OUTCOME, WEIGHTS, Job, Outcome
 from models.distil.recipe import Lesson, Schedule
 from models.distil.targets import Clip, Floats, prepared
@@ -69,21 +74,54 @@ def lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Clip(name=str(n), read=lambda n=n: tone(n), sha256=f"{n:064d}")  # type: ignore[misc]  # the default binds n
         for n in range(70)
     ]
-    asked = Lesson(telephone_ratio=0.0, validation_ratio=0.1, hop_s=0.25)
+    asked = Lesson(copies=1, telephone_ratio=0.0, validation_ratio=0.1, hop_s=0.25)
     return prepared(asked, Bands(), clips, cache=tmp_path_factory.mktemp("lesson")).folder
 
 
-def job(lesson: Path, folder: Path, epochs: int) -> Path:
+def job(lesson: Path, folder: Path, epochs: int, **more: Any) -> Path:
     folder.mkdir()
     schedule = Schedule(epochs=epochs, batch_size=32, warmup_steps=4, learning_rate=3e-3)
-    made = Job(student=TINY, schedule=schedule, targets=lesson, folder=folder)
+    made = Job(**{"student": TINY, **more}, schedule=schedule, targets=lesson, folder=folder)
     config.save(folder / "job.json", made)
     return folder / "job.json"
 
 
-def test_interrupted_training_goes_on_to_the_same_curve(lesson: Path, tmp_path: Path) -> None:
-    whole, halved = job(lesson, tmp_path / "whole", 4), job(lesson, tmp_path / "halved", 4)
-    subprocess.run([*TRAIN, str(whole)], check=True, capture_output=True, timeout=200)
+def done(job: Path) -> Path:
+    """Trains what a job says and returns its folder."""
+    subprocess.run([*TRAIN, str(job)], check=True, capture_output=True, timeout=200)
+    return job.parent
+
+
+def interrupt(*words: str | Path, once: tuple[Path, str]) -> None:
+    """Starts ``frill-bench`` and interrupts it, once a file like that is in the folder."""
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, words)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    folder, pattern = once
+    while not list(folder.glob(pattern)):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    with pytest.raises(ProcessLookupError):  # its training has ended, too
+        os.killpg(process.pid, 0)
+
+
+@pytest.fixture(scope="module")
+def whole(lesson: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return done(job(lesson, tmp_path_factory.mktemp("taught") / "whole", 4))
+
+
+def test_interrupted_training_goes_on_to_the_same_curve(
+    lesson: Path, whole: Path, tmp_path: Path
+) -> None:
+    halved = job(lesson, tmp_path / "halved", 4)
     with subprocess.Popen(
         [*TRAIN, str(halved)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -93,8 +131,7 @@ def test_interrupted_training_goes_on_to_the_same_curve(lesson: Path, tmp_path: 
                 break
     assert process.returncode not in (0, None)
     assert not (halved.parent / WEIGHTS).exists()
-    subprocess.run([*TRAIN, str(halved)], check=True, capture_output=True, timeout=200)
-    one, two = (config.load(each.parent / OUTCOME, Outcome) for each in (whole, halved))
+    one, two = (config.load(each / OUTCOME, Outcome) for each in (whole, done(halved)))
     assert [each.loss for each in two.curve] == pytest.approx(
         [each.loss for each in one.curve], rel=1e-3
     )
@@ -104,6 +141,15 @@ def test_interrupted_training_goes_on_to_the_same_curve(lesson: Path, tmp_path: 
     assert two.validation_cosine == pytest.approx(one.validation_cosine, abs=1e-3)
     # It learnt: a teacher's bands are there to be heard.
     assert one.curve[-1].loss < 0.8 * one.curve[0].loss
+
+
+def test_frills_own_way_learns_no_ranges(lesson: Path, whole: Path, tmp_path: Path) -> None:
+    aware = {"student": f"{TINY}_qat", "start": whole, "rounded": "embedding"}
+    taught = weights.load(done(job(lesson, tmp_path / "aware", 1, **aware)) / WEIGHTS)
+    start = weights.load(whole / WEIGHTS)
+    assert taught.ranges == ()
+    assert taught.arrays.keys() == start.arrays.keys()
+    assert (taught.arrays["embedding/0"] != start.arrays["embedding/0"]).any()
 
 
 def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
@@ -116,6 +162,7 @@ def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
         *("distill", TINY, aware, "--teacher", teacher, "--output", "layer19", "--audio", tones),
         *("--epochs", "2", "--batch-size", "8", "--out", tmp_path / "students", "--json"),
     ]
+    interrupt(*words, once=(tmp_path / "students", ".training/*/state.npz"))
     taught = json.loads(frill_bench(*words, status=0).stdout)
     assert taught["new"] == [TINY, aware]
     card = taught["students"][0]
@@ -132,11 +179,17 @@ def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
             "int8",
         ]
         assert all(0 <= one["score"]["mean"] <= 1 for one in each["scores"])
+        exact = each["scores"][0]["score"]["mean"]
+        for one in each["scores"]:
+            (mean,) = (loss for loss in one["less_float32"] if loss["task"] == "mean")
+            assert mean["value"] == pytest.approx(one["score"]["mean"] - exact, abs=1e-9)
+            assert mean["low"] <= mean["value"] <= mean["high"]
         assert each["teacher_score"]["mean"] > 0.5  # pitches are easily told apart
         assert each["teacher_score"]["tasks"][0]["floor"] is not None
     told = (tmp_path / "students" / f"{aware}.md").read_text()
     assert "| int8 |" in told
     assert "| teacher |" in told
+    assert "| less float32 |" in told
     files = {each.file: each for each in Zoo(tmp_path / "students" / "zoo").artifacts()}
     assert len(files) == 8
     for artifact in files.values():

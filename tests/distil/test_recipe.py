@@ -28,7 +28,14 @@ def test_a_recipe_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"validation_ratio": 0.0}, {"telephone_ratio": 2.0}, {"hop_s": 0.0}]
+    "wrong",
+    [
+        {"validation_ratio": 0.0},
+        {"telephone_ratio": 2.0},
+        {"hop_s": 0.0},
+        {"copies": 0},
+        {"speed_range": (1.25, 0.8)},
+    ],
 )
 def test_a_lesson_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError):

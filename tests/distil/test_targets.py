@@ -7,14 +7,14 @@ import pytest
 
 from bench.core.errors import ConfigurationError
 from models import frontend
-from models.audio.decode import through_telephone
+from models.audio.decode import resampled, through_telephone
 from models.distil import targets
 from models.distil.recipe import Lesson
 from models.distil.targets import Clip, Floats, prepared
 from models.teachers.teacher import Concatenated
 
 SECOND = frontend.SAMPLE_RATE_HZ
-PLAIN = Lesson(telephone_ratio=0.0, validation_ratio=0.25, hop_s=0.5, context_s=0.5)
+PLAIN = Lesson(copies=1, telephone_ratio=0.0, validation_ratio=0.25, hop_s=0.5, context_s=0.5)
 
 
 class Loudness:
@@ -76,6 +76,22 @@ def test_the_teacher_hears_what_is_around_a_window_within_its_clip(tmp_path: Pat
     (row,) = np.flatnonzero(np.abs(found.patches - patch).max(axis=(1, 2)) < 0.01)
     around = audio[SECOND // 2 :]
     assert said[row] == pytest.approx(Loudness()(around[np.newaxis])[0].mean(axis=0), rel=1e-4)
+
+
+def test_a_further_copy_of_a_clip_that_teaches_is_played_at_another_speed(tmp_path: Path) -> None:
+    clips = [clip(number) for number in range(8)]
+    plain = prepared(PLAIN, Loudness(), clips, cache=tmp_path)
+    lesson = replace(PLAIN, copies=2, speed_range=(1.6, 1.6))
+    found = prepared(lesson, Loudness(), clips, cache=tmp_path)
+    # At 1.6 times the speed two seconds are 1.25 s, which hold one window; judges stay as they are.
+    assert (found.index.training, found.index.validation) == (18 + 6, 6)
+    assert found.index.duration_s == plain.index.duration_s
+    assert (found.patches[:18] == plain.patches[:18]).all()
+    assert (found.patches[24:] == plain.patches[18:]).all()
+    quick = [resampled(each.read(), 25_600)[: frontend.WINDOW_SAMPLES] for each in clips]
+    expected = [frontend.patch(window) for window in quick]
+    apart = [min(np.abs(patch - each).max() for each in expected) for patch in found.patches[18:24]]
+    assert max(apart) < 0.01
 
 
 def test_a_second_call_asks_the_teacher_nothing(tmp_path: Path) -> None:

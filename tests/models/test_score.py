@@ -10,7 +10,8 @@ from bench.core.caveats import CaveatKind
 from models import head
 from models.audio.tasks import task_set
 from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet
-from models.score import _judge, _paired, _resampled, score_artifact, score_floor
+from models.judging import _resampled, judge, paired
+from models.score import score_artifact, score_floor
 
 
 def task(
@@ -64,7 +65,7 @@ def test_labels_that_mean_nothing_score_near_chance() -> None:
     vectors = rng.normal(size=(400, 16)).astype(np.float32)
     labels = [str(label) for label in rng.integers(4, size=400)]
     fold = Fold(train=tuple(range(200)), test=tuple(range(200, 400)))
-    verdict = _judge(task(labels, (fold,), metric=Metric.BALANCED_ACCURACY), vectors)
+    verdict = judge(task(labels, (fold,), metric=Metric.BALANCED_ACCURACY), vectors)
     assert verdict.value == pytest.approx(0.25, abs=0.08)
 
 
@@ -81,9 +82,9 @@ def test_a_nearest_neighbour_is_asked_after_each_voice_is_standardised() -> None
     sides = (tuple(range(5)), tuple(range(5, 10)))
     folds = (Fold(train=sides[0], test=sides[1]), Fold(train=sides[1], test=sides[0]))
     labels = [*"abcde", *"abcde"]
-    assert _judge(task(labels, folds, metric=Metric.TOP1), vectors).value == 1.0
+    assert judge(task(labels, folds, metric=Metric.TOP1), vectors).value == 1.0
     swapped = [*"abcde", *"bacde"]  # two of five words are called by each other's name
-    verdict = _judge(task(swapped, folds, metric=Metric.TOP1), vectors)
+    verdict = judge(task(swapped, folds, metric=Metric.TOP1), vectors)
     assert verdict.value == pytest.approx(0.6)
 
 
@@ -94,7 +95,7 @@ def test_folds_are_pooled_or_averaged_as_the_task_says() -> None:
     folds = (Fold(train=(0, 1, 2, 3), test=(4, 5, 6, 7)), Fold(train=(0, 1), test=(8, 9)))
     for pooled, value in ((True, 4 / 6), (False, 1 / 2)):
         one = task(labels, folds, metric=Metric.TOP1, pooled=pooled)
-        assert _judge(one, vectors.astype(np.float32)).value == pytest.approx(value)
+        assert judge(one, vectors.astype(np.float32)).value == pytest.approx(value)
 
 
 def test_the_head_is_chosen_on_the_validation_split_where_there_is_one() -> None:
@@ -138,10 +139,10 @@ def test_the_bootstrap_is_that_of_drawn_clips(strata: list[list[bool]]) -> None:
 
 def test_a_difference_of_pairs_is_narrower_than_two_intervals_and_nothing_where_all_agree() -> None:
     host = {"a": [True] * 30 + [False] * 10, "b": [True] * 20 + [False] * 20}
-    same = _paired([host], [host])
+    same = paired([host], [host])
     assert same.value == 0 == same.resampled.min() == same.resampled.max()
     phone = {"a": [*host["a"][:-4], True, True, True, True], "b": host["b"]}
-    found = _paired([phone], [host])
+    found = paired([phone], [host])
     assert found.value == pytest.approx((4 / 40 + 0) / 2)  # four of forty a, and no b
     low, high = np.percentile(found.resampled, [2.5, 97.5])
     assert 0 <= low < found.value < high
@@ -156,7 +157,7 @@ def test_the_mean_of_two_tasks_has_a_narrower_interval_than_each(tmp_path: Path)
     vectors[::2, 0] += 1
     fold = Fold(train=tuple(range(40)), test=tuple(range(40, 80)))
     one = task(labels, (fold,), metric=Metric.BALANCED_ACCURACY)
-    verdict = _judge(one, vectors)
+    verdict = judge(one, vectors)
     low, high = np.percentile(verdict.resampled, [2.5, 97.5])
     assert low < verdict.value < high
     # Binomial half-width at n = 40 is at most 1.96 * sqrt(1 / 160) = 0.155.
