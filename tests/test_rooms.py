@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "bench.core": set[str](),
     "bench.tool": set[str](),
     "bench.measure": {"bench.tool"},
+    "bench.gate": set[str](),
     "bench.store": {"bench.measure", "bench.tool"},
     "bench.handset": set[str](),
     "bench.adb": set[str](),

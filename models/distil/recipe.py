@@ -42,9 +42,9 @@ class Lesson:
     output: str | None = None
     audio: str = "packages"
     hop_s: float = 0.48
-    context_s: float = 1.6
+    context_s: float = 0.975
     max_clip_s: float = 20.0
-    copies: int = 2
+    copies: int = 3
     speed_range: tuple[float, float] = (0.8, 1.25)
     telephone_ratio: float = 0.5
     validation_ratio: float = 0.04
@@ -91,8 +91,8 @@ class Schedule:
         seed: of the first weights and of the order of the patches.
     """
 
-    epochs: int = 12
-    patience: int = 4
+    epochs: int = 4
+    patience: int = 2
     batch_size: int = 64
     learning_rate: float = 1e-3
     warmup_steps: int = 200
@@ -135,7 +135,7 @@ class Recipe:
     students: tuple[str, ...]
     lesson: Lesson = Lesson()
     schedule: Schedule = Schedule()
-    fine_tuning: Schedule = Schedule(epochs=2, patience=2, learning_rate=1e-4)
+    fine_tuning: Schedule = Schedule(epochs=1, patience=1, learning_rate=1e-4)
     rounded: str = "network"
     kept_out: tuple[str, ...] = ()
 

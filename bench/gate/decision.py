@@ -1,0 +1,113 @@
+"""What a rule says of the blocks of models so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.gate.rule import Rule
+from bench.gate.signed_rank import FloatArray, p_at_least, p_at_most
+
+_POWER = 0.95
+_SIGNED_RANK = 1.05  # above sqrt(pi / 3), its loss against a test of the mean on normal noise
+_NORMAL = 1.4826  # a normal distribution's standard deviation over its median absolute deviation
+
+
+class Outcome(IntEnum):
+    """What became of a model; all but ``OPEN`` end its blocks."""
+
+    OPEN = 0
+    SAME = 1
+    IMPROVED = 2
+    REGRESSED = 3
+    CAPPED = 4
+    HOPELESS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """Where each model stands.
+
+    Args:
+        outcome: int8 [models], of ``Outcome``.
+        look: int64 [models], the look from 0 at which that came; the last one taken while open,
+            -1 before the first.
+    """
+
+    outcome: NDArray[np.int8]
+    look: NDArray[np.int64]
+
+
+def decide(log_ratios: FloatArray, rule: Rule, *, models: int) -> Decisions:
+    """Returns what the looks that these blocks allow decide; a decided model has no later look.
+
+    At a look a model is the same if "slower by the margin or more" is refuted, else regressed if
+    "slower by the tolerance or less" is refuted, each at what the look may spend. Swapping a
+    block's processes flips the sign of its log-ratio, and a fair coin swaps them: so both tests
+    are exact whatever the noise, and by the union bound the promises hold over looks and models.
+    ``IMPROVED`` is a label on the same, at the passes' error: no faster than the tolerance is
+    refuted too.
+
+    Args:
+        log_ratios: float64 [rows, blocks], candidate over baseline, in the order measured.
+        models: of the gate, among which the false alarms are divided.
+    """
+    outcome = np.full(len(log_ratios), Outcome.OPEN, np.int8)
+    look = np.full(len(log_ratios), -1, np.int64)
+    for index, blocks in enumerate(rule.looks):
+        rows = np.flatnonzero(outcome == Outcome.OPEN)
+        if blocks > log_ratios.shape[1] or not rows.size:
+            break
+        outcome[rows] = _look(log_ratios[rows, :blocks], rule, index, models)
+        look[rows] = index
+    return Decisions(outcome=outcome, look=look)
+
+
+def smallest_slowdown(
+    log_ratios: FloatArray, rule: Rule, *, models: int, blocks: int | None = None
+) -> FloatArray:
+    """Returns the smallest slowdown that these blocks would have shown with 95 % power.
+
+    A share, in the normal approximation: the tolerance, and on the log scale
+    (z(1 - false alarms / models) + z(0.95)) * 1.05 * SD / sqrt(blocks) above it.
+
+    Args:
+        log_ratios: float64 [..., blocks], at least 1.
+        blocks: that there would be, of the same noise.
+    """
+    quantile = NormalDist().inv_cdf
+    z = quantile(1 - rule.false_alarms_per_gate / models) + quantile(_POWER)
+    n = log_ratios.shape[-1] if blocks is None else blocks
+    slack = z * _SIGNED_RANK * block_sd(log_ratios) / np.sqrt(n)
+    return np.asarray(np.expm1(np.log1p(rule.tolerance) + slack))
+
+
+def block_sd(log_ratios: FloatArray) -> FloatArray:
+    """Returns 1.4826 times the median absolute deviation of blocks: float64 [...].
+
+    Rousseeuw and Croux, Alternatives to the median absolute deviation, 1993.
+    """
+    middle = np.median(log_ratios, axis=-1, keepdims=True)
+    return np.asarray(_NORMAL * np.median(np.abs(log_ratios - middle), axis=-1))
+
+
+def _look(log_ratios: FloatArray, rule: Rule, index: int, models: int) -> NDArray[np.int8]:
+    blocks = rule.looks[index]
+    slow, slower = np.log1p([rule.tolerance, rule.margin])
+    same = p_at_least(log_ratios, slower) <= rule.passing_level(index)
+    improved = same & (p_at_least(log_ratios, -slow) <= rule.passing_level(index))
+    regressed = p_at_most(log_ratios, slow) <= rule.condemning_level(index, models)
+    hopeless = np.zeros(len(log_ratios), np.bool_)
+    if blocks >= rule.hopeless_after_blocks:
+        seen = smallest_slowdown(log_ratios, rule, models=models, blocks=rule.cap_blocks)
+        hopeless = seen > rule.hopeless_margins * rule.margin
+    capped = np.full(len(log_ratios), blocks == rule.cap_blocks)
+    return np.select(
+        [improved, same, regressed, capped, hopeless],
+        [Outcome.IMPROVED, Outcome.SAME, Outcome.REGRESSED, Outcome.CAPPED, Outcome.HOPELESS],
+        Outcome.OPEN,
+    ).astype(np.int8)

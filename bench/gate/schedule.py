@@ -1,0 +1,64 @@
+"""What a gate measures next: a pure function of its log, so that resuming is replaying."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.core.hashing import sha256_bytes
+from bench.gate.decision import Outcome
+from bench.gate.judging import standing
+from bench.gate.log import Block, CloseReason, Discarded, Log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """The block to measure.
+
+    Args:
+        model: ``Pair.key``.
+        index: which attempt at a block of this model, from 0.
+        candidate_first: the coin; with several processes an arm they take turns from there.
+    """
+
+    model: str
+    index: int
+    candidate_first: bool
+
+
+def following(log: Log) -> Next | CloseReason:
+    """Returns the next block, or why there is none.
+
+    Models take turns, those that are done left out, so that heat is spread over them. Discarded
+    blocks are a share of those kept, or of what the gate will need at least, whichever is more.
+    """
+    if log.closed is not None:
+        return log.closed
+    keys = [pair.key for pair in log.opened.models]
+    attempted = [entry for entry in log.entries if isinstance(entry, Block | Discarded)]
+    turn = keys.index(attempted[-1].model) + 1 if attempted else 0
+    for key in keys[turn:] + keys[:turn]:
+        own = [entry for entry in attempted if entry.model == key]
+        if not _is_done(own, log):
+            if _discards_spent(attempted, log):
+                return CloseReason.GUARDS
+            first = candidate_first(log.opened.seed, key, len(own))
+            return Next(model=key, index=len(own), candidate_first=first)
+    return CloseReason.DECIDED
+
+
+def candidate_first(seed: int, model: str, index: int) -> bool:
+    """Returns the coin of one attempt: the last bit of a SHA-256, the same for ever."""
+    return int(sha256_bytes(f"{seed}/{model}/{index}".encode()), 16) % 2 == 1
+
+
+def _is_done(own: list[Block | Discarded], log: Log) -> bool:
+    blocks = [entry for entry in own if isinstance(entry, Block)]
+    outcome, _ = standing(blocks, log.opened.rule, models=len(log.opened.models))
+    return outcome is not Outcome.OPEN
+
+
+def _discards_spent(attempted: list[Block | Discarded], log: Log) -> bool:
+    rule = log.opened.rule
+    kept = sum(isinstance(entry, Block) for entry in attempted)
+    least = max(rule.looks[0] * len(log.opened.models), rule.cap_blocks)
+    return len(attempted) - kept > rule.discard_budget * max(kept, least)

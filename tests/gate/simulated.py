@@ -1,0 +1,203 @@
+"""Gates on made-up devices, many at once, by the real decision."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from gate.noise import Floats, Profile, Statistic, device, median, processes
+from numpy.typing import NDArray
+
+from bench.core.artifact import Format
+from bench.gate.decision import Outcome, decide
+from bench.gate.log import Block, Log, Opened, Pair, Process
+from bench.gate.rule import Rule
+
+MODELS = 30
+INFERENCES = 15
+PROCESS_S = 0.5 + INFERENCES * 0.020  # adb, start, load and warm-up; a 20 ms model
+_AT_ONCE = 3000  # rows, for the memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulated:
+    """What became of comparisons, one a row.
+
+    Args:
+        outcome: int8 [rows], of ``Outcome``.
+        blocks: int64 [rows], until then.
+        log_ratios: float64 [rows, cap], nan where nothing was measured any more.
+    """
+
+    outcome: NDArray[np.int8]
+    blocks: NDArray[np.int64]
+    log_ratios: Floats
+
+    def share(self, *outcomes: Outcome) -> float:
+        """Returns the share of rows with one of these outcomes."""
+        return float(np.isin(self.outcome, outcomes).mean())
+
+    @property
+    def passed(self) -> float:
+        """The share of rows that are the same or improved."""
+        return self.share(Outcome.SAME, Outcome.IMPROVED)
+
+    @property
+    def regressed(self) -> float:
+        """The share of rows that are condemned."""
+        return self.share(Outcome.REGRESSED)
+
+    @property
+    def red_gates(self) -> float:
+        """The share of gates, of 30 rows each, with a condemned one."""
+        return float((self.outcome == Outcome.REGRESSED).reshape(-1, MODELS).any(axis=1).mean())
+
+    def seconds(self, rule: Rule) -> float:
+        """Returns what a comparison costs on average."""
+        return float(self.blocks.mean()) * 2 * rule.processes_per_arm * PROCESS_S
+
+
+def log_ratios(
+    rng: np.random.Generator,
+    profile: Profile,
+    level: Floats,
+    *,
+    slowdown: float,
+    processes_per_arm: int = 1,
+    statistic: Statistic = median,
+) -> Floats:
+    """Returns blocks' log-ratios: float64 [rows, blocks].
+
+    Args:
+        level: float64 [rows, blocks * 2 * processes_per_arm], of the device, in order.
+    """
+    width = 2 * processes_per_arm
+    level = level.reshape(len(level), level.shape[1] // width, width)
+    candidate_first = rng.random(level.shape[:2]) < 0.5
+    takes_turns = np.arange(width) % 2 == 0
+    is_candidate = takes_turns == candidate_first[..., None]
+    inferences = processes(
+        rng, profile, level + is_candidate * np.log1p(slowdown), inferences=INFERENCES
+    )
+    values = statistic(inferences)
+    candidate = np.where(is_candidate, values, np.inf).min(axis=-1)
+    return np.asarray(candidate - np.where(is_candidate, np.inf, values).min(axis=-1))
+
+
+def gates(
+    rng: np.random.Generator,
+    profile: Profile,
+    rows: int,
+    *,
+    slowdown: float = 0.0,
+    rule: Rule,
+    models: int = MODELS,
+) -> Simulated:
+    """Returns what becomes of so many comparisons, measured for as long as they are open."""
+    parts = []
+    for start in range(0, rows, _AT_ONCE):
+        many = min(_AT_ONCE, rows - start)
+        level = device(rng, profile, many, 2 * rule.processes_per_arm * rule.cap_blocks)
+        parts.append(measured_on(rng, profile, level, slowdown=slowdown, rule=rule, models=models))
+    return Simulated(
+        outcome=np.concatenate([part.outcome for part in parts]),
+        blocks=np.concatenate([part.blocks for part in parts]),
+        log_ratios=np.concatenate([part.log_ratios for part in parts]),
+    )
+
+
+def measured_on(
+    rng: np.random.Generator,
+    profile: Profile,
+    level: Floats,
+    *,
+    slowdown: float,
+    rule: Rule,
+    models: int = MODELS,
+) -> Simulated:
+    """Returns what becomes of comparisons on devices whose levels are given, as ``gates``."""
+    rows, width = len(level), 2 * rule.processes_per_arm
+    ratios = np.full((rows, rule.cap_blocks), np.nan)
+    outcome = np.full(rows, Outcome.OPEN, np.int8)
+    look = np.full(rows, -1, np.int64)
+    done = 0
+    for until in sorted({*rule.looks[2::3], rule.cap_blocks}):  # measured in a few goes
+        open_rows = np.flatnonzero(outcome == Outcome.OPEN)
+        ratios[open_rows, done:until] = log_ratios(
+            rng,
+            profile,
+            level[open_rows, done * width : until * width],
+            slowdown=slowdown,
+            processes_per_arm=rule.processes_per_arm,
+        )
+        found = decide(ratios[open_rows, :until], rule, models=models)
+        outcome[open_rows], look[open_rows] = found.outcome, found.look
+        done = until
+    return Simulated(outcome=outcome, blocks=np.array(rule.looks)[look], log_ratios=ratios)
+
+
+def opened(rule: Rule, *, models: int = MODELS, seed: int = 0) -> Opened:
+    """Returns a gate's first record."""
+    return Opened(
+        gate_id="gate",
+        session_id="session",
+        seed=seed,
+        rule=rule,
+        device={"model": "Simulated 1", "battery_percent": 80.0, "soc": None},
+        models=tuple(
+            Pair(
+                name=f"student{n:02}",
+                format=Format.INT8,
+                baseline_sha256=f"{n:064x}",
+                candidate_sha256=f"{n + models:064x}",
+                observed={"statistic": "median wall time", "delegate": "xnnpack"},
+            )
+            for n in range(models)
+        ),
+    )
+
+
+def block(
+    model: str,
+    index: int,
+    *,
+    candidate_first: bool,
+    baseline_us: float,
+    candidate_us: float,
+) -> Block:
+    """Returns a block of one process an arm."""
+    arms = {
+        is_candidate: Process(
+            value_us=value_us,
+            min_us=0.9 * value_us,
+            p95_us=1.2 * value_us,
+            position=int(is_candidate != candidate_first),
+            invocation=2 * index + int(is_candidate),
+        )
+        for is_candidate, value_us in ((False, baseline_us), (True, candidate_us))
+    }
+    return Block(
+        model=model,
+        index=index,
+        candidate_first=candidate_first,
+        baseline=(arms[False],),
+        candidate=(arms[True],),
+    )
+
+
+def logged(rng: np.random.Generator, ratios: Floats, rule: Rule) -> Log:
+    """Returns the log of one gate, a model a row of ``ratios``: float64 [models, blocks]."""
+    first = opened(rule, models=len(ratios))
+    return Log(opened=first, entries=tuple(_entries(rng, first, ratios)))
+
+
+def _entries(rng: np.random.Generator, first: Opened, ratios: Floats) -> Iterator[Block]:
+    for index in range(ratios.shape[1]):
+        for row, pair in enumerate(first.models):
+            baseline_us = 20_000 * float(np.exp(rng.normal(0, 0.05)))
+            yield block(
+                pair.key,
+                index,
+                candidate_first=bool(rng.random() < 0.5),
+                baseline_us=baseline_us,
+                candidate_us=baseline_us * float(np.exp(ratios[row, index])),
+            )

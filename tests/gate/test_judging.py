@@ -1,0 +1,260 @@
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from gate.simulated import block, logged, opened
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.core import config
+from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
+from bench.gate.judging import Verdict, Verdicts, judge, log_ratio
+from bench.gate.log import (
+    Block,
+    Closed,
+    CloseReason,
+    Discarded,
+    Entry,
+    Log,
+    Lost,
+    Process,
+    Resumed,
+    from_bytes,
+    to_text,
+)
+from bench.gate.rule import Rule
+
+US = st.floats(1, 1e7)
+
+
+def gate(*slowdowns: float, blocks: int = 60, noise: float = 0.02, seed: int = 0) -> Log:
+    """Returns a log of models that are so much slower, measured to the end whatever they show."""
+    rng = np.random.default_rng(seed)
+    middle = np.log1p(np.array(slowdowns))[:, None]
+    return logged(rng, middle + rng.normal(0, noise, (len(slowdowns), blocks)), Rule())
+
+
+def said(verdicts: Verdicts) -> dict[str, tuple[object, ...]]:
+    """Returns what is decided of each model, without the figures beside it."""
+    return {
+        each.model: (each.verdict, each.doubt, each.look, each.blocks) for each in verdicts.models
+    }
+
+
+def test_each_verdict_has_its_log() -> None:
+    found = judge(gate(0.0, 0.10, -0.10, 0.03, noise=0.012))
+    same, slower, faster, between = found.models
+    assert (same.verdict, same.look, same.blocks) == (Verdict.SAME, 1, 6)
+    assert (slower.verdict, slower.look, slower.blocks) == (Verdict.REGRESSED, 4, 15)
+    assert (faster.verdict, faster.look, faster.blocks) == (Verdict.IMPROVED, 1, 6)
+    assert between.verdict is Verdict.SAME  # by less than the margin, and visible
+    assert slower.ratio is not None
+    assert slower.ratio.estimate == pytest.approx(1.10, abs=0.01)
+    assert slower.ratio.low is not None
+    assert slower.ratio.high is not None
+    assert 1.05 < slower.ratio.low < slower.ratio.estimate < slower.ratio.high < 1.15
+
+
+def test_a_gate_cut_off_is_undecided_for_the_reason_that_ended_it() -> None:
+    log = gate(0.10, 0.10, blocks=7)
+    assert {each.doubt for each in judge(log).models} == {"open"}
+    for reason in set(CloseReason) - {CloseReason.DECIDED}:
+        closed = judge(log.then(Closed(reason=reason)))
+        assert {each.doubt for each in closed.models} == {reason.value}
+        assert {each.look for each in closed.models} == {None}
+        assert closed.closed is reason
+
+
+def test_a_gate_without_blocks_says_nothing() -> None:
+    (found,) = judge(Log(opened=opened(Rule(), models=1))).models
+    assert (found.verdict, found.doubt, found.blocks) == (Verdict.UNDECIDED, "open", 0)
+    assert (found.ratio, found.min_ratio, found.p95_ratio) == (None, None, None)
+    assert (found.block_sd, found.smallest_slowdown) == (None, None)
+
+
+def test_below_six_blocks_there_is_an_estimate_and_no_interval() -> None:
+    (found,) = judge(gate(0.0, blocks=5)).models
+    assert found.ratio is not None
+    assert found.ratio.low is found.ratio.high is None
+
+
+def test_an_arm_is_its_fastest_process_and_its_95th_percentile_the_slowest_ones() -> None:
+    def arm(first: int, *values_us: float) -> tuple[Process, ...]:
+        return tuple(
+            Process(
+                value_us=value_us,
+                min_us=value_us - 1,
+                p95_us=2 * value_us,
+                position=first + 2 * n,
+                invocation=n,
+            )
+            for n, value_us in enumerate(values_us)
+        )
+
+    one = Block(
+        model="student00 int8",
+        index=0,
+        candidate_first=False,
+        baseline=arm(0, 110, 100, 130),
+        candidate=arm(1, 140, 121, 120),
+    )
+    log = Log(opened=opened(Rule(processes_per_arm=3), models=1), entries=(one,))
+    (found,) = judge(log).models
+    assert found.ratio is not None
+    assert found.min_ratio is not None
+    assert found.p95_ratio is not None
+    assert found.ratio.estimate == pytest.approx(120 / 100)
+    assert found.min_ratio.estimate == pytest.approx(119 / 99)
+    assert found.p95_ratio.estimate == pytest.approx(280 / 260)
+    unknown = replace(one, baseline=(replace(one.baseline[0], p95_us=None), *one.baseline[1:]))
+    (found,) = judge(replace(log, entries=(unknown,))).models
+    assert found.p95_ratio is None
+
+
+def test_discarded_blocks_are_counted_by_code() -> None:
+    log = Log(opened=opened(Rule(), models=1))
+    for index, reasons in enumerate([("hot: 61 C",), ("busy", "hot: 60 C"), ("hot: a", "hot: b")]):
+        log = log.then(
+            Discarded(model="student00 int8", index=index, candidate_first=True, reasons=reasons)
+        )
+    assert judge(log).models[0].discarded == (("busy", 1), ("hot", 3))
+
+
+def test_the_smallest_slowdown_by_hand() -> None:
+    # Deviations from the median 0.00: .01 .02 .00 .01 .03; their median .01.
+    ratios = np.array([-0.01, 0.02, 0.0, 0.01, -0.03])
+    assert block_sd(ratios) == pytest.approx(0.014826)
+    # z(1 - .01 / 30) = 3.4029, z(.95) = 1.6449; 5.0478 * 1.05 * .014826 / sqrt(5) = .035142.
+    found = float(smallest_slowdown(ratios, Rule(), models=30))
+    assert found == pytest.approx(math.exp(math.log(1.01) + 0.035142) - 1, abs=2e-6)
+    more = float(smallest_slowdown(ratios, Rule(), models=30, blocks=20))
+    assert more == pytest.approx(math.exp(math.log(1.01) + 0.017571) - 1, abs=2e-6)
+
+
+@given(US, US, st.booleans())
+def test_flipping_a_coin_with_the_arms_swapped_flips_the_sign_exactly(
+    baseline_us: float, candidate_us: float, candidate_first: bool
+) -> None:
+    one = block(
+        "m",
+        0,
+        candidate_first=candidate_first,
+        baseline_us=baseline_us,
+        candidate_us=candidate_us,
+    )
+    flipped = replace(
+        one,
+        candidate_first=not candidate_first,
+        baseline=one.candidate,
+        candidate=one.baseline,
+    )
+    assert log_ratio(flipped) == -log_ratio(one)
+
+
+def scaled(log: Log, factor: float) -> Log:
+    def times(process: Process) -> Process:
+        return replace(
+            process,
+            value_us=factor * process.value_us,
+            min_us=process.min_us and factor * process.min_us,
+            p95_us=process.p95_us and factor * process.p95_us,
+        )
+
+    def entry(each: Entry) -> Entry:
+        if not isinstance(each, Block):
+            return each
+        return replace(
+            each,
+            baseline=tuple(map(times, each.baseline)),
+            candidate=tuple(map(times, each.candidate)),
+        )
+
+    return replace(log, entries=tuple(map(entry, log.entries)))
+
+
+# Whole microseconds and few of them, so that ratios tie: rounding must not break a tie.
+SHORT_US = st.integers(100, 104)
+
+
+@given(
+    st.lists(st.tuples(SHORT_US, SHORT_US), min_size=6, max_size=30),
+    st.sampled_from([1000.0, 0.001, 3.7]),
+)
+def test_verdicts_have_no_unit(pairs: list[tuple[int, int]], factor: float) -> None:
+    log = Log(opened=opened(Rule(tolerance=0.0), models=1))
+    for index, (baseline_us, candidate_us) in enumerate(pairs):
+        log = log.then(
+            block(
+                "student00 int8",
+                index,
+                candidate_first=True,
+                baseline_us=baseline_us,
+                candidate_us=candidate_us,
+            )
+        )
+    one, other = judge(log), judge(scaled(log, factor))
+    assert said(one) == said(other)
+    first, second = one.models[0].ratio, other.models[0].ratio
+    assert first is not None
+    assert second is not None
+    assert first.estimate == pytest.approx(second.estimate)
+
+
+@given(st.permutations(range(4)), st.integers(0, 50))
+def test_verdicts_do_not_depend_on_the_order_of_the_models(order: list[int], seed: int) -> None:
+    log = gate(0.0, 0.05, 0.10, -0.03, blocks=26, noise=0.03, seed=seed)
+    models = tuple(log.opened.models[n] for n in order)
+    by_model = sorted(log.entries, key=lambda each: order.index(int(each.model[7:9])))  # type: ignore[union-attr]  # all blocks
+    shuffled = Log(opened=replace(log.opened, models=models), entries=tuple(by_model))
+    found = judge(shuffled)
+    assert [each.model for each in found.models] == [model.key for model in models]
+    assert sorted(found.models, key=lambda each: each.model) == sorted(
+        judge(log).models, key=lambda each: each.model
+    )
+
+
+@given(st.lists(st.integers(0, 52), max_size=5), st.integers(0, 50))
+def test_marks_and_looking_again_change_no_verdict(places: list[int], seed: int) -> None:
+    log = gate(0.0, 0.06, blocks=26, noise=0.03, seed=seed)
+    entries = list(log.entries)
+    for place in places:
+        entries[place:place] = [Lost(reason="cable"), Resumed(session_id="s")]
+    marked = replace(log, entries=tuple(entries))
+    assert said(judge(marked)) == said(judge(log))
+
+
+@given(st.integers(0, 68), st.integers(0, 50))
+def test_what_a_prefix_decided_stays_decided(kept: int, seed: int) -> None:
+    log = gate(0.05, 0.02, blocks=34, noise=0.03, seed=seed)
+    early, late = judge(replace(log, entries=log.entries[:kept])), judge(log)
+    for before, after in zip(early.models, late.models, strict=True):
+        if before.look is not None:
+            assert replace(before, discarded=()) == replace(after, discarded=())
+
+
+def test_a_replay_says_the_same_of_the_same_bytes() -> None:
+    log = gate(0.0, 0.04, 0.10)
+    text = to_text(log)
+    again = from_bytes(text.encode(), source="log")
+    assert to_text(again) == text
+    assert judge(again) == judge(log)
+    assert config.to_json(judge(again)) == config.to_json(judge(log))
+
+
+def test_false_alarms_are_divided_among_the_models_that_were_opened() -> None:
+    rule = Rule()
+    ratios = np.log(np.full((1, 15), 1.2))
+    ratios[0, 0] = np.log(1.009)  # the smallest size, rank 1: P = 2 / 2^15
+    alone = decide(ratios, rule, models=1)
+    assert Outcome(int(alone.outcome[0])) is Outcome.REGRESSED
+    assert Outcome(int(decide(ratios, rule, models=30).outcome[0])) is Outcome.OPEN
+
+
+def test_thirty_models_of_sixty_blocks_are_judged_in_half_a_second() -> None:
+    log = gate(*[0.04] * 30, noise=0.1)
+    started_s = time.process_time()
+    found = judge(log)
+    assert time.process_time() - started_s < 0.5
+    assert len(found.models) == 30

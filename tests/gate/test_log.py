@@ -1,0 +1,183 @@
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from gate.simulated import block, logged, opened
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.core.errors import ConfigurationError
+from bench.gate.log import (
+    Closed,
+    CloseReason,
+    Discarded,
+    Log,
+    Lost,
+    Process,
+    Resumed,
+    from_bytes,
+    to_line,
+    to_text,
+)
+from bench.gate.rule import Rule
+
+FIRST, SECOND = (pair.key for pair in opened(Rule(), models=2).models)
+
+
+def small() -> Log:
+    """Returns a log with a record of every kind."""
+    return Log(
+        opened=opened(Rule(), models=2),
+        entries=(
+            block(FIRST, 0, candidate_first=True, baseline_us=20_000, candidate_us=20_100.5),
+            Discarded(
+                model=SECOND,
+                index=0,
+                candidate_first=False,
+                reasons=("throttled: the cap of cores 4-7 fell", "busy"),
+            ),
+            Lost(reason="the cable was pulled"),
+            Resumed(session_id="session"),
+            block(SECOND, 1, candidate_first=False, baseline_us=1 / 3, candidate_us=1e9),
+            Closed(reason=CloseReason.INTERRUPTED),
+            Resumed(session_id="session"),
+            Closed(reason=CloseReason.OUT_OF_TIME),
+        ),
+    )
+
+
+def test_a_log_reads_back_as_it_was_and_writes_the_same_bytes() -> None:
+    text = to_text(small())
+    again = from_bytes(text.encode(), source="log")
+    assert again == small()
+    assert to_text(again) == text
+    assert all(line.startswith('{"version":1,"kind":"') for line in text.splitlines())
+
+
+def test_a_whole_number_given_for_a_float_is_written_as_it_will_be_read() -> None:
+    one = block(FIRST, 0, candidate_first=True, baseline_us=20_000, candidate_us=20_000.0)
+    assert '"value_us":20000.0' in to_line(one)
+
+
+def test_a_record_of_a_discarded_block_has_no_place_for_a_latency() -> None:
+    line = json.loads(to_line(small().entries[1]))
+    assert set(line) == {"version", "kind", "model", "index", "candidate_first", "reasons"}
+    with pytest.raises(ConfigurationError, match="line 2: unknown key value_us"):
+        from_bytes(
+            (to_line(small().opened) + json.dumps({**line, "value_us": 1.0}) + "\n").encode(),
+            source="log",
+        )
+
+
+@given(st.integers(0, 4_000))
+def test_a_torn_last_line_is_left_out_wherever_the_kill_came(cut: int) -> None:
+    content = to_text(small()).encode()
+    cut = min(cut, len(content))
+    kept = content[:cut]
+    whole = kept[: kept.rfind(b"\n") + 1]
+    if not whole:
+        with pytest.raises(ConfigurationError, match="line 1 opens no gate"):
+            from_bytes(kept, source="log")
+        return
+    found = from_bytes(kept, source="log")
+    assert found.torn == (kept != whole)
+    assert to_text(found).encode() == whole
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"{", "line 2 is no JSON"),
+        (b"\xff\xfe", "line 2 is no JSON"),
+        (b"", "line 2 is no JSON"),
+        (b"[" * 100_000, "line 2 is no JSON"),
+        (b"[1]", "line 2 is no JSON object"),
+        (b'{"version":1,"kind":"lost","reason":NaN}', "line 2 is no JSON"),
+        (b'{"version":1,"kind":"lost","reason":1e999}', "line 2 is no JSON"),
+        (b'{"kind":"lost","reason":"x"}', "line 2 has version None, not 1"),
+        (b'{"version":true,"kind":"lost","reason":"x"}', "line 2 has version True"),
+        (b'{"version":2,"kind":"lost","reason":"x"}', "line 2 has version 2, not 1"),
+        (b'{"version":1,"kind":"loss","reason":"x"}', "line 2: .*did you mean 'lost'"),
+        (b'{"version":1,"kind":["lost"],"reason":"x"}', "line 2: .* is none of"),
+        (b'{"version":1,"kind":"lost","why":"x"}', "line 2: .*why"),
+        (b'{"version":1,"kind":"closed","reason":"bored"}', "line 2: .*bored"),
+        (to_line(opened(Rule(), models=2)).strip().encode(), "line 2 opens another gate"),
+        (b'{"version":1,"kind":"discarded","model":"x","index":0,"candidate_first":true,'
+         b'"reasons":["hot"]}', "line 2: nobody opened x"),
+        (b'{"version":1,"kind":"discarded","model":"student00 int8","index":0,'
+         b'"candidate_first":true,"reasons":[]}', "line 2: a discarded block needs a reason"),
+        (b'{"version":1,"kind":"discarded","model":"student00 int8","index":1,'
+         b'"candidate_first":true,"reasons":["hot"]}', "line 2: attempt 1 of .* where 0 was due"),
+    ],
+)  # fmt: skip
+def test_a_line_that_cannot_be_read_is_named(line: bytes, problem: str) -> None:
+    content = to_line(opened(Rule(), models=2)).encode() + line + b"\n"
+    with pytest.raises(ConfigurationError, match=f"(?s)some.jsonl: {problem}") as error:
+        from_bytes(content, source="some.jsonl")
+    assert error.value.hint
+    # A broken line is an error even where it is the last: its line feed says that it was written.
+    assert error.value.exit_code == 2
+
+
+@given(st.data())
+def test_a_log_with_any_byte_changed_is_read_or_refused_and_never_crashes(
+    data: st.DataObject,
+) -> None:
+    content = bytearray(to_text(small()).encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        found = from_bytes(bytes(content), source="log")
+    except ConfigurationError:
+        return
+    assert from_bytes(to_text(found).encode(), source="log") == replace(found, torn=False)
+
+
+def test_a_log_without_its_first_line_is_refused() -> None:
+    lines = to_text(small()).splitlines(keepends=True)
+    for content in ("", "".join(lines[1:])):
+        with pytest.raises(ConfigurationError, match="line 1 opens no gate"):
+            from_bytes(content.encode(), source="log")
+
+
+def test_a_closed_gate_goes_on_only_if_it_is_resumed() -> None:
+    log = small()
+    one = block(FIRST, 1, candidate_first=True, baseline_us=1, candidate_us=1)
+    with pytest.raises(ConfigurationError, match="line 10: goes on after it was closed"):
+        log.then(one)
+    assert log.then(Resumed(session_id="session")).then(one).closed is None
+    assert log.closed is CloseReason.OUT_OF_TIME
+
+
+def test_a_block_has_as_many_processes_of_each_side_as_the_rule_says() -> None:
+    one = block(FIRST, 0, candidate_first=True, baseline_us=1, candidate_us=1)
+    log = Log(opened=opened(Rule(processes_per_arm=3), models=2))
+    with pytest.raises(ConfigurationError, match="1 processes an arm where the rule says 3"):
+        log.then(one)
+    with pytest.raises(ConfigurationError, match="equally many"):
+        replace(one, baseline=one.baseline * 2)
+    with pytest.raises(ConfigurationError, match="that the coin put there"):
+        replace(one, candidate_first=False)
+
+
+@pytest.mark.parametrize("value_us", [0.0, -1.0, math.nan, math.inf])
+def test_a_latency_is_a_duration(value_us: float) -> None:
+    with pytest.raises(ConfigurationError, match="is no duration"):
+        Process(value_us=value_us, position=0, invocation=1)
+
+
+def test_models_are_named_once_and_there_is_one() -> None:
+    first = opened(Rule(), models=1)
+    with pytest.raises(ConfigurationError, match="student00 int8 is there twice"):
+        replace(first, models=first.models * 2)
+    with pytest.raises(ConfigurationError, match="without models"):
+        replace(first, models=())
+
+
+def test_a_whole_gate_of_thirty_models_reads_back() -> None:
+    rng = np.random.default_rng(0)
+    log = logged(rng, rng.normal(0, 0.03, (30, 60)), Rule())
+    text = to_text(log)
+    assert to_text(from_bytes(text.encode(), source="log")) == text

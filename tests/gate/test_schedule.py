@@ -1,0 +1,126 @@
+from collections import Counter
+from itertools import pairwise
+from statistics import fmean
+
+import numpy as np
+import pytest
+from gate.simulated import block, opened
+
+from bench.gate.judging import Verdict, judge
+from bench.gate.log import Closed, CloseReason, Discarded, Log, Lost, Resumed, from_bytes, to_text
+from bench.gate.rule import Rule
+from bench.gate.schedule import Next, candidate_first, following
+
+
+def measured(log: Log, ahead: Next, ratio: float, *, noise: float = 0.01) -> Log:
+    """Returns the log with the block that is due: noise of its own, drawn from its place."""
+    rng = np.random.default_rng([ahead.index, *ahead.model.encode()])
+    baseline_us, slower = np.exp(rng.normal(0, noise, 2)) * 20_000
+    return log.then(
+        block(
+            ahead.model,
+            ahead.index,
+            candidate_first=ahead.candidate_first,
+            baseline_us=float(baseline_us),
+            candidate_us=float(slower) * ratio,
+        )
+    )
+
+
+def run(log: Log, ratio: float = 1.0, *, discarding: float = 0.0, noise: float = 0.01) -> Log:
+    """Returns the log of a gate that went on until nothing was due any more."""
+    rng = np.random.default_rng(5)
+    while isinstance(ahead := following(log), Next):
+        if rng.random() < discarding:
+            log = log.then(
+                Discarded(
+                    model=ahead.model,
+                    index=ahead.index,
+                    candidate_first=ahead.candidate_first,
+                    reasons=("busy: somebody else had the core",),
+                )
+            )
+        else:
+            log = measured(log, ahead, ratio, noise=noise)
+    return log.then(Closed(reason=ahead))
+
+
+def fresh(models: int, rule: Rule | None = None, *, seed: int = 1) -> Log:
+    return Log(opened=opened(rule or Rule(), models=models, seed=seed))
+
+
+def test_undecided_models_take_turns_and_decided_ones_are_left_out() -> None:
+    log = run(fresh(3))
+    names = [entry.model for entry in log.entries[:-1]]  # type: ignore[union-attr]  # all blocks
+    keys = [pair.key for pair in log.opened.models]
+    assert names[:18] == keys * 6
+    blocks = {each.model: each.blocks for each in judge(log).models}
+    assert Counter(names) == blocks  # not one more than the verdict rests on
+    assert log.closed is CloseReason.DECIDED
+
+
+def test_a_gate_that_is_cut_off_anywhere_goes_on_as_if_it_had_not_been() -> None:
+    log = run(fresh(2), 1.10, discarding=0.1)
+    lines = to_text(log).encode().splitlines(keepends=True)
+    for kept in range(1, len(lines) - 1, 7):
+        cut = from_bytes(b"".join(lines[:kept]) + lines[kept][:20], source="log")
+        ahead = following(cut)
+        due = log.entries[kept - 1]
+        assert isinstance(ahead, Next)
+        assert not isinstance(due, Lost | Resumed | Closed)
+        assert (ahead.model, ahead.index) == (due.model, due.index)
+        assert ahead.candidate_first == due.candidate_first
+
+
+def test_marks_of_a_loss_change_nothing_of_what_is_due() -> None:
+    log = measured(fresh(2), Next(model="student00 int8", index=0, candidate_first=True), 1.0)
+    ahead = following(log)
+    assert following(log.then(Lost(reason="cable")).then(Resumed(session_id="s"))) == ahead
+    lost = log.then(Lost(reason="cable")).then(Closed(reason=CloseReason.DEVICE_LOST))
+    assert following(lost) is CloseReason.DEVICE_LOST
+    assert following(lost.then(Resumed(session_id="s"))) == ahead
+
+
+def test_coins_are_fair_and_depend_on_the_seed_the_model_and_the_attempt() -> None:
+    coins = [
+        candidate_first(seed, f"m{m}", n) for seed in (1, 2) for m in range(30) for n in range(60)
+    ]
+    assert abs(fmean(coins) - 0.5) < 4 * 0.5 / len(coins) ** 0.5
+    agreeing = fmean(a == b for a, b in pairwise(coins))
+    assert abs(agreeing - 0.5) < 4 * 0.5 / len(coins) ** 0.5
+    assert [candidate_first(7, "kws int8", n) for n in range(8)] == [
+        candidate_first(7, "kws int8", n) for n in range(8)
+    ]
+
+
+def test_the_coins_of_a_seed_are_the_same_for_ever() -> None:
+    found = "".join("BC"[candidate_first(7, "kws int8", n)] for n in range(24))
+    assert found == "BBCCBBBBCCCBCBCBBBCBCBBB"
+
+
+def test_a_discarded_block_is_measured_again_with_a_new_coin() -> None:
+    log = run(fresh(3), discarding=0.3)
+    assert all(each.verdict is Verdict.SAME for each in judge(log).models)
+    assert any(each.discarded == (("busy", 1),) or each.discarded for each in judge(log).models)
+
+
+@pytest.mark.parametrize(("models", "most"), [(1, 30), (10, 30), (30, 90)])
+def test_guards_that_are_never_satisfied_end_a_gate(models: int, most: int) -> None:
+    log = run(fresh(models), discarding=1.0)
+    assert log.closed is CloseReason.GUARDS
+    assert len(log.entries) == most + 2
+    verdicts = judge(log)
+    assert {each.verdict for each in verdicts.models} == {Verdict.UNDECIDED}
+    assert {each.doubt for each in verdicts.models} == {"guards-never-satisfied"}
+
+
+def test_a_model_at_the_cap_gets_no_more() -> None:
+    rule = Rule(hopeless_after_blocks=60)
+    (found,) = judge(run(fresh(1, rule), noise=0.5)).models
+    assert (found.verdict, found.doubt, found.blocks) == (Verdict.UNDECIDED, "capped", 60)
+
+
+def test_hopeless_noise_is_given_up_early() -> None:
+    (found,) = judge(run(fresh(1), noise=0.5)).models
+    assert (found.verdict, found.doubt) == (Verdict.UNDECIDED, "hopeless-noise")
+    assert found.blocks == 15
