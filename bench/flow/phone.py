@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from bench.adb.conditions import Asked
@@ -16,21 +15,23 @@ from bench.adb.phone import Phone
 from bench.adb.staging import Told, changed, kill_leftovers, place_of, stage
 from bench.adb.state import read_state
 from bench.adb.watched import Watch, Watched, keeps_counters
-from bench.core.errors import ConfigurationError, TransientDeviceError
+from bench.core.errors import TransientDeviceError
 from bench.core.hashing import sha256_file
 from bench.core.state import State
 from bench.flow.fitness import Limits
+from bench.flow.measure import measure, open_session
 from bench.flow.patience import WAIT_S, RebootedError, patiently
+from bench.flow.phone_tool import make_executable, tool_there
 from bench.flow.sweep import Sweep, runner_of
 from bench.measure.case import Case, Delegate
 from bench.measure.device import Device, Kind
 from bench.measure.suite import ALL_CORES, BIG_CORES, Suite, Target, cases
 from bench.measure.validity import Bounds
+from bench.store.records import Session
+from bench.store.store import Store
 from bench.tool.elf import check
-from bench.tool.flags import known_flags
 from bench.tool.host import Execution, Tool, raw_text
 
-_PROBE_LIMIT_S = 30.0
 _AT_ONCE_S = 0.1
 _AWAKE = "Awake"
 _CONDITIONS = (
@@ -59,6 +60,8 @@ class Wanted:
         bounds: beyond which a process is measured again; by default as the phone's limits are.
         force_unfit: measure it outside of them too, once it was waited for.
         check: whether outputs are compared with the host's: ``None`` for files with a manifest.
+        second_tool: one that some cases are measured with instead, on this machine.
+        open_session, measure: what is done with the sweep, as ``bench.flow.measure`` does it.
     """
 
     suite: Suite
@@ -74,6 +77,9 @@ class Wanted:
     bounds: Bounds | None = None
     force_unfit: bool = False
     check: bool | None = None
+    second_tool: Path | None = None
+    open_session: Callable[[Sweep, Store], Session] = open_session
+    measure: Callable[..., None] = measure
 
 
 def phone_device(facts: Facts) -> Device:
@@ -129,12 +135,13 @@ def phone_sweep(
     binary = wanted.tool_for(facts)
     check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
     suite = wanted.suite
-    tool = _tool(phone, binary)
+    tool = tool_there(phone, binary)
     library_sha256 = _library(wanted, facts)
     if wanted.delegates_are_default and "use_xnnpack" not in tool.known_flags:
         suite = replace(suite, delegates=(Delegate.NONE,))
     files = {target.sha256: target.path for target in wanted.targets}
     files[tool.sha256] = binary
+    tools = _second_tool(phone, wanted, facts, files)
     if wanted.library is not None and library_sha256 is not None:
         files[library_sha256] = wanted.library
     if models:
@@ -159,6 +166,7 @@ def phone_sweep(
         if "result_file_path" in tool.known_flags
         else None,
         tool=tool,
+        tools=tools,
         device=device,
         seed=suite.seed,
         timeout_s=wanted.timeout_s,
@@ -192,6 +200,7 @@ class PhoneBench:
         self._looks = looks
         self._wake = wake
         self._dark = False
+        self._losses = 0
         self._watch: Watch | None = None
         self._seen: tuple[float, State | None] = (0.0, None)
         self._caps_khz: tuple[tuple[int, float], ...] = ()
@@ -206,7 +215,9 @@ class PhoneBench:
             RebootedError: the phone came back on another boot.
             DeviceError: the phone does not come back, or is lost again and again.
         """
-        return self.patiently(lambda: self._run(case, command or self._sweep.command(case)))
+        before = self._losses
+        done = self.patiently(lambda: self._run(case, command or self._sweep.command(case)))
+        return replace(done, losses=self._losses - before)
 
     def patiently(self, act: Callable[[], T]) -> T:
         """Returns what ``act`` returns; it is done again when a lost phone is back.
@@ -218,6 +229,7 @@ class PhoneBench:
 
         def attempt(losses: int) -> T:
             if losses:
+                self._losses += 1
                 self._make_ready()
                 self._said("it is back")
             return act()
@@ -317,7 +329,8 @@ class PhoneBench:
             )
         kill_leftovers(phone)
         stage(phone, self._sweep.paths)
-        phone.ask(_executable(self._sweep.there[self._sweep.tool.sha256]))
+        for sha256 in (self._sweep.tool.sha256, *self._sweep.tools):
+            make_executable(phone, self._sweep.there[sha256])
 
     def _blame_storage(self) -> None:
         """Raises if the files that a failed process read are not what was pushed."""
@@ -348,30 +361,17 @@ def _is_alike(done: Watched) -> bool:
     ] == [each.cap_khz for each in after.clocks]
 
 
-def _tool(phone: Phone, binary: Path) -> Tool:
-    """Returns the tool as it lies on the phone, asked there what it understands."""
-    sha256 = sha256_file(binary)
-    there = stage(phone, {sha256: binary})[sha256]
-    phone.ask(_executable(there))
-    usage = phone.shell(f"{there} --help", limit_s=_PROBE_LIMIT_S)
-    text = raw_text(usage.stdout) + "\n" + raw_text(usage.stderr)
-    known = known_flags(text)
-    if not known:
-        last = [line for line in text.splitlines() if line.strip()][-3:]
-        raise ConfigurationError(
-            f"{binary}: its --help lists no benchmark flags on {phone.serial} (exit status "
-            f"{usage.exit_status}): {' / '.join(last) or 'it said nothing'}",
-            hint="give TFLite's benchmark_model for this phone: --benchmark-binary PATH",
-            serial=phone.serial,
-            exit_status=usage.exit_status,
-            last_lines=last,
-        )
-    return Tool(sha256=sha256, binary=there, known_flags=known)
-
-
-def _executable(there: PurePath) -> str:
-    # A file that came through Windows or a zip has lost its bit.
-    return f"chmod 755 {shlex.quote(str(there))}"
+def _second_tool(
+    phone: Phone, wanted: Wanted, facts: Facts, files: dict[str, Path]
+) -> dict[str, Tool]:
+    """Returns another tool than the first by its SHA-256, and adds it to the files."""
+    binary = wanted.second_tool
+    if binary is None or sha256_file(binary) in files:
+        return {}
+    check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
+    tool = tool_there(phone, binary)
+    files[tool.sha256] = binary
+    return {tool.sha256: tool}
 
 
 def _library(wanted: Wanted, facts: Facts) -> str | None:

@@ -9,6 +9,7 @@ from bench.core.version import VERSION
 from bench.flow.join import join
 from bench.flow.modes import modes
 from bench.flow.results import all_results
+from bench.measure.suite import GATE
 from bench.store.store import Store
 from models.spec import Frontend, is_student, parse_name
 from reports.effects import Estimate, Traits, estimates
@@ -83,7 +84,8 @@ def _count(number: int, noun: str) -> str:
 
 def _provenance(store: Store, command: str) -> dict[str, str]:
     found = {"frill-bench": VERSION, "command": command, "database": store.url}
-    for number, session in enumerate(store.sessions(), 1):
+    own = (each for each in store.sessions() if each.suite != GATE)
+    for number, session in enumerate(own, 1):
         device = session.device
         what = [
             device.kind.value,

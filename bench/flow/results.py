@@ -23,6 +23,7 @@ from bench.measure.outcome import Failed, Measured, Outcome, Statistics
 from bench.measure.sampled import Sampled, sampled
 from bench.measure.spread import SessionSpread, between_sessions
 from bench.measure.streaming import Streaming, streaming
+from bench.measure.suite import GATE
 from bench.measure.summary import Summary, summarise
 from bench.measure.sustained import Curve, Point, curve
 from bench.measure.validity import once_each
@@ -93,8 +94,12 @@ Timed: TypeAlias = tuple[Session, tuple[CaseResult, ...]]
 
 
 def all_results(store: Store) -> list[Timed]:
-    """Returns every session of a store with its results, the oldest first."""
-    sessions = sorted(store.sessions(), key=lambda each: each.started_at)
+    """Returns every session of a store with its results, the oldest first.
+
+    Those of gates are left out: old revisions are in them, and what they say is in their logs.
+    """
+    own = (each for each in store.sessions() if each.suite != GATE)
+    sessions = sorted(own, key=lambda each: each.started_at)
     return [(session, results(store, session)) for session in sessions]
 
 

@@ -25,6 +25,7 @@ class Sweep:
 
     Args:
         paths: SHA-256 of each file that the tool needs to where it lies on this machine.
+        tools: SHA-256 of those that some cases are measured with instead of ``tool``.
         there: the same to where it lies where the tool runs, if that is elsewhere.
         library: of the external delegate, where the tool runs.
         result_file: that the tool writes its result proto to, where it can.
@@ -39,6 +40,7 @@ class Sweep:
     tool: Tool
     device: Device
     seed: int
+    tools: Mapping[str, Tool] = field(default_factory=dict)
     there: Mapping[str, PurePath] = field(default_factory=dict)
     library: PurePath | None = None
     result_file: PurePath | None = None
@@ -76,7 +78,11 @@ class Sweep:
                 f"the LiteRT interpreter here does no {case.delegate} with {protocol.mode}",
                 hint="give a build of the official tool: --benchmark-binary PATH",
             )
-        return self.tool.command(self.flags(case))
+        return self.tool_of(case).command(self.flags(case))
+
+    def tool_of(self, case: Case) -> Tool:
+        """Returns the tool that ``case`` is measured with."""
+        return self.tools.get(case.tool_sha256, self.tool)
 
     def limit_s(self, case: Case) -> float:
         """Returns when one process of ``case`` is killed."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
 import numpy as np
 
 from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
-from bench.gate.log import Block, CloseReason, Discarded, Log, Process
+from bench.gate.log import Block, CloseReason, Discarded, Failed, Log, Process
 from bench.gate.rule import Rule
 from bench.gate.signed_rank import FloatArray, estimate, interval
 
@@ -28,6 +28,7 @@ class Verdict(StrEnum):
     IMPROVED = "improved"
     REGRESSED = "regressed"
     UNDECIDED = "undecided"
+    FAILED = "failed"  # it does not run as asked, on either side
 
 
 class Doubt(StrEnum):
@@ -72,6 +73,7 @@ class Judged:
         block_sd: robust, of the log-ratios.
         smallest_slowdown: a share that so many blocks show with 95 % power, by approximation.
         discarded: reasons' codes and how many blocks each spoiled, by code.
+        failure: of a failed one, which side and why.
     """
 
     model: str
@@ -85,6 +87,7 @@ class Judged:
     block_sd: float | None
     smallest_slowdown: float | None
     discarded: tuple[tuple[str, int], ...]
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ def judge(log: Log) -> Verdicts:
     """Returns the verdicts that a log holds."""
     blocks: dict[str, list[Block]] = {pair.key: [] for pair in log.opened.models}
     reasons: dict[str, Counter[str]] = {key: Counter() for key in blocks}
+    failures: dict[str, str] = {}
     for entry in log.entries:
         match entry:
             case Block():
@@ -114,10 +118,13 @@ def judge(log: Log) -> Verdicts:
             case Discarded():
                 codes = {reason.partition(":")[0] for reason in entry.reasons}
                 reasons[entry.model].update(codes)
+            case Failed():
+                failures[entry.model] = entry.reason
+    judged = [_judged(log, key, blocks[key], reasons[key]) for key in blocks]
     return Verdicts(
         gate_id=log.opened.gate_id,
         rule=log.opened.rule,
-        models=tuple(_judged(log, key, blocks[key], reasons[key]) for key in blocks),
+        models=tuple(_failed(each, failures.get(each.model)) for each in judged),
         closed=log.closed,
         torn=log.torn,
     )
@@ -161,6 +168,12 @@ def _judged(log: Log, key: str, blocks: list[Block], reasons: Counter[str]) -> J
         ),
         discarded=tuple(sorted(reasons.items())),
     )
+
+
+def _failed(judged: Judged, failure: str | None) -> Judged:
+    if failure is None:
+        return judged
+    return replace(judged, verdict=Verdict.FAILED, doubt=None, failure=failure)
 
 
 def _verdict(outcome: Outcome, closed: CloseReason | None) -> tuple[Verdict, Doubt | None]:

@@ -30,6 +30,14 @@ class CloseReason(StrEnum):
     GUARDS = "guards-never-satisfied"
 
 
+class Unmeasured(StrEnum):
+    """Why a model is listed and not compared."""
+
+    NEW = "new"
+    REMOVED = "removed"
+    UNCHANGED = "unchanged"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """A model whose candidate is compared with its baseline.
@@ -59,6 +67,7 @@ class Opened:
         seed: of all coins.
         device: facts of it, as they are shown.
         models: at least one, no two with one name and format.
+        unmeasured: the other models of either side, by name and format.
     """
 
     gate_id: str
@@ -67,6 +76,7 @@ class Opened:
     rule: Rule
     device: dict[str, float | str | None]
     models: tuple[Pair, ...]
+    unmeasured: dict[str, Unmeasured] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         twice = [key for key, n in Counter(pair.key for pair in self.models).items() if n > 1]
@@ -154,6 +164,19 @@ class Discarded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A model that does not run as it was asked to, which ends it.
+
+    Args:
+        model: ``Pair.key``.
+        reason: which side, and why.
+    """
+
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
     """The device went away."""
 
@@ -174,12 +197,13 @@ class Closed:
     reason: CloseReason
 
 
-Entry = Block | Discarded | Lost | Resumed | Closed
+Entry = Block | Discarded | Failed | Lost | Resumed | Closed
 
 _KINDS: dict[str, type[Opened] | type[Entry]] = {
     "opened": Opened,
     "block": Block,
     "discarded": Discarded,
+    "failed": Failed,
     "lost": Lost,
     "resumed": Resumed,
     "closed": Closed,
@@ -200,7 +224,7 @@ class Log:
     torn: bool = False
 
     def __post_init__(self) -> None:
-        measured = dict.fromkeys((pair.key for pair in self.opened.models), 0)
+        measured: dict[str, int | None] = {pair.key: 0 for pair in self.opened.models}
         last: Entry | None = None
         for line, entry in enumerate(self.entries, 2):
             problem = None
@@ -209,6 +233,9 @@ class Log:
             elif isinstance(entry, Block | Discarded):
                 problem = self._misfit(entry, measured.get(entry.model))
                 measured[entry.model] = entry.index + 1
+            elif isinstance(entry, Failed):
+                problem = None if entry.model in measured else f"nobody opened {entry.model}"
+                measured[entry.model] = None
             if problem:
                 raise ConfigurationError(f"line {line}: {problem}", hint="mend the log")
             last = entry
@@ -229,7 +256,7 @@ class Log:
 
     def _misfit(self, entry: Block | Discarded, expected: int | None) -> str | None:
         if expected is None:
-            return f"nobody opened {entry.model}"
+            return f"nobody opened {entry.model}, or it failed before"
         if entry.index != expected:
             return f"attempt {entry.index} of {entry.model} where {expected} was due"
         k = self.opened.rule.processes_per_arm

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.core.hashing import sha256_bytes
 from bench.gate.decision import Outcome
 from bench.gate.judging import standing
-from bench.gate.log import Block, CloseReason, Discarded, Log
+from bench.gate.log import Block, CloseReason, Discarded, Failed, Log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +34,12 @@ def following(log: Log) -> Next | CloseReason:
     if log.closed is not None:
         return log.closed
     keys = [pair.key for pair in log.opened.models]
+    failed = {entry.model for entry in log.entries if isinstance(entry, Failed)}
     attempted = [entry for entry in log.entries if isinstance(entry, Block | Discarded)]
     turn = keys.index(attempted[-1].model) + 1 if attempted else 0
     for key in keys[turn:] + keys[:turn]:
         own = [entry for entry in attempted if entry.model == key]
-        if not _is_done(own, log):
+        if key not in failed and not _is_done(own, log):
             if _discards_spent(attempted, log):
                 return CloseReason.GUARDS
             first = candidate_first(log.opened.seed, key, len(own))

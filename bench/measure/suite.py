@@ -19,6 +19,7 @@ from bench.core.hashing import sha256_file
 from bench.measure.case import Case, Delegate, Mode, Protocol, Runner
 from bench.measure.device import Device
 
+GATE = "frill-bench gate"  # what the sessions of gates are called, whose numbers no report joins
 ALL_CORES = "all"
 BIG_CORES = "big"
 # A sustained curve has a point for each slice; at least so many, and none longer than this.

@@ -80,6 +80,7 @@ class Execution:
         telemetry_s: how long looking took; no part of ``wall_s``.
         caps_at_start_khz: first core of those that share a clock, and what that might reach when
             the session began.
+        losses: how often the device was lost, and the process begun anew.
     """
 
     command: tuple[str, ...]
@@ -101,6 +102,7 @@ class Execution:
     samples: tuple[Sample, ...] = ()
     telemetry_s: float | None = None
     caps_at_start_khz: tuple[tuple[int, float], ...] = ()
+    losses: int = 0
 
 
 def litert_tool() -> Tool:

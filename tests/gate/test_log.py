@@ -13,10 +13,12 @@ from bench.gate.log import (
     Closed,
     CloseReason,
     Discarded,
+    Failed,
     Log,
     Lost,
     Process,
     Resumed,
+    Unmeasured,
     from_bytes,
     to_line,
     to_text,
@@ -43,6 +45,7 @@ def small() -> Log:
             block(SECOND, 1, candidate_first=False, baseline_us=1 / 3, candidate_us=1e9),
             Closed(reason=CloseReason.INTERRUPTED),
             Resumed(session_id="session"),
+            Failed(model=SECOND, reason="candidate: crashed: signal 11"),
             Closed(reason=CloseReason.OUT_OF_TIME),
         ),
     )
@@ -110,6 +113,7 @@ def test_a_torn_last_line_is_left_out_wherever_the_kill_came(cut: int) -> None:
          b'"candidate_first":true,"reasons":[]}', "line 2: a discarded block needs a reason"),
         (b'{"version":1,"kind":"discarded","model":"student00 int8","index":1,'
          b'"candidate_first":true,"reasons":["hot"]}', "line 2: attempt 1 of .* where 0 was due"),
+        (b'{"version":1,"kind":"failed","model":"x","reason":"crashed"}', "line 2: nobody opened"),
     ],
 )  # fmt: skip
 def test_a_line_that_cannot_be_read_is_named(line: bytes, problem: str) -> None:
@@ -145,10 +149,22 @@ def test_a_log_without_its_first_line_is_refused() -> None:
 def test_a_closed_gate_goes_on_only_if_it_is_resumed() -> None:
     log = small()
     one = block(FIRST, 1, candidate_first=True, baseline_us=1, candidate_us=1)
-    with pytest.raises(ConfigurationError, match="line 10: goes on after it was closed"):
+    with pytest.raises(ConfigurationError, match="line 11: goes on after it was closed"):
         log.then(one)
     assert log.then(Resumed(session_id="session")).then(one).closed is None
     assert log.closed is CloseReason.OUT_OF_TIME
+
+
+def test_a_model_that_failed_has_no_more_blocks() -> None:
+    failed = Log(opened=opened(Rule(), models=2)).then(Failed(model=FIRST, reason="crashed"))
+    with pytest.raises(ConfigurationError, match=r"line 3: .* failed before"):
+        failed.then(block(FIRST, 0, candidate_first=True, baseline_us=1, candidate_us=1))
+    failed.then(block(SECOND, 0, candidate_first=True, baseline_us=1, candidate_us=1))
+
+
+def test_models_that_are_not_measured_are_in_the_log() -> None:
+    first = replace(opened(Rule(), models=1), unmeasured={"kws int8": Unmeasured.NEW})
+    assert from_bytes(to_line(first).encode(), source="log").opened == first
 
 
 def test_a_block_has_as_many_processes_of_each_side_as_the_rule_says() -> None:

@@ -7,7 +7,17 @@ import pytest
 from gate.simulated import block, opened
 
 from bench.gate.judging import Verdict, judge
-from bench.gate.log import Closed, CloseReason, Discarded, Log, Lost, Resumed, from_bytes, to_text
+from bench.gate.log import (
+    Closed,
+    CloseReason,
+    Discarded,
+    Failed,
+    Log,
+    Lost,
+    Resumed,
+    from_bytes,
+    to_text,
+)
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next, candidate_first, following
 
@@ -67,7 +77,7 @@ def test_a_gate_that_is_cut_off_anywhere_goes_on_as_if_it_had_not_been() -> None
         ahead = following(cut)
         due = log.entries[kept - 1]
         assert isinstance(ahead, Next)
-        assert not isinstance(due, Lost | Resumed | Closed)
+        assert not isinstance(due, Failed | Lost | Resumed | Closed)
         assert (ahead.model, ahead.index) == (due.model, due.index)
         assert ahead.candidate_first == due.candidate_first
 
@@ -112,6 +122,17 @@ def test_guards_that_are_never_satisfied_end_a_gate(models: int, most: int) -> N
     verdicts = judge(log)
     assert {each.verdict for each in verdicts.models} == {Verdict.UNDECIDED}
     assert {each.doubt for each in verdicts.models} == {"guards-never-satisfied"}
+
+
+def test_a_model_that_failed_gets_no_more_and_is_no_regression() -> None:
+    one, two = (pair.key for pair in fresh(2).opened.models)
+    log = run(fresh(2).then(Failed(model=one, reason="candidate: crashed")), 1.0)
+    assert log.closed is CloseReason.DECIDED
+    failed, other = judge(log).models
+    assert (failed.verdict, failed.doubt, failed.failure) == (
+        Verdict.FAILED, None, "candidate: crashed",
+    )  # fmt: skip
+    assert (other.model, other.verdict) == (two, Verdict.SAME)
 
 
 def test_a_model_at_the_cap_gets_no_more() -> None:

@@ -44,4 +44,4 @@ def test_simulated_rows_are_judged_as_their_logs_are() -> None:
                 assert each.verdict is OF_OUTCOME[Outcome(int(found.outcome[row]))]
                 assert each.blocks == found.blocks[row]
                 seen.add(each.verdict)
-    assert seen == set(Verdict)
+    assert seen == set(Verdict) - {Verdict.FAILED}

@@ -1,0 +1,134 @@
+"""``frill-bench gate`` on this machine and on a phone, and what it says at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.cli.gate_outputs import leave
+from bench.cli.output import progress, tell
+from bench.cli.phones import Narrator, chosen, wanted_of
+from bench.cli.run import refuse_phone_flags
+from bench.cli.verdicts import exit_codes, show
+from bench.core.errors import ConfigurationError
+from bench.flow.blocks import host_bounds
+from bench.flow.gate import Gate, log_of
+from bench.flow.journal import read
+from bench.flow.lanes import Lane, measure_phones
+from bench.flow.sweep import host_sweep
+from bench.measure.case import Delegate
+from bench.measure.suite import GATE, Suite, Target, host_suite, phone_suite
+from bench.store.records import Session
+from bench.store.store import Store
+from bench.tool.host import litert_tool, official_tool
+
+if TYPE_CHECKING:
+    from bench.cli.gate import Options
+
+# As docs/exit-codes.md orders them.
+_WORST_FIRST = (2, 70, 1, 3, 4, 5)
+# Our runner tells every inference, and the fastest of more of them moves less.
+_RUNS = 15
+
+
+def on_host(
+    options: Options, gate: Gate, targets: tuple[Target, ...], second_tool: Path | None
+) -> int:
+    """Measures on this machine, prints the verdicts, returns the exit code."""
+    refuse_phone_flags(options)
+    binary = options.benchmark_binary
+    tool = official_tool(binary) if binary else litert_tool()
+    sweep = host_sweep(_suite(options), targets, tool, timeout_s=options.timeout)
+    other = official_tool(second_tool) if second_tool else tool
+    tools = {} if other.sha256 == tool.sha256 else {other.sha256: other}
+    sweep = replace(sweep, bounds=host_bounds(sweep), tools=tools)
+    codes: set[int] = set()
+    with Store.open(options.db) as store:
+        for target in targets:
+            if target.artifact is not None:
+                store.add_artifact(target.artifact)
+        session = gate.open_session(sweep, store)
+        try:
+            with progress() as bars:
+                task = bars.add_task("blocks", total=None)
+                gate.measure(
+                    sweep,
+                    session,
+                    store,
+                    progress=lambda now: bars.update(task, completed=now.done, total=now.total),
+                )
+        finally:  # also when interrupted: what was measured is shown
+            codes = _shown(options, store, session)
+    return worst(codes)
+
+
+def on_phone(
+    options: Options, gate: Gate, targets: tuple[Target, ...], second_tool: Path | None
+) -> int:
+    """Measures on the phone that is meant, prints the verdicts, returns the exit code."""
+    found = chosen(options.serial)
+    if len(found) > 1:
+        raise ConfigurationError(
+            f"a gate takes one phone, not {len(found)}", hint="run one gate a phone, with one -s"
+        )
+    wanted = replace(
+        wanted_of(options, _suite(options), targets),
+        open_session=gate.open_session,
+        measure=gate.measure,
+        second_tool=second_tool,
+    )
+    Store.open(options.db).close()  # a database that cannot be used is told before phones are
+    lanes: list[Lane] = []
+    codes: set[int] = set()
+    display = progress()
+    with display as bars:
+        narrator = Narrator(bars)
+        try:
+            with ThreadPoolExecutor(1) as executor:
+                lanes = measure_phones(
+                    found, wanted, options.db, executor=executor, narrator=narrator
+                )
+        finally:  # also when interrupted: what was measured is shown
+            bars.stop()
+            with Store.open(options.db) as store:
+                for session in narrator.sessions:
+                    codes |= _shown(options, store, session)
+    for error in (lane.error for lane in lanes if lane.error is not None):
+        tell(str(error))
+        codes.add(error.exit_code)
+    return worst(codes)
+
+
+def worst(codes: Collection[int]) -> int:
+    """Returns the exit code that wins; 0 if there is none."""
+    return next((code for code in _WORST_FIRST if code in codes), 0)
+
+
+def _suite(options: Options) -> Suite:
+    suite = host_suite() if options.host else phone_suite()
+    ours = options.host and options.benchmark_binary is None
+    return replace(
+        suite,
+        name=GATE,
+        delegates=(Delegate(options.delegate),) if options.delegate else suite.delegates,
+        threads=(options.threads,),
+        fixed_performance=options.fixed_performance,
+        conventional=False,
+        protocol=replace(suite.protocol, num_runs=_RUNS) if ours else suite.protocol,
+    )
+
+
+def _shown(options: Options, store: Store, session: Session) -> set[int]:
+    """Prints what a gate's log says, and returns the exit codes that gives."""
+    path = log_of(store, session)
+    if not path.exists():  # it ended before it began
+        return set()
+    log = read(path)
+    show(log, as_json=options.json)
+    tell(f"wrote session {session.id} to {store.url}, its log to {path}")
+    codes = exit_codes(log, undecided_fails=options.undecided == "fail")
+    leave(options, log, exit_code=worst(codes), started_at=session.started_at)
+    return codes

@@ -1,0 +1,52 @@
+"""The benchmark tool on a phone."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path, PurePath
+
+from bench.adb.phone import Phone
+from bench.adb.staging import stage
+from bench.core.errors import ConfigurationError
+from bench.core.hashing import sha256_file
+from bench.tool.flags import known_flags
+from bench.tool.host import Tool, raw_text
+
+_PROBE_LIMIT_S = 30.0
+
+
+def tool_there(phone: Phone, binary: Path) -> Tool:
+    """Returns the tool as it lies on the phone, asked there what it understands.
+
+    Raises:
+        ConfigurationError: it is no benchmark tool, or does not start there.
+        DeviceError: the phone has no room.
+        TransientDeviceError: the phone went away.
+    """
+    sha256 = sha256_file(binary)
+    there = stage(phone, {sha256: binary})[sha256]
+    make_executable(phone, there)
+    usage = phone.shell(f"{there} --help", limit_s=_PROBE_LIMIT_S)
+    text = raw_text(usage.stdout) + "\n" + raw_text(usage.stderr)
+    known = known_flags(text)
+    if not known:
+        last = [line for line in text.splitlines() if line.strip()][-3:]
+        raise ConfigurationError(
+            f"{binary}: its --help lists no benchmark flags on {phone.serial} (exit status "
+            f"{usage.exit_status}): {' / '.join(last) or 'it said nothing'}",
+            hint="give TFLite's benchmark_model for this phone: --benchmark-binary PATH",
+            serial=phone.serial,
+            exit_status=usage.exit_status,
+            last_lines=last,
+        )
+    return Tool(sha256=sha256, binary=there, known_flags=known)
+
+
+def make_executable(phone: Phone, there: PurePath) -> None:
+    """Gives a file its bit, which one that came through Windows or a zip has lost.
+
+    Raises:
+        DeviceError: the phone refuses it.
+        TransientDeviceError: the phone went away.
+    """
+    phone.ask(f"chmod 755 {shlex.quote(str(there))}")

@@ -1,0 +1,1 @@
+"""What a gate tells people and CI systems: rows in; tables, Markdown, JUnit XML, commands out."""

@@ -1,0 +1,121 @@
+"""A gate as JUnit XML: one test suite an axis, one test case a model and format.
+
+Valid by both schemas in use, which agree on little: Jenkins' ``junit-10.xsd`` (xUnit plugin), and
+Ant's as Windy Road wrote it down (for that one ``started_at`` must be known). So a case has one
+child at most and no output or properties of its own: what is known of it is said in its suite's.
+"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from reports.gate import wording
+from reports.gate.rows import Axis, Finding, Gate, Verdict
+
+_UNMEASURED = (Verdict.NEW, Verdict.REMOVED)
+
+
+def to_xml(gate: Gate) -> str:
+    """Returns the document, the same text for the same gate; write it as UTF-8.
+
+    What regressed is a failure, what failed is an error; what is undecided is a failure or skipped,
+    by ``undecided_fails``; what one side lacks is skipped. All time is in the first suite.
+    """
+    root = ET.Element("testsuites")
+    axes = [axis for axis in Axis if any(each.axis is axis for each in gate.findings)]
+    for index, axis in enumerate(axes):
+        _suite(root, gate, axis, index)
+    ET.indent(root)
+    text = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _suite(root: ET.Element, gate: Gate, axis: Axis, index: int) -> None:
+    found = [finding for finding in gate.findings if finding.axis is axis]
+    kinds = [_kind(finding, gate) for finding in found]
+    title = wording.one_line(gate.title) or "gate"
+    suite = ET.SubElement(
+        root,
+        "testsuite",
+        {
+            "package": "frill-bench",
+            "id": str(index),
+            "name": f"{title} {axis}",
+            "tests": str(len(found)),
+            "failures": str(kinds.count("failure")),
+            "errors": str(kinds.count("error")),
+            "skipped": str(kinds.count("skipped")),
+            "time": _seconds(0 if index else gate.seconds),
+        },
+    )
+    if gate.started_at is not None:
+        suite.set("timestamp", gate.started_at.strftime("%Y-%m-%dT%H:%M:%S"))
+        suite.set("hostname", "localhost")  # a machine's name is nobody's business
+    _properties(suite, gate, found)
+    for finding, kind in zip(found, kinds, strict=True):
+        _case(suite, finding, kind)
+    said = [f"{wording.one_line(each.name)}: {_all(each)}" for each in found]
+    _text(suite, "system-out", [*said, "", wording.INTERVALS])
+    _text(suite, "system-err", [])
+
+
+def _properties(suite: ET.Element, gate: Gate, found: list[Finding]) -> None:
+    told = {
+        "verdict": wording.headline(gate),
+        "exit code": str(gate.exit_code),
+        "tool": gate.tool,
+        **{f"device {name}": value for name, value in wording.facts(gate).items()},
+    }
+    for each in found:
+        for side, sha256 in (
+            ("baseline", each.baseline_sha256),
+            ("candidate", each.candidate_sha256),
+        ):
+            if sha256:
+                told[f"{wording.one_line(each.name)} {side} sha256"] = wording.one_line(sha256)
+    parent = ET.SubElement(suite, "properties")
+    for name, value in told.items():
+        if value:
+            ET.SubElement(parent, "property", {"name": name, "value": wording.one_line(value)})
+
+
+def _case(suite: ET.Element, finding: Finding, kind: str) -> None:
+    named = {
+        "classname": f"gate.{finding.axis}",
+        "name": wording.one_line(finding.name),
+        "time": _seconds(0),
+    }
+    case = ET.SubElement(suite, "testcase", named)
+    if kind:
+        message = "; ".join([wording.told(finding), *map(wording.one_line, finding.why[:1])])
+        body = [] if kind == "skipped" else [wording.visible(sentence) for sentence in finding.why]
+        _text(case, kind, body, {"type": finding.verdict.value, "message": message})
+
+
+def _kind(finding: Finding, gate: Gate) -> str:
+    """Returns the element that tells how a case ended; empty for one that passed."""
+    match finding.verdict:
+        case Verdict.REGRESSED:
+            return "failure"
+        case Verdict.FAILED:
+            return "error"
+        case Verdict.UNDECIDED:
+            return "failure" if gate.undecided_fails else "skipped"
+        case verdict:
+            return "skipped" if verdict in _UNMEASURED else ""
+
+
+def _all(finding: Finding) -> str:
+    doubts = [f"{each.text} ({each.kind}: {each.effect})" for each in finding.caveats]
+    facts = [wording.one_line(each.evidence) for each in finding.caveats if each.evidence]
+    return "; ".join([wording.told(finding), *doubts, *facts])
+
+
+def _text(
+    parent: ET.Element, tag: str, lines: list[str], attributes: dict[str, str] | None = None
+) -> None:
+    ET.SubElement(parent, tag, attributes or {}).text = "\n".join(lines) or None
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3f}"

@@ -1,0 +1,134 @@
+"""A gate as the Markdown of a GitHub step summary: the verdict, what is not the same, the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reports.gate import table, wording
+from reports.gate.rows import QUIET, Finding, Gate, Verdict
+from reports.table import Cell, Footnotes
+
+# GitHub refuses a step's summary above 1 MiB whole; a second attempt must have room beside it.
+LIMIT_BYTES = 500_000
+
+# Any of ASCII's punctuation may be escaped; these could begin something.
+_MARKUP = re.compile(r"(^[-+]|[\\`*_{}\[\]<>|~&@#!$^]|:(?=//))")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A stretch of lines, of which the last may be left out."""
+
+    opening: str
+    lines: tuple[str, ...]
+    closing: str = "\n"
+
+
+def to_markdown(gate: Gate, *, limit_bytes: int = LIMIT_BYTES) -> str:
+    """Returns the summary; what does not fit is left out from the end, and counted.
+
+    Args:
+        limit_bytes: of UTF-8, at least 32 KiB, so that the verdict and the caveats always fit.
+    """
+    notes = Footnotes()
+    for finding in gate.findings:
+        notes.doubts(finding.caveats)
+    head, foot = _head(gate), _foot(notes)
+    left_bytes = limit_bytes - _size(head + foot + _cut(10**9))
+    body, left_lines = _fitting(_parts(gate, notes), left_bytes)
+    return head + body + (_cut(left_lines) if left_lines else "") + foot
+
+
+def escaped(text: str) -> str:
+    """Returns text in one line that GitHub's Markdown shows as it is."""
+    return _MARKUP.sub(r"\\\1", wording.one_line(text))
+
+
+def _head(gate: Gate) -> str:
+    return (
+        f"## {escaped(gate.title)}: {wording.headline(gate)}\n\n"
+        f"{wording.counts(gate)}. {wording.minutes(gate)} with {escaped(gate.tool)}; "
+        f"exit code {gate.exit_code}.\n\n"
+    )
+
+
+def _foot(notes: Footnotes) -> str:
+    marked = [f"<sup>{letter}</sup> {escaped(text)}  \n" for letter, text in notes.listed()]
+    return "".join(marked) + ("\n" if marked else "") + f"{wording.INTERVALS}\n"
+
+
+def _cut(lines: int) -> str:
+    return f"**Cut here, for GitHub takes 1 MiB: {lines} more lines are in the gate's log.**\n\n"
+
+
+def _parts(gate: Gate, notes: Footnotes) -> list[_Part]:
+    loud = gate.of(*(verdict for verdict in Verdict if verdict not in QUIET))
+    quiet = gate.of(*QUIET)
+    parts = [_table(loud, notes)] if loud else []
+    parts += [
+        _Part(
+            opening=f"**{escaped(each.name)} {each.verdict} in {each.axis}**\n\n",
+            lines=tuple(f"- {escaped(sentence)}\n" for sentence in each.why),
+        )
+        for each in loud
+        if each.why
+    ]
+    if quiet:
+        parts.append(_folded(f"{len(quiet)} the same or unchanged", _table(quiet, notes)))
+    facts = wording.facts(gate)
+    if facts:
+        opening = _row(["device", ""]) + _row([":--", ":--"])
+        lines = tuple(_row([escaped(name), escaped(value)]) for name, value in facts.items())
+        parts.append(_folded("The device", _Part(opening=opening, lines=lines)))
+    return parts
+
+
+def _table(findings: Sequence[Finding], notes: Footnotes) -> _Part:
+    drawn = table.cells(findings, notes)
+    heads = _row(heading.text for heading in drawn.headings)
+    sides = _row("--:" if heading.numeric else ":--" for heading in drawn.headings)
+    lines = tuple(_row(map(_cell, line.cells)) for line in drawn.lines)
+    return _Part(opening=heads + sides, lines=lines)
+
+
+def _folded(summary: str, part: _Part) -> _Part:
+    return _Part(
+        opening=f"<details><summary>{summary}</summary>\n\n{part.opening}",
+        lines=part.lines,
+        closing="\n</details>\n\n",
+    )
+
+
+def _cell(cell: Cell) -> str:
+    detail = f" ({escaped(cell.detail)})" if cell.detail else ""
+    return escaped(cell.text) + detail + "".join(f"<sup>{mark}</sup>" for mark in cell.marks)
+
+
+def _row(texts: Iterable[str]) -> str:
+    return "| " + " | ".join(texts) + " |\n"
+
+
+def _fitting(parts: Sequence[_Part], left_bytes: int) -> tuple[str, int]:
+    """Returns what fits of the parts, in order, and how many lines are left out."""
+    kept: list[str] = []
+    left_lines = 0
+    for part in parts:
+        lines: list[str] = []
+        room_bytes = left_bytes - _size(part.opening + part.closing)
+        for line in () if left_lines else part.lines:
+            room_bytes -= _size(line)
+            if room_bytes < 0:
+                break
+            lines.append(line)
+        left_lines += len(part.lines) - len(lines)
+        if lines:
+            text = "".join([part.opening, *lines, part.closing])
+            kept.append(text)
+            left_bytes -= _size(text)
+    return "".join(kept), left_lines
+
+
+def _size(text: str) -> int:
+    return len(text.encode())

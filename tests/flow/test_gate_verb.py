@@ -1,0 +1,266 @@
+import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from gate_machine import HASTY, planned
+from gate_phone import drawn_tool
+from phone_sweeps import TINY, sweep, wanted
+from program import COMMAND, NO_SERVER
+from reach import Boot, direct
+
+from bench.adb.facts import read_facts
+from bench.cli.gate_devices import worst
+from bench.cli.main import main
+from bench.core.hashing import sha256_file
+from bench.flow.bundle import load
+from bench.flow.gate import log_of
+from bench.flow.journal import read
+from bench.flow.phone import PhoneBench, phone_sweep
+from bench.gate.log import Block, Closed, Discarded, Lost, Opened, Resumed, from_bytes
+from bench.gate.schedule import candidate_first
+from bench.handset.running import Running
+from bench.measure.case import Case
+from bench.store.store import Store
+from bench.tool.host import Execution
+from models.zoo import Zoo
+
+ROOT = Path(__file__).parents[2]
+
+
+def revision(folder: Path, *names: str, number: int) -> Zoo:
+    """Returns a zoo whose files compute what those of other revisions do, and differ."""
+    zoo = Zoo(folder)
+    for index, name in enumerate(names):
+        source = folder.parent / f"{folder.name}-{name}.tflite"
+        source.write_bytes(TINY.read_bytes() + bytes(10 * number + index))
+        zoo.add(source, name=name)
+    return zoo
+
+
+@pytest.fixture
+def revisions(tmp_path: Path) -> Path:
+    """Returns a folder with two revisions of two models."""
+    for number, folder in enumerate(("old", "new")):
+        revision(tmp_path / folder, "slower", "steady", number=number)
+    return tmp_path
+
+
+class Started:
+    """The verb in a process of its own, and the lines of its log so far."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self._log = folder / "gate.jsonl"
+        self._process = subprocess.Popen(
+            [*COMMAND, "gate", "--baseline", "old", "--candidate", "new", "--log", "gate.jsonl",
+             *words],
+            cwd=folder, env={**os.environ, **NO_SERVER, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def after_blocks(self, count: int) -> None:
+        """Returns once so many blocks are written."""
+        deadline_s = time.monotonic() + 60
+        while not self._log.exists() or self._log.read_text().count('"kind":"block"') < count:
+            assert time.monotonic() < deadline_s
+            assert self._process.poll() is None, self._process.communicate()
+            time.sleep(0.02)
+
+    def interrupt(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    def ended(self, *, status: int) -> tuple[str, str]:
+        """Returns what it printed."""
+        stdout, stderr = self._process.communicate(timeout=100)
+        assert self._process.returncode == status, stderr
+        return stdout, stderr
+
+
+def test_a_gate_on_a_phone_survives_ctrl_c_and_a_lost_phone_and_condemns_the_slower_model_alone(
+    boot_phone: Boot, revisions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phone = boot_phone()
+    slower = revisions / "new" / "slower.float32.tflite"
+    tool = drawn_tool(revisions / "tool", slowdowns={slower: 0.10}, profile="locked")
+    words = ("-s", phone.serial, "--benchmark-binary", str(tool))
+
+    first = Started(revisions, *words)
+    first.after_blocks(3)
+    first.interrupt()
+    stdout, stderr = first.ended(status=130)
+    assert "undecided: interrupted" in stdout
+    content = (revisions / "gate.jsonl").read_bytes()
+
+    second = Started(revisions, *words)
+    second.after_blocks(6)
+    phone.kill_adbd()
+    stdout, stderr = second.ended(status=1)
+    assert "latency regressed: slower float32: 1." in stderr
+    assert "latency regressed: steady" not in stderr
+    assert "measured on a virtual handset" in stderr
+    rows = {line.split()[0]: line.split()[2] for line in stdout.splitlines() if "float32" in line}
+    assert rows == {"slower": "regressed", "steady": "same"}
+
+    path = revisions / "gate.jsonl"
+    assert path.read_bytes().startswith(content)
+    log = from_bytes(path.read_bytes(), source="log")
+    for each in log.entries:
+        if isinstance(each, Block | Discarded):
+            coin = candidate_first(log.opened.seed, each.model, each.index)
+            assert each.candidate_first == coin
+    ends = [type(each) for each in log.entries if isinstance(each, Closed | Resumed | Lost)]
+    assert ends == [Closed, Resumed, Lost, Resumed, Closed]
+
+    capsys.readouterr()
+    assert main(["gate", "--replay", str(path)]) == 1
+    assert capsys.readouterr().out == stdout
+
+
+def test_what_a_phone_tells_of_itself_discards_both_sides_of_a_block(
+    handset: Running, tmp_path: Path
+) -> None:
+    gate, _ = planned(tmp_path, "one", rule=HASTY)
+    (pair,) = gate.paired.pairs
+    tool = drawn_tool(tmp_path / "tool", slowdowns={}, seed=9)
+    what = wanted(tool, pair.baseline.path, pair.candidate.path)
+    cap = handset.path("/sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq")
+    full = cap.read_text()
+    ran = 0
+
+    def run(case: Case) -> Execution:
+        nonlocal ran
+        # After two that are thrown away: the first side of a block, later the second of another.
+        cap.write_text("1171200" if ran in (2, 6) else full)
+        ran += 1
+        try:
+            return bench.run(case)
+        finally:
+            cap.write_text(full)
+
+    with closing(direct(handset.serial)) as phone, Store.open(tmp_path / "a.db") as store:
+        plan = phone_sweep(phone, what, read_facts(phone))
+        bench = PhoneBench(phone, plan)
+        session = gate.open_session(plan, store)
+        gate.measure(plan, session, store, run=run)
+        log = read(log_of(store, session))
+    kinds = [type(each) for each in log.entries]
+    assert kinds == [Discarded, Block, Discarded, Block, Closed]
+    reasons = [each.reasons for each in log.entries if isinstance(each, Discarded)]
+    assert all(reason.startswith("cap-lowered: cores 0-") for (reason,) in reasons)
+
+
+def test_either_side_can_have_its_own_tool_on_a_phone(handset: Running, tmp_path: Path) -> None:
+    gate, _ = planned(tmp_path, "one", rule=HASTY)
+    (pair,) = gate.paired.pairs
+    old, new = (
+        drawn_tool(tmp_path / name, slowdowns={}, seed=seed)
+        for seed, name in enumerate(("old", "new"), start=7)
+    )
+    what = wanted(
+        new, pair.baseline.path, pair.candidate.path,
+        second_tool=old, open_session=gate.open_session, measure=gate.measure,
+    )  # fmt: skip
+    swept = sweep([handset.serial], what, tmp_path / "gate.db")
+    assert swept.lanes[0].error is None
+    used = {(each.case.artifact_sha256, each.command[0].rpartition("/")[2]) for each in swept.only}
+    assert used == {
+        (pair.baseline.sha256, sha256_file(old)),
+        (pair.candidate.sha256, sha256_file(new)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--candidate", "new"], "--save-baseline DIR"),
+        (["--baseline", "old"], "--candidate REF"),
+        (["--baseline", "gone", "--candidate", "new"], "--save-baseline DIR"),
+        (["--baseline", "results.csv", "--candidate", "new"], "never with stored numbers"),
+        (["--baseline", "frill-bench.db", "--candidate", "new"], "never with stored numbers"),
+        (["--baseline", "old", "--candidate", "new", "--own-tools"], "holds no tool"),
+        (["--baseline", "old", "--candidate", "other"], "no model is on both sides"),
+        (["--baseline", "old", "--candidate", "new", "--save-baseline", "b"], "compares nothing"),
+        (["--baseline", "old", "--candidate", "new", "--host", "-s", "x"], "two different devices"),
+        (["--baseline", "old", "--candidate", "new", "--host", "--margin", "0"], "margin"),
+        (["--replay", "old/slower.float32.json"], "line 1"),
+        (["--replay", "gone.jsonl"], "gone.jsonl"),
+    ],
+)
+def test_what_cannot_be_compared_is_status_two_with_the_next_step(
+    revisions: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    said: str,
+) -> None:
+    revision(revisions / "other", "third", number=2)
+    monkeypatch.chdir(revisions)
+    capsys.readouterr()
+    assert main(["gate", *words, "--zoo", "nowhere"]) == 2
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert "hint:" in shown.err
+    assert shown.out == ""
+    assert not (revisions / "gates").exists()
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"), [({0}, 0), ({1, 3, 4}, 1), ({5, 4}, 4), ({5, 3}, 3), ({1, 2}, 2), (set(), 0)]
+)
+def test_the_worst_exit_code_wins(codes: set[int], code: int) -> None:
+    assert worst(codes) == code
+
+
+def test_a_saved_baseline_is_a_bundle_and_equal_files_are_not_measured(
+    revisions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(revisions)
+    assert main(["gate", "--candidate", "old", "--save-baseline", "kept", "--host"]) == 0
+    tool = load(revisions / "kept").tool
+    assert tool is not None
+    assert tool.kind == "litert-python"
+    capsys.readouterr()
+    assert main(["gate", "--baseline", "kept", "--candidate", "old", "--host", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "schema_version": 1,
+        "gate": None,
+        "models": [],
+        "unmeasured": {"slower float32": "unchanged", "steady float32": "unchanged"},
+    }
+    assert not (revisions / "frill-bench.db").exists()
+
+
+def test_what_is_undecided_is_green_or_five_and_models_of_one_side_are_listed(
+    revisions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    revision(revisions / "new", "fresh", number=3)
+    monkeypatch.chdir(revisions)
+    words = ["gate", "--baseline", "old", "--candidate", "new", "--host", "--max-minutes", "0"]
+    words += ["--log", "gate.jsonl", "--json"]
+    capsys.readouterr()
+    assert main(words) == 0
+    stdout = capsys.readouterr().out
+    document = json.loads(stdout)
+    assert document["unmeasured"] == {"fresh float32": "new"}
+    assert {each["doubt"] for each in document["models"]} == {"out-of-time"}
+    assert main([*words, "--undecided", "fail"]) == 5  # the same gate, gone on with
+    log = from_bytes(Path("gate.jsonl").read_bytes(), source="log")
+    assert isinstance(log.opened, Opened)
+    assert [type(each) for each in log.entries] == [Closed, Resumed, Closed]
+    capsys.readouterr()
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    outputs = ("--junit", "gate.xml", "--summary", "summary.md")
+    for _ in range(2):  # a step's summary may hold another gate's already
+        assert main(["gate", "--replay", "gate.jsonl", "--json", *outputs]) == 0
+        out, err = capsys.readouterr()
+        assert out == stdout
+        assert err.count("::warning title=") == 2
+    (suite,) = ElementTree.parse("gate.xml").getroot()  # noqa: S314  # written by ourselves
+    assert suite.get("tests") == "3"
+    assert Path("summary.md").read_text().count("## gate on ") == 2
+    assert main(["gate", "--replay", "gate.jsonl", "--summary", "none/summary.md"]) == 2
