@@ -29,7 +29,10 @@ def test_the_wheel_holds_the_packages_with_their_data_and_nothing_else(wheel: Pa
     assert tops == {"bench", "models", "reports", "device_profiles", metadata}
     for package in ("bench", "models", "reports"):
         for path in (ROOT / package).rglob("*"):
-            if path.suffix in (".py", ".yaml", ".html", ".css") and "__pycache__" not in path.parts:
+            if (
+                path.suffix in (".py", ".yaml", ".html", ".css", ".npz")
+                and "__pycache__" not in path.parts
+            ):
                 assert str(path.relative_to(ROOT)) in names
 
 

@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: frill-bench demo --out demo"
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="its folder")
     parser.add_argument(
-        "--students", metavar="N,N", help="students' names instead of the demo's five"
+        "--students", metavar="N,N", help="students' names instead of the demo's six"
     )
     parser.add_argument("--processes", type=int, default=12, help="a file is timed in this many")
     shared.add_audio(parser)

@@ -24,11 +24,12 @@ from models.audio.tasks import QUICK, task_set
 from models.audio.taskset import TaskSet
 from models.zoo import Zoo
 
-STUDENTS = (
-    "tiny_w0.5_keras3_gap_e1024_unfused",
-    "small_w1.0_keras3_gap_e2048_unfused",
-    "small_w1.0_keras3_gap_e2048_fused",
-    "small_w1.0_keras3_gap_e2048_unfused_conv",
+STUDENTS = (  # trained ones, one of them with either hard-swish and a front-end, and a random one
+    "tiny_w0.5_keras3_gap_e512_unfused",
+    "small_w1.0_keras3_gap_e1024_unfused",
+    "small_w1.0_keras3_gap_e1024_fused",
+    "small_w1.0_keras3_gap_e1024_unfused_conv",
+    "small_w1.0_legacy_gap_e1024_unfused",
     "small_w2.0_legacy_gap_e2048_fused",  # FRILL
 )
 FRONTEND = "frontend-conv"

@@ -44,3 +44,20 @@ def test_a_folder_without_a_students_weights_names_those_it_has(tmp_path: Path) 
     assert students.weights_of(TINY, students.RANDOM) is None
     assert students.weights_of(TINY, students.STARTER) is None  # it does not come with the project
     assert students.weights_of("frontend-conv", str(tmp_path)) is None
+
+
+def test_fused_and_unfused_students_share_weights_unless_ranges_were_learned(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / f"{TINY}.npz"
+    path.touch()
+    fused = TINY.replace("unfused", "fused")
+    assert students.weights_of(fused, str(tmp_path)) == path
+    own = tmp_path / f"{fused}.npz"
+    own.touch()
+    assert students.weights_of(fused, str(tmp_path)) == own
+    (tmp_path / f"{TINY}_qat.npz").touch()
+    with pytest.raises(ConfigurationError, match="holds no weights"):
+        students.weights_of(f"{fused}_qat", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="holds no weights"):
+        students.weights_of(TINY.replace("unfused", "minimalistic"), str(tmp_path))

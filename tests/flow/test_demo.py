@@ -35,8 +35,8 @@ PROMISED = [
     "on_frontier",
     "caveats",
 ]
-UNFUSED = "small_w1.0_keras3_gap_e2048_unfused"
-FUSED = "small_w1.0_keras3_gap_e2048_fused"
+UNFUSED = "small_w1.0_keras3_gap_e1024_unfused"
+FUSED = "small_w1.0_keras3_gap_e1024_fused"
 FRILL = "small_w2.0_legacy_gap_e2048_fused"
 
 
@@ -83,7 +83,23 @@ def test_untrained_and_quick_are_said_on_every_row_they_hold_for(
     for row in rows:
         kinds = row["caveats"].split(";")
         assert "quick" in kinds
-        assert ("untrained" in kinds) == (row["student"] != "efficientword-net")
+        assert ("untrained" in kinds) == (row["student"] == FRILL)
+        assert ("below_floor" in kinds) == (
+            float(row["score_mean"]) < float(row["score_floor_mean"])
+        )
+
+
+def test_every_trained_student_beats_the_log_mel_floor(rows: list[dict[str, str]]) -> None:
+    trained = [row for row in rows if row["student"] not in (FRILL, "efficientword-net")]
+    assert len({row["student"] for row in trained}) == 5
+    assert not [row["student"] for row in trained if "below_floor" in row["caveats"]]
+
+
+def test_fused_and_unfused_hard_swish_are_one_function(rows: list[dict[str, str]]) -> None:
+    scores = {
+        row["student"]: float(row["score_mean"]) for row in rows if row["format"] == "float32"
+    }
+    assert scores[FUSED] == pytest.approx(scores[UNFUSED], abs=0.01)
 
 
 def test_there_is_a_frontier_and_the_front_end_is_paid_for_on_it(
@@ -105,6 +121,22 @@ def test_the_page_says_why(demo: Ran) -> None:
     page = (demo.out / "index.html").read_text()
     assert "HARD_SWISH has no int8 kernel" in page
     assert "one partition" in page
+
+
+def test_parity_says_where_a_file_loses_and_why_its_int8_is_slower(demo: Ran) -> None:
+    words = ("zoo", "parity", f"{FUSED}.int8", "--zoo", demo.out / "zoo", "--patches", "2")
+    told = frill_bench(*words, "--db", demo.out / "results.db", status=0).stdout
+    assert "the embedding loses most at" in told
+    assert "HARD_SWISH has no int8 kernel" in told.splitlines()[-2]
+
+
+def test_trained_weights_are_converted_to_the_same_bytes_again(demo: Ran, tmp_path: Path) -> None:
+    name = "tiny_w0.5_keras3_gap_e512_unfused"
+    frill_bench("convert", name, "--zoo", tmp_path, status=0)
+    made = sorted(tmp_path.glob("*.tflite"))
+    assert len(made) == 4
+    for path in made:
+        assert path.read_bytes() == (demo.out / "zoo" / path.name).read_bytes(), path.name
 
 
 def test_frill_has_its_sizes(rows: list[dict[str, str]]) -> None:
