@@ -18,13 +18,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Fixtures that take a minute or two, so that all who use one run beside each other.
 COSTLY = ("demo", "zoo")
+# Groups that take long begin first, so that no worker is left alone with one at the end.
+LONG = ("demo", "test_distil.py", "zoo", "test_readme.py", "test_qat.py", "test_phones.py")
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    places: dict[pytest.Item, int] = {}
     for item in items:
         shared = set(COSTLY) & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group(next(iter(shared), item.path.name)))
+        group = next(iter(shared), item.path.name)
+        item.add_marker(pytest.mark.xdist_group(group))
+        places[item] = LONG.index(group) if group in LONG else len(LONG)
+    items.sort(key=lambda item: places[item])
     if "evidence" in config.getoption("markexpr", ""):
         return
     left = [item for item in items if item.get_closest_marker("evidence")]
