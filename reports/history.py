@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
 
 from bench.core import units
 from bench.core.caveats import Effect
 from reports import schema
-from reports.schema import Frame
+from reports.schema import Frame, column, maybe
 
 _DAY_S = 86_400.0
 _WORDS = {
@@ -22,31 +21,25 @@ _WORDS = {
 _MOST_NAMES = 3
 
 
-def _column(meaning: str, unit: str = "", **default: Any) -> Any:
-    return field(metadata={"meaning": meaning, "unit": unit}, **default)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nightly:
     """One model on one night, its anchor beside it in the same session."""
 
-    started_at: str = _column("ISO 8601 with its offset from UTC")
-    session: str = _column("the sitting in which both were measured")
-    revision: str = _column("what the candidate was built from")
-    series: int = _column("from 1; ratios of one series may be compared")
-    changed: str = _column("what began this series, joined by semicolons; empty later in it")
-    ratio: float = _column("latency of the candidate over that of the anchor")
-    ratio_low: float | None = _column("lower end of its 95 % interval", default=None)
-    ratio_high: float | None = _column("upper end of its 95 % interval", default=None)
-    level_ratio: float = _column("of the nights between the change points around this one")
-    step_ratio: float | None = _column(
-        "of this level over the one before, on its first night", default=None
-    )
-    step_ratio_low: float | None = _column("lower end of its 95 % interval", default=None)
-    step_ratio_high: float | None = _column("upper end of its 95 % interval", default=None)
-    candidate_us: float | None = _column("median latency of the candidate", "us", default=None)
-    anchor_us: float | None = _column("median latency of the anchor", "us", default=None)
-    caveats: str = _column("kinds of doubt, joined by semicolons; empty for none", default="")
+    started_at: str = column("ISO 8601 with its offset from UTC")
+    session: str = column("the sitting in which both were measured")
+    revision: str = column("what the candidate was built from")
+    series: int = column("from 1; ratios of one series may be compared")
+    changed: str = column("what began this series, joined by semicolons; empty later in it")
+    ratio: float = column("latency of the candidate over that of the anchor")
+    ratio_low: float | None = maybe("lower end of its 95 % interval")
+    ratio_high: float | None = maybe("upper end of its 95 % interval")
+    level_ratio: float = column("of the nights between the change points around this one")
+    step_ratio: float | None = maybe("of this level over the one before, on its first night")
+    step_ratio_low: float | None = maybe("lower end of its 95 % interval")
+    step_ratio_high: float | None = maybe("upper end of its 95 % interval")
+    candidate_us: float | None = maybe("median latency of the candidate", "us")
+    anchor_us: float | None = maybe("median latency of the anchor", "us")
+    caveats: str = column("kinds of doubt, joined by semicolons; empty for none", default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from bench.cli import options as shared
 
 if TYPE_CHECKING:
     from bench.core.artifact import Artifact
-    from bench.core.errors import BenchError
 
 _FORMATS = ["float32", "float16", "dynamic", "int8"]
 
@@ -49,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     from bench.cli.output import print_json, progress, tell
     from bench.core import config
     from bench.core.artifact import Format
-    from bench.core.errors import ConfigurationError
+    from bench.core.errors import ConfigurationError, worst
     from bench.flow import convert as flow
     from models import convert
     from models.spec import parse_grid
@@ -83,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     for error in failed.values():
         tell(f"failed: {error}")
     tell(f"wrote {sum(map(len, made))} artifacts to {options.zoo}")
-    return _worst(list(failed.values()))
+    return worst({error.exit_code for error in failed.values()})
 
 
 def _print(made: list[list[Artifact]]) -> None:
@@ -106,8 +105,3 @@ def _print(made: list[list[Artifact]]) -> None:
         size = units.size(artifact.size_bytes)
         table.add_row(artifact.name, artifact.format.value, size, *numbers, pieces, doubts)
     print_table(table)
-
-
-def _worst(errors: list[BenchError]) -> int:
-    codes = {error.exit_code for error in errors}
-    return next((code for code in (2, 70, 3, 4) if code in codes), 0)

@@ -201,9 +201,9 @@ def _saved(options: Options, candidate: Side, folder: Path) -> int:
 
 
 def _replayed(options: Options, path: Path) -> int:
-    from bench.cli.gate_devices import worst
     from bench.cli.gate_outputs import leave
     from bench.cli.verdicts import exit_codes, show
+    from bench.core.errors import worst
     from bench.flow.journal import read
 
     log = read(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from bench.cli.output import progress, tell
 from bench.cli.phones import Narrator, chosen, wanted_of
 from bench.cli.run import refuse_phone_flags
 from bench.cli.verdicts import exit_codes, show
-from bench.core.errors import ConfigurationError
+from bench.core.errors import ConfigurationError, worst
 from bench.flow.blocks import host_bounds
 from bench.flow.gate import Gate, log_of
 from bench.flow.journal import read
@@ -28,8 +27,6 @@ from bench.tool.host import litert_tool, official_tool
 if TYPE_CHECKING:
     from bench.cli.gate import Options
 
-# As docs/exit-codes.md orders them.
-_WORST_FIRST = (2, 70, 1, 3, 4, 5)
 # Our runner tells every inference, and the fastest of more of them moves less.
 _RUNS = 15
 
@@ -100,11 +97,6 @@ def on_phone(
         tell(str(error))
         codes.add(error.exit_code)
     return worst(codes)
-
-
-def worst(codes: Collection[int]) -> int:
-    """Returns the exit code that wins; 0 if there is none."""
-    return next((code for code in _WORST_FIRST if code in codes), 0)
 
 
 def _suite(options: Options) -> Suite:

@@ -19,7 +19,7 @@ from bench.adb.serials import Found, resolve
 from bench.cli.cases import show
 from bench.cli.output import progress, tell
 from bench.cli.run import print_commands
-from bench.core.errors import ConfigurationError
+from bench.core.errors import ConfigurationError, worst
 from bench.flow.devices import affinity, profile_of
 from bench.flow.fitness import Limits, limits_of
 from bench.flow.lanes import COOL, PUSH, Lane, measure_phones
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from bench.measure.suite import Suite, Target
     from bench.store.records import Session
 
-# The worst of several exit codes, as docs/exit-codes.md orders them.
-_WORST_FIRST = (2, 70, 3, 4)
 _UNITS = {PUSH: " MB", COOL: " s"}
 
 
@@ -182,7 +180,7 @@ def _end(options: Options, sessions: Sequence[Session], lanes: Sequence[Lane]) -
     codes = {error.exit_code for _, error in errors}
     if any(each.is_bad for _, found in measured for each in found):
         codes.add(4)
-    return next((code for code in _WORST_FIRST if code in codes), 0)
+    return worst(codes)
 
 
 def _print_commands(found: Sequence[Found], wanted: Wanted, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ BenchError                    exit 70  never raised itself
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 
@@ -84,3 +85,12 @@ class IncomparableError(BenchError):
     """Two things are unlike; the message names the field that differs."""
 
     exit_code = 4
+
+
+# As docs/exit-codes.md orders them.
+_WORST_FIRST = (2, 70, 1, 3, 4, 5)
+
+
+def worst(codes: Collection[int]) -> int:
+    """Returns the exit code that wins; 0 if there is none."""
+    return next((code for code in _WORST_FIRST if code in codes), 0)

@@ -8,8 +8,7 @@ from pathlib import Path
 from bench.core.version import VERSION
 from bench.flow.join import join
 from bench.flow.modes import modes
-from bench.flow.results import all_results
-from bench.measure.suite import GATE
+from bench.flow.results import all_results, sessions_of
 from bench.store.store import Store
 from models.spec import Frontend, is_student, parse_name
 from reports.effects import Estimate, Traits, estimates
@@ -84,8 +83,7 @@ def _count(number: int, noun: str) -> str:
 
 def _provenance(store: Store, command: str) -> dict[str, str]:
     found = {"frill-bench": VERSION, "command": command, "database": store.url}
-    own = (each for each in store.sessions() if each.suite != GATE)
-    for number, session in enumerate(own, 1):
+    for number, session in enumerate(sessions_of(store), 1):
         device = session.device
         what = [
             device.kind.value,

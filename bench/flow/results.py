@@ -98,9 +98,13 @@ def all_results(store: Store) -> list[Timed]:
 
     Those of gates are left out: old revisions are in them, and what they say is in their logs.
     """
-    own = (each for each in store.sessions() if each.suite != GATE)
-    sessions = sorted(own, key=lambda each: each.started_at)
+    sessions = sorted(sessions_of(store), key=lambda each: each.started_at)
     return [(session, results(store, session)) for session in sessions]
+
+
+def sessions_of(store: Store) -> list[Session]:
+    """Returns the sessions of a store that were no gates'."""
+    return [each for each in store.sessions() if each.suite != GATE]
 
 
 def results(store: Store, session: Session) -> tuple[CaseResult, ...]:

@@ -15,8 +15,8 @@ from program import COMMAND, NO_SERVER
 from reach import Boot, direct
 
 from bench.adb.facts import read_facts
-from bench.cli.gate_devices import worst
 from bench.cli.main import main
+from bench.core.errors import worst
 from bench.core.hashing import sha256_file
 from bench.flow.bundle import load
 from bench.flow.gate import log_of
