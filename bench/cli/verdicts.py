@@ -13,7 +13,8 @@ from bench.core import config, units
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.units import GAP
 from bench.gate.judging import COVERAGE, Judged, Ratio, Verdict, Verdicts, judge
-from bench.gate.log import CloseReason, Log, Unmeasured
+from bench.gate.log import Log
+from bench.gate.records import CloseReason, Unmeasured
 
 AXIS = "latency"
 _EQUAL = "unchanged: equal files, not measured; --measure-unchanged does it"

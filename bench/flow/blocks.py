@@ -11,7 +11,7 @@ from statistics import median
 from bench.core.caveats import Effect
 from bench.flow.measure import Execute, invoke, throw_away
 from bench.flow.sweep import Sweep
-from bench.gate.log import Block, Discarded, Entry, Failed, Lost, Process, Resumed
+from bench.gate.records import Block, Discarded, Entry, Failed, Lost, Process, Resumed
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next
 from bench.measure import outcome as outcomes

@@ -34,17 +34,8 @@ from bench.flow.sides import Paired, Pairing
 from bench.flow.sweep import Sweep, runner_of
 from bench.gate.decision import Outcome
 from bench.gate.judging import standing
-from bench.gate.log import (
-    Block,
-    Closed,
-    CloseReason,
-    Failed,
-    Log,
-    Lost,
-    Opened,
-    Pair,
-    Resumed,
-)
+from bench.gate.log import Log
+from bench.gate.records import Block, Closed, CloseReason, Failed, Lost, Opened, Pair, Resumed
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next, following
 from bench.measure.case import Case
@@ -67,6 +58,7 @@ class Gate:
         max_s: when no more blocks begin, counted from the first.
         seed: of the coins; drawn if not given.
         caveats: kinds of doubts that every verdict carries.
+        revision: what the candidate was built from.
     """
 
     paired: Paired
@@ -76,6 +68,7 @@ class Gate:
     max_s: float | None = None
     seed: int | None = None
     caveats: tuple[str, ...] = ()
+    revision: str = ""
 
     def open_session(self, sweep: Sweep, store: Store) -> Session:
         """Returns the unfinished session of this very gate, boot and build, else a new one.
@@ -197,11 +190,15 @@ def _opened(gate: Gate, session: Session, sides: dict[str, tuple[Case, Case]]) -
                 format=each.format,
                 baseline_sha256=each.baseline.sha256,
                 candidate_sha256=each.candidate.sha256,
+                baseline_bytes=each.baseline.path.stat().st_size,
+                candidate_bytes=each.candidate.path.stat().st_size,
                 observed=_observed(caveats, each, *sides[f"{each.name} {each.format}"]),
             )
             for each in gate.paired.pairs
         ),
         unmeasured=gate.paired.unmeasured,
+        started_at=session.started_at,
+        revision=gate.revision,
     )
 
 

@@ -8,7 +8,8 @@ from bench.core.artifact import Format
 from bench.core.caveats import Caveat, CaveatKind
 from bench.gate.judging import Judged, Ratio, judge
 from bench.gate.judging import Verdict as Judgement
-from bench.gate.log import Log, Pair
+from bench.gate.log import Log
+from bench.gate.records import Pair
 from bench.gate.rule import Rule
 from reports.gate.rows import Axis, Estimate, Finding, Gate, Verdict
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bench.core import atomic
 from bench.core.errors import ConfigurationError
-from bench.gate.log import Entry, Log, Opened, from_bytes, to_line, to_text
+from bench.gate.log import Log, from_bytes, to_line, to_text
+from bench.gate.records import Entry, Opened
 
 
 def read(path: Path) -> Log:

@@ -9,7 +9,7 @@ from bench.core import config
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
 from bench.flow.bundle import CONTENTS, identity, load
-from bench.gate.log import Unmeasured
+from bench.gate.records import Unmeasured
 from bench.measure.suite import Target, bare_target, zoo_targets
 
 _SAVE = "frill-bench gate --candidate REF --save-baseline DIR"

@@ -12,7 +12,8 @@ from typing import assert_never
 import numpy as np
 
 from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
-from bench.gate.log import Block, CloseReason, Discarded, Failed, Log, Process
+from bench.gate.log import Log
+from bench.gate.records import Block, CloseReason, Discarded, Failed, Process
 from bench.gate.rule import Rule
 from bench.gate.signed_rank import FloatArray, estimate, interval
 

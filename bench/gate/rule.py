@@ -97,6 +97,33 @@ class Rule:
                 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyRule:
+    """Margins and errors of an accuracy, as a latency's rule has them; all are shares.
+
+    Args:
+        margin: a loss of so much or more must not pass.
+        tolerance: a loss of so much or less is not condemned: fitting the heads to other numbers
+            moves a score by as much.
+        false_alarms_per_gate: at most this share of gates has a model within the tolerance
+            condemned, whatever the number of models (Bonferroni).
+        wrong_passes_per_model: at most this share of models that lost the margin passes.
+    """
+
+    margin: float = 0.02
+    tolerance: float = 0.005
+    false_alarms_per_gate: float = 0.01
+    wrong_passes_per_model: float = 0.05
+
+    def __post_init__(self) -> None:
+        errors = (self.false_alarms_per_gate, self.wrong_passes_per_model)
+        if not (0 <= self.tolerance < self.margin <= 1 and all(0 < each < 1 for each in errors)):
+            raise ConfigurationError(
+                "a gate's accuracy needs 0 <= tolerance < margin <= 1 and errors between 0 and 1",
+                hint="mend the rule",
+            )
+
+
 def _increasing(looks: tuple[int, ...]) -> bool:
     return bool(looks) and looks[0] >= 1 and all(a < b for a, b in pairwise(looks))
 

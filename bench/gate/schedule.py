@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from bench.core.hashing import sha256_bytes
 from bench.gate.decision import Outcome
 from bench.gate.judging import standing
-from bench.gate.log import Block, CloseReason, Discarded, Failed, Log
+from bench.gate.log import Log
+from bench.gate.records import Block, CloseReason, Discarded, Failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

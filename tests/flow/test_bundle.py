@@ -9,7 +9,7 @@ from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_file
 from bench.flow.bundle import CONTENTS, load, official, save
 from bench.flow.sides import Side, paired, side
-from bench.gate.log import Unmeasured
+from bench.gate.records import Unmeasured
 from bench.measure.case import Runner
 from bench.measure.suite import bare_target, zoo_targets
 from models.zoo import Zoo

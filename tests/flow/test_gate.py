@@ -24,17 +24,8 @@ from bench.flow.patience import RebootedError
 from bench.flow.results import all_results
 from bench.flow.sweep import Sweep
 from bench.gate.judging import Doubt, Judged, Verdict, judge
-from bench.gate.log import (
-    Block,
-    Closed,
-    CloseReason,
-    Discarded,
-    Failed,
-    Log,
-    Lost,
-    Resumed,
-    to_text,
-)
+from bench.gate.log import Log, to_text
+from bench.gate.records import Block, Closed, CloseReason, Discarded, Failed, Lost, Resumed
 from bench.gate.rule import Rule
 from bench.gate.schedule import candidate_first
 from bench.store.records import Session

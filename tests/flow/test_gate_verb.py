@@ -22,7 +22,8 @@ from bench.flow.bundle import load
 from bench.flow.gate import log_of
 from bench.flow.journal import read
 from bench.flow.phone import PhoneBench, phone_sweep
-from bench.gate.log import Block, Closed, Discarded, Lost, Opened, Resumed, from_bytes
+from bench.gate.log import from_bytes
+from bench.gate.records import Block, Closed, Discarded, Lost, Opened, Resumed
 from bench.gate.schedule import candidate_first
 from bench.handset.running import Running
 from bench.measure.case import Case

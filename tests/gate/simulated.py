@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from bench.core.artifact import Format
 from bench.gate.decision import Outcome, decide
-from bench.gate.log import Block, Log, Opened, Pair, Process
+from bench.gate.log import Log
+from bench.gate.records import Block, Opened, Pair, Process
 from bench.gate.rule import Rule
 
 MODELS = 30

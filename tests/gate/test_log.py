@@ -9,19 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.errors import ConfigurationError
-from bench.gate.log import (
+from bench.gate.log import Log, from_bytes, to_line, to_text
+from bench.gate.records import (
     Closed,
     CloseReason,
     Discarded,
     Failed,
-    Log,
     Lost,
     Process,
     Resumed,
     Unmeasured,
-    from_bytes,
-    to_line,
-    to_text,
 )
 from bench.gate.rule import Rule
 

@@ -7,17 +7,8 @@ import pytest
 from gate.simulated import block, opened
 
 from bench.gate.judging import Verdict, judge
-from bench.gate.log import (
-    Closed,
-    CloseReason,
-    Discarded,
-    Failed,
-    Log,
-    Lost,
-    Resumed,
-    from_bytes,
-    to_text,
-)
+from bench.gate.log import Log, from_bytes, to_text
+from bench.gate.records import Closed, CloseReason, Discarded, Failed, Lost, Resumed
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next, candidate_first, following
 

@@ -9,7 +9,8 @@ from gate.simulated import block, opened
 from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.gate.judging import judge
-from bench.gate.log import Block, Failed, Log
+from bench.gate.log import Log
+from bench.gate.records import Block, Failed
 from bench.gate.rule import Rule
 from bench.gate.series import ANCHOR, Environment, Night, night, series
 
