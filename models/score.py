@@ -172,7 +172,7 @@ def score_beside_host(
 
 
 def differences_to_first(
-    files: Sequence[tuple[Artifact, Path]],
+    files: Sequence[tuple[Artifact, Path, Path | None]],
     task_set: TaskSet,
     *,
     cache: Path,
@@ -183,7 +183,7 @@ def differences_to_first(
     What a format costs is such a difference: of pairs, so that it is known better than the scores.
 
     Args:
-        files: manifests and .tflite files that take log-mel patches, or audio.
+        files: manifest, .tflite file, and that of its own front-end where it has one.
 
     Raises:
         ConfigurationError: a file embeds no audio, or a clip cannot be decoded.
@@ -191,8 +191,13 @@ def differences_to_first(
     """
     clips = task_set.paths()
     judged = [
-        verdicts(task_set, embed_clips(path, artifact, clips, cache=cache, progress=progress))
-        for artifact, path in files
+        verdicts(
+            task_set,
+            embed_clips(
+                path, artifact, clips, cache=cache, frontend_path=frontend, progress=progress
+            ),
+        )
+        for artifact, path, frontend in files
     ]
     return [differences(task_set, each, judged[0]) for each in judged]
 

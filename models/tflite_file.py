@@ -62,6 +62,24 @@ def read(path: Path) -> TfliteFile:
     )
 
 
+def layers(path: Path) -> list[tuple[str, str, int]]:
+    """Returns the main graph's operators in order: type, name of the first output, MACs at batch 1.
+
+    Raises:
+        ModelFileError: as ``read``.
+    """
+    graph, names = _graph(path)
+    main = graph.subgraphs[0]
+    return [
+        (
+            names[op.opcodeIndex],
+            main.tensors[op.outputs[0]].name.decode(errors="replace") if len(op.outputs) else "",
+            _macs(names[op.opcodeIndex], op, main.tensors),
+        )
+        for op in main.operators
+    ]
+
+
 def rounded_tensors(path: Path) -> list[tuple[str, ...]]:
     """Returns the names of the tensors that full int8 rounds, in the graph's order.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -24,6 +26,9 @@ class Options(run_verb.Options):
     candidate: str | None
     threads: int
     margin: float
+    size_margin: float
+    accuracy_margin: float
+    task_set: str | None
     tolerance: float
     false_alarms: float
     max_minutes: float | None
@@ -33,6 +38,7 @@ class Options(run_verb.Options):
     save_baseline: Path | None
     replay: Path | None
     log: Path | None
+    revision: str | None
     junit: Path | None
     summary: Path | None
 
@@ -50,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--replay", type=Path, metavar="LOG", help="print what a gate's log says, instead")
     add("--db", default="frill-bench.db", metavar="FILE", help="database file or SQLAlchemy URL")
     add("--log", type=Path, metavar="FILE", help="the gate's log (default: in gates/ beside --db)")
+    add(
+        "--revision",
+        metavar="TEXT",
+        help="what the candidate was built from, for history (default: $GITHUB_SHA)",
+    )
     shared.add_json(parser)
     outputs = parser.add_argument_group("for CI (on GitHub also annotations)")
     outputs.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
@@ -96,6 +107,14 @@ def _add_rule(group: argparse._ArgumentGroup) -> None:
 
     add("--margin", "5%", "a slowdown of this share or more must not pass")
     add("--tolerance", "1%", "a slowdown of this share or less is not condemned")
+    add("--size-margin", "1%", "a file that grew by this share or more regressed")
+    add("--accuracy-margin", "2%", "a loss of so many points of the mean must not pass")
+    group.add_argument(
+        "--task-set",
+        metavar="SET",
+        help="score both sides on it too: default, quick, a folder or a CSV, as in score "
+        "(default: accuracies are not compared)",
+    )
     add("--false-alarms", "1%", "share of gates of unchanged models that may go red")
     group.add_argument(
         "--undecided", choices=("fail", "warn"), default="warn", help="exit with 5, or with 0"
@@ -135,7 +154,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if chosen.benchmark_binary is None:
         chosen.benchmark_binary = candidate.tool
-    gate = _gate(chosen, found)
+    gate = _with_scores(chosen, _gate(chosen, found))
     targets = {
         each.sha256: each for pair in found.pairs for each in (pair.baseline, pair.candidate)
     }
@@ -166,7 +185,36 @@ def _gate(options: Options, found: Paired) -> Gate:
         max_s=None if options.max_minutes is None else 60 * options.max_minutes,
         seed=options.seed,
         caveats=tuple(kind.value for kind, holds in held.items() if holds),
+        revision=options.revision or os.environ.get("GITHUB_SHA", ""),
+        size_margin=options.size_margin,
     )
+
+
+def _with_scores(options: Options, gate: Gate) -> Gate:
+    """Returns the gate with how far its candidates score from their baselines, if that is asked."""
+    if options.task_set is None:
+        return gate
+    from bench.cli.output import progress
+    from bench.flow.gate_scores import scored
+    from bench.gate.rule import AccuracyRule
+    from models.audio.tasks import task_set
+
+    rule = AccuracyRule(
+        margin=options.accuracy_margin,
+        tolerance=min(AccuracyRule().tolerance, options.accuracy_margin / 4),
+        false_alarms_per_gate=options.false_alarms,
+    )
+    tasks = task_set(options.task_set)
+    with progress() as display:
+        bar = display.add_task("score", total=None)
+        found = scored(
+            gate.paired.pairs,
+            tasks,
+            told=lambda name, done, total: display.update(
+                bar, description=f"score {name}", completed=done, total=total
+            ),
+        )
+        return replace(gate, accuracy=rule, scores=tuple(found))
 
 
 def _saved(options: Options, candidate: Side, folder: Path) -> int:

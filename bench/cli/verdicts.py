@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
@@ -10,25 +10,31 @@ from rich.table import Table
 
 from bench.cli.output import print_json, print_table, tell
 from bench.core import config, units
-from bench.core.caveats import Caveat, CaveatKind
 from bench.core.units import GAP
-from bench.gate.judging import COVERAGE, Judged, Ratio, Verdict, Verdicts, judge
+from bench.flow.gate_findings import findings_of
+from bench.gate.files import accuracies, sizes
+from bench.gate.judging import Verdicts, judge
 from bench.gate.log import Log
 from bench.gate.records import CloseReason, Unmeasured
+from reports.gate import table, wording
+from reports.gate.rows import Axis, Finding, Verdict
+from reports.table import Cell, Footnotes
 
-AXIS = "latency"
 _EQUAL = "unchanged: equal files, not measured; --measure-unchanged does it"
-_TEXT = ("model", "verdict", "discarded")
+_EMPTY = ("blocks", "smallest slowdown", "discarded")  # left out where no line has any
 
 
 def show(log: Log, *, as_json: bool) -> None:
     """Prints the verdicts, and on stderr what is to be known about them."""
     verdicts = judge(log)
+    findings = findings_of(log)
+    notes = Footnotes()
+    drawn = _table(_title(log), findings, notes)
     if as_json:
         print_json(_document(log, verdicts))
     else:
-        print_table(_table(log, verdicts))
-    for line in _notes(log, verdicts):
+        print_table(drawn)
+    for line in _told(log, verdicts, findings, notes):
         tell(line)
 
 
@@ -36,90 +42,79 @@ def show_unmeasured(unmeasured: Mapping[str, Unmeasured], *, as_json: bool) -> N
     """Prints the models of a gate that has nothing to measure."""
     if as_json:
         print_json({"gate": None, "models": [], "unmeasured": dict(unmeasured)})
-        tell(_EQUAL)
-        return
-    table = _empty("nothing to measure")
-    for name, why in unmeasured.items():
-        table.add_row(escape(name), why.value, *[GAP] * (len(table.columns) - 2))
-    print_table(table)
+    else:
+        for name, why in unmeasured.items():
+            print(f"{name}: {why}")
     tell(_EQUAL)
 
 
 def exit_codes(log: Log, *, undecided_fails: bool) -> set[int]:
     """Returns all exit codes that a log's verdicts give, 0 if there is no other."""
-    verdicts = judge(log)
-    found = {each.verdict for each in verdicts.models}
+    closed = log.closed
+    found = {each.verdict for each in findings_of(log)}
     codes = {
         1: Verdict.REGRESSED in found,
-        3: verdicts.closed is CloseReason.DEVICE_LOST,
-        4: Verdict.FAILED in found or verdicts.closed is CloseReason.GUARDS,
+        3: closed is CloseReason.DEVICE_LOST,
+        4: Verdict.FAILED in found or closed is CloseReason.GUARDS,
         5: Verdict.UNDECIDED in found and undecided_fails,
     }
     return {code for code, holds in codes.items() if holds} or {0}
 
 
-def _empty(title: str) -> Table:
-    table = Table(
+def _title(log: Log) -> str:
+    device = log.opened.device
+    virtual = " (virtual)" if device.get("virtual") == "yes" else ""
+    return f"candidate over baseline, on {device.get('name')}{virtual}"
+
+
+def _table(title: str, findings: Sequence[Finding], notes: Footnotes) -> Table:
+    drawn = table.cells(findings, notes)
+    shown = Table(
         title=escape(title),
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
         collapse_padding=True,
     )
-    for heading in (
-        *("model", "verdict", "ratio", "95 % low", "high", "blocks"),
-        *("smallest slowdown\nthat would be seen", "discarded"),
-    ):
-        table.add_column(heading, justify="left" if heading in _TEXT else "right")
-    return table
+    kept = [
+        index
+        for index, heading in enumerate(drawn.headings)
+        if heading.name not in _EMPTY
+        or any(line.cells[index].text not in ("", GAP) for line in drawn.lines)
+    ]
+    for index in kept:
+        heading = drawn.headings[index]
+        shown.add_column(heading.text, justify="right" if heading.numeric else "left")
+    for line in drawn.lines:
+        shown.add_row(
+            *(escape(_text(line.cells[index])) for index in kept),
+            style="bold" if line.strong else None,
+        )
+    return shown
 
 
-def _table(log: Log, verdicts: Verdicts) -> Table:
-    device = log.opened.device
-    virtual = " (virtual)" if device.get("virtual") == "yes" else ""
-    table = _empty(f"latency, candidate over baseline, on {device.get('name')}{virtual}")
-    for each in verdicts.models:
-        table.add_row(*map(escape, _row(each)))
-    for name, why in log.opened.unmeasured.items():
-        table.add_row(escape(name), why.value, *[GAP] * (len(table.columns) - 2))
-    return table
+def _text(cell: Cell) -> str:
+    detail = f" ({cell.detail})" if cell.detail else ""
+    return cell.text + detail + "".join(f" [{mark}]" for mark in cell.marks)
 
 
-def _row(judged: Judged) -> tuple[str, ...]:
-    doubt = f": {judged.doubt}" if judged.doubt else ""
-    ratio = judged.ratio
-    seen = judged.smallest_slowdown
-    return (
-        judged.model,
-        f"{judged.verdict}{doubt}",
-        *map(_ratio, (ratio.estimate, ratio.low, ratio.high) if ratio else (None, None, None)),
-        str(judged.blocks),
-        GAP if seen is None else f"+{units.percent(seen)} %",
-        ", ".join(f"{count} × {code}" for code, count in judged.discarded) or GAP,
-    )
-
-
-def _ratio(value: float | None) -> str:
-    return units.ratio(value, digits=4)
-
-
-def _notes(log: Log, verdicts: Verdicts) -> Iterator[str]:
+def _told(
+    log: Log, verdicts: Verdicts, findings: Sequence[Finding], notes: Footnotes
+) -> Iterator[str]:
     rule = verdicts.rule
+    for letter, text in notes.listed():
+        yield f"[{letter}] {text}"
     yield (
         f"regressed: shown to be slower by more than {units.percent(rule.tolerance)} %; "
         f"same: shown not to be slower by {units.percent(rule.margin)} % or more"
     )
-    yield f"each with its {COVERAGE}"
-    for each in verdicts.models:
-        if each.verdict is Verdict.REGRESSED and each.ratio is not None:
-            yield f"{AXIS} regressed: {each.model}: {_within(each.ratio)}"
-        if each.failure is not None:
-            yield f"failed: {each.model}: {each.failure}"
+    yield wording.INTERVALS
+    for each in findings:
+        if each.verdict in (Verdict.REGRESSED, Verdict.FAILED):
+            yield f"{each.name}: {wording.told(each)}"
+            yield from (f"  {sentence}" for sentence in each.why)
     if Unmeasured.UNCHANGED in log.opened.unmeasured.values():
         yield _EQUAL
-    for kind in sorted({word for pair in log.opened.models for word in _caveats(pair.observed)}):
-        known = kind in set(CaveatKind)
-        yield f"note: {Caveat(kind=CaveatKind(kind)).text if known else kind}"
     if verdicts.closed not in (None, CloseReason.DECIDED):
         yield f"ended before its time: {verdicts.closed}{_next_step(verdicts.closed)}"
     if verdicts.torn:
@@ -135,23 +130,17 @@ def _next_step(closed: CloseReason | None) -> str:
     return "; the same command goes on with it, on the same boot of the device"
 
 
-def _within(ratio: Ratio) -> str:
-    return f"{_ratio(ratio.estimate)} ({_ratio(ratio.low)} to {_ratio(ratio.high)})"
-
-
-def _caveats(observed: Mapping[str, str]) -> list[str]:
-    return observed.get("caveats", "").split()
-
-
 def _document(log: Log, verdicts: Verdicts) -> dict[str, object]:
     opened = config.unstructure(log.opened)
     pairs = {pair.key: config.unstructure(pair) for pair in log.opened.models}
+    why = {each.name: list(each.why) for each in findings_of(log) if each.axis is Axis.LATENCY}
     return {
         "gate": {
             "gate_id": verdicts.gate_id,
             "session_id": opened["session_id"],
             "device": opened["device"],
             "rule": opened["rule"],
+            "revision": opened["revision"],
             "closed": verdicts.closed,
             "torn": verdicts.torn,
         },
@@ -160,9 +149,22 @@ def _document(log: Log, verdicts: Verdicts) -> dict[str, object]:
                 **pairs[each.model],
                 **config.unstructure(each),
                 "discarded": dict(each.discarded),
-                "axis": AXIS,
+                "axis": Axis.LATENCY,
+                "why": why[each.model],
             }
             for each in verdicts.models
+        ],
+        "sizes": [
+            {**config.unstructure(each), "ratio": each.ratio, "axis": Axis.SIZE}
+            for each in sizes(log)
+        ],
+        "accuracies": [
+            {
+                **config.unstructure(each.scored),
+                "verdict": each.verdict,
+                "axis": Axis.ACCURACY,
+            }
+            for each in accuracies(log)
         ],
         "unmeasured": opened["unmeasured"],
     }

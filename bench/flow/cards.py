@@ -64,7 +64,9 @@ def score_cards(
             )
             for artifact, path in files
         ]
-        losses = differences_to_first(files, task_set, cache=cache_dir())
+        losses = differences_to_first(
+            [(artifact, path, None) for artifact, path in files], task_set, cache=cache_dir()
+        )
         card = replace(
             each,
             teacher_score=teacher_score,

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.core import config, lock
@@ -27,18 +28,30 @@ from bench.core.hashing import sha256_value
 from bench.core.paths import state_dir
 from bench.core.version import VERSION
 from bench.flow.blocks import BlockBench, statistic_of
+from bench.flow.explain import explained
 from bench.flow.journal import Journal, read
 from bench.flow.measure import Execute, Progress, log, read_left, run_here
 from bench.flow.patience import RebootedError
 from bench.flow.sides import Paired, Pairing
 from bench.flow.sweep import Sweep, runner_of
 from bench.gate.decision import Outcome
-from bench.gate.judging import standing
+from bench.gate.judging import Verdict, judge, standing
 from bench.gate.log import Log
-from bench.gate.records import Block, Closed, CloseReason, Failed, Lost, Opened, Pair, Resumed
-from bench.gate.rule import Rule
+from bench.gate.records import (
+    Block,
+    Closed,
+    CloseReason,
+    Explained,
+    Failed,
+    Lost,
+    Opened,
+    Pair,
+    Resumed,
+    Scored,
+)
+from bench.gate.rule import AccuracyRule, Rule
 from bench.gate.schedule import Next, following
-from bench.measure.case import Case
+from bench.measure.case import Case, Runner
 from bench.measure.device import Device
 from bench.measure.suite import GATE
 from bench.store.records import Session
@@ -59,6 +72,10 @@ class Gate:
         seed: of the coins; drawn if not given.
         caveats: kinds of doubts that every verdict carries.
         revision: what the candidate was built from.
+        size_margin: a share; ``None``: sizes are not judged.
+        accuracy: by what ``scores`` are judged.
+        scores: how far each candidate scores from its baseline.
+        told: is told each verdict in a line, as soon as it is there.
     """
 
     paired: Paired
@@ -69,6 +86,10 @@ class Gate:
     seed: int | None = None
     caveats: tuple[str, ...] = ()
     revision: str = ""
+    size_margin: float | None = None
+    accuracy: AccuracyRule | None = None
+    scores: tuple[Scored, ...] = ()
+    told: Callable[[str], None] = lambda line: None
 
     def open_session(self, sweep: Sweep, store: Store) -> Session:
         """Returns the unfinished session of this very gate, boot and build, else a new one.
@@ -130,7 +151,10 @@ class Gate:
         with _alone(session), closing(Journal(log_of(store, session), opened)) as journal:
             if not journal.is_new:
                 journal.add(Resumed(session_id=session.id))
-            bench = BlockBench(sides, sweep, session, store, run or partial(run_here, sweep))
+            for score in self.scores if journal.is_new else ():
+                journal.add(score)
+            run = run or partial(run_here, sweep)
+            bench = BlockBench(sides, sweep, session, store, run)
             with _ending(journal):
                 while isinstance(due := following(journal.log), Next):
                     if deadline_s is not None and time.monotonic() >= deadline_s:
@@ -138,7 +162,11 @@ class Gate:
                         return
                     for entry in bench.block(due, journal.log.opened.rule):
                         journal.add(entry)
+                    if decided := _decided(journal.log, due.model):
+                        self.told(decided)
                     progress(_progress(journal.log))
+                for model in _unexplained(journal.log) if due is CloseReason.DECIDED else ():
+                    journal.add(explained(model, sides[model], sweep, session, store, run))
                 journal.add(Closed(reason=due))
 
 
@@ -199,6 +227,8 @@ def _opened(gate: Gate, session: Session, sides: dict[str, tuple[Case, Case]]) -
         unmeasured=gate.paired.unmeasured,
         started_at=session.started_at,
         revision=gate.revision,
+        size_margin=gate.size_margin,
+        accuracy=gate.accuracy,
     )
 
 
@@ -221,6 +251,8 @@ def _observed(
         "cores": candidate.affinity or "all",
         "caveats": " ".join(sorted({*sticky, *caveats})),
     }
+    if candidate.runner is Runner.LITERT_PYTHON:
+        found["runtime"] = f"ai-edge-litert {version('ai-edge-litert')}"
     if baseline.tool_sha256 != candidate.tool_sha256:
         found |= {"baseline_tool": baseline.tool_sha256, "baseline_runner": baseline.runner.value}
     return {name: value for name, value in found.items() if value}
@@ -228,7 +260,8 @@ def _observed(
 
 def _identity(gate: Gate, sides: dict[str, tuple[Case, Case]]) -> str:
     keys = [[name, baseline.key, candidate.key] for name, (baseline, candidate) in sides.items()]
-    return sha256_value([GATE, keys, config.unstructure(gate.rule), gate.seed])
+    files = [gate.size_margin, gate.accuracy, gate.scores]
+    return sha256_value([GATE, keys, *map(config.unstructure, (gate.rule, *files)), gate.seed])
 
 
 def _unfinished(gate: Gate, identity: str, device: Device, store: Store) -> Session | None:
@@ -272,6 +305,23 @@ def _alone(session: Session) -> AbstractContextManager[None]:
             f"{holder} is measuring this gate", hint="wait until that has ended"
         ),
     )
+
+
+def _decided(log: Log, model: str) -> str:
+    """Returns a model's end in a line; empty while it goes on."""
+    failed = any(isinstance(each, Failed) and each.model == model for each in log.entries)
+    kept = [each for each in log.entries if isinstance(each, Block) and each.model == model]
+    outcome, _ = standing(kept, log.opened.rule, models=len(log.opened.models))
+    if outcome is Outcome.OPEN and not failed:
+        return ""
+    said = "failed" if failed else outcome.name.lower()
+    return f"{model}: {said} after {len(kept)} blocks"
+
+
+def _unexplained(log: Log) -> list[str]:
+    known = {each.model for each in log.entries if isinstance(each, Explained)}
+    found = [each.model for each in judge(log).models if each.verdict is Verdict.REGRESSED]
+    return [model for model in found if model not in known]
 
 
 def _progress(log: Log) -> Progress:

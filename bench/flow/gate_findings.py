@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
+from bench.core import units
 from bench.core.artifact import Format
 from bench.core.caveats import Caveat, CaveatKind
+from bench.gate.files import AccuracyJudged, SizeJudged, accuracies, sizes
 from bench.gate.judging import Judged, Ratio, judge
 from bench.gate.judging import Verdict as Judgement
 from bench.gate.log import Log
-from bench.gate.records import Pair
+from bench.gate.reasons import reasons
+from bench.gate.records import Explained, Opened, Pair, Scored
 from bench.gate.rule import Rule
 from reports.gate.rows import Axis, Estimate, Finding, Gate, Verdict
+
+TOO_FEW_CLIPS = "too-few-clips"
 
 
 def gate_of(
@@ -46,7 +52,17 @@ def findings_of(log: Log) -> tuple[Finding, ...]:
     """Returns what a log says of each model, those that were not measured last."""
     pairs = {pair.key: pair for pair in log.opened.models}
     verdicts = judge(log)
-    found = [_measured(pairs[each.model], each, verdicts.rule) for each in verdicts.models]
+    reasons_of = {
+        each.model: reasons(pairs[each.model], each)
+        for each in log.entries
+        if isinstance(each, Explained)
+    }
+    found = [
+        _measured(pairs[each.model], each, verdicts.rule, reasons_of.get(each.model, ()))
+        for each in verdicts.models
+    ]
+    found += [_sized(pairs[each.model], each, log.opened) for each in sizes(log)]
+    found += [_scored(pairs[each.scored.model], each, log.opened) for each in accuracies(log)]
     for key, why in log.opened.unmeasured.items():
         model, _, format = key.rpartition(" ")
         found.append(
@@ -61,7 +77,7 @@ def findings_of(log: Log) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _measured(pair: Pair, judged: Judged, rule: Rule) -> Finding:
+def _measured(pair: Pair, judged: Judged, rule: Rule, why: tuple[str, ...]) -> Finding:
     failed = judged.verdict is Judgement.FAILED
     return Finding(
         model=pair.name,
@@ -74,13 +90,57 @@ def _measured(pair: Pair, judged: Judged, rule: Rule) -> Finding:
         smallest_slowdown=None if failed else judged.smallest_slowdown,
         discarded=judged.discarded,
         doubt=judged.doubt or "",
-        why=(judged.failure,) if judged.failure else (),
+        why=(judged.failure,) if judged.failure else why,
         caveats=tuple(
             Caveat(kind=CaveatKind(kind)) for kind in pair.observed.get("caveats", "").split()
         ),
         baseline_sha256=pair.baseline_sha256,
         candidate_sha256=pair.candidate_sha256,
     )
+
+
+def _sized(pair: Pair, judged: SizeJudged, opened: Opened) -> Finding:
+    return Finding(
+        model=pair.name,
+        format=pair.format,
+        axis=Axis.SIZE,
+        verdict=Verdict(judged.verdict.value),
+        margin=opened.size_margin or 0.0,
+        ratio=Estimate(value=judged.ratio),
+        why=(
+            (f"{judged.candidate_bytes:,} bytes instead of {judged.baseline_bytes:,}",)
+            if judged.verdict is Judgement.REGRESSED
+            else ()
+        ),
+        baseline_sha256=pair.baseline_sha256,
+        candidate_sha256=pair.candidate_sha256,
+    )
+
+
+def _scored(pair: Pair, judged: AccuracyJudged, opened: Opened) -> Finding:
+    mean = judged.mean
+    undecided = judged.verdict is Judgement.UNDECIDED
+    return Finding(
+        model=pair.name,
+        format=pair.format,
+        axis=Axis.ACCURACY,
+        verdict=Verdict(judged.verdict.value),
+        margin=opened.accuracy.margin if opened.accuracy else 0.0,
+        difference=Estimate(
+            value=mean.value, low=min(mean.low, mean.value), high=max(mean.high, mean.value)
+        ),
+        doubt=TOO_FEW_CLIPS if undecided else "",
+        why=tuple(_tasks(judged.scored)) if judged.verdict is not Judgement.SAME else (),
+        baseline_sha256=pair.baseline_sha256,
+        candidate_sha256=pair.candidate_sha256,
+    )
+
+
+def _tasks(scored: Scored) -> Iterator[str]:
+    """Yields each task's difference, the greatest loss first."""
+    for each in sorted(scored.differences[:-1], key=lambda each: each.value):
+        points, low, high = map(units.points, (each.value, each.low, each.high))
+        yield f"{each.task}: {points} points ({low} to {high})"
 
 
 def _estimate(ratio: Ratio) -> Estimate:

@@ -56,6 +56,7 @@ class Log:
 
     def __post_init__(self) -> None:
         measured: dict[str, int | None] = {pair.key: 0 for pair in self.opened.models}
+        told: set[tuple[type[Entry], str]] = set()
         last: Entry | None = None
         for line, entry in enumerate(self.entries, 2):
             problem = None
@@ -64,6 +65,10 @@ class Log:
             elif isinstance(entry, Block | Discarded):
                 problem = self._misfit(entry, measured.get(entry.model))
                 measured[entry.model] = entry.index + 1
+            elif isinstance(entry, Scored | Explained):
+                about = (type(entry), entry.model)
+                problem = self._unknown(entry, about in told)
+                told.add(about)
             elif isinstance(entry, Failed):
                 problem = None if entry.model in measured else f"nobody opened {entry.model}"
                 measured[entry.model] = None
@@ -84,6 +89,11 @@ class Log:
         """Why it ended; ``None`` while it goes on."""
         last = self.entries[-1] if self.entries else None
         return last.reason if isinstance(last, Closed) else None
+
+    def _unknown(self, entry: Scored | Explained, again: bool) -> str | None:
+        if all(pair.key != entry.model for pair in self.opened.models):
+            return f"nobody opened {entry.model}"
+        return f"says it of {entry.model} twice" if again else None
 
     def _misfit(self, entry: Block | Discarded, expected: int | None) -> str | None:
         if expected is None:

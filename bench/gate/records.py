@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import isfinite
+from math import inf, isfinite
 
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
@@ -88,6 +88,11 @@ class Opened:
             raise ConfigurationError(
                 f"{twice[0]} is there twice" if twice else "a gate without models",
                 hint="give each pair of one name and format once",
+            )
+        if self.size_margin is not None and not 0 <= self.size_margin < inf:
+            raise ConfigurationError(
+                f"a size's margin is a share from 0, not {self.size_margin:g}",
+                hint="give one, such as 1%",
             )
         self.rule.check(len(self.models))
 
@@ -204,16 +209,19 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """One operator's share of an inference.
+    """An operator of a file, or its share of an inference.
 
     Args:
-        name: of its outputs, as the tool prints it.
+        node_type: ``CONV_2D``, or a delegate's kernel.
+        name: of its outputs, as the file or the tool has it.
+        macs: its multiply-accumulates, where a file was read.
         avg_us: in one profiled inference, which profiling itself slows down.
     """
 
     node_type: str
     name: str
-    avg_us: float
+    macs: int | None = None
+    avg_us: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +229,7 @@ class Inside:
     """What else is known of one side of a model; unknown is ``None`` or empty.
 
     Args:
+        layers: the file's operators, in order.
         operators: in run order, of one profiled process.
         partitions: pieces of the graph that a delegate took, as observed.
         nodes, delegated_nodes: of the graph.
@@ -228,7 +237,9 @@ class Inside:
         peak_mb: of memory, likewise.
     """
 
+    layers: tuple[Operator, ...] = ()
     operators: tuple[Operator, ...] = ()
+    runtime: str | None = None
     partitions: int | None = None
     nodes: int | None = None
     delegated_nodes: int | None = None

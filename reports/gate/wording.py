@@ -24,6 +24,7 @@ DOUBTS = {
     "out-of-time": "the time was up",
     "interrupted": "interrupted",
     "device-lost": "the device was lost",
+    "too-few-clips": "the clips are too few to tell",
     "guards-never-satisfied": "the device was not fit for long enough",
 }
 _UNCOMPARED = {

@@ -25,7 +25,16 @@ from bench.flow.results import all_results
 from bench.flow.sweep import Sweep
 from bench.gate.judging import Doubt, Judged, Verdict, judge
 from bench.gate.log import Log, to_text
-from bench.gate.records import Block, Closed, CloseReason, Discarded, Failed, Lost, Resumed
+from bench.gate.records import (
+    Block,
+    Closed,
+    CloseReason,
+    Discarded,
+    Explained,
+    Failed,
+    Lost,
+    Resumed,
+)
 from bench.gate.rule import Rule
 from bench.gate.schedule import candidate_first
 from bench.store.records import Session
@@ -109,6 +118,10 @@ def test_a_tenth_slower_is_red_and_its_neighbours_are_green(
         "one float32": "same", "two float32": "regressed", "three float32": "same",
     }  # fmt: skip
     assert exit_codes(log, undecided_fails=True) == {1}
+    (why,) = (each for each in log.entries if isinstance(each, Explained))
+    assert why.model == "two float32"
+    assert why.candidate.layers == why.baseline.layers != ()
+    assert why.candidate.init_us is not None
     assert all_results(store) == []  # no report joins numbers of old revisions
     assert [each.model for each in blocks(log)[:4]] == [
         "one float32", "two float32", "three float32", "one float32",

@@ -101,10 +101,14 @@ def test_a_gate_on_a_phone_survives_ctrl_c_and_a_lost_phone_and_condemns_the_slo
     second.after_blocks(6)
     phone.kill_adbd()
     stdout, stderr = second.ended(status=1)
-    assert "latency regressed: slower float32: 1." in stderr
-    assert "latency regressed: steady" not in stderr
+    assert "slower float32: regressed; latency 1." in stderr
+    assert "steady float32: regressed" not in stderr
     assert "measured on a virtual handset" in stderr
-    rows = {line.split()[0]: line.split()[2] for line in stdout.splitlines() if "float32" in line}
+    rows = {
+        line.split()[0]: line.split(" latency ")[1].split()[0]
+        for line in stdout.splitlines()
+        if " latency " in line
+    }
     assert rows == {"slower": "regressed", "steady": "same"}
 
     path = revisions / "gate.jsonl"
@@ -236,6 +240,33 @@ def test_a_saved_baseline_is_a_bundle_and_equal_files_are_not_measured(
     assert not (revisions / "frill-bench.db").exists()
 
 
+def test_sizes_and_accuracies_are_judged_beside_latencies(
+    tmp_path: Path, tones: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FRILL_BENCH_CACHE", str(tmp_path / "cache"))
+    model = (ROOT / "tests" / "data" / "audio_models" / "patch.tflite").read_bytes()
+    for side, padding in (("old", 0), ("new", len(model) // 50)):
+        Path(f"{side}.tflite").write_bytes(model + bytes(padding))
+        Zoo(Path(side)).add(Path(f"{side}.tflite"), name="words")
+    words = ("gate", "--host", "--max-minutes", "0", "--task-set", str(tones))
+    assert main([*words, "--baseline", "old", "--candidate", "new", "--json"]) == 1
+    shown = capsys.readouterr()
+    document = json.loads(shown.out)
+    (size,), (accuracy,) = document["sizes"], document["accuracies"]
+    assert (size["axis"], size["verdict"]) == ("size", "regressed")
+    assert size["candidate_bytes"] == len(model) + len(model) // 50
+    assert (accuracy["axis"], accuracy["verdict"]) == ("accuracy", "same")
+    assert [each["task"] for each in accuracy["differences"]] == ["tones", "mean"]
+    assert {each["value"] for each in accuracy["differences"]} == {0.0}
+    assert "words float32: regressed; size 1.0" in shown.err
+
+    assert main([*words, "--baseline", "old", "--candidate", "new", "--size-margin", "3%"]) == 0
+    capsys.readouterr()
+    assert main([*words, "--baseline", "old.tflite", "--candidate", "new.tflite"]) == 2
+    assert "frill-bench zoo add FILE" in capsys.readouterr().err
+
+
 def test_what_is_undecided_is_green_or_five_and_models_of_one_side_are_listed(
     revisions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -261,7 +292,7 @@ def test_what_is_undecided_is_green_or_five_and_models_of_one_side_are_listed(
         out, err = capsys.readouterr()
         assert out == stdout
         assert err.count("::warning title=") == 2
-    (suite,) = ElementTree.parse("gate.xml").getroot()  # noqa: S314  # written by ourselves
-    assert suite.get("tests") == "3"
+    latency, size = ElementTree.parse("gate.xml").getroot()  # noqa: S314  # written by ourselves
+    assert [latency.get("tests"), size.get("tests")] == ["3", "2"]
     assert Path("summary.md").read_text().count("## gate on ") == 2
     assert main(["gate", "--replay", "gate.jsonl", "--summary", "none/summary.md"]) == 2

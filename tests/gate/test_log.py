@@ -9,15 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.errors import ConfigurationError
+from bench.core.score import Difference
 from bench.gate.log import Log, from_bytes, to_line, to_text
 from bench.gate.records import (
     Closed,
     CloseReason,
     Discarded,
+    Explained,
     Failed,
+    Inside,
     Lost,
+    Operator,
     Process,
     Resumed,
+    Scored,
     Unmeasured,
 )
 from bench.gate.rule import Rule
@@ -36,6 +41,20 @@ def small() -> Log:
                 index=0,
                 candidate_first=False,
                 reasons=("throttled: the cap of cores 4-7 fell", "busy"),
+            ),
+            Scored(
+                model=FIRST,
+                task_set="quick",
+                task_set_sha256="0" * 64,
+                runtime="litert 2.1.6",
+                differences=(Difference(task="mean", value=-0.01, low=-0.02, high=0.0),),
+            ),
+            Explained(
+                model=SECOND,
+                baseline=Inside(layers=(Operator(node_type="ADD", name="sum", macs=0),)),
+                candidate=Inside(
+                    operators=(Operator(node_type="ADD", name="sum", avg_us=0.5),), init_us=1e4
+                ),
             ),
             Lost(reason="the cable was pulled"),
             Resumed(session_id="session"),
@@ -146,7 +165,7 @@ def test_a_log_without_its_first_line_is_refused() -> None:
 def test_a_closed_gate_goes_on_only_if_it_is_resumed() -> None:
     log = small()
     one = block(FIRST, 1, candidate_first=True, baseline_us=1, candidate_us=1)
-    with pytest.raises(ConfigurationError, match="line 11: goes on after it was closed"):
+    with pytest.raises(ConfigurationError, match="line 13: goes on after it was closed"):
         log.then(one)
     assert log.then(Resumed(session_id="session")).then(one).closed is None
     assert log.closed is CloseReason.OUT_OF_TIME

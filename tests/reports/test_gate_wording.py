@@ -18,6 +18,7 @@ from gate_findings import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.flow.gate_findings import TOO_FEW_CLIPS
 from bench.gate.judging import Doubt
 from reports.gate import junit, step_summary, table, wording
 from reports.gate.annotations import commands
@@ -62,7 +63,7 @@ def test_few_blocks_say_that_they_give_no_interval() -> None:
 
 
 def test_every_doubt_of_a_log_has_words() -> None:
-    assert set(wording.DOUBTS) == {doubt.value for doubt in Doubt}
+    assert set(wording.DOUBTS) == {*(doubt.value for doubt in Doubt), TOO_FEW_CLIPS}
 
 
 @pytest.mark.parametrize(
