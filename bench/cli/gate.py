@@ -164,6 +164,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _gate(options: Options, found: Paired) -> Gate:
+    from bench.cli.output import tell
     from bench.core.caveats import CaveatKind
     from bench.flow.gate import Gate
     from bench.gate.rule import Rule
@@ -187,6 +188,7 @@ def _gate(options: Options, found: Paired) -> Gate:
         caveats=tuple(kind.value for kind, holds in held.items() if holds),
         revision=options.revision or os.environ.get("GITHUB_SHA", ""),
         size_margin=options.size_margin,
+        told=tell,
     )
 
 

@@ -9,19 +9,23 @@ from bench.core import atomic
 from bench.core.errors import ConfigurationError
 from bench.gate.log import Log, from_bytes, to_line, to_text
 from bench.gate.records import Entry, Opened
+from bench.gate.schedule import check_coins
 
 
 def read(path: Path) -> Log:
     """Returns the log in a file.
 
     Raises:
-        ConfigurationError: it cannot be read, or names the line that is broken.
+        ConfigurationError: it cannot be read, names the line that is broken, or the attempt whose
+            order is not that of its coin.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", hint="check the path") from error
-    return from_bytes(content, source=str(path))
+    log = from_bytes(content, source=str(path))
+    check_coins(log, source=str(path))
+    return log
 
 
 class Journal:

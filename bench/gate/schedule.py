@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes
 from bench.gate.decision import Outcome
 from bench.gate.judging import standing
@@ -51,6 +52,23 @@ def following(log: Log) -> Next | CloseReason:
 def candidate_first(seed: int, model: str, index: int) -> bool:
     """Returns the coin of one attempt: the last bit of a SHA-256, the same for ever."""
     return int(sha256_bytes(f"{seed}/{model}/{index}".encode()), 16) % 2 == 1
+
+
+def check_coins(log: Log, *, source: str) -> None:
+    """Refuses blocks whose order is not that of their coin.
+
+    Raises:
+        ConfigurationError: a block in an order that somebody chose proves nothing.
+    """
+    for entry in log.entries:
+        if isinstance(entry, Block | Discarded):
+            coin = candidate_first(log.opened.seed, entry.model, entry.index)
+            if entry.candidate_first is not coin:
+                raise ConfigurationError(
+                    f"{source}: attempt {entry.index} of {entry.model} is not in the order of the "
+                    "seed's coin",
+                    hint="give the log as the gate wrote it",
+                )
 
 
 def _is_done(own: list[Block | Discarded], log: Log) -> bool:

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean
 
@@ -6,11 +7,12 @@ import numpy as np
 import pytest
 from gate.simulated import block, opened
 
+from bench.core.errors import ConfigurationError
 from bench.gate.judging import Verdict, judge
 from bench.gate.log import Log, from_bytes, to_text
 from bench.gate.records import Closed, CloseReason, Discarded, Failed, Lost, Resumed
 from bench.gate.rule import Rule
-from bench.gate.schedule import Next, candidate_first, following
+from bench.gate.schedule import Next, candidate_first, check_coins, following
 
 
 def measured(log: Log, ahead: Next, ratio: float, *, noise: float = 0.01) -> Log:
@@ -136,3 +138,16 @@ def test_hopeless_noise_is_given_up_early() -> None:
     (found,) = judge(run(fresh(1), noise=0.5)).models
     assert (found.verdict, found.doubt) == (Verdict.UNDECIDED, "hopeless-noise")
     assert found.blocks == 15
+
+
+def test_a_block_in_an_order_that_no_coin_gave_is_refused() -> None:
+    log = run(fresh(2), discarding=0.3)
+    check_coins(log, source="log")
+    turned = [
+        replace(each, candidate_first=not each.candidate_first)
+        if isinstance(each, Discarded)
+        else each
+        for each in log.entries
+    ]
+    with pytest.raises(ConfigurationError, match="is not in the order of the seed's coin"):
+        check_coins(replace(log, entries=tuple(turned)), source="log")
