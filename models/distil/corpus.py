@@ -78,7 +78,7 @@ def _from_tfds(name: str, split: str) -> list[Clip]:
         examples = tfds.as_numpy(builder.as_dataset(split=split))
     except Exception as error:  # TFDS raises a dozen types of its own
         raise ConfigurationError(
-            f"{_TFDS}{name}: {str(error)[:200]}",
+            f"{_TFDS}{name}: {str(error).partition(chr(10))[0][:200]}",
             hint="prepare it with tfds build, then name it as TFDS does",
         ) from error
     rate_hz = _rate_hz(builder.info.features)
@@ -86,7 +86,8 @@ def _from_tfds(name: str, split: str) -> list[Clip]:
 
 
 def _rate_hz(features: Any) -> int:
-    audio = features.get("audio") if hasattr(features, "get") else None
+    # TFDS' own dict of features is no mapping; of a data set without names it is no dict either.
+    audio = features["audio"] if "audio" in getattr(features, "keys", tuple)() else None
     if audio is None:
         raise ConfigurationError("the data set has no audio feature", hint="name another")
     return int(getattr(audio, "sample_rate", None) or SAMPLE_RATE_HZ)
