@@ -96,8 +96,10 @@ def settle_batch_norm(model: keras.Model, inputs: NDArray[np.float32]) -> None:
 
 
 def _fresh(seed: int) -> None:
-    # Without this, auto-numbered layer names get into the file and change its bytes.
-    keras.backend.clear_session()
+    # Without this, auto-numbered layer names get into the file and change its bytes. A strategy
+    # would lose its scope by it, and belongs to a training, which has a process of its own.
+    if not tf.distribute.has_strategy():
+        keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
 
 

@@ -116,7 +116,7 @@ class Mixing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves the mix."""
-        advance(self.model, int(self.model.optimizer.iterations), self._schedule)
+        advance(self.model, int(self.model.optimizer.iterations.numpy()), self._schedule)
 
 
 def advance(model: keras.Model, step: int, schedule: Schedule | None = None) -> float:
@@ -128,10 +128,10 @@ def advance(model: keras.Model, step: int, schedule: Schedule | None = None) -> 
     share = np.float32((schedule or Schedule()).share(step))
     left = 0.0
     for layer in _mixes(model):
-        if share < float(layer.share):
+        if share < float(layer.share.numpy()):
             layer.truncate()
             layer.share.assign(share)
-        left = max(left, float(layer.share))
+        left = max(left, float(layer.share.numpy()))
     return left
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,8 @@ class _Run:
         self._optimizer = _optimizer(job.schedule, self._steps)
         self._net.compile(self._optimizer, loss="mse", jit_compile=False)
         self._optimizer.build(self._net.trainable_variables)
+        # Not predict_on_batch: with several GPUs that gives each of them the whole batch.
+        self._forward = tf.function(partial(self._net, training=False), jit_compile=False)
         self.curve: list[Epoch] = []
         self._best: list[NDArray[np.float32]] = []
 
@@ -197,7 +200,7 @@ class _Run:
         errors, cosines = [], []
         for start in range(first, last, _JUDGED_AT_ONCE):
             rows = np.arange(start, min(start + _JUDGED_AT_ONCE, last))
-            said = self._net.predict_on_batch(_patches(self._targets, rows))
+            said = self._forward(_patches(self._targets, rows)).numpy()
             truth = self._targets.values[rows]
             errors.append(np.square(said - truth).mean(axis=1))
             norms = np.linalg.norm(said, axis=1) * np.linalg.norm(truth, axis=1)

@@ -45,6 +45,22 @@ class Trill(tf.Module):
 tf.saved_model.save(Trill(), sys.argv[1], signatures={})
 """
 
+TWO_DEVICES = """
+import sys
+from pathlib import Path
+import tensorflow as tf
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from bench.core import config
+from models.distil.outcome import Job
+from models.network import train
+
+train._strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+train.train(config.load(Path(sys.argv[1]), Job))
+"""
+
 
 class Bands:
     """A teacher without TensorFlow: loudness of eight bands a window."""
@@ -141,6 +157,15 @@ def test_interrupted_training_goes_on_to_the_same_curve(
     assert two.validation_cosine == pytest.approx(one.validation_cosine, abs=1e-3)
     # It learnt: a teacher's bands are there to be heard.
     assert one.curve[-1].loss < 0.8 * one.curve[0].loss
+
+
+def test_several_devices_share_a_training(lesson: Path, tmp_path: Path) -> None:
+    # Two parts of the CPU stand for two GPUs: what a strategy does to a training is the same.
+    described = job(lesson, tmp_path / "both", 1, student=TINY.replace("gap_", "gap_r4_"))
+    subprocess.run([sys.executable, "-c", TWO_DEVICES, str(described)], check=True, timeout=200)
+    (epoch,) = config.load(described.parent / OUTCOME, Outcome).curve
+    assert np.isfinite([epoch.loss, epoch.validation_loss]).all()
+    assert (described.parent / WEIGHTS).is_file()
 
 
 def test_frills_own_way_learns_no_ranges(lesson: Path, whole: Path, tmp_path: Path) -> None:
