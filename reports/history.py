@@ -13,10 +13,11 @@ from reports import schema
 from reports.schema import Frame, column, maybe
 
 _DAY_S = 86_400.0
-_WORDS = {
+WORDS = {
     "device_unit": "phone",
     "fingerprint": "system build",
     "tool_sha256": "tool",
+    "anchor_tool_sha256": "anchor's tool",
 }
 _MOST_NAMES = 3
 
@@ -25,6 +26,8 @@ _MOST_NAMES = 3
 class Nightly:
     """One model on one night, its anchor beside it in the same session."""
 
+    model: str = column("name and format")
+    device: str = column("what both were measured on")
     started_at: str = column("ISO 8601 with its offset from UTC")
     session: str = column("the sitting in which both were measured")
     revision: str = column("what the candidate was built from")
@@ -106,12 +109,11 @@ class History:
         return tuple(dot for run in self.runs for dot in run)
 
 
-def history(nights: Frame, *, title: str, margin: float) -> History:
+def history(nights: Frame, *, margin: float) -> History:
     """Returns the picture of one model on one device.
 
     Args:
-        nights: a frame of ``Nightly``, at least one, in any order.
-        title: the model and the device.
+        nights: a frame of ``Nightly`` of that model there, at least one, in any order.
         margin: the share at which the accumulated drift is gated.
     """
     rows = sorted(schema.read(nights, Nightly), key=_day)
@@ -128,7 +130,7 @@ def history(nights: Frame, *, title: str, margin: float) -> History:
         )
     return History(
         name="history",
-        title=title,
+        title=f"{rows[0].model} on {rows[0].device}",
         caption=caption,
         runs=tuple(
             tuple(_dot(row, scale.per) for row in rows if row.series == number)
@@ -167,7 +169,7 @@ def _flags(rows: Sequence[Nightly]) -> list[Flag]:
 
 
 def _break(changed: Sequence[str], day: float) -> Flag:
-    names = [_WORDS.get(name, name) for name in changed]
+    names = [WORDS.get(name, name) for name in changed]
     text, short = f"new {', '.join(names[:_MOST_NAMES])}", f"new {names[0]}"
     if len(names) > _MOST_NAMES:
         text += f" and {len(names) - _MOST_NAMES} more"

@@ -16,6 +16,7 @@ from reports.charts import Chart, Families
 from reports.choices import Panels
 from reports.effects import Estimate
 from reports.frontier import View
+from reports.history import History
 from reports.modes import Place
 from reports.names import short_names
 from reports.schema import Endurance, Frame, Row, Slice, Stream, Task
@@ -130,7 +131,7 @@ def write_report(
     streaming = mode_rows.streaming(streams, families, footnotes)
     sustained = mode_rows.sustained(endurances, slices, families, footnotes)
     html = (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             title=title,
@@ -166,7 +167,7 @@ def _part(
 ) -> Part:
     suffix = "" if number == 1 else f"-{number}"
     drawn = {
-        chart.name: _picture(chart, out, suffix) for chart in charts.charts(view.rows, families)
+        chart.name: picture(chart, out, suffix) for chart in charts.charts(view.rows, families)
     }
     ratios = drawn.pop("format-ratios", None)
     heading = ", ".join(filter(None, (view.device, view.runner, view.task_set)))
@@ -196,7 +197,7 @@ def _mode_parts(places: Sequence[Place], out: Path) -> list[ModePart]:
         ModePart(
             heading=place.heading if len(places) > 1 else "",
             shared=table.shared(place.rows),
-            picture=_picture(place.chart, out, "" if number == 1 else f"-{number}"),
+            picture=picture(place.chart, out, "" if number == 1 else f"-{number}"),
             table=place.table,
         )
         for number, place in enumerate(places, start=1)
@@ -210,7 +211,7 @@ def _choice_parts(compared: Frame, out: Path, footnotes: Footnotes) -> list[Choi
             heading=study.heading if len(studies) > 1 else "",
             sentences=study.sentences,
             picture=(
-                _picture(study.panels, out, "" if number == 1 else f"-{number}")
+                picture(study.panels, out, "" if number == 1 else f"-{number}")
                 if study.panels
                 else None
             ),
@@ -220,8 +221,8 @@ def _choice_parts(compared: Frame, out: Path, footnotes: Footnotes) -> list[Choi
     ]
 
 
-def _picture(chart: Chart | Panels, out: Path, suffix: str) -> Picture:
-    """Draws a chart in each look; the wide ones are written as files too, with its numbers."""
+def picture(chart: Chart | Panels | History, out: Path, suffix: str) -> Picture:
+    """Returns a chart drawn in each look; the wide ones are files too, beside its numbers."""
     file = f"{chart.name}{suffix}"
     uris = {}
     size = (0, 0)
@@ -235,7 +236,8 @@ def _picture(chart: Chart | Panels, out: Path, suffix: str) -> Picture:
             atomic.write_bytes(out / f"{stem}.png", plots.png(figure))
             size = plots.size_px(figure)
     atomic.write_text(out / f"{file}.csv", table.to_csv(chart.numbers))
-    alt = f"{chart.title}: {len(chart.dots)} points. {chart.caption} The numbers are in the tables."
+    where = f"{file}.csv" if isinstance(chart, History) else "the tables"
+    alt = f"{chart.title}: {len(chart.dots)} points. {chart.caption} The numbers are in {where}."
     return Picture(file=file, alt=alt, width=size[0], height=size[1], uris=uris)
 
 
@@ -264,7 +266,8 @@ def _shortened(marked: Frame) -> bool:
     return any(name != short for name, short in short_names(marked["student"]).items())
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Returns where the templates are."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("reports", "templates"),
         autoescape=True,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.flow.sides import Paired, Side
 
 _EXAMPLE = "example: frill-bench gate --baseline old.tflite --candidate new.tflite --host"
+CALIBRATIONS = "calibrations"  # the folder beside the database
 _SAVE = "frill-bench gate --candidate REF --save-baseline DIR"
 
 
@@ -32,6 +33,7 @@ class Options(run_verb.Options):
     tolerance: float
     false_alarms: float
     max_minutes: float | None
+    processes_per_arm: int | None
     undecided: str
     own_tools: bool
     measure_unchanged: bool
@@ -73,7 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run_verb.add_state(
         parser.add_argument_group("the phone's state (put back at the end as it was found)")
     )
-    _add_how(parser.add_argument_group("how"))
+    how = parser.add_argument_group("how")
+    add_how(how)
+    _add_how_long(how)
     _add_rule(parser.add_argument_group("the rule"))
     tool = parser.add_argument_group("the benchmark tool (the candidate's, for both sides)")
     run_verb.add_tool(tool)
@@ -82,7 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_how(group: argparse._ArgumentGroup) -> None:
+def add_how(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags of how blocks are measured."""
     add = group.add_argument
     add(
         "--delegate",
@@ -96,9 +101,20 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         metavar="S",
         help="kill a process after so long (default: when its protocol must have ended)",
     )
+    add("--seed", type=int, help="of the coins that order each block (default: drawn)")
+
+
+def _add_how_long(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add("--measure-unchanged", action="store_true", help="also files that are equal on both sides")
     add("--max-minutes", type=run_verb.seconds, metavar="MIN", help="then the rest is undecided")
-    add("--seed", type=int, help="of the coins that order each block (default: drawn)")
+    add(
+        "--processes-per-arm",
+        type=int,
+        metavar="N",
+        help="each side of a block is the fastest of so many (default: what calibrate found for "
+        "the device, else 1)",
+    )
 
 
 def _add_rule(group: argparse._ArgumentGroup) -> None:
@@ -123,8 +139,9 @@ def _add_rule(group: argparse._ArgumentGroup) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measures, prints the verdicts, returns the exit code."""
-    from bench.cli.gate_devices import on_host, on_phone
+    from bench.cli.gate_devices import on_host, on_phone, verdicts_shown
     from bench.core.errors import ConfigurationError
+    from bench.flow.calibrate import CalibratedGate
     from bench.flow.sides import paired, side
 
     chosen = cast("Options", options)
@@ -159,21 +176,36 @@ def run(options: argparse.Namespace) -> int:
         each.sha256: each for pair in found.pairs for each in (pair.baseline, pair.candidate)
     }
     second = baseline.tool if chosen.own_tools else None
+    calibrated = CalibratedGate(
+        gate=gate,
+        folder=beside(chosen, CALIBRATIONS),
+        processes_per_arm=chosen.processes_per_arm,
+    )
     measured = on_host if chosen.host else on_phone
-    return measured(chosen, gate, tuple(targets.values()), second)
+    return measured(chosen, calibrated, tuple(targets.values()), second, verdicts_shown)
 
 
-def _gate(options: Options, found: Paired) -> Gate:
-    from bench.cli.output import tell
+def beside(options: run_verb.Options, name: str) -> Path:
+    """Returns a folder beside the database."""
+    return (Path() if "://" in options.db else Path(options.db).parent) / name
+
+
+def doubts(options: run_verb.Options) -> tuple[str, ...]:
+    """Returns the kinds of doubts that the command line alone brings."""
     from bench.core.caveats import CaveatKind
-    from bench.flow.gate import Gate
-    from bench.gate.rule import Rule
 
     held = {
         CaveatKind.FORCE_UNFIT: options.force_unfit,
         CaveatKind.FIXED_PERFORMANCE: options.fixed_performance,
     }
-    beside = Path() if "://" in options.db else Path(options.db).parent
+    return tuple(kind.value for kind, holds in held.items() if holds)
+
+
+def _gate(options: Options, found: Paired) -> Gate:
+    from bench.cli.output import tell
+    from bench.flow.gate import Gate
+    from bench.gate.rule import Rule
+
     return Gate(
         paired=found,
         rule=Rule(
@@ -181,11 +213,11 @@ def _gate(options: Options, found: Paired) -> Gate:
             tolerance=options.tolerance,
             false_alarms_per_gate=options.false_alarms,
         ),
-        folder=beside / "gates",
+        folder=beside(options, "gates"),
         log=options.log,
         max_s=None if options.max_minutes is None else 60 * options.max_minutes,
         seed=options.seed,
-        caveats=tuple(kind.value for kind, holds in held.items() if holds),
+        caveats=doubts(options),
         revision=options.revision or os.environ.get("GITHUB_SHA", ""),
         size_margin=options.size_margin,
         told=tell,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from bench.cli.run import refuse_phone_flags
 from bench.cli.verdicts import exit_codes, show
 from bench.core.errors import ConfigurationError, worst
 from bench.flow.blocks import host_bounds
+from bench.flow.calibrate import CalibratedGate
 from bench.flow.gate import Gate, log_of
 from bench.flow.journal import read
 from bench.flow.lanes import Lane, measure_phones
@@ -32,9 +34,13 @@ _RUNS = 15
 
 
 def on_host(
-    options: Options, gate: Gate, targets: tuple[Target, ...], second_tool: Path | None
+    options: Options,
+    gate: Gate | CalibratedGate,
+    targets: tuple[Target, ...],
+    second_tool: Path | None,
+    shown: Callable[[Options, Store, Session], set[int]],
 ) -> int:
-    """Measures on this machine, prints the verdicts, returns the exit code."""
+    """Measures on this machine, prints what is ``shown``, returns the exit code."""
     refuse_phone_flags(options)
     binary = options.benchmark_binary
     tool = official_tool(binary) if binary else litert_tool()
@@ -58,14 +64,18 @@ def on_host(
                     progress=lambda now: bars.update(task, completed=now.done, total=now.total),
                 )
         finally:  # also when interrupted: what was measured is shown
-            codes = _shown(options, store, session)
+            codes = shown(options, store, session)
     return worst(codes)
 
 
 def on_phone(
-    options: Options, gate: Gate, targets: tuple[Target, ...], second_tool: Path | None
+    options: Options,
+    gate: Gate | CalibratedGate,
+    targets: tuple[Target, ...],
+    second_tool: Path | None,
+    shown: Callable[[Options, Store, Session], set[int]],
 ) -> int:
-    """Measures on the phone that is meant, prints the verdicts, returns the exit code."""
+    """Measures on the phone that is meant, prints what is ``shown``, returns the exit code."""
     found = chosen(options.serial)
     if len(found) > 1:
         raise ConfigurationError(
@@ -92,7 +102,7 @@ def on_phone(
             bars.stop()
             with Store.open(options.db) as store:
                 for session in narrator.sessions:
-                    codes |= _shown(options, store, session)
+                    codes |= shown(options, store, session)
     for error in (lane.error for lane in lanes if lane.error is not None):
         tell(str(error))
         codes.add(error.exit_code)
@@ -113,7 +123,7 @@ def _suite(options: Options) -> Suite:
     )
 
 
-def _shown(options: Options, store: Store, session: Session) -> set[int]:
+def verdicts_shown(options: Options, store: Store, session: Session) -> set[int]:
     """Prints what a gate's log says, and returns the exit codes that gives."""
     path = log_of(store, session)
     if not path.exists():  # it ended before it began

@@ -25,6 +25,8 @@ VERBS = {
     "score": "accuracy of an artifact on audio tasks",
     "run": "measure latency by a suite, or of one file",
     "gate": "whether a candidate is slower than its baseline, both measured now",
+    "calibrate": "how noisy a device is, and what a gate there needs and costs",
+    "history": "ratios to an anchor, night by night, out of gate logs: steps and drift",
     "devices": "list the phones that are there",
     "doctor": "what stands between this machine, its phones and a good number",
     "parse": "read a benchmark log that you already have",

@@ -91,6 +91,10 @@ class Gate:
     scores: tuple[Scored, ...] = ()
     told: Callable[[str], None] = lambda line: None
 
+    def opened(self, sweep: Sweep, session: Session) -> Opened:
+        """Returns the first line of the log that a session has."""
+        return _opened(self, session, _sides(self.paired.pairs, sweep))
+
     def open_session(self, sweep: Sweep, store: Store) -> Session:
         """Returns the unfinished session of this very gate, boot and build, else a new one.
 

@@ -22,10 +22,10 @@ def drift(last: Night, gate: Log) -> Judged:
     Raises:
         ConfigurationError: the blocks are of another session or of other files.
     """
-    files = last.anchor_sha256, last.candidate_sha256
+    told = last.model, last.anchor_sha256, last.candidate_sha256
     for pair, judged in zip(gate.opened.models, judge(gate).models, strict=True):
-        same_files = (pair.baseline_sha256, pair.candidate_sha256) == files
-        if same_files and gate.opened.session_id == last.session_id:
+        is_it = (pair.key, pair.baseline_sha256, pair.candidate_sha256) == told
+        if is_it and gate.opened.session_id == last.session_id:
             return judged
     raise ConfigurationError(
         f"gate {gate.opened.gate_id} did not compare the model of {last.started_at} with its "

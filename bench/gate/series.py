@@ -6,16 +6,18 @@ cancels. It has no place for a latency: nothing here can be alarmed on milliseco
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from math import isfinite, log
 
 import numpy as np
 
+from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.gate.judging import Verdict, judge
 from bench.gate.log import Log
+from bench.gate.records import Opened, Pair
 from bench.gate.signed_rank import FloatArray
 
 ANCHOR = "anchor"
@@ -27,17 +29,26 @@ class Environment:
 
     Args:
         device_unit: one phone, not its model: units of a model differ by 10 to 20 %.
+        processor: and how many of its cores may be used.
         fingerprint: of the build of its system.
+        runtime: of our runner; empty for the official tool, which brings its own.
+        anchor_tool_sha256: of the anchor's own tool; empty where both have one.
         delegate: as observed.
+        cores: that the tool was held to.
+        clocks: whether they were held.
         statistic: what is compared: the median wall time of a process, its CPU time.
     """
 
     device_unit: str
+    processor: str
     fingerprint: str
     runtime: str
     tool_sha256: str
+    anchor_tool_sha256: str = ""
     delegate: str
-    threads: int
+    threads: str
+    cores: str
+    clocks: str
     statistic: str
 
 
@@ -46,12 +57,14 @@ class Night:
     """One model on one night.
 
     Args:
+        model: ``Pair.key``.
         started_at: ISO 8601 with its offset from UTC.
         log_ratio: of candidate over anchor.
         low, high: its interval, on the log scale; ``None`` where there were too few blocks.
         revision: what the candidate was built from, in the words of whoever built it.
     """
 
+    model: str
     started_at: str
     session_id: str
     environment: Environment
@@ -70,6 +83,11 @@ class Night:
                 hint="measure that night again, or leave it out",
             )
         _moment(self.started_at)
+
+    @property
+    def moment(self) -> datetime:
+        """When its session began, UTC."""
+        return _moment(self.started_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +115,7 @@ def series(nights: Sequence[Night]) -> tuple[Series, ...]:
     A series goes on when its environment comes back: a delegate that failed for one night, or two
     phones that take turns, cut nothing to pieces.
     """
-    ordered = sorted(nights, key=lambda night: (_moment(night.started_at), night.session_id))
+    ordered = sorted(nights, key=lambda night: (night.moment, night.session_id))
     members: dict[tuple[Environment, str], list[Night]] = {}
     changed: dict[tuple[Environment, str], tuple[str, ...]] = {}
     before = None
@@ -110,39 +128,87 @@ def series(nights: Sequence[Night]) -> tuple[Series, ...]:
     return tuple(Series(nights=tuple(own), changed=changed[key]) for key, own in members.items())
 
 
-def night(
-    gate: Log, model: str, *, started_at: str, environment: Environment, revision: str
-) -> Night | None:
-    """Returns a model's night, of a gate whose baseline is the anchor.
+def nights(gate: Log) -> tuple[Night, ...]:
+    """Returns the nights that a gate is to those of its models whose baseline is an anchor.
 
-    ``None`` for a model without blocks, or that failed in the middle of them.
+    A model without blocks, or that failed in the middle of them, has none.
 
-    Args:
-        model: ``Pair.key``.
-        started_at, environment, revision: as of a ``Night``.
+    Raises:
+        ConfigurationError: the log does not tell when or where it was measured.
     """
-    pair = {each.key: each for each in gate.opened.models}[model]
-    judged = {each.model: each for each in judge(gate).models}[model]
-    ratio = judged.ratio
-    if ratio is None or judged.verdict is Verdict.FAILED:
-        return None
-    return Night(
-        started_at=started_at,
-        session_id=gate.opened.session_id,
-        environment=environment,
-        log_ratio=log(ratio.estimate),
-        low=None if ratio.low is None else log(ratio.low),
-        high=None if ratio.high is None else log(ratio.high),
-        candidate_sha256=pair.candidate_sha256,
-        anchor_sha256=pair.baseline_sha256,
-        revision=revision,
+    opened = gate.opened
+    if not opened.started_at:
+        raise ConfigurationError(
+            "does not tell when it began", hint="it was written by an older frill-bench"
+        )
+    found = []
+    for pair, judged in zip(opened.models, judge(gate).models, strict=True):
+        ratio = judged.ratio
+        if ratio is None or judged.verdict is Verdict.FAILED:
+            continue
+        night = Night(
+            model=pair.key,
+            started_at=opened.started_at,
+            session_id=opened.session_id,
+            environment=environment(opened, pair),
+            log_ratio=log(ratio.estimate),
+            low=None if ratio.low is None else log(ratio.low),
+            high=None if ratio.high is None else log(ratio.high),
+            candidate_sha256=pair.candidate_sha256,
+            anchor_sha256=pair.baseline_sha256,
+            revision=opened.revision,
+        )
+        found.append(night)
+    return tuple(found)
+
+
+def environment(opened: Opened, pair: Pair) -> Environment:
+    """Returns what a pair was measured in.
+
+    Raises:
+        ConfigurationError: the log does not tell.
+    """
+    device, observed = opened.device, pair.observed
+    k = opened.rule.processes_per_arm
+    held = CaveatKind.FIXED_PERFORMANCE.value in observed.get("caveats", "").split()
+    return Environment(
+        device_unit=str(device.get("serial") or _told(device, "name")),
+        processor=_processor(device),
+        fingerprint=_told(device, "os_build"),
+        runtime=observed.get("runtime", ""),
+        tool_sha256=_told(observed, "tool"),
+        anchor_tool_sha256=observed.get("baseline_tool", ""),
+        delegate=_told(observed, "delegate"),
+        threads=_told(observed, "threads"),
+        cores=_told(observed, "cores"),
+        clocks="held" if held else "free",
+        statistic=_told(observed, "statistic") + (f", fastest of {k} processes" if k > 1 else ""),
     )
 
 
+def _processor(device: Mapping[str, float | str | None]) -> str:
+    cores = device.get("cores")
+    many = f"{cores:g}" if isinstance(cores, float | int) else "unknown"
+    return f"{device.get('cpu') or 'unknown'}, {many} cores"
+
+
+def changes(before: Environment, after: Environment) -> tuple[str, ...]:
+    """Returns the fields in which two environments differ."""
+    names = [each.name for each in fields(after)]
+    return tuple(name for name in names if getattr(before, name) != getattr(after, name))
+
+
+def _told(facts: Mapping[str, float | str | None] | Mapping[str, str], name: str) -> str:
+    told = facts.get(name)
+    if told is None:
+        raise ConfigurationError(
+            f"does not tell its {name}", hint="such a night cannot be compared; leave it out"
+        )
+    return str(told)
+
+
 def _changed(before: Night, after: Night) -> tuple[str, ...]:
-    old, new = before.environment, after.environment
-    names = [each.name for each in fields(new)]
-    found = [name for name in names if getattr(old, name) != getattr(new, name)]
+    found = changes(before.environment, after.environment)
     return (*found, *([ANCHOR] if before.anchor_sha256 != after.anchor_sha256 else []))
 
 

@@ -18,6 +18,7 @@ _ROW_IN = 0.17
 _RATIO_IN, _TIME_IN, _BETWEEN_IN = 2.9, 0.95, 0.2
 _LEFT_IN, _RIGHT_IN = 0.72, 0.16
 _TICKS_IN = 0.34
+_HUNDREDTH = 0.0099  # as ticks are apart, which are no exact hundredths
 _LETTER_IN = 0.066
 _DATES = ["%Y", "%b %Y", "%d %b", "%d %b", "%d %b", "%d %b"]  # of years, months, days and less
 
@@ -44,10 +45,13 @@ def fill(figure: Figure, chart: History, look: Look) -> None:
     """Draws the panels into ``figure``, the nights of both below each other."""
     theme = look.theme
     caption = textwrap.wrap(chart.caption, 72 if look.narrow else 140)
+    title = textwrap.wrap(chart.title, 42 if look.narrow else 90)
     width_in = look.width_in - _LEFT_IN - _RIGHT_IN
     start, end = _range([dot.day for dot in chart.dots])
     places = _places(chart.flags, start, end, look)
-    top_in = 0.42 + _ROW_IN * (max((place.row for place in places), default=-1) + 1)
+    top_in = (
+        0.22 + 0.2 * len(title) + _ROW_IN * (max((place.row for place in places), default=-1) + 1)
+    )
     foot_in = 0.16 * len(caption) + 0.12
     has_times = any(dot.candidate is not None or dot.anchor is not None for dot in chart.dots)
     below_in = _TIME_IN + _BETWEEN_IN if has_times else 0.0
@@ -69,8 +73,9 @@ def fill(figure: Figure, chart: History, look: Look) -> None:
         _times(panel(foot_in + _TICKS_IN, _TIME_IN), chart, theme)
     edge = 0.12 / look.width_in
     figure.text(
-        edge, 1 - 0.12 / height_in, chart.title, va="top", size=11.5, weight="bold", color=theme.ink
-    )
+        edge, 1 - 0.12 / height_in, "\n".join(title),
+        va="top", size=11.5, weight="bold", color=theme.ink,
+    )  # fmt: skip
     figure.text(edge, 0.1 / height_in, "\n".join(caption), va="bottom", size=8, color=theme.muted)
 
 
@@ -131,7 +136,11 @@ def _ratios(axes: Axes, chart: History, theme: Theme) -> None:
     room = 0.06 * (max(edges) - min(edges))
     axes.set_ylim(min(edges) - room, max(edges) + room)
     axes.set_ylabel("latency over the anchor's", color=theme.muted)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2f}×"))
+    locator = MaxNLocator(nbins=8, steps=[1, 2, 5, 10])
+    first, second, *_ = locator.tick_values(*axes.get_ylim())
+    decimals = 2 if second - first > _HUNDREDTH else 3
+    axes.yaxis.set_major_locator(locator)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.{decimals}f}×"))
     for level in chart.levels:
         axes.axhline(level, color=theme.muted, linewidth=0.9, dashes=(4, 3), zorder=1)
     for index, run in enumerate(chart.runs):

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from gate.noise import PROFILES
 from gate.simulated import gates, logged
-from gate.test_series import HERE
+from gate.test_series import dated
 
 from bench.core.errors import ConfigurationError
 from bench.gate.drift import drift
 from bench.gate.judging import Verdict, judge
 from bench.gate.log import Log
 from bench.gate.rule import Rule
-from bench.gate.series import Night, night
+from bench.gate.series import Night, nights
 
 RULE = Rule()
 
@@ -19,13 +19,11 @@ RULE = Rule()
 def measured(rng: np.random.Generator, slowdown: float) -> Log:
     """Returns the log of a gate of one model on a phone."""
     found = gates(rng, PROFILES["phone"], 1, slowdown=slowdown, rule=RULE, models=1)
-    return logged(rng, found.log_ratios[:, : int(found.blocks[0])], RULE)
+    return dated(logged(rng, found.log_ratios[:, : int(found.blocks[0])], RULE))
 
 
 def night_of(gate: Log) -> Night:
-    (pair,) = gate.opened.models
-    found = night(gate, pair.key, started_at="2026-05-01T03:00:00Z", environment=HERE, revision="r")
-    assert found is not None
+    (found,) = nights(gate)
     return found
 
 
@@ -48,7 +46,7 @@ def test_drift_is_judged_by_the_rule_of_the_gate() -> None:
     assert drift(night_of(gate), gate) == judge(gate).models[0]
 
 
-@pytest.mark.parametrize("field", ["session_id", "anchor_sha256", "candidate_sha256"])
+@pytest.mark.parametrize("field", ["model", "session_id", "anchor_sha256", "candidate_sha256"])
 def test_blocks_of_another_session_or_of_other_files_are_no_evidence(field: str) -> None:
     gate = measured(np.random.default_rng(2), 0.0)
     other = replace(night_of(gate), **{field: "f" * 64})

@@ -13,6 +13,8 @@ SLOWER_AT, FASTER_AT, DELEGATE_AT = 40, 75, 95
 def nightly(number: int, **changed: object) -> Nightly:
     """Returns an unchanged night of the first series, so many days after the first."""
     known = {
+        "model": "tiny int8",
+        "device": "Pixel 6",
         "started_at": (FIRST + timedelta(days=number)).isoformat(),
         "session": f"session {number}",
         "revision": f"r{number}",

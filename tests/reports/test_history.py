@@ -13,7 +13,7 @@ from reports.looks import LIGHT, LOOKS
 
 
 def made(rows: list[Nightly]) -> History:
-    return history(schema.frame(rows, Nightly), title="tiny.int8, Pixel 6", margin=0.05)
+    return history(schema.frame(rows, Nightly), margin=0.05)
 
 
 def drawn(rows: list[Nightly], look: str = "light") -> Figure:
@@ -100,6 +100,22 @@ def test_texts_of_flags_lie_on_no_other_and_no_line_goes_through_one(look: str) 
         x, _ = figure.axes[0].transData.transform((line.xy[0], 1))
         top = figure.axes[0].bbox.y0 + line.xyann[1]  # a pixel is a point
         assert not any(box.x0 + 1 < x < box.x1 - 1 and top > box.y0 for box in boxes)
+
+
+@pytest.mark.parametrize("width", [0.001, 0.004, 0.02, 0.07, 0.3])
+def test_what_stands_beside_a_tick_is_where_it_is(width: float) -> None:
+    rows = [nightly(n, ratio=1.06, ratio_low=1.06 - width, ratio_high=1.06) for n in range(2)]
+    axis = drawn(rows).axes[0].yaxis
+    for tick, text in zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True):
+        assert float(text.get_text().rstrip("×")) == pytest.approx(tick, abs=1e-9)
+
+
+def test_a_long_title_is_broken_where_the_picture_is_narrow() -> None:
+    name = "tiny_w0.5_keras3_gap_e512_unfused float32"
+    figure = drawn([nightly(n, model=name) for n in range(3)], "light-narrow")
+    title = next(each for each in figure.texts if each.get_text().startswith("tiny"))
+    assert title.get_text().count("\n") == 1
+    assert title.get_window_extent().x1 <= figure.bbox.width
 
 
 @pytest.mark.parametrize("look", LOOKS)

@@ -1,0 +1,59 @@
+"""Whether the processes of a device are of two kinds, such as those on fast and on slow cores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.gate.decision import block_sd
+from bench.gate.signed_rank import FloatArray
+
+_LEAST_SHARE = 0.20  # of either kind; fewer are outliers, which the signed ranks stand
+_LEAST_SLOWDOWN = 0.04
+# Halves of one normal distribution are 2.9 of their own SDs apart, those of a ramp 2.7.
+_APART = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modes:
+    """Two kinds of processes.
+
+    Args:
+        slowdown: of the slow kind, a share of the fast one's value.
+        share: of processes that are slow.
+    """
+
+    slowdown: float
+    share: float
+
+
+def modes(runs: Sequence[FloatArray]) -> Modes | None:
+    """Returns both modes of processes, ``None`` if they have one.
+
+    The split is the one with the most variance between both sides (Otsu 1979); they are two kinds
+    if either has a fifth of the processes, their medians are 4 % apart, and that is so many times
+    what each side spreads (Ashman, Bird and Zepf 1994, with median absolute deviations).
+
+    Args:
+        runs: float64 [processes], log values of one model each.
+    """
+    centred = np.sort(np.concatenate([run - np.quantile(run, 0.2) for run in runs]))
+    n = centred.size
+    clipped = np.clip(centred, *np.quantile(centred, (_LEAST_SHARE / 2, 1 - _LEAST_SHARE / 2)))
+    below = np.arange(1, n)
+    sums = np.cumsum(clipped)
+    between = below * (n - below) * ((sums[-1] - sums[:-1]) / (n - below) - sums[:-1] / below) ** 2
+    split = int(np.argmax(between)) + 1
+    fast, slow = centred[:split], centred[split:]
+    distance = float(np.median(slow) - np.median(fast))
+    spread = math.sqrt((float(block_sd(fast)) ** 2 + float(block_sd(slow)) ** 2) / 2)
+    if (
+        min(fast.size, slow.size) < _LEAST_SHARE * n
+        or distance < math.log1p(_LEAST_SLOWDOWN)
+        or distance < _APART * spread
+    ):
+        return None
+    return Modes(slowdown=math.expm1(distance), share=slow.size / n)

@@ -1,0 +1,195 @@
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from gate_machine import Machine, crashed, planned, raising, undisturbed
+from gate_phone import drawn_tool
+from phone_sweeps import TINY
+from reach import Boot
+
+from bench.cli.main import main
+from bench.core import config
+from bench.core.caveats import CaveatKind
+from bench.core.errors import ConfigurationError
+from bench.flow.calibrate import CalibratedGate, calibrated, save
+from bench.flow.gate import Gate, log_of
+from bench.flow.journal import read
+from bench.flow.sweep import Sweep
+from bench.gate.calibration import Calibration, same_rule
+from bench.gate.judging import Verdict, judge
+from bench.gate.rule import Rule
+from bench.store.store import Store
+from bench.tool.host import Execution, execute
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "gate.db") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Execution:
+    """Returns one process of the runner on a small real file."""
+    _, sweep = planned(tmp_path_factory.mktemp("real"), "tiny")
+    case = sweep.cases[0]
+    return undisturbed(
+        execute(sweep.command(case), limit_s=30, environment=sweep.tool.environment())
+    )
+
+
+@pytest.fixture
+def machine(real: Execution) -> Machine:
+    return Machine(real)
+
+
+def with_itself(
+    folder: Path, *names: str, blocks: int = 12, threads: int = 1
+) -> tuple[Gate, Sweep]:
+    gate, sweep = planned(folder, *names, threads=threads, rule=same_rule(blocks))
+    pairs = tuple(replace(each, baseline=each.candidate) for each in gate.paired.pairs)
+    return replace(gate, paired=replace(gate.paired, pairs=pairs)), sweep
+
+
+def measured(gate: Gate, sweep: Sweep, store: Store, run: Machine) -> Calibration:
+    session = gate.open_session(sweep, store)
+    with suppress(KeyboardInterrupt):
+        gate.measure(sweep, session, store, run=run)
+    path = log_of(store, session)
+    assert all(each.verdict is not Verdict.REGRESSED for each in judge(read(path)).models)
+    return calibrated(read(path), path, session, store)
+
+
+def told(gate: Gate, sweep: Sweep, store: Store, *, arms: int | None = None) -> tuple[int, str]:
+    """Returns the processes an arm of a gate, and what it tells when it begins."""
+    lines: list[str] = []
+    calibrated = CalibratedGate(
+        gate=replace(gate, told=lines.append),
+        folder=gate.folder.parent / "calibrations",
+        processes_per_arm=arms,
+    )
+    calibrated.open_session(sweep, store)
+    return calibrated.gate.rule.processes_per_arm, "\n".join(lines)
+
+
+def test_a_gate_takes_its_processes_from_the_calibration_of_its_device_and_of_no_other(
+    tmp_path: Path, store: Store, machine: Machine
+) -> None:
+    aa, sweep = with_itself(tmp_path, "one", "two")
+    found = measured(aa, sweep, store, machine)
+    (only,) = found.classes
+    assert only.models == ("one float32", "two float32")
+    assert (only.blocks, only.processes_per_arm) == (24, 1)
+    assert only.process_s >= machine.real.wall_s
+    assert found.environment.statistic == "minimum thread CPU time"
+
+    gate, sweep = planned(tmp_path, "one", "two", "three")
+    assert told(gate, sweep, store) == (1, "")
+    folder = tmp_path / "calibrations"
+    three = replace(only, processes_per_arm=3)
+    path = save(folder, replace(found, classes=(three,)))
+    arms, line = told(gate, sweep, store)
+    assert arms == 3
+    assert line.startswith(f"calibrated on {found.measured_at[:10]}: 3 processes an arm; about ")
+    assert line.endswith(" for 3 models, if none is slower")
+    assert told(gate, sweep, store, arms=2)[0] == 2
+    assert told(gate, sweep, store, arms=4) == (4, line[: line.index("3 ")] + "4 processes an arm")
+
+    parallel, other = planned(tmp_path, "one", threads=2)
+    arms, line = told(parallel, other, store)
+    assert arms == 1
+    assert "not used, for this differs: threads, statistic" in line
+    moved = replace(sweep, device=replace(sweep.device, name="another", serial="another"))
+    assert told(gate, moved, store) == (1, "")
+    updated = replace(sweep, device=replace(sweep.device, os_build="newer"))
+    assert "differs: fingerprint" in told(gate, updated, store)[1]
+
+    save(folder, found)
+    assert list(folder.glob("*.json")) == [path]
+    assert told(gate, sweep, store)[0] == 1
+    path.write_text("{}")
+    assert "calibration not used: " in told(gate, sweep, store)[1]
+
+
+def test_what_ctrl_c_left_is_a_calibration_of_fewer_blocks_once_there_are_twelve(
+    tmp_path: Path, store: Store, machine: Machine
+) -> None:
+    aa, sweep = with_itself(tmp_path, "one", blocks=60)
+    machine.happens[1 + 2 * 11] = raising(KeyboardInterrupt())
+    with pytest.raises(ConfigurationError, match="all together have 11"):
+        measured(aa, sweep, store, machine)
+    machine.happens = {len(machine.ran) + 1 + 2 * 4: raising(KeyboardInterrupt())}
+    found = measured(aa, sweep, store, machine)  # the same run, gone on with
+    assert found.classes[0].blocks == 15
+    assert found.ended == "interrupted"
+
+
+def test_a_model_that_fails_leaves_the_others_their_calibration(
+    tmp_path: Path, store: Store, machine: Machine
+) -> None:
+    aa, sweep = with_itself(tmp_path, "one", "two")
+    machine.happens[6] = crashed
+    found = measured(aa, sweep, store, machine)
+    assert found.classes[0].models == ("two float32",)
+
+
+def test_a_gates_rule_is_its_own_but_for_the_processes(
+    tmp_path: Path, store: Store, machine: Machine
+) -> None:
+    aa, sweep = with_itself(tmp_path, "one")
+    save(tmp_path / "calibrations", measured(aa, sweep, store, machine))
+    gate, sweep = planned(tmp_path, "one", rule=Rule(margin=0.1))
+    session = (wrapped := CalibratedGate(
+        gate=gate, folder=tmp_path / "calibrations", processes_per_arm=None
+    )).open_session(sweep, store)  # fmt: skip
+    wrapped.measure(sweep, session, store, run=machine)
+    log = read(log_of(store, session))
+    assert log.opened.rule == Rule(margin=0.1)
+    assert [each.verdict for each in judge(log).models] == [Verdict.SAME]
+
+
+def test_a_bimodal_phone_is_calibrated_to_the_fastest_of_three_and_its_gate_uses_that(
+    boot_phone: Boot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    phone = boot_phone()
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(("old", "new")):
+        (tmp_path / f"{name}.tflite").write_bytes(TINY.read_bytes() + bytes(number))
+    tool = drawn_tool(tmp_path / "tool", slowdowns={}, profile="bimodal", seed=2)
+    words = ["-s", phone.serial, "--benchmark-binary", str(tool)]
+    assert main(["calibrate", "--model", "old.tflite", "--blocks", "14", "--json", *words]) == 0
+    shown = capsys.readouterr()
+    assert "measured on a virtual handset" in shown.err
+    document = json.loads(shown.out)["calibration"]
+    assert document["processes_per_arm"] == 3
+    (path,) = (tmp_path / "calibrations").glob("*.json")
+    stored = config.load(path, Calibration)
+    assert [each.kind for each in stored.caveats] == [CaveatKind.VIRTUAL]
+    (only,) = stored.classes
+    assert only.modes is not None
+    assert only.modes.slowdown == pytest.approx(0.12, abs=0.04)
+    assert read(Path(stored.log)).opened.rule == same_rule(14)
+
+    gate = ["gate", "--baseline", "old.tflite", "--candidate", "new.tflite", "--log", "gate.jsonl"]
+    assert main([*gate, "--max-minutes", "0", *words]) == 0
+    assert ": 3 processes an arm; about " in capsys.readouterr().err
+    assert read(tmp_path / "gate.jsonl").opened.rule == Rule(processes_per_arm=3)
+
+
+def test_too_few_blocks_are_no_calibration_and_status_four_or_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["calibrate", "--model", str(TINY), "--host"]
+    assert main([*words, "--blocks", "11"]) == 2
+    assert "measure 12 to 500" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert main([*words, "--minutes", "0.01"]) == 4
+    assert "no model has 12 blocks" in capsys.readouterr().err
+    assert [each.suffix for each in (tmp_path / "calibrations").iterdir()] == [".jsonl"]

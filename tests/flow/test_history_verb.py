@@ -1,0 +1,235 @@
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from gate.logged_nights import Gated, anchor_of, opened, write_night
+from gate_machine import HASTY, planned
+from phone_sweeps import TINY
+
+from bench.cli.main import main
+from bench.core.hashing import sha256_file
+from bench.flow.gate import Gate, log_of
+from bench.flow.gate_logs import read_all
+from bench.flow.journal import read
+from bench.flow.nights import histories
+from bench.flow.sides import paired, side
+from bench.gate.log import to_line, to_text
+from bench.store.store import Store
+
+NIGHTS, STEP_AT, UPDATE_AT = 25, 10, 20
+UPDATED = {"os_build": "google/oriole:17/CP1A.260805.002"}
+PHONE = "Pixel 6 (21081FDF6001AB)"
+Shown = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a folder of nights with a step of +6 % in one of two models, and an update."""
+    folder = tmp_path_factory.mktemp("nights")
+    for number in range(NIGHTS):
+        without = number in (3, 4)
+        write_night(
+            folder / "gates",
+            Gated(
+                number=number,
+                ratios={
+                    "tiny": 1.06 if number >= STEP_AT else 1.0,
+                    **({} if without else {"small": 0.97}),
+                },
+                unchanged=["small"] if without else [],
+                device=UPDATED if number >= UPDATE_AT else {},
+            ),
+        )
+    return folder
+
+
+@pytest.fixture
+def here(logs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(logs)
+    return logs
+
+
+def test_a_step_is_red_with_the_revisions_around_it_and_the_other_model_is_not(
+    here: Path, capsys: Shown
+) -> None:
+    assert main(["history"]) == 1  # gates/ beside the database that is not there
+    shown = capsys.readouterr()
+    red = [line for line in shown.err.splitlines() if "regressed" in line]
+    step, drift = red
+    assert step.startswith(f"latency regressed: tiny float32 on {PHONE}: a step of 1.06")
+    assert step.endswith("between r09, 2026-05-10, and r10, 2026-05-11")
+    assert drift.startswith(f"latency regressed: tiny float32 on {PHONE}: drifted to 1.0")
+    assert drift.endswith("of its anchor at r24, 2026-05-25")
+    rows = {line.split()[0]: line for line in shown.out.splitlines() if "float32" in line}
+    assert rows["tiny"].split()[2] == "regressed"
+    assert "r09 and r10" in rows["tiny"]
+    assert rows["small"].split()[2] == "same"
+
+
+def test_an_update_begins_a_series_and_nights_of_equal_files_are_missed_and_both_are_told(
+    here: Path, capsys: Shown
+) -> None:
+    assert main(["history"]) == 1
+    err = capsys.readouterr().err
+    assert (
+        f"small float32 on {PHONE}: a new series on 2026-05-21, system build: "
+        "google/oriole:16/BP2A.250605.031 → google/oriole:17/CP1A.260805.002"
+    ) in err
+    assert f"small float32 on {PHONE}: no night on 2026-05-04, 2026-05-05: equal files" in err
+    assert "--measure-unchanged" in err
+
+
+def test_before_the_step_has_settled_there_is_no_word_of_it(here: Path, capsys: Shown) -> None:
+    before = [f"gates/session {n} on 21081FDF6001AB.jsonl" for n in range(STEP_AT)]
+    assert main(["history", *before]) == 0
+    assert "regressed" not in capsys.readouterr().err
+
+
+def test_as_json_there_is_a_row_a_night_and_what_each_model_stands_at(
+    here: Path, capsys: Shown
+) -> None:
+    assert main(["history", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema_version"] == 1
+    tiny, small = document["models"]
+    assert (tiny["model"], tiny["axis"], tiny["drift"]) == ("tiny float32", "latency", "regressed")
+    assert len(tiny["alarms"]) == 2
+    (step,) = tiny["steps"]
+    assert (step["before"], step["after"], step["is_regression"]) == ("r09", "r10", True)
+    assert (small["nights"], small["series"], small["alarms"]) == (NIGHTS - 2, 2, [])
+    assert [each["at"][:10] for each in small["missed"]] == ["2026-05-04", "2026-05-05"]
+    nights = [row for row in document["nights"] if row["model"] == "tiny float32"]
+    assert len(nights) == NIGHTS
+    assert [row["series"] for row in nights] == [1] * UPDATE_AT + [2] * (NIGHTS - UPDATE_AT)
+    assert [row["revision"] for row in nights if row["step_ratio"]] == ["r10"]
+    assert nights[UPDATE_AT]["changed"] == "fingerprint"
+    assert nights[STEP_AT]["candidate_us"] > nights[STEP_AT]["anchor_us"]
+
+
+def test_the_page_has_a_picture_a_model_in_both_themes_and_a_table_beside_it(
+    here: Path, tmp_path: Path, capsys: Shown
+) -> None:
+    assert main(["history", "--out", str(tmp_path / "page")]) == 1
+    assert "wrote" in capsys.readouterr().err
+    page = tmp_path / "page"
+    html = (page / "index.html").read_text()
+    assert html.count("<picture>") == 2
+    assert "prefers-color-scheme: dark" in html
+    assert "<strong>Slower:</strong> tiny float32" in html
+    assert "http" not in html.replace("http-equiv", "")  # it needs nothing from elsewhere
+    beside = {path.name for path in page.iterdir()}
+    assert {"history.svg", "history.dark.svg", "history.png", "history-2.csv"} <= beside
+    with (page / "nights.csv").open() as stream:
+        assert len(list(csv.DictReader(stream))) == 2 * NIGHTS - 2
+
+
+def test_gates_against_other_files_are_left_out_and_counted(
+    here: Path, tmp_path: Path, capsys: Shown
+) -> None:
+    logs = read_all([here / "gates"]).logs
+    first = next(iter(logs.values()))
+    other = replace(first.opened.models[0], baseline_sha256="e" * 64)
+    foreign = replace(
+        first, opened=replace(first.opened, gate_id="other", models=(other,)), entries=()
+    )
+    found = histories({**logs, tmp_path: foreign}, {anchor_of("tiny")})
+    assert [each.model for each in found.models] == ["tiny float32"]
+    assert found.notes == ("1 log of other baselines: left out",)
+    (tmp_path / "other.jsonl").write_text(to_text(foreign))
+    capsys.readouterr()
+    assert main(["history", "gates", str(tmp_path / "other.jsonl")]) == 2
+    err = capsys.readouterr().err
+    assert "tiny float32 has several baselines: " in err
+    assert f"{anchor_of('tiny')[:12]} in 25 logs" in err
+    assert "--anchor REF" in err
+
+
+def test_a_log_is_read_once_wherever_its_copies_lie(here: Path, tmp_path: Path) -> None:
+    path = next((here / "gates").iterdir())
+    lines = path.read_bytes().splitlines(keepends=True)
+    for name, count in (("first/gates", 3), ("second/gates", len(lines)), ("third", 2)):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "a.jsonl").write_bytes(b"".join(lines[:count]))
+    assert read_all([tmp_path]).logs == {tmp_path / "second/gates/a.jsonl": read(path)}
+
+
+def test_what_is_no_log_in_a_folder_is_left_out_by_name_and_refused_if_it_is_named(
+    here: Path, tmp_path: Path, capsys: Shown
+) -> None:
+    night = Gated(number=1, ratios={"tiny": 1.0})
+    (tmp_path / "broken.jsonl").write_text('{"version":1}\n')
+    (tmp_path / "old.jsonl").write_text(to_line(replace(opened(night), started_at="")))
+    assert main(["history", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert "broken.jsonl: line 1" in err
+    assert "old.jsonl: does not tell when it began: left out" in err
+    assert main(["history", str(tmp_path / "broken.jsonl"), "gates"]) == 2
+    (tmp_path / "old.jsonl").unlink()
+    assert main(["history", str(tmp_path), "gates"]) == 1
+    assert "broken.jsonl: line 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["empty"], ["--db", "empty/a.db"]])
+def test_without_a_night_the_command_that_makes_one_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert main(["history", *words]) == 2
+    shown = capsys.readouterr()
+    assert "frill-bench gate --baseline ANCHOR" in shown.err
+    assert shown.out == ""
+
+
+def test_an_anchor_that_no_log_has_is_told_of(here: Path, capsys: Shown) -> None:
+    assert main(["history", "--anchor", str(TINY)]) == 2
+    err = capsys.readouterr().err
+    assert f"no night against {TINY}" in err
+    assert "25 logs of other baselines" in err
+
+
+def test_two_nights_that_were_really_gated_on_this_machine_are_a_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    gate, sweep = planned(tmp_path, "tiny", rule=HASTY)
+    (pair,) = gate.paired.pairs
+    anchor = pair.baseline.path
+    for revision, candidate in (("first", anchor), ("second", pair.candidate.path)):
+        sides = paired(side(str(anchor), zoo=tmp_path), side(str(candidate), zoo=tmp_path))
+        named = replace(sides.pairs[0], name="tiny")
+        night: Gate = replace(
+            gate,
+            paired=replace(sides, pairs=(named,)),
+            revision=revision,
+            folder=tmp_path / "gates",
+        )
+        with Store.open("nights.db") as store:
+            session = night.open_session(sweep, store)
+            night.measure(sweep, session, store)
+            runtime = read(log_of(store, session)).opened.models[0].observed["runtime"]
+    assert runtime.startswith("ai-edge-litert ")
+    capsys.readouterr()
+    assert main(["history", "--anchor", str(anchor), "--db", "nights.db", "--json"]) in (0, 1)
+    document = json.loads(capsys.readouterr().out)
+    (model,) = document["models"]
+    assert model["anchor_sha256"] == sha256_file(anchor)
+    assert (model["nights"], model["series"]) == (2, 1)
+    assert [row["revision"] for row in document["nights"]] == ["first", "second"]
+    assert all(row["caveats"] == "few_processes" for row in document["nights"])
+
+
+def test_a_gate_writes_down_what_its_candidate_was_built_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_SHA", "5" * 40)
+    words = ["gate", "--baseline", str(TINY), "--candidate", str(TINY), "--host"]
+    for name, said in (("given", ["--revision", "r7"]), ("by-ci", [])):
+        assert main([*words, "--max-minutes", "0", "--log", f"{name}.jsonl", *said]) == 0
+    assert read(Path("given.jsonl")).opened.revision == "r7"
+    assert read(Path("by-ci.jsonl")).opened.revision == "5" * 40
+    assert main(["history", "--anchor", str(TINY), "given.jsonl"]) == 2  # no block, so no night
+    assert "no night against" in capsys.readouterr().err

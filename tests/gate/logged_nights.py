@@ -1,0 +1,110 @@
+"""Logs of nightly gates against an anchor, written as a gate writes them; their truth is known."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gate.simulated import block
+
+from bench.core.artifact import Format
+from bench.core.hashing import sha256_bytes
+from bench.flow.journal import Journal
+from bench.gate.records import Closed, Opened, Pair, Unmeasured
+from bench.gate.rule import Rule
+from bench.gate.schedule import Next, following
+
+FIRST = datetime(2026, 5, 1, 3, tzinfo=UTC)
+_BLOCK_SD = 0.012
+_SESSION_SD = 0.03  # of the device that night, which is in both files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gated:
+    """One night.
+
+    Args:
+        ratios: of models, by name, to their anchors in truth.
+        files: of models, by name, what the candidate is, in a word; another every night if absent.
+        unchanged: models that are listed as such.
+    """
+
+    number: int
+    ratios: Mapping[str, float]
+    files: Mapping[str, str] = field(default_factory=dict)
+    unchanged: Sequence[str] = ()
+    device: Mapping[str, Any] = field(default_factory=dict)
+    observed: Mapping[str, str] = field(default_factory=dict)
+    changed: Mapping[str, Any] = field(default_factory=dict)
+
+
+def anchor_of(name: str) -> str:
+    """Returns the SHA-256 of a model's anchor."""
+    return sha256_bytes(f"anchor of {name}".encode())
+
+
+def opened(night: Gated, *, rule: Rule | None = None) -> Opened:
+    """Returns the first record of a night's log."""
+    facts: dict[str, Any] = {
+        "kind": "phone", "name": "Pixel 6 (21081FDF6001AB)", "model": "Pixel 6", "cpu": "GS101",
+        "cores": 8, "os_build": "google/oriole:16/BP2A.250605.031", "abi": "arm64-v8a",
+        "serial": "21081FDF6001AB", "virtual": "no",
+        **night.device,
+    }  # fmt: skip
+    observed = {
+        "statistic": "median wall time", "runner": "benchmark_model", "tool": "a" * 64,
+        "delegate": "xnnpack", "threads": "1", "cores": "4-7", **night.observed,
+    }  # fmt: skip
+    told = {
+        "started_at": (FIRST + timedelta(days=night.number)).isoformat(),
+        "revision": f"r{night.number:02}",
+        "unmeasured": {f"{name} float32": Unmeasured.UNCHANGED for name in night.unchanged},
+        **night.changed,
+    }
+    return Opened(
+        gate_id=f"gate {night.number} on {facts['serial']}",
+        session_id=f"session {night.number} on {facts['serial']}",
+        seed=night.number,
+        rule=rule or Rule(),
+        device=facts,
+        models=tuple(
+            Pair(
+                name=name,
+                format=Format.FLOAT32,
+                baseline_sha256=anchor_of(name),
+                candidate_sha256=sha256_bytes(
+                    f"{name} {night.files.get(name, night.number)}".encode()
+                ),
+                observed=observed,
+            )
+            for name in night.ratios
+        ),
+        **told,
+    )
+
+
+def write_night(folder: Path, night: Gated) -> Path:
+    """Returns the log of a gate that went on until all models were decided."""
+    rng = np.random.default_rng([night.number, 11])
+    first = opened(night)
+    truth = {f"{name} float32": ratio for name, ratio in night.ratios.items()}
+    session = np.exp(rng.normal(0, _SESSION_SD))
+    path = folder / f"{first.session_id}.jsonl"
+    folder.mkdir(exist_ok=True)
+    with closing(Journal(path, first)) as journal:
+        while isinstance(due := following(journal.log), Next):
+            ratio = truth[due.model] * float(np.exp(rng.normal(0, _BLOCK_SD)))
+            journal.add(
+                block(
+                    due.model,
+                    due.index,
+                    candidate_first=due.candidate_first,
+                    baseline_us=float(20_000 * session),
+                    candidate_us=float(20_000 * session * ratio),
+                )
+            )
+        journal.add(Closed(reason=due))
+    return path
