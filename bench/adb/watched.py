@@ -31,7 +31,6 @@ _EXITING = 0x4  # of the flags that the kernel has of a process
 # The words of /proc/PID/stat, from the state on.
 _FLAGS, _USER, _SYSTEM, _STATUS = 6, 11, 12, 49
 _COUNTERS, _SAMPLES = "counters", "samples"
-_SAMPLED_ENOUGH = "{ kill $sampler; wait $sampler; } 2>/dev/null"
 # The parts of the output between the marks.
 _BEFORE, _RUN, _AFTER = 1, 2, 3
 # The program takes the shell's place, so its process is the one that was looked at.
@@ -116,16 +115,17 @@ class Watch:
             counters = {_COUNTERS: counting(self.groups)}
             asked = "" if known else script(word, QUESTIONS)
             before = f"{asked}{_sampler(samples)}\n{script(word, counters)}"
-            kept = {_SAMPLES: f"cat {samples}; rm {samples}"}
-            after = f"{_SAMPLED_ENOUGH}\n{script(word, counters | QUESTIONS | kept)}"
+            kept = {_SAMPLES: f"cat {samples}; rm {samples} {samples}.on"}
+            after = f"{_sampled(samples)}\n{script(word, counters | QUESTIONS | kept)}"
         done = self.phone.shell(
             "\n".join([first, now, before + now, run, now, after + now]),
             limit_s=limit_s + 2 * self.look_s,
         )
         parts = re.split(rb"%b at (\S*)\r?\n" % word.encode(), done.stdout)
-        if len(parts) <= 2 * _RUN:
+        ended = len(parts) > 2 * _AFTER
+        if len(parts) <= 2 * (_AFTER + 1 if ended else _RUN):
             raise lost(self.phone.serial, "it did not tell its state in time")
-        watched = self._ran(word, parts[2 * _RUN], ended=len(parts) > 2 * _AFTER)
+        watched = self._ran(word, parts[2 * _RUN], ended=ended)
         times = [_seconds(each) for each in parts[1::2]]
         watched = replace(watched, stderr=done.stderr, telemetry_s=_telemetry_s(times))
         if not self.look_s or watched.timed_out:
@@ -260,10 +260,16 @@ def _sampler(samples: str) -> str:
     """Returns what looks at the phone now and then, once a process takes long."""
     # A shell ends in its wait, and takes the sleep along, which would outlive it.
     return (
-        f"( trap 'kill $!; exit' TERM; sleep {SAMPLED_AFTER_S} & wait; "
-        f'while :; do echo "at $EPOCHREALTIME"; {SAMPLED}; sleep {SAMPLE_S} & wait; done '
+        f"echo >{samples}.on\n( trap 'kill $!; exit' TERM; sleep {SAMPLED_AFTER_S} & wait; "
+        f"while [ -s {samples}.on ]; do "
+        f'echo "at $EPOCHREALTIME"; {SAMPLED}; sleep {SAMPLE_S} & wait; done '
         f") >{samples} 2>&1 & sampler=$!"
     )
+
+
+def _sampled(samples: str) -> str:
+    """Returns what ends the looks, also where the signal came before the trap and was lost."""
+    return f": >{samples}.on; {{ kill $sampler; wait $sampler; }} 2>/dev/null"
 
 
 def _samples(answer: Answer, begun_s: float | None) -> tuple[Sample, ...]:

@@ -1,4 +1,5 @@
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -135,6 +136,27 @@ def test_a_phone_that_shows_zero_for_every_status_is_not_believed() -> None:
     assert keeps_counters(_Says(f"77 (sh) Z {' '.join(words)}\n".encode()))
     words[5] = "0"  # it has not ended
     assert not keeps_counters(_Says(f"77 (sh) Z {' '.join(words)}\n".encode()))
+
+
+def test_a_process_after_which_the_phone_was_not_seen_does_not_count(
+    handset: Running, phone: Phone
+) -> None:
+    zone = handset.path("/sys/class/thermal/thermal_zone0/temp")
+    aside = zone.with_name("aside")
+
+    def clog() -> None:  # whoever reads it waits for ever
+        zone.rename(aside)
+        os.mkfifo(zone)
+
+    clogging = threading.Timer(1.0, clog)
+    clogging.start()
+    try:
+        with pytest.raises(TransientDeviceError, match="did not tell its state in time"):
+            watch(phone, look_s=0.5).run(["sleep", "1.8"], limit_s=2)
+    finally:
+        clogging.join()
+        aside.replace(zone)
+    assert watch(phone).run(["true"], limit_s=20).after is not None
 
 
 def test_a_phone_that_never_comes_to_the_process_is_lost() -> None:

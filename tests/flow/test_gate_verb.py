@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 from gate_machine import HASTY, planned
-from gate_phone import drawn_tool
-from phone_sweeps import TINY, sweep, wanted
+from gate_phone import drawn_tool, revision
+from phone_sweeps import sweep, wanted
 from program import COMMAND, NO_SERVER
 from reach import Boot, direct
 
@@ -32,16 +32,6 @@ from bench.tool.host import Execution
 from models.zoo import Zoo
 
 ROOT = Path(__file__).parents[2]
-
-
-def revision(folder: Path, *names: str, number: int) -> Zoo:
-    """Returns a zoo whose files compute what those of other revisions do, and differ."""
-    zoo = Zoo(folder)
-    for index, name in enumerate(names):
-        source = folder.parent / f"{folder.name}-{name}.tflite"
-        source.write_bytes(TINY.read_bytes() + bytes(10 * number + index))
-        zoo.add(source, name=name)
-    return zoo
 
 
 @pytest.fixture

@@ -1,0 +1,128 @@
+"""Three gates of each kind on a virtual handset whose truth is known; tests/evidence has twenty.
+
+And gates whose handset does not come back, which are no regression.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from gate_phone import drawn_tool, revision
+from phone_sweeps import wanted
+from reach import Boot, direct
+
+from bench.adb.facts import read_facts
+from bench.adb.phone import Phone
+from bench.cli.main import main
+from bench.flow.gate import Gate, log_of
+from bench.flow.journal import read
+from bench.flow.phone import PhoneBench, phone_sweep
+from bench.flow.sides import paired, side
+from bench.gate.judging import Doubt, Verdict, judge
+from bench.gate.records import CloseReason, Lost
+from bench.gate.rule import Rule
+from bench.handset.running import Running
+from bench.store.store import Store
+
+SEEDS = (1, 2, 3)
+MODELS = ("changed", "steady")
+
+
+@pytest.fixture(scope="module")
+def phone(handset: Running) -> Iterator[Phone]:
+    with closing(direct(handset.serial)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
+    """Returns a gate of two revisions."""
+    folder = tmp_path_factory.mktemp("revisions")
+    for number, name in enumerate(("old", "new")):
+        revision(folder / name, *MODELS, number=number)
+    old, new = (side(str(folder / name), zoo=folder) for name in ("old", "new"))
+    return Gate(paired=paired(old, new), rule=Rule(), folder=folder / "gates")
+
+
+def verdicts(
+    gate: Gate, phone: Phone, folder: Path, *, slowdown: float, seed: int
+) -> dict[str, Verdict]:
+    """Returns the verdicts of a gate; the phone is not looked at, which costs most of the time."""
+    gate = replace(gate, seed=seed)
+    files = [each.path for pair in gate.paired.pairs for each in (pair.baseline, pair.candidate)]
+    (changed,) = (pair.candidate for pair in gate.paired.pairs if pair.name == "changed")
+    tool = drawn_tool(folder / "tool", slowdowns={changed.path: slowdown}, seed=seed, runs=300)
+    with Store.open("sqlite://") as store:
+        sweep = phone_sweep(phone, wanted(tool, *files), read_facts(phone))
+        session = gate.open_session(sweep, store)
+        gate.measure(sweep, session, store, run=PhoneBench(phone, sweep, looks=False).run)
+        log = read(log_of(store, session))
+    return {each.model.split()[0]: each.verdict for each in judge(log).models}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_did_not_change_is_green(gate: Gate, phone: Phone, tmp_path: Path, seed: int) -> None:
+    found = verdicts(gate, phone, tmp_path, slowdown=0.0, seed=seed)
+    assert found == {"changed": Verdict.SAME, "steady": Verdict.SAME}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_tenth_slower_is_red_and_no_other_is(
+    gate: Gate, phone: Phone, tmp_path: Path, seed: int
+) -> None:
+    found = verdicts(gate, phone, tmp_path, slowdown=0.10, seed=seed)
+    assert found == {"changed": Verdict.REGRESSED, "steady": Verdict.SAME}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_five_percent_slower_is_not_green(
+    gate: Gate, phone: Phone, tmp_path: Path, seed: int
+) -> None:
+    found = verdicts(gate, phone, tmp_path, slowdown=0.05, seed=seed)
+    assert found["changed"] in (Verdict.REGRESSED, Verdict.UNDECIDED)
+    assert found["steady"] is Verdict.SAME
+
+
+@pytest.mark.parametrize("is_booted_again", [False, True])
+def test_a_phone_that_is_lost_for_good_is_no_regression_of_the_slower_model(
+    boot_phone: Boot,
+    gate: Gate,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_booted_again: bool,
+) -> None:
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", "1")
+    phone, path = boot_phone(), tmp_path / "gate.jsonl"
+    revisions = gate.folder.parent
+    slower = revisions / "new" / "changed.float32.tflite"
+    tool = drawn_tool(tmp_path / "tool", slowdowns={slower: 0.5})
+
+    def lose() -> None:
+        deadline_s = time.monotonic() + 60
+        while not path.exists() or path.read_text().count('"kind":"block"') < 3:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.02)
+        phone.stop()
+        if is_booted_again:
+            boot_phone(name=phone.name, address=phone.serial.partition(":")[0])
+
+    loser = threading.Thread(target=lose, daemon=True)
+    loser.start()
+    code = main(
+        ["gate", "--baseline", str(revisions / "old"), "--candidate", str(revisions / "new"),
+         "-s", phone.serial, "--benchmark-binary", str(tool), "--db", str(tmp_path / "gate.db"),
+         "--log", str(path), "--wait-for-device", "10" if is_booted_again else "1"],
+    )  # fmt: skip
+    loser.join(20)
+    assert code == 3
+    log = read(path)
+    assert log.closed is CloseReason.DEVICE_LOST
+    assert isinstance(log.entries[-2], Lost)
+    assert ("rebooted" in log.entries[-2].reason) == is_booted_again
+    found = judge(log).models
+    assert {each.verdict for each in found} == {Verdict.UNDECIDED}
+    assert {each.doubt for each in found} == {Doubt.DEVICE_LOST}
