@@ -250,17 +250,9 @@ def _costs(calibration: Calibration) -> Table:
 
 
 def _table(title: str, headings: tuple[str, ...]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
+    from bench.cli.output import plain_table
 
-    table = Table(
-        title=escape(title),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    table = plain_table(title)
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if index else "left")
     return table

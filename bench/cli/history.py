@@ -101,21 +101,14 @@ def _histories(options: argparse.Namespace) -> Histories:
 
 
 def _table(standings: Sequence[Standing]) -> Table:
-    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
-    from rich.table import Table
 
+    from bench.cli.output import plain_table
     from reports.standings import table
 
     found = table(standings)
     devices = sorted({each.device for each in standings})
-    made = Table(
-        title=f"latency over the anchor's, on {', '.join(devices)}",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    made = plain_table(f"latency over the anchor's, on {', '.join(devices)}")
     for heading in found.headings:
         made.add_column(heading.name, justify="right" if heading.numeric else "left")
     for line in found.lines:

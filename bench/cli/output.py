@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -33,6 +35,17 @@ def print_json(document: Mapping[str, Any]) -> None:
         allow_nan=False,
     )
     sys.stdout.write("\n")
+
+
+def plain_table(title: str) -> Table:
+    """Returns a table without columns yet, as all our tables look."""
+    return Table(
+        title=escape(title),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
 
 
 def print_table(table: Table) -> None:

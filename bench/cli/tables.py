@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from bench.cli.output import plain_table
 from bench.core import units
 from bench.core.units import GAP
 from bench.flow.results import CaseResult
@@ -38,13 +38,7 @@ def tables(title: str, found: Sequence[CaseResult], notes: Mapping[str, str]) ->
 
 
 def _table(title: str, found: Sequence[CaseResult], columns: Sequence[_Column]) -> Table:
-    table = Table(
-        title=escape(title),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    table = plain_table(title)
     told = [(heading, [make(each) for each in found]) for heading, make in columns]
     kept = [(heading, cells) for heading, cells in told if any(cell is not None for cell in cells)]
     for heading, _ in kept:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cli.output import print_json, print_table, tell
+from bench.cli.output import plain_table, print_json, print_table, tell
 from bench.core import config, units
 from bench.core.units import GAP
 from bench.flow.gate_findings import findings_of
@@ -69,13 +68,7 @@ def _title(log: Log) -> str:
 
 def _table(title: str, findings: Sequence[Finding], notes: Footnotes) -> Table:
     drawn = table.cells(findings, notes)
-    shown = Table(
-        title=escape(title),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    shown = plain_table(title)
     kept = [
         index
         for index, heading in enumerate(drawn.headings)

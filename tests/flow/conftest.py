@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from demo_run import Ran
+from gate_machine import Machine, planned, undisturbed
+
+from bench.tool.host import Execution, execute
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +35,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Ran:
     assert done.returncode == 0, done.stderr
     wall_s = time.perf_counter() - started
     return Ran(out=out, wall_s=wall_s, stdout=done.stdout, stderr=done.stderr)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Execution:
+    """Returns one process of the runner on a small real file."""
+    _, sweep = planned(tmp_path_factory.mktemp("real"), "tiny")
+    case = sweep.cases[0]
+    return undisturbed(
+        execute(sweep.command(case), limit_s=30, environment=sweep.tool.environment())
+    )
+
+
+@pytest.fixture
+def machine(real: Execution) -> Machine:
+    return Machine(real)

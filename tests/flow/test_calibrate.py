@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gate_machine import Machine, crashed, planned, raising, undisturbed
+from gate_machine import Machine, crashed, planned, raising
 from gate_phone import drawn_tool
 from phone_sweeps import TINY
 from reach import Boot
@@ -22,28 +22,12 @@ from bench.gate.calibration import Calibration, same_rule
 from bench.gate.judging import Verdict, judge
 from bench.gate.rule import Rule
 from bench.store.store import Store
-from bench.tool.host import Execution, execute
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "gate.db") as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Execution:
-    """Returns one process of the runner on a small real file."""
-    _, sweep = planned(tmp_path_factory.mktemp("real"), "tiny")
-    case = sweep.cases[0]
-    return undisturbed(
-        execute(sweep.command(case), limit_s=30, environment=sweep.tool.environment())
-    )
-
-
-@pytest.fixture
-def machine(real: Execution) -> Machine:
-    return Machine(real)
 
 
 def with_itself(

@@ -11,7 +11,6 @@ from gate_machine import (
     lost_once,
     planned,
     raising,
-    undisturbed,
     waited,
 )
 
@@ -39,28 +38,13 @@ from bench.gate.rule import Rule
 from bench.gate.schedule import candidate_first
 from bench.store.records import Session
 from bench.store.store import Store
-from bench.tool.host import Execution, Tool, execute
+from bench.tool.host import Execution, Tool
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "gate.db") as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Execution:
-    """Returns one process of the runner on a small real file."""
-    _, sweep = planned(tmp_path_factory.mktemp("real"), "tiny")
-    case = sweep.cases[0]
-    return undisturbed(
-        execute(sweep.command(case), limit_s=30, environment=sweep.tool.environment())
-    )
-
-
-@pytest.fixture
-def machine(real: Execution) -> Machine:
-    return Machine(real)
 
 
 def gated(gate: Gate, sweep: Sweep, store: Store, run: Machine | None) -> Log:
