@@ -6,14 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from program import COMMAND, frill_bench
 
 from bench.core import config
+from bench.core.artifact import Format
 from bench.core.caveats import CaveatKind
 from models import frontend
 from models.distil import weights
@@ -177,52 +180,79 @@ def test_frills_own_way_learns_no_ranges(lesson: Path, whole: Path, tmp_path: Pa
     assert (taught.arrays["embedding/0"] != start.arrays["embedding/0"]).any()
 
 
-def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
-    tones: Path, audio_root: Path, tmp_path: Path
-) -> None:
-    teacher = tmp_path / "trill"
+@dataclass(frozen=True)
+class School:
+    """What students of a local SavedModel learn from, and where they end."""
+
+    words: tuple[str, ...]
+    tones: Path
+    out: Path
+
+    def distil(self, *names: str) -> tuple[str, ...]:
+        return ("distill", *names, *self.words, "--out", str(self.out), "--json")
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> School:
+    folder = tmp_path_factory.mktemp("school")
+    teacher, tones = folder / "trill", folder / "tones"
     subprocess.run([sys.executable, "-c", TRILL, str(teacher)], check=True, capture_output=True)
-    aware = f"{TINY}_qat"
-    words = [
-        *("distill", TINY, aware, "--teacher", teacher, "--output", "layer19", "--audio", tones),
-        *("--epochs", "2", "--batch-size", "8", "--out", tmp_path / "students", "--json"),
-    ]
-    interrupt(*words, once=(tmp_path / "students", ".training/*_qat-*/state.npz"))
-    taught = json.loads(frill_bench(*words, "--score", tones, status=0).stdout)
-    assert taught["new"] == [aware]  # the first was ready
-    card = taught["students"][0]
+    for index, (label, hertz) in enumerate((("low", 300), ("middle", 900), ("high", 2_700))):
+        for take in range(6):
+            speaker = tones / label / f"speaker{take}"
+            speaker.mkdir(parents=True)
+            noise = np.random.default_rng(100 * index + take).normal(scale=0.01, size=19_200)
+            time_s = np.arange(len(noise)) / frontend.SAMPLE_RATE_HZ
+            heard = 0.3 * np.sin(2 * np.pi * hertz * (1 + take / 50) * time_s) + noise
+            soundfile.write(speaker / "clip.wav", heard, frontend.SAMPLE_RATE_HZ)
+    words = ("--teacher", str(teacher), "--output", "layer19", "--audio", str(tones))
+    words += ("--epochs", "2", "--batch-size", "8")
+    return School(words=words, tones=tones, out=folder / "students")
+
+
+def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
+    school: School, audio_root: Path
+) -> None:
+    done = frill_bench(*school.distil(TINY), "--score", school.tones, status=0)
+    (card,) = json.loads(done.stdout)["students"]
     assert card["teacher"] == "trill"
     assert len(card["curve"]) == 2
     assert card["audio_clips"] == 18
-    for each in taught["students"]:
-        assert [one["format"] for one in each["scores"]] == [
-            "float32",
-            "float16",
-            "dynamic",
-            "int8",
-        ]
-        assert all(0 <= one["score"]["mean"] <= 1 for one in each["scores"])
-        exact = each["scores"][0]["score"]["mean"]
-        for one in each["scores"]:
-            (mean,) = (loss for loss in one["less_float32"] if loss["task"] == "mean")
-            assert mean["value"] == pytest.approx(one["score"]["mean"] - exact, abs=1e-9)
-            assert mean["low"] <= mean["value"] <= mean["high"]
-        assert each["teacher_score"]["mean"] > 0.5  # pitches are easily told apart
-        assert each["teacher_score"]["tasks"][0]["floor"] is not None
-    told = (tmp_path / "students" / f"{aware}.md").read_text()
-    assert "| int8 |" in told
-    assert "| teacher |" in told
-    assert "| less float32 |" in told
-    files = {each.file: each for each in Zoo(tmp_path / "students" / "zoo").artifacts()}
-    assert len(files) == 8
+    assert [one["format"] for one in card["scores"]] == ["float32", "float16", "dynamic", "int8"]
+    exact = card["scores"][0]["score"]["mean"]
+    for one in card["scores"]:
+        assert 0 <= one["score"]["mean"] <= 1
+        (mean,) = (loss for loss in one["less_float32"] if loss["task"] == "mean")
+        assert mean["value"] == pytest.approx(one["score"]["mean"] - exact, abs=1e-9)
+        assert mean["low"] <= mean["value"] <= mean["high"]
+    assert card["teacher_score"]["mean"] > 0.5  # pitches are easily told apart
+    assert card["teacher_score"]["tasks"][0]["floor"] is not None
+    told = (school.out / f"{TINY}.md").read_text()
+    for line in ("int8", "teacher", "less float32"):
+        assert f"| {line} |" in told
+    files = {each.file: each for each in Zoo(school.out / "zoo").artifacts()}
+    assert len(files) == 4
     for artifact in files.values():
         assert artifact.weights == "distilled"
         assert CaveatKind.UNTRAINED not in {caveat.kind for caveat in artifact.caveats}
         assert artifact.provenance.startswith("distilled from trill, ")
-    learned = files[f"{aware}.int8.tflite"]
+    assert files[f"{TINY}.int8.tflite"].calibration_sha256
+
+
+def test_its_quantisation_aware_student_goes_on_after_ctrl_c_and_has_no_float_operator(
+    school: School, audio_root: Path
+) -> None:
+    aware = f"{TINY}_qat"
+    interrupt(*school.distil(TINY, aware), once=(school.out, ".training/*_qat-*/state.npz"))
+    taught = json.loads(frill_bench(*school.distil(aware), status=0).stdout)
+    assert taught["new"] == [aware]  # the other was ready
+    zoo = school.out / "aware"
+    frill_bench(
+        "convert", aware, "--weights", school.out, "--formats", "int8", "--zoo", zoo, status=0
+    )
+    (learned,) = (each for each in Zoo(zoo).artifacts() if each.format is Format.INT8)
     assert learned.float_ops == {}
     assert learned.calibration_sha256 is None  # its ranges were learned
-    assert files[f"{TINY}.int8.tflite"].calibration_sha256
 
 
 def test_random_weights_with_learned_ranges_are_refused(tmp_path: Path) -> None:
