@@ -11,7 +11,7 @@ OUT ?= demo
 help:
 	@echo "make demo      the whole line on this machine; the page is $(OUT)/index.html"
 	@echo "make test      lint, types and tests, in at most 10 minutes"
-	@echo "make evidence  the counted claims, seeded; writes docs/evidence"
+	@echo "make evidence  the counted claims, seeded, in about two hours; writes docs/evidence"
 
 demo: $(STAMP)
 	$(BIN)/frill-bench demo --out $(OUT)

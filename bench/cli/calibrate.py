@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from bench.cli import gate as gate_verb
+from bench.cli import gate_options
 from bench.cli import options as shared
 from bench.cli import run as run_verb
 
@@ -25,7 +25,7 @@ _BLOCKS = 60
 _ORDER_EFFECT = 0.02  # beyond it a gate decides late, though never wrongly
 
 
-class Options(gate_verb.Options):
+class Options(gate_options.Options):
     """What was asked for; of the flags of ``gate`` those about the device and the tool."""
 
     refs: list[str]
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MIN",
         help="begin no block after so long; a later run goes on",
     )
-    gate_verb.add_how(how)
+    gate_options.add_how(how)
     run_verb.add_tool(parser.add_argument_group("the benchmark tool"))
 
 
@@ -91,10 +91,10 @@ def run(options: argparse.Namespace) -> int:
     gate = Gate(
         paired=found,
         rule=rule,
-        folder=gate_verb.beside(chosen, gate_verb.CALIBRATIONS),
+        folder=gate_options.beside(chosen, gate_options.CALIBRATIONS),
         max_s=None if chosen.minutes is None else 60 * chosen.minutes,
         seed=chosen.seed,
-        caveats=gate_verb.doubts(chosen),
+        caveats=gate_options.doubts(chosen),
     )
     targets = {each.candidate.sha256: each.candidate for each in found.pairs}
     measured = on_host if chosen.host else on_phone
@@ -106,7 +106,7 @@ def _tool(sides: list[Side]) -> Path | None:
     return next((each.tool for each in sides if each.tool is not None), None)
 
 
-def _shown(options: gate_verb.Options, store: Store, session: Session) -> set[int]:
+def _shown(options: gate_options.Options, store: Store, session: Session) -> set[int]:
     """Stores and prints what an A/A run says, and returns the exit codes that gives."""
     from bench.cli.output import tell
     from bench.core.errors import ConfigurationError
@@ -123,7 +123,7 @@ def _shown(options: gate_verb.Options, store: Store, session: Session) -> set[in
     except ConfigurationError as error:
         tell(str(error))
         return {4, *_codes(log)}
-    written = save(gate_verb.beside(options, gate_verb.CALIBRATIONS), calibration)
+    written = save(gate_options.beside(options, gate_options.CALIBRATIONS), calibration)
     _print(calibration, as_json=options.json)
     for line in _told(log, calibration):
         tell(line)

@@ -27,7 +27,7 @@ from bench.store.store import Store
 from bench.tool.host import litert_tool, official_tool
 
 if TYPE_CHECKING:
-    from bench.cli.gate import Options
+    from bench.cli.gate_options import Options
 
 # Our runner tells every inference, and the fastest of more of them moves less.
 _RUNS = 15

@@ -14,7 +14,7 @@ from bench.gate.log import Log
 from reports.gate.annotations import commands
 
 if TYPE_CHECKING:
-    from bench.cli.gate import Options
+    from bench.cli.gate_options import Options
 
 
 def leave(options: Options, log: Log, *, exit_code: int, started_at: str | None = None) -> None:
