@@ -182,7 +182,6 @@ def _stepped(step: Move) -> str:
 def _line(standing: Standing, several: bool) -> Line:
     step = standing.steps[-1] if standing.steps else None
     doubt = DOUBTS.get(standing.doubt, standing.doubt)
-    series = f"{standing.series} series" if standing.series > 1 else ""
     cells = (
         Cell(text=standing.model, detail=standing.device if several else "", order=who(standing)),
         Cell(text=standing.drift, detail=doubt, order=standing.drift),
@@ -192,7 +191,7 @@ def _line(standing: Standing, several: bool) -> Line:
         _between(step) if step else Cell(text=GAP),
         Cell(
             text=str(standing.nights),
-            detail=f"{series} to {day(standing.last_at)}".strip(),
+            detail=f"to {day(standing.last_at)}",
             order=standing.nights,
         ),
     )
