@@ -107,7 +107,7 @@ def in_words(card: Card) -> str:
         f"{len(card.curve)} was kept",
         f"- Held-out clips: mean squared error {card.validation_loss:.4f} of standardised targets, "
         f"cosine {card.validation_cosine:.4f}",
-        f"- Made with {', '.join(f'{name} {version}' for name, version in card.tools.items())}",
+        f"- Made with {', '.join(' '.join(each) for each in sorted(card.tools.items()))}",
         "",
         "| epoch | loss | held-out loss | held-out cosine |",
         "| ---: | ---: | ---: | ---: |",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -129,6 +129,7 @@ class Recipe:
         fine_tuning: the schedule of quantisation-aware training.
         rounded: what that rounds: the whole ``network``, or the ``embedding`` layer alone, as
             FRILL's authors did it.
+        longer: epochs of students that learn longer than the others.
         kept_out: students whose weights are made by this recipe and stay out of the repository.
     """
 
@@ -137,6 +138,7 @@ class Recipe:
     schedule: Schedule = Schedule()
     fine_tuning: Schedule = Schedule(epochs=1, patience=1, learning_rate=1e-4)
     rounded: str = "network"
+    longer: dict[str, int] = field(default_factory=dict)
     kept_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -150,7 +152,11 @@ class Recipe:
                 f"rounded: {self.rounded!r} is neither network nor embedding",
                 hint="network, for full int8, or embedding, as FRILL's authors did it",
             )
-        for name in (*self.students, *self.kept_out):
+        if min(self.longer.values(), default=1) < 1:
+            raise ConfigurationError(
+                f"longer: {self.longer} has less than an epoch", hint="give at least 1"
+            )
+        for name in (*self.students, *self.kept_out, *self.longer):
             spec = parse_name(name)
             if spec.frontend is not Frontend.NONE:
                 bare = replace(spec, frontend=Frontend.NONE).name
@@ -161,12 +167,16 @@ class Recipe:
 
     def schedule_of(self, student: str) -> Schedule:
         """Returns how a student is trained."""
-        return self.fine_tuning if parse_name(student).qat else self.schedule
+        if parse_name(student).qat:
+            return self.fine_tuning
+        return replace(self.schedule, epochs=self.longer.get(student, self.schedule.epochs))
 
     def sha256_of(self, student: str) -> str:
         """Returns the identity of what decides a student's weights."""
-        asked: list[object] = [student, self.lesson, self.schedule]
-        if parse_name(student).qat:
+        spec = parse_name(student)
+        learnt = self.schedule_of(replace(spec, qat=False).name)
+        asked: list[object] = [student, self.lesson, learnt]
+        if spec.qat:
             asked += [self.fine_tuning, self.rounded]
         return sha256_value(config.unstructure(asked))
 

@@ -63,3 +63,16 @@ def test_what_decides_a_students_weights_is_its_identity() -> None:
     assert one.sha256_of(TINY) == more.sha256_of(TINY) == tuned.sha256_of(TINY)
     assert one.sha256_of(TINY) != slower.sha256_of(TINY)
     assert one.sha256_of(f"{TINY}_qat") != tuned.sha256_of(f"{TINY}_qat")
+
+
+def test_a_student_that_learns_longer_is_another_and_its_quantised_one_too() -> None:
+    other = "tiny_w0.5_keras3_gap_e32_unfused"
+    one = Recipe(students=(TINY, f"{TINY}_qat", other))
+    long = Recipe(students=one.students, longer={TINY: 10})
+    assert long.schedule_of(TINY) == Schedule(epochs=10)
+    assert long.schedule_of(f"{TINY}_qat") == one.fine_tuning
+    assert long.sha256_of(other) == one.sha256_of(other)
+    for name in (TINY, f"{TINY}_qat"):
+        assert long.sha256_of(name) != one.sha256_of(name)
+    with pytest.raises(ConfigurationError, match="less than an epoch"):
+        Recipe(students=(TINY,), longer={TINY: 0})
