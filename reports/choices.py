@@ -101,23 +101,21 @@ def studies(compared: Frame, notes: Footnotes) -> list[Study]:
 
 
 def _explained(rows: Sequence[Estimate]) -> str:
-    first = rows[0]
-    lead = "By linear regression over files, each counting the same; each choice by itself."
-    if first.n > first.students:
-        lead += (
-            " Formats of a student share its weights, which is left out: the intervals of "
-            "a student's choices are rather too narrow."
-        )
     spreads = []
-    for each in {row.response: row for row in rows}.values():
-        text = f"{each.response}: {each.n} files of {each.students} students"
+    for each in {(row.response, row.axis == "format"): row for row in rows}.values():
+        text = f"{each.response} over {each.students} students"
+        if each.axis == "format":
+            text = f"{each.response} of formats over {each.n} files"
         text += f", {each.degrees_of_freedom} degrees of freedom"
         if each.residual_sd is not None:
             small = each.residual_sd < _SMALLEST_TOLD
             told = f"below {_SMALLEST_TOLD}" if small else units.significant(each.residual_sd, 2)
             text += f", residual SD {told} {each.unit}"
         spreads.append(text)
-    return f"{lead} For {'; for '.join(spreads)}."
+    return (
+        "By linear regression, each choice by itself: students among students, formats within a "
+        f"student. For {'; for '.join(spreads)}."
+    )
 
 
 def _refused(rows: Sequence[Estimate]) -> list[str]:

@@ -1,8 +1,9 @@
 """What each hyper-parameter does to accuracy, latency and size: ordinary least squares on a grid.
 
-As in the FRILL paper (Peplinski et al., 2020, section 4): main effects only, every file counts the
-same. Categories are differences to a base level, numbers are per doubling (log2). Latency and size
-are fitted as logarithms, so their effects are ratios, told in per cent. Intervals are estimate +- t
+As in the FRILL paper (Peplinski et al., 2020, section 4): main effects only. What a student is
+built of is fitted over students, the format within them: files of one student are no students.
+Categories are differences to a base level, numbers are per doubling (log2). Latency and size are
+fitted as logarithms, so their effects are ratios, told in per cent. Intervals are estimate +- t
 times standard error, at 95 %.
 """
 
@@ -18,9 +19,9 @@ from numpy.typing import NDArray
 
 from bench.core.caveats import CaveatKind, Effect
 from reports import schema
+from reports.least_squares import Fit, least_squares, t_quantile
 from reports.schema import Frame, Row
 
-CONFIDENCE = 0.95
 DOUBLED = "doubled"
 _FEWEST_STUDENTS = 6
 _FEWEST_AXES = 2
@@ -79,7 +80,7 @@ class Estimate:
         effect, low, high: estimate and 95 % interval; ``None`` where refused.
         refused: why there is no number; empty where there is one.
         n, students: files and students that the fit is over.
-        degrees_of_freedom: files less coefficients.
+        degrees_of_freedom: students less coefficients; of formats, files less these and students.
         residual_sd: standard deviation of what the axes leave unexplained.
         caveats: kinds of doubt of any of its files, joined by semicolons.
     """
@@ -154,30 +155,6 @@ def estimates(rows: Frame, traits: Frame, *, bases: Mapping[str, str] = BASES) -
     return schema.frame(found, Estimate)
 
 
-def t_quantile(degrees_of_freedom: int) -> float:
-    """Returns the t that holds 95 % of Student's distribution between -t and t, by bisection."""
-    low, high = 0.0, 13.0  # 12.706 for one degree
-    for _ in range(60):
-        middle = (low + high) / 2
-        if _within(middle, degrees_of_freedom) < CONFIDENCE:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _within(t: float, degrees_of_freedom: int) -> float:
-    """Returns P(-t < T < t): Abramowitz & Stegun, 1964, 26.7.3 and 26.7.4."""
-    angle = math.atan(t / math.sqrt(degrees_of_freedom))
-    odd = degrees_of_freedom % 2
-    term, total = math.cos(angle) if odd else 1.0, 0.0
-    for power in range(odd, degrees_of_freedom - 1, 2):
-        total += term
-        term *= (power + 1) / (power + 2) * math.cos(angle) ** 2
-    inside = math.sin(angle) * total
-    return 2 / math.pi * (angle + inside) if odd else inside
-
-
 def _samples(rows: Sequence[Row], known: Mapping[str, Traits], response: str) -> list[_Sample]:
     found = []
     for row in rows:
@@ -232,21 +209,17 @@ def _estimates(
     axes = _axes(samples, bases)
     if not axes:
         return
-    matrix = _matrix(axes)
-    spare = len(samples) - _rank(axes)
     refused = _refusals(axes)
     rows = [sample.row for sample in samples]
-    coefficients, errors, sd = _fit(matrix, np.array([s.response for s in samples]), spare)
-    half = t_quantile(spare) * errors if spare >= _FEWEST_SPARE else errors
     kinds = {doubt.kind.value for row in rows for doubt in row.doubts}
-    index = 0
-    for axis in axes:
-        for level in axis.levels:
-            index += 1  # after the constant
-            reason = refused.get(axis.name, "")
-            if spare < _FEWEST_SPARE:
-                reason = "too few students"
-            middle, reach = float(coefficients[index]), float(half[index])
+    for stratum in sorted(_strata(axes, samples), key=lambda each: axes.index(each.axes[0])):
+        fit = stratum.fit
+        enough = fit.spare >= _FEWEST_SPARE
+        half = t_quantile(fit.spare) * fit.errors if enough else fit.errors
+        told = ((axis, level) for axis in stratum.axes for level in axis.levels)
+        for index, (axis, level) in enumerate(told):
+            reason = refused.get(axis.name, "") if enough else f"too few {stratum.units}"
+            middle, reach = float(fit.coefficients[index]), float(half[index])
             ends = [_shown(response, each) for each in (middle, middle - reach, middle + reach)]
             effect, low, high = [None] * 3 if reason else ends
             yield Estimate(
@@ -265,23 +238,46 @@ def _estimates(
                 refused=reason,
                 n=len(rows),
                 students=len({row.student for row in rows}),
-                degrees_of_freedom=spare,
-                residual_sd=_shown(response, sd) if spare >= _FEWEST_SPARE else None,
+                degrees_of_freedom=fit.spare,
+                residual_sd=_shown(response, fit.sd) if enough else None,
                 caveats=";".join(sorted(kinds)),
             )
 
 
-def _fit(matrix: _Matrix, response: _Matrix, spare: int) -> tuple[_Matrix, _Matrix, float]:
-    """Returns coefficients, their standard errors (float64 [columns]), and the residual SD.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Stratum:
+    """Axes whose effects have one kind of error.
 
-    Axes that cannot be told apart stay in the fit, through the pseudo-inverse, so that the others
-    are not blamed for them; only coefficients that the files determine have a meaning.
+    Args:
+        units: what varies by itself there: files of one student, or students.
+        fit: of the levels of all axes.
     """
-    inverse = np.linalg.pinv(matrix)
-    coefficients = inverse @ response
-    residuals = response - matrix @ coefficients
-    sd = math.sqrt(float(residuals @ residuals) / spare) if spare > 0 else math.nan
-    return coefficients, sd * np.sqrt(np.sum(inverse**2, axis=1)), sd
+
+    axes: tuple[_Axis, ...]
+    units: str
+    fit: Fit
+
+
+def _strata(axes: Sequence[_Axis], samples: Sequence[_Sample]) -> Iterator[_Stratum]:
+    """Yields the fit of the structure, over students, and that of the format, within them.
+
+    The files of a student share its weights and all its luck in training, so they are one
+    observation of its structure and not four: a split-plot design (Fisher 1925).
+    """
+    response = np.array([sample.response for sample in samples])
+    students = sorted({sample.row.student for sample in samples})
+    is_of = np.array([[each.row.student == name for name in students] for each in samples], float)
+    within = tuple(axis for axis in axes if axis.name == "format")
+    between = tuple(axis for axis in axes if axis.name != "format")
+    if within:
+        matrix = np.hstack([is_of, *(axis.columns for axis in within)])
+        fit = least_squares(matrix, response, before=len(students))
+        response = response - matrix[:, len(students) :] @ fit.coefficients
+        yield _Stratum(axes=within, units="files", fit=fit)
+    if between:
+        means = (is_of / is_of.sum(axis=0)).T
+        fit = least_squares(means @ _matrix(between), means @ response, before=1)
+        yield _Stratum(axes=between, units="students", fit=fit)
 
 
 def _shown(response: str, value: float) -> float:

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import itertools
 import math
+import random
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ from report_rows import timed
 
 from bench.flow.report import effects_of
 from reports import choices, page, plots, schema
-from reports.effects import BASES, Estimate, Traits, estimates, t_quantile
+from reports.effects import BASES, Estimate, Traits, estimates
+from reports.least_squares import t_quantile
 from reports.looks import LOOKS
 from reports.schema import Row, Task
 from reports.table import Footnotes
@@ -80,6 +82,31 @@ def test_the_t_quantile_is_that_of_the_tables(degrees: int, t: float) -> None:
     assert t_quantile(degrees) == pytest.approx(t, abs=5e-4)
 
 
+def test_luck_in_training_is_in_the_interval_however_many_files_a_student_has() -> None:
+    luck = random.Random(2)  # noqa: S311 - luck, no secret
+    rows = grid(formats=("float32", "float16", "dynamic", "int8"))
+    missed, narrow = 0, 0
+    for _ in range(100):
+        shifts = {row.student: luck.gauss(0, 0.01) for row in rows}
+        lucky = [
+            dataclasses.replace(
+                row,
+                score_mean=(row.score_mean or 0) + shifts[row.student] + luck.gauss(0, 0.001),
+                score_low=0,
+                score_high=1,
+            )
+            for row in rows
+        ]
+        found = of(effects_of(lucky), "accuracy")
+        low, high = found["doubled"].low, found["doubled"].high
+        assert low is not None
+        assert high is not None
+        missed += not low <= 2.0 <= high
+        narrow += (found["float16"].high or 0) - (found["float16"].low or 0) < high - low
+    assert missed <= 12  # of 100, at 95 %; with files as observations it was more than a third
+    assert narrow >= 99  # what a format changes is known better: within a student
+
+
 def test_exact_linear_data_give_back_their_coefficients_without_an_interval() -> None:
     found = effects_of(grid(formats=("float32", "int8")))
     for response, level, expected in (
@@ -95,7 +122,9 @@ def test_exact_linear_data_give_back_their_coefficients_without_an_interval() ->
     ):
         each = of(found, response)[level]
         assert (each.low, each.effect, each.high) == pytest.approx([expected] * 3, abs=1e-6)
-    assert {(each.n, each.students, each.degrees_of_freedom) for each in found} == {(16, 8, 12)}
+    assert {
+        (each.axis == "format", each.n, each.students, each.degrees_of_freedom) for each in found
+    } == {(False, 16, 8, 5), (True, 16, 8, 7)}
 
 
 def test_a_small_example_agrees_with_one_worked_by_hand() -> None:
@@ -208,7 +237,7 @@ def test_the_page_tells_effects_and_refusals_with_the_numbers_beside(tmp_path: P
     html = write(noisy(grid(head=lambda size: HEADS[size])), tmp_path)
     (section,) = re.findall(rf"{title}.*?</section>", html, re.DOTALL)
     text = " ".join(re.sub(r"<[^>]+>|data:[^\"]+", " ", section).split())
-    assert "accuracy: 8 files of 8 students, 5 degrees of freedom, residual SD" in text
+    assert "accuracy over 8 students, 5 degrees of freedom, residual SD" in text
     assert "No figures for accuracy, latency, size: size and head always change together." in text
     assert "+200.0" in text
     with (tmp_path / "effects.csv").open() as stream:
