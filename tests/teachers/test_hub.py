@@ -97,7 +97,9 @@ def test_a_model_of_tf_hub_is_downloaded_once_from_the_first_place_that_has_it(
 
 
 @pytest.mark.usefixtures("no_kagglehub")
-@pytest.mark.parametrize("content", [b"<html>sign in</html>", packed(Path(__file__))[:200]])
+@pytest.mark.parametrize(
+    "content", [b"<html>sign in</html>", packed(Path(__file__))[:200]], ids=["page", "cut off"]
+)
 def test_what_is_no_whole_archive_leaves_nothing_behind(
     content: bytes, tmp_path: Path, tf_hub: str
 ) -> None:
