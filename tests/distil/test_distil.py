@@ -162,6 +162,7 @@ def test_interrupted_training_goes_on_to_the_same_curve(
     assert one.curve[-1].loss < 0.8 * one.curve[0].loss
 
 
+@pytest.mark.evidence
 def test_several_devices_share_a_training(lesson: Path, tmp_path: Path) -> None:
     # Two parts of the CPU stand for two GPUs: what a strategy does to a training is the same.
     described = job(lesson, tmp_path / "both", 1, student=TINY.replace("gap_", "gap_r4_"))
