@@ -1,4 +1,4 @@
-"""Every command that the documents name has the verbs and flags that the program has."""
+"""Every command of the README and the documents has verbs and flags that the program has."""
 
 import re
 import shlex
@@ -10,11 +10,12 @@ from bench.cli.main import VERBS, _parser
 
 DOCS = Path(__file__).parents[2] / "docs"
 # In backticks, or at the beginning of a line of a block, where a line may go on below.
-COMMAND = re.compile(r"(?:`|^ *(?:- )?(?:run: )?)frill-bench ((?:\\\n|[^`\n|>])+)", re.MULTILINE)
+COMMAND = re.compile(r"(?:`|^ {4,}(?:- )?(?:run: )?)frill-bench ((?:\\\n|[^`\n|>])+)", re.MULTILINE)
 
 
 def commands() -> list[str]:
-    found = [each for path in DOCS.glob("*.md") for each in COMMAND.findall(path.read_text())]
+    pages = [DOCS.parent / "README.md", *DOCS.glob("*.md")]
+    found = [each for page in pages for each in COMMAND.findall(page.read_text())]
     plain = {" ".join(each.replace("\\\n", " ").split()) for each in found}
     return sorted(each for each in plain if not each.endswith("--help"))
 
