@@ -6,12 +6,12 @@ from typing import Protocol
 
 import numpy as np
 import pytest
-from required import required
+from support.required import required
 
 from bench.core.errors import InfrastructureError
 from models.audio import packages
 
-pytest_plugins = ["phones"]
+pytest_plugins = ["support.phones"]
 
 # What starts tests in the background may have them ignore Ctrl-C, and all that they start too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

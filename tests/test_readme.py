@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from program import frill_bench
+from support.program import frill_bench
 
 ROOT = Path(__file__).parent.parent
 

@@ -15,17 +15,20 @@ MAY_IMPORT = {
     "bench": {"bench.cli"},  # bench/__main__.py
     "bench.core": set[str](),
     "bench.tool": set[str](),
-    "bench.measure": {"bench.tool"},
+    "bench.plan": set[str](),
+    "bench.measure": {"bench.plan", "bench.tool"},
     "bench.gate": set[str](),
-    "bench.store": {"bench.measure", "bench.tool"},
+    "bench.store": {"bench.plan", "bench.measure", "bench.tool"},
     "bench.handset": set[str](),
     "bench.adb": set[str](),
     "bench.flow": {
-        "bench.tool", "bench.measure", "bench.store", "bench.adb", "bench.gate", "device_profiles",
+        "bench.tool", "bench.plan", "bench.measure", "bench.store", "bench.adb", "bench.gate",
+        "device_profiles",
         "models", "reports",
     },
     "bench.cli": {
-        "bench.tool", "bench.measure", "bench.store", "bench.flow", "bench.gate", "bench.handset",
+        "bench.tool", "bench.plan", "bench.measure", "bench.store", "bench.flow", "bench.gate",
+        "bench.handset",
         "bench.adb", "device_profiles",
         "models", "reports",
     },
@@ -50,9 +53,9 @@ DOORS = {
     "pandas": {"reports/", "bench/flow/"},
     "sqlalchemy": {"bench/store/"},
     "jinja2": {"reports/page.py"},
-    "adb_shell": {"bench/adb/direct.py"},
-    "usb1": {"bench/adb/usb.py"},
-    "cryptography": {"bench/adb/keys.py"},
+    "adb_shell": {"bench/adb/transport/direct.py"},
+    "usb1": {"bench/adb/transport/usb.py"},
+    "cryptography": {"bench/adb/transport/keys.py"},
     "cattrs": {"bench/core/config.py"},
 }
 # bench.core is the floor: the standard library, yaml and one structuring library.

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import IO
 
 from bench.adb import shell, sync
-from bench.adb.direct import PROMPT_LIMIT_S
 from bench.adb.lock import locked
-from bench.adb.serials import Found, way_to
 from bench.adb.shell import Completed
-from bench.adb.stream import Transport
 from bench.adb.sync import Progress, RemoteFile
+from bench.adb.transport.direct import PROMPT_LIMIT_S
+from bench.adb.transport.serials import Found, way_to
+from bench.adb.transport.stream import Transport
 from bench.core import atomic
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.adb.stream import ServiceRefusedError, Stream, Transport, lost
+from bench.adb.transport.stream import ServiceRefusedError, Stream, Transport, lost
 from bench.core.errors import DeviceError, TransientDeviceError
 
 KILLED_STATUS = 137

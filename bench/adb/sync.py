@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from bench.adb.stream import Stream, Transport, lost, read_exactly
+from bench.adb.transport.stream import Stream, Transport, lost, read_exactly
 from bench.core.errors import DeviceError, TransientDeviceError
 
 Progress = Callable[[int], None]

@@ -8,26 +8,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli.gate_outputs import leave
-from bench.cli.output import progress, tell
+from bench.cli.console import progress, tell
 from bench.cli.phones import Narrator, chosen, wanted_of
-from bench.cli.run import refuse_phone_flags
-from bench.cli.verdicts import exit_codes, show
+from bench.cli.shown.ci_files import leave
+from bench.cli.shown.gate import exit_codes, show
+from bench.cli.verbs.run import refuse_phone_flags
 from bench.core.errors import ConfigurationError, worst
-from bench.flow.blocks import host_bounds
-from bench.flow.calibrate import CalibratedGate
-from bench.flow.gate import Gate, log_of
-from bench.flow.journal import read
-from bench.flow.lanes import Lane, measure_phones
-from bench.flow.sweep import host_sweep
-from bench.measure.case import Delegate
-from bench.measure.suite import GATE, Suite, Target, host_suite, phone_suite
+from bench.flow.fleet import Lane, measure_phones
+from bench.flow.gate.blocks import host_bounds
+from bench.flow.gate.calibrate import CalibratedGate
+from bench.flow.gate.gate import Gate, log_of
+from bench.flow.gate.log_file import read
+from bench.flow.measure.sweep import host_sweep
+from bench.plan.case import Delegate
+from bench.plan.suite import GATE, Suite, Target, host_suite, phone_suite
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.host import litert_tool, official_tool
 
 if TYPE_CHECKING:
-    from bench.cli.gate_options import Options
+    from bench.cli.gate_flags import Options
 
 # Our runner tells every inference, and the fastest of more of them moves less.
 _RUNS = 15

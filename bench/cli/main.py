@@ -15,7 +15,7 @@ from typing import Any
 from bench.core.errors import BenchError, InfrastructureError
 from bench.core.version import VERSION
 
-# Verb to its line in --help. Each lives in bench/cli/VERB.py; nothing of it is imported for --help.
+# Verb to its line in --help. Each lives in bench/cli/verbs/VERB.py; --help imports none of them.
 VERBS = {
     "demo": "the whole line on this machine: zoo, formats, latency, accuracy, frontier page",
     "zoo": "list, show and add models",
@@ -124,4 +124,4 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
 
 
 def _module(verb: str) -> Any:
-    return importlib.import_module(f"bench.cli.{verb}")
+    return importlib.import_module(f"bench.cli.verbs.{verb}")

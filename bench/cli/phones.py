@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from bench.adb.conditions import Asked, put_back
-from bench.adb.facts import Facts, read_facts
 from bench.adb.phone import opened
-from bench.adb.serials import Found, resolve
-from bench.cli.cases import show
-from bench.cli.output import progress, tell
-from bench.cli.run import print_commands
+from bench.adb.state.facts import Facts, read_facts
+from bench.adb.state.settings import Asked, put_back
+from bench.adb.transport.serials import Found, resolve
+from bench.cli.console import progress, tell
+from bench.cli.shown.cases import show
+from bench.cli.verbs.run import print_commands
 from bench.core.errors import ConfigurationError, worst
-from bench.flow.devices import affinity, profile_of
-from bench.flow.fitness import Limits, limits_of
-from bench.flow.lanes import COOL, PUSH, Lane, measure_phones
-from bench.flow.phone import Wanted, phone_sweep
-from bench.flow.results import results
+from bench.flow.device.discovery import affinity, profile_of
+from bench.flow.device.phone import Wanted, phone_sweep
+from bench.flow.device.readiness import Limits, limits_of
+from bench.flow.fleet import COOL, PUSH, Lane, measure_phones
+from bench.flow.report.results import results
 from bench.store.store import Store
 from bench.tool.fetch import fetch_tool
 from bench.tool.flags import Program
@@ -33,8 +33,8 @@ from device_profiles.device_profile import Profile, profiles
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from bench.cli.run import Options
-    from bench.measure.suite import Suite, Target
+    from bench.cli.verbs.run import Options
+    from bench.plan.suite import Suite, Target
     from bench.store.records import Session
 
 _UNITS = {PUSH: " MB", COOL: " s"}

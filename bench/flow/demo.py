@@ -10,12 +10,12 @@ from pathlib import Path
 from bench.core.artifact import Artifact, Format
 from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
 from bench.core.lock import locked
-from bench.flow.convert import convert
-from bench.flow.measure import measure, open_session
-from bench.flow.report import report
-from bench.flow.score import scorable, score
-from bench.flow.sweep import host_sweep
-from bench.measure.suite import Suite, host_suite, zoo_targets
+from bench.flow.build.convert import convert
+from bench.flow.build.score import scorable, score
+from bench.flow.measure.session import measure, open_session
+from bench.flow.measure.sweep import host_sweep
+from bench.flow.report.write import report
+from bench.plan.suite import Suite, host_suite, zoo_targets
 from bench.store.store import Store
 from bench.tool.host import litert_tool
 from models.audio import packages

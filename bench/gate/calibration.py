@@ -16,14 +16,14 @@ import numpy as np
 
 from bench.core.caveats import Caveat
 from bench.core.errors import ConfigurationError
+from bench.gate.bimodality import Modes, modes
 from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
-from bench.gate.judging import log_ratio
 from bench.gate.log import Log
-from bench.gate.modes import Modes, modes
 from bench.gate.records import Block, Discarded, Failed
 from bench.gate.rule import Rule
 from bench.gate.series import Environment
 from bench.gate.signed_rank import FloatArray
+from bench.gate.verdict import log_ratio
 
 LEAST_BLOCKS = 12
 MOST_BLOCKS = 500

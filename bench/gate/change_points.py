@@ -18,8 +18,8 @@ from statistics import NormalDist
 import numpy as np
 
 from bench.gate.decision import block_sd
-from bench.gate.judging import CONFIDENCE
 from bench.gate.signed_rank import FloatArray, estimate
+from bench.gate.verdict import CONFIDENCE
 
 LEAST_NIGHTS = 5  # of a segment
 LEAST_STEP = 0.01  # a share

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bench.core.errors import ConfigurationError
-from bench.gate.judging import Judged, judge
 from bench.gate.log import Log
 from bench.gate.series import Night
+from bench.gate.verdict import Judged, judge
 
 
 def drift(last: Night, gate: Log) -> Judged:

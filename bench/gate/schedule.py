@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes
 from bench.gate.decision import Outcome
-from bench.gate.judging import standing
 from bench.gate.log import Log
 from bench.gate.records import Block, CloseReason, Discarded, Failed
+from bench.gate.verdict import standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,10 @@ import numpy as np
 
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
-from bench.gate.judging import Verdict, judge
 from bench.gate.log import Log
 from bench.gate.records import Opened, Pair
 from bench.gate.signed_rank import FloatArray
+from bench.gate.verdict import Verdict, judge
 
 ANCHOR = "anchor"
 

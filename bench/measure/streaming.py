@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.measure.case import Case
 from bench.measure.summary import Summary
+from bench.plan.case import Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bench.core.state import Sample, Spent, State
-from bench.measure.case import Case
-from bench.measure.device import Device
 from bench.measure.outcome import Outcome
 from bench.measure.validity import Bounds
+from bench.plan.case import Case
+from bench.plan.device import Device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from bench.core.artifact import Artifact
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.score import Score
 from bench.core.version import VERSION
-from bench.measure.case import Case
-from bench.measure.device import Device
 from bench.measure.outcome import Failed, Measured, Outcome
+from bench.plan.case import Case
+from bench.plan.device import Device
 from bench.store import schema
 from bench.store.engine import WRITE, open_engine, translated
 from bench.store.records import Event, Invocation, Sensed, Session

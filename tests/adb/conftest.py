@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from reach import Reach, Serving, direct
+from support.reach import Reach, Serving, direct
 
 from bench.adb.phone import Phone
 from bench.handset.running import Running

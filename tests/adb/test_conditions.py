@@ -6,11 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from reach import Boot, direct
+from support.reach import Boot, direct
 
-from bench.adb.conditions import Asked, Restored, conditions, own_serial, put_back
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
+from bench.adb.state.settings import Asked, Restored, conditions, own_serial, put_back
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.handset.running import Running
 

@@ -2,11 +2,11 @@ import time
 from pathlib import Path
 
 import pytest
-from reach import direct
+from support.reach import direct
 
-from bench.adb.direct import DirectTransport
-from bench.adb.link import TcpLink
 from bench.adb.phone import Phone
+from bench.adb.transport.direct import DirectTransport
+from bench.adb.transport.link import TcpLink
 from bench.core.errors import DeviceError
 from bench.handset.running import Running
 

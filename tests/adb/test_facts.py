@@ -3,10 +3,10 @@ import shutil
 from contextlib import closing
 
 import pytest
-from answers import Answering
-from reach import Boot, direct
+from support.answers import Answering
+from support.reach import Boot, direct
 
-from bench.adb.facts import (
+from bench.adb.state.facts import (
     Cluster,
     Facts,
     big_cores,

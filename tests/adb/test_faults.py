@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from reach import Boot, Reach, Serving, direct, see_up
+from support.reach import Boot, Reach, Serving, direct, see_up
 
-from bench.adb.keys import Key, make_key
-from bench.adb.serials import resolve
-from bench.adb.server import AdbServer
 from bench.adb.staging import stage_file
+from bench.adb.transport.keys import Key, make_key
+from bench.adb.transport.serials import resolve
+from bench.adb.transport.server import AdbServer
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.handset.running import Running
 

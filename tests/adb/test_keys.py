@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.adb.keys import Key, load_keys, make_key
+from bench.adb.transport.keys import Key, load_keys, make_key
 from bench.core.errors import ConfigurationError
 
 

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from reach import Boot, Serving
+from support.reach import Boot, Serving
 
 from bench.adb.lock import locked
 from bench.adb.phone import opened
-from bench.adb.serials import Found, Way, present, resolve, way_to
-from bench.adb.server import AdbServer
+from bench.adb.transport.serials import Found, Way, present, resolve, way_to
+from bench.adb.transport.server import AdbServer
 from bench.core.errors import ConfigurationError, TransientDeviceError
 from bench.handset.running import Running
 

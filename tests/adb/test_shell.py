@@ -8,7 +8,7 @@ import pytest
 from bench.adb import shell
 from bench.adb.phone import Phone
 from bench.adb.shell import Completed
-from bench.adb.stream import ServiceRefusedError, Stream, Transport
+from bench.adb.transport.stream import ServiceRefusedError, Stream, Transport
 from bench.core.errors import DeviceError
 
 Run = Callable[..., Completed]

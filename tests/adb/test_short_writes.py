@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reach import Boot
-from required import required
+from support.reach import Boot
+from support.required import required
 
-from bench.adb.direct import DirectTransport
-from bench.adb.link import TcpLink
 from bench.adb.phone import Phone
+from bench.adb.transport.direct import DirectTransport
+from bench.adb.transport.link import TcpLink
 from bench.handset.running import Running
 
 CLONE_NEWNET = 0x40000000

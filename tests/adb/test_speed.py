@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from adb_shell.adb_device import AdbDeviceTcp
-from reach import direct
+from support.reach import direct
 
 from bench.adb.phone import Phone
 from bench.handset.running import Running

@@ -1,10 +1,10 @@
 from contextlib import closing
 
 import pytest
-from answers import Answering
-from reach import Boot, direct
+from support.answers import Answering
+from support.reach import Boot, direct
 
-from bench.adb.state import read_state
+from bench.adb.state.reading import read_state
 from bench.core.state import Reading
 from bench.handset.process import may_be_shell
 from bench.handset.running import Running

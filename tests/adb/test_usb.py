@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from required import required
+from support.required import required
 
 try:
     import usb1
@@ -13,9 +13,9 @@ except (ImportError, OSError):  # the package, or the library that it loads
         raise
     pytest.skip("no libusb on this machine", allow_module_level=True)
 
-from bench.adb.direct import DirectTransport
 from bench.adb.phone import Phone
-from bench.adb.usb import Pipes, ReplugPort, UsbLink
+from bench.adb.transport.direct import DirectTransport
+from bench.adb.transport.usb import Pipes, ReplugPort, UsbLink
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.handset.running import Running
 

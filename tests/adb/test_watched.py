@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from answers import Answering
-from reach import direct
+from support.answers import Answering
+from support.reach import direct
 
 from bench.adb.phone import FOLDER, Phone
 from bench.adb.shell import Completed
-from bench.adb.watched import Watch, keeps_counters
+from bench.adb.state.watch import Watch, keeps_counters
 from bench.core import config
 from bench.core.errors import TransientDeviceError
 from bench.core.state import Reading, State

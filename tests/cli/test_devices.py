@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reach import Boot, Serving
+from support.reach import Boot, Serving
 
 from bench.adb.lock import locked
 from bench.cli.main import main

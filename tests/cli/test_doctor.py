@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reach import Boot, Serving, direct
+from support.reach import Boot, Serving, direct
 
-from bench.adb.keys import make_key
+from bench.adb.transport.keys import make_key
 from bench.cli.main import main
-from bench.flow.checkup import Verdict, worth
-from bench.flow.doctor import Finding, examine_machine, note, ok, problem, warning
+from bench.flow.device.host_checks import Finding, examine_machine, note, ok, problem, warning
+from bench.flow.device.phone_checks import Verdict, worth
 from bench.handset.running import Running
 
 Captured = pytest.CaptureFixture[str]

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import frill_bench
+from support.program import frill_bench
 
 DATA = Path(__file__).parents[1] / "data"
 TINY = DATA / "tiny.tflite"
@@ -106,7 +106,7 @@ def test_a_narrow_terminal_cuts_nothing_off_a_table(
 ) -> None:
     from rich.table import Table
 
-    from bench.cli import output
+    from bench.cli import console as output
 
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)

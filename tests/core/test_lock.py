@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import COMMAND
+from support.program import COMMAND
 
 from bench.core.errors import ConfigurationError
 from bench.core.lock import locked

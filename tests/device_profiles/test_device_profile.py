@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from bench.adb.facts import Facts, clusters_of
+from bench.adb.state.facts import Facts, clusters_of
 from bench.core import config
 from bench.core.errors import ConfigurationError
-from bench.flow.devices import affinity, captured, completed, profile_of
+from bench.flow.device.discovery import affinity, captured, completed, profile_of
 from device_profiles.device_profile import (
     CoreCluster,
     Match,

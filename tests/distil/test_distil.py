@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from program import COMMAND, frill_bench
+from support.program import COMMAND, frill_bench
 
 from bench.core import config
 from bench.core.artifact import Format

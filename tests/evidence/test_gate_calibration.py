@@ -7,7 +7,7 @@ import pytest
 from gate.noise import PROFILES
 from gate.simulated import gates
 from gate.themselves import BLOCKS, WARM_UPS_S, levels, process_s, same
-from tables import write_table
+from support.tables import write_table
 
 from bench.gate.calibration import ModelClass, classes
 from bench.gate.rule import Rule

@@ -9,7 +9,7 @@ from gate import nights
 from gate.detectors import DETECTORS, Alarms, night_by_night
 from gate.noise import PROFILES, Floats
 from gate.simulated import gates
-from tables import write_table
+from support.tables import write_table
 
 from bench.gate.rule import Rule
 

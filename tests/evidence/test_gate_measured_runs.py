@@ -10,7 +10,7 @@ import pytest
 from gate.noise import Floats
 from gate.simulated import MODELS
 from numpy.typing import NDArray
-from tables import write_table
+from support.tables import write_table
 
 from bench.gate.decision import Outcome, block_sd, decide
 from bench.gate.rule import Rule

@@ -8,12 +8,12 @@ import pytest
 from gate import peers
 from gate.noise import ADVERSARIES, PROFILES, Floats, Profile, device
 from gate.simulated import MODELS, Simulated, gates, log_ratios
-from tables import write_table
+from support.tables import write_table
 
 from bench.gate.decision import Outcome, decide
-from bench.gate.judging import CONFIDENCE
 from bench.gate.rule import Rule
 from bench.gate.signed_rank import interval
+from bench.gate.verdict import CONFIDENCE
 
 pytestmark = [pytest.mark.evidence, pytest.mark.timeout(1800)]
 

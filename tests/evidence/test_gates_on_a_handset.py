@@ -10,18 +10,18 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from flow.gate_phone import LATENCY_US, drawn_tool, revision
-from flow.layers import write_layers
-from tables import write_table
+from support.gate_phone import LATENCY_US, drawn_tool, revision
+from support.layers import write_layers
+from support.tables import write_table
 
 from bench.cli.main import main
-from bench.flow.gate_findings import findings_of
-from bench.flow.journal import read
-from bench.gate.judging import Verdict, judge
+from bench.flow.gate.findings import findings_of
+from bench.flow.gate.log_file import read
 from bench.gate.log import Log
 from bench.gate.records import Block, Discarded
+from bench.gate.verdict import Verdict, judge
 from bench.handset.running import Running
-from bench.measure.case import Protocol
+from bench.plan.case import Protocol
 from bench.store.store import Store
 from reports.gate.rows import Verdict as Found
 

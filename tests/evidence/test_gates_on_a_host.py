@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from flow.layers import write_layers
-from tables import write_table
+from support.layers import write_layers
+from support.tables import write_table
 
 from bench.cli.main import main
-from bench.flow.journal import read
-from bench.gate.judging import Judged, judge
+from bench.flow.gate.log_file import read
+from bench.gate.verdict import Judged, judge
 
 pytestmark = [pytest.mark.evidence, pytest.mark.timeout(7200)]
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 
 import pytest
-from tables import write_table
+from support.tables import write_table
 
-from bench.flow.measure import measure, open_session
-from bench.flow.sweep import Sweep, host_sweep
-from bench.measure.case import Mode, Protocol
+from bench.flow.measure.session import measure, open_session
+from bench.flow.measure.sweep import Sweep, host_sweep
 from bench.measure.outcome import Measured
-from bench.measure.suite import bare_target, host_suite
 from bench.measure.summary import median_interval
+from bench.plan.case import Mode, Protocol
+from bench.plan.suite import bare_target, host_suite
 from bench.store.store import Store
 from bench.tool.host import litert_tool
 from models.audio.packages import ModelFiles

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tables import write_table
+from support.tables import write_table
 
 from bench.store.store import Store
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tables import write_table
+from support.tables import write_table
 
 from bench.core.artifact import Artifact, Format, Role, Tensor
 from bench.core.hashing import sha256_file

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tables import write_table
+from support.tables import write_table
 
 from bench.core.artifact import Artifact, Format
-from bench.flow.convert import convert
+from bench.flow.build.convert import convert
 from models.resnet import TRILL_SHAPED
 from models.spec import FRILL
 

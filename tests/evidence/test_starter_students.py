@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from program import frill_bench
-from tables import write_table
+from support.program import frill_bench
+from support.tables import write_table
 
 from bench.core.hashing import sha256_file
-from bench.flow.cards import score_cards
+from bench.flow.build.model_cards import score_cards
 from models.audio import packages
 from models.audio.tasks import task_set
 from models.distil import card as cards

@@ -7,15 +7,15 @@ from pathlib import Path
 from statistics import median, stdev
 
 import pytest
-from reach import direct
-from tables import write_table
+from support.reach import direct
+from support.tables import write_table
 
-from bench.adb.facts import Facts, read_facts
-from bench.flow.phone import PhoneBench, Wanted, phone_sweep
+from bench.adb.state.facts import Facts, read_facts
+from bench.flow.device.phone import PhoneBench, Wanted, phone_sweep
 from bench.handset.running import Running
-from bench.measure.case import Delegate, Protocol
-from bench.measure.suite import Suite, bare_target
 from bench.measure.summary import median_interval
+from bench.plan.case import Delegate, Protocol
+from bench.plan.suite import Suite, bare_target
 from bench.tool.parse import parse_log
 from models.audio import packages
 

@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 import pytest
-from tables import write_table
+from support.tables import write_table
 
 from bench.core import config
 from models import frontend

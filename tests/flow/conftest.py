@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from demo_run import Ran
-from gate_machine import Machine, planned, undisturbed
+from support.demo_run import Ran
+from support.gate_machine import Machine, planned, undisturbed
 
 from bench.tool.host import Execution, execute
 

@@ -3,15 +3,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from phone_sweeps import SPLIT, TINY
+from support.phone_sweeps import SPLIT, TINY
 
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_file
-from bench.flow.bundle import CONTENTS, load, official, save
-from bench.flow.sides import Side, paired, side
+from bench.flow.gate.bundle import CONTENTS, load, official, save
+from bench.flow.gate.references import Side, paired, side
 from bench.gate.records import Unmeasured
-from bench.measure.case import Runner
-from bench.measure.suite import bare_target, zoo_targets
+from bench.plan.case import Runner
+from bench.plan.suite import bare_target, zoo_targets
 from models.zoo import Zoo
 
 STAND_IN = TINY.parent / "stand_in" / "benchmark_model"

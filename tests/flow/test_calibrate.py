@@ -5,22 +5,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gate_machine import Machine, crashed, planned, raising
-from gate_phone import drawn_tool
-from phone_sweeps import TINY
-from reach import Boot
+from support.gate_machine import Machine, crashed, planned, raising
+from support.gate_phone import drawn_tool
+from support.phone_sweeps import TINY
+from support.reach import Boot
 
 from bench.cli.main import main
 from bench.core import config
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
-from bench.flow.calibrate import CalibratedGate, calibrated, save
-from bench.flow.gate import Gate, log_of
-from bench.flow.journal import read
-from bench.flow.sweep import Sweep
+from bench.flow.gate.calibrate import CalibratedGate, calibrated, save
+from bench.flow.gate.gate import Gate, log_of
+from bench.flow.gate.log_file import read
+from bench.flow.measure.sweep import Sweep
 from bench.gate.calibration import Calibration, same_rule
-from bench.gate.judging import Verdict, judge
 from bench.gate.rule import Rule
+from bench.gate.verdict import Verdict, judge
 from bench.store.store import Store
 
 

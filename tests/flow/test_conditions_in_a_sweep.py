@@ -1,11 +1,11 @@
 from pathlib import Path
 
-from phone_sweeps import QUICK, TINY, Swept, stand_in, sweep, wanted
-from reach import Boot
+from support.phone_sweeps import QUICK, TINY, Swept, stand_in, sweep, wanted
+from support.reach import Boot
 
 from bench.core.caveats import CaveatKind
-from bench.flow.fitness import CONDITIONS
-from bench.flow.probe import PROBE
+from bench.flow.device.drift_probe import PROBE
+from bench.flow.device.readiness import CONDITIONS
 from bench.handset.running import Running
 from bench.measure.outcome import Measured
 from bench.store.store import Store

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from demo_run import Ran
-from program import frill_bench
+from support.demo_run import Ran
+from support.program import frill_bench
 
-from bench.flow.join import join
+from bench.flow.report.join import join
 from bench.store.store import Store
 
 pytestmark = [pytest.mark.zoo, pytest.mark.audio, pytest.mark.timeout(600)]

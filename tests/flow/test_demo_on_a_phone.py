@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from demo_run import Ran
-from program import frill_bench
+from support.demo_run import Ran
+from support.program import frill_bench
 
 from bench.handset.running import Running
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from program import frill_bench
+from support.program import frill_bench
 
 pytestmark = [pytest.mark.zoo]
 

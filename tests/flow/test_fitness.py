@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from phone_sweeps import SUITE, TINY, Swept, Watch, stand_in, sweep, wanted
-from reach import Boot, direct
+from support.phone_sweeps import SUITE, TINY, Swept, Watch, stand_in, sweep, wanted
+from support.reach import Boot, direct
 
-from bench.adb.conditions import Asked
-from bench.adb.state import read_state
+from bench.adb.state.reading import read_state
+from bench.adb.state.settings import Asked
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError, DeviceError, UnfitError
 from bench.core.state import Reading, State
-from bench.flow.fitness import Limits, limits_of, session_caveats, unfit
+from bench.flow.device.readiness import Limits, limits_of, session_caveats, unfit
 from bench.handset.running import Running
 from bench.measure.outcome import Measured
 from bench.store.records import Event

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gate_machine import (
+from support.gate_machine import (
     HASTY,
     Machine,
     crashed,
@@ -14,15 +14,14 @@ from gate_machine import (
     waited,
 )
 
-from bench.cli.verdicts import exit_codes
+from bench.cli.shown.gate import exit_codes
 from bench.core.errors import ConfigurationError, DeviceError, InfrastructureError, UnfitError
-from bench.flow.blocks import Statistic, statistic_of
-from bench.flow.gate import Gate, log_of
-from bench.flow.journal import read
-from bench.flow.patience import RebootedError
-from bench.flow.results import all_results
-from bench.flow.sweep import Sweep
-from bench.gate.judging import Doubt, Judged, Verdict, judge
+from bench.flow.device.retry import RebootedError
+from bench.flow.gate.blocks import Statistic, statistic_of
+from bench.flow.gate.gate import Gate, log_of
+from bench.flow.gate.log_file import read
+from bench.flow.measure.sweep import Sweep
+from bench.flow.report.results import all_results
 from bench.gate.log import Log, to_text
 from bench.gate.records import (
     Block,
@@ -36,6 +35,7 @@ from bench.gate.records import (
 )
 from bench.gate.rule import Rule
 from bench.gate.schedule import candidate_first
+from bench.gate.verdict import Doubt, Judged, Verdict, judge
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.host import Execution, Tool

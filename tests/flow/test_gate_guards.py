@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from gate_machine import Machine, planned
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from measure.test_validity import FINE, clock, state
+from support.gate_machine import Machine, planned
 
 from bench.core.state import Reading, State
-from bench.flow.gate import Gate, log_of
-from bench.flow.journal import read
-from bench.flow.sweep import Sweep
+from bench.flow.gate.gate import Gate, log_of
+from bench.flow.gate.log_file import read
+from bench.flow.measure.sweep import Sweep
 from bench.gate.log import Log
 from bench.gate.records import Block, Discarded
 from bench.gate.rule import Rule

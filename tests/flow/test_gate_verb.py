@@ -8,25 +8,25 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from gate_machine import HASTY, planned
-from gate_phone import drawn_tool, revision
-from phone_sweeps import sweep, wanted
-from program import COMMAND, NO_SERVER
-from reach import Boot, direct
+from support.gate_machine import HASTY, planned
+from support.gate_phone import drawn_tool, revision
+from support.phone_sweeps import sweep, wanted
+from support.program import COMMAND, NO_SERVER
+from support.reach import Boot, direct
 
-from bench.adb.facts import read_facts
+from bench.adb.state.facts import read_facts
 from bench.cli.main import main
 from bench.core.errors import worst
 from bench.core.hashing import sha256_file
-from bench.flow.bundle import load
-from bench.flow.gate import log_of
-from bench.flow.journal import read
-from bench.flow.phone import PhoneBench, phone_sweep
+from bench.flow.device.phone import PhoneBench, phone_sweep
+from bench.flow.gate.bundle import load
+from bench.flow.gate.gate import log_of
+from bench.flow.gate.log_file import read
 from bench.gate.log import from_bytes
 from bench.gate.records import Block, Closed, Discarded, Lost, Opened, Resumed
 from bench.gate.schedule import candidate_first
 from bench.handset.running import Running
-from bench.measure.case import Case
+from bench.plan.case import Case
 from bench.store.store import Store
 from bench.tool.host import Execution
 from models.zoo import Zoo

@@ -11,20 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gate_phone import drawn_tool, revision
-from phone_sweeps import wanted
-from reach import Boot, direct
+from support.gate_phone import drawn_tool, revision
+from support.phone_sweeps import wanted
+from support.reach import Boot, direct
 
-from bench.adb.facts import read_facts
 from bench.adb.phone import Phone
+from bench.adb.state.facts import read_facts
 from bench.cli.main import main
-from bench.flow.gate import Gate, log_of
-from bench.flow.journal import read
-from bench.flow.phone import PhoneBench, phone_sweep
-from bench.flow.sides import paired, side
-from bench.gate.judging import Doubt, Verdict, judge
+from bench.flow.device.phone import PhoneBench, phone_sweep
+from bench.flow.gate.gate import Gate, log_of
+from bench.flow.gate.log_file import read
+from bench.flow.gate.references import paired, side
 from bench.gate.records import CloseReason, Lost
 from bench.gate.rule import Rule
+from bench.gate.verdict import Doubt, Verdict, judge
 from bench.handset.running import Running
 from bench.store.store import Store
 

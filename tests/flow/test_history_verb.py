@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 from gate.logged_nights import Gated, anchor_of, opened, write_night
-from gate_machine import HASTY, planned
-from phone_sweeps import TINY
+from support.gate_machine import HASTY, planned
+from support.phone_sweeps import TINY
 
 from bench.cli.main import main
 from bench.core.hashing import sha256_file
-from bench.flow.gate import Gate, log_of
-from bench.flow.gate_logs import read_all
-from bench.flow.journal import read
-from bench.flow.nights import histories
-from bench.flow.sides import paired, side
+from bench.flow.gate.gate import Gate, log_of
+from bench.flow.gate.history import histories
+from bench.flow.gate.log_file import read
+from bench.flow.gate.logs import read_all
+from bench.flow.gate.references import paired, side
 from bench.gate.log import to_line, to_text
 from bench.store.store import Store
 

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from phone_sweeps import SPLIT
-from reach import Boot, Serving
-from required import required
+from support.phone_sweeps import SPLIT
+from support.reach import Boot, Serving
+from support.required import required
 
 from bench.core.paths import cache_dir
 

@@ -11,19 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from program import frill_bench
+from support.program import frill_bench
 
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
-from bench.flow.judge import judge
-from bench.flow.measure import Progress, measure, open_session
-from bench.flow.results import busy_caveat, results
-from bench.flow.sweep import Sweep, runner_of
-from bench.measure.case import Delegate, Protocol
-from bench.measure.device import this_machine
+from bench.flow.measure.outcome import judge
+from bench.flow.measure.session import Progress, measure, open_session
+from bench.flow.measure.sweep import Sweep, runner_of
+from bench.flow.report.results import busy_caveat, results
 from bench.measure.outcome import Failed, Measured
-from bench.measure.suite import Suite, bare_target, cases
+from bench.plan.case import Delegate, Protocol
+from bench.plan.device import this_machine
+from bench.plan.suite import Suite, bare_target, cases
 from bench.store.records import Invocation, Sensed, Session
 from bench.store.store import Store
 from bench.tool.host import Tool, litert_tool, official_tool

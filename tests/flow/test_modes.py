@@ -5,20 +5,20 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from phone_sweeps import SPLIT, SUITE, TINY, stand_in, wanted
-from phone_sweeps import sweep as phone_sweep
+from support.phone_sweeps import SPLIT, SUITE, TINY, stand_in, wanted
+from support.phone_sweeps import sweep as phone_sweep
 
 from bench.cli.main import main
 from bench.core.caveats import Caveat, CaveatKind, Effect
 from bench.core.errors import ConfigurationError
-from bench.flow.join import join
-from bench.flow.measure import Progress, measure, open_session
-from bench.flow.results import CaseResult, results
-from bench.flow.sweep import Sweep, host_sweep
+from bench.flow.measure.session import Progress, measure, open_session
+from bench.flow.measure.sweep import Sweep, host_sweep
+from bench.flow.report.join import join
+from bench.flow.report.results import CaseResult, results
 from bench.handset.running import Running
-from bench.measure.case import Delegate, Mode, Protocol
 from bench.measure.outcome import Measured
-from bench.measure.suite import Suite, bare_target
+from bench.plan.case import Delegate, Mode, Protocol
+from bench.plan.suite import Suite, bare_target
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.host import litert_tool, official_tool

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import frill_bench
+from support.program import frill_bench
 
-from bench.flow.probe import MODEL  # the tests' tiny ones are too fast for the tool to tell
+from bench.flow.device.drift_probe import (
+    MODEL,  # the tests' tiny ones are too fast for the tool to tell
+)
 from bench.handset.running import Running
-from bench.measure.case import Mode
+from bench.plan.case import Mode
 from bench.store.store import Store
 from models.zoo import Zoo
 

@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phone_sweeps import DATA, QUICK, SPLIT, Swept, stand_in, sweep, wanted
+from support.phone_sweeps import DATA, QUICK, SPLIT, Swept, stand_in, sweep, wanted
 
 from bench.core.artifact import Artifact
 from bench.core.caveats import CaveatKind
 from bench.core.score import Score, TaskScore
-from bench.flow.checks import Check, Verdict, checks
-from bench.flow.correctness import check_outputs_here
-from bench.flow.join import join
-from bench.flow.measure import open_session
-from bench.flow.results import CaseResult
-from bench.flow.sweep import host_sweep
+from bench.flow.measure.session import open_session
+from bench.flow.measure.sweep import host_sweep
+from bench.flow.outputs.check import check_outputs_here
+from bench.flow.outputs.record import Check, Verdict, checks
+from bench.flow.report.join import join
+from bench.flow.report.results import CaseResult
 from bench.handset.running import Running
 from bench.handset.tree import Tree
-from bench.measure.case import Delegate, Mode
-from bench.measure.suite import Suite, zoo_targets
+from bench.plan.case import Delegate, Mode
+from bench.plan.suite import Suite, zoo_targets
 from bench.store.store import Store
 from bench.tool.host import official_tool
 from models.zoo import Zoo

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from bench.adb.phone import opened
-from bench.adb.serials import Found, Way
+from bench.adb.transport.serials import Found, Way
 from bench.cli.main import main
 from bench.core.caveats import CaveatKind
 from bench.core.errors import BenchError
 from bench.core.score import Score
-from bench.flow.join import join
-from bench.flow.phone_score import PhoneScores, score_phone
-from bench.flow.score import score
+from bench.flow.build.score import score
+from bench.flow.outputs.device_score import PhoneScores, score_phone
+from bench.flow.report.join import join
 from bench.handset.running import Running
-from bench.measure.case import Mode
+from bench.plan.case import Mode
 from bench.store.store import Store
 from models.audio.sample import sampled
 from models.audio.tasks import task_set

@@ -14,19 +14,19 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from phone_sweeps import QUICK, SPLIT, SUITE, TINY, Watch, stand_in, sweep, wanted
-from program import frill_bench
-from reach import Boot, direct
+from support.phone_sweeps import QUICK, SPLIT, SUITE, TINY, Watch, stand_in, sweep, wanted
+from support.program import frill_bench
+from support.reach import Boot, direct
 
-from bench.adb.facts import big_cores, mask
+from bench.adb.state.facts import big_cores, mask
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError, DeviceError
 from bench.core.hashing import sha256_file
 from bench.handset.benchmark_tool import delegate_library
 from bench.handset.running import Running
-from bench.measure.case import Delegate
-from bench.measure.device import Kind
 from bench.measure.outcome import Failed, Measured
+from bench.plan.case import Delegate
+from bench.plan.device import Kind
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "/data/local/tmp/frill-bench"

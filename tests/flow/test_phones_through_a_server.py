@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from phone_sweeps import QUICK, SUITE, Swept, Watch, stand_in, sweep, wanted
-from reach import Boot, Serving
+from support.phone_sweeps import QUICK, SUITE, Swept, Watch, stand_in, sweep, wanted
+from support.reach import Boot, Serving
 
-from bench.adb.serials import Way, resolve
+from bench.adb.transport.serials import Way, resolve
 from bench.core.errors import DeviceError
 from bench.handset.running import Running
 from bench.measure.outcome import Measured

@@ -3,13 +3,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from phone_sweeps import DATA, QUICK, SUITE, TINY, stand_in, sweep, wanted
-from reach import Boot
+from support.phone_sweeps import DATA, QUICK, SUITE, TINY, stand_in, sweep, wanted
+from support.reach import Boot
 
 from bench.core.caveats import CaveatKind, Effect
-from bench.flow.measure import log
-from bench.flow.probe import MODEL, PROBE, probe_caveats
-from bench.flow.results import results
+from bench.flow.device.drift_probe import MODEL, PROBE, probe_caveats
+from bench.flow.measure.session import log
+from bench.flow.report.results import results
 from bench.handset.running import Running
 from bench.measure.outcome import Measured
 from bench.store.records import Event

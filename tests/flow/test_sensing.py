@@ -5,9 +5,9 @@ import pytest
 from bench.core import config
 from bench.core.caveats import CaveatKind
 from bench.core.state import Clock, Reading, Sample, State
-from bench.flow.sensing import environment_caveats
-from bench.measure.case import Case, Delegate, Mode, Protocol, Runner
+from bench.flow.measure.sensing import environment_caveats
 from bench.measure.validity import OF_HOSTS, Bounds
+from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
 from bench.store.records import Invocation, Sensed
 
 UNKNOWN = Reading(unavailable="not asked")

@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from phone_sweeps import QUICK, SUITE, TINY, stand_in, wanted
-from reach import direct
+from support.phone_sweeps import QUICK, SUITE, TINY, stand_in, wanted
+from support.reach import direct
 
-from bench.adb.facts import read_facts
-from bench.cli.cases import show
+from bench.adb.state.facts import read_facts
+from bench.cli.shown.cases import show
 from bench.core.caveats import CaveatKind
-from bench.flow.measure import measure, open_session
-from bench.flow.phone import PhoneBench, phone_sweep
-from bench.flow.results import CaseResult, results
+from bench.flow.device.phone import PhoneBench, phone_sweep
+from bench.flow.measure.session import measure, open_session
+from bench.flow.report.results import CaseResult, results
 from bench.handset.running import Running
-from bench.measure.case import Case
 from bench.measure.outcome import Measured
-from bench.measure.suite import Suite
 from bench.measure.validity import Bounds
+from bench.plan.case import Case
+from bench.plan.suite import Suite
 from bench.store.records import Invocation
 from bench.store.store import Store
 from bench.tool.host import Execution

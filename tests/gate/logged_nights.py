@@ -12,7 +12,7 @@ from gate.simulated import block
 
 from bench.core.artifact import Format
 from bench.core.hashing import sha256_bytes
-from bench.flow.journal import Journal
+from bench.flow.gate.log_file import Journal
 from bench.gate.records import Closed, Opened, Pair, Unmeasured
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next, following

@@ -8,10 +8,10 @@ from gate.test_series import dated
 
 from bench.core.errors import ConfigurationError
 from bench.gate.drift import drift
-from bench.gate.judging import Verdict, judge
 from bench.gate.log import Log
 from bench.gate.rule import Rule
 from bench.gate.series import Night, nights
+from bench.gate.verdict import Verdict, judge
 
 RULE = Rule()
 

@@ -8,15 +8,15 @@ from gate.simulated import opened
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.cli.verdicts import exit_codes
+from bench.cli.shown.gate import exit_codes
 from bench.core.errors import ConfigurationError
 from bench.core.score import Difference
-from bench.flow.gate_findings import findings_of
-from bench.gate.files import accuracies, judge, sizes
-from bench.gate.judging import Verdict
+from bench.flow.gate.findings import findings_of
 from bench.gate.log import Log, from_bytes, to_text
 from bench.gate.records import Opened, Scored
 from bench.gate.rule import AccuracyRule, Rule
+from bench.gate.size_and_accuracy import accuracies, judge, sizes
+from bench.gate.verdict import Verdict
 from reports.gate.rows import Axis
 
 RULE = AccuracyRule()

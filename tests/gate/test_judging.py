@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bench.core import config
 from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
-from bench.gate.judging import Verdict, Verdicts, judge, log_ratio
 from bench.gate.log import Log, from_bytes, to_text
 from bench.gate.records import Block, Closed, CloseReason, Discarded, Entry, Lost, Process, Resumed
 from bench.gate.rule import Rule
+from bench.gate.verdict import Verdict, Verdicts, judge, log_ratio
 
 US = st.floats(1, 1e7)
 

@@ -10,6 +10,7 @@ from gate.themselves import BLOCKS, WARM_UPS_S, levels, process_s, same
 from bench.core import config
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
+from bench.gate.bimodality import modes
 from bench.gate.calibration import (
     MARGINS,
     MOST_BLOCKS,
@@ -19,7 +20,6 @@ from bench.gate.calibration import (
     same_rule,
 )
 from bench.gate.log import Log
-from bench.gate.modes import modes
 from bench.gate.records import Block, Discarded, Failed
 from bench.gate.rule import Rule
 from bench.gate.schedule import following

@@ -8,11 +8,11 @@ import pytest
 from gate.simulated import block, opened
 
 from bench.core.errors import ConfigurationError
-from bench.gate.judging import Verdict, judge
 from bench.gate.log import Log, from_bytes, to_text
 from bench.gate.records import Closed, CloseReason, Discarded, Failed, Lost, Resumed
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next, candidate_first, check_coins, following
+from bench.gate.verdict import Verdict, judge
 
 
 def measured(log: Log, ahead: Next, ratio: float, *, noise: float = 0.01) -> Log:

@@ -8,11 +8,11 @@ from gate.simulated import block, opened
 
 from bench.core import config
 from bench.core.errors import ConfigurationError
-from bench.gate.judging import judge
 from bench.gate.log import Log
 from bench.gate.records import Block, Failed
 from bench.gate.rule import Rule
 from bench.gate.series import ANCHOR, Environment, Night, environment, nights, series
+from bench.gate.verdict import judge
 
 HERE = Environment(
     device_unit="one", processor="GS101, 8 cores", fingerprint="build 1", runtime="LiteRT 2.3",

@@ -5,8 +5,8 @@ from gate.noise import PROFILES
 from gate.simulated import MODELS, gates, logged
 
 from bench.gate.decision import Outcome
-from bench.gate.judging import Verdict, judge
 from bench.gate.rule import Rule
+from bench.gate.verdict import Verdict, judge
 
 OF_OUTCOME = {
     Outcome.SAME: Verdict.SAME,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from phone_wire import Wire, wire
+from support.phone_wire import Wire, wire
 
 from bench.handset.running import Running
 

@@ -4,8 +4,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from reach import direct
-from required import required
+from support.reach import direct
+from support.required import required
 
 from bench.adb.phone import Phone
 from bench.core.errors import ConfigurationError, InfrastructureError

@@ -9,8 +9,8 @@ import adb_shell.exceptions
 import pytest
 from adb_shell.auth.keygen import keygen
 from adb_shell.auth.sign_pythonrsa import PythonRSASigner
-from phone_wire import Wire, wire
-from reach import Boot
+from support.phone_wire import Wire, wire
+from support.reach import Boot
 
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.handset import running as handsets

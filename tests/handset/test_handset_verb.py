@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from adb_shell.auth.keygen import keygen
 from adb_shell.auth.sign_pythonrsa import PythonRSASigner
-from phone_wire import wire
+from support.phone_wire import wire
 
 from bench.handset import running as handsets
 from bench.handset.running import Running

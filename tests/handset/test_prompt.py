@@ -8,10 +8,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from reach import Boot, direct
+from support.reach import Boot, direct
 
-from bench.adb.keys import Key, make_key
 from bench.adb.phone import Phone
+from bench.adb.transport.keys import Key, make_key
 from bench.core.errors import ConfigurationError, DeviceError, InfrastructureError
 from bench.handset.running import Running
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
-from reach import Boot, direct
+from support.reach import Boot, direct
 
 from bench.adb.phone import Phone
 from bench.core.errors import ConfigurationError

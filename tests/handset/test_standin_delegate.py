@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from reach import direct
+from support.reach import direct
 
 from bench.handset.benchmark_tool import delegate_library
 from bench.handset.running import Running

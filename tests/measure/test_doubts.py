@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 
 from bench.core.caveats import CaveatKind, Effect
-from bench.measure.case import Case, Delegate, Mode, Protocol, Runner
-from bench.measure.doubts import convention_differs, threads_change_nothing, wide_interval
 from bench.measure.outcome import Measured, Statistics
+from bench.measure.result_caveats import convention_differs, threads_change_nothing, wide_interval
 from bench.measure.streaming import streaming
 from bench.measure.summary import Summary, summarise
+from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
 
 
 def summary(*values_us: float, cpu: bool = False) -> Summary:

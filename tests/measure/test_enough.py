@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from bench.core.caveats import Caveat, CaveatKind, Effect
 from bench.core.errors import ConfigurationError
-from bench.measure.case import Case, Delegate, Mode, Protocol, Runner
-from bench.measure.enough import missing
 from bench.measure.outcome import Failed, Measured, Outcome
-from bench.measure.plan import plan, plan_sha256, rounds
+from bench.measure.stopping import missing
+from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
+from bench.plan.order import plan, plan_sha256, rounds
 
 INVALID = Caveat(
     kind=next(each for each in CaveatKind if Caveat(kind=each).effect is Effect.INVALIDATE)

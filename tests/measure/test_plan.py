@@ -4,8 +4,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.measure.case import Case, Delegate, Protocol, Runner
-from bench.measure.plan import plan, plan_sha256
+from bench.plan.case import Case, Delegate, Protocol, Runner
+from bench.plan.order import plan, plan_sha256
 
 
 def case(number: int, *, processes: int = 4, num_runs: int = 3) -> Case:

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench.measure.case import Case, Delegate, Mode, Protocol, Runner
 from bench.measure.outcome import Measured
 from bench.measure.streaming import streaming
 from bench.measure.summary import summarise
+from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
 
 CASE = Case(
     artifact_sha256="a" * 64,

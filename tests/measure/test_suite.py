@@ -7,9 +7,9 @@ from bench.core import config
 from bench.core.artifact import Artifact, Format, Role
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.hashing import sha256_file
-from bench.measure.case import Delegate, Protocol, Runner
-from bench.measure.device import this_machine
-from bench.measure.suite import Suite, bare_target, cases, host_suite, select, zoo_targets
+from bench.plan.case import Delegate, Protocol, Runner
+from bench.plan.device import this_machine
+from bench.plan.suite import Suite, bare_target, cases, host_suite, select, zoo_targets
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from zoo_names import CONV, FUSED, STFT, UNFUSED, WITH_FRONTEND
+from support.zoo_names import CONV, FUSED, STFT, UNFUSED, WITH_FRONTEND
 
 from bench.core.artifact import Format
-from bench.flow.convert import convert
+from bench.flow.build.convert import convert
 from models.zoo import Zoo
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from zoo_names import CONV, FUSED, STFT, UNFUSED, WITH_FRONTEND
+from support.zoo_names import CONV, FUSED, STFT, UNFUSED, WITH_FRONTEND
 
 from bench.core.artifact import Artifact, Format, Role
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
-from bench.flow.convert import convert
+from bench.flow.build.convert import convert
 from models import convert as zoo_convert
 from models import fidelity, frontend, quantise
 from models.audio.calibration import patches_for

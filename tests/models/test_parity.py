@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from program import frill_bench
-from zoo_names import FUSED, UNFUSED, WITH_FRONTEND
+from support.program import frill_bench
+from support.zoo_names import FUSED, UNFUSED, WITH_FRONTEND
 
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import flatbuffers
 import pytest
-from zoo_names import CONV, FUSED, UNFUSED
+from support.zoo_names import CONV, FUSED, UNFUSED
 
 from bench.core.artifact import Format, Role
 from bench.core.errors import ConfigurationError, ModelFileError

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import re
 
-from gate_findings import (
+from hypothesis import given
+from support.gate_findings import (
     TEXTS,
     everything,
     failed,
@@ -12,7 +13,6 @@ from gate_findings import (
     same,
     undecided,
 )
-from hypothesis import given
 
 from reports.gate import wording
 from reports.gate.annotations import Kind, command, commands

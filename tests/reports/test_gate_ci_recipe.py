@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from gate_findings import failed, gate
+from support.gate_findings import failed, gate
 
 from reports.gate import junit
 

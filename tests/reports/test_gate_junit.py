@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from gate_findings import everything, gate, gates, regressed, same, undecided
 from hypothesis import given
+from support.gate_findings import everything, gate, gates, regressed, same, undecided
 
 from reports.gate import junit
 from reports.gate.rows import Gate

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from gate_findings import failed, gate, regressed, same, scored, timed, undecided, weighed
+from support.gate_findings import failed, gate, regressed, same, scored, timed, undecided, weighed
 
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from gate_findings import TEXTS, everything, gate, gates, regressed, same, undecided
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from support.gate_findings import TEXTS, everything, gate, gates, regressed, same, undecided
 
 from bench.core.caveats import Caveat, CaveatKind
 from reports.gate import step_summary, wording

@@ -3,7 +3,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from gate_findings import (
+from hypothesis import given
+from hypothesis import strategies as st
+from support.gate_findings import (
     TEXTS,
     everything,
     failed,
@@ -15,11 +17,9 @@ from gate_findings import (
     undecided,
     weighed,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bench.flow.gate_findings import TOO_FEW_CLIPS
-from bench.gate.judging import Doubt
+from bench.flow.gate.findings import TOO_FEW_CLIPS
+from bench.gate.verdict import Doubt
 from reports.gate import junit, step_summary, table, wording
 from reports.gate.annotations import commands
 from reports.gate.rows import Verdict

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
-from night_rows import DELEGATE_AT, SLOWER_AT, nightly, nights
+from support.night_rows import DELEGATE_AT, SLOWER_AT, nightly, nights
 
 from bench.core.errors import ConfigurationError
 from reports import plots, schema

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from night_rows import nights
+from support.night_rows import nights
 
 from reports.gate.rows import Estimate
 from reports.history import Nightly

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from report_rows import timed
+from support.report_rows import timed
 
-from bench.flow.report import effects_of
+from bench.flow.report.write import effects_of
 from reports import choices, page, plots, schema
 from reports.effects import BASES, Estimate, Traits, estimates
 from reports.least_squares import t_quantile

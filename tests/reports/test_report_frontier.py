@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_rows import rows, timed
+from support.report_rows import rows, timed
 
 from reports import frontier, schema
 from reports.frontier import Mark, Membership, Point

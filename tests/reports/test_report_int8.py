@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from report_rows import rows, timed
+from support.report_rows import rows, timed
 
 from reports import int8
 from reports.int8 import Comparison

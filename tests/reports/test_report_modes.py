@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from mode_rows import endured, stream
-from report_rows import rows, tasks
+from support.mode_rows import endured, stream
+from support.report_rows import rows, tasks
 
 from reports import charts, modes, page, plots, schema
 from reports.looks import LOOKS

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_rows import rows, tasks, timed
+from support.report_rows import rows, tasks, timed
 
 from bench.core.errors import ConfigurationError
 from reports import page, schema

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from report_rows import rows, timed
+from support.report_rows import rows, timed
 
 from reports import charts, frontier, plots, schema
 from reports.charts import Chart

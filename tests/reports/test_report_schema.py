@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from report_rows import rows, tasks, timed
+from support.report_rows import rows, tasks, timed
 
 from bench.core.errors import ConfigurationError
 from reports import schema

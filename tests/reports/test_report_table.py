@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from report_rows import rows, timed
+from support.report_rows import rows, timed
 
 from reports import frontier, schema, table
 from reports.schema import Frame, Row

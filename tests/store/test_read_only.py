@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from program import COMMAND
-from required import required
+from support.program import COMMAND
+from support.required import required
 
 from bench.core.errors import InfrastructureError
 from bench.store.records import Event

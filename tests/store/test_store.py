@@ -10,9 +10,9 @@ from bench.core.artifact import Artifact, Fidelity, Format, Partitions, Role, Te
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.score import Score, TaskScore
-from bench.measure.case import Case, Delegate, Protocol, Runner
-from bench.measure.device import Device, Kind
 from bench.measure.outcome import Failed, Measured
+from bench.plan.case import Case, Delegate, Protocol, Runner
+from bench.plan.device import Device, Kind
 from bench.store.records import Event, Invocation, Sensed, Session
 from bench.store.store import Store
 

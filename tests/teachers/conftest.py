@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from required import required
+from support.required import required
 
 from bench.core.errors import InfrastructureError
 from bench.core.paths import cache_dir

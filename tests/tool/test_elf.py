@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from smallest_program import program
+from support.smallest_program import program
 
 from bench.core.errors import ConfigurationError
 from bench.tool.elf import check, read_elf

@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from smallest_program import program
+from support.smallest_program import program
 
 from bench.core import config
 from bench.core.errors import ConfigurationError, InfrastructureError

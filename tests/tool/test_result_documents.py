@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from bench.tool.parse import ToolLog, parse_bytes, parse_log
-from bench.tool.parse.agreement import contradiction
+from bench.tool.parse.cross_check import contradiction
 
 
 def code(log: ToolLog) -> str:

@@ -36,8 +36,8 @@ from pathlib import Path
 
 from bench.core.errors import ConfigurationError
 from bench.tool.parse import documents, failures, proto
-from bench.tool.parse.findings import gather
-from bench.tool.parse.judgement import Evidence, judge, weigh
+from bench.tool.parse.grammar import gather
+from bench.tool.parse.interpret import Evidence, judge, weigh
 from bench.tool.parse.lines import Line, decode, read, without_notes
 from bench.tool.parse.toollog import Dialect, ToolLog
 

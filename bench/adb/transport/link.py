@@ -1,0 +1,113 @@
+"""What carries adb packets to a phone without an adb server, and the carrier over TCP."""
+
+from __future__ import annotations
+
+import socket
+from typing import Protocol
+
+from bench.adb.transport.stream import lost
+from bench.core.errors import ConfigurationError
+
+
+class Link(Protocol):
+    """Carries bytes both ways; short reads and short writes are its right."""
+
+    @property
+    def name(self) -> str:
+        """Returns the serial of what is at its end."""
+
+    @property
+    def packet_bytes(self) -> int:
+        """Returns the size of its own packets, that an empty one must follow; 0 for none."""
+
+    def open(self, timeout_s: float) -> None:
+        """Connects.
+
+        Raises:
+            DeviceError: it cannot.
+            TransientDeviceError: it cannot now.
+        """
+
+    def receive(self, size: int, timeout_s: float) -> bytes:
+        """Returns at least one byte, and what came with it: about ``size``.
+
+        Raises:
+            TimeoutError: nothing came.
+            TransientDeviceError: the other end is gone.
+        """
+
+    def send(self, content: memoryview, timeout_s: float) -> int:
+        """Returns how many bytes went out.
+
+        Raises:
+            TimeoutError: none went out.
+            TransientDeviceError: the other end is gone.
+        """
+
+    def close(self) -> None:
+        """Lets go; may be called twice."""
+
+
+class TcpLink:
+    """A phone that listens on TCP."""
+
+    packet_bytes = 0
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self._socket: socket.socket | None = None
+
+    @property
+    def name(self) -> str:
+        """Returns ``host:port``."""
+        return f"{self._address[0]}:{self._address[1]}"
+
+    def open(self, timeout_s: float) -> None:
+        """Connects, without Nagle's delay of 40 ms a message."""
+        self.close()
+        try:
+            self._socket = socket.create_connection(self._address, timeout_s)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except socket.gaierror as error:
+            raise ConfigurationError(
+                f"{self.name}: no such host", hint="check the name, or give the IP address"
+            ) from error
+        except TimeoutError as error:
+            raise lost(self.name, f"no connection within {timeout_s:g} s") from error
+        except OSError as error:
+            raise lost(self.name, f"no connection: {error.strerror or error}") from error
+
+    def receive(self, size: int, timeout_s: float) -> bytes:
+        """Returns at least one byte and at most ``size``."""
+        try:
+            connection = self._ready(timeout_s)
+            content = connection.recv(size)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise lost(self.name, f"the connection broke: {error.strerror or error}") from error
+        if not content:
+            raise lost(self.name, "the phone closed the connection")
+        return content
+
+    def send(self, content: memoryview, timeout_s: float) -> int:
+        """Returns how many bytes the system took."""
+        try:
+            return self._ready(timeout_s).send(content)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise lost(self.name, f"the connection broke: {error.strerror or error}") from error
+
+    def close(self) -> None:
+        """Closes the socket."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _ready(self, timeout_s: float) -> socket.socket:
+        if self._socket is None:
+            raise lost(self.name, "the connection is closed")
+        # 0 would mean "do not block", whose error is no TimeoutError.
+        self._socket.settimeout(max(timeout_s, 0.001))
+        return self._socket

@@ -1,0 +1,197 @@
+"""Which phone is meant, and the way to it: as adb decides, over all ways at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bench.adb.transport.direct import PROMPT_LIMIT_S, DirectTransport
+from bench.adb.transport.keys import load_keys
+from bench.adb.transport.link import TcpLink
+from bench.adb.transport.server import AdbServer, ServerTransport, unusable_state
+from bench.adb.transport.stream import Transport
+from bench.core.config import near
+from bench.core.errors import ConfigurationError
+
+_TCP = re.compile(r"(?:tcp:)?(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
+_USABLE = "device"
+_SETTLING = ("offline", "connecting", "authorizing")
+_SETTLED_S = 5.0  # a server tries a lost network phone every 3 s
+_POLL_S = 0.1
+
+
+class Way(StrEnum):
+    """How a phone is reached."""
+
+    SERVER = "server"
+    USB = "usb"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A phone and the way to it.
+
+    Args:
+        state: ``device`` if it can be used, as far as is known.
+        model: as the phone calls itself; empty if nobody asked it.
+    """
+
+    serial: str
+    way: Way
+    state: str = _USABLE
+    model: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.serial, f"({self.way}, {self.state})", self.model)))
+
+
+def is_remote(found: Found) -> bool:
+    """Returns whether a phone is reached over a network, also through an adb server."""
+    wireless = "._adb-tls-connect._tcp" in found.serial
+    return found.way is Way.TCP or wireless or _TCP.fullmatch(found.serial) is not None
+
+
+def present(environ: Mapping[str, str] = os.environ) -> list[Found]:
+    """Returns the phones that the adb server or USB shows; the server owns what it lists.
+
+    Raises:
+        ConfigurationError: the environment names no usable adb server.
+        TransientDeviceError: the server does not answer.
+    """
+    listed = AdbServer(environ).phones()
+    found = [
+        Found(serial=each.serial, way=Way.SERVER, state=each.state, model=each.model)
+        for each in listed or ()
+    ]
+    known = {each.serial for each in found}
+    found += [Found(serial=each, way=Way.USB) for each in _on_usb() if each not in known]
+    return found
+
+
+def resolve(
+    serials: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+    *,
+    settled_s: float = _SETTLED_S,
+) -> list[Found]:
+    """Returns the phones that are meant: by name, by ``ANDROID_SERIAL``, or the only one.
+
+    ``host:port`` needs not be present: it is connected to. One that the server is getting (back)
+    just now is waited for.
+
+    Args:
+        settled_s: how long that may take.
+
+    Raises:
+        ConfigurationError: none, or more than one, is meant; lists what is there.
+        DeviceError: a phone that is meant is there but cannot be used.
+    """
+    deadline_s = time.monotonic() + settled_s
+    while True:
+        chosen = _chosen(serials, environ)
+        unusable = [each for each in chosen if each.state != _USABLE]
+        if not unusable:
+            return chosen
+        settling = all(each.state in _SETTLING for each in unusable)
+        if not settling or time.monotonic() > deadline_s:
+            raise unusable_state(unusable[0].serial, unusable[0].state)
+        time.sleep(_POLL_S)
+
+
+def way_to(
+    found: Found,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    on_prompt: Callable[[], None] | None = None,
+    prompt_limit_s: float = PROMPT_LIMIT_S,
+) -> Transport:
+    """Returns a transport to a phone; it connects when first used.
+
+    Args:
+        on_prompt: called when the phone asks its user whether this machine may use it.
+        prompt_limit_s: how long that user is waited for.
+
+    Raises:
+        ConfigurationError: the keys are unusable, or the phone is gone from USB.
+    """
+    match found.way:
+        case Way.SERVER:
+            return ServerTransport(found.serial, AdbServer(environ))
+        case Way.TCP:
+            return DirectTransport(
+                TcpLink(*_address(found.serial)),
+                load_keys(environ),
+                on_prompt=on_prompt,
+                prompt_limit_s=prompt_limit_s,
+            )
+        case Way.USB:
+            from bench.adb.transport.usb import ReplugPort, UsbLink
+
+            return DirectTransport(
+                UsbLink(ReplugPort(found.serial)),
+                load_keys(environ),
+                on_prompt=on_prompt,
+                prompt_limit_s=prompt_limit_s,
+            )
+
+
+def _chosen(serials: Sequence[str], environ: Mapping[str, str]) -> list[Found]:
+    there = present(environ)
+    wanted = list(dict.fromkeys(serials)) or list(filter(None, [environ.get("ANDROID_SERIAL")]))
+    return [_named(serial, there) for serial in wanted] if wanted else [_only(there)]
+
+
+def _on_usb() -> list[str]:
+    """Returns the serials on USB; none where libusb is missing or does not work."""
+    try:
+        from bench.adb.transport.usb import usb_ports
+
+        return [port.serial for port in usb_ports()]
+    except (ImportError, OSError, ConfigurationError):
+        return []
+
+
+def _named(serial: str, there: Sequence[Found]) -> Found:
+    for each in there:
+        if each.serial == serial:
+            return each
+    if _TCP.fullmatch(serial):
+        host, port = _address(serial)
+        return Found(serial=f"{host}:{port}", way=Way.TCP)
+    names = [each.serial for each in there]
+    raise ConfigurationError(
+        f"no phone {serial!r}{near(serial, names)}", hint=f"there: {_menu(there)}"
+    )
+
+
+def _only(there: Sequence[Found]) -> Found:
+    match there:
+        case [one]:
+            return one
+        case []:
+            raise ConfigurationError(
+                "no phone is connected",
+                hint="plug one in with USB debugging on, or name one: -s HOST:PORT; to measure on "
+                "this machine instead: --host",
+            )
+        case _:
+            raise ConfigurationError(
+                f"{len(there)} phones are connected",
+                hint=f"pick with -s or ANDROID_SERIAL: {_menu(there)}",
+            )
+
+
+def _address(serial: str) -> tuple[str, int]:
+    found = _TCP.fullmatch(serial)
+    if found is None or not 0 < int(found["port"]) < 1 << 16:
+        raise ConfigurationError(f"{serial!r} is no host:port", hint="write it as 192.168.0.7:5555")
+    return found["host"].strip("[]"), int(found["port"])
+
+
+def _menu(there: Sequence[Found]) -> str:
+    return "; ".join(map(str, there)) or "none"

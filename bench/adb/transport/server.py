@@ -1,0 +1,310 @@
+"""A phone reached through the adb server that runs already: its smart socket.
+
+A server is never started, killed or restarted: it is other programs' too.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.adb.transport.stream import (
+    CONNECT_LIMIT_S,
+    IO_LIMIT_S,
+    ServiceRefusedError,
+    Stream,
+    lost,
+)
+from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
+
+_PORT = 5037
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A phone as the server has it.
+
+    Args:
+        state: ``device`` if it can be used, else ``offline``, ``unauthorized``, ...
+        model: as the phone calls itself; empty if it does not tell.
+    """
+
+    serial: str
+    state: str
+    model: str
+
+
+class AdbServer:
+    """An adb server's address.
+
+    Raises:
+        ConfigurationError: the environment names one that makes no sense.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self.address = _address(environ)
+
+    @property
+    def name(self) -> str:
+        """Returns the address as people write it."""
+        return self.address if isinstance(self.address, str) else "{}:{}".format(*self.address)
+
+    def phones(self) -> list[Listed] | None:
+        """Returns the phones that it lists; ``None`` where no server runs.
+
+        Raises:
+            TransientDeviceError: it does not answer.
+        """
+        try:
+            stream = self._ask("host:devices-l", serial=self.name)
+        except ConnectionRefusedError:
+            return None
+        with stream:
+            text = stream.counted_text()
+        return [_listed(line) for line in text.splitlines() if line.strip()]
+
+    def version(self) -> int | None:
+        """Returns the version that adb and its server must agree on; ``None`` without a server.
+
+        Raises:
+            TransientDeviceError: it does not answer.
+        """
+        try:
+            stream = self._ask("host:version", serial=self.name)
+        except ConnectionRefusedError:
+            return None
+        with stream:
+            return int(stream.counted_text(), 16)
+
+    def open(self, serial: str, service: str, *, io_limit_s: float = IO_LIMIT_S) -> Stream:
+        """Returns a stream to a service of one of its phones.
+
+        Raises:
+            ServiceRefusedError: the phone does not offer it.
+            DeviceError: the server does not know the phone, or may not use it.
+            TransientDeviceError: the server or the phone is not there now.
+        """
+        try:
+            stream = self._ask(f"host:transport:{serial}", serial=serial, io_limit_s=io_limit_s)
+        except ConnectionRefusedError as error:
+            raise lost(serial, f"no adb server listens at {self.name} any more") from error
+        except ServiceRefusedError as error:
+            raise _unusable(serial, str(error.facts["answer"])) from error
+        try:
+            stream.ask(service)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def _ask(self, request: str, *, serial: str, io_limit_s: float = IO_LIMIT_S) -> ServerStream:
+        stream = ServerStream(self._connection(serial), serial, io_limit_s)
+        try:
+            stream.ask(request)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def _connection(self, serial: str) -> socket.socket:
+        try:
+            if isinstance(self.address, str):
+                connection = socket.socket(socket.AF_UNIX)
+                connection.settimeout(CONNECT_LIMIT_S)
+                connection.connect(self.address)
+                return connection
+            connection = socket.create_connection(self.address, CONNECT_LIMIT_S)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except (ConnectionRefusedError, FileNotFoundError) as error:
+            raise ConnectionRefusedError(str(error)) from error
+        except OSError as error:
+            raise lost(serial, f"no way to the adb server at {self.name}: {error}") from error
+        return connection
+
+
+class ServerTransport:
+    """One phone of an adb server."""
+
+    def __init__(self, serial: str, server: AdbServer, *, io_limit_s: float = IO_LIMIT_S) -> None:
+        self.io_limit_s = io_limit_s
+        self._serial = serial
+        self._server = server
+
+    @property
+    def serial(self) -> str:
+        """Returns the serial that the server lists it by."""
+        return self._serial
+
+    def open(self, service: str) -> Stream:
+        """Returns a stream to an adb service, over a connection of its own."""
+        return self._server.open(self._serial, service, io_limit_s=self.io_limit_s)
+
+    def close(self) -> None:
+        """Leaves the server as it is."""
+
+
+class ServerStream:
+    """A connection to the server, which it hands on to a service."""
+
+    def __init__(self, connection: socket.socket, serial: str, io_limit_s: float) -> None:
+        self._io_limit_s = io_limit_s
+        self._socket = connection
+        self._serial = serial
+
+    def __enter__(self) -> ServerStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ask(self, request: str) -> None:
+        """Sends a request of the smart socket and reads its answer.
+
+        Raises:
+            ServiceRefusedError: it says FAIL; ``facts["answer"]`` says why.
+            TransientDeviceError: it says nothing.
+        """
+        payload = request.encode("utf-8", "surrogateescape")
+        # Four hex digits count the request, so a longer one cannot be said.
+        if len(payload) > 0xFFFF:
+            raise ConfigurationError(
+                f"{self._serial}: a command of {len(payload)} bytes is too long for an adb server",
+                hint="push it as a script",
+            )
+        self.write(f"{len(payload):04x}".encode() + payload, self._io_limit_s)
+        answer = self._exactly(4)
+        if answer == b"OKAY":
+            return
+        if answer != b"FAIL":
+            raise DeviceError(
+                f"{self._serial}: what answers is no adb server: {answer!r}",
+                hint="check ANDROID_ADB_SERVER_PORT and ADB_SERVER_SOCKET",
+            )
+        why = self.counted_text()
+        raise ServiceRefusedError(
+            f"{self._serial}: the adb server refuses {request.partition(':')[0]}: {why}",
+            hint="the phone's Android may be too old",
+            serial=self._serial,
+            service=request,
+            answer=why,
+        )
+
+    def counted_text(self) -> str:
+        """Returns a text whose length comes before it as four hex digits."""
+        return self._exactly(int(self._exactly(4), 16)).decode(errors="backslashreplace")
+
+    def read(self, timeout_s: float) -> bytes:
+        """Returns what has come, at least one byte; nothing once the service has ended."""
+        return self._receive(_READ_BYTES, timeout_s)
+
+    def is_readable(self) -> bool:
+        """Returns whether ``read`` would return at once."""
+        return bool(select.select([self._socket], [], [], 0)[0])
+
+    def write(self, content: bytes, timeout_s: float) -> None:
+        """Sends all of ``content``."""
+        left = memoryview(content)
+        try:
+            self._socket.settimeout(timeout_s)
+            while left:
+                left = left[self._socket.send(left) :]
+        except TimeoutError as error:
+            raise lost(self._serial, f"it took nothing for {timeout_s:g} s") from error
+        except OSError as error:
+            raise lost(self._serial, f"the adb server let it go: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._socket.close()
+
+    def _exactly(self, size: int) -> bytes:
+        found = bytearray()
+        try:
+            while len(found) < size:
+                content = self._receive(size - len(found), self._io_limit_s)
+                if not content:
+                    raise lost(self._serial, "the adb server let it go")
+                found += content
+        except TimeoutError as error:
+            raise lost(
+                self._serial, f"the adb server said nothing for {self._io_limit_s:g} s"
+            ) from error
+        return bytes(found)
+
+    def _receive(self, size: int, timeout_s: float) -> bytes:
+        try:
+            self._socket.settimeout(max(timeout_s, 0.001))
+            return self._socket.recv(size)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise lost(self._serial, f"the adb server let it go: {error.strerror}") from error
+
+
+def unusable_state(serial: str, state: str) -> DeviceError:
+    """Returns the error of a phone that the server lists but cannot use."""
+    match state:
+        case "unauthorized" | "authorizing":
+            return DeviceError(
+                f"{serial}: unauthorized: it does not know this machine's key",
+                hint="unlock the phone and accept 'Allow USB debugging?', then run again",
+                serial=serial,
+            )
+        case "offline" | "connecting":
+            return TransientDeviceError(
+                f"{serial}: the adb server lists it as {state}",
+                # Debian 12's adb never gets a network phone back by itself.
+                hint=f"check network and port, then: adb disconnect {serial}; adb connect {serial}"
+                if ":" in serial
+                else "unplug it, plug it in again and unlock its screen",
+                serial=serial,
+            )
+        case _:
+            return DeviceError(
+                f"{serial}: the adb server lists it as {state}",
+                hint="adb devices -l tells more; 'no permissions' is mended by udev rules",
+                serial=serial,
+            )
+
+
+def _unusable(serial: str, why: str) -> DeviceError:
+    for state in ("unauthorized", "authorizing", "offline", "connecting"):
+        if f"device {state}" in why or f"still {state}" in why:
+            return unusable_state(serial, state)
+    if "not found" in why:
+        return lost(serial, "the adb server does not list it")
+    return DeviceError(f"{serial}: the adb server says: {why}", hint="see adb devices -l")
+
+
+def _listed(line: str) -> Listed:
+    # "SERIAL   no permissions (...); see [http...]" has blanks in its state.
+    serial, _, rest = line.partition(" ") if " " in line else line.partition("\t")
+    words = rest.split()
+    fields = dict(word.split(":", 1) for word in words if ":" in word)
+    state = "no permissions" if words[:2] == ["no", "permissions"] else (words or ["unknown"])[0]
+    return Listed(serial=serial, state=state, model=fields.get("model", "").replace("_", " "))
+
+
+def _address(environ: Mapping[str, str]) -> tuple[str, int] | str:
+    """Returns ``(host, port)``, or the path of a UNIX socket."""
+    named = environ.get("ADB_SERVER_SOCKET")
+    host = environ.get("ANDROID_ADB_SERVER_ADDRESS") or "127.0.0.1"
+    port = environ.get("ANDROID_ADB_SERVER_PORT") or str(_PORT)
+    if named:
+        kind, _, rest = named.partition(":")
+        if kind == "localfilesystem" and rest:
+            return rest
+        host, _, port = rest.rpartition(":")
+        host = host or "127.0.0.1"
+        if kind != "tcp":
+            port = ""
+    if not port.isdigit() or not 0 < int(port) < 1 << 16:
+        raise ConfigurationError(
+            f"the environment names no adb server: {named or port}",
+            hint="write ADB_SERVER_SOCKET=tcp:localhost:5037, or ANDROID_ADB_SERVER_PORT=5037",
+        )
+    return host, int(port)

@@ -1,0 +1,255 @@
+"""Phones on this machine's USB ports: the one door to libusb."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import usb1
+
+from bench.adb.transport.stream import lost
+from bench.core.errors import ConfigurationError, DeviceError
+
+_ADB = (0xFF, 0x42, 0x01)  # class, subclass, protocol of adb's interface
+
+
+class Pipes(Protocol):
+    """An opened device, as libusb has it; time-outs are in milliseconds."""
+
+    def bulkRead(self, endpoint: int, length: int, timeout: int = 0) -> bytes | bytearray:  # noqa: N802  # libusb's name
+        """Returns what one transfer brought."""
+
+    def bulkWrite(self, endpoint: int, data: bytes, timeout: int = 0) -> int:  # noqa: N802  # libusb's name
+        """Returns how much one transfer took."""
+
+    def close(self) -> None:
+        """Closes the device."""
+
+
+class Port(Protocol):
+    """Where a phone is plugged in."""
+
+    @property
+    def serial(self) -> str:
+        """Returns the phone's serial number."""
+
+    @property
+    def endpoints(self) -> tuple[int, int]:
+        """Returns the addresses to read from and to write to."""
+
+    @property
+    def packet_bytes(self) -> int:
+        """Returns the largest packet of the endpoints."""
+
+    def open(self) -> Pipes:
+        """Returns the device with adb's interface claimed."""
+
+
+class UsbLink:
+    """A phone on a cable."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self._pipes: Pipes | None = None
+
+    @property
+    def name(self) -> str:
+        """Returns the phone's serial number."""
+        return self._port.serial
+
+    @property
+    def packet_bytes(self) -> int:
+        """Returns the size whose multiples an empty packet must follow, as adb's own host does."""
+        return self._port.packet_bytes
+
+    def open(self, timeout_s: float) -> None:
+        """Claims adb's interface, and throws away what an earlier user left in the pipe."""
+        self.close()
+        try:
+            self._pipes = self._port.open()
+        except usb1.USBErrorBusy as error:
+            raise DeviceError(
+                f"{self.name}: another program, most likely an adb server, holds its USB interface",
+                hint="use that server: adb devices must list the phone",
+                serial=self.name,
+            ) from error
+        except usb1.USBErrorAccess as error:
+            raise DeviceError(
+                f"{self.name}: no permission to open its USB device",
+                hint="install your system's udev rules for Android phones and plug it in again",
+                serial=self.name,
+            ) from error
+        except usb1.USBError as error:
+            raise lost(self.name, f"its USB device does not open: {error}") from error
+
+    def receive(self, size: int, timeout_s: float) -> bytes:
+        """Returns what one transfer brings; whole packets are asked for, as libusb must."""
+        packets = -(-size // self.packet_bytes)
+        endpoint = self._port.endpoints[0]
+        try:
+            while True:
+                content = bytes(
+                    self._opened().bulkRead(
+                        endpoint, packets * self.packet_bytes, timeout=_milliseconds(timeout_s)
+                    )
+                )
+                if content:  # else an empty packet, which only ends a transfer
+                    return content
+        except usb1.USBErrorTimeout as error:
+            partial = bytes(getattr(error, "received", None) or b"")
+            if partial:
+                return partial
+            raise TimeoutError(f"{self.name}: nothing came over USB") from error
+        except usb1.USBError as error:
+            raise self._broken(error) from error
+
+    def send(self, content: memoryview, timeout_s: float) -> int:
+        """Returns how much one transfer took."""
+        endpoint = self._port.endpoints[1]
+        try:
+            return self._opened().bulkWrite(
+                endpoint, bytes(content), timeout=_milliseconds(timeout_s)
+            )
+        except usb1.USBErrorTimeout as error:
+            taken = int(getattr(error, "transferred", None) or 0)
+            if taken:
+                return taken
+            raise TimeoutError(f"{self.name}: nothing went out over USB") from error
+        except usb1.USBError as error:
+            raise self._broken(error) from error
+
+    def close(self) -> None:
+        """Gives the interface back."""
+        if self._pipes is not None:
+            with contextlib.suppress(usb1.USBError):
+                self._pipes.close()
+            self._pipes = None
+
+    def _opened(self) -> Pipes:
+        if self._pipes is None:
+            raise lost(self.name, "its USB device is closed")
+        return self._pipes
+
+    def _broken(self, error: Exception) -> Exception:
+        match error:
+            case usb1.USBErrorNoDevice():
+                return lost(self.name, "the cable was pulled")
+            case usb1.USBErrorPipe():
+                return lost(self.name, "its USB endpoint stalled")
+            case _:
+                return lost(self.name, f"USB failed: {error}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsbPort:
+    """A real port, found by libusb."""
+
+    device: Any
+    interface: int
+    serial: str
+    endpoints: tuple[int, int]
+    packet_bytes: int
+
+    def open(self) -> Pipes:
+        """Returns the device with adb's interface claimed."""
+        handle: Any = self.device.open()
+        try:
+            with contextlib.suppress(usb1.USBErrorNotFound, usb1.USBErrorNotSupported):
+                if handle.kernelDriverActive(self.interface):
+                    handle.detachKernelDriver(self.interface)
+            handle.claimInterface(self.interface)
+        except usb1.USBError:
+            handle.close()
+            raise
+        pipes: Pipes = handle  # closing the device gives its interface back
+        return pipes
+
+
+class ReplugPort:
+    """Wherever the phone of a serial is plugged in: a cable put back gives it another address.
+
+    Raises:
+        ConfigurationError: no phone on USB has that serial.
+    """
+
+    def __init__(
+        self, serial: str, ports: Callable[[], Sequence[Port]] = lambda: usb_ports()
+    ) -> None:
+        self.serial = serial
+        self._ports = ports
+        found = self._find()
+        if found is None:
+            raise ConfigurationError(f"{serial}: gone from USB", hint="plug it in and run again")
+        self._port = found
+
+    @property
+    def endpoints(self) -> tuple[int, int]:
+        """Returns the addresses to read from and to write to."""
+        return self._port.endpoints
+
+    @property
+    def packet_bytes(self) -> int:
+        """Returns the largest packet of the endpoints."""
+        return self._port.packet_bytes
+
+    def open(self) -> Pipes:
+        """Returns the device, looked for anew, with adb's interface claimed."""
+        found = self._find()
+        if found is None:
+            raise lost(self.serial, "it is not on USB")
+        self._port = found
+        return found.open()
+
+    def _find(self) -> Port | None:
+        return next((port for port in self._ports() if port.serial == self.serial), None)
+
+
+def usb_ports() -> list[UsbPort]:
+    """Returns the phones on USB with debugging on, whoever holds them.
+
+    Raises:
+        ConfigurationError: libusb does not work on this machine.
+    """
+    try:
+        devices = _context().getDeviceList(skip_on_error=True)
+    except usb1.USBError as error:
+        raise ConfigurationError(
+            f"libusb does not work here: {error}", hint="use the adb server, or adb over TCP"
+        ) from error
+    return [port for device in devices for port in _ports(device)]
+
+
+@functools.cache
+def _context() -> Any:
+    """Returns libusb, which must outlive the devices that it found."""
+    context = usb1.USBContext()
+    context.open()
+    return context
+
+
+def _ports(device: Any) -> Iterator[UsbPort]:
+    for setting in device.iterSettings():
+        if (setting.getClass(), setting.getSubClass(), setting.getProtocol()) != _ADB:
+            continue
+        try:
+            serial = device.getSerialNumber()
+        except usb1.USBError:
+            serial = None  # no permission; opening it says so
+        points = {
+            bool(each.getAddress() & usb1.ENDPOINT_DIR_MASK): each
+            for each in setting.iterEndpoints()
+        }
+        yield UsbPort(
+            device=device,
+            interface=setting.getNumber(),
+            serial=serial or f"usb:{device.getBusNumber()}-{device.getDeviceAddress()}",
+            endpoints=(points[True].getAddress(), points[False].getAddress()),
+            packet_bytes=points[False].getMaxPacketSize(),
+        )
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))  # 0 would wait for ever

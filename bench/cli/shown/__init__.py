@@ -1,0 +1,1 @@
+"""What verbs print: tables of results, verdicts, files for CI."""

@@ -1,0 +1,53 @@
+"""What ``frill-bench gate`` leaves for a CI system."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bench.core import atomic
+from bench.core.errors import ConfigurationError
+from bench.flow.gate.findings import gate_of
+from bench.gate.log import Log
+from reports.gate.annotations import commands
+
+if TYPE_CHECKING:
+    from bench.cli.gate_flags import Options
+
+
+def leave(options: Options, log: Log, *, exit_code: int, started_at: str | None = None) -> None:
+    """Writes what was asked for: JUnit XML, a summary that is appended, GitHub's annotations.
+
+    Args:
+        started_at: of the gate's session; ``None`` for a log that is replayed.
+
+    Raises:
+        ConfigurationError: a file cannot be written.
+    """
+    began = None if started_at is None else datetime.fromisoformat(started_at)
+    gate = gate_of(
+        log,
+        seconds=0.0 if began is None else (datetime.now(UTC) - began).total_seconds(),
+        exit_code=exit_code,
+        undecided_fails=options.undecided == "fail",
+        started_at=began,
+    )
+    if options.junit is not None:
+        from reports.gate import junit
+
+        atomic.write_text(options.junit, junit.to_xml(gate))
+    if options.summary is not None:
+        from reports.gate import step_summary
+
+        try:
+            with options.summary.open("a", encoding="utf-8") as stream:
+                stream.write(step_summary.to_markdown(gate))
+        except OSError as error:
+            raise ConfigurationError(
+                f"{options.summary}: {error.strerror}", hint="check the path"
+            ) from error
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        # GitHub reads both streams; stdout stays the same bytes in every replay.
+        sys.stderr.write(commands(gate))

@@ -1,0 +1,165 @@
+"""The tables of one session: latency within it, what else is known of each case, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from bench.cli.console import plain_table
+from bench.core import units
+from bench.core.units import GAP
+from bench.flow.report.results import CaseResult
+from bench.measure.summary import Summary
+from bench.plan.case import Mode
+
+# A heading and what a result has under it; a column that has nothing for any result is left out.
+_Column = tuple[str, Callable[[CaseResult], str | None]]
+_TEXT = ("model", "mode", "delegate", "notes")
+
+
+def tables(title: str, found: Sequence[CaseResult], notes: Mapping[str, str]) -> Iterator[Table]:
+    """Yields the tables of a session's results.
+
+    Args:
+        notes: key of a case to the numbers of its footnotes.
+    """
+    case = _case(found)
+    noted: _Column = ("notes", lambda each: notes[each.case.key])
+    timed = [each for each in found if each.curve is None]
+    yield _table(title, timed, [*case, *_latency(timed), noted])
+    measured = [each for each in timed if each.summary is not None]
+    if measured:
+        yield _table("all runs of all processes", measured, [*case, *_runs(measured)])
+    curves = [each for each in found if each.curve is not None]
+    if curves:
+        yield _table("sustained", curves, [*case, *_sustained(curves), noted])
+
+
+def _table(title: str, found: Sequence[CaseResult], columns: Sequence[_Column]) -> Table:
+    table = plain_table(title)
+    told = [(heading, [make(each) for each in found]) for heading, make in columns]
+    kept = [(heading, cells) for heading, cells in told if any(cell is not None for cell in cells)]
+    for heading, _ in kept:
+        table.add_column(heading, justify="left" if heading in _TEXT else "right")
+    for row in zip(*(cells for _, cells in kept), strict=True):
+        table.add_row(*(GAP if cell is None else escape(cell) for cell in row))
+    return table
+
+
+def _case(found: Sequence[CaseResult]) -> list[_Column]:
+    cases = [each.case for each in found]
+    modes = {case.protocol.mode for case in cases} != {Mode.BACK_TO_BACK}
+    pinned = any(case.affinity for case in cases)
+    return [
+        ("model", lambda each: each.name),
+        ("mode", lambda each: each.case.protocol.mode.value if modes else None),
+        ("delegate", lambda each: each.case.delegate.value),
+        ("threads", lambda each: str(each.case.threads)),
+        ("cores", lambda each: (each.case.affinity or "all") if pinned else None),
+    ]
+
+
+def _latency(found: Sequence[CaseResult]) -> list[_Column]:
+    scale = _scale(found, lambda each: each.latency_us_median)
+    load = _scale(found, lambda each: each.init_us_median)
+    first = _scale(found, lambda each: each.first_us_median)
+
+    def another_day(each: CaseResult) -> str | None:
+        return None if each.spread is None else f"±{units.percent(each.spread.range_ratio)} %"
+
+    return [
+        _of(f"median\n{scale.unit}", lambda each: scale.number(each.latency_us_median)),
+        _of(f"95 % low\n{scale.unit}", lambda each: scale.number(each.latency_us_low)),
+        _of(f"high\n{scale.unit}", lambda each: scale.number(each.latency_us_high)),
+        ("another\nday", another_day),
+        _of(f"min\n{scale.unit}", lambda each: scale.number(each.latency_us_min)),
+        _of(f"init\n{load.unit}", lambda each: load.number(each.init_us_median)),
+        _of(f"first\n{first.unit}", lambda each: first.number(each.first_us_median)),
+        ("pro-\ncesses", lambda each: str(each.summary.processes if each.summary else 0)),
+        ("failed", lambda each: str(each.failed) if each.failed else None),
+        ("repeated", lambda each: str(each.discarded) if each.discarded else None),
+    ]
+
+
+def _runs(found: Sequence[CaseResult]) -> list[_Column]:
+    scale = _scale(found, lambda each: each.latency_us_median)
+    artifacts = [each.artifact for each in found if each.artifact is not None]
+    size = units.size_scale(each.size_bytes for each in artifacts)
+    weights = units.count_scale(each.parameters for each in artifacts)
+
+    def memory_mb(each: CaseResult) -> str | None:
+        told = each.summary.memory_mb_peak if each.summary else None
+        value = told if each.sampled_memory_mb_peak is None else each.sampled_memory_mb_peak
+        return None if value is None else units.significant(value)
+
+    return [
+        _of("runs", lambda each: str(each.iterations)),
+        _of(f"p5\n{scale.unit}", lambda each: scale.number(each.latency_us_p5)),
+        _of(f"p90\n{scale.unit}", lambda each: scale.number(each.latency_us_p90)),
+        _of(f"p95\n{scale.unit}", lambda each: scale.number(each.latency_us_p95)),
+        _of("between\nprocesses %", lambda each: units.percent(each.process_spread_ratio)),
+        (
+            f"mean of\n50 {scale.unit}",
+            lambda each: scale.number(each.conventional.avg_us) if each.conventional else None,
+        ),
+        (
+            "of real\ntime %",
+            lambda each: each.streaming and units.significant(100 * each.streaming.real_time_ratio),
+        ),
+        (
+            "of a\ncore %",
+            lambda each: each.streaming and units.significant(100 * each.streaming.core_share),
+        ),
+        ("peak\nMiB", memory_mb),
+        (
+            f"size\n{size.unit}",
+            lambda each: each.artifact and size.number(each.artifact.size_bytes),
+        ),
+        (
+            f"weights\n{weights.unit}".strip(),
+            lambda each: each.artifact and weights.number(each.artifact.parameters),
+        ),
+        _of("parti-\ntions", lambda each: _whole(each.partitions)),
+    ]
+
+
+def _sustained(found: Sequence[CaseResult]) -> list[_Column]:
+    curves = [each.curve for each in found if each.curve is not None]
+    scale = units.duration_scale([each.start_us for each in curves])
+
+    def of(heading: str, values: str) -> _Column:
+        def make(each: CaseResult) -> str | None:
+            points = each.curve.points if each.curve else ()
+            told = [value for point in points if (value := getattr(point, values)) is not None]
+            return f"{told[0]:g} to {told[-1]:g}" if told else None
+
+        return heading, make
+
+    def throttled(each: CaseResult) -> str | None:
+        after_s = each.curve.throttled_after_s if each.curve else None
+        return "never" if after_s is None else f"{after_s:.0f} s"
+
+    return [
+        ("minutes", lambda each: each.curve and f"{each.curve.points[-1].until_s / 60:.1f}"),
+        (f"start\n{scale.unit}", lambda each: each.curve and scale.number(each.curve.start_us)),
+        ("throttled\nafter", throttled),
+        (f"steady\n{scale.unit}", lambda each: each.curve and scale.number(each.curve.steady_us)),
+        of("clock\nkHz", "clock_khz"),
+        of("cap\nkHz", "cap_khz"),
+        of("heat\nstatus", "thermal_status"),
+        of("°C", "temp_c"),
+    ]
+
+
+def _of(heading: str, make: Callable[[Summary], str | None]) -> _Column:
+    return heading, lambda each: make(each.summary) if each.summary else None
+
+
+def _whole(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _scale(found: Sequence[CaseResult], of: Callable[[Summary], float | None]) -> units.Scale:
+    return units.duration_scale([of(each.summary) for each in found if each.summary is not None])

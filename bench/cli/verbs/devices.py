@@ -1,0 +1,123 @@
+"""``frill-bench devices``: the phones that are there."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.cli import flags as shared
+
+if TYPE_CHECKING:
+    from bench.flow.device.discovery import Attached
+
+_OWN = Path()  # --capture without a file
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of ``devices``."""
+    parser.epilog = "example: frill-bench devices --capture"
+    parser.add_argument(
+        "-s",
+        "--serial",
+        action="append",
+        metavar="SERIAL",
+        default=[],
+        help="only this phone: its serial, host:port or a virtual handset's name; may be repeated",
+    )
+    parser.add_argument(
+        "--capture",
+        nargs="?",
+        type=Path,
+        const=_OWN,
+        metavar="FILE",
+        help="write a device profile of the phone, into your own profiles unless FILE is given",
+    )
+    shared.add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Lists phones, usable or not, and returns 0."""
+    from bench.cli.console import print_json, tell
+
+    attached = _attached(options.serial)
+    path = None if options.capture is None else _capture(attached, options.capture)
+    if options.json:
+        document: dict[str, Any] = {"devices": [_described(each) for each in attached]}
+        print_json(document if path is None else {**document, "captured": str(path)})
+    elif attached:
+        _print(attached)
+    for each in attached:
+        if each.trouble:
+            tell(f"{each.trouble}\n  {each.next_step}")
+    if not attached:
+        tell(
+            "no phone is there: plug one in with USB debugging on, name one with -s HOST:PORT,\n"
+            "or boot a virtual one: frill-bench handset up"
+        )
+    if path is not None:
+        tell(f"wrote {path}")
+    return 0
+
+
+def _attached(serials: list[str]) -> list[Attached]:
+    from bench.adb.transport.serials import Found, Way
+    from bench.flow.device.discovery import look, meant
+    from bench.handset.running import running
+
+    handsets = {each.name: each.serial for each in running()}
+    found = meant([handsets.get(serial, serial) for serial in serials])
+    if not serials:
+        known = {each.serial for each in found}
+        virtual = [serial for serial in handsets.values() if serial not in known]
+        found += [Found(serial=serial, way=Way.TCP) for serial in virtual]
+    return [look(each) for each in found]
+
+
+def _capture(attached: list[Attached], file: Path) -> Path:
+    from bench.core.errors import ConfigurationError
+    from bench.flow.device.discovery import captured, profile_of
+    from device_profiles.device_profile import own_folder, profiles, save
+
+    told = [each.facts for each in attached if each.facts is not None]
+    if len(told) != 1:
+        raise ConfigurationError(
+            f"--capture is for one phone, and {len(told)} can be asked", hint="pick it with -s"
+        )
+    [facts] = told
+    name = "".join(letter if letter.isalnum() else "-" for letter in facts.model.lower())
+    path = own_folder() / f"{name}.yaml" if file == _OWN else file
+    save(path, captured(facts, profile_of(facts, profiles())))
+    return path
+
+
+def _print(attached: list[Attached]) -> None:
+    from rich.table import Column, Table
+
+    from bench.cli.console import print_table
+
+    table = Table(Column("serial", no_wrap=True), "by", "state", "phone", "SoC", "Android", "cores")
+    for each in attached:
+        facts, found = each.facts, each.found
+        if facts is None:
+            state = found.state if found.state != "device" else "unusable"
+            table.add_row(found.serial, found.way, state, found.model, "", "", "")
+            continue
+        table.add_row(
+            found.serial,
+            found.way,
+            "virtual" if facts.virtual else found.state,
+            facts.model,
+            facts.soc or "",
+            facts.release or "",
+            "+".join(str(len(cluster.cores)) for cluster in facts.clusters)
+            or str(len(facts.cores)),
+        )
+    print_table(table)
+
+
+def _described(each: Attached) -> dict[str, Any]:
+    from bench.core import config
+
+    described: dict[str, Any] = config.unstructure(each)
+    return {**described.pop("found"), **described}

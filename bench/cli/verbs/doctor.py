@@ -1,0 +1,102 @@
+"""``frill-bench doctor``: what stands between this machine, its phones and a good number."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bench.cli import flags as shared
+
+if TYPE_CHECKING:
+    from bench.adb.transport.serials import Found
+    from bench.flow.device.host_checks import Finding
+    from bench.flow.device.phone_checks import Checkup
+
+_COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of ``doctor``."""
+    parser.epilog = "example: frill-bench doctor -s 192.168.0.7:5555"
+    shared.add_serial(parser)
+    shared.add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the findings; returns 0, or 3 where one of them is a problem."""
+    from bench.cli.console import print_json
+    from bench.core import config
+    from bench.core.errors import DeviceError
+    from bench.flow.device.host_checks import Level, examine_machine
+    from bench.flow.device.phone_checks import check_up
+    from device_profiles.device_profile import profiles
+
+    known = profiles()
+    machine = examine_machine()
+    phones = _phones(options.serial)
+    checkups = [check_up(each, known, on_prompt=partial(_prompted, each.serial)) for each in phones]
+    if options.json:
+        print_json(
+            {
+                "machine": config.unstructure(machine),
+                "phones": [config.unstructure(each) for each in checkups],
+            }
+        )
+    else:
+        _print(machine, checkups)
+    every = [*machine, *(finding for each in checkups for finding in each.findings)]
+    return DeviceError.exit_code if any(each.level is Level.PROBLEM for each in every) else 0
+
+
+def _phones(serials: Sequence[str]) -> list[Found]:
+    from bench.cli.console import tell
+    from bench.core.errors import TransientDeviceError
+    from bench.flow.device.discovery import meant
+    from bench.handset.running import running
+
+    handsets = {each.name: each.serial for each in running()} if serials else {}
+    wanted = serials or list(filter(None, [os.environ.get("ANDROID_SERIAL")]))
+    try:
+        found = meant([handsets.get(serial, serial) for serial in wanted])
+    except TransientDeviceError as error:  # a finding says so too
+        tell(str(error))
+        return []
+    if not found:
+        tell("no phone is there: plug one in with USB debugging on, or name one: -s HOST:PORT")
+    return found
+
+
+def _prompted(serial: str) -> None:
+    from bench.cli.console import tell
+
+    tell(f"{serial}: unlock it and accept 'Allow USB debugging?' on its screen")
+
+
+def _print(machine: Sequence[Finding], checkups: Sequence[Checkup]) -> None:
+    _print_findings("this machine", machine)
+    for each in checkups:
+        _print_findings(each.found.serial, each.findings)
+    for each in checkups:
+        because = "; ".join(each.worth.because)
+        print(
+            f"{each.found.serial}: numbers measured now are {each.worth.verdict}"
+            + (f": {because}" if because else "")
+        )
+
+
+def _print_findings(title: str, findings: Sequence[Finding]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from bench.cli.console import print_table
+
+    table = Table("check", "", "found", title=title, title_justify="left")
+    for each in findings:
+        found = Text(each.found)
+        if each.next_step:
+            found.append(f"\n→ {each.next_step}", style="bold")
+        table.add_row(each.check, Text(each.level, style=_COLOURS[each.level]), found)
+    print_table(table)

@@ -1,0 +1,120 @@
+"""``frill-bench parse``: reads benchmark logs that somebody already has."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.cli import flags as shared
+
+if TYPE_CHECKING:
+    from bench.tool.parse import ToolLog
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of ``parse``."""
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="output of a benchmark program, as text or as its binary result file; - is stdin",
+    )
+    parser.add_argument(
+        "--stderr", metavar="FILE", type=Path, help="standard error, if it was kept apart"
+    )
+    parser.add_argument(
+        "--exit-status", metavar="N", type=int, help="exit status of the program, if it is known"
+    )
+    shared.add_json(parser)
+    parser.epilog = "example: frill-bench parse benchmark.log --json"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints what the logs say; returns 0, or 4 when one of them must not be trusted."""
+    from bench.cli.console import print_json
+    from bench.core import config
+    from bench.core.errors import ConfigurationError, ToolOutputError
+
+    names: list[str] = options.files
+    if len(names) > 1 and (options.stderr is not None or options.exit_status is not None):
+        raise ConfigurationError(
+            "--stderr and --exit-status belong to one log, and several were given",
+            hint="parse that log by itself",
+        )
+    logs = [_parse(name, options.stderr, options.exit_status) for name in names]
+    if options.json:
+        documents = [config.unstructure(log) for log in logs]
+        print_json(documents[0] if len(logs) == 1 else {"logs": documents})
+    else:
+        for name, log in zip(names, logs, strict=True):
+            _print(name, log)
+    return 0 if all(log.ok for log in logs) else ToolOutputError.exit_code
+
+
+def _parse(name: str, stderr: Path | None, exit_status: int | None) -> ToolLog:
+    import sys
+
+    from bench.tool.parse import parse_bytes, parse_file, read_bytes
+
+    if name != "-":
+        return parse_file(Path(name), stderr=stderr, exit_status=exit_status)
+    errors = b"" if stderr is None else read_bytes(stderr)
+    return parse_bytes(sys.stdin.buffer.read(), errors, exit_status=exit_status)
+
+
+def _print(name: str, log: ToolLog) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from bench.cli.console import print_table
+
+    table = Table(title=escape(name), title_justify="left", show_header=False, min_width=60)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in _rows(log):
+        table.add_row(label, escape(value))
+    print_table(table)
+
+
+def _rows(log: ToolLog) -> list[tuple[str, str]]:
+    """Returns label and value of what the log says; what it does not say has no row."""
+    memory = [f"{name} {value:g}" for name, value in (log.memory_mb or {}).items()]
+    nodes = None
+    if log.nodes_delegated is not None:
+        nodes = f"{log.nodes_delegated} of {_count(log.nodes_total)} nodes"
+    pieces = None if log.partitions is None else f"{log.partitions} partitions"
+    rows: list[tuple[str, str | None]] = [
+        ("trusted", "yes" if log.ok else f"no: {log.failure}"),
+        ("dialect", f"{log.dialect}{', logcat' if log.logcat else ''}"),
+        ("runtime", log.runtime),
+        ("delegate", ", ".join(filter(None, (log.delegate, nodes, pieces)))),
+        ("asked for", ", ".join(log.requested_delegates)),
+        ("threads", None if log.threads is None else str(log.threads)),
+        ("runs", None if log.runs is None else f"{log.runs} after {_count(log.warmup_runs)}"),
+        ("inference, mean", _ms(log.inference_avg_us)),
+        ("inference, min to max", _range(log.inference_min_us, log.inference_max_us)),
+        ("inference, std", _ms(log.inference_std_us)),
+        *((f"inference, {name}", _ms(value)) for name, value in (log.percentiles_us or {}).items()),
+        ("warm-up, first", _ms(log.first_us)),
+        ("warm-up, mean", _ms(log.warmup_avg_us)),
+        ("initialisation", _ms(log.init_us)),
+        ("memory (MB)", ", ".join(memory)),
+        ("model (MB)", None if log.model_size_mb is None else f"{log.model_size_mb:g}"),
+        ("signature", log.signature),
+    ]
+    return [(label, value) for label, value in rows if value]
+
+
+def _count(value: int | None) -> str:
+    return "?" if value is None else str(value)
+
+
+def _ms(value_us: float | None) -> str | None:
+    return None if value_us is None else f"{value_us / 1000:.3f} ms"
+
+
+def _range(low_us: float | None, high_us: float | None) -> str | None:
+    if low_us is None or high_us is None:
+        return None
+    return f"{low_us / 1000:.3f} to {high_us / 1000:.3f} ms"

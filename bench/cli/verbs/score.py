@@ -1,0 +1,215 @@
+"""``frill-bench score``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.cli import flags as shared
+
+if TYPE_CHECKING:
+    from bench.core.artifact import Artifact
+    from bench.core.errors import BenchError
+    from bench.core.score import Score
+    from models.zoo import Zoo
+
+_CLIPS = 120
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of ``score``."""
+    parser.epilog = (
+        "example: frill-bench score small_w1.0_keras3_gap_e2048_unfused --task-set quick"
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="models of the zoo; all embeddings by default"
+    )
+    parser.add_argument(
+        "--task-set",
+        metavar="SET",
+        help="default (six tasks), quick (two, few clips), a folder of clips by label, "
+        "or a CSV with path,label[,split][,speaker] (default: default; on a phone: quick)",
+    )
+    parser.add_argument("--db", default="frill-bench.db", metavar="FILE", help="where scores go")
+    shared.add_zoo(parser)
+    shared.add_json(parser)
+    group = parser.add_argument_group("from the outputs of a phone, beside the host's")
+    group.add_argument(
+        "--on",
+        metavar="SERIAL",
+        help="score what this phone makes of a sample of the clips, instead of this machine",
+    )
+    group.add_argument(
+        "--clips", type=int, metavar="N", help=f"how many, of all classes (default: {_CLIPS})"
+    )
+    group.add_argument(
+        "--delegate",
+        choices=("xnnpack", "none", "gpu", "nnapi"),
+        help="on the phone (default: xnnpack, or none where the tool lacks it)",
+    )
+    group.add_argument(
+        "--benchmark-binary",
+        type=Path,
+        metavar="PATH",
+        help="this build of the official benchmark_model, instead of a download",
+    )
+    parser.set_defaults(tool="interpreter", tool_version=None, accept_new_tool=False)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Scores, prints the table, and returns 0, or 4 where an artifact could not be scored."""
+    from bench.cli.console import progress
+    from bench.core.errors import ConfigurationError
+    from bench.flow.build.score import scorable, score
+    from bench.store.store import Store
+    from models.audio.tasks import DEFAULT, task_set
+    from models.zoo import Zoo
+
+    zoo = Zoo(options.zoo)
+    asked = [each for name in options.names for each in zoo.of(name)]
+    for each in asked:
+        if not scorable([each]):
+            raise ConfigurationError(
+                f"{each.name}: its role is {each.role}, so it embeds no audio",
+                hint="leave it out; without names all embeddings are scored",
+            )
+    artifacts = asked or scorable(zoo.artifacts())
+    if not artifacts:
+        raise ConfigurationError(
+            f"{options.zoo}: holds no audio embedding to score",
+            hint="frill-bench convert NAME, or zoo add FILE",
+        )
+    if options.on is not None:
+        return _on_phone(options, zoo, artifacts)
+    alone = [
+        each
+        for each in ("clips", "delegate", "benchmark_binary")
+        if getattr(options, each) is not None
+    ]
+    if alone:
+        raise ConfigurationError(
+            f"--{alone[0].replace('_', '-')} is for phones", hint="give a phone: --on SERIAL"
+        )
+    tasks = task_set(options.task_set or DEFAULT)
+    with Store.open(options.db) as store, progress() as display:
+        bar = display.add_task("score", total=None)
+        made, failed = score(
+            artifacts,
+            zoo=zoo,
+            task_set=tasks,
+            store=store,
+            told=lambda name, done, total: display.update(
+                bar, description=name, completed=done, total=total
+            ),
+        )
+        url = store.url
+    return _end(options, artifacts, made, failed, url, _print)
+
+
+def _on_phone(options: argparse.Namespace, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
+    from typing import cast
+
+    from bench.cli.console import progress, tell
+    from bench.cli.phones import ToolFor, chosen
+    from bench.cli.verbs.run import Options
+    from bench.flow.outputs.device_score import PhoneScores, score_phone
+    from bench.plan.case import Delegate
+    from bench.store.store import Store
+    from models.audio.sample import sampled
+    from models.audio.tasks import QUICK, task_set
+
+    tasks = sampled(
+        task_set(options.task_set or QUICK), _CLIPS if options.clips is None else options.clips
+    )
+    (found,) = chosen([options.on])
+    with Store.open(options.db) as store:  # one that cannot be used is told before the phone is
+        url = store.url
+    with progress() as display:
+        bar = display.add_task("windows", total=None)
+        made, failed = score_phone(
+            found,
+            PhoneScores(
+                artifacts=tuple(artifacts),
+                zoo=zoo,
+                task_set=tasks,
+                tool_for=ToolFor(cast("Options", options)),
+                delegate=Delegate(options.delegate) if options.delegate else None,
+                told=lambda name, done, total: display.update(
+                    bar, description=name, completed=done, total=total
+                ),
+                said=tell,
+            ),
+            options.db,
+        )
+    return _end(options, artifacts, made, failed, url, _print_differences)
+
+
+def _end(
+    options: argparse.Namespace,
+    artifacts: Sequence[Artifact],
+    made: Sequence[Score],
+    failed: Mapping[str, BenchError],
+    url: str,
+    show: Callable[[Sequence[Artifact], Sequence[Score]], None],
+) -> int:
+    """Prints what was scored and what failed, and returns the exit code."""
+    from bench.cli.console import print_json, tell
+    from bench.core import config
+
+    if options.json:
+        print_json(
+            {
+                "scores": config.unstructure(made),
+                "failed": {name: error.message for name, error in failed.items()},
+            }
+        )
+    elif made:
+        show(artifacts, made)
+    for error in failed.values():
+        tell(f"failed: {error}")
+    tell(f"wrote {len(made)} scores to {url}")
+    return 4 if failed else 0
+
+
+def _print(artifacts: Sequence[Artifact], made: Sequence[Score]) -> None:
+    from rich.table import Table
+
+    from bench.cli.console import print_table
+
+    names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
+    first = made[0].tasks if made else ()
+    table = Table("model", *(task.task for task in first), "mean (95 %)")
+    for score in made:
+        cells = [f"{task.value:.3f}" for task in score.tasks]
+        mean = f"{score.mean:.3f} ({score.mean_low:.3f}-{score.mean_high:.3f})"
+        table.add_row(names[score.artifact_sha256], *cells, mean)
+    for title, values in (
+        ("log-mel floor", [task.floor for task in first]),
+        ("chance", [task.chance for task in first]),
+    ):
+        table.add_row(title, *("-" if value is None else f"{value:.3f}" for value in values), "")
+    print_table(table)
+
+
+def _print_differences(artifacts: Sequence[Artifact], made: Sequence[Score]) -> None:
+    """Prints each task's score on the phone and on the host, and the difference of pairs."""
+    from rich.table import Table
+
+    from bench.cli.console import print_table
+
+    names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
+    table = Table("model", "task", "phone", "host", "phone less host (95 %)")
+    for score in made:
+        values = {"mean": score.mean, **{task.task: task.value for task in score.tasks}}
+        for each in score.less_host:
+            value = values[each.task]
+            table.add_row(
+                names[score.artifact_sha256],
+                each.task,
+                f"{value:.3f}",
+                f"{value - each.value:.3f}",
+                f"{each.value:+.3f} ({each.low:+.3f} to {each.high:+.3f})",
+            )
+    print_table(table)

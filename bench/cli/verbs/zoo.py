@@ -1,0 +1,290 @@
+"""``frill-bench zoo list|show|add|parity``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.cli import flags as shared
+
+if TYPE_CHECKING:
+    from bench.core.artifact import Artifact
+    from bench.flow.build.layer_fidelity import Compared
+    from models.parity import Layer
+
+_MAX_HOP_S = 3600.0
+_PATCHES = 50
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of ``zoo``."""
+    parser.epilog = "example: frill-bench zoo show frill --json"
+    actions = parser.add_subparsers(dest="action", metavar="list|show|add|parity", required=True)
+    listing = actions.add_parser("list", help="the artifacts of a zoo", allow_abbrev=False)
+    show = actions.add_parser("show", help="all that is known of one model", allow_abbrev=False)
+    show.add_argument("name", metavar="NAME", help="a model of the zoo, or one that can be built")
+    add = actions.add_parser("add", help="bring any .tflite file", allow_abbrev=False)
+    add.add_argument("file", type=Path, metavar="FILE", help="a .tflite file")
+    add.add_argument("--name", help="what to call it (default: its file name)")
+    add.add_argument(
+        "--frontend",
+        metavar="NAME",
+        help="model of the zoo that makes its input from audio (default: FRILL's log-mel)",
+    )
+    add.add_argument("--hop-s", type=float, metavar="S", help="seconds of audio between inferences")
+    parity = actions.add_parser(
+        "parity",
+        help="which layers of a converted file lose the embedding",
+        allow_abbrev=False,
+        epilog="example: frill-bench zoo parity small_w1.0_keras3_gap_e2048_unfused.int8",
+    )
+    parity.add_argument(
+        "name", metavar="NAME[.FORMAT]", help="a model of the zoo, all its formats or one"
+    )
+    parity.add_argument(
+        "--patches",
+        type=int,
+        default=_PATCHES,
+        metavar="N",
+        help=f"held-out patches to run it on (default: {_PATCHES})",
+    )
+    shared.add_audio(parity)
+    parity.add_argument(
+        "--db", metavar="FILE", help="results, to say why int8 is slower or faster there"
+    )
+    for sub in (listing, show, add, parity):
+        shared.add_zoo(sub)
+        shared.add_json(sub)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs one action and returns its exit code."""
+    match options.action:
+        case "list":
+            return _list(options)
+        case "show":
+            return _show(options)
+        case "parity":
+            return _parity(options)
+        case _:
+            return _add(options)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from rich.table import Table
+
+    from bench.cli.console import print_json, print_table, tell
+    from bench.core import config, units
+    from models.zoo import Zoo
+
+    artifacts = Zoo(options.zoo).artifacts()
+    if not artifacts:
+        tell(f"{options.zoo}: holds no artifacts; make some with frill-bench convert or zoo add")
+    if options.json:
+        print_json({"zoo": str(options.zoo), "artifacts": config.unstructure(artifacts)})
+        return 0
+    table = Table("model", "format", "size", "parameters", "partitions", "cosine", "caveats")
+    for each in artifacts:
+        table.add_row(
+            each.name,
+            each.format.value,
+            units.size(each.size_bytes),
+            f"{each.parameters:,}",
+            "-" if each.partitions is None else str(each.partitions.partitions),
+            "-" if each.fidelity is None else f"{each.fidelity.cosine_mean:.4f}",
+            ", ".join(caveat.kind.value for caveat in each.caveats),
+        )
+    print_table(table)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from rich.table import Table
+
+    from bench.cli.console import print_json, print_table
+    from models.zoo import Zoo
+
+    document = _description(options.name, Zoo(options.zoo).artifacts())
+    if options.json:
+        print_json(document)
+        return 0
+    table = Table("what", "value", show_header=False)
+    for key, value in document.items():
+        if key != "formats":
+            table.add_row(key, f"{value:,}" if isinstance(value, int) else str(value))
+    for each in document["formats"]:
+        table.add_row(each["format"], f"{each['size_bytes']:,} bytes, sha256 {each['sha256']}")
+    print_table(table)
+    return 0
+
+
+def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
+    """Returns what is known of a model: from its manifests, else from its architecture alone."""
+    from bench.core import config
+    from bench.core.errors import ConfigurationError
+    from models import convert
+
+    found = [each for each in artifacts if each.name == name]
+    try:
+        buildable: str | None = convert.canonical(name)
+    except ConfigurationError:
+        if not found:
+            known = sorted({"frill", *convert.FRONTENDS, *(each.name for each in artifacts)})
+            raise ConfigurationError(
+                f"no model {name!r} in the zoo, and none of that name can be built"
+                f"{config.near(name, known)}",
+                hint="frill-bench zoo list, or a name such as small_w1.0_keras3_gap_e2048_unfused",
+            ) from None
+        buildable = None
+    found = found or [each for each in artifacts if each.name == buildable]
+    document: dict[str, Any] = {"name": found[0].name if found else buildable}
+    if buildable is not None:
+        document |= convert.describe(buildable)
+    else:
+        first = found[0]
+        document |= {
+            "parameters": first.parameters,
+            "macs": first.macs,
+            "input_shapes": [list(each.shape) for each in first.inputs],
+            "output_shapes": [list(each.shape) for each in first.outputs],
+            "frontend": first.frontend,
+        }
+    document["weights"] = found[0].weights if found else "not built"
+    document["formats"] = [config.unstructure(each) for each in found]
+    return document
+
+
+def _add(options: argparse.Namespace) -> int:
+    from bench.cli.console import print_json, tell
+    from bench.core import config
+    from bench.core.errors import ConfigurationError
+    from models.frontend import SAMPLE_RATE_HZ
+    from models.zoo import Zoo
+
+    zoo = Zoo(options.zoo)
+    hop = None
+    if options.hop_s is not None:
+        if not 1 / SAMPLE_RATE_HZ <= options.hop_s <= _MAX_HOP_S:
+            raise ConfigurationError(
+                f"--hop-s {options.hop_s} is no hop", hint="give seconds above 0, such as 0.96"
+            )
+        hop = round(options.hop_s * SAMPLE_RATE_HZ)
+    artifact = zoo.add(
+        options.file, name=options.name, frontend_name=options.frontend, hop_samples=hop
+    )
+    if options.json:
+        print_json(config.unstructure(artifact))
+    else:
+        shapes = ", ".join(f"{each.dtype} {list(each.shape)}" for each in artifact.inputs)
+        wide = ", ".join(f"{each.dtype} {list(each.shape)}" for each in artifact.outputs)
+        print(f"{artifact.name}: {artifact.role.value}, {artifact.format.value}")
+        print(f"  {shapes} -> {wide}")
+        print(f"  {artifact.size_bytes:,} bytes, {artifact.parameters:,} parameters")
+        print(f"  sha256 {artifact.sha256}")
+    tell(f"wrote {zoo.path(artifact)} and its manifest")
+    return 0
+
+
+def _parity(options: argparse.Namespace) -> int:
+    from bench.cli.console import print_json, tell
+    from bench.core.artifact import Format
+    from bench.core.errors import ConfigurationError
+    from bench.flow.build.layer_fidelity import compare, named, why_int8_slower
+    from bench.store.store import Store
+    from models.zoo import Zoo
+
+    if options.patches < 1:
+        raise ConfigurationError(f"--patches {options.patches} is none", hint="give 1 or more")
+    zoo = Zoo(options.zoo)
+    artifacts = named(zoo, options.name)
+    reasons: dict[str, list[tuple[str, str]]] = {}
+    if options.db is not None:
+        with Store.open(options.db, create=False) as store:
+            for each in artifacts:
+                if each.format is Format.INT8:
+                    reasons[each.sha256] = why_int8_slower(store, each)
+    compared = compare(zoo, artifacts, patches=options.patches, audio=options.audio)
+    if options.json:
+        print_json(
+            {
+                "name": artifacts[0].name,
+                "formats": [_losses(each, reasons.get(each.artifact.sha256)) for each in compared],
+            }
+        )
+    else:
+        for one in compared:
+            _print_losses(one, reasons.get(one.artifact.sha256, []))
+    for sha256, found in reasons.items():
+        if not found:
+            tell(f"{options.db}: holds no timing of the int8 file {sha256[:12]} beside its float32")
+    return 0
+
+
+def _losses(compared: Compared, reasons: list[tuple[str, str]] | None) -> dict[str, Any]:
+    from bench.core import config
+    from models import parity
+
+    artifact, found = compared.artifact, compared.parity
+    return {
+        **config.unstructure(found),
+        "sha256": artifact.sha256,
+        "sentence": parity.sentence(found),
+        "float_ops": artifact.float_ops,
+        "partitions": config.unstructure(artifact.partitions),
+        "why_slower": [{"device": device, "sentence": line} for device, line in reasons or []],
+    }
+
+
+def _print_losses(compared: Compared, reasons: list[tuple[str, str]]) -> None:
+    from rich.table import Table
+
+    from bench.cli.console import print_table
+    from bench.core.artifact import Format
+    from models import parity
+
+    artifact, found = compared.artifact, compared.parity
+    layers = parity.worst(found)
+    print(f"{artifact.name}.{artifact.format.value}, {found.patches} held-out patches")
+    rounded = artifact.format is Format.INT8
+    table = Table("layer", "op")
+    columns = ("SNR dB", "lost dB", *(("clipped %", "range") if rounded else ()))
+    for heading in (*columns, "float32", "float32 99 %"):
+        table.add_column(heading, justify="right")
+    for layer in layers:
+        table.add_row(*_cells(layer, rounded=rounded))
+    print_table(table)
+    floats = ", ".join(f"{count} {op}" for op, count in artifact.float_ops.items())
+    print(f"in float: {floats or 'no operator'}")
+    if artifact.partitions is not None:
+        split = artifact.partitions
+        pieces = "1 partition" if split.partitions == 1 else f"{split.partitions} partitions"
+        left = ", ".join(f"{count} {op}" for op, count in split.left.items())
+        print(
+            f"XNNPACK: {pieces}, {split.nodes_delegated} of {split.nodes_total} operators"
+            + (f"; left: {left}" if left else "")
+        )
+    print(parity.sentence(found))
+    for device, line in reasons:
+        print(f"on {device}: {line}")
+    print()
+
+
+def _cells(layer: Layer, *, rounded: bool) -> list[str]:
+    from bench.core.units import GAP, percent, significant
+
+    cells = [
+        layer.name,
+        layer.op,
+        GAP if layer.snr_db is None else f"{layer.snr_db:.1f}",
+        f"{layer.lost_db:.1f}",
+    ]
+    if rounded:
+        low, high = layer.low, layer.high
+        held = low is not None and high is not None
+        cells += [
+            GAP if layer.clipped_ratio is None else percent(layer.clipped_ratio),
+            f"{significant(low or 0)} to {significant(high or 0)}" if held else GAP,
+        ]
+    ends = f"{significant(layer.float_min)} to {significant(layer.float_max)}"
+    return [*cells, ends, significant(layer.float_p99)]

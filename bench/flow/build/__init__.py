@@ -1,0 +1,1 @@
+"""Students, their TFLite files, and the accuracy of these: distil, convert, score."""

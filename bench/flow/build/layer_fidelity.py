@@ -1,0 +1,108 @@
+"""Parity of a model's formats on held-out audio, and why its int8 is slower, from a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.core.artifact import Artifact, Format, Role
+from bench.core.errors import ConfigurationError
+from bench.flow.report.join import join
+from bench.store.store import Store
+from models import frontend, parity
+from models.audio import calibration, packages
+from models.zoo import Zoo
+from reports.int8 import causes
+
+_PATCH = (frontend.PATCH_FRAMES, frontend.MEL_BINS, 1)
+_AUDIO = (frontend.WINDOW_SAMPLES,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One converted file and what its layers lose."""
+
+    artifact: Artifact
+    parity: parity.Parity
+
+
+def named(zoo: Zoo, text: str) -> list[Artifact]:
+    """Returns the converted files that ``NAME`` or ``NAME.FORMAT`` means, in the zoo's order.
+
+    Raises:
+        ConfigurationError: no such model or format, or only float32 is there.
+    """
+    name, _, ending = text.rpartition(".")
+    if ending not in list(Format):
+        name, ending = text, ""
+    if ending == Format.FLOAT32:
+        raise ConfigurationError(
+            f"{text}: float32 is what the others are held against",
+            hint=f"give {name} alone, or one of its other formats",
+        )
+    found = [
+        each
+        for each in zoo.of(name)
+        if each.format is not Format.FLOAT32 and ending in ("", each.format)
+    ]
+    if not found:
+        raise ConfigurationError(
+            f"{zoo.root}: holds no {ending or 'converted'} file of {name}",
+            hint=f"frill-bench convert {name}",
+        )
+    return found
+
+
+def compare(
+    zoo: Zoo, artifacts: list[Artifact], *, patches: int, audio: Path | None = None
+) -> list[Compared]:
+    """Returns each converted file of one model beside its float32 file, on held-out patches.
+
+    Args:
+        artifacts: what ``named`` returns.
+        patches: how many; fewer where the audio holds fewer.
+        audio: a folder of one's own; the packaged audio by default.
+
+    Raises:
+        ConfigurationError: the float32 file or the audio is missing, or the model takes neither
+            the log-mel patch nor its audio.
+    """
+    name = artifacts[0].name
+    base = next((each for each in zoo.of(name) if each.format is Format.FLOAT32), None)
+    if base is None:
+        raise ConfigurationError(
+            f"{zoo.root}: holds no float32 file of {name} to compare with",
+            hint=f"frill-bench convert {name}, or zoo add FILE --name {name}",
+        )
+    shape = base.inputs[0].shape[1:]
+    if base.role is Role.OTHER or shape not in (_PATCH, _AUDIO):
+        raise ConfigurationError(
+            f"{name}: takes {list(base.inputs[0].shape)}, for which there are no held-out patches",
+            hint="parity is for models on FRILL's log-mel patch or on 15,600 samples of audio",
+        )
+    root = audio or packages.default_root()
+    if audio is None and packages.manifest(root) is None:
+        raise ConfigurationError(
+            "no audio to run the model on", hint="frill-bench data fetch, or --audio DIR"
+        )
+    inputs, _ = calibration.patches_for(
+        "heldout", count=patches, waveform=shape == _AUDIO, audio_root=root
+    )
+    source = zoo.checked_path(base)
+    return [
+        Compared(
+            artifact=each,
+            parity=parity.compare(source, zoo.checked_path(each), inputs, format=each.format),
+        )
+        for each in artifacts
+    ]
+
+
+def why_int8_slower(store: Store, artifact: Artifact) -> list[tuple[str, str]]:
+    """Returns each device that timed an int8 file, and the sentence on its speed there."""
+    rows, _ = join(store)
+    return [
+        (each.row.device, each.sentence)
+        for each in causes(rows)
+        if each.row.artifact_sha256 == artifact.sha256
+    ]

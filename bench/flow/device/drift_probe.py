@@ -1,0 +1,172 @@
+"""A tiny fixed model, timed between the processes where a phone shows neither heat nor clocks.
+
+It tells whether such a phone became slower while it was measured. It is no filter: a process never
+counts for less because of what it tells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from bench.adb.phone import Phone
+from bench.adb.staging import place_of, stage
+from bench.core.caveats import Caveat, CaveatKind
+from bench.core.errors import DeviceError
+from bench.core.hashing import sha256_file
+from bench.flow.device.phone import PhoneBench
+from bench.flow.device.retry import patiently
+from bench.flow.measure.sweep import Sweep
+from bench.measure.validity import hides_heat_and_clocks
+from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
+from bench.store.records import Event
+from bench.tool.host import Execution
+from bench.tool.parse import parse_log
+
+PROBE = "probe"
+MODEL = Path(__file__).with_name("probe.tflite")
+EVERY = 10  # processes
+PROCESSES = 3  # of one probe
+DRIFT_RATIO = 0.05  # what probes on a quiet phone differ by is less
+_PROTOCOL = Protocol(
+    mode=Mode.PROBE,
+    processes=PROCESSES,
+    num_runs=3,
+    min_secs=0.1,
+    warmup_runs=1,
+    warmup_min_secs=0.1,
+    max_secs=5.0,
+)
+
+
+class Probe:
+    """Times the tiny model on a phone that hides its state, and stores that as events.
+
+    Args:
+        sweep: what is measured meanwhile; the probe runs on the same cores with the same tool.
+        said: told once if the probe does not run.
+        log: stores an event.
+    """
+
+    def __init__(
+        self,
+        phone: Phone,
+        sweep: Sweep,
+        wait_s: float,
+        *,
+        said: Callable[[str], None] = lambda what: None,
+        log: Callable[..., None] = lambda kind, **facts: None,
+    ) -> None:
+        self._phone = phone
+        self._sweep = sweep
+        self._wait_s = wait_s
+        self._said = said
+        self._log = log
+        self._bench: tuple[PhoneBench, Case] | None = None
+        self._wanted = False
+        self._since = EVERY  # processes since the last probe
+
+    def watching(self, run: Callable[[Case], Execution]) -> Callable[[Case], Execution]:
+        """Returns ``run`` with a probe before every tenth process, once the phone hides its state.
+
+        None in the sustained mode, which may not pause.
+        """
+
+        def watched(case: Case) -> Execution:
+            if case.protocol.mode is Mode.SUSTAINED:
+                return run(case)
+            if self._wanted and self._since >= EVERY:
+                self.take()
+            execution = run(case)
+            self._since += 1
+            if self._bench is None:
+                after = execution.after
+                self._wanted = after is not None and hides_heat_and_clocks(after)
+            return execution
+
+        return watched
+
+    def finish(self) -> None:
+        """Takes a last probe, if something was measured after the one before.
+
+        A phone that is lost now has done all that was asked of it.
+        """
+        if self._wanted and self._bench is not None and self._since:
+            with suppress(DeviceError):
+                self.take()
+
+    def take(self) -> None:
+        """Times the tiny model now.
+
+        Raises:
+            RebootedError: the phone came back on another boot.
+            DeviceError: the phone does not come back, or is lost again and again.
+        """
+        bench, case = self._bench = self._bench or self._staged()
+        runs = [bench.run(case) for _ in range(PROCESSES)]
+        logs = [parse_log(each.stdout, each.stderr, exit_status=each.exit_status) for each in runs]
+        failure = next((log.failure or "unreadable" for log in logs if not log.ok), None)
+        told_us = [(log.percentiles_us or {}).get("median", log.inference_avg_us) for log in logs]
+        latency_us = [] if failure else [value for value in told_us if value is not None]
+        self._log(PROBE, latency_us=latency_us, command=list(runs[0].command), failure=failure)
+        self._since = 0
+        if not latency_us:
+            self._wanted = False
+            self._said(f"it hides heat and clocks, and the probe for them fails: {failure}")
+
+    def _staged(self) -> tuple[PhoneBench, Case]:
+        """Returns the probe's case and what runs it, on a phone on which its file lies."""
+        sha256 = sha256_file(MODEL)
+        paths = {**self._sweep.paths, sha256: MODEL}
+        patiently(
+            self._phone,
+            lambda losses: stage(self._phone, paths),
+            wait_s=self._wait_s,
+            said=self._said,
+        )
+        there = {**self._sweep.there, sha256: place_of(self._phone, MODEL, sha256)}
+        sweep = replace(self._sweep, paths=paths, there=there, result_file=None)
+        alike = min(sweep.cases, key=lambda case: case.threads)
+        compiled = alike.runner is Runner.COMPILED_MODEL  # which knows no other CPU
+        case = replace(
+            alike,
+            artifact_sha256=sha256,
+            threads=1,
+            delegate=Delegate.XNNPACK if compiled else Delegate.NONE,
+            full_delegation=False,
+            library_sha256=None,
+            library_options="",
+            protocol=_PROTOCOL,
+        )
+        return PhoneBench(self._phone, sweep, self._wait_s, said=self._said, looks=False), case
+
+
+def probe_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
+    """Returns the doubt about every row of a session whose probes drifted."""
+    probes_us = [_middle_us(event) for event in events if event.kind == PROBE]
+    known_us = [value for value in probes_us if value is not None]
+    if not known_us[1:]:  # the first has nothing to be compared with
+        return ()
+    first_us, *later_us = known_us
+    furthest_us = max(later_us, key=lambda value_us: abs(math.log(value_us / first_us)))
+    change = furthest_us / first_us - 1
+    if abs(change) <= DRIFT_RATIO:
+        return ()
+    return (
+        Caveat(
+            kind=CaveatKind.PROBE_DRIFTED,
+            evidence=f"{100 * change:+.0f} % over the session's first: {furthest_us:.0f} us after "
+            f"{first_us:.0f} us, the furthest of {len(known_us)} probes",
+        ),
+    )
+
+
+def _middle_us(event: Event) -> float | None:
+    """Returns the median of a probe's processes, from facts that came out of a database."""
+    told = event.facts.get("latency_us")
+    values_us = [float(each) for each in told] if isinstance(told, list) else []
+    return median(values_us) if values_us and min(values_us) > 0 else None

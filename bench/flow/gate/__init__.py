@@ -1,0 +1,1 @@
+"""A gate from files to verdicts: sides, blocks, the log, calibration, history."""

@@ -1,0 +1,267 @@
+"""A folder of model files and the tool that runs them, to be measured beside others some day.
+
+It keeps no numbers: a baseline is measured again beside the candidate, in one session.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+
+from bench.core import config
+from bench.core.artifact import Artifact, Format
+from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
+from bench.core.hashing import sha256_bytes, sha256_file
+from bench.core.version import VERSION
+from bench.plan.case import Runner
+from bench.plan.suite import Target
+from bench.tool.host import Tool
+from models import tflite_file
+
+SCHEMA_VERSION = 1
+CONTENTS = "bundle.json"
+_TOOL = PurePosixPath("tool", "benchmark_model")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundledTool:
+    """What measured the files when they were saved.
+
+    Args:
+        path: of the official binary in the bundle; ``None`` for our runner.
+    """
+
+    kind: Runner
+    sha256: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundledFile:
+    """A model file.
+
+    Args:
+        path, manifest: in the bundle; no manifest for a bare file.
+    """
+
+    name: str
+    format: Format
+    sha256: str
+    size_bytes: int
+    path: str
+    manifest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """What ``bundle.json`` says.
+
+    Args:
+        program: version of this program.
+        created_at: UTC, ISO 8601.
+        tool: ``None`` where each phone gets its own.
+        runtimes: of our runner on the machine that saved it: name to version.
+    """
+
+    program: str
+    created_at: str
+    files: tuple[BundledFile, ...]
+    tool: BundledTool | None = None
+    runtimes: dict[str, str]
+    schema_version: int = SCHEMA_VERSION
+
+
+def official(binary: Path) -> BundledTool:
+    """Returns what a bundle says of an official binary, which need not run on this machine.
+
+    Raises:
+        ConfigurationError: there is no such file.
+    """
+    try:
+        content = binary.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{binary}: {error.strerror}", hint="check the path") from error
+    is_compiled = all(flag in content for flag in (b"use_cpu", b"use_npu"))
+    return BundledTool(
+        kind=Runner.COMPILED_MODEL if is_compiled else Runner.BENCHMARK_MODEL,
+        sha256=sha256_bytes(content),
+    )
+
+
+def host_runner(tool: Tool) -> tuple[BundledTool, dict[str, str]]:
+    """Returns what a bundle says of our runner, and the versions of what it runs on."""
+    runtimes = {name: version(name) for name in ("ai-edge-litert", "numpy")}
+    return (
+        BundledTool(kind=Runner.LITERT_PYTHON, sha256=tool.sha256),
+        {**runtimes, "python": platform.python_version()},
+    )
+
+
+def save(
+    folder: Path,
+    targets: Sequence[Target],
+    *,
+    tool: BundledTool | None = None,
+    binary: Path | None = None,
+    runtimes: dict[str, str] | None = None,
+) -> Bundle:
+    """Writes a bundle, whole or not at all, in the place of one that may be there, and returns it.
+
+    Args:
+        tool: without its path, which is that of the copy of ``binary``.
+        binary: of the official tool.
+
+    Raises:
+        ConfigurationError: the folder holds something else, or two files would have one name.
+        InfrastructureError: it cannot be written.
+    """
+    if folder.exists() and not (folder / CONTENTS).is_file() and any(_entries(folder)):
+        raise ConfigurationError(
+            f"{folder}: is there, and no bundle", hint="name a new folder, or remove that one"
+        )
+    with _replacing(folder) as partial:
+        files = tuple(_copied(partial, target) for target in targets)
+        twice = {each.path for each in files if [one.path for one in files].count(each.path) > 1}
+        if twice or "bundle.tflite" in {each.path for each in files}:
+            raise ConfigurationError(
+                f"{min(twice, default='bundle.tflite')}: a bundle cannot hold that name"
+                + (" twice" if twice else ""),
+                hint="rename the file",
+            )
+        if tool is not None and binary is not None:
+            tool = BundledTool(kind=tool.kind, sha256=tool.sha256, path=str(_TOOL))
+            (partial / _TOOL).parent.mkdir()
+            _copy(binary, partial / _TOOL)
+            (partial / _TOOL).chmod(0o755)
+        bundle = Bundle(
+            program=VERSION,
+            created_at=datetime.now(UTC).isoformat(),
+            files=files,
+            tool=tool,
+            runtimes=runtimes or {},
+        )
+        config.save(partial / CONTENTS, bundle)
+        _checked(partial, bundle)
+    return bundle
+
+
+def load(folder: Path) -> Bundle:
+    """Returns what a bundle holds, every file of it verified.
+
+    Raises:
+        ConfigurationError: names the file and the key that is not as it should be.
+    """
+    bundle = config.load(folder / CONTENTS, Bundle)
+    if bundle.schema_version != SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"{folder / CONTENTS}: schema_version: is {bundle.schema_version}, this program knows "
+            f"{SCHEMA_VERSION}",
+            hint="update frill-bench, or save the bundle again",
+        )
+    _checked(folder, bundle)
+    return bundle
+
+
+def identity(target: Target) -> tuple[str, Format]:
+    """Returns the name and format that a file has in its manifest, else by itself.
+
+    Raises:
+        ModelFileError: a file without manifest is no model.
+    """
+    if target.artifact is not None:
+        return target.artifact.name, target.artifact.format
+    return target.path.stem, tflite_file.read(target.path).format
+
+
+def _copied(folder: Path, target: Target) -> BundledFile:
+    """Returns a file once it is in the folder, with its manifest."""
+    name, format = identity(target)
+    path = folder / target.path.name
+    _copy(target.path, path)
+    if target.artifact is not None:
+        _copy(target.path.with_suffix(".json"), path.with_suffix(".json"))
+    return BundledFile(
+        name=name,
+        format=format,
+        sha256=target.sha256,
+        size_bytes=path.stat().st_size,
+        path=path.name,
+        manifest=path.with_suffix(".json").name if target.artifact else None,
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    with target.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _checked(folder: Path, bundle: Bundle) -> None:
+    """Raises unless everything lies in the folder as the bundle says."""
+    for index, each in enumerate(bundle.files):
+        where = f"{folder / CONTENTS}: files[{index}]"
+        found = _verified(folder, each.path, each.sha256, where)
+        if found.stat().st_size != each.size_bytes:
+            raise _wrong(f"{where}.size_bytes: {each.path} has {found.stat().st_size} bytes")
+        if each.manifest is not None:
+            manifest = config.load(_inside(folder, each.manifest, f"{where}.manifest"), Artifact)
+            if (manifest.name, manifest.format) != (each.name, each.format):
+                raise _wrong(f"{where}.name: {each.manifest} is of {manifest.name}")
+    if bundle.tool is not None and bundle.tool.path is not None:
+        _verified(folder, bundle.tool.path, bundle.tool.sha256, f"{folder / CONTENTS}: tool")
+
+
+def _verified(folder: Path, name: str, sha256: str, where: str) -> Path:
+    path = _inside(folder, name, f"{where}.path")
+    found = sha256_file(path)
+    if found != sha256:
+        raise _wrong(f"{where}.sha256: that of {name} begins {found[:12]}, not {sha256[:12]}")
+    return path
+
+
+def _inside(folder: Path, name: str, where: str) -> Path:
+    inner = PurePosixPath(name)
+    if inner.is_absolute() or ".." in inner.parts:
+        raise _wrong(f"{where}: {name} is not in the bundle")
+    path = folder / inner
+    if not path.is_file():
+        raise _wrong(f"{where}: {name} is missing")
+    return path
+
+
+def _wrong(message: str) -> BenchError:
+    return ConfigurationError(message, hint="fetch the bundle again, or save it again")
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        return iter((folder,))
+    return folder.iterdir()
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Yields a folder to fill; on success it takes ``folder``'s place, else it goes."""
+    place = folder.absolute()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as name:
+            partial, old = Path(name, "new"), Path(name, "old")
+            partial.mkdir()
+            yield partial
+            if place.exists():
+                place.rename(old)
+            partial.rename(place)
+    except OSError as error:
+        raise InfrastructureError(
+            f"{folder}: cannot be written: {error.strerror or error}",
+            hint="check the path, its permissions and the disk's space",
+        ) from error

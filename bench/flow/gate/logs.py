@@ -1,0 +1,55 @@
+"""The gate logs that lie in folders, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.core.errors import ConfigurationError
+from bench.flow.gate.log_file import read
+from bench.gate.log import Log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logs:
+    """Logs of gates by where they lie, and why others are left out.
+
+    Args:
+        unread: a sentence for each file in a folder that could not be read.
+    """
+
+    logs: Mapping[Path, Log]
+    unread: tuple[str, ...] = ()
+
+
+def read_all(places: Sequence[Path]) -> Logs:
+    """Returns the logs in files, and in folders those whose names end in ``.jsonl``, however deep.
+
+    Of copies of one gate's log, as jobs that resume it leave them, the longest counts.
+
+    Raises:
+        ConfigurationError: a place is not there, or a file that was named is no log.
+    """
+    found: dict[str, tuple[Path, Log]] = {}
+    unread = []
+    for place in places:
+        for path in _paths(place):
+            try:
+                log = read(path)
+            except ConfigurationError as error:
+                if path == place:
+                    raise
+                unread.append(f"{error.message}: left out")
+                continue
+            known = found.get(log.opened.gate_id)
+            if known is None or len(known[1].entries) < len(log.entries):
+                found[log.opened.gate_id] = path, log
+    return Logs(logs=dict(found.values()), unread=tuple(unread))
+
+
+def _paths(place: Path) -> Iterator[Path]:
+    if place.is_dir():
+        yield from sorted(place.rglob("*.jsonl"))
+    else:
+        yield place

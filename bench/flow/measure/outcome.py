@@ -1,0 +1,99 @@
+"""Whether one process measured what its case asks for: from what it left alone."""
+
+from __future__ import annotations
+
+import base64
+
+from bench.adb.state.facts import cores_of, mask
+from bench.flow.measure.sensing import environment_caveats
+from bench.measure.outcome import Failed, Measured, Outcome, Statistics
+from bench.measure.summary import percentile
+from bench.plan.case import Delegate, Mode, Runner
+from bench.store.records import Invocation
+from bench.tool.parse import Dialect, ToolLog, parse_bytes, parse_log
+from bench.tool.parse.cross_check import contradiction
+
+
+def judge(invocation: Invocation) -> Outcome:
+    """Returns its numbers, or why they must not be used."""
+    if invocation.timed_out:
+        return Failed(failure=f"timed-out: killed after {invocation.wall_s:.0f} s")
+    log = parse_log(invocation.stdout, invocation.stderr, exit_status=invocation.exit_status)
+    if not log.ok:
+        return Failed(failure=log.failure or "unreadable: the log cannot be trusted")
+    mismatch = _mismatch(invocation, log)
+    if mismatch is not None:
+        return Failed(failure=mismatch)
+    in_bulk = invocation.case.protocol.mode.is_statistics
+    statistics = _statistics(log) if in_bulk else None
+    if statistics is None and (in_bulk or not log.inference_us):
+        return Failed(failure="no-raw-values: the log does not give each run's latency")
+    memory_mb = log.memory_mb or {}
+    return Measured(
+        init_us=log.init_us,
+        first_us=_first_us(invocation.case.protocol.mode, log),
+        inference_us=() if in_bulk else log.inference_us or (),
+        cpu_us=None if in_bulk else log.cpu_us,
+        nodes_total=log.nodes_total,
+        nodes_delegated=log.nodes_delegated,
+        partitions=log.partitions,
+        memory_mb_peak=memory_mb.get("peak", memory_mb.get("overall")),
+        runtime=log.runtime,
+        statistics=statistics,
+        caveats=environment_caveats(invocation),
+    )
+
+
+def _first_us(mode: Mode, log: ToolLog) -> float | None:
+    if mode is Mode.COLD and log.inference_us:
+        return log.inference_us[0]  # there is no warm-up whose first one it would be
+    return log.first_us
+
+
+def _statistics(log: ToolLog) -> Statistics | None:
+    if log.runs is None or log.inference_avg_us is None:
+        return None
+    told = log.percentiles_us or {}
+    if log.dialect is Dialect.LITERT_RUNNER and log.inference_us:
+        ordered = sorted(log.inference_us)
+        told = {"p5": percentile(ordered, 5), "median": percentile(ordered, 50)}
+        told["p95"] = percentile(ordered, 95)
+    return Statistics(
+        runs=log.runs,
+        avg_us=log.inference_avg_us,
+        min_us=log.inference_min_us,
+        max_us=log.inference_max_us,
+        std_us=log.inference_std_us,
+        p5_us=told.get("p5"),
+        median_us=told.get("median"),
+        p95_us=told.get("p95"),
+    )
+
+
+def _mismatch(invocation: Invocation, log: ToolLog) -> str | None:
+    case, sensed = invocation.case, invocation.sensed
+    # A log that shows no delegate is evidence for none only: whatever else was asked must be seen.
+    seen = log.delegate or Delegate.NONE
+    if seen != case.delegate:
+        return f"delegate-mismatch: {case.delegate} was asked for, {seen} ran"
+    if log.threads is not None and log.threads != case.threads:
+        return f"threads-mismatch: {case.threads} were asked for, {log.threads} ran"
+    if case.affinity is not None and case.runner is not Runner.LITERT_PYTHON:
+        allowed = cores_of(sensed.cores or "")
+        if sensed.cores is not None and int(mask(allowed), 16) != int(case.affinity, 16):
+            return (
+                f"affinity-mismatch: the mask {case.affinity} was asked for, "
+                f"the process was allowed the cores {sensed.cores}"
+            )
+    if sensed.result_base64 is not None:
+        said = contradiction(log, parse_bytes(base64.b64decode(sensed.result_base64)))
+        if said is not None:
+            return f"inconsistent: {said}"
+    return _wrong_runs(invocation, log)
+
+
+def _wrong_runs(invocation: Invocation, log: ToolLog) -> str | None:
+    protocol, runs = invocation.case.protocol, log.runs or 0
+    if runs < protocol.num_runs or (runs > protocol.num_runs and protocol.min_secs == 0):
+        return f"runs-mismatch: {protocol.num_runs} were asked for, {runs} ran"
+    return None

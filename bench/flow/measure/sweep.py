@@ -1,0 +1,159 @@
+"""What is measured: the cases of a suite on one device with one tool, and each one's command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from bench.core.errors import ConfigurationError
+from bench.measure.validity import OF_HOSTS, Bounds
+from bench.plan.case import Case, Delegate, Mode, Runner
+from bench.plan.device import Device, this_machine
+from bench.plan.order import Planned, Wants, plan, rounds
+from bench.plan.suite import ALL_CORES, BIG_CORES, Suite, Target, cases
+from bench.tool.flags import Flags, Program, program
+from bench.tool.host import Tool, time_limit_s
+
+_RECOVERABLE_RUNS = 3  # up to here the official tool's raw values can be worked out
+_OF_THE_INTERPRETER = (Delegate.XNNPACK, Delegate.NONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """What is measured: every case of it, on one device, with one tool.
+
+    Args:
+        paths: SHA-256 of each file that the tool needs to where it lies on this machine.
+        tools: SHA-256 of those that some cases are measured with instead of ``tool``.
+        there: the same to where it lies where the tool runs, if that is elsewhere.
+        library: of the external delegate, where the tool runs.
+        result_file: that the tool writes its result proto to, where it can.
+        timeout_s: when a process is killed, instead of when its protocol must have ended.
+        seed: of the order of the processes.
+        bounds: beyond which the device's state makes a process invalid.
+    """
+
+    name: str
+    cases: tuple[Case, ...]
+    paths: Mapping[str, Path]
+    tool: Tool
+    device: Device
+    seed: int
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    there: Mapping[str, PurePath] = field(default_factory=dict)
+    library: PurePath | None = None
+    result_file: PurePath | None = None
+    timeout_s: float | None = None
+    bounds: Bounds = OF_HOSTS
+
+    def planned(self) -> tuple[Planned, ...]:
+        """Returns all processes, in order, if nothing is invalid and no interval too wide."""
+        return plan(self.cases, seed=self.seed)
+
+    def rounds(self, wants: Wants) -> Iterator[Planned]:
+        """Yields the processes that are wanted, in order."""
+        return rounds(self.cases, seed=self.seed, wants=wants)
+
+    def command(self, case: Case) -> tuple[str, ...]:
+        """Returns the command line of one process of ``case``.
+
+        Raises:
+            ConfigurationError: the tool cannot do what the case asks for.
+        """
+        protocol = case.protocol
+        exact = protocol.num_runs <= _RECOVERABLE_RUNS and protocol.min_secs == 0
+        exact = exact or protocol.mode.is_statistics
+        if case.runner is not Runner.LITERT_PYTHON and not exact:
+            raise ConfigurationError(
+                "the official tool prints statistics only: raw values of more than "
+                f"{_RECOVERABLE_RUNS} runs cannot be worked out",
+                hint="set num_runs to 3 and min_secs to 0 in the suite's protocol",
+            )
+        if case.runner is Runner.LITERT_PYTHON and (
+            case.delegate not in _OF_THE_INTERPRETER
+            or protocol.mode in (Mode.OP_PROFILE, Mode.PEAK_MEMORY)
+        ):
+            raise ConfigurationError(
+                f"the LiteRT interpreter here does no {case.delegate} with {protocol.mode}",
+                hint="give a build of the official tool: --benchmark-binary PATH",
+            )
+        return self.tool_of(case).command(self.flags(case))
+
+    def tool_of(self, case: Case) -> Tool:
+        """Returns the tool that ``case`` is measured with."""
+        return self.tools.get(case.tool_sha256, self.tool)
+
+    def limit_s(self, case: Case) -> float:
+        """Returns when one process of ``case`` is killed."""
+        return self.timeout_s or time_limit_s(self.flags(case))
+
+    def flags(self, case: Case) -> Flags:
+        """Returns what one process of ``case`` is asked to do."""
+        protocol = case.protocol
+        external = case.delegate is Delegate.EXTERNAL
+        return Flags(
+            graph=self.there.get(case.artifact_sha256, self.paths[case.artifact_sha256]),
+            use_xnnpack=case.delegate is Delegate.XNNPACK,
+            use_gpu=case.delegate is Delegate.GPU,
+            use_nnapi=case.delegate is Delegate.NNAPI,
+            external_delegate=self.library if external else None,
+            external_delegate_options=case.library_options,
+            require_full_delegation=case.full_delegation,
+            enable_op_profiling=protocol.mode is Mode.OP_PROFILE,
+            report_peak_memory_footprint=protocol.mode is Mode.PEAK_MEMORY,
+            result_file=self.result_file,
+            num_threads=case.threads,
+            num_runs=protocol.num_runs,
+            min_secs=protocol.min_secs,
+            max_secs=protocol.max_secs,
+            warmup_runs=protocol.warmup_runs,
+            warmup_min_secs=protocol.warmup_min_secs,
+            run_delay_s=protocol.run_delay_s,
+            affinity=case.affinity,
+        )
+
+
+def runner_of(tool: Tool) -> Runner:
+    """Returns which runner a tool's cases belong to."""
+    if tool.binary is None:
+        return Runner.LITERT_PYTHON
+    match program(tool.known_flags):
+        case Program.COMPILED_MODEL:
+            return Runner.COMPILED_MODEL
+        case _:
+            return Runner.BENCHMARK_MODEL
+
+
+def host_sweep(
+    suite: Suite, targets: Sequence[Target], tool: Tool, *, timeout_s: float | None = None
+) -> Sweep:
+    """Returns the sweep of a suite over files on this machine.
+
+    Raises:
+        ConfigurationError: the suite asks for what only phones have.
+    """
+    if suite.affinity == BIG_CORES or suite.external_delegate or suite.fixed_performance:
+        raise ConfigurationError(
+            f"suite {suite.name}: affinity big, external delegates and fixed performance are for "
+            "phones",
+            hint="leave them out (a hex mask does), or run it on a phone: -s SERIAL",
+        )
+    device = this_machine()
+    mask = None if suite.affinity == ALL_CORES else suite.affinity
+    return Sweep(
+        name=suite.name,
+        cases=cases(
+            suite,
+            targets,
+            device=device,
+            runner=runner_of(tool),
+            tool_sha256=tool.sha256,
+            affinity=lambda threads: mask,
+        ),
+        paths={target.sha256: target.path for target in targets},
+        tool=tool,
+        device=device,
+        seed=suite.seed,
+        timeout_s=timeout_s,
+    )

@@ -1,0 +1,1 @@
+"""Whether a device computes what the host does, and the accuracy of its own outputs."""

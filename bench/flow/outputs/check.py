@@ -1,0 +1,319 @@
+"""Whether a device computes what the host does: real inputs given, the tool's outputs compared."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.adb.phone import Phone
+from bench.core import config
+from bench.core.artifact import Fidelity, Format, Tensor
+from bench.core.errors import (
+    BenchError,
+    ConfigurationError,
+    ConversionError,
+    ToolOutputError,
+)
+from bench.core.hashing import sha256_bytes
+from bench.flow.build.score import frontend_path
+from bench.flow.measure.session import log
+from bench.flow.measure.sweep import Sweep
+from bench.flow.outputs.record import EVENT, Check, Verdict, checks, subject_of
+from bench.flow.outputs.run import HostPlace, Outputs, PhonePlace, Place, once
+from bench.plan.case import Case, Delegate
+from bench.plan.suite import Target
+from bench.store.records import Session
+from bench.store.store import Store
+from bench.tool.flags import InputFile
+from models import fidelity, tflite_file
+from models.audio import packages
+from models.audio.speech import Front, Inputs, inputs_for
+from models.litert import Model
+from models.raw_tensors import from_bytes, sides, to_bytes
+from models.zoo import NO_FRONTEND, Zoo
+
+INPUTS = 8
+_ON_THE_CPU = (Delegate.NONE, Delegate.XNNPACK)
+# Each output tensor's values for all inputs, float64 [inputs, size].
+Values = list[NDArray[np.float64]]
+Said = Callable[[str], None]
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Expected:
+    """What a file is given and what the host makes of it.
+
+    Args:
+        tensors: its inputs.
+        given: for each inference, the raw bytes of each of them.
+        reference: outputs of the float32 source, else of the file itself, without delegates.
+        own: outputs of the file itself, as it is scored.
+    """
+
+    format: Format
+    tensors: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    inputs: Inputs
+    given: tuple[tuple[bytes, ...], ...]
+    reference: Values
+    reference_sha256: str
+    own: Values
+
+
+def check_outputs(
+    phone: Phone,
+    sweep: Sweep,
+    session: Session,
+    store: Store,
+    *,
+    targets: Sequence[Target],
+    wait_s: float,
+    said: Said = lambda what: None,
+    told: Told = lambda done, total: None,
+) -> None:
+    """Checks each target with each delegate that it is timed with, once a session, and stores that.
+
+    Raises:
+        RebootedError: the phone came back on another boot.
+        DeviceError: the phone does not come back, or is lost again and again.
+    """
+
+    def placed(files: Mapping[str, Path], folder: Path) -> Place:
+        return PhonePlace(phone, sweep, files, wait_s=wait_s, said=said)
+
+    _check_all(placed, sweep, session, store, targets, said, told)
+
+
+def check_outputs_here(
+    sweep: Sweep,
+    session: Session,
+    store: Store,
+    *,
+    targets: Sequence[Target],
+    said: Said = lambda what: None,
+    told: Told = lambda done, total: None,
+) -> None:
+    """Checks the same of the official tool on this machine."""
+
+    def placed(files: Mapping[str, Path], folder: Path) -> Place:
+        return HostPlace(sweep, files, folder)
+
+    _check_all(placed, sweep, session, store, targets, said, told)
+
+
+def _check_all(
+    placed: Callable[[Mapping[str, Path], Path], Place],
+    sweep: Sweep,
+    session: Session,
+    store: Store,
+    targets: Sequence[Target],
+    said: Said,
+    told: Told,
+) -> None:
+    """Checks what is not checked yet.
+
+    Args:
+        placed: from the inputs, by SHA-256, and a folder of this machine to where it is done.
+    """
+    waiting = _waiting(sweep, session, store, targets)
+    if not waiting:
+        return
+    expected = {target.sha256: _tried(target) for target, _ in waiting}
+    with tempfile.TemporaryDirectory(prefix="frill-bench-") as name:
+        folder = Path(name)
+        place = placed(_written(expected.values(), folder), folder)
+        outputs = Outputs(place, session, store)
+        unchecked: set[str] = set()
+        for done, (target, case) in enumerate(waiting, start=1):
+            check = _check(case, expected[target.sha256], session, place.sweep, outputs)
+            log(store, session, EVENT, **config.unstructure(check))
+            if check.verdict is Verdict.FAILED:
+                said(f"{target.name}: wrong output with {check.evidence}")
+            elif check.reason and check.reason not in unchecked:
+                unchecked.add(check.reason)
+                said(f"{target.name}: outputs not compared with the host's: {check.reason}")
+            told(done, len(waiting))
+        place.clear()
+
+
+def _check(
+    case: Case, expected: _Expected | BenchError, session: Session, sweep: Sweep, outputs: Outputs
+) -> Check:
+    """Returns what is to be thought of a case's outputs."""
+    blank = Check(
+        case=case.key,
+        artifact_sha256=case.artifact_sha256,
+        device=session.device.key,
+        os_build=session.device.os_build,
+        tool_sha256=case.tool_sha256,
+        delegate=case.delegate,
+        library_sha256=case.library_sha256,
+        library_options=case.library_options,
+        verdict=Verdict.UNCHECKED,
+    )
+    try:
+        if isinstance(expected, BenchError):
+            raise expected
+        blank = replace(
+            blank,
+            inputs=expected.inputs.what,
+            reference_sha256=expected.reference_sha256,
+        )
+        reason, found = _judged(case, expected, _made(case, expected, sweep, outputs))
+    except (ConfigurationError, ConversionError, ToolOutputError) as error:
+        return replace(blank, reason=f"no-outputs: {error.message}")
+    verdict = Verdict.FAILED if reason else Verdict.PASSED
+    return replace(blank, verdict=verdict, reason=reason, fidelity=found)
+
+
+def _made(case: Case, expected: _Expected, sweep: Sweep, outputs: Outputs) -> Values:
+    """Returns what the device makes of all inputs.
+
+    Raises:
+        ConfigurationError: the tool takes no inputs or gives no outputs.
+        ToolOutputError: a process failed, or its outputs are not there or of another size.
+    """
+    sizes = [each.shape[1] for each in expected.own]
+    places = {**sweep.paths, **sweep.there}
+    found = []
+    for given in expected.given:
+        inputs = [
+            InputFile(name=tensor.name, shape=sides(tensor), path=places[sha256_bytes(content)])
+            for tensor, content in zip(expected.tensors, given, strict=True)
+        ]
+        found.append(from_bytes(outputs.of(case, inputs), expected.outputs, sizes))
+    return [np.stack(each).astype(np.float64) for each in zip(*found, strict=True)]
+
+
+def _waiting(
+    sweep: Sweep, session: Session, store: Store, targets: Sequence[Target]
+) -> list[tuple[Target, Case]]:
+    """Returns what is to be checked: one case of those that compute the same."""
+    known = checks(store, session.device, session=session.id)
+    files = {target.sha256: target for target in targets}
+    alike = {subject_of(case): case for case in reversed(sweep.cases)}
+    return [
+        (
+            files[case.artifact_sha256],
+            replace(case, protocol=once(INPUTS, max_secs=case.protocol.max_secs)),
+        )
+        for subject, case in sorted(alike.items(), key=lambda each: str(each[0]))
+        if subject not in known and case.artifact_sha256 in files
+    ]
+
+
+def _tried(target: Target) -> _Expected | BenchError:
+    try:
+        return _expected(target)
+    except BenchError as error:
+        return error
+
+
+def _expected(target: Target) -> _Expected:
+    """Returns what a target is given and what the host makes of it.
+
+    Raises:
+        ConfigurationError: LiteRT is not installed, or the model takes what no audio is made for.
+        ModelFileError: LiteRT cannot run it.
+    """
+    file = tflite_file.read(target.path)
+    source, source_sha256 = _source(target)
+    inputs = inputs_for(
+        file.inputs,
+        target.artifact.role if target.artifact else file.role,
+        count=INPUTS,
+        audio_root=packages.default_root(),
+        front=_front(target),
+    )
+    return _Expected(
+        format=file.format,
+        tensors=file.inputs,
+        outputs=file.outputs,
+        inputs=inputs,
+        given=tuple(
+            tuple(to_bytes(value, tensor) for value, tensor in zip(each, file.inputs, strict=True))
+            for each in inputs.values
+        ),
+        reference=_on_the_host(Model(source, delegate="none"), inputs),
+        reference_sha256=source_sha256,
+        own=_on_the_host(Model(target.path), inputs),
+    )
+
+
+def _source(target: Target) -> tuple[Path, str]:
+    """Returns the float32 file that a target was made from, if its zoo has it, else itself."""
+    artifact = target.artifact
+    if artifact is not None:
+        zoo = Zoo(target.path.parent)
+        found = zoo.get(artifact.name, Format.FLOAT32)
+        if found is not None and found.recipe_sha256 == artifact.recipe_sha256:
+            return zoo.path(found), found.sha256
+    return target.path, target.sha256
+
+
+def _front(target: Target) -> tuple[int, Front] | None:
+    artifact = target.artifact
+    if artifact is None or artifact.frontend == NO_FRONTEND:
+        return None
+    path = frontend_path(artifact, Zoo(target.path.parent))
+    if path is None:
+        return None
+    model = Model(path)
+    shape = model.input_shapes()[0]
+    return math.prod(shape), lambda window: model(window.reshape(shape))[0]
+
+
+def _on_the_host(model: Model, inputs: Inputs) -> Values:
+    found = [model(*each) for each in inputs.values]
+    return [
+        np.stack([one.ravel() for one in each]).astype(np.float64)
+        for each in zip(*found, strict=True)
+    ]
+
+
+def _written(expected: Iterable[_Expected | BenchError], folder: Path) -> dict[str, Path]:
+    """Returns where the inputs are on this machine, by SHA-256."""
+    found: dict[str, Path] = {}
+    for each in expected:
+        given = () if isinstance(each, BenchError) else each.given
+        for content in itertools.chain.from_iterable(given):
+            sha256 = sha256_bytes(content)
+            found[sha256] = folder / f"{sha256}.raw"
+            found[sha256].write_bytes(content)
+    return found
+
+
+def _judged(case: Case, expected: _Expected, outputs: Values) -> tuple[str, Fidelity | None]:
+    """Returns why outputs are wrong, or an empty text, and how near to the reference they are.
+
+    What the conversion loses is no fault of the device: outputs that are as near as those of the
+    same file on the host are right, too.
+
+    Raises:
+        ConversionError: what the host gives carries nothing itself.
+    """
+    format = fidelity.held_to(expected.format, accelerated=case.delegate not in _ON_THE_CPU)
+    compare = partial(fidelity.compare, patches_sha256=expected.inputs.sha256)
+    near = []
+    for values, reference, own in zip(outputs, expected.reference, expected.own, strict=True):
+        if reason := fidelity.degenerate(values):
+            return reason, None
+        if reason := fidelity.degenerate(reference):
+            raise ConversionError(
+                f"the host's own outputs carry nothing: {reason}", hint="check the conversion"
+            )
+        found = compare(reference, values)
+        far = fidelity.shortfall(format, found) or fidelity.below_snr(format, found)
+        if far and not fidelity.no_worse(found, compare(reference, own)):
+            return f"wrong-output: {far}", found
+        near.append(found)
+    return "", near[0]

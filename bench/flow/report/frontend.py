@@ -1,0 +1,59 @@
+"""How the log-mel front-end of a timed file is paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.core.artifact import Artifact, Role
+from bench.core.caveats import Caveat, CaveatKind
+from bench.flow.report.results import CaseResult
+from models.zoo import IN_GRAPH, LOG_MEL
+from reports.schema import Frontend
+
+
+def frontend_of(
+    case: CaseResult, artifact: Artifact, cases: Sequence[CaseResult]
+) -> tuple[Frontend, CaseResult | None]:
+    """Returns how the front-end is paid for, and its own measurement where that is added.
+
+    Args:
+        cases: of the same session and mode.
+    """
+    if artifact.frontend == IN_GRAPH:
+        return Frontend.IN_GRAPH, None
+    if artifact.role is Role.OTHER and artifact.frontend != LOG_MEL:
+        return Frontend.NONE_NEEDED, None
+    alike = [
+        each
+        for each in cases
+        if each.artifact is not None
+        and each.summary is not None
+        and each.artifact.role is Role.FRONTEND
+        and _serves(each.artifact, artifact)
+        and (each.case.runner, each.case.delegate, each.case.threads, each.case.tool_sha256)
+        == (case.case.runner, case.case.delegate, case.case.threads, case.case.tool_sha256)
+    ]
+    if not alike:
+        return Frontend.MISSING, None
+    return Frontend.ADDED, min(alike, key=_median)
+
+
+def frontend_caveats(frontend: Frontend) -> list[Caveat]:
+    """Returns the doubts that come with it."""
+    match frontend:
+        case Frontend.ADDED:
+            return [Caveat(kind=CaveatKind.FRONTEND_ADDED)]
+        case Frontend.MISSING:
+            return [Caveat(kind=CaveatKind.NO_FRONTEND)]
+        case _:
+            return []
+
+
+def _serves(frontend: Artifact, artifact: Artifact) -> bool:
+    if artifact.frontend == LOG_MEL:
+        return frontend.name.startswith("frontend-")
+    return frontend.name == artifact.frontend
+
+
+def _median(case: CaseResult) -> float:
+    return case.summary.latency_us_median if case.summary else float("inf")

@@ -1,0 +1,338 @@
+"""What a session says of each of its cases: computed on read, from the stored outcomes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import TypeAlias
+
+from bench.core.artifact import Artifact
+from bench.core.caveats import Caveat, CaveatKind
+from bench.flow.device.drift_probe import probe_caveats
+from bench.flow.device.readiness import session_caveats
+from bench.flow.outputs.record import Check, Verdict, checks, output_doubts, subject_of
+from bench.measure.outcome import Failed, Measured, Outcome, Statistics
+from bench.measure.result_caveats import convention_differs, threads_change_nothing, wide_interval
+from bench.measure.sampled import Sampled, sampled
+from bench.measure.spread import SessionSpread, between_sessions
+from bench.measure.stopping import counts
+from bench.measure.streaming import Streaming, streaming
+from bench.measure.summary import Summary, summarise
+from bench.measure.sustained import Curve, Point, curve
+from bench.measure.validity import once_each
+from bench.plan.case import Case, Mode, Protocol
+from bench.plan.device import Device, Kind
+from bench.plan.suite import GATE
+from bench.store.records import Invocation, Sensed, Session
+from bench.store.store import Store
+from bench.tool.op_profile import OpProfile, parse_op_profile
+
+BUSY_SHARE = 0.05  # of a process's time spent waiting for a core that others had
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseResult:
+    """One case of one session.
+
+    Args:
+        name: of the artifact, or the file's where it has no manifest.
+        model: path of the file as it was timed.
+        artifact: ``None`` for a file without manifest.
+        failed: how many processes failed.
+        failures: why, each reason once.
+        summary: of the processes that did not; ``None`` if there are none, or only their
+            statistics are kept.
+        caveats: all doubts, the artifact's own among them.
+        sampled_memory_mb_peak: highest resident memory that sampling saw, in a process of its own.
+        profile: time by operator, from a process of its own.
+        discarded: how many processes the device's state made invalid.
+        discards: what it did, one caveat a kind.
+        conventional: one process of fifty runs, as people publish it.
+        spread: of all sessions' medians of this very case; ``None`` for the only session.
+        streaming: the cost per second of audio, in that mode.
+        curve: latency over time, in the sustained mode.
+        check: whether the device computes what the host does; ``None`` if nobody looked.
+        sampled: the device while its processes ran; ``None`` if none of them took long.
+    """
+
+    case: Case
+    name: str
+    model: str
+    artifact: Artifact | None
+    failed: int
+    failures: tuple[str, ...]
+    summary: Summary | None
+    caveats: tuple[Caveat, ...]
+    sampled_memory_mb_peak: float | None = None
+    profile: OpProfile | None = None
+    discarded: int = 0
+    discards: tuple[Caveat, ...] = ()
+    conventional: Statistics | None = None
+    spread: SessionSpread | None = None
+    streaming: Streaming | None = None
+    curve: Curve | None = None
+    check: Check | None = None
+    sampled: Sampled | None = None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the device was seen to compute something else than the host."""
+        return self.check is not None and self.check.verdict is Verdict.FAILED
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether something of it failed, is wrong, or was invalid as often as it was repeated."""
+        return bool(self.failed) or self.is_wrong or (self.summary is None and self.curve is None)
+
+
+# A session and what it says of its cases.
+Timed: TypeAlias = tuple[Session, tuple[CaseResult, ...]]
+
+
+def all_results(store: Store) -> list[Timed]:
+    """Returns every session of a store with its results, the oldest first.
+
+    Those of gates are left out: old revisions are in them, and what they say is in their logs.
+    """
+    sessions = sorted(sessions_of(store), key=lambda each: each.started_at)
+    return [(session, results(store, session)) for session in sessions]
+
+
+def sessions_of(store: Store) -> list[Session]:
+    """Returns the sessions of a store that were no gates'."""
+    return [each for each in store.sessions() if each.suite != GATE]
+
+
+def results(store: Store, session: Session) -> tuple[CaseResult, ...]:
+    """Returns every case of a session that has a process stored, by name, delegate and threads.
+
+    Processes that were for something else than a latency of their own are told with the
+    back-to-back case that they belong to.
+    """
+    artifacts = {artifact.sha256: artifact for artifact in store.artifacts()}
+    rows: dict[str, list[Invocation]] = defaultdict(list)
+    beside: dict[str, dict[Mode, list[Invocation]]] = defaultdict(lambda: defaultdict(list))
+    for invocation in store.invocations(session.id):
+        case, mode = invocation.case, invocation.case.protocol.mode
+        if mode is Mode.CORRECTNESS:  # what they gave is in the check
+            continue
+        if mode.is_companion:
+            beside[_without_protocol(case)][mode].append(invocation)
+        else:
+            rows[case.key].append(invocation)
+    spreads = _spreads(store, rows.keys())
+    known = checks(store, session.device)
+    events = store.events(session.id)
+    marks = (*session_caveats(events), *probe_caveats(events))
+    found = []
+    for key, invocations in rows.items():
+        case = invocations[0].case
+        at_once = case.protocol.mode is Mode.BACK_TO_BACK
+        companions = beside.get(_without_protocol(case), {}) if at_once else {}
+        result = _result(invocations, companions, session.device, artifacts)
+        check = known.get(subject_of(case))
+        caveats = (*result.caveats, *output_doubts(check), *marks)
+        found.append(replace(result, spread=spreads.get(key), check=check, caveats=caveats))
+    modes = list(Mode)
+    return tuple(
+        sorted(
+            _with_thread_doubts(found, session.device),
+            key=lambda each: (
+                each.name,
+                each.case.delegate,
+                modes.index(each.case.protocol.mode),
+                each.case.threads,
+            ),
+        )
+    )
+
+
+def _without_protocol(case: Case) -> str:
+    return replace(case, protocol=Protocol()).key
+
+
+def _spreads(store: Store, keys: Iterable[str]) -> dict[str, SessionSpread]:
+    """Returns how far the sessions of each case lie apart, where there are several."""
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for session_id, key, outcome in store.measured(list(keys)):
+        if outcome.is_valid and outcome.inference_us:
+            values[key][session_id].append(median(outcome.inference_us))
+    spreads = {
+        key: between_sessions([median(each) for each in by_session.values()])
+        for key, by_session in values.items()
+    }
+    return {key: spread for key, spread in spreads.items() if spread is not None}
+
+
+def _result(
+    invocations: Sequence[Invocation],
+    companions: Mapping[Mode, Sequence[Invocation]],
+    device: Device,
+    artifacts: Mapping[str, Artifact],
+) -> CaseResult:
+    first = invocations[0]
+    protocol = first.case.protocol
+    artifact = artifacts.get(first.case.artifact_sha256)
+    processes = [each for group in (invocations, *companions.values()) for each in group]
+    outcomes = [each.outcome for each in processes]
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+    timed = [each.outcome for each in invocations]
+    measured = [
+        each for each in timed if isinstance(each, Measured) and counts(each, protocol.mode)
+    ]
+    summary = None if protocol.mode.is_statistics or not measured else summarise(measured)
+    conventional = _conventional(companions.get(Mode.CONVENTIONAL, ()))
+    sustained = _curve(invocations) if protocol.mode is Mode.SUSTAINED else None
+    caveats = [
+        *_device_caveats(device),
+        *(artifact.caveats if artifact else ()),
+        *(summary.caveats if summary else ()),
+        *_noted(summary, protocol, conventional, sustained),
+        *once_each([each.caveats for each in measured]),
+    ]
+    busy = busy_caveat([invocation.sensed for invocation in invocations])
+    if busy is not None and summary is not None and device.kind is Kind.HOST:
+        caveats.append(busy)
+    discards = _discards(outcomes, protocol.mode)
+    return CaseResult(
+        case=first.case,
+        name=f"{artifact.name}.{artifact.format}" if artifact else Path(first.model).stem,
+        model=first.model,
+        artifact=artifact,
+        failed=len(failed),
+        failures=tuple(dict.fromkeys(outcome.failure for outcome in failed)),
+        summary=summary,
+        caveats=tuple(caveats),
+        sampled_memory_mb_peak=_sampled_memory_mb(companions.get(Mode.PEAK_MEMORY, ())),
+        profile=_profile(companions.get(Mode.OP_PROFILE, ())),
+        discarded=len(discards),
+        discards=once_each([each.caveats for each in discards]),
+        conventional=conventional,
+        streaming=streaming(first.case, summary)
+        if summary is not None and protocol.mode is Mode.STREAMING
+        else None,
+        curve=sustained,
+        sampled=sampled(each.sensed.samples for each in processes),
+    )
+
+
+def _discards(outcomes: Sequence[Outcome | None], mode: Mode) -> list[Measured]:
+    return [each for each in outcomes if isinstance(each, Measured) and not counts(each, mode)]
+
+
+def _noted(
+    summary: Summary | None,
+    protocol: Protocol,
+    conventional: Statistics | None,
+    sustained: Curve | None,
+) -> list[Caveat]:
+    found = []
+    if summary is not None:
+        found.append(wide_interval(protocol, summary))
+        if conventional is not None:
+            found.append(convention_differs(summary, conventional))
+    if sustained is not None and sustained.interrupted_s is not None:
+        found.append(
+            Caveat(kind=CaveatKind.INTERRUPTED, evidence=f"for {sustained.interrupted_s:.0f} s")
+        )
+    return [caveat for caveat in found if caveat is not None]
+
+
+def _with_thread_doubts(found: Sequence[CaseResult], device: Device) -> list[CaseResult]:
+    """Returns the results, those whose number of threads changed nothing marked so."""
+    alike: dict[str, list[CaseResult]] = defaultdict(list)
+    for each in found:
+        if each.summary is not None:
+            alike[replace(each.case, threads=1, affinity=None).key].append(each)
+    doubts: dict[str, Caveat] = {}
+    for group in alike.values():
+        summaries = {each.case.threads: each.summary for each in group if each.summary is not None}
+        doubt = threads_change_nothing(summaries, device.cores)
+        doubts |= {each.case.key: doubt for each in group if doubt is not None}
+    return [
+        replace(each, caveats=(*each.caveats, doubts[each.case.key]))
+        if each.case.key in doubts
+        else each
+        for each in found
+    ]
+
+
+def _device_caveats(device: Device) -> list[Caveat]:
+    found = [Caveat(kind=CaveatKind.VIRTUAL)] if device.virtual else []
+    if device.cores_left_out:
+        found.append(
+            Caveat(kind=CaveatKind.CORES_LEFT_OUT, evidence=f"cores {device.cores_left_out}")
+        )
+    return found
+
+
+def _sampled_memory_mb(invocations: Sequence[Invocation]) -> float | None:
+    for invocation in invocations:
+        if isinstance(invocation.outcome, Measured):
+            return invocation.outcome.memory_mb_peak
+    return None
+
+
+def _conventional(invocations: Sequence[Invocation]) -> Statistics | None:
+    for invocation in invocations:
+        if isinstance(invocation.outcome, Measured) and invocation.outcome.is_valid:
+            return invocation.outcome.statistics
+    return None
+
+
+def _curve(invocations: Sequence[Invocation]) -> Curve | None:
+    began = datetime.fromisoformat(invocations[0].started_at)
+    points = [
+        _point(each, (datetime.fromisoformat(each.started_at) - began).total_seconds())
+        for each in invocations
+        if isinstance(each.outcome, Measured) and each.outcome.statistics is not None
+    ]
+    return curve(points) if points else None
+
+
+def _point(invocation: Invocation, at_s: float) -> Point:
+    outcome, after = invocation.outcome, invocation.sensed.after
+    assert isinstance(outcome, Measured)  # noqa: S101 - the caller leaves out others
+    assert outcome.statistics is not None  # noqa: S101 - likewise
+    point = Point(
+        at_s=at_s, until_s=at_s + invocation.wall_s, latency_us=outcome.statistics.middle_us
+    )
+    if after is None:
+        return point
+    fastest = max(after.clocks, key=lambda clock: clock.max_khz.number or 0.0, default=None)
+    temps_c = (after.cpu_temp_c.number, after.skin_temp_c.number)
+    return replace(
+        point,
+        clock_khz=fastest.now_khz.number if fastest else None,
+        cap_khz=fastest.cap_khz.number if fastest else None,
+        thermal_status=after.thermal_status.number,
+        temp_c=next((each for each in temps_c if each is not None), None),
+    )
+
+
+def _profile(invocations: Sequence[Invocation]) -> OpProfile | None:
+    for invocation in invocations:
+        if isinstance(invocation.outcome, Measured):
+            return parse_op_profile(invocation.stdout)
+    return None
+
+
+def busy_caveat(sensed: Sequence[Sensed]) -> Caveat | None:
+    """Returns the doubt that most processes had to wait for their core, if they had."""
+    shares = [
+        each.run_queue_wait_s / (each.run_s + each.run_queue_wait_s)
+        for each in sensed
+        if each.run_s and each.run_queue_wait_s is not None
+    ]
+    busy = [share for share in shares if share > BUSY_SHARE]
+    if 2 * len(busy) <= len(shares):
+        return None
+    return Caveat(
+        kind=CaveatKind.BUSY_MACHINE,
+        evidence=f"{len(busy)} of {len(shares)} processes waited for a core more than "
+        f"{BUSY_SHARE:.0%} of their time, the median one {median(shares):.1%}",
+    )

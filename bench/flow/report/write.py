@@ -1,0 +1,99 @@
+"""Writes the report of a store: the page, plots and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.core.version import VERSION
+from bench.flow.report.join import join
+from bench.flow.report.mode_rows import modes
+from bench.flow.report.results import all_results, sessions_of
+from bench.store.store import Store
+from models.spec import Frontend, is_student, parse_name
+from reports.effects import Estimate, Traits, estimates
+from reports.page import ModeFrames, write_report
+from reports.schema import Endurance, Row, Slice, Stream, Task, frame, read
+
+
+def report(
+    store: Store,
+    *,
+    out: Path,
+    title: str,
+    command: str,
+    task_set: str | None = None,
+    notes: Sequence[str] = (),
+) -> tuple[Path, list[Row]]:
+    """Returns the page's path and its rows, after writing page, plots and tables to ``out``."""
+    timed = all_results(store)
+    rows, tasks = join(store, task_set=task_set, timed=timed)
+    found = modes(timed)
+    page = write_report(
+        frame(rows, Row),
+        frame(tasks, Task),
+        out=out,
+        title=title,
+        subtitle=_subtitle(store, rows),
+        provenance=_provenance(store, command),
+        notes=notes,
+        modes=ModeFrames(
+            streams=frame(found.streams, Stream),
+            endurances=frame(found.endurances, Endurance),
+            slices=frame(found.slices, Slice),
+        ),
+        effects=frame(effects_of(rows), Estimate),
+    )
+    return page, rows
+
+
+def effects_of(rows: Sequence[Row]) -> list[Estimate]:
+    """Returns what each hyper-parameter does, by the students among ``rows``; none if too few."""
+    names = sorted({row.student for row in rows if is_student(row.student)})
+    traits = frame([_traits(name) for name in names], Traits)
+    return read(estimates(frame(rows, Row), traits), Estimate)
+
+
+def _traits(name: str) -> Traits:
+    spec = parse_name(name)
+    return Traits(
+        student=name,
+        size=spec.size.value,
+        width=spec.width,
+        head=spec.head.value,
+        pooling=spec.pooling.value,
+        bottleneck="full" if spec.bottleneck_rank is None else "low-rank",
+        embedding_size=spec.embedding_size,
+        activation=spec.activation.value,
+        graph_begins="patch" if spec.frontend is Frontend.NONE else spec.frontend.value,
+        training="qat" if spec.qat else "plain",
+    )
+
+
+def _subtitle(store: Store, rows: Sequence[Row]) -> str:
+    devices = sorted({row.device for row in rows})
+    students = len({row.student for row in rows})
+    files, models = _count(len(rows), "file"), _count(students, "model")
+    return f"{files} of {models} on {', '.join(devices) or 'no device'}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _provenance(store: Store, command: str) -> dict[str, str]:
+    found = {"frill-bench": VERSION, "command": command, "database": store.url}
+    for number, session in enumerate(sessions_of(store), 1):
+        device = session.device
+        what = [
+            device.kind.value,
+            device.name,
+            device.cpu,
+            f"{device.cores} cores",
+            device.os_build,
+        ]
+        found[f"device of session {number}"] = ", ".join(part for part in what if part)
+        found[f"session {number}"] = (
+            f"{session.id}, started {session.started_at}, seed {session.seed}"
+        )
+    return found

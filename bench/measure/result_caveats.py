@@ -1,0 +1,60 @@
+"""Doubts that only a look at several results gives: none is about the device's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bench.core import units
+from bench.core.caveats import Caveat, CaveatKind
+from bench.measure.outcome import Statistics
+from bench.measure.summary import Summary, relative_width
+from bench.plan.case import Protocol
+
+CONVENTION_RATIO = 0.05
+
+
+def wide_interval(protocol: Protocol, summary: Summary) -> Caveat | None:
+    """Returns the doubt that the interval is wider than it was asked to be."""
+    low, high = summary.latency_us_low, summary.latency_us_high
+    if protocol.ci_width is None or low is None or high is None:
+        return None
+    width = relative_width((low, high), summary.latency_us_median)
+    if width is None or width <= protocol.ci_width:
+        return None
+    return Caveat(
+        kind=CaveatKind.WIDE_INTERVAL,
+        evidence=f"{width:.1%} wide, {protocol.ci_width:.1%} was asked for, after "
+        f"{summary.processes} processes",
+    )
+
+
+def convention_differs(summary: Summary, conventional: Statistics) -> Caveat | None:
+    """Returns the doubt that one long process tells another number than many short ones."""
+    ratio = conventional.avg_us / summary.latency_us_median - 1
+    if abs(ratio) <= CONVENTION_RATIO:
+        return None
+    return Caveat(
+        kind=CaveatKind.CONVENTION_DIFFERS,
+        evidence=f"its mean of {conventional.runs} runs is {units.duration(conventional.avg_us)}, "
+        f"{ratio:+.1%} from the median {units.duration(summary.latency_us_median)}",
+    )
+
+
+def threads_change_nothing(by_threads: Mapping[int, Summary], cores: int | None) -> Caveat | None:
+    """Returns the doubt that more threads made no difference though there were cores for them.
+
+    Args:
+        by_threads: what is equal but for the number of threads.
+        cores: that they were allowed; ``None`` where unknown.
+    """
+    found = {n: by_threads[n] for n in sorted(by_threads) if cores is not None and n <= cores}
+    lows = [each.latency_us_low for each in found.values() if each.latency_us_low is not None]
+    highs = [each.latency_us_high for each in found.values() if each.latency_us_high is not None]
+    if len(lows) < 2 or len(lows) < len(found) or max(lows) > min(highs):
+        return None
+    scale = units.duration_scale([*lows, *highs])
+    return Caveat(
+        kind=CaveatKind.THREADS_CHANGE_NOTHING,
+        evidence=f"with {', '.join(map(str, found))} threads it took {scale.number(min(lows))} to "
+        f"{scale.text(max(highs))}",
+    )

@@ -1,0 +1,1 @@
+"""What is to be measured: devices, cases, suites, and the order of the processes."""

@@ -1,0 +1,313 @@
+"""A measuring plan as people write it: which models, run how."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import math
+import string
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+from typing import assert_never
+
+from bench.core import config
+from bench.core.artifact import Artifact, Format, manifests
+from bench.core.errors import ConfigurationError, ModelFileError
+from bench.core.hashing import sha256_file
+from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
+from bench.plan.device import Device
+
+GATE = "frill-bench gate"  # what the sessions of gates are called, whose numbers no report joins
+ALL_CORES = "all"
+BIG_CORES = "big"
+# A sustained curve has a point for each slice; at least so many, and none longer than this.
+_SLICE_S = 10.0
+_SLICES = 12
+_MAGIC = b"TFL3"  # at byte 4 of every TFLite flatbuffer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A measuring plan.
+
+    Args:
+        models: of the zoo's artifacts, names or patterns (``NAME`` or ``NAME.FORMAT``, with ``*``
+            and ``?``), or paths of .tflite files relative to the suite's file.
+        formats: only these of the zoo's; empty for all.
+        delegates, threads: each with each.
+        affinity: mask of cores as ``taskset`` takes it, ``all``, or ``big`` for the fastest cores
+            of a phone that suffice for the threads; absent: ``big`` on phones, ``all`` on hosts.
+        external_delegate: library of the delegate ``external``, relative to the suite's file.
+        external_delegate_options: that it is given, as ``key:value;key2:value2``.
+        require_full_delegation: a delegate that leaves a node is a failure.
+        fixed_performance: phones hold their clocks at a level that they can sustain.
+        op_profile, peak_memory: also run each case once for its time by operator, and once for its
+            memory, in processes of their own that count for no latency.
+        conventional: also run each case once in fifty runs, as people publish it.
+        streaming: also time each case with a pause of the model's hop before each inference.
+        cold: also time the first inference of new processes.
+        sustained_min: at the end also run each case for so many minutes without a pause.
+        seed: of the order of the processes.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    formats: tuple[Format, ...] = ()
+    delegates: tuple[Delegate, ...] = (Delegate.XNNPACK,)
+    threads: tuple[int, ...] = (1,)
+    affinity: str | None = None
+    external_delegate: str | None = None
+    external_delegate_options: str = ""
+    require_full_delegation: bool = False
+    fixed_performance: bool = False
+    op_profile: bool = False
+    peak_memory: bool = False
+    conventional: bool = False
+    streaming: bool = False
+    cold: bool = False
+    sustained_min: float = 0.0
+    protocol: Protocol = field(default_factory=Protocol)
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for key, entries in (
+            ("models", self.models),
+            ("delegates", self.delegates),
+            ("threads", self.threads),
+        ):
+            if not entries:
+                raise ConfigurationError(f"{key}: is empty", hint=f"give {key} an entry")
+        if min(self.threads) < 1:
+            raise ConfigurationError(
+                f"threads: {min(self.threads)} is below 1", hint="count threads from 1"
+            )
+        if self.affinity not in (None, ALL_CORES, BIG_CORES) and not _is_mask(self.affinity):
+            raise ConfigurationError(
+                f"affinity: {self.affinity!r} is no hex mask of at least one core, such as f0",
+                hint="write the mask as taskset takes it, such as f0, or big or all",
+            )
+        if not (math.isfinite(self.sustained_min) and self.sustained_min >= 0):
+            raise ConfigurationError(
+                f"sustained_min: {self.sustained_min:g} is no duration",
+                hint="give minutes, from 0",
+            )
+        if (Delegate.EXTERNAL in self.delegates) != (self.external_delegate is not None):
+            raise ConfigurationError(
+                "external_delegate: the delegate external and its library go together",
+                hint="give both, or neither",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A file to be timed, and its manifest where it has one."""
+
+    path: Path
+    sha256: str
+    artifact: Artifact | None
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        if self.artifact is None:
+            return self.path.stem
+        return f"{self.artifact.name}.{self.artifact.format}"
+
+
+def host_suite() -> Suite:
+    """Returns the suite that ``run --host`` uses when none is given."""
+    return _packaged("host.yaml")
+
+
+def phone_suite() -> Suite:
+    """Returns the suite that ``run`` uses on phones when none is given."""
+    return _packaged("phone.yaml")
+
+
+def _packaged(name: str) -> Suite:
+    with resources.as_file(resources.files("bench.plan.suites").joinpath(name)) as path:
+        return config.load(path, Suite)
+
+
+def bare_target(path: Path) -> Target:
+    """Returns a .tflite file, with the manifest beside it if there is one.
+
+    Raises:
+        ConfigurationError: there is no such file, or it is not what its manifest says.
+        ModelFileError: it is no TFLite model.
+    """
+    try:
+        with path.open("rb") as stream:
+            magic = stream.read(8)[4:]
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", hint="check the path") from error
+    if magic != _MAGIC:
+        raise ModelFileError(f"{path}: no TFLite model", hint="give a .tflite file")
+    sha256 = sha256_file(path)
+    manifest = path.with_suffix(".json")
+    if not manifest.is_file():
+        return Target(path=path, sha256=sha256, artifact=None)
+    artifact = config.load(manifest, Artifact)
+    if artifact.sha256 != sha256:
+        raise ConfigurationError(
+            f"{path}: its SHA-256 begins {sha256[:12]}, its manifest says {artifact.sha256[:12]}",
+            hint="convert it again, or remove the manifest beside it",
+        )
+    return Target(path=path, sha256=sha256, artifact=artifact)
+
+
+def zoo_targets(folder: Path) -> tuple[Target, ...]:
+    """Returns all artifacts of a zoo folder, in the order of their names; none if it is not there.
+
+    Raises:
+        ConfigurationError: a file is missing, or is not what its manifest says.
+    """
+    paths = [manifest.with_suffix(".tflite") for manifest in manifests(folder)]
+    for path in paths:
+        if not path.is_file():
+            raise ConfigurationError(
+                f"{path}: no such file, though {path.stem}.json is there",
+                hint="convert or add it again, or remove the manifest",
+            )
+    return tuple(map(bare_target, paths))
+
+
+def select(suite: Suite, zoo: Sequence[Target], *, beside: Path) -> tuple[Target, ...]:
+    """Returns the files that the suite names, each once; relative paths start at ``beside``.
+
+    Raises:
+        ConfigurationError: a name or pattern fits nothing, or a file is unusable.
+    """
+    found: dict[str, Target] = {}
+    for word in suite.models:
+        targets = tuple(_named(word, suite, zoo, beside))
+        if not targets:
+            known = [target.name for target in zoo]
+            raise ConfigurationError(
+                f"suite {suite.name}: no artifact fits {word!r}{config.near(word, known)}",
+                hint="make artifacts with frill-bench convert, give their folder with --zoo DIR, "
+                "or give files with --model",
+            )
+        found |= {target.sha256: target for target in targets if target.sha256 not in found}
+    return tuple(found.values())
+
+
+def _named(word: str, suite: Suite, zoo: Sequence[Target], beside: Path) -> Iterator[Target]:
+    if word.endswith(".tflite"):
+        pattern = str(beside / word)
+        # Path.glob refuses absolute patterns.
+        names = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+        yield from (bare_target(Path(name)) for name in names)
+        return
+    for target in zoo:
+        artifact = target.artifact
+        if artifact is None or (suite.formats and artifact.format not in suite.formats):
+            continue
+        if any(fnmatch.fnmatchcase(name, word) for name in (artifact.name, target.name)):
+            yield target
+
+
+def cases(
+    suite: Suite,
+    targets: Sequence[Target],
+    *,
+    device: Device,
+    runner: Runner,
+    tool_sha256: str,
+    affinity: Callable[[int], str | None] = lambda threads: None,
+    library_sha256: str | None = None,
+) -> tuple[Case, ...]:
+    """Returns every target with every delegate and every number of threads, in every mode.
+
+    Raises:
+        ConfigurationError: a target does not tell its hop, which streaming needs.
+
+    Args:
+        affinity: number of threads to mask of cores.
+        library_sha256: of the external delegate.
+    """
+    timed = tuple(
+        Case(
+            artifact_sha256=target.sha256,
+            device=device.key,
+            runner=runner,
+            tool_sha256=tool_sha256,
+            delegate=delegate,
+            threads=threads,
+            affinity=affinity(threads),
+            protocol=suite.protocol,
+            full_delegation=suite.require_full_delegation and delegate is not Delegate.NONE,
+            fixed_performance=suite.fixed_performance,
+            library_sha256=library_sha256 if delegate is Delegate.EXTERNAL else None,
+            library_options=suite.external_delegate_options
+            if delegate is Delegate.EXTERNAL
+            else "",
+        )
+        for target in targets
+        for delegate in dict.fromkeys(suite.delegates)
+        for threads in dict.fromkeys(suite.threads)
+    )
+    hops_s = {target.sha256: _hop_s(target) for target in targets} if suite.streaming else {}
+    return timed + tuple(
+        replace(case, protocol=_in_mode(suite, mode, hops_s.get(case.artifact_sha256, 0.0)))
+        for mode, is_wanted in (
+            (Mode.CONVENTIONAL, suite.conventional),
+            (Mode.OP_PROFILE, suite.op_profile),
+            (Mode.PEAK_MEMORY, suite.peak_memory),
+            (Mode.STREAMING, suite.streaming),
+            (Mode.COLD, suite.cold),
+            (Mode.SUSTAINED, suite.sustained_min > 0),
+        )
+        for case in timed
+        if is_wanted
+    )
+
+
+def _in_mode(suite: Suite, mode: Mode, hop_s: float) -> Protocol:
+    """Returns the protocol of a suite in another mode."""
+    found = replace(suite.protocol, mode=mode)
+    match mode:
+        case Mode.CONVENTIONAL:
+            once = replace(_once(found), num_runs=50, min_secs=1.0)
+            return replace(once, warmup_runs=1, warmup_min_secs=0.5)  # the official tool's defaults
+        case Mode.OP_PROFILE | Mode.PEAK_MEMORY:
+            return _once(found)
+        case Mode.STREAMING:
+            return replace(found, run_delay_s=hop_s)
+        case Mode.COLD:
+            return replace(found, num_runs=1, min_secs=0, warmup_runs=0, warmup_min_secs=0)
+        case Mode.SUSTAINED:
+            total_s = 60 * suite.sustained_min
+            slice_s = min(_SLICE_S, total_s / _SLICES)
+            return replace(
+                _once(found),
+                processes=math.ceil(total_s / slice_s),
+                num_runs=1,
+                min_secs=slice_s,
+                max_secs=max(found.max_secs, 2 * slice_s),
+                warmup_runs=1,
+                warmup_min_secs=0,
+            )
+        case Mode.BACK_TO_BACK | Mode.CORRECTNESS | Mode.PROBE:
+            return found
+        case _:
+            assert_never(mode)
+
+
+def _once(protocol: Protocol) -> Protocol:
+    return replace(protocol, processes=1, ci_width=None, max_processes=None)
+
+
+def _hop_s(target: Target) -> float:
+    if target.artifact is None or target.artifact.hop_samples <= 0:
+        raise ConfigurationError(
+            f"{target.path}: nothing tells its hop, which the streaming mode sleeps for",
+            hint="add it to the zoo: frill-bench zoo add FILE --hop-s S",
+        )
+    return target.artifact.hop_s
+
+
+def _is_mask(text: str | None) -> bool:
+    return bool(text) and set(text or "") <= set(string.hexdigits) and bool((text or "").strip("0"))

@@ -1,0 +1,317 @@
+"""From findings to a ``ToolLog``: which numbers are which, and whether to believe them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bench.tool.parse import failures
+from bench.tool.parse.counts import Counts, agree
+from bench.tool.parse.failures import Failure
+from bench.tool.parse.grammar import Findings, Timings
+from bench.tool.parse.toollog import PERCENTILES, Dialect, ToolLog
+
+# The most telling dialect first: the CompiledModel tool prints the interpreter tool's lines too.
+_TELLING = (
+    Dialect.PERFORMANCE_OPTIONS,
+    Dialect.INFERENCE_DIFF,
+    Dialect.LITERT_PYTHON,
+    Dialect.COMPILED_MODEL,
+    Dialect.INTERPRETER,
+)
+_BLOCK = {"init", "avg", "min", "max", "std"}  # every results block has these
+REPORT_STEP_US = 10.0  # results blocks print milliseconds with two decimals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a judgement is made from.
+
+    Args:
+        warmup, measured: the statistics lines, told apart; ``None`` where that line is missing.
+        timings: the line that ends the interpreter tool's run.
+        report: LiteRT's results block, microseconds; empty where it is missing.
+    """
+
+    findings: Findings
+    dialect: Dialect
+    warmup: Counts | None
+    measured: Counts | None
+    timings: Timings | None
+    report: dict[str, float]
+    failure: Failure | None
+    exit_status: int | None
+
+    @property
+    def runs(self) -> int | None:
+        """How many inferences were measured."""
+        if self.measured is not None:
+            return self.measured.runs
+        return self.findings.report_runs.get("avg")
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is there that a finished run prints."""
+        if self.dialect is Dialect.LITERT_PYTHON:
+            whole = {*_BLOCK, *PERCENTILES} <= self.report.keys()
+            return whole and self.findings.fully_accelerated is not None
+        if self.dialect is Dialect.COMPILED_MODEL and self.report.keys() >= _BLOCK:
+            return self.measured is not None or not self.findings.counts
+        return self.measured is not None and self.timings is not None
+
+
+def weigh(
+    findings: Findings, failure: Failure | None = None, exit_status: int | None = None
+) -> Evidence:
+    """Returns the numbers of one process, told apart."""
+    warmup, measured = _phases(findings)
+    dialect = next((name for name in _TELLING if name in findings.dialects), Dialect.UNKNOWN)
+    if dialect is Dialect.COMPILED_MODEL and findings.timings:
+        dialect = Dialect.INTERPRETER  # the other tool never prints that line
+    if findings.fully_accelerated and findings.accelerators and "cpu" not in findings.accelerators:
+        findings.delegation.applied += findings.accelerators  # nothing else was allowed to run
+    delegation = findings.delegation
+    if findings.report and delegation.full_required and delegation.cpu_forbidden:
+        # The same of the CompiledModel tool, which ends with an error where it cannot obey.
+        delegation.applied += [
+            name for name in delegation.requested if name not in delegation.unloaded
+        ]
+    return Evidence(
+        findings=findings,
+        dialect=dialect,
+        warmup=warmup,
+        measured=measured,
+        timings=findings.timings[0] if len(findings.timings) == 1 else None,
+        report={name: round(value * 1000, 3) for name, value in findings.report.items()},
+        failure=failure,
+        exit_status=exit_status,
+    )
+
+
+def judge(evidence: Evidence) -> ToolLog:
+    """Returns the log of one process; the first rule that objects gives the failure."""
+    failure = next((said for rule in _RULES if (said := rule(evidence))), None)
+    log = ToolLog(
+        ok=failure is None,
+        failure=failure,
+        dialect=evidence.dialect,
+        logcat=evidence.findings.logcat,
+        unconsumed_flags=tuple(evidence.findings.unconsumed),
+        requested_delegates=tuple(evidence.findings.delegation.requested),
+    )
+    if _several(evidence) or _foreign(evidence):
+        return log
+    return _with_latencies(_with_setting(log, evidence), evidence)
+
+
+def _phases(findings: Findings) -> tuple[Counts | None, Counts | None]:
+    """Returns warm-up and measurement; a single line is a warm-up, and only if surely so."""
+    match findings.counts:
+        case [(begun, only)]:
+            surely = begun == 1 and not findings.timings and not findings.report
+            return (only, None) if surely else (None, None)
+        case [(earlier, first), (later, second)] if later > earlier or later == 0:
+            return first, second
+        case _:
+            return None, None
+
+
+def _with_setting(log: ToolLog, evidence: Evidence) -> ToolLog:
+    found = evidence.findings
+    nodes, total, partitions = found.delegation.nodes
+    return replace(
+        log,
+        delegate=found.delegation.observed,
+        nodes_delegated=nodes,
+        nodes_total=total,
+        partitions=partitions,
+        memory_mb=found.memory_mb or None,
+        model_size_mb=found.model_size_mb,
+        threads=found.threads,
+        signature=found.signature,
+    )
+
+
+def _with_latencies(log: ToolLog, evidence: Evidence) -> ToolLog:
+    warmup, timings, report = evidence.warmup, evidence.timings, evidence.report
+    warmup_runs = warmup.runs if warmup else evidence.findings.report_runs.get("warmup_avg")
+    log = replace(log, runs=evidence.runs, warmup_runs=warmup_runs, init_us=_init_us(evidence))
+    if warmup is not None and warmup.spread is not None:
+        log = replace(log, first_us=warmup.spread.first, warmup_avg_us=warmup.spread.avg)
+    elif warmup_runs is None and timings is not None:
+        log = replace(log, first_us=timings.first or None, warmup_avg_us=timings.warmup or None)
+    elif warmup_runs and "warmup_first" in report:
+        log = replace(log, first_us=report["warmup_first"], warmup_avg_us=report.get("warmup_avg"))
+    return _with_inferences(log, evidence)
+
+
+def _with_inferences(log: ToolLog, evidence: Evidence) -> ToolLog:
+    measured, timings, report = evidence.measured, evidence.timings, evidence.report
+    if measured is not None and (spread := measured.spread) is not None:
+        return replace(
+            log,
+            inference_avg_us=spread.avg,
+            inference_min_us=spread.low,
+            inference_max_us=spread.high,
+            inference_std_us=spread.std,
+            inference_us=measured.raw if measured.consistent else None,
+            percentiles_us=measured.percentiles,
+        )
+    if evidence.runs == 0:
+        return log
+    if timings is not None:
+        return replace(log, inference_avg_us=timings.inference or None)
+    named = {name: report[name] for name in PERCENTILES if name in report}
+    return replace(
+        log,
+        inference_avg_us=report.get("avg"),
+        inference_min_us=report.get("min"),
+        inference_max_us=report.get("max"),
+        inference_std_us=report.get("std"),
+        percentiles_us=named or None,
+    )
+
+
+def _init_us(evidence: Evidence) -> float | None:
+    if evidence.timings is not None:
+        return evidence.timings.init
+    if evidence.findings.session_ms is not None:
+        return round(evidence.findings.session_ms * 1000, 3)
+    return evidence.report.get("init")
+
+
+# The rules of trust, in the order in which they are asked. Each returns its objection.
+
+
+def _error_line(evidence: Evidence) -> str | None:
+    failure = evidence.failure
+    if failure is not None and (failure.fatal or evidence.exit_status or not evidence.complete):
+        return failure.sentence
+    return None
+
+
+def _status(evidence: Evidence) -> str | None:
+    return failures.exit_status(evidence.exit_status) if evidence.exit_status else None
+
+
+def _foreign(evidence: Evidence) -> str | None:
+    if evidence.dialect is Dialect.INFERENCE_DIFF:
+        return "not-a-benchmark: inference_diff compares outputs; its latencies have no warm-up"
+    if evidence.dialect is Dialect.UNKNOWN:
+        return "not-a-benchmark: no line of any benchmark program was found"
+    return None
+
+
+def _several(evidence: Evidence) -> str | None:
+    found = evidence.findings
+    if evidence.dialect is Dialect.PERFORMANCE_OPTIONS:
+        return "several-runs: the log holds several configurations, one after another"
+    once = max(found.marks.values(), default=0)
+    if once > 1 or len(found.timings) > 1 or len(found.counts) > 2 or len(found.phases) > 2:
+        return "several-runs: the log holds more than one run; give each a file of its own"
+    return None
+
+
+def _unconsumed(evidence: Evidence) -> str | None:
+    if flags := evidence.findings.unconsumed:
+        return f"unconsumed-flags: the tool did not understand {' '.join(flags)}"
+    return None
+
+
+def _refused(evidence: Evidence) -> str | None:
+    delegation = evidence.findings.delegation
+    for name, said in delegation.refused.items():
+        if name not in ("xnnpack", "ynnpack") or not delegation.accelerators:
+            return f"delegate-not-applied: {said}"
+    for name, said in delegation.unloaded.items():
+        if name in delegation.requested and name not in delegation.accelerators:
+            return f"delegate-not-loaded: {said}"
+    if delegation.fallback and not delegation.accelerators:
+        return f"cpu-fallback: {delegation.fallback}"
+    return None
+
+
+def _incomplete(evidence: Evidence) -> str | None:
+    if evidence.complete:
+        return None
+    found = evidence.findings
+    if evidence.dialect is Dialect.LITERT_PYTHON:
+        return "incomplete: the log has no whole results block"
+    if evidence.measured is None:
+        lines = {0: "no statistics line", 1: "only one statistics line"}.get(len(found.counts))
+        return f"incomplete: the log has {lines or 'statistics lines out of order'}"
+    if found.report:
+        return "incomplete: the log ends inside the results block"
+    return "incomplete: the log ends before the line with the timings"
+
+
+def _no_runs(evidence: Evidence) -> str | None:
+    if evidence.findings.dry_run or evidence.runs == 0:
+        return "dry-run: no inference was measured"
+    avg = evidence.measured.spread.avg if evidence.measured and evidence.measured.spread else None
+    if evidence.complete and not (avg or evidence.report.get("avg")):
+        return "below-resolution: the mean is printed as 0; the model is too fast for this tool"
+    return None
+
+
+def _fewer(evidence: Evidence) -> str | None:
+    found = evidence.findings
+    asked = found.phases[1] if len(found.phases) == 2 else found.asked_runs
+    if asked is not None and evidence.runs is not None and evidence.runs < asked:
+        return f"fewer-runs: {evidence.runs} inferences were measured of {asked} asked for"
+    return None
+
+
+def _contradiction(evidence: Evidence) -> str | None:
+    warmup, measured, timings = evidence.warmup, evidence.measured, evidence.timings
+    for counts in (warmup, measured):
+        if counts is not None and not counts.consistent:
+            return "inconsistent: the numbers of a statistics line cannot belong together"
+    before, after = warmup.spread if warmup else None, measured.spread if measured else None
+    pairs: list[tuple[float | None, float | None, float]] = []
+    if timings is not None:
+        pairs += [
+            (after.avg if after else None, timings.inference, 0.0),
+            (before.avg if before else None, timings.warmup, 0.0),
+            (before.first if before else None, timings.first, 0.0),
+        ]
+    if after is not None:
+        report = evidence.report
+        pairs += [
+            (after.avg, report.get("avg"), REPORT_STEP_US),
+            (after.low, report.get("min"), REPORT_STEP_US),
+            (after.high, report.get("max"), REPORT_STEP_US),
+        ]
+    for one, other, step in pairs:
+        if not agree(one, other, resolution=step):
+            return f"inconsistent: two lines give one number as {one:.10g} and {other:.10g} us"
+    return None
+
+
+def _not_seen(evidence: Evidence) -> str | None:
+    delegation = evidence.findings.delegation
+    ran = delegation.accelerators
+    for name in delegation.requested:
+        if name in ("xnnpack", "ynnpack"):
+            if not ran and delegation.observed != name:
+                return f"delegate-not-seen: {name} was asked for, and no line shows that it ran"
+        elif name not in ran:
+            return f"delegate-not-seen: {name} was asked for, and no line shows that it ran"
+    if delegation.full_required and delegation.whole is False:
+        return "partial-delegation: the delegate took only part of the graph; all was demanded"
+    return None
+
+
+_RULES: tuple[Callable[[Evidence], str | None], ...] = (
+    _error_line,
+    _status,
+    _foreign,
+    _several,
+    _unconsumed,
+    _refused,
+    _no_runs,
+    _incomplete,
+    _fewer,
+    _contradiction,
+    _not_seen,
+)

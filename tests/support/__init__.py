@@ -1,0 +1,1 @@
+"""What several tests share: the program, phones, zoos, rows."""

@@ -1,0 +1,114 @@
+"""Gates of small real files on a machine whose processes are one real one, told anew."""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bench.core.artifact import Format
+from bench.flow.gate.blocks import host_bounds
+from bench.flow.gate.gate import Gate
+from bench.flow.gate.references import Paired, Pairing
+from bench.flow.measure.sweep import Sweep, host_sweep
+from bench.gate.rule import Rule
+from bench.plan.case import Case, Protocol
+from bench.plan.suite import Suite, bare_target
+from bench.tool.host import Execution, litert_tool
+from support.phone_sweeps import TINY
+
+QUICK = Protocol(num_runs=3, warmup_runs=1, warmup_min_secs=0, max_secs=5)
+LATENCY_US = 20_000.0
+
+
+# Decides after two blocks, much too soon for anything but a test.
+HASTY = Rule(
+    margin=0.5,
+    looks=(2,),
+    passing_shares=(1.0,),
+    condemning_shares=(1.0,),
+    wrong_passes_per_model=0.3,
+    false_alarms_per_gate=0.3,
+    discard_budget=5.0,
+)
+
+
+def planned(
+    folder: Path, *names: str, threads: int = 1, rule: Rule | None = None
+) -> tuple[Gate, Sweep]:
+    """Returns a gate of models, each with a file on either side, on this machine."""
+    pairs = []
+    for number, name in enumerate(names):
+        sides = [folder / f"{name}-{side}.tflite" for side in ("old", "new")]
+        for is_new, path in enumerate(sides):
+            path.write_bytes(TINY.read_bytes() + bytes(2 * number + is_new))
+        old, new = map(bare_target, sides)
+        pairs.append(Pairing(name=name, format=Format.FLOAT32, baseline=old, candidate=new))
+    targets = tuple(each for pair in pairs for each in (pair.baseline, pair.candidate))
+    suite = Suite(name="gate", models=("*",), threads=(threads,), protocol=QUICK)
+    sweep = host_sweep(suite, targets, litert_tool())
+    gate = Gate(
+        paired=Paired(pairs=tuple(pairs), unmeasured={}),
+        rule=rule or Rule(),
+        folder=folder / "gates",
+    )
+    return gate, replace(sweep, bounds=host_bounds(sweep))
+
+
+@dataclass
+class Machine:
+    """Runs processes that are ``real`` but for their times.
+
+    Args:
+        slower: SHA-256 of files to the share by which they are slower.
+        happens: what becomes of the n-th process, from 0, instead.
+    """
+
+    real: Execution
+    slower: dict[str, float] = field(default_factory=dict)
+    happens: dict[int, Callable[[Execution], Execution]] = field(default_factory=dict)
+    ran: list[Case] = field(default_factory=list)
+    noise: random.Random = field(default_factory=lambda: random.Random(5))  # noqa: S311 - noise, no secret
+    times: float = 1.0
+
+    def __call__(self, case: Case) -> Execution:
+        number = len(self.ran)
+        self.ran.append(case)
+        factor = self.times * (1 + self.slower.get(case.artifact_sha256, 0.0))
+        told = json.loads(self.real.stdout)
+        latencies_us = [
+            LATENCY_US * factor * (1 + self.noise.gauss(0, 0.01)) for _ in told["inference_us"]
+        ]
+        told |= {
+            "inference_us": latencies_us,
+            "cpu_us": [0.9 * each for each in latencies_us],
+            "num_threads": case.threads,
+        }
+        execution = replace(self.real, stdout=json.dumps(told) + "\n")
+        return self.happens.get(number, lambda same: same)(execution)
+
+
+def raising(error: BaseException) -> Callable[[Execution], Execution]:
+    """Returns what happens where a process cannot be run to its end."""
+
+    def happen(_: Execution) -> Execution:
+        raise error
+
+    return happen
+
+
+def crashed(execution: Execution) -> Execution:
+    return replace(execution, exit_status=139, stdout="", stderr="")
+
+
+def waited(execution: Execution) -> Execution:
+    """Returns a process that others kept from its core for a fifth of its time."""
+    return replace(execution, run_s=1.0, run_queue_wait_s=0.25)
+
+
+def undisturbed(execution: Execution) -> Execution:
+    return replace(execution, run_s=1.0, run_queue_wait_s=0.01)
+
+
+def lost_once(execution: Execution) -> Execution:
+    return replace(execution, losses=1)

@@ -1,0 +1,89 @@
+"""A tool for virtual handsets whose latencies are drawn beforehand, so that the truth is known."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from gate.noise import PROFILES, device, processes
+
+from bench.core.hashing import sha256_file
+from models.zoo import Zoo
+from support.phone_sweeps import TINY, stand_in
+
+LATENCY_US = 20_000
+_COUNTER = "/data/local/tmp/drawn-${0##*/}"  # a tool counts for itself
+_SAID = "count=3 first=1176 curr=6773 min=1017 max=6773 avg=2988.67 std=2676"
+_AVERAGE = "Inference (avg): 2988.67"
+# Times lie in one line, each with a 1 before it, for a number with leading zeros would be octal.
+_DIGITS = 8
+_OFFSET = 10 ** (_DIGITS - 1)
+# Nothing of it starts another program: it runs thousands of times.
+_BODY = """\
+read n 2>/dev/null <{counter} || n=0
+echo $((n + 1)) >{counter}
+times={times}
+slower=1000
+case $graph in
+{slower}
+esac
+drawn() {{ drawn_us=$(((${{times:{width} * n + $1:{digits}}} - {offset}) * slower / 1000)); }}
+drawn 0; first=$drawn_us
+drawn {digits}; middle=$drawn_us
+drawn {twice}; last=$drawn_us
+min=$first max=$first
+for each in $middle $last; do
+  [ $each -lt $min ] && min=$each
+  [ $each -gt $max ] && max=$each
+done
+tenths=$((10 * (first + middle + last) / 3))
+average=${{tenths%?}}.${{tenths#${{tenths%?}}}}
+said="count=3 first=$first curr=$last min=$min max=$max avg=$average std=$(((max - min) / 2))"
+"""
+
+
+def revision(folder: Path, *names: str, number: int) -> Zoo:
+    """Returns a zoo whose files compute what those of other revisions do, and differ."""
+    zoo = Zoo(folder)
+    for index, name in enumerate(names):
+        source = folder.parent / f"{folder.name}-{name}.tflite"
+        source.write_bytes(TINY.read_bytes() + bytes(20 * number + index))
+        zoo.add(source, name=name)
+    return zoo
+
+
+def drawn_tool(
+    folder: Path,
+    *,
+    slowdowns: Mapping[Path, float],
+    profile: str = "phone",
+    seed: int = 1,
+    runs: int = 200,
+) -> Path:
+    """Returns a tool that sleeps for nothing and tells what a noisy phone would have measured.
+
+    Args:
+        slowdowns: of models, by their content, in thousandths; others have none.
+        profile: of the phone's noise.
+        runs: how many processes it has times for; one more fails.
+    """
+    rng = np.random.default_rng(seed)
+    kind = PROFILES[profile]
+    levels = processes(rng, kind, device(rng, kind, 1, runs), inferences=3)[0]
+    times_us = np.rint(LATENCY_US * np.exp(levels)).astype(int)
+    folder.mkdir(exist_ok=True)
+    body = _BODY.format(
+        counter=_COUNTER,
+        times="".join(f"{_OFFSET + time_us}" for time_us in times_us.flat),
+        width=3 * _DIGITS,
+        digits=_DIGITS,
+        twice=2 * _DIGITS,
+        offset=_OFFSET,
+        slower="\n".join(
+            f"*{sha256_file(model)}*) slower={1000 + round(1000 * slowdown)};;"
+            for model, slowdown in slowdowns.items()
+        ),
+    )
+    tool = stand_in(folder, body)
+    said = tool.read_text().replace(_SAID, "$said").replace(_AVERAGE, "Inference (avg): $average")
+    tool.write_text(said)
+    return tool
