@@ -1,19 +1,62 @@
-"""Options that several verbs share, so that they read the same everywhere."""
+"""Flags that several verbs share, so that they read the same everywhere.
+
+A group of flags has a protocol that says what the parser sets for it. A verb's ``Options`` declares
+what its own parser sets, and a test holds the two equal.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 from pathlib import Path
+from typing import Protocol
 
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.paths import cache_dir
 
 
+class WhereFlags(Protocol):
+    """What ``add_where`` sets."""
+
+    host: bool
+    serial: list[str]
+    wait_for_device: float
+
+
+class StateFlags(Protocol):
+    """What ``add_state`` sets."""
+
+    fixed_performance: bool
+    airplane: bool
+    keep_screen: bool
+    cooldown: float | None
+    force_unfit: bool
+
+
+class ToolFlags(Protocol):
+    """What ``add_tool`` sets."""
+
+    benchmark_binary: Path | None
+    tool: str
+    tool_version: str | None
+    accept_new_tool: bool
+
+
+class DeviceFlags(WhereFlags, StateFlags, ToolFlags, Protocol):
+    """Where, in which state, and with which tool."""
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Adds ``--json``."""
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+
+
+def add_db(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--db FILE``."""
+    parser.add_argument(
+        "--db", default="frill-bench.db", metavar="FILE", help="database file or SQLAlchemy URL"
+    )
 
 
 def add_zoo(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +86,100 @@ def add_audio(parser: argparse.ArgumentParser) -> None:
         "--audio",
         type=Path,
         metavar="DIR",
-        help="folder of audio of your own, instead of the packaged audio",
+        help="folder of your own audio, instead of the packaged audio",
     )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Adds the groups of ``WhereFlags`` and ``StateFlags``."""
+    where = parser.add_argument_group("where (default: the only phone that is attached)")
+    where.add_argument(
+        "--host", action="store_true", help="this machine; with -s, this machine and those phones"
+    )
+    add_serial(where)
+    where.add_argument(
+        "--wait-for-device",
+        type=seconds,
+        default=120.0,
+        metavar="S",
+        help="how long to wait for a lost phone, or for its user to allow debugging",
+    )
+    state = parser.add_argument_group("the phone's state (restored at the end)")
+    state.add_argument(
+        "--fixed-performance",
+        action="store_true",
+        help="hold the clocks at a level that the phone can sustain; such rows say so",
+    )
+    state.add_argument(
+        "--airplane", action="store_true", help="airplane mode; not for a phone on the network"
+    )
+    state.add_argument(
+        "--keep-screen",
+        action="store_true",
+        help="do not change the screen (default: on and dim while measuring)",
+    )
+    state.add_argument(
+        "--cooldown",
+        type=seconds,
+        metavar="S",
+        help="how long to wait for a hot phone (default: what its device profile says)",
+    )
+    state.add_argument(
+        "--force-unfit",
+        action="store_true",
+        help="measure an unfit phone too, without waiting; every row is marked",
+    )
+
+
+def add_tool(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags of ``ToolFlags``."""
+    group.add_argument(
+        "--benchmark-binary",
+        type=Path,
+        metavar="PATH",
+        help="this build of the official benchmark_model; on this machine instead of the LiteRT "
+        "interpreter, on phones instead of a download",
+    )
+    group.add_argument(
+        "--tool",
+        choices=("interpreter", "compiled-model"),
+        default="interpreter",
+        help="which official program to download for phones",
+    )
+    group.add_argument("--tool-version", metavar="V", help="of the CompiledModel tool")
+    group.add_argument(
+        "--accept-new-tool",
+        action="store_true",
+        help="download the tool again, and accept another build than before",
+    )
+
+
+def counts(text: str) -> list[int]:
+    """Returns the whole numbers of a comma list."""
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a comma list of whole numbers") from None
+
+
+def share(text: str) -> float:
+    """Returns the share that ``1%`` or ``0.01`` is."""
+    number = text.removesuffix("%")
+    try:
+        return float(number) / 100 if number != text else float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share, such as 1%") from None
+
+
+def seconds(text: str) -> float:
+    """Returns a duration of at least 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration, from 0")
+    return value
 
 
 def words(text: str, known: list[str], what: str) -> list[str]:

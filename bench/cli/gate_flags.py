@@ -1,81 +1,32 @@
-"""The flags of ``frill-bench gate``, of which ``calibrate`` has some too."""
+"""The flags that ``gate`` and ``calibrate`` share, and what is asked of devices by both."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from bench.cli import flags as shared
-from bench.cli.verbs import run as run_verb
+from bench.cli import flags
+
+if TYPE_CHECKING:
+    from bench.flow.device.requests import RunRequest
+    from bench.plan.device import Kind
+    from bench.plan.suite import Target
 
 CALIBRATIONS = "calibrations"  # the folder beside the database
-_EXAMPLE = "example: frill-bench gate --baseline old.tflite --candidate new.tflite --host"
+# Our runner tells every inference, and the fastest of more of them moves less.
+_RUNS = 15
 
 
-class Options(run_verb.Options):
-    """What was asked for; of the flags of ``run`` those about the device and the tool."""
+class BlockFlags(flags.DeviceFlags, Protocol):
+    """How blocks are measured: what ``add_how`` sets, and the device."""
 
-    baseline: str | None
-    candidate: str | None
+    db: str
+    delegate: str | None
     threads: int
-    margin: float
-    size_margin: float
-    accuracy_margin: float
-    task_set: str | None
-    tolerance: float
-    false_alarms: float
-    max_minutes: float | None
-    processes_per_arm: int | None
-    undecided: str
-    own_tools: bool
-    measure_unchanged: bool
-    save_baseline: Path | None
-    replay: Path | None
-    log: Path | None
-    revision: str | None
-    junit: Path | None
-    summary: Path | None
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags of ``gate``."""
-    parser.epilog = _EXAMPLE
-    parser.set_defaults(suite=None, model=[], check=False)
-    add = parser.add_argument
-    what = "a .tflite file, a bundle, a folder of artifacts, or a name of the zoo"
-    add("--baseline", metavar="REF", help=f"{what}; files, never numbers")
-    add("--candidate", metavar="REF", help="likewise")
-    shared.add_zoo(parser)
-    add("--save-baseline", type=Path, metavar="DIR", help="save the candidate as a bundle, instead")
-    add("--replay", type=Path, metavar="LOG", help="print what a gate's log says, instead")
-    add("--db", default="frill-bench.db", metavar="FILE", help="database file or SQLAlchemy URL")
-    add("--log", type=Path, metavar="FILE", help="the gate's log (default: in gates/ beside --db)")
-    add(
-        "--revision",
-        metavar="TEXT",
-        help="what the candidate was built from, for history (default: $GITHUB_SHA)",
-    )
-    shared.add_json(parser)
-    outputs = parser.add_argument_group("for CI (on GitHub also annotations)")
-    outputs.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
-    outputs.add_argument(
-        "--summary", type=Path, metavar="FILE", help="append Markdown, as to $GITHUB_STEP_SUMMARY"
-    )
-    run_verb.add_where(
-        parser.add_argument_group("where (by default the only phone that is attached)")
-    )
-    run_verb.add_state(
-        parser.add_argument_group("the phone's state (put back at the end as it was found)")
-    )
-    how = parser.add_argument_group("how")
-    add_how(how)
-    _add_how_long(how)
-    _add_rule(parser.add_argument_group("the rule"))
-    tool = parser.add_argument_group("the benchmark tool (the candidate's, for both sides)")
-    run_verb.add_tool(tool)
-    tool.add_argument(
-        "--own-tools", action="store_true", help="the baseline with the tool in its bundle"
-    )
+    timeout: float | None
+    seed: int | None
 
 
 def add_how(group: argparse._ArgumentGroup) -> None:
@@ -89,53 +40,51 @@ def add_how(group: argparse._ArgumentGroup) -> None:
     add("--threads", "--num-threads", type=int, default=1, metavar="N", help="number of threads")
     add(
         "--timeout",
-        type=run_verb.seconds,
+        type=flags.seconds,
         metavar="S",
         help="kill a process after so long (default: when its protocol must have ended)",
     )
     add("--seed", type=int, help="of the coins that order each block (default: drawn)")
 
 
-def _add_how_long(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--measure-unchanged", action="store_true", help="also files that are equal on both sides")
-    add("--max-minutes", type=run_verb.seconds, metavar="MIN", help="then the rest is undecided")
-    add(
-        "--processes-per-arm",
-        type=int,
-        metavar="N",
-        help="each side of a block is the fastest of so many (default: what calibrate found for "
-        "the device, else 1)",
-    )
+def block_request(options: BlockFlags, targets: tuple[Target, ...]) -> Callable[[Kind], RunRequest]:
+    """Returns what is asked of each kind of device: processes of a gate's suite."""
+    from dataclasses import replace
+
+    from bench.flow.device.requests import RunRequest
+    from bench.plan.case import Delegate
+    from bench.plan.device import Kind
+    from bench.plan.suite import GATE, host_suite, phone_suite
+
+    def request(kind: Kind) -> RunRequest:
+        suite = host_suite() if kind is Kind.HOST else phone_suite()
+        ours = kind is Kind.HOST and options.benchmark_binary is None
+        suite = replace(
+            suite,
+            name=GATE,
+            delegates=(Delegate(options.delegate),) if options.delegate else suite.delegates,
+            threads=(options.threads,),
+            fixed_performance=options.fixed_performance,
+            conventional=False,
+            protocol=replace(suite.protocol, num_runs=_RUNS) if ours else suite.protocol,
+        )
+        return RunRequest(
+            suite=suite,
+            targets=targets,
+            delegates_are_default=options.delegate is None,
+            timeout_s=options.timeout,
+        )
+
+    return request
 
 
-def _add_rule(group: argparse._ArgumentGroup) -> None:
-    def add(name: str, default: str, what: str) -> None:
-        group.add_argument(name, type=run_verb.share, default=default, metavar="P%", help=what)
-
-    add("--margin", "5%", "a slowdown of this share or more must not pass")
-    add("--tolerance", "1%", "a slowdown of this share or less is not condemned")
-    add("--size-margin", "1%", "a file that grew by this share or more regressed")
-    add("--accuracy-margin", "2%", "a loss of so many points of the mean must not pass")
-    group.add_argument(
-        "--task-set",
-        metavar="SET",
-        help="score both sides on it too: default, quick, a folder or a CSV, as in score "
-        "(default: accuracies are not compared)",
-    )
-    add("--false-alarms", "1%", "share of gates of unchanged models that may go red")
-    group.add_argument(
-        "--undecided", choices=("fail", "warn"), default="warn", help="exit with 5, or with 0"
-    )
-
-
-def beside(options: run_verb.Options, name: str) -> Path:
+def beside(db: str, name: str) -> Path:
     """Returns a folder beside the database."""
-    return (Path() if "://" in options.db else Path(options.db).parent) / name
+    return (Path() if "://" in db else Path(db).parent) / name
 
 
-def doubts(options: run_verb.Options) -> tuple[str, ...]:
-    """Returns the kinds of doubts that the command line alone brings."""
+def caveats_of(options: flags.StateFlags) -> tuple[str, ...]:
+    """Returns the kinds of caveats that the command line alone brings."""
     from bench.core.caveats import CaveatKind
 
     held = {

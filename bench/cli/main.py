@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = next((word for word in arguments if not word.startswith("-")), None)
     parser = _parser(verb)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(arguments, _namespace(verb))
     try:
         status = int(_module(options.verb).run(options))
         sys.stdout.flush()
@@ -121,6 +121,12 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
         if name == verb:  # only the verb in hand is imported
             _module(name).add_arguments(sub)
     return parser
+
+
+def _namespace(verb: str | None) -> argparse.Namespace:
+    """Returns the typed namespace of a verb."""
+    options = getattr(_module(verb), "Options", None) if verb in VERBS and verb else None
+    return argparse.Namespace() if options is None else options()
 
 
 def _module(verb: str) -> Any:

@@ -12,12 +12,12 @@ from bench.core.errors import BenchError, ConfigurationError, InfrastructureErro
 from bench.core.lock import locked
 from bench.flow.build.convert import convert
 from bench.flow.build.score import scorable, score
+from bench.flow.device.host import HostDevice, host_sweep
+from bench.flow.device.requests import RunRequest
 from bench.flow.measure.session import measure, open_session
-from bench.flow.measure.sweep import host_sweep
 from bench.flow.report.write import report
 from bench.plan.suite import Suite, host_suite, zoo_targets
 from bench.store.store import Store
-from bench.tool.host import litert_tool
 from models.audio import packages
 from models.audio.folder import own
 from models.audio.tasks import QUICK, task_set
@@ -195,10 +195,14 @@ def _suite(processes: int) -> Suite:
 
 def _measure(zoo: Zoo, suite: Suite, store: Store, told: Told) -> None:
     targets = zoo_targets(zoo.root)
-    sweep = host_sweep(suite, targets, litert_tool())
+    sweep = host_sweep(RunRequest(suite=suite, targets=targets))
     session = open_session(sweep, store)
     measure(
-        sweep, session, store, progress=lambda now: told("measure latency", now.done, now.total)
+        sweep,
+        session,
+        store,
+        HostDevice(sweep),
+        on_progress=lambda now: told("measure latency", now.done, now.total),
     )
 
 

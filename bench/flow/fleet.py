@@ -1,217 +1,200 @@
-"""Several phones at once: a lane a phone, each with its own connection and store."""
+"""Several devices, each with a job: phones beside each other, this machine alone after them."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from concurrent.futures import Executor, Future, wait
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from bench.adb.phone import Phone, opened
-from bench.adb.state.facts import TASK_PROFILE, Facts, read_facts
-from bench.adb.state.reading import read_state
-from bench.adb.state.settings import AWAY_S, Conditions, conditions, own_serial, wake
-from bench.adb.transport.serials import Found, is_remote
-from bench.core.errors import BenchError, ConfigurationError
-from bench.flow.device.drift_probe import Probe
-from bench.flow.device.phone import PhoneBench, Wanted, phone_sweep
-from bench.flow.device.readiness import CONDITIONS, Fitness, Limits, when_forced
-from bench.flow.device.retry import RebootedError, patiently
-from bench.flow.measure.session import Progress, log
-from bench.flow.measure.sweep import Sweep
+from bench.core.artifact import Artifact
+from bench.core.errors import BenchError
+from bench.flow.device.device import Contact, Device
+from bench.flow.device.retry import RebootedError
+from bench.flow.device.stopping import until_stopped
+from bench.flow.device.sweep import Sweep
+from bench.flow.measure.session import Progress, measure, open_session
 from bench.flow.outputs.check import check_outputs
+from bench.plan.suite import Target
 from bench.store.records import Session
 from bench.store.store import Store
 
 _REBOOTS = 2  # a phone that boots more often while it is measured is sick
-_LOOK_S = 0.2
 
-# The steps of a phone: in bytes, in seconds, in cases, in processes.
-PUSH = "push"
-COOL = "cool-down"
+# The steps of a job: in cases, in processes.
 CHECK = "check outputs"
 MEASURE = "measure"
 
 
+class OpenJob(Protocol):
+    """A job that has a session on one device."""
+
+    @property
+    def session(self) -> Session:
+        """What its processes are stored under."""
+
+    def run(self, device: Device, contact: Contact) -> None:
+        """Does it.
+
+        Raises:
+            RebootedError: the phone was rebooted; the job is opened again.
+            DeviceError: the device went away for good; what was measured is stored.
+        """
+
+
+class Job(Protocol):
+    """What is done on each device: measure, gate or calibrate."""
+
+    @property
+    def artifacts(self) -> Sequence[Artifact]:
+        """What the store should know of the files."""
+
+    def open(self, sweep: Sweep, store: Store, contact: Contact) -> OpenJob:
+        """Returns the unfinished session of this very job, boot and build, else a new one.
+
+        Raises:
+            ConfigurationError: the tool cannot do what is asked; nothing was stored.
+        """
+
+
+class Reporter(Protocol):
+    """Who shows what happens, from any thread."""
+
+    def on_progress(self, device: str, step: str, done: int, total: int) -> None:
+        """Takes how far a step of a device is."""
+
+    def on_message(self, device: str, line: str) -> None:
+        """Takes a line that people want to read at once."""
+
+    def on_session(self, device: str, session: Session) -> None:
+        """Takes a session that was begun or resumed; one more if the phone was rebooted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """What became of one phone.
+    """What became of one device.
 
     Args:
         error: why it was set aside; ``None`` if it did all.
     """
 
-    found: Found
+    device: str
     error: BenchError | None
 
 
-class Narrator(Protocol):
-    """Who is told what happens, from any thread."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureJob:
+    """Times every case of a sweep.
 
-    def far(self, serial: str, step: str, done: int, total: int) -> None:
-        """Takes how far a step of a phone is."""
+    Args:
+        check: whether the official tool's outputs are compared with those of the interpreter:
+            ``None`` for files with a manifest.
+    """
 
-    def said(self, serial: str, what: str) -> None:
-        """Takes something that people want to know at once."""
+    targets: tuple[Target, ...]
+    check: bool | None = None
 
-    def began(self, serial: str, session: Session) -> None:
-        """Takes a session that was begun or gone on with; one more if the phone was rebooted."""
+    @property
+    def artifacts(self) -> Sequence[Artifact]:
+        """The manifests of the files that have one."""
+        return [target.artifact for target in self.targets if target.artifact is not None]
+
+    def open(self, sweep: Sweep, store: Store, contact: Contact) -> OpenMeasureJob:
+        """Returns the job with its session."""
+        session = open_session(sweep, store)
+        return OpenMeasureJob(job=self, sweep=sweep, session=session, store=store)
 
 
-def measure_phones(
-    phones: Sequence[Found],
-    wanted: Wanted,
-    url: str,
-    *,
-    executor: Executor,
-    narrator: Narrator,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenMeasureJob:
+    """A sweep that is being timed."""
+
+    job: MeasureJob
+    sweep: Sweep
+    session: Session
+    store: Store
+
+    def run(self, device: Device, contact: Contact) -> None:
+        """Compares outputs where that is asked, waits until the device is ready, measures."""
+        check, targets = self.job.check, self.job.targets
+        if self.sweep.tool.binary is not None and check is not False:
+            check_outputs(
+                device,
+                self.sweep,
+                self.session,
+                self.store,
+                targets=[each for each in targets if check or each.artifact is not None],
+                on_message=contact.on_message,
+                on_progress=partial(contact.on_progress, CHECK),
+            )
+
+        def on_progress(progress: Progress) -> None:
+            contact.on_progress(MEASURE, progress.done, progress.total)
+
+        device.require_ready()
+        measure(self.sweep, self.session, self.store, device, on_progress=on_progress)
+
+
+def measure_devices(
+    devices: Sequence[Device], job: Job, url: str, *, reporter: Reporter
 ) -> list[Lane]:
-    """Returns what became of each phone; one that fails is set aside and the others go on.
+    """Returns what became of each device; one that fails is set aside and the others go on.
+
+    Phones have a lane each, beside each other. This machine is measured when they have ended,
+    because their lanes would disturb it.
 
     Args:
         url: of the store; each lane opens its own.
-        executor: with a worker a phone, else they wait for each other.
 
     Raises:
-        KeyboardInterrupt: after every phone has ended what ran on it.
+        KeyboardInterrupt: after every device has ended what ran on it.
     """
-    stop = threading.Event()
-    futures: list[Future[Lane]] = [
-        executor.submit(_lane, found, wanted, url, narrator, stop) for found in phones
-    ]
-    try:
-        while wait(futures, timeout=_LOOK_S).not_done:  # a signal is seen between two looks
-            pass
-    except KeyboardInterrupt:
-        stop.set()
-        wait(futures)
-        raise
-    return [future.result() for future in futures]
+    phones = [each for each in devices if not each.is_this_machine]
+    hosts = [each for each in devices if each.is_this_machine]
+    lanes: dict[str, Lane] = {}
+    for group in filter(None, (phones, hosts)):
+        done = until_stopped([partial(_lane, device, job, url, reporter) for device in group])
+        lanes.update({lane.device: lane for lane in done})
+    return [lanes[device.name] for device in devices]
 
 
 def _lane(
-    found: Found, wanted: Wanted, url: str, narrator: Narrator, stop: threading.Event
+    device: Device, job: Job, url: str, reporter: Reporter, stopped: Callable[[], bool]
 ) -> Lane:
-    def prompted() -> None:
-        narrator.said(found.serial, "unlock it and accept 'Allow USB debugging?'")
-
+    contact = Contact(
+        on_message=partial(reporter.on_message, device.name),
+        on_progress=partial(reporter.on_progress, device.name),
+        stopped=stopped,
+    )
     try:
-        if wanted.asked.airplane and is_remote(found):
-            raise ConfigurationError(
-                f"{found.serial}: airplane mode would cut it off, for it is reached over a network",
-                hint="plug it in, or leave out --airplane",
-            )
-        with (
-            opened(
-                found, stopped=stop.is_set, on_prompt=prompted, prompt_limit_s=wanted.wait_s
-            ) as phone,
-            Store.open(url) as store,
-        ):
-            for target in wanted.targets:
-                if target.artifact is not None:
-                    store.add_artifact(target.artifact)
-            _measure(phone, wanted, store, narrator)
+        with device.opened(contact), Store.open(url) as store:
+            for artifact in job.artifacts:
+                store.add_artifact(artifact)
+            _do(device, job, store, reporter, contact)
     except BenchError as error:
-        return Lane(found=found, error=error)
-    return Lane(found=found, error=None)
+        return Lane(device=device.name, error=error)
+    return Lane(device=device.name, error=None)
 
 
-def _measure(phone: Phone, wanted: Wanted, store: Store, narrator: Narrator) -> None:
-    """Measures on a phone, in a new session where it was rebooted."""
-    serial = phone.serial
-    tell = partial(narrator.said, serial)
-    stay = partial(patiently, phone, wait_s=wanted.wait_s, said=tell)
-    asked = replace(wanted.asked, fixed_performance=wanted.suite.fixed_performance)
+def _do(device: Device, job: Job, store: Store, reporter: Reporter, contact: Contact) -> None:
+    """Does a job on a device, in a new session where that was rebooted."""
     for reboots in range(_REBOOTS + 1):
-        with conditions(
-            phone,
-            asked,
-            serial=stay(lambda losses: own_serial(phone)),
-            again=lambda change: stay(lambda losses: change()),
-            said=tell,
-            away_s=min(wanted.wait_s, AWAY_S),
-        ) as changed:
-            facts, sweep = stay(lambda losses: _ready(phone, wanted, narrator))
-            profile = {"task-profile": TASK_PROFILE} if facts.task_profile else {}
-            session = wanted.open_session(sweep, store)
-            narrator.began(serial, session)
-            log(
-                store,
-                session,
-                CONDITIONS,
-                changed={**changed.changed, **profile},
-                refused=changed.refused,
-            )
-            if wanted.force_unfit:
-                sweep = replace(sweep, bounds=when_forced(sweep.bounds))
+        with device.prepared() as sweep:
+            opened = job.open(sweep, store, contact)
+            reporter.on_session(device.name, opened.session)
+            stored = replace(contact, on_message=partial(_store, store, opened.session, contact))
             try:
-                limits = wanted.limits_for(facts)
-                _measure_session(phone, sweep, session, wanted, limits, changed, store, narrator)
-            except RebootedError as error:
-                log(store, session, "rebooted", why=error.message)
-                tell("it was rebooted: a new session begins")
+                with device.session(opened.session, store, stored):
+                    opened.run(device, stored)
+            except RebootedError:
+                contact.on_message("it was rebooted: a new session begins")
                 if reboots == _REBOOTS:
                     raise
             else:
                 return
 
 
-def _ready(phone: Phone, wanted: Wanted, narrator: Narrator) -> tuple[Facts, Sweep]:
-    """Returns what a phone is on this boot, and what is measured on it, with all files there."""
-    facts = read_facts(phone)
-    told = partial(narrator.far, phone.serial, PUSH)
-    return facts, phone_sweep(phone, wanted, facts, told=told)
-
-
-def _measure_session(
-    phone: Phone,
-    sweep: Sweep,
-    session: Session,
-    wanted: Wanted,
-    limits: Limits,
-    changed: Conditions,
-    store: Store,
-    narrator: Narrator,
-) -> None:
-    def said(what: str) -> None:
-        log(store, session, "phone", said=what)
-        narrator.said(phone.serial, what)
-
-    def far(now: Progress) -> None:
-        narrator.far(phone.serial, MEASURE, now.done, now.total)
-
-    bench = PhoneBench(
-        phone,
-        sweep,
-        wanted.wait_s,
-        said=said,
-        wake=partial(wake, phone) if "screen" in changed.changed else None,
-    )
-    fitness = Fitness(
-        phone.serial,
-        lambda: bench.patiently(lambda: read_state(phone)),
-        limits,
-        force=wanted.force_unfit,
-        far=partial(narrator.far, phone.serial, COOL),
-        said=said,
-        log=partial(log, store, session),
-        stopped=phone.stopped,
-    )
-    if wanted.check is not False:
-        check_outputs(
-            phone,
-            sweep,
-            session,
-            store,
-            targets=[each for each in wanted.targets if wanted.check or each.artifact is not None],
-            wait_s=wanted.wait_s,
-            said=said,
-            told=partial(narrator.far, phone.serial, CHECK),
-        )
-    fitness.require()
-    probe = Probe(phone, sweep, wanted.wait_s, said=said, log=partial(log, store, session))
-    run = fitness.watching(probe.watching(bench.run))
-    wanted.measure(sweep, session, store, run=run, progress=far)
-    probe.finish()
+def _store(store: Store, session: Session, contact: Contact, line: str) -> None:
+    """Keeps a message with its session, and passes it on."""
+    store.log(session, "phone", said=line)
+    contact.on_message(line)

@@ -185,6 +185,10 @@ class Store:
         with self._writing() as connection:
             connection.execute(insert(schema.event).values(row))
 
+    def log(self, session: Session, kind: str, **facts: object) -> None:
+        """Stores an event of a session that happens now."""
+        self.add_event(Event(kind=kind, at=_now(), session_id=session.id, facts=facts))
+
     def artifacts(self) -> list[Artifact]:
         """Returns all artifacts, in the order of name and format."""
         table = schema.artifact

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +26,7 @@ from bench.tool.host_state import cpu_ticks, read_host_state, read_ticks, spent_
 INIT_LIMIT_S = 60.0
 _MARGIN_S = 10.0
 _PROBE_LIMIT_S = 20.0
+_STOP_POLL_S = 0.2
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _RUNNER_FILE = Path(__file__).with_name("litert_runner.py")
 
@@ -153,20 +156,28 @@ def raw_text(content: bytes) -> str:
     return content.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
 
 
-def time_limit_s(flags: Flags) -> float:
-    """Returns how long one process may take: loading, both phases at their longest, a margin."""
-    return INIT_LIMIT_S + 2 * flags.max_secs + _MARGIN_S
+def time_limit_s(max_secs: float) -> float:
+    """Returns how long one process may take: loading, both phases of ``max_secs``, a margin."""
+    return INIT_LIMIT_S + 2 * max_secs + _MARGIN_S
 
 
 def execute(
-    command: tuple[str, ...], *, limit_s: float, environment: dict[str, str] | None = None
+    command: tuple[str, ...],
+    *,
+    limit_s: float,
+    environment: dict[str, str] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Execution:
     """Returns the finished process of ``command``.
 
     At ``limit_s``, and when this program is interrupted, the process and its children are killed.
 
+    Args:
+        stopped: asked while it runs; once true it counts as Ctrl-C.
+
     Raises:
         ConfigurationError: the program cannot be started.
+        KeyboardInterrupt: it was stopped.
     """
     started_s = time.perf_counter()
     before, ticks = read_host_state(), read_ticks()
@@ -177,7 +188,7 @@ def execute(
         start_s = time.perf_counter()
         process = _start(command, stdout, stderr, environment or {})
         try:
-            finished = _exited_within(process, limit_s)
+            finished = _exited_within(process, limit_s, stopped)
             scheduling, cpu = _scheduling(process.pid), cpu_ticks(process.pid)
         finally:
             if process.returncode is None and not _is_over(process):
@@ -224,21 +235,41 @@ def _start(
         ) from error
 
 
-def _exited_within(process: subprocess.Popen[bytes], limit_s: float) -> bool:
+def _exited_within(
+    process: subprocess.Popen[bytes], limit_s: float, stopped: Callable[[], bool]
+) -> bool:
     """Returns whether it exits in time; on Linux it is left unreaped, for its counters."""
+    end_s = time.monotonic() + limit_s
+    with _exit_of(process) as exited_within:
+        while (left_s := end_s - time.monotonic()) > 0:
+            if exited_within(min(left_s, _STOP_POLL_S)):
+                return True
+            if stopped():
+                raise KeyboardInterrupt
+    return False
+
+
+@contextmanager
+def _exit_of(process: subprocess.Popen[bytes]) -> Iterator[Callable[[float], bool]]:
+    """Yields what waits for a process's end for so many seconds, and returns whether it ended."""
     if sys.platform == "linux":
         handle = os.pidfd_open(process.pid)
         try:
             poll = select.poll()
             poll.register(handle, select.POLLIN)
-            return bool(poll.poll(limit_s * 1000))
+            yield lambda seconds: bool(poll.poll(seconds * 1000))
         finally:
             os.close(handle)
-    try:
-        process.wait(timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+        return
+
+    def waited(seconds: float) -> bool:
+        try:
+            process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    yield waited
 
 
 def _is_over(process: subprocess.Popen[bytes]) -> bool:

@@ -9,14 +9,15 @@ from statistics import fmean, median, stdev
 import pytest
 from support.tables import write_table
 
+from bench.flow.device.host import HostDevice, host_sweep
+from bench.flow.device.requests import RunRequest
+from bench.flow.device.sweep import Sweep
 from bench.flow.measure.session import measure, open_session
-from bench.flow.measure.sweep import Sweep, host_sweep
 from bench.measure.outcome import Measured
 from bench.measure.summary import median_interval
 from bench.plan.case import Mode, Protocol
 from bench.plan.suite import bare_target, host_suite
 from bench.store.store import Store
-from bench.tool.host import litert_tool
 from models.audio.packages import ModelFiles
 
 pytestmark = [pytest.mark.evidence, pytest.mark.audio, pytest.mark.timeout(1800)]
@@ -30,7 +31,7 @@ LONG = replace(SHORT, num_runs=50)  # as people publish it: one process, fifty r
 
 def measured(sweep: Sweep, store: Store) -> dict[str, list[Measured]]:
     session = open_session(sweep, store)
-    measure(sweep, session, store)
+    measure(sweep, session, store, HostDevice(sweep))
     found: dict[str, list[Measured]] = {}
     for each in store.invocations(session.id):
         assert isinstance(each.outcome, Measured), each.outcome
@@ -54,7 +55,7 @@ def test_an_interval_over_processes_covers_its_session_and_one_of_fifty_runs_doe
 ) -> None:
     suite = replace(host_suite(), name="coverage", protocol=SHORT)
     target = bare_target(real_model.embedding)
-    short = host_sweep(suite, [target], litert_tool())
+    short = host_sweep(RunRequest(suite=suite, targets=(target,)))
     (case,) = short.cases
     assert case.protocol.mode is Mode.BACK_TO_BACK
     long = replace(case, protocol=LONG)
@@ -76,7 +77,9 @@ def test_an_interval_over_processes_covers_its_session_and_one_of_fifty_runs_doe
     few = replace(suite, protocol=replace(SHORT, processes=DRAWN))
     for number in range(SESSIONS):
         with Store.open(tmp_path / f"{number}.db") as store:
-            (processes,) = measured(host_sweep(few, [target], litert_tool()), store).values()
+            (processes,) = measured(
+                host_sweep(RunRequest(suite=few, targets=(target,))), store
+            ).values()
         sessions.append(median([value(each) for each in processes]))
     spread = (max(sessions) - min(sessions)) / median(sessions)
 

@@ -7,15 +7,14 @@ from pathlib import Path
 from statistics import median, stdev
 
 import pytest
+from support.phone_sweeps import wanted
 from support.reach import direct
 from support.tables import write_table
 
-from bench.adb.state.facts import Facts, read_facts
-from bench.flow.device.phone import PhoneBench, Wanted, phone_sweep
 from bench.handset.running import Running
 from bench.measure.summary import median_interval
 from bench.plan.case import Delegate, Protocol
-from bench.plan.suite import Suite, bare_target
+from bench.plan.suite import Suite
 from bench.tool.parse import parse_log
 from models.audio import packages
 
@@ -31,23 +30,17 @@ def test_looking_at_the_phone_adds_less_than_two_percent_to_the_latency(
     suite = Suite(
         name="a/a", models=("*",), delegates=(Delegate.NONE,), protocol=Protocol(processes=1)
     )
-    what = Wanted(
-        suite=suite,
-        targets=(bare_target(real_model.embedding),),
-        tool_for=lambda facts: official_binary,
-        mask_of_big_cores=_any_core,
-    )
+    what = wanted(official_binary, real_model.embedding, suite=suite)
     coin = random.Random(1)  # noqa: S311 - an order, not a secret
     ratios: list[float] = []
     looking_s: list[float] = []
     latencies_us: list[float] = []
     with closing(direct(handset.serial)) as phone:
-        sweep = phone_sweep(phone, what, read_facts(phone))
-        benches = {looks: PhoneBench(phone, sweep, looks=looks) for looks in (True, False)}
+        sweep, processes = what.staged(phone)
         for _ in range(PAIRS):
             found_us = {}
             for looks in coin.sample([True, False], 2):
-                done = benches[looks].run(sweep.cases[0])
+                done = processes.run(sweep.cases[0], telemetry=looks)
                 log = parse_log(done.stdout, done.stderr, exit_status=done.exit_status)
                 assert log.inference_us, log.failure
                 found_us[looks] = median(log.inference_us)
@@ -74,7 +67,3 @@ def test_looking_at_the_phone_adds_less_than_two_percent_to_the_latency(
         ],
     )
     assert high < BOUND
-
-
-def _any_core(facts: Facts, threads: int) -> str | None:
-    return None

@@ -14,10 +14,12 @@ from bench.cli.main import main
 from bench.core import config
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
-from bench.flow.gate.calibrate import CalibratedGate, calibrated, save
+from bench.flow.device.device import Contact
+from bench.flow.device.sweep import Sweep
+from bench.flow.gate.calibrate import calibrated, save
 from bench.flow.gate.gate import Gate, log_of
+from bench.flow.gate.jobs import GateJob
 from bench.flow.gate.log_file import read
-from bench.flow.measure.sweep import Sweep
 from bench.gate.calibration import Calibration, same_rule
 from bench.gate.rule import Rule
 from bench.gate.verdict import Verdict, judge
@@ -41,7 +43,7 @@ def with_itself(
 def measured(gate: Gate, sweep: Sweep, store: Store, run: Machine) -> Calibration:
     session = gate.open_session(sweep, store)
     with suppress(KeyboardInterrupt):
-        gate.measure(sweep, session, store, run=run)
+        gate.measure(sweep, session, store, run)
     path = log_of(store, session)
     assert all(each.verdict is not Verdict.REGRESSED for each in judge(read(path)).models)
     return calibrated(read(path), path, session, store)
@@ -50,13 +52,13 @@ def measured(gate: Gate, sweep: Sweep, store: Store, run: Machine) -> Calibratio
 def told(gate: Gate, sweep: Sweep, store: Store, *, arms: int | None = None) -> tuple[int, str]:
     """Returns the processes an arm of a gate, and what it tells when it begins."""
     lines: list[str] = []
-    calibrated = CalibratedGate(
+    job = GateJob(
         gate=replace(gate, told=lines.append),
-        folder=gate.folder.parent / "calibrations",
-        processes_per_arm=arms,
+        calibrations=gate.folder.parent / "calibrations",
+        processes_per_side=arms,
     )
-    calibrated.open_session(sweep, store)
-    return calibrated.gate.rule.processes_per_arm, "\n".join(lines)
+    opened = job.open(sweep, store, Contact())
+    return opened.gate.rule.processes_per_arm, "\n".join(lines)
 
 
 def test_a_gate_takes_its_processes_from_the_calibration_of_its_device_and_of_no_other(
@@ -77,7 +79,7 @@ def test_a_gate_takes_its_processes_from_the_calibration_of_its_device_and_of_no
     path = save(folder, replace(found, classes=(three,)))
     arms, line = told(gate, sweep, store)
     assert arms == 3
-    assert line.startswith(f"calibrated on {found.measured_at[:10]}: 3 processes an arm; about ")
+    assert line.startswith(f"calibrated on {found.measured_at[:10]}: 3 processes a side; about ")
     assert line.endswith(" for 3 models, if none is slower")
     assert told(gate, sweep, store, arms=2)[0] == 2
     assert told(gate, sweep, store, arms=4) == (4, line[: line.index("3 ")] + "4 processes an arm")
@@ -126,11 +128,10 @@ def test_a_gates_rule_is_its_own_but_for_the_processes(
     aa, sweep = with_itself(tmp_path, "one")
     save(tmp_path / "calibrations", measured(aa, sweep, store, machine))
     gate, sweep = planned(tmp_path, "one", rule=Rule(margin=0.1))
-    session = (wrapped := CalibratedGate(
-        gate=gate, folder=tmp_path / "calibrations", processes_per_arm=None
-    )).open_session(sweep, store)  # fmt: skip
-    wrapped.measure(sweep, session, store, run=machine)
-    log = read(log_of(store, session))
+    job = GateJob(gate=gate, calibrations=tmp_path / "calibrations")
+    opened = job.open(sweep, store, Contact())
+    opened.gate.measure(sweep, opened.session, store, machine)
+    log = read(log_of(store, opened.session))
     assert log.opened.rule == Rule(margin=0.1)
     assert [each.verdict for each in judge(log).models] == [Verdict.SAME]
 
@@ -162,7 +163,7 @@ def test_a_bimodal_phone_is_calibrated_to_the_fastest_of_three_and_its_gate_uses
 
     gate = ["gate", "--baseline", "old.tflite", "--candidate", "new.tflite", "--log", "gate.jsonl"]
     assert main([*gate, "--max-minutes", "0", *words]) == 0
-    assert ": 3 processes an arm; about " in capsys.readouterr().err
+    assert ": 3 processes a side; about " in capsys.readouterr().err
     assert read(tmp_path / "gate.jsonl").opened.rule == Rule(processes_per_arm=3)
 
 

@@ -95,7 +95,7 @@ def test_a_phone_without_fixed_performance_is_set_aside_where_it_was_asked_for(
 def test_airplane_mode_is_refused_over_a_network(
     handset: Running, tmp_path: Path, database: Path
 ) -> None:
-    what = wanted(stand_in(tmp_path), TINY, asked=Asked(airplane=True))
+    what = wanted(stand_in(tmp_path), TINY, settings=Asked(airplane=True))
     error = sweep([handset.serial], what, database).lanes[0].error
     assert isinstance(error, ConfigurationError)
     assert "would cut it off" in error.message
@@ -163,7 +163,7 @@ def cool_sweep(
     watch: Watch | None = None,
 ) -> Swept:
     limits = Limits(cooldown_s=1.5)
-    what = wanted(tool, TINY, limits_for=lambda facts: limits, force_unfit=force)
+    what = wanted(tool, TINY, limits=limits, force_unfit=force)
     return sweep([phone.serial], what, database, watch=watch)
 
 
@@ -174,9 +174,9 @@ class Cooling(Watch):
         super().__init__()
         self._phone = phone
 
-    def said(self, serial: str, what: str) -> None:
-        super().said(serial, what)
-        if what.startswith("too hot"):
+    def on_message(self, device: str, line: str) -> None:
+        super().on_message(device, line)
+        if line.startswith("too hot"):
             hot(self._phone, 281)
 
 
@@ -231,7 +231,7 @@ def test_a_phone_that_gets_hot_between_processes_is_waited_for(
 
     cooler = threading.Thread(target=cool, daemon=True)
     cooler.start()
-    what = wanted(stand_in(tmp_path, body), TINY, limits_for=lambda facts: Limits(cooldown_s=5.0))
+    what = wanted(stand_in(tmp_path, body), TINY, limits=Limits(cooldown_s=5.0))
     swept = sweep([phone.serial], what, database, watch=watch)
     cooler.join(1)
     assert swept.lanes[0].error is None

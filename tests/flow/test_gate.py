@@ -16,11 +16,12 @@ from support.gate_machine import (
 
 from bench.cli.shown.gate import exit_codes
 from bench.core.errors import ConfigurationError, DeviceError, InfrastructureError, UnfitError
+from bench.flow.device.host import HostDevice
 from bench.flow.device.retry import RebootedError
+from bench.flow.device.sweep import Sweep
 from bench.flow.gate.blocks import Statistic, statistic_of
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read
-from bench.flow.measure.sweep import Sweep
 from bench.flow.report.results import all_results
 from bench.gate.log import Log, to_text
 from bench.gate.records import (
@@ -50,7 +51,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def gated(gate: Gate, sweep: Sweep, store: Store, run: Machine | None) -> Log:
     """Returns the log of a gate that ended by itself."""
     session = gate.open_session(sweep, store)
-    gate.measure(sweep, session, store, run=run)
+    gate.measure(sweep, session, store, run or HostDevice(sweep))
     return read(log_of(store, session))
 
 
@@ -353,11 +354,11 @@ def test_two_do_not_measure_one_gate_at_once(
 
     def meanwhile(execution: Execution) -> Execution:
         with pytest.raises(InfrastructureError, match="is measuring this gate"):
-            gate.measure(sweep, session, store, run=machine)
+            gate.measure(sweep, session, store, machine)
         return execution
 
     machine.happens[3] = meanwhile
-    gate.measure(sweep, session, store, run=machine)
+    gate.measure(sweep, session, store, machine)
     assert only(read(log_of(store, session))).verdict is Verdict.SAME
 
 

@@ -10,9 +10,9 @@ from measure.test_validity import FINE, clock, state
 from support.gate_machine import Machine, planned
 
 from bench.core.state import Reading, State
+from bench.flow.device.sweep import Sweep
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read
-from bench.flow.measure.sweep import Sweep
 from bench.gate.log import Log
 from bench.gate.records import Block, Discarded
 from bench.gate.rule import Rule
@@ -57,7 +57,7 @@ def gated(plan: tuple[Gate, Sweep, Execution], breaches: dict[int, str], *, time
     happens = {2 + number: breached(kind) for number, kind in breaches.items()}
     with Store.open("sqlite://") as store:
         session = gate.open_session(sweep, store)
-        gate.measure(sweep, session, store, run=Machine(quiet, happens=happens, times=times))
+        gate.measure(sweep, session, store, Machine(quiet, happens=happens, times=times))
         return read(log_of(store, session))
 
 

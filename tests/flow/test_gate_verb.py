@@ -8,19 +8,18 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from support.gate_machine import HASTY, planned
+from support.gate_machine import HASTY, FunctionDevice, planned
 from support.gate_phone import drawn_tool, revision
 from support.phone_sweeps import sweep, wanted
 from support.program import COMMAND, NO_SERVER
 from support.reach import Boot, direct
 
-from bench.adb.state.facts import read_facts
 from bench.cli.main import main
 from bench.core.errors import worst
 from bench.core.hashing import sha256_file
-from bench.flow.device.phone import PhoneBench, phone_sweep
 from bench.flow.gate.bundle import load
 from bench.flow.gate.gate import log_of
+from bench.flow.gate.jobs import GateJob
 from bench.flow.gate.log_file import read
 from bench.gate.log import from_bytes
 from bench.gate.records import Block, Closed, Discarded, Lost, Opened, Resumed
@@ -133,15 +132,14 @@ def test_what_a_phone_tells_of_itself_discards_both_sides_of_a_block(
         cap.write_text("1171200" if ran in (2, 6) else full)
         ran += 1
         try:
-            return bench.run(case)
+            return processes.run(case)
         finally:
             cap.write_text(full)
 
     with closing(direct(handset.serial)) as phone, Store.open(tmp_path / "a.db") as store:
-        plan = phone_sweep(phone, what, read_facts(phone))
-        bench = PhoneBench(phone, plan)
+        plan, processes = what.staged(phone)
         session = gate.open_session(plan, store)
-        gate.measure(plan, session, store, run=run)
+        gate.measure(plan, session, store, FunctionDevice(run))
         log = read(log_of(store, session))
     kinds = [type(each) for each in log.entries]
     assert kinds == [Discarded, Block, Discarded, Block, Closed]
@@ -156,10 +154,8 @@ def test_either_side_can_have_its_own_tool_on_a_phone(handset: Running, tmp_path
         drawn_tool(tmp_path / name, slowdowns={}, seed=seed)
         for seed, name in enumerate(("old", "new"), start=7)
     )
-    what = wanted(
-        new, pair.baseline.path, pair.candidate.path,
-        second_tool=old, open_session=gate.open_session, measure=gate.measure,
-    )  # fmt: skip
+    job = GateJob(gate=gate, calibrations=tmp_path / "none", processes_per_side=1)
+    what = wanted(new, pair.baseline.path, pair.candidate.path, second_tool=old, job=job)
     swept = sweep([handset.serial], what, tmp_path / "gate.db")
     assert swept.lanes[0].error is None
     used = {(each.case.artifact_sha256, each.command[0].rpartition("/")[2]) for each in swept.only}

@@ -8,17 +8,17 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support.gate_machine import FunctionDevice
 from support.gate_phone import drawn_tool, revision
 from support.phone_sweeps import wanted
 from support.reach import Boot, direct
 
 from bench.adb.phone import Phone
-from bench.adb.state.facts import read_facts
 from bench.cli.main import main
-from bench.flow.device.phone import PhoneBench, phone_sweep
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read
 from bench.flow.gate.references import paired, side
@@ -57,9 +57,9 @@ def verdicts(
     (changed,) = (pair.candidate for pair in gate.paired.pairs if pair.name == "changed")
     tool = drawn_tool(folder / "tool", slowdowns={changed.path: slowdown}, seed=seed, runs=300)
     with Store.open("sqlite://") as store:
-        sweep = phone_sweep(phone, wanted(tool, *files), read_facts(phone))
+        sweep, processes = wanted(tool, *files).staged(phone)
         session = gate.open_session(sweep, store)
-        gate.measure(sweep, session, store, run=PhoneBench(phone, sweep, looks=False).run)
+        gate.measure(sweep, session, store, FunctionDevice(partial(processes.run, telemetry=False)))
         log = read(log_of(store, session))
     return {each.model.split()[0]: each.verdict for each in judge(log).models}
 

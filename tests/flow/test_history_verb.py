@@ -10,6 +10,7 @@ from support.phone_sweeps import TINY
 
 from bench.cli.main import main
 from bench.core.hashing import sha256_file
+from bench.flow.device.host import HostDevice
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.history import histories
 from bench.flow.gate.log_file import read
@@ -208,7 +209,7 @@ def test_two_nights_that_were_really_gated_on_this_machine_are_a_history(
         )
         with Store.open("nights.db") as store:
             session = night.open_session(sweep, store)
-            night.measure(sweep, session, store)
+            night.measure(sweep, session, store, HostDevice(sweep))
             runtime = read(log_of(store, session)).opened.models[0].observed["runtime"]
     assert runtime.startswith("ai-edge-litert ")
     capsys.readouterr()

@@ -16,9 +16,10 @@ from support.program import frill_bench
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
+from bench.flow.device.host import HostDevice
+from bench.flow.device.sweep import Sweep, runner_of
 from bench.flow.measure.outcome import judge
 from bench.flow.measure.session import Progress, measure, open_session
-from bench.flow.measure.sweep import Sweep, runner_of
 from bench.flow.report.results import busy_caveat, results
 from bench.measure.outcome import Failed, Measured
 from bench.plan.case import Delegate, Protocol
@@ -61,7 +62,7 @@ def sweep(
 
 def measured(plan: Sweep, store: Store) -> Session:
     session = open_session(plan, store)
-    measure(plan, session, store)
+    measure(plan, session, store, HostDevice(plan))
     return session
 
 
@@ -81,7 +82,7 @@ def test_a_sweep_measures_each_case_and_keeps_the_raw_text(store: Store) -> None
     seen: list[Progress] = []
     plan = sweep(TINY, SPLIT, delegates=(Delegate.XNNPACK, Delegate.NONE))
     session = open_session(plan, store)
-    measure(plan, session, store, progress=seen.append)
+    measure(plan, session, store, HostDevice(plan), on_progress=seen.append)
     invocations = store.invocations(session.id)
     assert len(invocations) == 2 * 2 * 2
     assert [(each.case, each.ordinal) for each in invocations] == [
@@ -160,7 +161,7 @@ def test_what_a_killed_harness_stored_and_did_not_read_is_read_on_resume(store: 
     plan = sweep(TINY, protocol=replace(QUICK, processes=3))
     session = open_session(plan, store)
     store.add_invocation(replace(raw, session_id=session.id, outcome=None))
-    measure(plan, session, store)
+    measure(plan, session, store, HostDevice(plan))
     found = store.invocations(session.id)
     assert len(found) == 3
     assert found[0].outcome == raw.outcome

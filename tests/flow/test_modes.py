@@ -11,8 +11,10 @@ from support.phone_sweeps import sweep as phone_sweep
 from bench.cli.main import main
 from bench.core.caveats import Caveat, CaveatKind, Effect
 from bench.core.errors import ConfigurationError
+from bench.flow.device.host import HostDevice, host_sweep
+from bench.flow.device.requests import RunRequest, ToolRequest
+from bench.flow.device.sweep import Sweep
 from bench.flow.measure.session import Progress, measure, open_session
-from bench.flow.measure.sweep import Sweep, host_sweep
 from bench.flow.report.join import join
 from bench.flow.report.results import CaseResult, results
 from bench.handset.running import Running
@@ -21,7 +23,6 @@ from bench.plan.case import Delegate, Mode, Protocol
 from bench.plan.suite import Suite, bare_target
 from bench.store.records import Session
 from bench.store.store import Store
-from bench.tool.host import litert_tool, official_tool
 from models.zoo import Zoo
 
 DATA = Path(__file__).parents[1] / "data"
@@ -46,7 +47,7 @@ def zoo(tmp_path: Path) -> Zoo:
 
 
 def swept(suite: Suite, *files: Path) -> Sweep:
-    return host_sweep(suite, [bare_target(each) for each in files], litert_tool())
+    return host_sweep(RunRequest(suite=suite, targets=tuple(map(bare_target, files))))
 
 
 def by_mode(found: tuple[CaseResult, ...]) -> dict[Mode, CaseResult]:
@@ -55,7 +56,7 @@ def by_mode(found: tuple[CaseResult, ...]) -> dict[Mode, CaseResult]:
 
 def measured(plan: Sweep, store: Store) -> Session:
     session = open_session(plan, store)
-    measure(plan, session, store)
+    measure(plan, session, store, HostDevice(plan))
     return session
 
 
@@ -143,7 +144,10 @@ def test_the_official_tools_statistics_are_kept_where_its_values_cannot_be(
     suite = Suite(
         name="s", models=("*",), delegates=(Delegate.NONE,), protocol=QUICK, conventional=True
     )
-    plan = host_sweep(suite, [bare_target(TINY)], official_tool(fifty(tmp_path)))
+    plan = host_sweep(
+        RunRequest(suite=suite, targets=(bare_target(TINY),)),
+        ToolRequest(binary=fifty(tmp_path)),
+    )
     (found,) = results(store, measured(plan, store))
     assert found.failures == ()
     said = found.conventional
@@ -176,7 +180,7 @@ def test_invalid_processes_of_a_session_are_repeated_and_never_averaged(store: S
     # The session is not finished any more, whoever made it so: it is gone on with.
     assert open_session(plan, store).id == session.id
     seen: list[Progress] = []
-    measure(plan, session, store, progress=seen.append)
+    measure(plan, session, store, HostDevice(plan), on_progress=seen.append)
     assert seen == [Progress(done=7, total=7)]
     found = {each.case.key: each for each in results(store, session)}[spoiled.case.key]
     assert found.summary is not None
@@ -218,9 +222,9 @@ def test_processes_go_on_to_the_cap_and_an_interval_that_stays_wide_is_told(stor
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        measure(plan, session, store, progress=stopped)
+        measure(plan, session, store, HostDevice(plan), on_progress=stopped)
     assert open_session(plan, store).id == session.id
-    measure(plan, session, store)
+    measure(plan, session, store, HostDevice(plan))
     assert [each.ordinal for each in store.invocations(session.id)] == list(range(8))
     (found,) = results(store, session)
     assert CaveatKind.WIDE_INTERVAL in {each.kind for each in found.caveats}

@@ -12,9 +12,11 @@ from support.phone_sweeps import DATA, QUICK, SPLIT, Swept, stand_in, sweep, wan
 from bench.core.artifact import Artifact
 from bench.core.caveats import CaveatKind
 from bench.core.score import Score, TaskScore
+from bench.flow.device.device import Contact
+from bench.flow.device.host import HostDevice, host_sweep
+from bench.flow.device.requests import RunRequest, ToolRequest
 from bench.flow.measure.session import open_session
-from bench.flow.measure.sweep import host_sweep
-from bench.flow.outputs.check import check_outputs_here
+from bench.flow.outputs.check import check_outputs
 from bench.flow.outputs.record import Check, Verdict, checks
 from bench.flow.report.join import join
 from bench.flow.report.results import CaseResult
@@ -23,7 +25,6 @@ from bench.handset.tree import Tree
 from bench.plan.case import Delegate, Mode
 from bench.plan.suite import Suite, zoo_targets
 from bench.store.store import Store
-from bench.tool.host import official_tool
 from models.zoo import Zoo
 from reports.frontier import mark
 from reports.schema import Row, frame
@@ -208,12 +209,16 @@ def test_the_official_tool_on_this_machine_is_checked_too(
     )
     tool.chmod(0o755)
     targets = zoo_targets(zoo.root)
-    plan = host_sweep(SUITE, targets, official_tool(tool))
+    plan = host_sweep(RunRequest(suite=SUITE, targets=targets), ToolRequest(binary=tool))
+    device = HostDevice(plan)
     lines: list[str] = []
     with Store.open(tmp_path / "db") as store:
         session = open_session(plan, store)
         for _ in range(2):  # once a session
-            check_outputs_here(plan, session, store, targets=targets, said=lines.append)
+            with device.opened(Contact()):
+                check_outputs(
+                    device, plan, session, store, targets=targets, on_message=lines.append
+                )
         found = checks(store, session.device, session=session.id)
         assert len(store.invocations(session.id)) == 3 * 8
     reasons = {each.artifact_sha256: each.reason for each in found.values()}

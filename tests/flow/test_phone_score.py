@@ -16,7 +16,10 @@ from bench.core.caveats import CaveatKind
 from bench.core.errors import BenchError
 from bench.core.score import Score
 from bench.flow.build.score import score
-from bench.flow.outputs.device_score import PhoneScores, score_phone
+from bench.flow.device.phone import PhoneDevice
+from bench.flow.device.phone_tool import PhoneTools
+from bench.flow.device.requests import PhoneRequest, ToolRequest
+from bench.flow.outputs.device_score import ScoreRequest, score_on_device
 from bench.flow.report.join import join
 from bench.handset.running import Running
 from bench.plan.case import Mode
@@ -47,12 +50,14 @@ def scored(
     handset: Running, tool: Path, zoo: Zoo, tasks: TaskSet, database: Path
 ) -> tuple[dict[str, Score], dict[str, BenchError], list[str]]:
     lines: list[str] = []
-    wanted = PhoneScores(
-        artifacts=tuple(zoo.artifacts()), zoo=zoo, task_set=tasks, tool_for=lambda facts: tool,
-        wait_s=5.0, said=lines.append,
-    )  # fmt: skip
-    found = Found(serial=handset.serial, way=Way.TCP)
-    made, failed = score_phone(found, wanted, str(database))
+    request = ScoreRequest(artifacts=tuple(zoo.artifacts()), zoo=zoo, task_set=tasks)
+    device = PhoneDevice(
+        Found(serial=handset.serial, way=Way.TCP),
+        request.run_request(),
+        PhoneTools(ToolRequest(binary=tool)),
+        PhoneRequest(wait_s=5.0),
+    )
+    made, failed = score_on_device(device, request, str(database), on_message=lines.append)
     names = {each.sha256: each.name for each in zoo.artifacts()}
     return {names[each.artifact_sha256]: each for each in made}, failed, lines
 

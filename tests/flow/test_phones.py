@@ -18,7 +18,6 @@ from support.phone_sweeps import QUICK, SPLIT, SUITE, TINY, Watch, stand_in, swe
 from support.program import frill_bench
 from support.reach import Boot, direct
 
-from bench.adb.state.facts import big_cores, mask
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError, DeviceError
 from bench.core.hashing import sha256_file
@@ -27,6 +26,7 @@ from bench.handset.running import Running
 from bench.measure.outcome import Failed, Measured
 from bench.plan.case import Delegate
 from bench.plan.device import Kind
+from bench.plan.suite import BIG_CORES
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "/data/local/tmp/frill-bench"
@@ -124,10 +124,7 @@ def test_the_big_cores_are_read_from_the_phone_and_seen_in_the_process(
     for core in range(8):  # core 1 alone is fast
         capacity = 1024 if core == 1 else 300
         phone.write(f"/sys/devices/system/cpu/cpu{core}/cpu_capacity", f"{capacity}\n")
-    what = replace(
-        wanted(official_binary, SPLIT),
-        mask_of_big_cores=lambda facts, threads: mask(big_cores(facts, threads)),
-    )
+    what = wanted(official_binary, SPLIT, suite=replace(SUITE, affinity=BIG_CORES))
     swept = sweep([phone.serial], what, database)
     assert [each.case.affinity for each in swept.only] == ["2", "2"]
     assert [each.sensed.cores for each in swept.only] == ["1", "1"]

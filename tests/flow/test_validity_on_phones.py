@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from support.gate_machine import FunctionDevice
 from support.phone_sweeps import QUICK, SUITE, TINY, stand_in, wanted
 from support.reach import direct
 
-from bench.adb.state.facts import read_facts
 from bench.cli.shown.cases import show
 from bench.core.caveats import CaveatKind
-from bench.flow.device.phone import PhoneBench, phone_sweep
 from bench.flow.measure.session import measure, open_session
 from bench.flow.report.results import CaseResult, results
 from bench.handset.running import Running
@@ -73,10 +72,9 @@ def measured(
     """Returns the processes of a session of one case, and what they add up to."""
     what = wanted(tool, TINY, suite=suite, bounds=bounds)
     with closing(direct(phone.serial)) as way, Store.open(str(database)) as store:
-        sweep = phone_sweep(way, what, read_facts(way))
+        sweep, processes = what.staged(way)
         session = open_session(sweep, store)
-        bench = PhoneBench(way, sweep)
-        measure(sweep, session, store, run=lambda case: run(bench.run, case))
+        measure(sweep, session, store, FunctionDevice(lambda case: run(processes.run, case)))
         (case,) = results(store, session)
         return store.invocations(session.id), case
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.core.artifact import Format
+from bench.flow.device.host import host_sweep
+from bench.flow.device.requests import RunRequest
+from bench.flow.device.sweep import Sweep
 from bench.flow.gate.blocks import host_bounds
 from bench.flow.gate.gate import Gate
 from bench.flow.gate.references import Paired, Pairing
-from bench.flow.measure.sweep import Sweep, host_sweep
 from bench.gate.rule import Rule
 from bench.plan.case import Case, Protocol
 from bench.plan.suite import Suite, bare_target
-from bench.tool.host import Execution, litert_tool
+from bench.tool.host import Execution
 from support.phone_sweeps import TINY
 
 QUICK = Protocol(num_runs=3, warmup_runs=1, warmup_min_secs=0, max_secs=5)
@@ -46,7 +48,7 @@ def planned(
         pairs.append(Pairing(name=name, format=Format.FLOAT32, baseline=old, candidate=new))
     targets = tuple(each for pair in pairs for each in (pair.baseline, pair.candidate))
     suite = Suite(name="gate", models=("*",), threads=(threads,), protocol=QUICK)
-    sweep = host_sweep(suite, targets, litert_tool())
+    sweep = host_sweep(RunRequest(suite=suite, targets=targets))
     gate = Gate(
         paired=Paired(pairs=tuple(pairs), unmeasured={}),
         rule=rule or Rule(),
@@ -71,7 +73,7 @@ class Machine:
     noise: random.Random = field(default_factory=lambda: random.Random(5))  # noqa: S311 - noise, no secret
     times: float = 1.0
 
-    def __call__(self, case: Case) -> Execution:
+    def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
         number = len(self.ran)
         self.ran.append(case)
         factor = self.times * (1 + self.slower.get(case.artifact_sha256, 0.0))
@@ -86,6 +88,16 @@ class Machine:
         }
         execution = replace(self.real, stdout=json.dumps(told) + "\n")
         return self.happens.get(number, lambda same: same)(execution)
+
+
+@dataclass
+class FunctionDevice:
+    """A device that does nothing but run processes, by a function."""
+
+    function: Callable[[Case], Execution]
+
+    def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
+        return self.function(case)
 
 
 def raising(error: BaseException) -> Callable[[Execution], Execution]:

@@ -2,18 +2,27 @@
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.adb.phone import Phone
+from bench.adb.state.facts import read_facts
 from bench.adb.transport.serials import Found, Way
-from bench.flow.device.phone import Wanted
-from bench.flow.fleet import Lane, measure_phones
+from bench.flow.device.discovery import profile_of
+from bench.flow.device.phone import PhoneDevice
+from bench.flow.device.phone_process import PhoneProcesses
+from bench.flow.device.phone_sweep import phone_sweep
+from bench.flow.device.phone_tool import PhoneTools
+from bench.flow.device.readiness import Limits
+from bench.flow.device.requests import PhoneRequest, RunRequest, ToolRequest
+from bench.flow.device.sweep import Sweep
+from bench.flow.fleet import Job, Lane, MeasureJob, measure_devices
 from bench.flow.report.results import CaseResult, results
 from bench.plan.case import Delegate, Protocol
-from bench.plan.suite import Suite, bare_target
+from bench.plan.suite import ALL_CORES, Suite, Target, bare_target
 from bench.store.records import Invocation, Session
 from bench.store.store import Store
+from device_profiles.device_profile import profiles
 
 DATA = Path(__file__).parents[1] / "data"
 TINY = DATA / "tiny.tflite"
@@ -31,16 +40,45 @@ class Watch:
     steps: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     measured: threading.Event = field(default_factory=threading.Event)
 
-    def far(self, serial: str, step: str, done: int, total: int) -> None:
-        self.steps[serial, step] = (done, total)
+    def on_progress(self, device: str, step: str, done: int, total: int) -> None:
+        self.steps[device, step] = (done, total)
         if step == "measure":
             self.measured.set()
 
-    def said(self, serial: str, what: str) -> None:
-        self.lines.append(what)
+    def on_message(self, device: str, line: str) -> None:
+        self.lines.append(line)
 
-    def began(self, serial: str, session: Session) -> None:
+    def on_session(self, device: str, session: Session) -> None:
         self.sessions.append(session)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What phones are asked to do."""
+
+    run: RunRequest
+    tool: ToolRequest
+    phone: PhoneRequest
+    check: bool | None = None
+    job: Job | None = None
+
+    def device(self, serial: str, way: Way = Way.TCP) -> PhoneDevice:
+        """Returns a phone that is asked."""
+        tools = PhoneTools(self.tool)
+        return PhoneDevice(Found(serial=serial, way=way), self.run, tools, self.phone)
+
+    def staged(self, phone: Phone) -> tuple[Sweep, PhoneProcesses]:
+        """Returns what is measured on a phone that is reached already, and what runs it there."""
+        facts = read_facts(phone)
+        sweep = phone_sweep(
+            phone,
+            facts,
+            profile_of(facts, profiles()),
+            self.run,
+            PhoneTools(self.tool),
+            limits=self.phone.limits or Limits(),
+        )
+        return sweep, PhoneProcesses(phone, sweep)
 
 
 @dataclass
@@ -59,16 +97,33 @@ class Swept:
         return found
 
 
-def wanted(tool: Path, *models: Path, suite: Suite = SUITE, **asked: object) -> Wanted:
-    return replace(
-        Wanted(
-            suite=suite,
-            targets=tuple(map(bare_target, models or (TINY, SPLIT))),
-            tool_for=lambda facts: tool,
-            mask_of_big_cores=lambda facts, threads: None,
-            wait_s=10.0,
-        ),
-        **asked,  # type: ignore[arg-type]  # fields of Wanted
+def wanted(
+    tool: Path,
+    *models: Path,
+    suite: Suite = SUITE,
+    targets: tuple[Target, ...] | None = None,
+    second_tool: Path | None = None,
+    check: bool | None = None,
+    job: Job | None = None,
+    wait_s: float = 10.0,
+    **asked: object,
+) -> Wanted:
+    """Returns what phones are asked to do, on any of their cores if the suite names none.
+
+    Args:
+        asked: fields of the requests.
+    """
+    if suite.affinity is None:
+        suite = replace(suite, affinity=ALL_CORES)
+    if targets is None:
+        targets = tuple(map(bare_target, models or (TINY, SPLIT)))
+    of_run = {name: asked.pop(name) for name in ("library", "timeout_s", "bounds") if name in asked}
+    return Wanted(
+        run=RunRequest(suite=suite, targets=targets, **of_run),  # type: ignore[arg-type]
+        tool=ToolRequest(binary=tool, second=second_tool),
+        phone=PhoneRequest(wait_s=wait_s, **asked),  # type: ignore[arg-type]
+        check=check,
+        job=job,
     )
 
 
@@ -78,13 +133,12 @@ def sweep(
     database: Path,
     *,
     watch: Watch | None = None,
-    workers: int | None = None,
     way: Way = Way.TCP,
 ) -> Swept:
     watch = watch or Watch()
-    phones = [Found(serial=serial, way=way) for serial in serials]
-    with ThreadPoolExecutor(workers or len(phones)) as executor:
-        lanes = measure_phones(phones, what, str(database), executor=executor, narrator=watch)
+    job = what.job or MeasureJob(targets=what.run.targets, check=what.check)
+    devices = [what.device(serial, way) for serial in serials]
+    lanes = measure_devices(devices, job, str(database), reporter=watch)
     with Store.open(database) as store:
         return Swept(
             lanes=lanes,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Protocol
 
 from bench.core import atomic
 from bench.core.errors import ConfigurationError
@@ -13,11 +14,16 @@ from bench.flow.gate.findings import gate_of
 from bench.gate.log import Log
 from reports.gate.annotations import commands
 
-if TYPE_CHECKING:
-    from bench.cli.gate_flags import Options
+
+class CiFlags(Protocol):
+    """What ``gate`` is asked to leave."""
+
+    junit: Path | None
+    summary: Path | None
+    undecided: str
 
 
-def leave(options: Options, log: Log, *, exit_code: int, started_at: str | None = None) -> None:
+def leave(options: CiFlags, log: Log, *, exit_code: int, started_at: str | None = None) -> None:
     """Writes what was asked for: JUnit XML, a summary that is appended, GitHub's annotations.
 
     Args:

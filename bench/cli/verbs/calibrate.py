@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from bench.cli import flags as shared
-from bench.cli import gate_flags as gate_options
-from bench.cli.verbs import run as run_verb
+from bench.cli import flags, gate_flags
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from bench.flow.fleet import Lane
     from bench.flow.gate.references import Side
     from bench.gate.calibration import Calibration, ModelClass
     from bench.gate.log import Log
@@ -25,18 +25,37 @@ _BLOCKS = 60
 _ORDER_EFFECT = 0.02  # beyond it a gate decides late, though never wrongly
 
 
-class Options(gate_options.Options):
-    """What was asked for; of the flags of ``gate`` those about the device and the tool."""
+class Options(argparse.Namespace):
+    """What the parser of ``calibrate`` sets."""
 
+    verb: str
     refs: list[str]
     blocks: int | None
     minutes: float | None
+    host: bool
+    serial: list[str]
+    wait_for_device: float
+    fixed_performance: bool
+    airplane: bool
+    keep_screen: bool
+    cooldown: float | None
+    force_unfit: bool
+    benchmark_binary: Path | None
+    tool: str
+    tool_version: str | None
+    accept_new_tool: bool
+    zoo: Path
+    db: str
+    json: bool
+    delegate: str | None
+    threads: int
+    timeout: float | None
+    seed: int | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of ``calibrate``."""
     parser.epilog = _EXAMPLE
-    parser.set_defaults(suite=None, model=[], check=False)
     add = parser.add_argument
     add(
         "--model",
@@ -47,15 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="measure these: a .tflite file, a bundle, a folder of artifacts, or a name of the zoo",
     )
-    shared.add_zoo(parser)
-    add("--db", default="frill-bench.db", metavar="FILE", help="database file or SQLAlchemy URL")
-    shared.add_json(parser)
-    run_verb.add_where(
-        parser.add_argument_group("where (by default the only phone that is attached)")
-    )
-    run_verb.add_state(
-        parser.add_argument_group("the phone's state (put back at the end as it was found)")
-    )
+    flags.add_zoo(parser)
+    flags.add_db(parser)
+    flags.add_json(parser)
+    flags.add_device(parser)
     how = parser.add_argument_group("how")
     how.add_argument(
         "--blocks",
@@ -65,40 +79,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument(
         "--minutes",
-        type=run_verb.seconds,
+        type=flags.seconds,
         metavar="MIN",
         help="begin no block after so long; a later run goes on",
     )
-    gate_options.add_how(how)
-    run_verb.add_tool(parser.add_argument_group("the benchmark tool"))
+    gate_flags.add_how(how)
+    flags.add_tool(parser.add_argument_group("the benchmark tool"))
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Measures, prints and stores the calibration, returns the exit code."""
-    from bench.cli.gate_devices import on_host, on_phone
+    from bench.cli.measuring import do_on_devices
+    from bench.cli.requests import devices_of, tool_request
     from bench.flow.gate.calibrate import with_themselves
     from bench.flow.gate.gate import Gate
+    from bench.flow.gate.jobs import CalibrationJob
     from bench.flow.gate.references import side
     from bench.gate.calibration import MOST_BLOCKS, same_rule
 
-    chosen = cast("Options", options)
-    default = _BLOCKS if chosen.minutes is None else MOST_BLOCKS
-    rule = same_rule(default if chosen.blocks is None else chosen.blocks)
-    sides = [side(ref, zoo=chosen.zoo) for ref in chosen.refs]
-    if chosen.benchmark_binary is None:
-        chosen.benchmark_binary = _tool(sides)
+    default = _BLOCKS if options.minutes is None else MOST_BLOCKS
+    rule = same_rule(default if options.blocks is None else options.blocks)
+    sides = [side(ref, zoo=options.zoo) for ref in options.refs]
+    if options.benchmark_binary is None:
+        options.benchmark_binary = _tool(sides)
     found = with_themselves(sides)
     gate = Gate(
         paired=found,
         rule=rule,
-        folder=gate_options.beside(chosen, gate_options.CALIBRATIONS),
-        max_s=None if chosen.minutes is None else 60 * chosen.minutes,
-        seed=chosen.seed,
-        caveats=gate_options.doubts(chosen),
+        folder=gate_flags.beside(options.db, gate_flags.CALIBRATIONS),
+        max_s=None if options.minutes is None else 60 * options.minutes,
+        seed=options.seed,
+        caveats=gate_flags.caveats_of(options),
     )
     targets = {each.candidate.sha256: each.candidate for each in found.pairs}
-    measured = on_host if chosen.host else on_phone
-    return measured(chosen, gate, tuple(targets.values()), None, _shown)
+    request = gate_flags.block_request(options, tuple(targets.values()))
+    devices = devices_of(options, request, tool_request(options))
+    return do_on_devices(devices, CalibrationJob(gate=gate), options.db, partial(_show, options))
 
 
 def _tool(sides: list[Side]) -> Path | None:
@@ -106,8 +122,17 @@ def _tool(sides: list[Side]) -> Path | None:
     return next((each.tool for each in sides if each.tool is not None), None)
 
 
-def _shown(options: gate_options.Options, store: Store, session: Session) -> set[int]:
-    """Stores and prints what an A/A run says, and returns the exit codes that gives."""
+def _show(
+    options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
+) -> set[int]:
+    """Stores and prints what A/A runs say, and returns the exit codes that gives."""
+    codes: set[int] = set()
+    for session in sessions:
+        codes |= _show_one(options, store, session)
+    return codes
+
+
+def _show_one(options: Options, store: Store, session: Session) -> set[int]:
     from bench.cli.console import tell
     from bench.core.errors import ConfigurationError
     from bench.flow.gate.calibrate import calibrated, save
@@ -123,7 +148,7 @@ def _shown(options: gate_options.Options, store: Store, session: Session) -> set
     except ConfigurationError as error:
         tell(str(error))
         return {4, *_codes(log)}
-    written = save(gate_options.beside(options, gate_options.CALIBRATIONS), calibration)
+    written = save(gate_flags.beside(options.db, gate_flags.CALIBRATIONS), calibration)
     _print(calibration, as_json=options.json)
     for line in _told(log, calibration):
         tell(line)

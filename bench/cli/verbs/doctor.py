@@ -53,14 +53,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _phones(serials: Sequence[str]) -> list[Found]:
     from bench.cli.console import tell
+    from bench.cli.requests import serials_of
     from bench.core.errors import TransientDeviceError
     from bench.flow.device.discovery import meant
-    from bench.handset.running import running
 
-    handsets = {each.name: each.serial for each in running()} if serials else {}
     wanted = serials or list(filter(None, [os.environ.get("ANDROID_SERIAL")]))
     try:
-        found = meant([handsets.get(serial, serial) for serial in wanted])
+        found = meant(serials_of(wanted))
     except TransientDeviceError as error:  # a finding says so too
         tell(str(error))
         return []

@@ -4,67 +4,227 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from bench.cli.gate_flags import CALIBRATIONS, Options, add_arguments, beside, doubts
+from bench.cli import flags, gate_flags
+from bench.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from bench.flow.fleet import Lane
     from bench.flow.gate.gate import Gate
     from bench.flow.gate.references import Paired, Side
+    from bench.store.records import Session
+    from bench.store.store import Store
 
-__all__ = ["add_arguments", "run"]
-
+_EXAMPLE = "example: frill-bench gate --baseline old.tflite --candidate new.tflite --host"
 _SAVE = "frill-bench gate --candidate REF --save-baseline DIR"
 
 
-def run(options: argparse.Namespace) -> int:
+class Options(argparse.Namespace):
+    """What the parser of ``gate`` sets."""
+
+    verb: str
+    host: bool
+    serial: list[str]
+    wait_for_device: float
+    fixed_performance: bool
+    airplane: bool
+    keep_screen: bool
+    cooldown: float | None
+    force_unfit: bool
+    benchmark_binary: Path | None
+    tool: str
+    tool_version: str | None
+    accept_new_tool: bool
+    zoo: Path
+    db: str
+    json: bool
+    delegate: str | None
+    timeout: float | None
+    seed: int | None
+    baseline: str | None
+    candidate: str | None
+    threads: int
+    margin: float
+    size_margin: float
+    accuracy_margin: float
+    task_set: str | None
+    tolerance: float
+    false_alarms: float
+    max_minutes: float | None
+    processes_per_arm: int | None
+    undecided: str
+    own_tools: bool
+    measure_unchanged: bool
+    save_baseline: Path | None
+    replay: Path | None
+    log: Path | None
+    revision: str | None
+    junit: Path | None
+    summary: Path | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of ``gate``."""
+    parser.epilog = _EXAMPLE
+    add = parser.add_argument
+    what = "a .tflite file, a bundle, a folder of artifacts, or a name of the zoo"
+    add("--baseline", metavar="REF", help=f"{what}; files, never numbers")
+    add("--candidate", metavar="REF", help="likewise")
+    flags.add_zoo(parser)
+    add("--save-baseline", type=Path, metavar="DIR", help="save the candidate as a bundle, instead")
+    add("--replay", type=Path, metavar="LOG", help="print what a gate's log says, instead")
+    flags.add_db(parser)
+    add("--log", type=Path, metavar="FILE", help="the gate's log (default: in gates/ beside --db)")
+    add(
+        "--revision",
+        metavar="TEXT",
+        help="what the candidate was built from, for history (default: $GITHUB_SHA)",
+    )
+    flags.add_json(parser)
+    outputs = parser.add_argument_group("for CI (on GitHub also annotations)")
+    outputs.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    outputs.add_argument(
+        "--summary", type=Path, metavar="FILE", help="append Markdown, as to $GITHUB_STEP_SUMMARY"
+    )
+    flags.add_device(parser)
+    how = parser.add_argument_group("how")
+    gate_flags.add_how(how)
+    _add_how_long(how)
+    _add_rule(parser.add_argument_group("the rule"))
+    tool = parser.add_argument_group("the benchmark tool (the candidate's, for both sides)")
+    flags.add_tool(tool)
+    tool.add_argument(
+        "--own-tools", action="store_true", help="the baseline with the tool in its bundle"
+    )
+
+
+def _add_how_long(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--measure-unchanged", action="store_true", help="also files that are equal on both sides")
+    add("--max-minutes", type=flags.seconds, metavar="MIN", help="then the rest is undecided")
+    add(
+        "--processes-per-arm",
+        type=int,
+        metavar="N",
+        help="each side of a block is the fastest of so many (default: what calibrate found for "
+        "the device, else 1)",
+    )
+
+
+def _add_rule(group: argparse._ArgumentGroup) -> None:
+    def add(name: str, default: str, what: str) -> None:
+        group.add_argument(name, type=flags.share, default=default, metavar="P%", help=what)
+
+    add("--margin", "5%", "a slowdown of this share or more must not pass")
+    add("--tolerance", "1%", "a slowdown of this share or less is not condemned")
+    add("--size-margin", "1%", "a file that grew by this share or more regressed")
+    add("--accuracy-margin", "2%", "a loss of so many points of the mean must not pass")
+    group.add_argument(
+        "--task-set",
+        metavar="SET",
+        help="score both sides on it too: default, quick, a folder or a CSV, as in score "
+        "(default: accuracies are not compared)",
+    )
+    add("--false-alarms", "1%", "share of gates of unchanged models that may go red")
+    group.add_argument(
+        "--undecided", choices=("fail", "warn"), default="warn", help="exit with 5, or with 0"
+    )
+
+
+def run(options: Options) -> int:
     """Measures, prints the verdicts, returns the exit code."""
-    from bench.cli.gate_devices import on_host, on_phone, verdicts_shown
-    from bench.core.errors import ConfigurationError
-    from bench.flow.gate.calibrate import CalibratedGate
+    from bench.cli.measuring import do_on_devices
+    from bench.cli.requests import devices_of, tool_request
+    from bench.flow.gate.jobs import GateJob
     from bench.flow.gate.references import paired, side
 
-    chosen = cast("Options", options)
-    if chosen.replay is not None:
-        return _replayed(chosen, chosen.replay)
-    if chosen.candidate is None:
+    if options.replay is not None:
+        return _replayed(options, options.replay)
+    if options.candidate is None:
         raise ConfigurationError("no candidate is given", hint="give it: --candidate REF")
-    candidate = side(chosen.candidate, zoo=chosen.zoo)
-    if chosen.save_baseline is not None:
-        return _saved(chosen, candidate, chosen.save_baseline)
-    if chosen.baseline is None:
+    candidate = side(options.candidate, zoo=options.zoo)
+    if options.save_baseline is not None:
+        return _saved(options, candidate, options.save_baseline)
+    baseline = _baseline(options)
+    found = paired(
+        baseline, candidate, unchanged_too=options.measure_unchanged or options.own_tools
+    )
+    if not found.pairs:
+        from bench.cli.shown.gate import show_unmeasured
+
+        show_unmeasured(found.unmeasured, as_json=options.json)
+        return 0
+    if options.benchmark_binary is None:
+        options.benchmark_binary = candidate.tool
+    gate = _with_scores(options, _gate(options, found))
+    targets = {
+        each.sha256: each for pair in found.pairs for each in (pair.baseline, pair.candidate)
+    }
+    tool = replace(tool_request(options), second=baseline.tool if options.own_tools else None)
+    request = gate_flags.block_request(options, tuple(targets.values()))
+    devices = devices_of(options, request, tool)
+    if len(devices) > 1:
+        raise ConfigurationError(
+            f"a gate takes one device, not {len(devices)}",
+            hint="run one gate a device: --host, or one -s",
+        )
+    job = GateJob(
+        gate=gate,
+        calibrations=gate_flags.beside(options.db, gate_flags.CALIBRATIONS),
+        processes_per_side=options.processes_per_arm,
+    )
+    return do_on_devices(devices, job, options.db, partial(_show, options))
+
+
+def _baseline(options: Options) -> Side:
+    """Returns the baseline's side.
+
+    Raises:
+        ConfigurationError: none is given, or it holds no tool and is to be measured with it.
+    """
+    from bench.flow.gate.references import side
+
+    if options.baseline is None:
         raise ConfigurationError(
             "no baseline is given: there is nothing to compare with",
             hint=f"save one where it is good: {_SAVE}; then give it here: --baseline DIR",
         )
-    baseline = side(chosen.baseline, zoo=chosen.zoo)
-    if chosen.own_tools and baseline.tool is None:
+    baseline = side(options.baseline, zoo=options.zoo)
+    if options.own_tools and baseline.tool is None:
         raise ConfigurationError(
-            f"{chosen.baseline}: holds no tool for --own-tools; only official ones can be kept",
+            f"{options.baseline}: holds no tool for --own-tools; only official ones can be kept",
             hint=f"save it with one: {_SAVE} --benchmark-binary PATH",
         )
-    found = paired(baseline, candidate, unchanged_too=chosen.measure_unchanged or chosen.own_tools)
-    if not found.pairs:
-        from bench.cli.shown.gate import show_unmeasured
+    return baseline
 
-        show_unmeasured(found.unmeasured, as_json=chosen.json)
-        return 0
-    if chosen.benchmark_binary is None:
-        chosen.benchmark_binary = candidate.tool
-    gate = _with_scores(chosen, _gate(chosen, found))
-    targets = {
-        each.sha256: each for pair in found.pairs for each in (pair.baseline, pair.candidate)
-    }
-    second = baseline.tool if chosen.own_tools else None
-    calibrated = CalibratedGate(
-        gate=gate,
-        folder=beside(chosen, CALIBRATIONS),
-        processes_per_arm=chosen.processes_per_arm,
-    )
-    measured = on_host if chosen.host else on_phone
-    return measured(chosen, calibrated, tuple(targets.values()), second, verdicts_shown)
+
+def _show(
+    options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
+) -> set[int]:
+    """Prints what the gates' logs say, and returns the exit codes that gives."""
+    from bench.cli.console import tell
+    from bench.cli.shown.ci_files import leave
+    from bench.cli.shown.gate import exit_codes, show
+    from bench.core.errors import worst
+    from bench.flow.gate.gate import log_of
+    from bench.flow.gate.log_file import read
+
+    codes: set[int] = set()
+    for session in sessions:
+        path = log_of(store, session)
+        if not path.exists():  # it ended before it began
+            continue
+        log = read(path)
+        show(log, as_json=options.json)
+        tell(f"wrote session {session.id} to {store.url}, its log to {path}")
+        codes |= exit_codes(log, undecided_fails=options.undecided == "fail")
+        leave(options, log, exit_code=worst(codes), started_at=session.started_at)
+    return codes
 
 
 def _gate(options: Options, found: Paired) -> Gate:
@@ -79,11 +239,11 @@ def _gate(options: Options, found: Paired) -> Gate:
             tolerance=options.tolerance,
             false_alarms_per_gate=options.false_alarms,
         ),
-        folder=beside(options, "gates"),
+        folder=gate_flags.beside(options.db, "gates"),
         log=options.log,
         max_s=None if options.max_minutes is None else 60 * options.max_minutes,
         seed=options.seed,
-        caveats=doubts(options),
+        caveats=gate_flags.caveats_of(options),
         revision=options.revision or os.environ.get("GITHUB_SHA", ""),
         size_margin=options.size_margin,
         told=tell,
@@ -121,7 +281,6 @@ def _saved(options: Options, candidate: Side, folder: Path) -> int:
     """Saves a side as a bundle, with the tool that would measure it where that is known here."""
     from bench.cli.console import print_json, tell
     from bench.core import config
-    from bench.core.errors import ConfigurationError
     from bench.flow.gate.bundle import CONTENTS, host_runner, official, save
     from bench.tool.host import litert_tool
 

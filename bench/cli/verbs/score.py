@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import flags as shared
+from bench.cli import flags
 
 if TYPE_CHECKING:
     from bench.core.artifact import Artifact
@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     from models.zoo import Zoo
 
 _CLIPS = 120
+
+
+class Options(argparse.Namespace):
+    """What the parser of ``score`` sets."""
+
+    verb: str
+    names: list[str]
+    task_set: str | None
+    db: str
+    zoo: Path
+    json: bool
+    on: str | None
+    clips: int | None
+    delegate: str | None
+    benchmark_binary: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "or a CSV with path,label[,split][,speaker] (default: default; on a phone: quick)",
     )
     parser.add_argument("--db", default="frill-bench.db", metavar="FILE", help="where scores go")
-    shared.add_zoo(parser)
-    shared.add_json(parser)
+    flags.add_zoo(parser)
+    flags.add_json(parser)
     group = parser.add_argument_group("from the outputs of a phone, beside the host's")
     group.add_argument(
         "--on",
@@ -55,10 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="this build of the official benchmark_model, instead of a download",
     )
-    parser.set_defaults(tool="interpreter", tool_version=None, accept_new_tool=False)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Scores, prints the table, and returns 0, or 4 where an artifact could not be scored."""
     from bench.cli.console import progress
     from bench.core.errors import ConfigurationError
@@ -108,46 +122,47 @@ def run(options: argparse.Namespace) -> int:
     return _end(options, artifacts, made, failed, url, _print)
 
 
-def _on_phone(options: argparse.Namespace, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
-    from typing import cast
-
+def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     from bench.cli.console import progress, tell
-    from bench.cli.phones import ToolFor, chosen
-    from bench.cli.verbs.run import Options
-    from bench.flow.outputs.device_score import PhoneScores, score_phone
+    from bench.cli.requests import phones_of
+    from bench.flow.device.phone import PhoneDevice
+    from bench.flow.device.phone_tool import PhoneTools
+    from bench.flow.device.requests import ToolRequest
+    from bench.flow.outputs.device_score import ScoreRequest, score_on_device
     from bench.plan.case import Delegate
     from bench.store.store import Store
     from models.audio.sample import sampled
     from models.audio.tasks import QUICK, task_set
 
-    tasks = sampled(
-        task_set(options.task_set or QUICK), _CLIPS if options.clips is None else options.clips
+    request = ScoreRequest(
+        artifacts=tuple(artifacts),
+        zoo=zoo,
+        task_set=sampled(
+            task_set(options.task_set or QUICK), _CLIPS if options.clips is None else options.clips
+        ),
+        delegate=Delegate(options.delegate) if options.delegate else None,
     )
-    (found,) = chosen([options.on])
-    with Store.open(options.db) as store:  # one that cannot be used is told before the phone is
+    (found,) = phones_of([options.on or ""])
+    tools = PhoneTools(ToolRequest(binary=options.benchmark_binary))
+    device = PhoneDevice(found, request.run_request(), tools)
+    with Store.open(options.db) as store:  # one that cannot be used is an error before the phone is
         url = store.url
     with progress() as display:
         bar = display.add_task("windows", total=None)
-        made, failed = score_phone(
-            found,
-            PhoneScores(
-                artifacts=tuple(artifacts),
-                zoo=zoo,
-                task_set=tasks,
-                tool_for=ToolFor(cast("Options", options)),
-                delegate=Delegate(options.delegate) if options.delegate else None,
-                told=lambda name, done, total: display.update(
-                    bar, description=name, completed=done, total=total
-                ),
-                said=tell,
-            ),
+        made, failed = score_on_device(
+            device,
+            request,
             options.db,
+            on_message=tell,
+            on_progress=lambda name, done, total: display.update(
+                bar, description=name, completed=done, total=total
+            ),
         )
     return _end(options, artifacts, made, failed, url, _print_differences)
 
 
 def _end(
-    options: argparse.Namespace,
+    options: Options,
     artifacts: Sequence[Artifact],
     made: Sequence[Score],
     failed: Mapping[str, BenchError],

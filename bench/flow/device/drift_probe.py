@@ -13,14 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from bench.adb.phone import Phone
-from bench.adb.staging import place_of, stage
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import DeviceError
 from bench.core.hashing import sha256_file
-from bench.flow.device.phone import PhoneBench
-from bench.flow.device.retry import patiently
-from bench.flow.measure.sweep import Sweep
+from bench.flow.device.device import Device
+from bench.flow.device.sweep import Sweep
 from bench.measure.validity import hides_heat_and_clocks
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
 from bench.store.records import Event
@@ -47,55 +44,51 @@ class Probe:
     """Times the tiny model on a phone that hides its state, and stores that as events.
 
     Args:
+        device: where it is timed.
         sweep: what is measured meanwhile; the probe runs on the same cores with the same tool.
-        said: told once if the probe does not run.
+        said: takes the message that the probe does not run, once.
         log: stores an event.
     """
 
     def __init__(
         self,
-        phone: Phone,
+        device: Device,
         sweep: Sweep,
-        wait_s: float,
         *,
         said: Callable[[str], None] = lambda what: None,
         log: Callable[..., None] = lambda kind, **facts: None,
     ) -> None:
-        self._phone = phone
+        self._device = device
         self._sweep = sweep
-        self._wait_s = wait_s
         self._said = said
         self._log = log
-        self._bench: tuple[PhoneBench, Case] | None = None
+        self._staged: tuple[Case, tuple[str, ...]] | None = None
         self._wanted = False
         self._since = EVERY  # processes since the last probe
 
-    def watching(self, run: Callable[[Case], Execution]) -> Callable[[Case], Execution]:
-        """Returns ``run`` with a probe before every tenth process, once the phone hides its state.
+    def before(self, case: Case) -> None:
+        """Takes a probe before every tenth process, once the phone hides its state.
 
         None in the sustained mode, which may not pause.
         """
+        if case.protocol.mode is not Mode.SUSTAINED and self._wanted and self._since >= EVERY:
+            self.take()
 
-        def watched(case: Case) -> Execution:
-            if case.protocol.mode is Mode.SUSTAINED:
-                return run(case)
-            if self._wanted and self._since >= EVERY:
-                self.take()
-            execution = run(case)
-            self._since += 1
-            if self._bench is None:
-                after = execution.after
-                self._wanted = after is not None and hides_heat_and_clocks(after)
-            return execution
-
-        return watched
+    def after(self, case: Case, execution: Execution) -> None:
+        """Counts a process, and notes whether the phone hides its state."""
+        if case.protocol.mode is Mode.SUSTAINED:
+            return
+        self._since += 1
+        if self._staged is None:
+            after = execution.after
+            self._wanted = after is not None and hides_heat_and_clocks(after)
 
     def finish(self) -> None:
         """Takes a last probe, if something was measured after the one before.
 
         A phone that is lost now has done all that was asked of it.
         """
-        if self._wanted and self._bench is not None and self._since:
+        if self._wanted and self._staged is not None and self._since:
             with suppress(DeviceError):
                 self.take()
 
@@ -106,30 +99,30 @@ class Probe:
             RebootedError: the phone came back on another boot.
             DeviceError: the phone does not come back, or is lost again and again.
         """
-        bench, case = self._bench = self._bench or self._staged()
-        runs = [bench.run(case) for _ in range(PROCESSES)]
+        case, command = self._staged = self._staged or self._stage()
+        runs = [self._device.run(case, command) for _ in range(PROCESSES)]
         logs = [parse_log(each.stdout, each.stderr, exit_status=each.exit_status) for each in runs]
         failure = next((log.failure or "unreadable" for log in logs if not log.ok), None)
-        told_us = [(log.percentiles_us or {}).get("median", log.inference_avg_us) for log in logs]
-        latency_us = [] if failure else [value for value in told_us if value is not None]
+        medians_us = [
+            (log.percentiles_us or {}).get("median", log.inference_avg_us) for log in logs
+        ]
+        latency_us = [] if failure else [value for value in medians_us if value is not None]
         self._log(PROBE, latency_us=latency_us, command=list(runs[0].command), failure=failure)
         self._since = 0
         if not latency_us:
             self._wanted = False
             self._said(f"it hides heat and clocks, and the probe for them fails: {failure}")
 
-    def _staged(self) -> tuple[PhoneBench, Case]:
-        """Returns the probe's case and what runs it, on a phone on which its file lies."""
+    def _stage(self) -> tuple[Case, tuple[str, ...]]:
+        """Returns the probe's case and command, after its file was put on the device."""
         sha256 = sha256_file(MODEL)
-        paths = {**self._sweep.paths, sha256: MODEL}
-        patiently(
-            self._phone,
-            lambda losses: stage(self._phone, paths),
-            wait_s=self._wait_s,
-            said=self._said,
+        there = self._device.put({sha256: MODEL})
+        sweep = replace(
+            self._sweep,
+            paths={**self._sweep.paths, sha256: MODEL},
+            there={**self._sweep.there, **there},
+            result_file=None,
         )
-        there = {**self._sweep.there, sha256: place_of(self._phone, MODEL, sha256)}
-        sweep = replace(self._sweep, paths=paths, there=there, result_file=None)
         alike = min(sweep.cases, key=lambda case: case.threads)
         compiled = alike.runner is Runner.COMPILED_MODEL  # which knows no other CPU
         case = replace(
@@ -142,7 +135,7 @@ class Probe:
             library_options="",
             protocol=_PROTOCOL,
         )
-        return PhoneBench(self._phone, sweep, self._wait_s, said=self._said, looks=False), case
+        return case, sweep.command(case)
 
 
 def probe_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:

@@ -1,226 +1,315 @@
-"""A phone as a place where processes of the official tool run."""
+"""A phone as a device: settings, files, sessions; what is lost is done again when it is back."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 
-from bench.adb.phone import Phone
-from bench.adb.staging import Told, changed, kill_leftovers, place_of, stage
-from bench.adb.state.facts import AS_IN_FRONT, BOOT_ID, Facts
+from bench.adb.phone import Phone, opened
+from bench.adb.staging import kill_leftovers, place_of, stage, stage_file
+from bench.adb.state.facts import BOOT_ID, TASK_PROFILE, Facts, read_facts
 from bench.adb.state.reading import read_state
-from bench.adb.state.settings import Asked
-from bench.adb.state.watch import Watch, Watched, keeps_counters
-from bench.core.errors import TransientDeviceError
-from bench.core.hashing import sha256_file
-from bench.core.state import State
-from bench.flow.device.phone_tool import make_executable, tool_there
-from bench.flow.device.readiness import Limits
-from bench.flow.device.retry import WAIT_S, RebootedError, patiently
-from bench.flow.measure.session import measure, open_session
-from bench.flow.measure.sweep import Sweep, runner_of
-from bench.measure.validity import Bounds
-from bench.plan.case import Case, Delegate
-from bench.plan.device import Device, Kind
-from bench.plan.suite import ALL_CORES, BIG_CORES, Suite, Target, cases
+from bench.adb.state.settings import AWAY_S, Conditions, conditions, own_serial, put_back, wake
+from bench.adb.transport.serials import Found, is_remote
+from bench.core.errors import ConfigurationError, DeviceError
+from bench.flow.device.device import COOL, PUSH, Contact
+from bench.flow.device.discovery import profile_of
+from bench.flow.device.drift_probe import Probe
+from bench.flow.device.phone_process import PhoneProcesses
+from bench.flow.device.phone_sweep import phone_sweep
+from bench.flow.device.phone_tool import PhoneTools, make_executable
+from bench.flow.device.readiness import (
+    CONDITIONS,
+    Fitness,
+    Limits,
+    limits_of,
+    when_forced,
+)
+from bench.flow.device.requests import PhoneRequest, RunRequest
+from bench.flow.device.retry import RebootedError, patiently
+from bench.flow.device.sweep import Sweep
+from bench.plan.case import Case, Mode
 from bench.store.records import Session
 from bench.store.store import Store
-from bench.tool.elf import check
-from bench.tool.host import Execution, Tool, raw_text
+from bench.tool.host import Execution
+from device_profiles.device_profile import Profile, profiles
 
-_AT_ONCE_S = 0.1
-_AWAKE = "Awake"
-_CONDITIONS = (
-    *("battery_level_percent", "low_power", "screen"),
-    *("thermal_status", "thermal_overridden"),
-)
-_LOOK_MARGIN_S, _SLOWER = 0.5, 2.0  # how much longer than the first a look may take
+# Their latency does not count, so nothing is waited for and nobody looks at the phone.
+_UNWATCHED = (Mode.CORRECTNESS, Mode.PROBE)
 T = TypeVar("T")
-# What a phone is measured with: its facts to the file of the tool on this machine.
-ToolFor = Callable[[Facts], Path]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What every phone is to do.
+class PhoneDevice:
+    """A phone, by USB, by TCP or through a running adb server.
 
     Args:
-        tool_for: which tool.
-        library: of the external delegate, on this machine.
-        delegates_are_default: nobody asked for XNNPACK by name, so a tool without it does too.
-        mask_of_big_cores: for a number of threads; ``None`` where the phone cannot pin.
-        wait_s: how long a lost phone is waited for.
-        timeout_s: when a process is killed, instead of when its protocol must have ended.
-        asked: what is changed on the phone meanwhile, besides the suite's fixed performance.
-        limits_for: within which it is measured.
-        bounds: beyond which a process is measured again; by default as the phone's limits are.
-        force_unfit: measure it outside of them too, once it was waited for.
-        check: whether outputs are compared with the host's: ``None`` for files with a manifest.
-        second_tool: one that some cases are measured with instead, on this machine.
-        open_session, measure: what is done with the sweep, as ``bench.flow.measure`` does it.
-    """
-
-    suite: Suite
-    targets: tuple[Target, ...]
-    tool_for: ToolFor
-    mask_of_big_cores: Callable[[Facts, int], str | None]
-    library: Path | None = None
-    delegates_are_default: bool = False
-    wait_s: float = WAIT_S
-    timeout_s: float | None = None
-    asked: Asked = field(default_factory=Asked)
-    limits_for: Callable[[Facts], Limits] = lambda facts: Limits()
-    bounds: Bounds | None = None
-    force_unfit: bool = False
-    check: bool | None = None
-    second_tool: Path | None = None
-    open_session: Callable[[Sweep, Store], Session] = open_session
-    measure: Callable[..., None] = measure
-
-
-def phone_device(facts: Facts) -> Device:
-    """Returns what is stored of a phone."""
-    fastest = facts.clusters[-1].cores if facts.clusters else ()
-    out = sorted(set(fastest) - set(facts.allowed_cores)) if facts.allowed_cores else []
-    return Device(
-        kind=Kind.PHONE,
-        name=f"{facts.model} ({facts.serial})",
-        model=" ".join(filter(None, (facts.manufacturer, facts.model))),
-        cpu=facts.soc,
-        cores=len(facts.cores) or None,
-        os_build=facts.fingerprint,
-        abi=facts.abis[0] if facts.abis else "unknown",
-        boot_id=facts.boot_id,
-        serial=facts.serial,
-        virtual=facts.virtual,
-        cores_left_out=",".join(map(str, out)) or None,
-    )
-
-
-def phone_bounds(facts: Facts, limits: Limits) -> Bounds:
-    """Returns beyond which a process on a phone is measured again."""
-    bounds = Bounds(
-        thermal_status=limits.thermal_status,
-        battery_percent=limits.battery_percent,
-        temp_c=limits.temp_c,
-    )
-    # A virtual one has the cores of the machine that it runs on, with all that that does.
-    return replace(bounds, wait_ratio=None, others_ratio=None) if facts.virtual else bounds
-
-
-def phone_sweep(
-    phone: Phone,
-    wanted: Wanted,
-    facts: Facts,
-    *,
-    told: Told = lambda done, total: None,
-    models: bool = True,
-) -> Sweep:
-    """Returns the sweep of a suite over files that lie, verified, on a phone.
-
-    Args:
-        told: how many bytes of how many are on the phone.
-        models: push them too; without them nothing can run, but the commands are known.
+        tools: which tool; shared among phones, so that phones of one kind share a download.
+        known: device profiles; those of this program and the user by default.
 
     Raises:
-        ConfigurationError: the tool is for other phones, or cannot do what the suite asks.
-        DeviceError: the phone has no room, or the tool does not start there.
-        TransientDeviceError: the phone went away.
+        ConfigurationError: airplane mode would cut the phone off.
     """
-    kill_leftovers(phone)
-    binary = wanted.tool_for(facts)
-    check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
-    suite = wanted.suite
-    tool = tool_there(phone, binary)
-    library_sha256 = _library(wanted, facts)
-    if wanted.delegates_are_default and "use_xnnpack" not in tool.known_flags:
-        suite = replace(suite, delegates=(Delegate.NONE,))
-    files = {target.sha256: target.path for target in wanted.targets}
-    files[tool.sha256] = binary
-    tools = _second_tool(phone, wanted, facts, files)
-    if wanted.library is not None and library_sha256 is not None:
-        files[library_sha256] = wanted.library
-    if models:
-        stage(phone, files, told=told)
-    places = {sha256: place_of(phone, path, sha256) for sha256, path in files.items()}
-    device = phone_device(facts)
-    return Sweep(
-        name=suite.name,
-        cases=cases(
-            suite,
-            wanted.targets,
-            device=device,
-            runner=runner_of(tool),
-            tool_sha256=tool.sha256,
-            affinity=lambda threads: _affinity(suite, facts, wanted, threads),
-            library_sha256=library_sha256,
-        ),
-        paths=files,
-        there=places,
-        library=places.get(library_sha256 or ""),
-        result_file=PurePosixPath(phone.folder) / "result.pb"
-        if "result_file_path" in tool.known_flags
-        else None,
-        tool=tool,
-        tools=tools,
-        device=device,
-        seed=suite.seed,
-        timeout_s=wanted.timeout_s,
-        bounds=wanted.bounds or phone_bounds(facts, wanted.limits_for(facts)),
-    )
 
-
-class PhoneBench:
-    """Runs processes on a phone on which a sweep's files lie.
-
-    Args:
-        said: told when the phone is lost and when it is back.
-        looks: at the phone before and after each process.
-        wake: wakes it and returns why it stays dark, where it is to stay awake.
-    """
+    is_this_machine = False
 
     def __init__(
         self,
-        phone: Phone,
-        sweep: Sweep,
-        wait_s: float = WAIT_S,
+        found: Found,
+        run: RunRequest,
+        tools: PhoneTools,
+        request: PhoneRequest | None = None,
         *,
-        said: Callable[[str], None] = lambda what: None,
-        looks: bool = True,
-        wake: Callable[[], str] | None = None,
+        known: Sequence[Profile] | None = None,
     ) -> None:
-        self._phone = phone
-        self._sweep = sweep
-        self._wait_s = wait_s
-        self._said = said
-        self._looks = looks
-        self._wake = wake
-        self._dark = False
+        self._found = found
+        self._request_run = run
+        self._tools = tools
+        self._request = request or PhoneRequest()
+        self._known = profiles() if known is None else known
+        self._contact = Contact()
+        self._opened: Phone | None = None
+        self._staged: Sweep | None = None
+        self._facts: Facts | None = None
+        self._processes: PhoneProcesses | None = None
+        self._changed: Conditions | None = None
+        self._watching: tuple[Fitness, Probe] | None = None
+        self._extra: dict[str, Path] = {}
         self._losses = 0
-        self._watch: Watch | None = None
-        self._seen: tuple[float, State | None] = (0.0, None)
-        self._caps_khz: tuple[tuple[int, float], ...] = ()
+        if self._request.settings.airplane and is_remote(found):
+            raise ConfigurationError(
+                f"{found.serial}: airplane mode would cut it off: it is reached over a network",
+                hint="plug it in, or leave out --airplane",
+            )
 
-    def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
-        """Returns one process of ``case`` that ran to its end; one lost with the phone runs again.
+    @property
+    def name(self) -> str:
+        """The serial that it is reached by."""
+        return self._found.serial
 
-        Args:
-            command: instead of the sweep's.
+    @property
+    def folder(self) -> PurePosixPath:
+        """Our folder on the phone."""
+        return PurePosixPath(self._phone.folder)
+
+    @property
+    def _phone(self) -> Phone:
+        if self._opened is None:
+            raise AssertionError(f"{self.name} is not open")
+        return self._opened
+
+    @property
+    def _sweep(self) -> Sweep:
+        if self._staged is None:
+            raise AssertionError(f"{self.name}: nothing is staged")
+        return self._staged
+
+    @contextmanager
+    def opened(self, contact: Contact) -> Iterator[None]:
+        """Connects to the phone; no other process of this machine uses it meanwhile.
 
         Raises:
-            RebootedError: the phone came back on another boot.
-            DeviceError: the phone does not come back, or is lost again and again.
+            ConfigurationError: the keys are unusable.
+            DeviceError: it cannot be used: unauthorized, for one.
+            TransientDeviceError: it is not there, or somebody else uses it.
         """
-        before = self._losses
-        done = self.patiently(lambda: self._run(case, command or self._sweep.command(case)))
-        return replace(done, losses=self._losses - before)
+        self._contact = contact
+        with opened(
+            self._found,
+            stopped=contact.stopped,
+            on_prompt=lambda: contact.on_message("unlock it and accept 'Allow USB debugging?'"),
+            prompt_limit_s=self._request.wait_s,
+        ) as phone:
+            self._opened = phone
+            yield
 
-    def patiently(self, act: Callable[[], T]) -> T:
-        """Returns what ``act`` returns; it is done again when a lost phone is back.
+    def stage(self, *, models: bool = True) -> Sweep:
+        """Returns what is measured on this boot, its files staged and verified."""
+        if not models:  # no settings will be changed; those of an interrupted run are restored
+            put_back(self._phone)
+        sweep = self._retry(lambda losses: self._stage(models))
+        self._staged = sweep
+        self._processes = PhoneProcesses(self._phone, sweep)
+        return sweep
+
+    def _stage(self, models: bool) -> Sweep:
+        self._facts = read_facts(self._phone)
+        sweep = phone_sweep(
+            self._phone,
+            self._facts,
+            profile_of(self._facts, self._known),
+            self._request_run,
+            self._tools,
+            limits=self._limits(),
+            on_progress=partial(self._contact.on_progress, PUSH),
+            models=models,
+        )
+        forced = self._request.force_unfit
+        return replace(sweep, bounds=when_forced(sweep.bounds)) if forced else sweep
+
+    @contextmanager
+    def prepared(self) -> Iterator[Sweep]:
+        """Changes the phone's settings, stages, and restores the settings at the end.
+
+        Raises:
+            DeviceError: fixed performance is asked for and the phone refuses it.
+        """
+        request = self._request
+        settings = replace(
+            request.settings, fixed_performance=self._request_run.suite.fixed_performance
+        )
+        with conditions(
+            self._phone,
+            settings,
+            serial=self._retry(lambda losses: own_serial(self._phone)),
+            again=lambda change: self._retry(lambda losses: change()),
+            said=self._contact.on_message,
+            away_s=min(request.wait_s, AWAY_S),
+        ) as changed:
+            self._changed = changed
+            yield self.stage()
+
+    @contextmanager
+    def session(self, session: Session, store: Store, contact: Contact) -> Iterator[None]:
+        """Watches heat, screen and speed of the phone, and stores what happens."""
+        log = partial(store.log, session)
+        self._log_settings(log)
+        outer, self._contact = self._contact, contact
+        readiness = Fitness(
+            self.name,
+            lambda: self._again(lambda: read_state(self._phone)),
+            self._limits(),
+            force=self._request.force_unfit,
+            far=partial(contact.on_progress, COOL),
+            said=contact.on_message,
+            log=log,
+            stopped=contact.stopped,
+        )
+        probe = Probe(self, self._sweep, said=contact.on_message, log=log)
+        self._watching = (readiness, probe)
+        try:
+            yield
+            probe.finish()
+        except RebootedError as error:
+            log("rebooted", why=error.message)
+            raise
+        finally:
+            self._contact, self._watching = outer, None
+
+    def _log_settings(self, log: Callable[..., None]) -> None:
+        """Stores what was changed on the phone, and what it refused."""
+        task = self._facts is not None and self._facts.task_profile
+        changed = self._changed
+        if changed is not None:
+            profile = {"task-profile": TASK_PROFILE} if task else {}
+            log(CONDITIONS, changed={**changed.changed, **profile}, refused=changed.refused)
+
+    def require_ready(self) -> None:
+        """Returns once the phone may be measured; a hot one is waited for.
+
+        Raises:
+            UnfitError: it does not cool down in time, or is unfit for another reason.
+        """
+        if self._watching is not None:
+            self._watching[0].require()
+
+    def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
+        """Returns one process that ran to its end; one lost with the phone runs again."""
+        if self._watching is None or case.protocol.mode in _UNWATCHED:
+            return self._run(case, command, telemetry=self._watching is None and command is None)
+        readiness, probe = self._watching
+        readiness.before(case)
+        probe.before(case)
+        execution = self._run(case, command, telemetry=True)
+        probe.after(case, execution)
+        readiness.after(case, execution)
+        return execution
+
+    def _run(self, case: Case, command: tuple[str, ...] | None, *, telemetry: bool) -> Execution:
+        processes = self._processes
+        if processes is None:
+            raise AssertionError(f"{self.name}: nothing is staged")
+        before = self._losses
+        awake = self._changed is not None and "screen" in self._changed.changed
+
+        def run() -> Execution:
+            if awake and processes.is_dark:
+                self._wake_up(processes)
+            return processes.run(case, command, telemetry=telemetry)
+
+        return replace(self._again(run), losses=self._losses - before)
+
+    def _wake_up(self, processes: PhoneProcesses) -> None:
+        """Wakes a phone that went dark and is to stay awake; one that stays dark is left so."""
+        words = wake(self._phone)
+        processes.forget_state()
+        if not words:
+            self._contact.on_message("its screen went dark: it was woken again")
+        elif not processes.stays_dark:
+            processes.stays_dark = True
+            self._contact.on_message(f"its screen went dark and cannot be woken: {words}")
+
+    def put(self, files: Mapping[str, Path]) -> Mapping[str, PurePosixPath]:
+        """Returns where files are on the phone, verified, beside those of the sweep."""
+        self._extra.update(files)
+        self._again(lambda: stage(self._phone, self._files()))
+        return {sha256: place_of(self._phone, path, sha256) for sha256, path in files.items()}
+
+    def put_one(self, path: Path) -> PurePosixPath:
+        """Returns where a file is on the phone, verified; after a loss it is gone."""
+        return self._again(lambda: stage_file(self._phone, path))
+
+    def cut(self, path: PurePath, *, at: int, size_bytes: int) -> PurePosixPath:
+        """Returns where a piece of a file there is, until the next is cut.
+
+        Args:
+            at: how many such pieces come before it.
+        """
+        piece = self.folder / f"piece{path.suffix}"
+        names = f"if={shlex.quote(str(path))} of={shlex.quote(str(piece))}"
+        self._again(lambda: self._phone.ask(f"dd {names} bs={size_bytes} skip={at} count=1"))
+        return piece
+
+    def read(self, path: PurePath) -> bytes | None:
+        """Returns what a file there holds; ``None`` if there is none."""
+        done = self._again(lambda: self._phone.shell(f"cat {shlex.quote(str(path))}"))
+        return None if done.exit_status else done.stdout
+
+    def clear(self, pattern: str) -> None:
+        """Removes files from our folder by the pattern of their names."""
+        folder = shlex.quote(str(self.folder))
+        self._again(lambda: self._phone.shell(f"rm -f {folder}/{pattern}"))
+
+    def clear_at_the_end(self, *patterns: str) -> None:
+        """Removes files also after Ctrl-C; a phone that is away is cleared by the next run."""
+        calm = Phone(self._phone.transport, folder=self._phone.folder)
+        folder = shlex.quote(self._phone.folder)
+        with suppress(DeviceError):
+            calm.shell(f"rm -f {' '.join(f'{folder}/{pattern}' for pattern in patterns)}")
+
+    def _limits(self) -> Limits:
+        facts, request = self._facts, self._request
+        if facts is None:
+            raise AssertionError(f"{self.name}: not read yet")
+        limits = request.limits or limits_of(profile_of(facts, self._known))
+        if request.cooldown_s is not None:
+            limits = replace(limits, cooldown_s=request.cooldown_s)
+        return limits
+
+    def _files(self) -> dict[str, Path]:
+        return {**self._sweep.paths, **self._extra}
+
+    def _retry(self, attempt: Callable[[int], T]) -> T:
+        return patiently(
+            self._phone, attempt, wait_s=self._request.wait_s, said=self._contact.on_message
+        )
+
+    def _again(self, act: Callable[[], T]) -> T:
+        """Returns what ``act`` returns; it is done again when a lost phone is back, on this boot.
 
         Raises:
             RebootedError: the phone came back on another boot.
@@ -230,161 +319,25 @@ class PhoneBench:
         def attempt(losses: int) -> T:
             if losses:
                 self._losses += 1
-                self._make_ready()
-                self._said("it is back")
+                self._restage()
+                self._contact.on_message("it is back")
             return act()
 
-        return patiently(self._phone, attempt, wait_s=self._wait_s, said=self._said)
+        return self._retry(attempt)
 
-    def _run(self, case: Case, command: tuple[str, ...]) -> Execution:
-        result_file = self._sweep.result_file
-        watch = self._watch or self._watching()
-        if self._dark:
-            self._wake_up()
-        started_at = datetime.now(UTC).isoformat()
-        started_s = time.perf_counter()
-        done = watch.run(
-            command,
-            limit_s=self._sweep.limit_s(case),
-            first=f"{AS_IN_FRONT} >/dev/null 2>&1\n"
-            + (f"rm -f {result_file}" if result_file else "true"),
-            known=self._just_seen(),
-        )
-        self._seen = (time.monotonic(), done.after if _is_alike(done) else None)
-        self._dark = done.after is not None and done.after.screen.text not in (None, _AWAKE)
-        wall_s = time.perf_counter() - started_s
-        if done.exit_status and not done.timed_out:
-            self._blame_storage()
-        return Execution(
-            command=command,
-            started_at=started_at,
-            wall_s=wall_s - (done.telemetry_s or 0.0),
-            exit_status=done.exit_status,
-            timed_out=done.timed_out,
-            stdout=raw_text(done.stdout),
-            stderr=raw_text(done.stderr),
-            run_s=done.run_s,
-            run_queue_wait_s=done.run_queue_wait_s,
-            load_before=done.before.load.number if done.before else None,
-            load_after=done.after.load.number if done.after else None,
-            cores=done.cores,
-            result=self._result(done.exit_status),
-            before=done.before,
-            after=done.after,
-            spent=done.spent,
-            samples=done.samples,
-            telemetry_s=done.telemetry_s,
-            caps_at_start_khz=self._caps_khz,
-        )
-
-    def _wake_up(self) -> None:
-        """Wakes a phone that went dark and is to stay awake; one that stays dark is left so."""
-        if self._wake is None:
-            return
-        words = self._wake()
-        self._dark, self._seen = False, (0.0, None)
-        if words:
-            self._wake = None
-            self._said(f"its screen went dark and cannot be woken: {words}")
-        else:
-            self._said("its screen went dark: it was woken again")
-
-    def _just_seen(self) -> State | None:
-        """Returns the look after the process before, if this one follows it at once.
-
-        Not where something had changed meanwhile, for it may change back.
-        """
-        seen_s, state = self._seen
-        return state if time.monotonic() - seen_s < _AT_ONCE_S else None
-
-    def _watching(self) -> Watch:
-        """Returns how this phone's processes are watched, found out by a first look at it."""
-        started_s = time.perf_counter()
-        state = read_state(self._phone)
-        look_s = _LOOK_MARGIN_S + _SLOWER * (time.perf_counter() - started_s)
-        self._caps_khz = tuple(
-            (clock.cores[0], cap_khz)
-            for clock in state.clocks
-            if (cap_khz := clock.cap_khz.number) is not None
-        )
-        self._watch = Watch(
-            phone=self._phone,
-            groups=tuple(clock.cores for clock in state.clocks),
-            counters=keeps_counters(self._phone),
-            look_s=look_s if self._looks else 0.0,
-        )
-        return self._watch
-
-    def _make_ready(self) -> None:
-        """Sees to it that the phone that is back is as it was.
+    def _restage(self) -> None:
+        """Makes sure that the phone that is back is as it was.
 
         Raises:
             RebootedError: it is another boot.
         """
-        phone, device = self._phone, self._sweep.device
+        phone, sweep = self._phone, self._sweep
         boot_id = phone.shell(f"cat {BOOT_ID}").text.strip()
-        if device.boot_id is not None and boot_id != device.boot_id:
+        if sweep.device.boot_id is not None and boot_id != sweep.device.boot_id:
             raise RebootedError(
                 f"{phone.serial}: it was rebooted", hint="run again: a new session begins"
             )
         kill_leftovers(phone)
-        stage(phone, self._sweep.paths)
-        for sha256 in (self._sweep.tool.sha256, *self._sweep.tools):
-            make_executable(phone, self._sweep.there[sha256])
-
-    def _blame_storage(self) -> None:
-        """Raises if the files that a failed process read are not what was pushed."""
-        wrong = changed(self._phone, self._sweep.there)
-        if wrong:
-            there = self._sweep.there[wrong[0]]
-            raise TransientDeviceError(
-                f"{self._phone.serial}: {there} is not what was pushed any more",
-                hint="another program may clean that folder; a phone that does it by itself is bad",
-                serial=self._phone.serial,
-            )
-
-    def _result(self, exit_status: int) -> bytes | None:
-        """Returns the result proto, in one more round trip where the tool writes one."""
-        if self._sweep.result_file is None or exit_status:
-            return None
-        found = self._phone.shell(f"cat {self._sweep.result_file}")
-        return found.stdout if found.exit_status == 0 else None
-
-
-def _is_alike(done: Watched) -> bool:
-    """Returns whether a phone was after a process what it was before it, but for its warmth."""
-    before, after = done.before, done.after
-    if before is None or after is None:
-        return False
-    return all(getattr(before, name) == getattr(after, name) for name in _CONDITIONS) and [
-        each.cap_khz for each in before.clocks
-    ] == [each.cap_khz for each in after.clocks]
-
-
-def _second_tool(
-    phone: Phone, wanted: Wanted, facts: Facts, files: dict[str, Path]
-) -> dict[str, Tool]:
-    """Returns another tool than the first by its SHA-256, and adds it to the files."""
-    binary = wanted.second_tool
-    if binary is None or sha256_file(binary) in files:
-        return {}
-    check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
-    tool = tool_there(phone, binary)
-    files[tool.sha256] = binary
-    return {tool.sha256: tool}
-
-
-def _library(wanted: Wanted, facts: Facts) -> str | None:
-    """Returns the SHA-256 of the external delegate's library, once it is known to fit."""
-    if wanted.library is None:
-        return None
-    check(wanted.library, abis=facts.abis, page_bytes=facts.page_bytes or 0)
-    return sha256_file(wanted.library)
-
-
-def _affinity(suite: Suite, facts: Facts, wanted: Wanted, threads: int) -> str | None:
-    if suite.affinity == ALL_CORES:
-        return None
-    if suite.affinity not in (None, BIG_CORES):
-        return suite.affinity
-    return wanted.mask_of_big_cores(facts, threads) if facts.taskset else None
+        stage(phone, self._files())
+        for sha256 in (sweep.tool.sha256, *sweep.tools):
+            make_executable(phone, sweep.there[sha256])

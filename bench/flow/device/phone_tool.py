@@ -1,18 +1,57 @@
-"""The benchmark tool on a phone."""
+"""The benchmark tool of a phone: which build, and how it lies there."""
 
 from __future__ import annotations
 
 import shlex
+import threading
 from pathlib import Path, PurePath
 
 from bench.adb.phone import Phone
 from bench.adb.staging import stage
+from bench.adb.state.facts import Facts
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
+from bench.flow.device.requests import ToolRequest
+from bench.tool.fetch import fetch_tool
 from bench.tool.flags import known_flags
 from bench.tool.host import Tool, raw_text
 
 _PROBE_LIMIT_S = 30.0
+
+
+class PhoneTools:
+    """Which build of the tool each phone is measured with; phones of one kind share a download."""
+
+    def __init__(self, request: ToolRequest | None = None) -> None:
+        self.request = request or ToolRequest()
+        self._alone = threading.Lock()
+        self._accepted: set[str] = set()
+
+    def binary_for(self, facts: Facts) -> Path:
+        """Returns the tool's file on this machine, fetched or built where it is not there yet.
+
+        Raises:
+            ConfigurationError: there is no such file, or no build for this phone.
+            InfrastructureError: it cannot be fetched or built.
+        """
+        request = self.request
+        if request.binary is not None:
+            if not request.binary.is_file():
+                raise ConfigurationError(
+                    f"{request.binary}: no such file", hint="check --benchmark-binary"
+                )
+            return request.binary
+        abi = facts.abis[0] if facts.abis else "unknown"
+        with self._alone:
+            if facts.virtual:
+                from bench.handset.benchmark_tool import build_tool
+
+                return build_tool(abi=abi)
+            accept = request.accept_new and abi not in self._accepted
+            self._accepted.add(abi)
+            return fetch_tool(
+                abi, program=request.program, version=request.version, accept_new=accept
+            )
 
 
 def tool_there(phone: Phone, binary: Path) -> Tool:

@@ -152,6 +152,7 @@ class Fitness:
         self._said = said
         self._log = log
         self._stopped = stopped
+        self._last: State | None = None
 
     def require(self, state: State | None = None) -> None:
         """Returns once the phone is fit; a hot one is waited for.
@@ -173,26 +174,24 @@ class Fitness:
         self._forced = True
         self._said(f"unfit, measured anyway: {found}")
 
-    def watching(self, run: Callable[[Case], Execution]) -> Callable[[Case], Execution]:
-        """Returns ``run`` that starts no process while the one before it left the phone unfit.
+    def before(self, case: Case) -> None:
+        """Returns once a process may start: not while the one before left the phone unfit.
 
         In the sustained mode heat is what is measured, and nothing is waited for.
+
+        Raises:
+            UnfitError: the phone does not cool down in time, or is unfit for another reason.
         """
-        last: State | None = None
+        if case.protocol.mode is not Mode.SUSTAINED and self._last is not None:
+            self.require(self._last)
 
-        def watched(case: Case) -> Execution:
-            nonlocal last
-            if case.protocol.mode is Mode.SUSTAINED:
-                return run(case)
-            if last is not None:
-                self.require(last)
-            execution = run(case)
-            last = execution.after
-            if self._force and last is not None and (found := unfit(last, self._limits)):
-                self._log(UNFIT, because=str(found), forced=True)
-            return execution
-
-        return watched
+    def after(self, case: Case, execution: Execution) -> None:
+        """Takes note of how a process left the phone."""
+        if case.protocol.mode is Mode.SUSTAINED:
+            return
+        self._last = execution.after
+        if self._force and self._last is not None and (found := unfit(self._last, self._limits)):
+            self._log(UNFIT, because=str(found), forced=True)
 
     def _cooled(self) -> Unfit:
         """Returns what is wrong with the phone still when it is cool or the time is over."""

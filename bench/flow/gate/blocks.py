@@ -9,8 +9,9 @@ from enum import StrEnum
 from statistics import median
 
 from bench.core.caveats import Effect
-from bench.flow.measure.session import Execute, invoke, throw_away
-from bench.flow.measure.sweep import Sweep
+from bench.flow.device.device import Device
+from bench.flow.device.sweep import Sweep
+from bench.flow.measure.session import keep, run_warm_up_process
 from bench.gate.records import Block, Discarded, Entry, Failed, Lost, Process, Resumed
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next
@@ -21,7 +22,6 @@ from bench.plan.case import Case, Runner
 from bench.plan.order import Planned
 from bench.store.records import Session
 from bench.store.store import Store
-from bench.tool.host import Execution
 
 _LOST = "device-lost"
 # On a machine that others use too; a median of wall time says nothing without it.
@@ -56,7 +56,7 @@ class BlockBench:
 
     Args:
         sides: of each model, the cases of baseline and candidate.
-        run: runs one process.
+        device: where they run.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class BlockBench:
         sweep: Sweep,
         session: Session,
         store: Store,
-        run: Execute,
+        device: Device,
     ) -> None:
         self._sides = sides
         self._sweep = sweep
         self._session = session
         self._store = store
-        self._run = run
+        self._device = device
         self._losses = 0
         self._warm: set[str] = set()
         self._stored = Counter(each.case.key for each in store.invocations(session.id))
@@ -118,7 +118,9 @@ class BlockBench:
         ordinal = self._stored[case.key]
         self._stored[case.key] += 1
         planned = Planned(case=case, ordinal=ordinal)
-        done = invoke(self._sweep, self._counted, planned, self._session, self._store)
+        execution = self._device.run(case)
+        self._losses += execution.losses
+        done = keep(execution, self._sweep, planned, self._session, self._store)
         match done.outcome:
             case outcomes.Measured() as measured:
                 spoilt = [each for each in measured.caveats if each.effect is Effect.INVALIDATE]
@@ -136,14 +138,9 @@ class BlockBench:
     def _warm_up(self, model: str) -> None:
         for case in self._sides[model]:
             if case.key not in self._warm:
-                throw_away(self._counted, case, self._session, self._store)
+                run_warm_up_process(self._device, case, self._session, self._store)
                 self._warm.add(case.key)
         self._losses = 0  # before the block
-
-    def _counted(self, case: Case) -> Execution:
-        execution = self._run(case)
-        self._losses += execution.losses
-        return execution
 
 
 def _timed(

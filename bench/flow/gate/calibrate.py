@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,15 +13,11 @@ from bench.core import config
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
-from bench.flow.gate.gate import Gate
 from bench.flow.gate.references import Paired, Side, paired
-from bench.flow.measure.session import Execute, Progress
-from bench.flow.measure.sweep import Sweep
 from bench.gate.calibration import LEAST_BLOCKS, Calibration, classes
 from bench.gate.log import Log
 from bench.gate.records import Block
 from bench.gate.series import Environment, changes, environment
-from bench.plan.suite import GATE
 from bench.store.records import Invocation, Session
 from bench.store.store import Store
 
@@ -42,44 +37,6 @@ class Found:
 
     calibration: Calibration | None
     refused: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class CalibratedGate:
-    """A gate whose number of processes an arm is that of its device's calibration.
-
-    Args:
-        folder: of calibrations.
-        processes_per_arm: that somebody asked for, whatever a calibration says.
-    """
-
-    gate: Gate
-    folder: Path
-    processes_per_arm: int | None
-
-    def open_session(self, sweep: Sweep, store: Store) -> Session:
-        """Returns the session of the gate, as ``Gate.open_session``."""
-        found = fitting(self.folder, _environment(self.gate, sweep))
-        arms = self.processes_per_arm
-        if arms is None:
-            arms = found.calibration.processes_per_arm if found.calibration else 1
-        self.gate = replace(self.gate, rule=replace(self.gate.rule, processes_per_arm=arms))
-        session = self.gate.open_session(sweep, store)
-        for line in _told(found, self.gate):
-            self.gate.told(line)
-        return session
-
-    def measure(
-        self,
-        sweep: Sweep,
-        session: Session,
-        store: Store,
-        *,
-        run: Execute | None = None,
-        progress: Callable[[Progress], None] = lambda _: None,
-    ) -> None:
-        """Measures blocks, as ``Gate.measure``."""
-        self.gate.measure(sweep, session, store, run=run, progress=progress)
 
 
 def with_themselves(sides: Sequence[Side]) -> Paired:
@@ -147,34 +104,10 @@ def fitting(folder: Path, wanted: Environment) -> Found:
         if _DEVICE.isdisjoint(differing):
             names = ", ".join(name.removesuffix("_sha256").replace("_", " ") for name in differing)
             refused.append(
-                f"calibration of {_day(found)} not used, for this differs: {names}; frill-bench "
+                f"calibration of {day(found)} not used, for this differs: {names}; frill-bench "
                 "calibrate makes one for it"
             )
     return Found(calibration=None, refused=tuple(refused))
-
-
-def _environment(gate: Gate, sweep: Sweep) -> Environment:
-    """Returns what a gate will be measured in, one process an arm."""
-    nobody = Session(
-        id="", device=sweep.device, suite=GATE, plan_sha256="", seed=0, started_at="", program=""
-    )
-    opened = replace(gate, rule=replace(gate.rule, processes_per_arm=1)).opened(sweep, nobody)
-    return environment(opened, opened.models[0])
-
-
-def _told(found: Found, gate: Gate) -> Sequence[str]:
-    calibration = found.calibration
-    if calibration is None:
-        return found.refused
-    models = [f"{each.name} {each.format}" for each in gate.paired.pairs]
-    arms = gate.rule.processes_per_arm
-    gate_s = calibration.gate_s(models, margin=gate.rule.margin, processes_per_arm=arms)
-    line = f"calibrated on {_day(calibration)}: {arms} process{'es' * (arms > 1)} an arm"
-    if math.isnan(gate_s):
-        return (line,)
-    took = f"{gate_s:.0f} s" if gate_s < _SHORT_S else f"{gate_s / 60:.0f} min"
-    many = f"{len(models)} model{'s' * (len(models) > 1)}"
-    return (f"{line}; about {took} for {many}, if none is slower",)
 
 
 def _process_s(log: Log, invocations: Sequence[Invocation]) -> dict[str, float]:
@@ -191,5 +124,6 @@ def _process_s(log: Log, invocations: Sequence[Invocation]) -> dict[str, float]:
     return {model: median(own) for model, own in found.items()}
 
 
-def _day(calibration: Calibration) -> str:
+def day(calibration: Calibration) -> str:
+    """Returns when it was measured, as in ``2026-11-29``."""
     return calibration.measured_at[:10]

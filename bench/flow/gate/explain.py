@@ -6,8 +6,9 @@ from dataclasses import replace
 from statistics import median
 
 from bench.core.errors import BenchError
-from bench.flow.measure.session import Execute, invoke
-from bench.flow.measure.sweep import Sweep
+from bench.flow.device.device import Device
+from bench.flow.device.sweep import Sweep
+from bench.flow.measure.session import invoke
 from bench.gate.records import Explained, Inside, Operator
 from bench.measure.outcome import Measured
 from bench.plan.case import Case, Mode, Runner
@@ -19,18 +20,23 @@ from models.tflite_file import layers
 
 
 def explained(
-    model: str, sides: tuple[Case, Case], sweep: Sweep, session: Session, store: Store, run: Execute
+    model: str,
+    sides: tuple[Case, Case],
+    sweep: Sweep,
+    session: Session,
+    store: Store,
+    device: Device,
 ) -> Explained:
     """Returns what is known of both sides of a model, each profiled once where its tool can.
 
     Raises:
         DeviceError: the device went away for good.
     """
-    inner = [_inside(case, sweep, session, store, run) for case in sides]
+    inner = [_inside(case, sweep, session, store, device) for case in sides]
     return Explained(model=model, baseline=inner[0], candidate=inner[1])
 
 
-def _inside(case: Case, sweep: Sweep, session: Session, store: Store, run: Execute) -> Inside:
+def _inside(case: Case, sweep: Sweep, session: Session, store: Store, device: Device) -> Inside:
     found = [
         each.outcome
         for each in store.invocations(session.id)
@@ -42,7 +48,7 @@ def _inside(case: Case, sweep: Sweep, session: Session, store: Store, run: Execu
         return median(known) if known else None
 
     inside = Inside(
-        layers=_layers(sweep, case), operators=_profiled(case, sweep, session, store, run)
+        layers=_layers(sweep, case), operators=_profiled(case, sweep, session, store, device)
     )
     if not found:
         return inside
@@ -66,13 +72,13 @@ def _layers(sweep: Sweep, case: Case) -> tuple[Operator, ...]:
 
 
 def _profiled(
-    case: Case, sweep: Sweep, session: Session, store: Store, run: Execute
+    case: Case, sweep: Sweep, session: Session, store: Store, device: Device
 ) -> tuple[Operator, ...]:
     """Returns the operators of one profiled process; none where the tool tells no times of them."""
     if case.runner is Runner.LITERT_PYTHON:
         return ()
     profiled = replace(case, protocol=replace(case.protocol, mode=Mode.OP_PROFILE, processes=1))
-    done = invoke(sweep, run, Planned(case=profiled, ordinal=0), session, store)
+    done = invoke(sweep, device, Planned(case=profiled, ordinal=0), session, store)
     profile = parse_op_profile(done.stdout) if isinstance(done.outcome, Measured) else None
     if profile is None:
         return ()

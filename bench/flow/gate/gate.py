@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,13 +26,14 @@ from bench.core.errors import (
 from bench.core.hashing import sha256_value
 from bench.core.paths import state_dir
 from bench.core.version import VERSION
+from bench.flow.device.device import Device
 from bench.flow.device.retry import RebootedError
+from bench.flow.device.sweep import Sweep, runner_of
 from bench.flow.gate.blocks import BlockBench, statistic_of
 from bench.flow.gate.explain import explained
 from bench.flow.gate.log_file import Journal, read
 from bench.flow.gate.references import Paired, Pairing
-from bench.flow.measure.session import Execute, Progress, log, read_left, run_here
-from bench.flow.measure.sweep import Sweep, runner_of
+from bench.flow.measure.session import Progress, read_left
 from bench.gate.decision import Outcome
 from bench.gate.log import Log
 from bench.gate.records import (
@@ -52,7 +52,7 @@ from bench.gate.rule import AccuracyRule, Rule
 from bench.gate.schedule import Next, following
 from bench.gate.verdict import Verdict, judge, standing
 from bench.plan.case import Case, Runner
-from bench.plan.device import Device
+from bench.plan.device import Device as DeviceRecord
 from bench.plan.suite import GATE
 from bench.store.records import Session
 from bench.store.store import Store
@@ -109,7 +109,7 @@ class Gate:
         identity = _identity(self, sides)
         session = _unfinished(self, identity, sweep.device, store)
         if session is not None:
-            log(store, session, "resumed")
+            store.log(session, "resumed")
             return session
         if self.log is not None and self.log.exists():
             raise ConfigurationError(
@@ -127,7 +127,7 @@ class Gate:
             program=VERSION,
         )
         store.add_session(session)
-        log(store, session, _EVENT, log=str(_place(self, session)))
+        store.log(session, _EVENT, log=str(_place(self, session)))
         return session
 
     def measure(
@@ -135,14 +135,11 @@ class Gate:
         sweep: Sweep,
         session: Session,
         store: Store,
+        device: Device,
         *,
-        run: Execute | None = None,
-        progress: Callable[[Progress], None] = lambda _: None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         """Measures blocks until all models are decided, or something ends it, and logs all of it.
-
-        Args:
-            run: runs one process; on this machine if not given.
 
         Raises:
             DeviceError: the device went away for good, was rebooted, or is unfit.
@@ -157,8 +154,7 @@ class Gate:
                 journal.add(Resumed(session_id=session.id))
             for score in self.scores if journal.is_new else ():
                 journal.add(score)
-            run = run or partial(run_here, sweep)
-            bench = BlockBench(sides, sweep, session, store, run)
+            bench = BlockBench(sides, sweep, session, store, device)
             with _ending(journal):
                 while isinstance(due := following(journal.log), Next):
                     if deadline_s is not None and time.monotonic() >= deadline_s:
@@ -168,9 +164,9 @@ class Gate:
                         journal.add(entry)
                     if decided := _decided(journal.log, due.model):
                         self.told(decided)
-                    progress(_progress(journal.log))
+                    on_progress(_progress(journal.log))
                 for model in _unexplained(journal.log) if due is CloseReason.DECIDED else ():
-                    journal.add(explained(model, sides[model], sweep, session, store, run))
+                    journal.add(explained(model, sides[model], sweep, session, store, device))
                 journal.add(Closed(reason=due))
 
 
@@ -268,7 +264,7 @@ def _identity(gate: Gate, sides: dict[str, tuple[Case, Case]]) -> str:
     return sha256_value([GATE, keys, *map(config.unstructure, (gate.rule, *files)), gate.seed])
 
 
-def _unfinished(gate: Gate, identity: str, device: Device, store: Store) -> Session | None:
+def _unfinished(gate: Gate, identity: str, device: DeviceRecord, store: Store) -> Session | None:
     if device.boot_id is None:
         return None
     for session in reversed(store.sessions()):

@@ -1,7 +1,7 @@
-"""Runs a plan on one device: invoke, store the raw text, then read and judge it.
+"""Measures a sweep on one device: run a process, store its raw text, then read and judge it.
 
-A session that was cut short is gone on with where it stopped, if device, boot, system build and
-plan are the same; whatever kills this program loses at most the process that was running.
+An interrupted session is resumed where it stopped, if device, boot, system build and plan are the
+same; whatever kills this program loses at most the process that was running.
 """
 
 from __future__ import annotations
@@ -10,22 +10,19 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
 from bench.core.version import VERSION
+from bench.flow.device.device import Device
+from bench.flow.device.sweep import Sweep
 from bench.flow.measure.outcome import judge
 from bench.flow.measure.sensing import sensed_of
-from bench.flow.measure.sweep import Sweep
 from bench.measure.outcome import Outcome
 from bench.measure.stopping import missing
 from bench.plan.case import Case
 from bench.plan.order import Planned, plan_sha256
-from bench.store.records import Event, Invocation, Session
+from bench.store.records import Invocation, Session
 from bench.store.store import Store
-from bench.tool.host import Execution, execute
-
-# Returns one process of a case that ran to its end, whatever its exit status.
-Execute = Callable[[Case], Execution]
+from bench.tool.host import Execution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,29 +48,25 @@ def measure(
     sweep: Sweep,
     session: Session,
     store: Store,
+    device: Device,
     *,
-    run: Execute | None = None,
-    progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
     """Measures all that the sweep wants and ``session`` has not stored yet.
 
     A failed process is a record and the sweep goes on; an invalid one is measured again.
 
-    Args:
-        run: runs one process; on this machine if not given.
-
     Raises:
         DeviceError: the device went away for good; what was measured is stored.
     """
-    run = run or partial(run_here, sweep)
     read_left(session, store)
     ledger = _Ledger(sweep, store.invocations(session.id))
     first = next(ledger.waiting(), None)
     if first is not None:
-        throw_away(run, first.case, session, store)
+        run_warm_up_process(device, first.case, session, store)
     for each in ledger.waiting():
-        ledger.add(invoke(sweep, run, each, session, store))
-        progress(ledger.progress())
+        ledger.add(invoke(sweep, device, each, session, store))
+        on_progress(ledger.progress())
 
 
 def read_left(session: Session, store: Store) -> None:
@@ -129,7 +122,7 @@ def _resumed(sweep: Sweep, store: Store) -> Session | None:
             read = all(each.outcome is not None for each in found)
             if read and next(_Ledger(sweep, found).waiting(), None) is None:
                 return None
-            log(store, session, "resumed")
+            store.log(session, "resumed")
             return session
     return None
 
@@ -148,20 +141,10 @@ def _begun(sweep: Sweep, store: Store) -> Session:
     return session
 
 
-def run_here(sweep: Sweep, case: Case) -> Execution:
-    """Returns one process of a case that ran to its end on this machine."""
-    return execute(
-        sweep.command(case),
-        limit_s=sweep.limit_s(case),
-        environment=sweep.tool_of(case).environment(),
-    )
-
-
-def throw_away(run: Execute, case: Case, session: Session, store: Store) -> None:
-    """Runs a process that pays for cold caches; it is logged and never a result."""
-    execution = run(case)
-    log(
-        store,
+def run_warm_up_process(device: Device, case: Case, session: Session, store: Store) -> Execution:
+    """Returns a process that pays for cold caches; it is stored as an event, never as a result."""
+    execution = device.run(case)
+    store.log(
         session,
         "throw-away",
         case=case.key,
@@ -170,13 +153,30 @@ def throw_away(run: Execute, case: Case, session: Session, store: Store) -> None
         stdout=execution.stdout,
         stderr=execution.stderr,
     )
+    return execution
 
 
 def invoke(
-    sweep: Sweep, run: Execute, planned: Planned, session: Session, store: Store
+    sweep: Sweep,
+    device: Device,
+    planned: Planned,
+    session: Session,
+    store: Store,
+    *,
+    command: tuple[str, ...] | None = None,
 ) -> Invocation:
-    """Returns one process, run, stored as it was and then judged."""
-    execution = run(planned.case)
+    """Returns one process, run, stored as it was and then judged.
+
+    Args:
+        command: instead of the sweep's.
+    """
+    return keep(device.run(planned.case, command), sweep, planned, session, store)
+
+
+def keep(
+    execution: Execution, sweep: Sweep, planned: Planned, session: Session, store: Store
+) -> Invocation:
+    """Returns a process that has ended, stored as it was and then judged."""
     raw = Invocation(
         session_id=session.id,
         case=planned.case,
@@ -195,11 +195,6 @@ def invoke(
     outcome = judge(raw)
     store.add_outcome(identity, outcome)
     return replace(raw, id=identity, outcome=outcome)
-
-
-def log(store: Store, session: Session, kind: str, **facts: object) -> None:
-    """Stores an event of a session."""
-    store.add_event(Event(kind=kind, at=_now(), session_id=session.id, facts=facts))
 
 
 def _now() -> str:

@@ -8,12 +8,11 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.adb.phone import Phone
 from bench.core import config
 from bench.core.artifact import Fidelity, Format, Tensor
 from bench.core.errors import (
@@ -24,10 +23,10 @@ from bench.core.errors import (
 )
 from bench.core.hashing import sha256_bytes
 from bench.flow.build.score import frontend_path
-from bench.flow.measure.session import log
-from bench.flow.measure.sweep import Sweep
+from bench.flow.device.device import Device
+from bench.flow.device.sweep import Sweep
 from bench.flow.outputs.record import EVENT, Check, Verdict, checks, subject_of
-from bench.flow.outputs.run import HostPlace, Outputs, PhonePlace, Place, once
+from bench.flow.outputs.run import Outputs, once
 from bench.plan.case import Case, Delegate
 from bench.plan.suite import Target
 from bench.store.records import Session
@@ -44,8 +43,6 @@ INPUTS = 8
 _ON_THE_CPU = (Delegate.NONE, Delegate.XNNPACK)
 # Each output tensor's values for all inputs, float64 [inputs, size].
 Values = list[NDArray[np.float64]]
-Said = Callable[[str], None]
-Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +67,14 @@ class _Expected:
 
 
 def check_outputs(
-    phone: Phone,
+    device: Device,
     sweep: Sweep,
     session: Session,
     store: Store,
     *,
     targets: Sequence[Target],
-    wait_s: float,
-    said: Said = lambda what: None,
-    told: Told = lambda done, total: None,
+    on_message: Callable[[str], None] = lambda line: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Checks each target with each delegate that it is timed with, once a session, and stores that.
 
@@ -86,67 +82,32 @@ def check_outputs(
         RebootedError: the phone came back on another boot.
         DeviceError: the phone does not come back, or is lost again and again.
     """
-
-    def placed(files: Mapping[str, Path], folder: Path) -> Place:
-        return PhonePlace(phone, sweep, files, wait_s=wait_s, said=said)
-
-    _check_all(placed, sweep, session, store, targets, said, told)
-
-
-def check_outputs_here(
-    sweep: Sweep,
-    session: Session,
-    store: Store,
-    *,
-    targets: Sequence[Target],
-    said: Said = lambda what: None,
-    told: Told = lambda done, total: None,
-) -> None:
-    """Checks the same of the official tool on this machine."""
-
-    def placed(files: Mapping[str, Path], folder: Path) -> Place:
-        return HostPlace(sweep, files, folder)
-
-    _check_all(placed, sweep, session, store, targets, said, told)
-
-
-def _check_all(
-    placed: Callable[[Mapping[str, Path], Path], Place],
-    sweep: Sweep,
-    session: Session,
-    store: Store,
-    targets: Sequence[Target],
-    said: Said,
-    told: Told,
-) -> None:
-    """Checks what is not checked yet.
-
-    Args:
-        placed: from the inputs, by SHA-256, and a folder of this machine to where it is done.
-    """
     waiting = _waiting(sweep, session, store, targets)
     if not waiting:
         return
     expected = {target.sha256: _tried(target) for target, _ in waiting}
-    with tempfile.TemporaryDirectory(prefix="frill-bench-") as name:
-        folder = Path(name)
-        place = placed(_written(expected.values(), folder), folder)
-        outputs = Outputs(place, session, store)
+    with tempfile.TemporaryDirectory(prefix="frill-bench-") as folder:
+        places = device.put(_written(expected.values(), Path(folder)))
+        outputs = Outputs(device, sweep, session, store)
         unchecked: set[str] = set()
         for done, (target, case) in enumerate(waiting, start=1):
-            check = _check(case, expected[target.sha256], session, place.sweep, outputs)
-            log(store, session, EVENT, **config.unstructure(check))
+            check = _check(case, expected[target.sha256], session, places, outputs)
+            store.log(session, EVENT, **config.unstructure(check))
             if check.verdict is Verdict.FAILED:
-                said(f"{target.name}: wrong output with {check.evidence}")
+                on_message(f"{target.name}: wrong output with {check.evidence}")
             elif check.reason and check.reason not in unchecked:
                 unchecked.add(check.reason)
-                said(f"{target.name}: outputs not compared with the host's: {check.reason}")
-            told(done, len(waiting))
-        place.clear()
+                on_message(f"{target.name}: outputs not compared with the host's: {check.reason}")
+            on_progress(done, len(waiting))
+        outputs.clear()
 
 
 def _check(
-    case: Case, expected: _Expected | BenchError, session: Session, sweep: Sweep, outputs: Outputs
+    case: Case,
+    expected: _Expected | BenchError,
+    session: Session,
+    places: Mapping[str, PurePath],
+    outputs: Outputs,
 ) -> Check:
     """Returns what is to be thought of a case's outputs."""
     blank = Check(
@@ -168,14 +129,16 @@ def _check(
             inputs=expected.inputs.what,
             reference_sha256=expected.reference_sha256,
         )
-        reason, found = _judged(case, expected, _made(case, expected, sweep, outputs))
+        reason, found = _judged(case, expected, _made(case, expected, places, outputs))
     except (ConfigurationError, ConversionError, ToolOutputError) as error:
         return replace(blank, reason=f"no-outputs: {error.message}")
     verdict = Verdict.FAILED if reason else Verdict.PASSED
     return replace(blank, verdict=verdict, reason=reason, fidelity=found)
 
 
-def _made(case: Case, expected: _Expected, sweep: Sweep, outputs: Outputs) -> Values:
+def _made(
+    case: Case, expected: _Expected, places: Mapping[str, PurePath], outputs: Outputs
+) -> Values:
     """Returns what the device makes of all inputs.
 
     Raises:
@@ -183,7 +146,6 @@ def _made(case: Case, expected: _Expected, sweep: Sweep, outputs: Outputs) -> Va
         ToolOutputError: a process failed, or its outputs are not there or of another size.
     """
     sizes = [each.shape[1] for each in expected.own]
-    places = {**sweep.paths, **sweep.there}
     found = []
     for given in expected.given:
         inputs = [

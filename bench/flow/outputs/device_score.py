@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import shlex
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from bench.adb.phone import Phone, opened
-from bench.adb.state.facts import read_facts
-from bench.adb.transport.serials import Found
 from bench.core.artifact import Artifact
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import BenchError, DeviceError, ToolOutputError
 from bench.core.paths import cache_dir
 from bench.core.score import Score
 from bench.flow.build.score import frontend_path
-from bench.flow.device.phone import ToolFor, Wanted, phone_sweep
-from bench.flow.device.retry import WAIT_S, patiently
+from bench.flow.device.device import Contact
+from bench.flow.device.phone import PhoneDevice
+from bench.flow.device.requests import RunRequest
+from bench.flow.device.stopping import until_stopped
 from bench.flow.measure.session import open_session
-from bench.flow.outputs.run import OUTPUT, Outputs, PhonePlace, once
+from bench.flow.outputs.run import OUTPUT, Outputs, once
 from bench.plan.case import Case, Delegate
 from bench.plan.suite import ALL_CORES, Suite, Target
 from bench.store.records import Session
@@ -41,94 +36,98 @@ from models.score import score_beside_host
 from models.zoo import Zoo
 
 _MAX_SECS = 60.0
-_LOOK_S = 0.2
 _SUFFIX = ".windows"
 _ALIKE = 0.01  # how far a batch may be off, as a share of what the windows differ by
 
-Told = Callable[[str, int, int], None]
-Said = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PhoneScores:
+class ScoreRequest:
     """What is to be scored on a phone.
 
     Args:
         artifacts: audio embeddings of the zoo.
         task_set: the sample.
-        tool_for: which tool.
         delegate: ``None`` for XNNPACK, or none where the tool lacks it.
-        told: how far it is: what is scored, windows done, windows in all.
-        said: told what people want to know at once.
     """
 
     artifacts: tuple[Artifact, ...]
     zoo: Zoo
     task_set: TaskSet
-    tool_for: ToolFor
     delegate: Delegate | None = None
-    wait_s: float = WAIT_S
-    told: Told = lambda name, done, total: None
-    said: Said = lambda what: None
+
+    def targets(self) -> tuple[Target, ...]:
+        """Returns the files.
+
+        Raises:
+            ConfigurationError: one is not what its manifest says.
+        """
+        return tuple(
+            Target(path=self.zoo.checked_path(each), sha256=each.sha256, artifact=each)
+            for each in self.artifacts
+        )
+
+    def run_request(self) -> RunRequest:
+        """Returns what the phone is to run: processes that are for their outputs."""
+        suite = Suite(
+            name="score",
+            models=("*",),
+            delegates=(self.delegate or Delegate.XNNPACK,),
+            affinity=ALL_CORES,
+            protocol=once(1, max_secs=_MAX_SECS),
+        )
+        return RunRequest(
+            suite=suite, targets=self.targets(), delegates_are_default=self.delegate is None
+        )
 
 
-def score_phone(
-    found: Found, wanted: PhoneScores, url: str
+def score_on_device(
+    device: PhoneDevice,
+    request: ScoreRequest,
+    url: str,
+    *,
+    on_message: Callable[[str], None] = lambda line: None,
+    on_progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> tuple[list[Score], dict[str, BenchError]]:
     """Returns the score of each artifact, stored as it is made, and the error of each that failed.
 
     What was put on the phone for it is removed at the end, but for the models and the tool.
 
     Args:
+        device: of ``request.run_request()``.
         url: of the store.
+        on_progress: takes what is scored, windows done, windows in all.
 
     Raises:
         ConfigurationError: the tool is for other phones, or cannot do it.
         DeviceError: the phone fails, or does not come back.
         KeyboardInterrupt: after what ran on the phone has ended.
     """
-    stop = threading.Event()
 
-    def scored() -> tuple[list[Score], dict[str, BenchError]]:
-        with opened(found, stopped=stop.is_set) as phone, Store.open(url) as store:
-            return _scores(phone, wanted, store)
+    def score(stopped: Callable[[], bool]) -> tuple[list[Score], dict[str, BenchError]]:
+        contact = Contact(on_message=on_message, on_progress=on_progress, stopped=stopped)
+        with device.opened(contact), Store.open(url) as store:
+            try:
+                return _scores(device, request, store, contact)
+            finally:
+                device.clear_at_the_end(f"*{_SUFFIX}*", f"{OUTPUT}.*")
 
-    with ThreadPoolExecutor(1) as executor:  # a signal must not cut off a command on the phone
-        future = executor.submit(scored)
-        try:
-            while wait([future], timeout=_LOOK_S).not_done:
-                pass
-        except KeyboardInterrupt:
-            stop.set()
-            wait([future])
-            raise
-    return future.result()
+    return until_stopped([score])[0]
 
 
 def _scores(
-    phone: Phone, wanted: PhoneScores, store: Store
+    device: PhoneDevice, request: ScoreRequest, store: Store, contact: Contact
 ) -> tuple[list[Score], dict[str, BenchError]]:
-    made: list[Score] = []
+    scores: list[Score] = []
     failed: dict[str, BenchError] = {}
-    targets = tuple(
-        Target(path=wanted.zoo.checked_path(each), sha256=each.sha256, artifact=each)
-        for each in wanted.artifacts
-    )
-    sweep = patiently(
-        phone,
-        lambda losses: phone_sweep(phone, _measured(wanted, targets), read_facts(phone)),
-        wait_s=wanted.wait_s,
-        said=wanted.said,
-    )
+    sweep = device.stage()
     session = open_session(sweep, store)
-    place = PhonePlace(phone, sweep, {}, wait_s=wanted.wait_s, said=wanted.said)
     cases = {case.artifact_sha256: case for case in sweep.cases}
-    outputs = Outputs(place, session, store)
-    with _cleared(phone), tempfile.TemporaryDirectory(prefix="frill-bench-") as folder:
-        for target, artifact in zip(targets, wanted.artifacts, strict=True):
-            bench = _Bench(place, outputs, cases[target.sha256], target, Path(folder))
+    outputs = Outputs(device, sweep, session, store)
+    with tempfile.TemporaryDirectory(prefix="frill-bench-") as folder:
+        for target, artifact in zip(request.targets(), request.artifacts, strict=True):
+            windows = _WindowRunner(device, outputs, cases[target.sha256], target, Path(folder))
             try:
-                score = _score(bench, target, artifact, wanted, session)
+                score = _score(windows, target, artifact, request, session, contact)
             except DeviceError:
                 raise
             except BenchError as error:
@@ -136,49 +135,19 @@ def _scores(
                 continue
             store.add_artifact(artifact)
             store.add_score(score)
-            made.append(score)
-    return made, failed
+            scores.append(score)
+    return scores, failed
 
 
-def _measured(wanted: PhoneScores, targets: tuple[Target, ...]) -> Wanted:
-    suite = Suite(
-        name="score",
-        models=("*",),
-        delegates=(wanted.delegate or Delegate.XNNPACK,),
-        affinity=ALL_CORES,
-        protocol=once(1, max_secs=_MAX_SECS),
-    )
-    return Wanted(
-        suite=suite,
-        targets=targets,
-        tool_for=wanted.tool_for,
-        mask_of_big_cores=lambda facts, threads: None,
-        delegates_are_default=wanted.delegate is None,
-        wait_s=wanted.wait_s,
-    )
-
-
-@contextlib.contextmanager
-def _cleared(phone: Phone) -> Iterator[None]:
-    """Removes inputs and outputs from a phone at the end, however it ends."""
-    try:
-        yield
-    finally:
-        calm = Phone(phone.transport, folder=phone.folder)  # Ctrl-C has done its part
-        folder = shlex.quote(phone.folder)
-        with contextlib.suppress(DeviceError):  # a phone that is away is cleared by the next run
-            calm.shell(f"rm -f {folder}/*{_SUFFIX}* {folder}/{OUTPUT}.*")
-
-
-class _Bench:
+class _WindowRunner:
     """Runs one file on a phone on windows of audio."""
 
     def __init__(
-        self, place: PhonePlace, outputs: Outputs, case: Case, target: Target, folder: Path
+        self, device: PhoneDevice, outputs: Outputs, case: Case, target: Target, folder: Path
     ) -> None:
         file = tflite_file.read(target.path)
         self.case = case
-        self._place = place
+        self._device = device
         self._outputs = outputs
         self._source = target.name
         self._folder = folder
@@ -202,20 +171,20 @@ class _Bench:
         path = self._folder / f"inputs{_SUFFIX}"
         content = to_bytes(windows, self._input)
         path.write_bytes(content)
-        whole = self._place.put(path)
+        whole = self._device.put_one(path)
         size_bytes = len(content) * each // len(windows)
         found = []
         for at in range(len(windows) // each):
             there = whole
             if each < len(windows):
-                there = self._place.cut(whole, at=at, size_bytes=size_bytes)
+                there = self._device.cut(whole, at=at, size_bytes=size_bytes)
             given = InputFile(name=self._input.name, shape=value.shape, path=there)
             made = self._outputs.of(self.case, [given])
             found.append(from_bytes(made, self._tensors, [n * each for n in self._sizes])[0])
-        self._place.remove(f"*{_SUFFIX}")
+        self._device.clear(f"*{_SUFFIX}")
         return np.concatenate(found).reshape(len(windows), -1)
 
-    def batch(self, windows: Floats, said: Said) -> tuple[int, float]:
+    def batch(self, windows: Floats, on_message: Callable[[str], None]) -> tuple[int, float]:
         """Returns how many windows a process is given, and how long one takes, in seconds.
 
         The tool resizes the input's first axis. Files with a fixed batch mostly follow; where the
@@ -241,16 +210,21 @@ class _Bench:
         try:
             apart = np.abs(self.embeddings(windows, each=len(windows))[picked] - alone).max()
         except ToolOutputError as error:
-            said(f"a process for each window, because it takes no batch: {error.message}")
+            on_message(f"a process for each window, because it takes no batch: {error.message}")
             return 1, alone_s
         if not apart <= _ALIKE * np.ptp(alone, axis=0).max():
-            said(f"a process for each window, because a batch of them is off by {apart:.2g}")
+            on_message(f"a process for each window, because a batch of them is off by {apart:.2g}")
             return 1, alone_s
         return len(windows), time.perf_counter() - started_s
 
 
 def _score(
-    bench: _Bench, target: Target, artifact: Artifact, wanted: PhoneScores, session: Session
+    windows: _WindowRunner,
+    target: Target,
+    artifact: Artifact,
+    request: ScoreRequest,
+    session: Session,
+    contact: Contact,
 ) -> Score:
     """Returns a file's score on the phone, beside the host's.
 
@@ -259,45 +233,46 @@ def _score(
         ConversionError: an embedding is not finite or all zero.
         ToolOutputError: a process fails, or its output carries nothing.
     """
-    clips, cache = wanted.task_set.paths(), cache_dir()
-    front = frontend_path(artifact, wanted.zoo)
+    clips, cache = request.task_set.paths(), cache_dir()
+    front = frontend_path(artifact, request.zoo)
     hosts = embed_clips(target.path, artifact, clips, cache=cache, frontend_path=front)
-    owners, windows = [], []
+    owners, inputs = [], []
     for sha256, many in clip_windows(artifact, clips, cache=cache, frontend_path=front):
         owners += [sha256] * len(many)
-        windows += list(many)
-    vectors = _vectors(bench, np.stack(windows), len(clips), target.name, wanted)
-    found = pooled(zip(owners, vectors, strict=True), clips, source=target.name)
+        inputs += list(many)
+    vectors = _vectors(windows, np.stack(inputs), len(clips), target.name, contact)
+    embeddings = pooled(zip(owners, vectors, strict=True), clips, source=target.name)
+    case = windows.case
     score = score_beside_host(
         artifact,
-        wanted.task_set,
-        found,
+        request.task_set,
+        embeddings,
         hosts,
         cache=cache,
         device=session.device.key,
-        runtime=f"{bench.case.runner} {bench.case.tool_sha256[:12]} on {session.device.name}",
-        delegate=bench.case.delegate.value,
+        runtime=f"{case.runner} {case.tool_sha256[:12]} on {session.device.name}",
+        delegate=case.delegate.value,
     )
     virtual = (Caveat(kind=CaveatKind.VIRTUAL),) if session.device.virtual else ()
     return replace(score, caveats=(*score.caveats, *virtual))
 
 
 def _vectors(
-    bench: _Bench, windows: Floats, clips: int, name: str, wanted: PhoneScores
+    runner: _WindowRunner, windows: Floats, clips: int, name: str, contact: Contact
 ) -> Iterator[Floats]:
     """Yields what the phone makes of each window, float32 [dimensions]."""
 
-    def said(what: str) -> None:
-        wanted.said(f"{name}: {what}")
+    def on_message(line: str) -> None:
+        contact.on_message(f"{name}: {line}")
 
-    said(f"{clips} clips are {len(windows)} windows")
-    size, each_s = bench.batch(windows[:BATCH], said)
+    on_message(f"{clips} clips are {len(windows)} windows")
+    size, each_s = runner.batch(windows[:BATCH], on_message)
     processes = -(-len(windows) // size)
-    said(f"{processes} processes, about {processes * each_s:.0f} s")
+    on_message(f"{processes} processes, about {processes * each_s:.0f} s")
     for start in range(0, len(windows), BATCH):
         given = windows[start : start + BATCH]
         # The last batch is filled up: only this size was held against single windows.
         missing = -len(given) % size
         full = np.concatenate([given, np.repeat(given[-1:], missing, axis=0)])
-        yield from bench.embeddings(full, each=size)[: len(given)]
-        wanted.told(name, start + len(given), len(windows))
+        yield from runner.embeddings(full, each=size)[: len(given)]
+        contact.on_progress(name, start + len(given), len(windows))

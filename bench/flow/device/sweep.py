@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from bench.core.errors import ConfigurationError
 from bench.measure.validity import OF_HOSTS, Bounds
 from bench.plan.case import Case, Delegate, Mode, Runner
-from bench.plan.device import Device, this_machine
+from bench.plan.device import Device
 from bench.plan.order import Planned, Wants, plan, rounds
-from bench.plan.suite import ALL_CORES, BIG_CORES, Suite, Target, cases
 from bench.tool.flags import Flags, Program, program
 from bench.tool.host import Tool, time_limit_s
 
@@ -86,7 +85,7 @@ class Sweep:
 
     def limit_s(self, case: Case) -> float:
         """Returns when one process of ``case`` is killed."""
-        return self.timeout_s or time_limit_s(self.flags(case))
+        return self.timeout_s or time_limit_s(case.protocol.max_secs)
 
     def flags(self, case: Case) -> Flags:
         """Returns what one process of ``case`` is asked to do."""
@@ -123,37 +122,3 @@ def runner_of(tool: Tool) -> Runner:
             return Runner.COMPILED_MODEL
         case _:
             return Runner.BENCHMARK_MODEL
-
-
-def host_sweep(
-    suite: Suite, targets: Sequence[Target], tool: Tool, *, timeout_s: float | None = None
-) -> Sweep:
-    """Returns the sweep of a suite over files on this machine.
-
-    Raises:
-        ConfigurationError: the suite asks for what only phones have.
-    """
-    if suite.affinity == BIG_CORES or suite.external_delegate or suite.fixed_performance:
-        raise ConfigurationError(
-            f"suite {suite.name}: affinity big, external delegates and fixed performance are for "
-            "phones",
-            hint="leave them out (a hex mask does), or run it on a phone: -s SERIAL",
-        )
-    device = this_machine()
-    mask = None if suite.affinity == ALL_CORES else suite.affinity
-    return Sweep(
-        name=suite.name,
-        cases=cases(
-            suite,
-            targets,
-            device=device,
-            runner=runner_of(tool),
-            tool_sha256=tool.sha256,
-            affinity=lambda threads: mask,
-        ),
-        paths={target.sha256: target.path for target in targets},
-        tool=tool,
-        device=device,
-        seed=suite.seed,
-        timeout_s=timeout_s,
-    )

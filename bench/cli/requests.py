@@ -1,0 +1,93 @@
+"""Builds what is asked of devices out of the command line, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bench.adb.state.settings import Asked
+from bench.adb.transport.serials import Found, resolve
+from bench.cli.flags import DeviceFlags, ToolFlags
+from bench.core.errors import ConfigurationError
+from bench.flow.device.device import Device
+from bench.flow.device.host import HostDevice, host_sweep
+from bench.flow.device.phone import PhoneDevice
+from bench.flow.device.phone_tool import PhoneTools
+from bench.flow.device.requests import PhoneRequest, RunRequest, ToolRequest
+from bench.handset.running import running
+from bench.plan.device import Kind
+from bench.tool.flags import Program
+from device_profiles.device_profile import profiles
+
+
+def devices_of(
+    options: DeviceFlags, request: Callable[[Kind], RunRequest], tool: ToolRequest
+) -> list[Device]:
+    """Returns the devices that the command line names, phones first.
+
+    Args:
+        request: from a kind of device to what is asked of it.
+
+    Raises:
+        ConfigurationError: no phone, or more than one, may be meant; or a device lacks what is
+            asked.
+        DeviceError: a phone that is named cannot be used.
+    """
+    devices: list[Device] = []
+    if options.serial or not options.host:
+        phones, tools, known = phones_of(options.serial), PhoneTools(tool), profiles()
+        run, how = request(Kind.PHONE), phone_request(options)
+        devices += [PhoneDevice(found, run, tools, how, known=known) for found in phones]
+    elif of_phones := _flags_of_phones(options):
+        raise ConfigurationError(
+            f"{', '.join(of_phones)}: for phones only", hint="leave out, or name a phone: -s SERIAL"
+        )
+    if options.host:
+        devices.append(HostDevice(host_sweep(request(Kind.HOST), tool)))
+    return devices
+
+
+def phones_of(names: Sequence[str]) -> list[Found]:
+    """Returns the phones of ``-s``, by serial or as a virtual handset's name; else the only one.
+
+    Raises:
+        ConfigurationError: none, or more than one, is meant; lists what is there.
+        DeviceError: a phone that is meant is there but cannot be used.
+    """
+    return resolve(serials_of(names))
+
+
+def serials_of(names: Sequence[str]) -> list[str]:
+    """Returns serials, those of virtual handsets in the place of their names."""
+    handsets = {each.name: each.serial for each in running()} if names else {}
+    return [handsets.get(name, name) for name in names]
+
+
+def tool_request(options: ToolFlags) -> ToolRequest:
+    """Returns which benchmark tool the command line asks for."""
+    interpreter = options.tool == "interpreter"
+    return ToolRequest(
+        binary=options.benchmark_binary,
+        program=Program.INTERPRETER if interpreter else Program.COMPILED_MODEL,
+        version=options.tool_version,
+        accept_new=options.accept_new_tool,
+    )
+
+
+def phone_request(options: DeviceFlags) -> PhoneRequest:
+    """Returns how phones are treated."""
+    return PhoneRequest(
+        wait_s=options.wait_for_device,
+        settings=Asked(screen=not options.keep_screen, airplane=options.airplane),
+        cooldown_s=options.cooldown,
+        force_unfit=options.force_unfit,
+    )
+
+
+def _flags_of_phones(options: DeviceFlags) -> list[str]:
+    given = {
+        "--airplane": options.airplane,
+        "--keep-screen": options.keep_screen,
+        "--force-unfit": options.force_unfit,
+        "--cooldown": options.cooldown is not None,
+    }
+    return [flag for flag, is_given in given.items() if is_given]

@@ -1,0 +1,124 @@
+"""This machine as a device."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+
+from bench.core.errors import ConfigurationError
+from bench.flow.device.device import Contact
+from bench.flow.device.requests import RunRequest, ToolRequest
+from bench.flow.device.sweep import Sweep, runner_of
+from bench.measure.validity import OF_HOSTS
+from bench.plan.case import Case
+from bench.plan.device import this_machine
+from bench.plan.suite import ALL_CORES, BIG_CORES, cases
+from bench.store.records import Session
+from bench.store.store import Store
+from bench.tool.host import Execution, Tool, execute, litert_tool, official_tool
+
+HOST = "host"
+
+
+class HostDevice:
+    """This machine.
+
+    Args:
+        sweep: what is measured, as ``host_sweep`` makes it.
+    """
+
+    name = HOST
+    is_this_machine = True
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        self._contact = Contact()
+        self.folder: PurePath = Path()
+
+    @contextmanager
+    def opened(self, contact: Contact) -> Iterator[None]:
+        """Makes the folder that processes may write to."""
+        self._contact = contact
+        with tempfile.TemporaryDirectory(prefix="frill-bench-") as folder:
+            self.folder = Path(folder)
+            yield
+
+    def stage(self, *, models: bool = True) -> Sweep:
+        """Returns what is measured; the files are read where they are."""
+        return self._sweep
+
+    @contextmanager
+    def prepared(self) -> Iterator[Sweep]:
+        """Yields what is measured; the settings of this machine are its owner's."""
+        yield self._sweep
+
+    @contextmanager
+    def session(self, session: Session, store: Store, contact: Contact) -> Iterator[None]:
+        """Does nothing: what disturbs a process here is in its telemetry."""
+        yield
+
+    def require_ready(self) -> None:
+        """Does nothing: heat and clocks of this machine are told as caveats, not waited for."""
+
+    def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
+        """Returns one process that ran to its end."""
+        sweep = self._sweep
+        return execute(
+            command or sweep.command(case),
+            limit_s=sweep.limit_s(case),
+            environment=sweep.tool_of(case).environment(),
+            stopped=self._contact.stopped,
+        )
+
+    def put(self, files: Mapping[str, Path]) -> Mapping[str, PurePath]:
+        """Returns the files' own paths."""
+        return files
+
+    def read(self, path: PurePath) -> bytes | None:
+        """Returns what a file holds; ``None`` if there is none."""
+        return Path(path).read_bytes() if Path(path).is_file() else None
+
+    def clear(self, pattern: str) -> None:
+        """Removes files from the folder."""
+        for path in Path(self.folder).glob(pattern):
+            path.unlink()
+
+
+def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
+    """Returns what is measured on this machine, by default with the LiteRT interpreter.
+
+    Raises:
+        ConfigurationError: the suite asks for what only phones have, or there is no such tool.
+    """
+    suite, request = run.suite, request or ToolRequest()
+    if suite.affinity == BIG_CORES or suite.external_delegate or suite.fixed_performance:
+        raise ConfigurationError(
+            f"suite {suite.name}: affinity big, external delegates and fixed performance are for "
+            "phones",
+            hint="leave them out (a hex mask works here), or measure a phone: -s SERIAL",
+        )
+    tool = official_tool(request.binary) if request.binary else litert_tool()
+    second = official_tool(request.second) if request.second else tool
+    tools: dict[str, Tool] = {} if second.sha256 == tool.sha256 else {second.sha256: second}
+    device = this_machine()
+    mask = None if suite.affinity == ALL_CORES else suite.affinity
+    return Sweep(
+        name=suite.name,
+        cases=cases(
+            suite,
+            run.targets,
+            device=device,
+            runner=runner_of(tool),
+            tool_sha256=tool.sha256,
+            affinity=lambda threads: mask,
+        ),
+        paths={target.sha256: target.path for target in run.targets},
+        tool=tool,
+        tools=tools,
+        device=device,
+        seed=suite.seed,
+        timeout_s=run.timeout_s,
+        bounds=run.bounds or OF_HOSTS,
+    )

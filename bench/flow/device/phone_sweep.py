@@ -1,0 +1,140 @@
+"""What is measured on a phone: the cases, with the tool and the files as they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from bench.adb.phone import Phone
+from bench.adb.staging import kill_leftovers, place_of, stage
+from bench.adb.state.facts import Facts
+from bench.core.hashing import sha256_file
+from bench.flow.device.discovery import affinity
+from bench.flow.device.phone_tool import PhoneTools, tool_there
+from bench.flow.device.readiness import Limits
+from bench.flow.device.requests import RunRequest
+from bench.flow.device.sweep import Sweep, runner_of
+from bench.measure.validity import Bounds
+from bench.plan.case import Delegate
+from bench.plan.device import Device, Kind
+from bench.plan.suite import ALL_CORES, BIG_CORES, Suite, cases
+from bench.tool.elf import check
+from bench.tool.host import Tool
+from device_profiles.device_profile import Profile
+
+
+def phone_device(facts: Facts) -> Device:
+    """Returns what is stored of a phone."""
+    fastest = facts.clusters[-1].cores if facts.clusters else ()
+    out = sorted(set(fastest) - set(facts.allowed_cores)) if facts.allowed_cores else []
+    return Device(
+        kind=Kind.PHONE,
+        name=f"{facts.model} ({facts.serial})",
+        model=" ".join(filter(None, (facts.manufacturer, facts.model))),
+        cpu=facts.soc,
+        cores=len(facts.cores) or None,
+        os_build=facts.fingerprint,
+        abi=facts.abis[0] if facts.abis else "unknown",
+        boot_id=facts.boot_id,
+        serial=facts.serial,
+        virtual=facts.virtual,
+        cores_left_out=",".join(map(str, out)) or None,
+    )
+
+
+def phone_bounds(facts: Facts, limits: Limits) -> Bounds:
+    """Returns beyond which a process on a phone is measured again."""
+    bounds = Bounds(
+        thermal_status=limits.thermal_status,
+        battery_percent=limits.battery_percent,
+        temp_c=limits.temp_c,
+    )
+    # A virtual one has the cores of the machine that it runs on, with all that that does.
+    return replace(bounds, wait_ratio=None, others_ratio=None) if facts.virtual else bounds
+
+
+def phone_sweep(
+    phone: Phone,
+    facts: Facts,
+    profile: Profile,
+    run: RunRequest,
+    tools: PhoneTools,
+    *,
+    limits: Limits,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    models: bool = True,
+) -> Sweep:
+    """Returns the sweep of a suite over files that are, verified, on a phone.
+
+    Args:
+        on_progress: how many bytes of how many are on the phone.
+        models: push them too; without them nothing can run, but the commands are known.
+
+    Raises:
+        ConfigurationError: the tool is for other phones, or cannot do what the suite asks.
+        DeviceError: the phone has no room, or the tool does not start there.
+        TransientDeviceError: the phone went away.
+    """
+    kill_leftovers(phone)
+    binary = tools.binary_for(facts)
+    check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
+    suite = run.suite
+    tool = tool_there(phone, binary)
+    if run.library is not None:
+        check(run.library, abis=facts.abis, page_bytes=facts.page_bytes or 0)
+    library_sha256 = None if run.library is None else sha256_file(run.library)
+    if run.delegates_are_default and "use_xnnpack" not in tool.known_flags:
+        suite = replace(suite, delegates=(Delegate.NONE,))
+    files = {target.sha256: target.path for target in run.targets}
+    files[tool.sha256] = binary
+    second = _second_tool(phone, tools.request.second, facts, files)
+    if run.library is not None and library_sha256 is not None:
+        files[library_sha256] = run.library
+    if models:
+        stage(phone, files, told=on_progress)
+    places = {sha256: place_of(phone, path, sha256) for sha256, path in files.items()}
+    return Sweep(
+        name=suite.name,
+        cases=cases(
+            suite,
+            run.targets,
+            device=phone_device(facts),
+            runner=runner_of(tool),
+            tool_sha256=tool.sha256,
+            affinity=lambda threads: _affinity(suite, facts, profile, threads),
+            library_sha256=library_sha256,
+        ),
+        paths=files,
+        there=places,
+        library=places.get(library_sha256 or ""),
+        result_file=PurePosixPath(phone.folder) / "result.pb"
+        if "result_file_path" in tool.known_flags
+        else None,
+        tool=tool,
+        tools=second,
+        device=phone_device(facts),
+        seed=suite.seed,
+        timeout_s=run.timeout_s,
+        bounds=run.bounds or phone_bounds(facts, limits),
+    )
+
+
+def _second_tool(
+    phone: Phone, binary: Path | None, facts: Facts, files: dict[str, Path]
+) -> dict[str, Tool]:
+    """Returns another tool than the first by its SHA-256, and adds it to the files."""
+    if binary is None or sha256_file(binary) in files:
+        return {}
+    check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
+    tool = tool_there(phone, binary)
+    files[tool.sha256] = binary
+    return {tool.sha256: tool}
+
+
+def _affinity(suite: Suite, facts: Facts, profile: Profile, threads: int) -> str | None:
+    if suite.affinity == ALL_CORES:
+        return None
+    if suite.affinity not in (None, BIG_CORES):
+        return suite.affinity
+    return affinity(facts, profile, threads) if facts.taskset else None

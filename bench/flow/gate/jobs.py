@@ -1,0 +1,127 @@
+"""A gate and a calibration as jobs of a device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.core.artifact import Artifact
+from bench.flow.device.device import Contact, Device
+from bench.flow.device.sweep import Sweep
+from bench.flow.gate.blocks import host_bounds
+from bench.flow.gate.calibrate import Found, day, fitting
+from bench.flow.gate.gate import Gate
+from bench.flow.measure.session import Progress
+from bench.gate.series import Environment, environment
+from bench.plan.device import Kind
+from bench.plan.suite import GATE
+from bench.store.records import Session
+from bench.store.store import Store
+
+# The step of both jobs: in blocks.
+BLOCKS = "blocks"
+_SHORT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateJob:
+    """A gate; its device's calibration says how many processes each side of a block needs.
+
+    Args:
+        calibrations: their folder.
+        processes_per_side: instead of what a calibration says.
+    """
+
+    gate: Gate
+    calibrations: Path
+    processes_per_side: int | None = None
+
+    @property
+    def artifacts(self) -> Sequence[Artifact]:
+        """The manifests of both sides' files."""
+        return _artifacts(self.gate)
+
+    def open(self, sweep: Sweep, store: Store, contact: Contact) -> OpenGateJob:
+        """Returns the gate with its session."""
+        found = fitting(self.calibrations, _environment(self.gate, sweep))
+        many = self.processes_per_side
+        if many is None:
+            many = found.calibration.processes_per_arm if found.calibration else 1
+        gate = replace(self.gate, rule=replace(self.gate.rule, processes_per_arm=many))
+        opened = _open(gate, sweep, store)
+        for line in _calibration_lines(found, gate):
+            gate.told(line)
+        return opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationJob:
+    """A gate of files against themselves."""
+
+    gate: Gate
+
+    @property
+    def artifacts(self) -> Sequence[Artifact]:
+        """The manifests of the files that have one."""
+        return _artifacts(self.gate)
+
+    def open(self, sweep: Sweep, store: Store, contact: Contact) -> OpenGateJob:
+        """Returns the gate with its session."""
+        return _open(self.gate, sweep, store)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenGateJob:
+    """A gate that is being measured."""
+
+    gate: Gate
+    sweep: Sweep
+    session: Session
+    store: Store
+
+    def run(self, device: Device, contact: Contact) -> None:
+        """Waits until the device is ready, then measures blocks until the gate ends."""
+
+        def on_progress(progress: Progress) -> None:
+            contact.on_progress(BLOCKS, progress.done, progress.total)
+
+        device.require_ready()
+        self.gate.measure(self.sweep, self.session, self.store, device, on_progress=on_progress)
+
+
+def _open(gate: Gate, sweep: Sweep, store: Store) -> OpenGateJob:
+    if sweep.device.kind is Kind.HOST:
+        sweep = replace(sweep, bounds=host_bounds(sweep))
+    session = gate.open_session(sweep, store)
+    return OpenGateJob(gate=gate, sweep=sweep, session=session, store=store)
+
+
+def _artifacts(gate: Gate) -> list[Artifact]:
+    targets = [each for pair in gate.paired.pairs for each in (pair.baseline, pair.candidate)]
+    return [target.artifact for target in targets if target.artifact is not None]
+
+
+def _environment(gate: Gate, sweep: Sweep) -> Environment:
+    """Returns what a gate will be measured in, one process an arm."""
+    nobody = Session(
+        id="", device=sweep.device, suite=GATE, plan_sha256="", seed=0, started_at="", program=""
+    )
+    opened = replace(gate, rule=replace(gate.rule, processes_per_arm=1)).opened(sweep, nobody)
+    return environment(opened, opened.models[0])
+
+
+def _calibration_lines(found: Found, gate: Gate) -> Sequence[str]:
+    calibration = found.calibration
+    if calibration is None:
+        return found.refused
+    models = [f"{each.name} {each.format}" for each in gate.paired.pairs]
+    arms = gate.rule.processes_per_arm
+    gate_s = calibration.gate_s(models, margin=gate.rule.margin, processes_per_arm=arms)
+    line = f"calibrated on {day(calibration)}: {arms} process{'es' * (arms > 1)} a side"
+    if math.isnan(gate_s):
+        return (line,)
+    took = f"{gate_s:.0f} s" if gate_s < _SHORT_S else f"{gate_s / 60:.0f} min"
+    many = f"{len(models)} model{'s' * (len(models) > 1)}"
+    return (f"{line}; about {took} for {many}, if none is slower",)
