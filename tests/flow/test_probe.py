@@ -8,7 +8,6 @@ from support.reach import Boot
 
 from bench.core.caveats import CaveatKind, Effect
 from bench.flow.device.drift_probe import MODEL, PROBE, probe_caveats
-from bench.flow.measure.session import log
 from bench.flow.report.results import results
 from bench.handset.running import Running
 from bench.measure.outcome import Measured
@@ -62,7 +61,7 @@ def test_a_phone_that_hides_heat_and_clocks_is_probed_between_processes(
     assert CaveatKind.STATE_HIDDEN in {each.kind for each in rows[0].caveats}
     with Store.open(str(tmp_path / "a.db")) as store:
         (session,) = store.sessions()
-        log(store, session, PROBE, latency_us=[1e6, 1e6, 1e6])
+        store.log(session, PROBE, latency_us=[1e6, 1e6, 1e6])
         (row,) = results(store, session)
     (drift,) = [each for each in row.caveats if each.kind is CaveatKind.PROBE_DRIFTED]
     assert "1000000 us after" in drift.evidence
