@@ -31,8 +31,8 @@ evidence: $(STAMP)
 clean:
 	rm -rf $(VENV) build *.egg-info
 
-$(STAMP): setup.cfg pyproject.toml constraints.txt Makefile bench/core/preflight.py
-	@$(PYTHON) bench/core/preflight.py
+$(STAMP): setup.cfg pyproject.toml constraints.txt Makefile .ci/check_python.py
+	@$(PYTHON) .ci/check_python.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
 	@echo "installing into $(VENV) (about 1.5 GB with TensorFlow; some minutes)"

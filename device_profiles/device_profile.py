@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-import os
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 
 from bench.core import atomic, config
 from bench.core.errors import ConfigurationError
+from bench.core.paths import device_profiles_dir
 
 _THERMAL_STATUS_MAX = 6
 
@@ -109,23 +109,14 @@ class Profile:
             )
 
 
-def own_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Returns where the user's own profiles lie, ``$FRILL_BENCH_PROFILES`` first."""
-    named = environ.get("FRILL_BENCH_PROFILES")
-    if named:
-        return Path(named).expanduser()
-    base = environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "frill-bench" / "device_profiles"
-
-
-def profiles(environ: Mapping[str, str] = os.environ) -> tuple[Profile, ...]:
+def profiles() -> tuple[Profile, ...]:
     """Returns all profiles, the user's own before the packaged ones.
 
     Raises:
         ConfigurationError: one of them is malformed, or their folder cannot be read.
     """
-    found = [config.load(path, Profile) for path in sorted(own_folder(environ).glob("*.yaml"))]
-    return (*found, *_packaged())
+    own = sorted(device_profiles_dir().glob("*.yaml"))
+    return (*(config.load(path, Profile) for path in own), *_packaged())
 
 
 def choose(

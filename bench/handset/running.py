@@ -13,10 +13,11 @@ from pathlib import Path
 
 from bench.core import config
 from bench.core.errors import ConfigurationError, InfrastructureError
+from bench.core.lock import waiting
 from bench.handset import prompt
 from bench.handset.record import Handset, Record
 from bench.handset.starting import is_free, start, written_init
-from bench.handset.tree import Tree, default_cache, held
+from bench.handset.tree import Tree, default_cache
 
 DATA_BYTES = 1 << 30
 PORT = 5555
@@ -172,7 +173,7 @@ def boot(
         InfrastructureError: this machine refuses namespaces, or adb does not come up.
     """
     cache = cache or default_cache()
-    with held(Path(tempfile.gettempdir()) / f"frill-bench-handset-{os.getuid()}.lock"):
+    with waiting(Path(tempfile.gettempdir()) / f"frill-bench-handset-{os.getuid()}.lock"):
         handset = Handset(
             name=name or _free_name(cache),
             address=address or _free_address(port),
