@@ -42,7 +42,6 @@ def start(tree: Tree, handset: Handset, folder: Path) -> Record:
     properties = {
         "ro.serialno": handset.name,
         "ro.boot.serialno": handset.name,
-        "ro.adb.secure": str(int(handset.secure)),
         "ro.handset.adbd_root": str(int(not privileged)),
         "ro.handset.bind": handset.address,
         "service.adb.listen_addrs": f"tcp:{handset.port}",

@@ -17,6 +17,7 @@ import pytest
 from support.phone_sweeps import QUICK, SPLIT, SUITE, TINY, Watch, stand_in, sweep, wanted
 from support.program import frill_bench
 from support.reach import Boot, direct
+from usb_debugging import authorise
 
 from bench.adb.state.facts import big_cores, mask
 from bench.core.caveats import CaveatKind
@@ -380,15 +381,14 @@ def test_a_folder_that_may_not_be_written_sets_the_phone_aside(
 
 
 def test_an_unknown_key_is_refused_and_the_same_run_works_once_it_is_known(
-    boot_phone: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    secure_phone: Running, tmp_path: Path
 ) -> None:
-    phone = boot_phone(secure=True)
     home = tmp_path / "home"
     home.mkdir()
     tool = stand_in(tmp_path)
     words = (
         "-s",
-        phone.serial,
+        secure_phone.serial,
         "--model",
         str(TINY),
         "--benchmark-binary",
@@ -400,7 +400,7 @@ def test_an_unknown_key_is_refused_and_the_same_run_works_once_it_is_known(
     assert done.returncode == 3
     assert "unauthorized" in done.stderr
     assert "Allow USB debugging?" in done.stderr
-    phone.authorise((home / ".android" / "adbkey.pub").read_text())
+    authorise(secure_phone, (home / ".android" / "adbkey.pub").read_text())
     assert frill_bench("run", *words, cwd=tmp_path, **environ).returncode == 0
 
 
