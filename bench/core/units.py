@@ -36,6 +36,11 @@ _COUNTS = (Scale(unit="", per=1), Scale(unit="k", per=1e3), Scale(unit="M", per=
 _SIZES = (Scale(unit="B", per=1), Scale(unit="kB", per=1e3), Scale(unit="MB", per=1e6))
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns ``1 file``, ``2 files``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def absent(value: float | None) -> bool:
     """Returns whether there is no number: ``None``, nan or pandas' NA."""
     return not isinstance(value, Real) or math.isnan(value)
