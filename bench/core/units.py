@@ -75,6 +75,16 @@ def duration(value_us: float | None) -> str:
     return duration_scale([value_us]).text(value_us)
 
 
+def elapsed(seconds: float) -> str:
+    """Returns how long something took, such as ``3.2 s``, ``2 min 40 s``, ``1 h 5 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
 def size(value_bytes: float | None) -> str:
     """Returns a size on the scale that suits it alone, such as ``40.4 MB``."""
     return size_scale([value_bytes]).text(value_bytes)
