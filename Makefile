@@ -17,8 +17,7 @@ demo: $(STAMP)
 	$(BIN)/frill-bench demo --out $(OUT)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not timed"
-	$(BIN)/python -m pytest -m timed
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

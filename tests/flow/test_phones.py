@@ -165,7 +165,7 @@ def test_operators_and_memory_are_measured_in_processes_of_their_own(
     assert case.sampled_memory_mb_peak is not None
 
 
-@pytest.mark.timed
+@pytest.mark.evidence
 def test_two_phones_in_parallel_take_at_most_six_tenths_of_one_after_the_other(
     boot_phone: Boot, tmp_path: Path
 ) -> None:
@@ -182,7 +182,7 @@ def test_two_phones_in_parallel_take_at_most_six_tenths_of_one_after_the_other(
     assert walls[2] <= 0.6 * walls[1], walls
 
 
-@pytest.mark.timed
+@pytest.mark.evidence
 def test_the_harness_adds_at_most_60_ms_to_a_case(
     handset: Running, tmp_path: Path, database: Path
 ) -> None:
