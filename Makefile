@@ -10,7 +10,7 @@ OUT ?= demo
 
 help:
 	@echo "make demo      the whole line on this machine; the page is $(OUT)/index.html"
-	@echo "make test      lint, types and tests, in at most 10 minutes"
+	@echo "make test      lint, types and tests"
 	@echo "make evidence  the counted claims, seeded, in about two hours; writes docs/evidence"
 
 demo: $(STAMP)
