@@ -53,7 +53,7 @@ class Cooldown:
     """How cool a phone must be before it is measured.
 
     Args:
-        max_temp_c: of the battery, and of the skin where the phone tells it.
+        max_temp_c: of the battery, and of the skin where the phone reports it.
         thermal_status: the highest that is good enough; 0 is none.
         timeout_s: how long to wait for it.
     """
@@ -104,7 +104,7 @@ class Profile:
             set(self.big_mask) <= set(string.hexdigits) and self.big_mask.strip("0")
         ):
             raise ConfigurationError(
-                f"big_mask: {self.big_mask!r} is no hex mask of at least one core, such as f0",
+                f"big_mask: {self.big_mask!r} is not a hex mask of at least one core, such as f0",
                 hint="write the mask as taskset takes it, in quotes",
             )
 
@@ -147,9 +147,11 @@ def save(path: Path, profile: Profile) -> None:
         raise ConfigurationError(
             f"{path}: exists already", hint="name another file, or remove this one first"
         )
-    told = {key: value for key, value in config.unstructure(profile).items() if value is not None}
-    told["match"] = {key: value for key, value in told["match"].items() if value}
-    atomic.write_text(path, yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
+    written = {
+        key: value for key, value in config.unstructure(profile).items() if value is not None
+    }
+    written["match"] = {key: value for key, value in written["match"].items() if value}
+    atomic.write_text(path, yaml.safe_dump(written, sort_keys=False, allow_unicode=True))
 
 
 def _packaged() -> Iterator[Profile]:

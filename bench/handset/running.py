@@ -206,11 +206,12 @@ def _free_address(port: int) -> str:
 def _check(handset: Handset) -> None:
     if not _NAME.fullmatch(handset.name):
         raise ConfigurationError(
-            f"{handset.name!r} is no name for a handset", hint="use letters, digits and hyphens"
+            f"{handset.name!r} cannot be the name of a handset",
+            hint="use letters, digits and hyphens",
         )
     if not handset.address.startswith("127."):
         raise ConfigurationError(
-            f"{handset.address!r} is no loopback address", hint="use 127.0.1.11 or the like"
+            f"{handset.address!r} is not a loopback address", hint="use 127.0.1.11 or the like"
         )
     for key, value in handset.properties.items():
         _check_property(key, value)

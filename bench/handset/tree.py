@@ -221,7 +221,7 @@ def remove_stale(cache: Path) -> None:
 
 
 def _stood_on() -> set[str]:
-    """Returns the names of the trees that are mounted by any process that we may look at."""
+    """Returns the names of the trees that are mounted by any process that we may inspect."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/mountinfo"):
         try:

@@ -104,7 +104,7 @@ def test_the_closest_match_wins_and_the_users_own_before_the_packaged() -> None:
         ("name: a\nsource: b\ncooldown: {max_tmp_c: 3}", "did you mean 'max_temp_c'"),
         ("name: a", "missing key source"),
         ("name: a\nsource: b\nbig_mask: 80", "big_mask: must be text"),
-        ("name: a\nsource: b\nbig_mask: g", "no hex mask"),
+        ("name: a\nsource: b\nbig_mask: g", "not a hex mask"),
         ("name: a\nsource: b\nclusters: [{cores: []}]", "names no core"),
         ("name: a\nsource: b\ncooldown: {thermal_status: 7}", "not within 0 and 6"),
     ],

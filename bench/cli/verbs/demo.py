@@ -11,11 +11,13 @@ from bench.cli import flags as shared
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``demo``."""
     parser.epilog = "example: frill-bench demo --out demo"
-    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="its folder")
+    parser.add_argument(
+        "--out", type=Path, default=Path("demo"), metavar="DIR", help="where the page goes"
+    )
     parser.add_argument(
         "--students", metavar="N,N", help="students' names instead of the demo's six"
     )
-    parser.add_argument("--processes", type=int, default=12, help="a file is timed in this many")
+    parser.add_argument("--processes", type=int, default=12, help="processes for each file")
     shared.add_audio(parser)
     shared.add_json(parser)
 
