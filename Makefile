@@ -10,15 +10,14 @@ OUT ?= demo
 
 help:
 	@echo "make demo      the whole line on this machine; the page is $(OUT)/index.html"
-	@echo "make test      lint, types and tests, in at most 10 minutes"
+	@echo "make test      lint, types and tests"
 	@echo "make evidence  the counted claims, seeded, in about two hours; writes docs/evidence"
 
 demo: $(STAMP)
 	$(BIN)/frill-bench demo --out $(OUT)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not timed"
-	$(BIN)/python -m pytest -m timed
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -31,8 +30,8 @@ evidence: $(STAMP)
 clean:
 	rm -rf $(VENV) build *.egg-info
 
-$(STAMP): setup.cfg pyproject.toml constraints.txt Makefile bench/core/preflight.py
-	@$(PYTHON) bench/core/preflight.py
+$(STAMP): setup.cfg pyproject.toml constraints.txt Makefile .ci/check_python.py
+	@$(PYTHON) .ci/check_python.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
 	@echo "installing into $(VENV) (about 1.5 GB with TensorFlow; some minutes)"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-import os
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 
 from bench.core import atomic, config
 from bench.core.errors import ConfigurationError
+from bench.core.paths import device_profiles_dir
 
 _THERMAL_STATUS_MAX = 6
 
@@ -53,7 +53,7 @@ class Cooldown:
     """How cool a phone must be before it is measured.
 
     Args:
-        max_temp_c: of the battery, and of the skin where the phone tells it.
+        max_temp_c: of the battery, and of the skin where the phone reports it.
         thermal_status: the highest that is good enough; 0 is none.
         timeout_s: how long to wait for it.
     """
@@ -104,28 +104,19 @@ class Profile:
             set(self.big_mask) <= set(string.hexdigits) and self.big_mask.strip("0")
         ):
             raise ConfigurationError(
-                f"big_mask: {self.big_mask!r} is no hex mask of at least one core, such as f0",
+                f"big_mask: {self.big_mask!r} is not a hex mask of at least one core, such as f0",
                 hint="write the mask as taskset takes it, in quotes",
             )
 
 
-def own_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Returns where the user's own profiles lie, ``$FRILL_BENCH_PROFILES`` first."""
-    named = environ.get("FRILL_BENCH_PROFILES")
-    if named:
-        return Path(named).expanduser()
-    base = environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "frill-bench" / "device_profiles"
-
-
-def profiles(environ: Mapping[str, str] = os.environ) -> tuple[Profile, ...]:
+def profiles() -> tuple[Profile, ...]:
     """Returns all profiles, the user's own before the packaged ones.
 
     Raises:
         ConfigurationError: one of them is malformed, or their folder cannot be read.
     """
-    found = [config.load(path, Profile) for path in sorted(own_folder(environ).glob("*.yaml"))]
-    return (*found, *_packaged())
+    own = sorted(device_profiles_dir().glob("*.yaml"))
+    return (*(config.load(path, Profile) for path in own), *_packaged())
 
 
 def choose(
@@ -156,9 +147,11 @@ def save(path: Path, profile: Profile) -> None:
         raise ConfigurationError(
             f"{path}: exists already", hint="name another file, or remove this one first"
         )
-    told = {key: value for key, value in config.unstructure(profile).items() if value is not None}
-    told["match"] = {key: value for key, value in told["match"].items() if value}
-    atomic.write_text(path, yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
+    written = {
+        key: value for key, value in config.unstructure(profile).items() if value is not None
+    }
+    written["match"] = {key: value for key, value in written["match"].items() if value}
+    atomic.write_text(path, yaml.safe_dump(written, sort_keys=False, allow_unicode=True))
 
 
 def _packaged() -> Iterator[Profile]:

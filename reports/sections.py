@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.core import units
 from bench.core.caveats import Effect
-from bench.core.units import GAP
+from bench.core.units import GAP, counted
 from reports import int8, schema
 from reports.frontier import Mark, Membership
 from reports.names import row_names, short_names
@@ -51,12 +51,12 @@ def verdict(marked: Frame) -> str:
     else:
         verb = "is" if front == 1 else "are"
         text = (
-            f"{front} of {_count(len(eligible), 'file')} {verb} on the frontier: for each, no "
+            f"{front} of {counted(len(eligible), 'file')} {verb} on the frontier: for each, no "
             "other file is both faster and at least as accurate. "
         )
         text += _sureness(front, sure)
     left = len(rows) - len(eligible)
-    return text + (f" {_count(left, 'file')} could not compete (see the table)." if left else "")
+    return text + (f" {counted(left, 'file')} could not compete (see the table)." if left else "")
 
 
 def picks(marked: Frame, notes: Footnotes) -> list[Pick]:
@@ -290,7 +290,7 @@ def _sentences(
         found.append("Surely on the frontier.")
     else:
         found.append(
-            f"Within the intervals {_count(mark.challengers, 'other file')} could beat it."
+            f"Within the intervals {counted(mark.challengers, 'other file')} could beat it."
         )
     return tuple(found)
 
@@ -332,7 +332,3 @@ def _task_cell(score: Task | None, notes: Footnotes) -> Cell:
     if score.floor is not None:
         detail += f", {units.points(score.value - score.floor)}"
     return Cell(text=units.percent(score.value), detail=detail, order=score.value)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 import pytest
+from skips import packages_line
 from support.required import required
 
 from bench.core.errors import InfrastructureError
@@ -37,6 +38,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends with one line that names the packages by which the skipped tests run."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput"):
+        return
+    if line := packages_line(
+        [str(report.longrepr) for report in reporter.stats.get("skipped", [])]
+    ):
+        reporter.write_line(line, yellow=True)
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ from bench.core.paths import state_dir
 
 
 def locked(serial: str, folder: Path | None = None) -> AbstractContextManager[None]:
-    """Returns what holds a phone for this process; the system lets go of it when that ends.
+    """Returns what holds a phone for this process; the system releases it when that ends.
 
-    Entering it raises a ``TransientDeviceError`` that says who else holds the phone.
+    Entering it raises a ``TransientDeviceError`` that names the process that holds the phone.
     """
     name = re.sub(r"[^A-Za-z0-9.-]", "_", serial)
     return lock.locked(

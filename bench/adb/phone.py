@@ -153,11 +153,6 @@ class Phone:
         word = done.text.partition(" ")[0].removeprefix("\\")
         return word if done.exit_status == 0 and len(word) == 64 else None
 
-    def clean(self) -> None:
-        """Removes all that was staged; nothing outside its own folder."""
-        self.ask(f"rm -rf {shlex.quote(self.folder)}")
-        self._left.clear()
-
     def wait(self, limit_s: float) -> float:
         """Returns after how many seconds the phone answered.
 

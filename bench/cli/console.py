@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,13 +17,20 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
 
+from bench.core import units
+
 SCHEMA_VERSION = 1
+LOG_EVERY_S = 30.0  # lines of a stage that goes on
+
+OnProgress = Callable[[str, float, float], None]
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -61,18 +69,83 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+class _Log(Progress):
+    """A progress display for a log: a line when a stage starts, one when it ends, few between."""
+
+    def __init__(self) -> None:
+        super().__init__(console=Console(stderr=True), disable=True)
+        self._due_s: dict[TaskID, float] = {}  # by stages that have not ended
+
+    def add_task(self, description: str, *words: Any, **fields: Any) -> TaskID:
+        task = super().add_task(description, *words, **fields)
+        self._due_s[task] = time.monotonic() + LOG_EVERY_S
+        self._print(f"{description}: started")
+        return task
+
+    def update(self, task_id: TaskID, *words: Any, **fields: Any) -> None:
+        super().update(task_id, *words, **fields)
+        self._show(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        super().advance(task_id, advance)
+        self._show(task_id)
+
+    def stop(self) -> None:
+        for task in list(self._due_s):
+            self._show(task, ended=True)
+        super().stop()
+
+    def _show(self, task_id: TaskID, *, ended: bool = False) -> None:
+        task = next(each for each in self.tasks if each.id == task_id)
+        now_s = time.monotonic()
+        if ended or (task.total is not None and task.completed >= task.total):
+            if self._due_s.pop(task_id, None) is not None:
+                self._print(f"{_amount(task)} in {units.elapsed(task.elapsed or 0)}")
+        elif now_s >= self._due_s.setdefault(task_id, now_s + LOG_EVERY_S):
+            self._due_s[task_id] = now_s + LOG_EVERY_S
+            self._print(f"{_amount(task)} after {units.elapsed(task.elapsed or 0)}")
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+
+def _amount(task: Task) -> str:
+    numbers = [task.completed] if task.total is None else [task.completed, task.total]
+    texts = [f"{number:.1f}".removesuffix(".0") for number in numbers]
+    return f"{task.description.strip()}: {' of '.join(texts)}"
+
+
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Yields a progress display on stderr; it is silent where stderr is no terminal."""
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
-    with bar:
-        yield bar
+    """Yields a progress display on stderr: bars on a terminal, else lines of stages and times."""
+    if not sys.stderr.isatty():
+        display: Progress = _Log()
+    else:
+        display = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+    with display:
+        yield display
+
+
+@contextmanager
+def stages() -> Iterator[OnProgress]:
+    """Yields what shows how far each stage is, by its name, how many are done and of how many.
+
+    A total of zero is one that is not known yet.
+    """
+    with progress() as display:
+        bars: dict[str, TaskID] = {}
+
+        def on_progress(stage: str, done: float, total: float) -> None:
+            if stage not in bars:
+                bars[stage] = display.add_task(escape(stage), total=None)
+            display.update(bars[stage], completed=done, total=total or None)
+
+        yield on_progress

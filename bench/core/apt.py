@@ -28,7 +28,7 @@ def require(*tools: str, what: str, hint: str) -> None:
     """Checks that the tools are on this machine.
 
     Raises:
-        InfrastructureError: one is not, so that there is no ``what``.
+        InfrastructureError: one is missing, so that ``what`` cannot be had.
     """
     for tool in tools:
         if shutil.which(tool) is None:
@@ -102,13 +102,14 @@ def not_fetched(
     names: Sequence[str], runs: Sequence[subprocess.CompletedProcess[str]], *, hint: str
 ) -> InfrastructureError:
     """Returns the error of packages that apt could not fetch in its ``runs``, the last deciding."""
-    said = [line for done in runs for line in done.stderr.splitlines() if line.strip()]
-    reasons = [line[2:].strip() for line in said if line.startswith("E:")]
+    lines = [line for done in runs for line in done.stderr.splitlines() if line.strip()]
+    reasons = [line[2:].strip() for line in lines if line.startswith("E:")]
+    reason = (reasons or lines or ["it gave no reason"])[-1]
     return InfrastructureError(
-        f"apt could not fetch {', '.join(names)}: {(reasons or said or ['it gave no reason'])[-1]}",
+        f"apt could not fetch {', '.join(names)}: {reason}",
         hint=hint,
         exit_status=runs[-1].returncode,
-        last_lines=said[-5:],
+        last_lines=lines[-5:],
     )
 
 
@@ -116,7 +117,7 @@ def describe(deb: Path) -> Package:
     """Returns the name, version and sum of a .deb file.
 
     Raises:
-        InfrastructureError: it is no package.
+        InfrastructureError: it is not a package.
     """
     done = subprocess.run(
         ["dpkg-deb", "--show", "--showformat", "${Package} ${Version}", str(deb)],
@@ -127,7 +128,7 @@ def describe(deb: Path) -> Package:
     )
     if done.returncode != 0:
         raise InfrastructureError(
-            f"{deb.name} is no package: {done.stderr.strip()}",
+            f"{deb.name} is not a package: {done.stderr.strip()}",
             hint=_DISK_HINT,
             exit_status=done.returncode,
         )
@@ -139,7 +140,7 @@ def unpack(deb: Path, *, folder: Path, exclude: Sequence[str] = ()) -> None:
     """Unpacks the files of a .deb below ``folder``, without those that match ``exclude``.
 
     Raises:
-        InfrastructureError: it is no package or the disk is full.
+        InfrastructureError: it is not a package, or the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # Links to folders stay links: a package's /lib must not replace the tree's link of that name.

@@ -1,24 +1,32 @@
-"""Where this program keeps what it can make or fetch again, and what it must remember."""
+"""Where this program keeps what it can make or fetch again, what it must remember, and settings."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 
 def cache_dir() -> Path:
     """Returns ``$FRILL_BENCH_CACHE``, else ``frill-bench`` in the user's cache folder."""
-    return _folder("FRILL_BENCH_CACHE", "XDG_CACHE_HOME", ".cache")
+    return _folder("FRILL_BENCH_CACHE", "cache")
 
 
 def state_dir() -> Path:
     """Returns ``$FRILL_BENCH_STATE``, else ``frill-bench`` in the user's state folder."""
-    return _folder("FRILL_BENCH_STATE", "XDG_STATE_HOME", ".local/state")
+    return _folder("FRILL_BENCH_STATE", "state")
 
 
-def _folder(own: str, base: str, below_home: str) -> Path:
-    if named := os.environ.get(own):
+def device_profiles_dir() -> Path:
+    """Returns ``$FRILL_BENCH_PROFILES``, else a folder among the user's settings."""
+    return _folder("FRILL_BENCH_PROFILES", "config", "device_profiles")
+
+
+def _folder(variable: str, kind: Literal["cache", "state", "config"], below: str = "") -> Path:
+    if named := os.environ.get(variable):
         return Path(named).expanduser()
-    if named := os.environ.get(base):
-        return Path(named) / "frill-bench"
-    return Path.home() / below_home / "frill-bench"
+    from platformdirs import PlatformDirs
+
+    folders = PlatformDirs("frill-bench", appauthor=False)
+    named_by_system: Path = getattr(folders, f"user_{kind}_path")
+    return named_by_system / below

@@ -36,6 +36,11 @@ _COUNTS = (Scale(unit="", per=1), Scale(unit="k", per=1e3), Scale(unit="M", per=
 _SIZES = (Scale(unit="B", per=1), Scale(unit="kB", per=1e3), Scale(unit="MB", per=1e6))
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns ``1 file``, ``2 files``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def absent(value: float | None) -> bool:
     """Returns whether there is no number: ``None``, nan or pandas' NA."""
     return not isinstance(value, Real) or math.isnan(value)
@@ -68,6 +73,16 @@ def count_scale(values: Iterable[float | None]) -> Scale:
 def duration(value_us: float | None) -> str:
     """Returns a duration on the scale that suits it alone, such as ``175 µs`` or ``1.30 ms``."""
     return duration_scale([value_us]).text(value_us)
+
+
+def elapsed(seconds: float) -> str:
+    """Returns how long something took, such as ``3.2 s``, ``2 min 40 s``, ``1 h 5 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def size(value_bytes: float | None) -> str:

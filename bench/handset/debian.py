@@ -134,7 +134,7 @@ def download_file(path: str, *, sha256: str, target: Path) -> None:
         target.unlink()
         raise InfrastructureError(
             f"{path}: its SHA-256 is {found}, not the pinned {sha256}",
-            hint="the archive's file is not the one that was looked into; use another mirror",
+            hint="the archive's file is not the one of the package list; use another mirror",
         )
 
 

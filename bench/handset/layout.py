@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bench.core.errors import InfrastructureError
 from bench.handset.abi import Abi
-from bench.handset.authorisation import require_keys
 from bench.handset.kernel_files import write_kernel_files
 
 _PLATFORM_TOOLS = Path("usr/lib/android-sdk/platform-tools")
@@ -87,10 +86,6 @@ def lay_out(root: Path) -> None:
         program.write_text(stand_in.read_text())
         program.chmod(0o755)
     _compile_properties(root / "system" / "lib64" / "libprops.so")
-    adbd = root / _PLATFORM_TOOLS / "adbd"
-    secure = adbd.with_name("adbd-secure")
-    secure.write_bytes(require_keys(adbd.read_bytes()))
-    secure.chmod(0o755)
     write_kernel_files(root / "sys")
     for name, text in _SETTINGS.items():
         (root / "data/system/settings" / name).parent.mkdir(parents=True, exist_ok=True)

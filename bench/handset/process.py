@@ -90,7 +90,7 @@ def _name(pid: int) -> str:
 
 
 def _start_ticks(pid: int) -> int | None:
-    """Returns when a process started, in clock ticks since boot; ``None`` where it is no more."""
+    """Returns when a process started, in clock ticks since boot; ``None`` where it has ended."""
     try:
         # The name, in brackets, may hold anything; the state is field 3 and the start field 22.
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -17,7 +17,6 @@ class Handset:
         address: a loopback address of its own.
         properties: system properties, over those of the tree.
         data_bytes: size of its /data.
-        secure: whether adb asks for a known key.
         abi: what it says that it is, and what its benchmark tool is built for.
     """
 
@@ -26,7 +25,6 @@ class Handset:
     port: int
     properties: dict[str, str]
     data_bytes: int
-    secure: bool
     abi: Abi = Abi.X86_64
 
     @property

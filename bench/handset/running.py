@@ -8,19 +8,17 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from bench.core import config
 from bench.core.errors import ConfigurationError, InfrastructureError
-from bench.handset import prompt
+from bench.core.lock import waiting
 from bench.handset.record import Handset, Record
 from bench.handset.starting import is_free, start, written_init
-from bench.handset.tree import Tree, default_cache, held
+from bench.handset.tree import Tree, default_cache
 
 DATA_BYTES = 1 << 30
 PORT = 5555
-ANSWER_LIMIT_S = 20.0
 _RECORD = "handset.json"
 _ADDRESS = "127.0.1.{}"
 _FIRST, _LAST = 11, 250
@@ -94,33 +92,6 @@ class Running:
         with self.path("/data/property/props").open("a") as stream:
             stream.write(f"{key}={value}\n")
 
-    def answer(self, *, allow: bool, always: bool = False, limit_s: float = ANSWER_LIMIT_S) -> str:
-        """Answers "Allow USB debugging?" and returns the public key that asked.
-
-        Args:
-            allow: whether the key may connect.
-            always: remember an allowed key, as "Always allow from this computer" does.
-            limit_s: how long to wait for a key to ask.
-
-        Raises:
-            ConfigurationError: it takes any key.
-            InfrastructureError: no key asked.
-        """
-        if not self.record.handset.secure:
-            raise ConfigurationError(
-                f"handset {self.name} takes any key, so none is asked for",
-                hint="boot one that asks: frill-bench handset up --secure",
-            )
-        key = prompt.answer(self.path("/dev/socket/adbd"), allow=allow, limit_s=limit_s)
-        if allow and always:
-            self.authorise(key)
-        return key
-
-    def authorise(self, *keys: str) -> None:
-        """Adds public keys, as in ``adbkey.pub``, to those that its adb knows."""
-        with self.path("/data/misc/adb/adb_keys").open("a") as stream:
-            stream.writelines(f"{key.strip()}\n" for key in keys)
-
     def adbd_pids(self) -> tuple[int, ...]:
         """Returns the process ids, on this machine, of its adb daemon and what forked off it."""
         return self.record.init.beside("adbd")
@@ -148,8 +119,6 @@ def boot(
     port: int = PORT,
     properties: dict[str, str] | None = None,
     data_bytes: int = DATA_BYTES,
-    secure: bool = False,
-    keys: Sequence[str] = (),
     cache: Path | None = None,
 ) -> Running:
     """Returns a handset that answers on ``address:port``; it outlives this process.
@@ -163,8 +132,6 @@ def boot(
         port: of adb.
         properties: system properties, over those of the tree.
         data_bytes: size of its /data.
-        secure: let adb ask for a known key.
-        keys: public keys that it knows, as in ``adbkey.pub``.
         cache: where running handsets are recorded.
 
     Raises:
@@ -172,27 +139,24 @@ def boot(
         InfrastructureError: this machine refuses namespaces, or adb does not come up.
     """
     cache = cache or default_cache()
-    with held(Path(tempfile.gettempdir()) / f"frill-bench-handset-{os.getuid()}.lock"):
+    with waiting(Path(tempfile.gettempdir()) / f"frill-bench-handset-{os.getuid()}.lock"):
         handset = Handset(
             name=name or _free_name(cache),
             address=address or _free_address(port),
             port=port,
             properties=dict(properties or {}),
             data_bytes=data_bytes,
-            secure=secure,
             abi=tree.abi,
         )
         _check(handset)
         folder = _reserve(handset, cache)
         try:
             record = start(tree, handset, folder)
-            phone = Running(record, folder)
-            phone.authorise(*keys)
             config.save(folder / _RECORD, record)
         except BaseException:
             _abandon(folder)
             raise
-    return phone
+    return Running(record, folder)
 
 
 def running(cache: Path | None = None) -> list[Running]:
@@ -242,11 +206,12 @@ def _free_address(port: int) -> str:
 def _check(handset: Handset) -> None:
     if not _NAME.fullmatch(handset.name):
         raise ConfigurationError(
-            f"{handset.name!r} is no name for a handset", hint="use letters, digits and hyphens"
+            f"{handset.name!r} cannot be the name of a handset",
+            hint="use letters, digits and hyphens",
         )
     if not handset.address.startswith("127."):
         raise ConfigurationError(
-            f"{handset.address!r} is no loopback address", hint="use 127.0.1.11 or the like"
+            f"{handset.address!r} is not a loopback address", hint="use 127.0.1.11 or the like"
         )
     for key, value in handset.properties.items():
         _check_property(key, value)

@@ -42,7 +42,6 @@ def start(tree: Tree, handset: Handset, folder: Path) -> Record:
     properties = {
         "ro.serialno": handset.name,
         "ro.boot.serialno": handset.name,
-        "ro.adb.secure": str(int(handset.secure)),
         "ro.handset.adbd_root": str(int(not privileged)),
         "ro.handset.bind": handset.address,
         "service.adb.listen_addrs": f"tcp:{handset.port}",
@@ -122,10 +121,10 @@ def _wait_for_adb(handset: Handset, folder: Path) -> Process:
     limit_s = time.monotonic() + _BOOT_LIMIT_S
     log = folder / "log"
     while time.monotonic() < limit_s:
-        said = log.read_text(errors="replace")
+        output = log.read_text(errors="replace")
         init = written_init(folder)
-        if (init is None or not init.is_alive()) and _REFUSAL.search(said):
-            raise _refused(said)
+        if (init is None or not init.is_alive()) and _REFUSAL.search(output):
+            raise _refused(output)
         if init is not None and not init.is_alive():
             break
         # Its own daemon must run: what answers may be somebody else's who took the address now.
@@ -144,19 +143,19 @@ def written_init(folder: Path) -> Process | None:
     return Process(pid=int(pid), start_ticks=int(start_ticks))
 
 
-def _refused(said: str) -> InfrastructureError:
+def _refused(output: str) -> InfrastructureError:
     return InfrastructureError(
-        f"this machine refuses the namespaces that a virtual handset lives in: {said.strip()}",
+        f"this machine refuses the namespaces that a virtual handset lives in: {output.strip()}",
         hint="run as root or allow unprivileged user namespaces (sysctl user.max_user_namespaces, "
         "kernel.unprivileged_userns_clone); a container needs CAP_SYS_ADMIN; arm64 needs Linux 6.7",
-        last_lines=said.splitlines()[-5:],
+        last_lines=output.splitlines()[-5:],
     )
 
 
-def _dead(handset: Handset, said: str) -> InfrastructureError:
-    last = said.splitlines()[-5:]
+def _dead(handset: Handset, output: str) -> InfrastructureError:
+    last = output.splitlines()[-5:]
     return InfrastructureError(
-        f"handset {handset.name} did not come up: {' / '.join(last) or 'it said nothing'}",
+        f"handset {handset.name} did not come up: {' / '.join(last) or 'its log is empty'}",
         hint=f"if its tree may be damaged, remove {default_cache()} and boot it again",
         last_lines=last,
     )

@@ -17,6 +17,7 @@ from bench.core import apt, config
 from bench.core.apt import Package
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_bytes, sha256_value
+from bench.core.lock import waiting
 from bench.core.paths import cache_dir
 from bench.handset import debian
 from bench.handset.abi import Abi
@@ -220,7 +221,7 @@ def remove_stale(cache: Path) -> None:
 
 
 def _stood_on() -> set[str]:
-    """Returns the names of the trees that are mounted by any process that we may look at."""
+    """Returns the names of the trees that are mounted by any process that we may inspect."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/mountinfo"):
         try:
@@ -266,17 +267,6 @@ def scratch(cache: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def alone(cache: Path) -> AbstractContextManager[None]:
-    """Returns what holds back other processes that would write to the cache."""
-    cache.mkdir(parents=True, exist_ok=True)
-    return held(cache / ".lock")
-
-
-@contextmanager
-def held(lock: Path) -> Iterator[None]:
-    """Holds back other processes that would hold the same file."""
-    import fcntl  # not on Windows, where --help must work
-
-    with lock.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+def alone(cache: Path) -> AbstractContextManager[object]:
+    """Returns what keeps other processes from writing to the cache meanwhile."""
+    return waiting(cache / ".lock")

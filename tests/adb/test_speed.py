@@ -21,7 +21,7 @@ def taken_s(done: Callable[[], object]) -> float:
     return time.perf_counter() - started_s
 
 
-@pytest.mark.timed
+@pytest.mark.evidence
 def test_a_push_is_as_fast_as_adb_shells_own(handset: Running, remote: str, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(bytes(16 << 20))
@@ -38,7 +38,7 @@ def test_a_push_is_as_fast_as_adb_shells_own(handset: Running, remote: str, tmp_
     assert min(own_s) / min(ours_s) > 0.9
 
 
-@pytest.mark.timed
+@pytest.mark.evidence
 def test_a_round_trip_takes_less_than_10_ms(phone: Phone) -> None:
     batches = [[taken_s(lambda: phone.shell("true")) for _ in range(15)] for _ in range(4)]
     assert min(statistics.median(batch) for batch in batches) < 0.010

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.reach import Boot, Serving
+from support.reach import Serving
+from usb_debugging import authorise
 
 from bench.adb.lock import locked
 from bench.cli.main import main
@@ -50,10 +51,9 @@ def test_a_phone_is_listed_with_what_it_is(handset: Running, capsys: Captured) -
 
 
 def test_phones_that_cannot_be_used_are_listed_with_what_to_do(
-    boot_phone: Boot, handset: Running, tmp_path: Path, capsys: Captured
+    secure_phone: Running, handset: Running, tmp_path: Path, capsys: Captured
 ) -> None:
-    secure = boot_phone(secure=True)
-    names = ["-s", secure.serial, "-s", "127.9.9.9:1", "-s", handset.serial]
+    names = ["-s", secure_phone.serial, "-s", "127.9.9.9:1", "-s", handset.serial]
     with locked(handset.serial):
         assert main(["devices", "--json", *names]) == 0
     printed = capsys.readouterr()
@@ -65,8 +65,8 @@ def test_phones_that_cannot_be_used_are_listed_with_what_to_do(
     assert "is using it" in listed[2]["trouble"]
     for each in listed:
         assert each["trouble"] in printed.err and each["next_step"] in printed.err
-    secure.authorise((tmp_path / ".android" / "adbkey.pub").read_text())
-    assert main(["devices", "-s", secure.serial]) == 0
+    authorise(secure_phone, (tmp_path / ".android" / "adbkey.pub").read_text())
+    assert main(["devices", "-s", secure_phone.serial]) == 0
     assert "Virtual Handset 1" in capsys.readouterr().out
 
 

@@ -15,7 +15,7 @@ HELP = Path(__file__).parent.parent / "data" / "help"
 HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "numpy", "sqlalchemy", "rich", "jinja2")
 
 
-@pytest.mark.timed
+@pytest.mark.evidence
 def test_help_comes_in_less_than_three_tenths_of_a_second() -> None:
     walls = []
     for _ in range(5):

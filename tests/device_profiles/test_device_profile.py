@@ -13,7 +13,6 @@ from device_profiles.device_profile import (
     Match,
     Profile,
     choose,
-    own_folder,
     profiles,
     save,
 )
@@ -45,8 +44,9 @@ def profile(name: str, match: Match, **keys: Any) -> Profile:
 
 
 @pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
-    return {"FRILL_BENCH_PROFILES": str(tmp_path / "own")}
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FRILL_BENCH_PROFILES", str(tmp_path / "own"))
+    return tmp_path / "own"
 
 
 @pytest.mark.parametrize(
@@ -61,16 +61,14 @@ def environ(tmp_path: Path) -> dict[str, str]:
         ("SM-S921B", "any phone"),
     ],
 )
-def test_packaged_profiles_are_found_by_model(
-    model: str, name: str, environ: dict[str, str]
-) -> None:
-    assert choose(profiles(environ), model=model, soc=None, abis=()).name == name
+@pytest.mark.usefixtures("own_folder")
+def test_packaged_profiles_are_found_by_model(model: str, name: str) -> None:
+    assert choose(profiles(), model=model, soc=None, abis=()).name == name
 
 
-def test_packaged_profiles_name_their_source_and_agree_with_themselves(
-    environ: dict[str, str],
-) -> None:
-    for each in profiles(environ):
+@pytest.mark.usefixtures("own_folder")
+def test_packaged_profiles_name_their_source_and_agree_with_themselves() -> None:
+    for each in profiles():
         cores = sorted(core for cluster in each.clusters for core in cluster.cores)
         assert cores == list(range(len(cores))), each.name
         assert each.source and each.unverified == bool(each.clusters)
@@ -106,38 +104,30 @@ def test_the_closest_match_wins_and_the_users_own_before_the_packaged() -> None:
         ("name: a\nsource: b\ncooldown: {max_tmp_c: 3}", "did you mean 'max_temp_c'"),
         ("name: a", "missing key source"),
         ("name: a\nsource: b\nbig_mask: 80", "big_mask: must be text"),
-        ("name: a\nsource: b\nbig_mask: g", "no hex mask"),
+        ("name: a\nsource: b\nbig_mask: g", "not a hex mask"),
         ("name: a\nsource: b\nclusters: [{cores: []}]", "names no core"),
         ("name: a\nsource: b\ncooldown: {thermal_status: 7}", "not within 0 and 6"),
     ],
 )
 def test_a_wrong_key_of_ones_own_profile_is_named(
-    text: str, complaint: str, environ: dict[str, str]
+    text: str, complaint: str, own_folder: Path
 ) -> None:
-    folder = own_folder(environ)
-    folder.mkdir()
-    (folder / "mine.yaml").write_text(text)
+    own_folder.mkdir()
+    (own_folder / "mine.yaml").write_text(text)
     with pytest.raises(ConfigurationError, match=complaint) as caught:
-        profiles(environ)
+        profiles()
     assert "mine.yaml" in caught.value.message
 
 
-def test_the_users_own_folder_follows_the_environment(tmp_path: Path) -> None:
-    assert own_folder({"XDG_CONFIG_HOME": "/x"}) == Path("/x/frill-bench/device_profiles")
-    assert own_folder({}) == Path.home() / ".config/frill-bench/device_profiles"
-
-
-def test_a_captured_profile_is_found_again_and_never_written_over(
-    environ: dict[str, str],
-) -> None:
+def test_a_captured_profile_is_found_again_and_never_written_over(own_folder: Path) -> None:
     facts = replace(FACTS, model="Phone [2]*")
-    path = own_folder(environ) / "phone.yaml"
-    save(path, captured(facts, profile_of(facts, profiles(environ))))
-    found = profile_of(facts, profiles(environ))
+    path = own_folder / "phone.yaml"
+    save(path, captured(facts, profile_of(facts, profiles())))
+    found = profile_of(facts, profiles())
     assert found == config.load(path, Profile)
     assert (found.name, found.unverified) == ("Phone [2]*", False)
     assert completed(facts, found).clusters == CLUSTERS
-    assert profile_of(replace(facts, model="Phone 2x"), profiles(environ)).name == "any phone"
+    assert profile_of(replace(facts, model="Phone 2x"), profiles()).name == "any phone"
     with pytest.raises(ConfigurationError, match="exists already"):
         save(path, found)
 

@@ -1,14 +1,12 @@
 """The demo, run once for all tests that look at what it leaves."""
 
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.demo_run import Ran
+from support.demo_run import STUDENTS, Ran
 from support.gate_machine import Machine, planned, undisturbed
+from support.program import frill_bench
 
 from bench.tool.host import Execution, execute
 
@@ -24,17 +22,10 @@ def state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Ran:
     out = tmp_path_factory.mktemp("demo") / "page"
-    started = time.perf_counter()
-    done = subprocess.run(
-        # Half of the default processes, the fewest with an interval: the other files need the time.
-        [sys.executable, "-P", "-m", "bench", "demo", "--out", str(out), "--processes", "6"],
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    wall_s = time.perf_counter() - started
-    return Ran(out=out, wall_s=wall_s, stdout=done.stdout, stderr=done.stderr)
+    # Four of its six students, and the fewest processes with an interval.
+    words = ["--out", out, "--students", ",".join(STUDENTS), "--processes", "6"]
+    done = frill_bench("demo", *words, status=0, limit_s=600)
+    return Ran(out=out, stdout=done.stdout, stderr=done.stderr)
 
 
 @pytest.fixture(scope="module")

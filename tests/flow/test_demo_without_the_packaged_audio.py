@@ -1,6 +1,7 @@
 """The demo where there is no apt, and with audio of one's own."""
 
 import csv
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,9 @@ def test_without_apt_one_line_says_how_to_give_audio_and_accuracy_is_a_gap(tmp_p
         assert row["on_frontier"] == "False"
     page = (tmp_path / "out" / "index.html").read_text()
     assert "No audio, so no accuracy" in page
+    assert re.search(r"made in \d", page)
+    assert re.search(r"convert \d+(\.\d)? s, measure latency \d", page)
+    assert re.search(r"^convert: 2 of 2 in \d", done.stderr, re.MULTILINE)
 
 
 def test_a_folder_of_ones_own_calibrates_and_scores(tmp_path: Path, tones: Path) -> None:

@@ -50,7 +50,7 @@ def timed(sweep: Callable[[], None]) -> float:
     return time.monotonic() - started_s
 
 
-@pytest.mark.timed
+@pytest.mark.evidence
 @pytest.mark.timeout(400)
 def test_a_sweep_of_twenty_is_faster_than_theirs(
     boot_phone: Boot, adb_server: Serving, official_binary: Path, litert: Path, tmp_path: Path

@@ -17,6 +17,7 @@ import pytest
 from support.phone_sweeps import QUICK, SPLIT, SUITE, TINY, Watch, stand_in, sweep, wanted
 from support.program import frill_bench
 from support.reach import Boot, direct
+from usb_debugging import authorise
 
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError, DeviceError
@@ -161,7 +162,7 @@ def test_operators_and_memory_are_measured_in_processes_of_their_own(
     assert case.sampled_memory_mb_peak is not None
 
 
-@pytest.mark.timed
+@pytest.mark.evidence
 def test_two_phones_in_parallel_take_at_most_six_tenths_of_one_after_the_other(
     boot_phone: Boot, tmp_path: Path
 ) -> None:
@@ -178,7 +179,7 @@ def test_two_phones_in_parallel_take_at_most_six_tenths_of_one_after_the_other(
     assert walls[2] <= 0.6 * walls[1], walls
 
 
-@pytest.mark.timed
+@pytest.mark.evidence
 def test_the_harness_adds_at_most_60_ms_to_a_case(
     handset: Running, tmp_path: Path, database: Path
 ) -> None:
@@ -377,15 +378,14 @@ def test_a_folder_that_may_not_be_written_sets_the_phone_aside(
 
 
 def test_an_unknown_key_is_refused_and_the_same_run_works_once_it_is_known(
-    boot_phone: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    secure_phone: Running, tmp_path: Path
 ) -> None:
-    phone = boot_phone(secure=True)
     home = tmp_path / "home"
     home.mkdir()
     tool = stand_in(tmp_path)
     words = (
         "-s",
-        phone.serial,
+        secure_phone.serial,
         "--model",
         str(TINY),
         "--benchmark-binary",
@@ -397,7 +397,7 @@ def test_an_unknown_key_is_refused_and_the_same_run_works_once_it_is_known(
     assert done.returncode == 3
     assert "unauthorized" in done.stderr
     assert "Allow USB debugging?" in done.stderr
-    phone.authorise((home / ".android" / "adbkey.pub").read_text())
+    authorise(secure_phone, (home / ".android" / "adbkey.pub").read_text())
     assert frill_bench("run", *words, cwd=tmp_path, **environ).returncode == 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.phone_sweeps import QUICK, SUITE, Swept, Watch, stand_in, sweep, wanted
 from support.reach import Boot, Serving
+from usb_debugging import authorise
 
 from bench.adb.transport.serials import Way, resolve
 from bench.core.errors import DeviceError
@@ -64,13 +65,13 @@ def test_a_killed_adb_daemon_loses_and_doubles_nothing(
 
 
 def test_an_unauthorized_phone_is_explained_and_measured_once_it_knows_the_key(
-    serving: Serving, boot_phone: Boot, tmp_path: Path
+    serving: Serving, secure_phone: Running, tmp_path: Path
 ) -> None:
-    phone = boot_phone(secure=True)
+    phone = secure_phone
     serving.adb("connect", phone.serial)
     with pytest.raises(DeviceError, match="unauthorized"):
         resolve([phone.serial])
-    phone.authorise((Path(serving.environ["HOME"]) / ".android" / "adbkey.pub").read_text())
+    authorise(phone, (Path(serving.environ["HOME"]) / ".android" / "adbkey.pub").read_text())
     serving.adb("disconnect", phone.serial)
     serving.connect(phone.serial)
     what = wanted(stand_in(tmp_path))

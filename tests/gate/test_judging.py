@@ -241,6 +241,7 @@ def test_false_alarms_are_divided_among_the_models_that_were_opened() -> None:
     assert Outcome(int(decide(ratios, rule, models=30).outcome[0])) is Outcome.OPEN
 
 
+@pytest.mark.evidence
 def test_thirty_models_of_sixty_blocks_are_judged_in_half_a_second() -> None:
     log = gate(*[0.04] * 30, noise=0.1)
     started_s = time.process_time()

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from adb_shell.auth.keygen import keygen
-from adb_shell.auth.sign_pythonrsa import PythonRSASigner
 from support.phone_wire import wire
 
 from bench.handset import running as handsets
@@ -69,16 +67,6 @@ def test_down_all_stops_all_and_a_wrong_name_is_usage(own_cache: Path) -> None:
     stopped = json.loads(verb(own_cache, "down", "--all", "--json").stdout)["stopped"]
     assert stopped == ["handset1", "handset2"]
     assert handsets.running(own_cache) == []
-
-
-def test_a_secure_handset_knows_the_keys_that_it_was_given(own_cache: Path, tmp_path: Path) -> None:
-    key = tmp_path / "adbkey"
-    keygen(str(key))
-    up = verb(own_cache, "up", "--secure", "--authorise", f"{key}.pub")
-    assert up.returncode == 0, up.stderr
-    signer = PythonRSASigner(Path(f"{key}.pub").read_text(), key.read_text())
-    with wire(up.stdout.strip(), rsa_keys=[signer], auth_timeout_s=5) as adb:
-        assert adb.said("echo welcome") == "welcome"
 
 
 def test_wrong_options_are_usage_and_boot_nothing(own_cache: Path) -> None:

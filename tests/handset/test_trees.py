@@ -1,6 +1,5 @@
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from bench.handset.running import Running, boot
@@ -33,8 +32,3 @@ def test_a_borrowed_tree_is_left_alone(phone_tree: Tree, tmp_path: Path) -> None
     (tmp_path / "tree-0123456789ab").symlink_to(phone_tree.path)
     remove_stale(tmp_path)
     assert (tmp_path / "tree-0123456789ab" / "init").is_file()
-
-
-def test_the_modules_load_where_there_are_no_file_locks() -> None:
-    program = "import sys; sys.modules['fcntl'] = None; import bench.handset.running"
-    subprocess.run([sys.executable, "-P", "-c", program], check=True)

@@ -1,12 +1,17 @@
-"""What one run of the demo left."""
+"""One run of the demo: of which students, and what it left."""
 
 from dataclasses import dataclass
 from pathlib import Path
+
+TINY = "tiny_w0.5_keras3_gap_e512_unfused"
+UNFUSED = "small_w1.0_keras3_gap_e1024_unfused"
+FUSED = "small_w1.0_keras3_gap_e1024_fused"
+FRILL = "small_w2.0_legacy_gap_e2048_fused"
+STUDENTS = (TINY, UNFUSED, FUSED, FRILL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
     out: Path
-    wall_s: float
     stdout: str
     stderr: str

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from usb_debugging import secured
 
 from bench.core.errors import InfrastructureError
 from bench.handset.benchmark_tool import build_tool
@@ -24,7 +25,7 @@ DEBIAN_ADB = Path("/usr/bin/adb")
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if {"phone_tree", "handset"} & set(getattr(item, "fixturenames", ())):
+        if {"phone_tree", "handset", "secure_tree"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.handset)
 
 
@@ -81,6 +82,19 @@ def boot_phone(phone_tree: Tree, registry: Path) -> Iterator[Boot]:
     """Yields what boots a handset for this test alone, as ``bench.handset.running.boot`` does."""
     with ExitStack() as stack:
         yield lambda **asked: stack.enter_context(_booted(phone_tree, registry, **asked))
+
+
+@pytest.fixture(scope="session")
+def secure_tree(phone_tree: Tree, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Returns what handsets stand on that ask for a known key."""
+    return secured(phone_tree, tmp_path_factory.mktemp("secure") / "tree")
+
+
+@pytest.fixture
+def secure_phone(secure_tree: Tree, registry: Path) -> Iterator[Running]:
+    """Yields a handset that asks for a known key, for this test alone."""
+    with _booted(secure_tree, registry) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

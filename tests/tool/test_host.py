@@ -61,7 +61,7 @@ def test_this_machine_is_looked_at_before_and_after_a_process() -> None:
         assert busy_s is not None
 
 
-@pytest.mark.timed
+@pytest.mark.evidence
 def test_a_look_at_this_machine_takes_at_most_2_ms() -> None:
     took_s = []
     for _ in range(9):

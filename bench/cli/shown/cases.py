@@ -36,6 +36,7 @@ def show(
             }
         )
     else:
+        from bench.cli.shown.operators import operator_tables
         from bench.cli.shown.tables import tables
 
         for session, found in measured:
@@ -44,7 +45,7 @@ def show(
                 for each in found
             }
             title = f"{session.device.name}: {session.suite}"
-            for table in tables(title, found, marks):
+            for table in (*tables(title, found, marks), *operator_tables(found)):
                 print_table(table)
     for note, number in notes.items():
         tell(f"note {number}: {note}")

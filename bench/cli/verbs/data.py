@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
                 packages=listed,
                 accept_new=options.accept_new,
                 progress=lambda step, done, total: display.update(
-                    bar, description=step, completed=done, total=total
+                    bar, description=f"audio, {step}", completed=done, total=total
                 ),
             )
         tell(f"the audio is in {root}")

@@ -11,35 +11,31 @@ from bench.cli import flags as shared
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``demo``."""
     parser.epilog = "example: frill-bench demo --out demo"
-    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="its folder")
+    parser.add_argument(
+        "--out", type=Path, default=Path("demo"), metavar="DIR", help="where the page goes"
+    )
     parser.add_argument(
         "--students", metavar="N,N", help="students' names instead of the demo's six"
     )
-    parser.add_argument("--processes", type=int, default=12, help="a file is timed in this many")
+    parser.add_argument("--processes", type=int, default=12, help="processes for each file")
     shared.add_audio(parser)
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the whole line and names the page; 4 where a part of it failed."""
-    from bench.cli.console import print_json, progress, tell
+    from bench.cli.console import print_json, stages, tell
+    from bench.core.units import elapsed
     from bench.flow.demo import STUDENTS, demo
     from models.convert import canonical
 
     students = STUDENTS if options.students is None else options.students.split(",")
 
-    with progress() as display:
-        bars = {}
-
-        def told(step: str, done: int, total: int) -> None:
-            if step not in bars:
-                bars[step] = display.add_task(step, total=None)
-            display.update(bars[step], completed=done, total=total or None)
-
+    with stages() as on_progress:
         made = demo(
             options.out,
             audio=options.audio,
-            told=told,
+            on_progress=on_progress,
             students=[canonical(name) for name in students],
             processes=options.processes,
         )
@@ -52,9 +48,11 @@ def run(options: argparse.Namespace) -> int:
             {
                 "page": str(made.page),
                 "rows": made.rows,
+                "stages": [{"name": each.name, "wall_s": each.wall_s} for each in made.stages],
                 "notes": list(made.notes),
                 "failed": list(made.failed),
             }
         )
-    tell(f"wrote {made.rows} rows; open {made.page}")
+    whole_s = sum(each.wall_s for each in made.stages)
+    tell(f"wrote {made.rows} rows in {elapsed(whole_s)}; open {made.page}")
     return 4 if made.failed else 0

@@ -76,8 +76,9 @@ def _attached(serials: list[str]) -> list[Attached]:
 
 def _capture(attached: list[Attached], file: Path) -> Path:
     from bench.core.errors import ConfigurationError
+    from bench.core.paths import device_profiles_dir
     from bench.flow.device.discovery import captured, profile_of
-    from device_profiles.device_profile import own_folder, profiles, save
+    from device_profiles.device_profile import profiles, save
 
     told = [each.facts for each in attached if each.facts is not None]
     if len(told) != 1:
@@ -86,7 +87,7 @@ def _capture(attached: list[Attached], file: Path) -> Path:
         )
     [facts] = told
     name = "".join(letter if letter.isalnum() else "-" for letter in facts.model.lower())
-    path = own_folder() / f"{name}.yaml" if file == _OWN else file
+    path = device_profiles_dir() / f"{name}.yaml" if file == _OWN else file
     save(path, captured(facts, profile_of(facts, profiles())))
     return path
 

@@ -11,6 +11,7 @@ from statistics import median
 
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
+from bench.core.units import counted
 from bench.gate.change_points import levels, settled
 from bench.gate.drift import drift
 from bench.gate.log import Log
@@ -95,7 +96,7 @@ def histories(logs: Mapping[Path, Log], anchor: Collection[str] | None) -> Histo
                 kept.nights.append(night)
                 kept.logs[night.session_id] = log
     if len(logs) > len(mine):
-        notes.append(f"{_count(len(logs) - len(mine), 'log')} of other baselines: left out")
+        notes.append(f"{counted(len(logs) - len(mine), 'log')} of other baselines: left out")
     return Histories(
         models=tuple(
             History(
@@ -183,7 +184,7 @@ def _only_baselines(logs: Iterable[Log]) -> set[str]:
         gates[pair.baseline_sha256] = gates.get(pair.baseline_sha256, 0) + 1
     for model, gates in of_model.items():
         if len(gates) > 1:
-            told = [f"{sha256[:12]} in {_count(many, 'log')}" for sha256, many in gates.items()]
+            told = [f"{sha256[:12]} in {counted(many, 'log')}" for sha256, many in gates.items()]
             raise ConfigurationError(
                 f"{model} has several baselines: {', '.join(told)}",
                 hint="say which files its nights are measured against: --anchor REF",
@@ -276,7 +277,3 @@ def _medians_us(log: Log, model: str) -> tuple[float | None, float | None]:
     candidates = [min(each.value_us for each in block.candidate) for block in own]
     anchors = [min(each.value_us for each in block.baseline) for block in own]
     return (median(candidates), median(anchors)) if own else (None, None)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

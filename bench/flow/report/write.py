@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from bench.core.units import counted, elapsed
 from bench.core.version import VERSION
 from bench.flow.report.join import join
 from bench.flow.report.mode_rows import modes
@@ -16,6 +18,14 @@ from reports.page import ModeFrames, write_report
 from reports.schema import Endurance, Row, Slice, Stream, Task, frame, read
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTime:
+    """How long one stage of the line took."""
+
+    name: str
+    wall_s: float
+
+
 def report(
     store: Store,
     *,
@@ -24,8 +34,13 @@ def report(
     command: str,
     task_set: str | None = None,
     notes: Sequence[str] = (),
+    stages: Sequence[StageTime] = (),
 ) -> tuple[Path, list[Row]]:
-    """Returns the page's path and its rows, after writing page, plots and tables to ``out``."""
+    """Returns the page's path and its rows, after writing page, plots and tables to ``out``.
+
+    Args:
+        stages: how long each stage before took, where one run did it all; on the page, too.
+    """
     timed = all_results(store)
     rows, tasks = join(store, task_set=task_set, timed=timed)
     found = modes(timed)
@@ -34,8 +49,8 @@ def report(
         frame(tasks, Task),
         out=out,
         title=title,
-        subtitle=_subtitle(store, rows),
-        provenance=_provenance(store, command),
+        subtitle=_subtitle(store, rows) + _made_in(stages),
+        provenance=_provenance(store, command) | _stage_times(stages),
         notes=notes,
         modes=ModeFrames(
             streams=frame(found.streams, Stream),
@@ -73,12 +88,17 @@ def _traits(name: str) -> Traits:
 def _subtitle(store: Store, rows: Sequence[Row]) -> str:
     devices = sorted({row.device for row in rows})
     students = len({row.student for row in rows})
-    files, models = _count(len(rows), "file"), _count(students, "model")
+    files, models = counted(len(rows), "file"), counted(students, "model")
     return f"{files} of {models} on {', '.join(devices) or 'no device'}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _made_in(stages: Sequence[StageTime]) -> str:
+    return f", made in {elapsed(sum(each.wall_s for each in stages))}" if stages else ""
+
+
+def _stage_times(stages: Sequence[StageTime]) -> dict[str, str]:
+    times = ", ".join(f"{each.name} {elapsed(each.wall_s)}" for each in stages)
+    return {"time of each stage": times} if stages else {}
 
 
 def _provenance(store: Store, command: str) -> dict[str, str]:

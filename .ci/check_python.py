@@ -1,6 +1,6 @@
 """Says in one sentence why the demo cannot be set up here; make runs it before any installing.
 
-It runs on any Python 3, so that an old one is told so rather than shown a syntax error.
+It runs on any Python 3, so that an old one gives this sentence and not a syntax error.
 """
 
 import importlib.util
