@@ -4,9 +4,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from gate.noise import PROFILES
-from gate.simulated import gates
-from gate.themselves import BLOCKS, WARM_UPS_S, levels, process_s, same
+from lab.noise import PROFILES
+from lab.self_comparisons import BLOCKS, WARM_UPS_S, levels, process_s, same
+from lab.simulated import gates
 from support.tables import write_table
 
 from bench.gate.calibration import ModelClass, classes

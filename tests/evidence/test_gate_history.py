@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from gate import nights
-from gate.detectors import DETECTORS, Alarms, night_by_night
-from gate.noise import PROFILES, Floats
-from gate.simulated import gates
+from lab import nightly_series as nightly
+from lab.detectors import DETECTORS, Alarms, night_by_night
+from lab.noise import PROFILES, Floats
+from lab.simulated import gates
 from support.tables import write_table
 
 from bench.gate.rule import Rule
@@ -18,13 +18,13 @@ pytestmark = [pytest.mark.evidence, pytest.mark.timeout(1800)]
 SEED = 20261122
 SERIES = 1000
 MODELS = 1000
-FIRST_STEP = round(nights.CREEP_AT[0])
-NEAR_STEP = slice(nights.STEP_AT - 2, nights.STEP_AT + 16)
+FIRST_STEP = round(nightly.CREEP_AT[0])
+NEAR_STEP = slice(nightly.STEP_AT - 2, nightly.STEP_AT + 16)
 RULE = Rule()
 
 MAKERS: dict[str, Callable[[np.random.Generator, str, int], Floats]] = {
-    "anchored": nights.anchored,
-    "absolute": nights.absolute,
+    "anchored": nightly.anchored,
+    "absolute": nightly.absolute,
 }
 NIGHT_BY_NIGHT = ("frill-bench, shown every night", "frill-bench, settled, told every night")
 
@@ -75,13 +75,13 @@ def test_anchored_histories_show_slowdowns_and_no_noise() -> None:
         for name, detector in DETECTORS.items():
             alarms = {kind: detector(series) for kind, series in of_kind.items()}
             found.setdefault(name, []).append(seen(alarms))
-        if make is nights.anchored:
+        if make is nightly.anchored:
             both = {kind: night_by_night(series) for kind, series in of_kind.items()}
             for index, name in enumerate(NIGHT_BY_NIGHT):
                 found[name] = [seen({kind: each[index] for kind, each in both.items()})]
     write_table(
         "gate-history",
-        f"{SERIES} simulated histories of {nights.NIGHTS} nights of each kind, seeded "
+        f"{SERIES} simulated histories of {nightly.NIGHTS} nights of each kind, seeded "
         "(`make evidence`): unchanged ones with a\nfalse alarm, a step of +5 % in the middle found "
         "within 15 nights, a creep of 6 times +1 % found\nand how many nights after its first step "
         "the first alarm stands (median). In %. Anchored:\nratios to a file that was measured in "

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from gate import peers
-from gate.noise import ADVERSARIES, PROFILES, Floats, Profile, device
-from gate.simulated import MODELS, Simulated, gates, log_ratios
+from lab import peers
+from lab.noise import ADVERSARIES, PROFILES, Floats, Profile, device
+from lab.simulated import MODELS, Simulated, gates, log_ratios
 from support.tables import write_table
 
 from bench.gate.decision import Outcome, decide

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gate.logged_nights import Gated, anchor_of, opened, write_night
+from lab.nightly_logs import Gated, anchor_of, opened, write_night
 from support.gate_machine import HASTY, planned
 from support.phone_sweeps import TINY
 

@@ -3,10 +3,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from gate import nights
-from gate.noise import Floats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lab import nightly_series as nightly
+from lab.noise import Floats
 
 from bench.gate.change_points import (
     LEAST_NIGHTS,
@@ -62,7 +62,7 @@ def test_no_other_segmentation_is_cheaper(seed: int) -> None:
 def test_ruptures_finds_the_same_segments() -> None:
     ruptures = pytest.importorskip("ruptures")
     rng = np.random.default_rng(3)
-    for make in (nights.anchored, nights.absolute):
+    for make in (nightly.anchored, nightly.absolute):
         for kind in ("unchanged", "step", "creep"):
             for series in make(rng, kind, 8):
                 theirs = ruptures.Pelt(model="l2", min_size=LEAST_NIGHTS, jump=1)
@@ -88,7 +88,7 @@ def test_all_that_is_found_is_a_step_between_levels_of_five_nights(
 
 
 def test_what_was_slower_is_faster_when_the_files_are_exchanged() -> None:
-    for series in nights.anchored(np.random.default_rng(4), "creep", 10):
+    for series in nightly.anchored(np.random.default_rng(4), "creep", 10):
         forth, back = change_points(series), change_points(-series)
         assert [point.night for point in forth] == [point.night for point in back]
         for point, mirrored in zip(forth, back, strict=True):

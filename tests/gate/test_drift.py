@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gate.noise import PROFILES
-from gate.simulated import gates, logged
 from gate.test_series import dated
+from lab.noise import PROFILES
+from lab.simulated import gates, logged
 
 from bench.core.errors import ConfigurationError
 from bench.gate.drift import drift

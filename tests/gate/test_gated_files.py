@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gate.simulated import opened
 from hypothesis import given
 from hypothesis import strategies as st
+from lab.simulated import opened
 
 from bench.cli.shown.gate import exit_codes
 from bench.core.errors import ConfigurationError

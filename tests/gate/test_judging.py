@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gate.simulated import block, logged, opened
 from hypothesis import given
 from hypothesis import strategies as st
+from lab.simulated import block, logged, opened
 
 from bench.core import config
 from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown

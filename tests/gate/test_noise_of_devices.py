@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gate.noise import PROFILES
-from gate.simulated import gates
-from gate.themselves import BLOCKS, WARM_UPS_S, levels, process_s, same
+from lab.noise import PROFILES
+from lab.self_comparisons import BLOCKS, WARM_UPS_S, levels, process_s, same
+from lab.simulated import gates
 
 from bench.core import config
 from bench.core.caveats import Caveat, CaveatKind

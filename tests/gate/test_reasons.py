@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from gate.simulated import opened
+from lab.simulated import opened
 
 from bench.gate.reasons import reasons
 from bench.gate.records import Explained, Inside, Operator, Pair

@@ -5,7 +5,7 @@ from statistics import fmean
 
 import numpy as np
 import pytest
-from gate.simulated import block, opened
+from lab.simulated import block, opened
 
 from bench.core.errors import ConfigurationError
 from bench.gate.log import Log, from_bytes, to_text

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gate.simulated import block, opened
+from lab.simulated import block, opened
 
 from bench.core import config
 from bench.core.errors import ConfigurationError

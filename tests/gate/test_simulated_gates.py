@@ -1,8 +1,8 @@
 """The promise at low counts; tests/evidence/test_gate_simulation.py counts to a thousand gates."""
 
 import numpy as np
-from gate.noise import PROFILES
-from gate.simulated import MODELS, gates, logged
+from lab.noise import PROFILES
+from lab.simulated import MODELS, gates, logged
 
 from bench.gate.decision import Outcome
 from bench.gate.rule import Rule

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-from gate.noise import PROFILES, Floats, device, median, processes
-from gate.simulated import INFERENCES, PROCESS_S, block, opened
 
 from bench.gate.calibration import MOST_BLOCKS, same_rule
 from bench.gate.log import Log
 from bench.gate.records import Entry
+from lab.noise import PROFILES, Floats, device, median, processes
+from lab.simulated import INFERENCES, PROCESS_S, block, opened
 
 BLOCKS = 60
 WARM_UPS_S = 2 * PROCESS_S  # one throw-away process a side, which simulated gates leave out

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from gate.noise import Floats, Profile, Statistic, device, median, processes
 from numpy.typing import NDArray
 
 from bench.core.artifact import Format
@@ -12,6 +11,7 @@ from bench.gate.decision import Outcome, decide
 from bench.gate.log import Log
 from bench.gate.records import Block, Opened, Pair, Process
 from bench.gate.rule import Rule
+from lab.noise import Floats, Profile, Statistic, device, median, processes
 
 MODELS = 30
 INFERENCES = 15

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gate.simulated import block
 
 from bench.core.artifact import Format
 from bench.core.hashing import sha256_bytes
@@ -16,6 +15,7 @@ from bench.flow.gate.log_file import Journal
 from bench.gate.records import Closed, Opened, Pair, Unmeasured
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next, following
+from lab.simulated import block
 
 FIRST = datetime(2026, 5, 1, 3, tzinfo=UTC)
 _BLOCK_SD = 0.012

@@ -6,7 +6,6 @@ Each takes float64 [rows, nights] of logarithms and returns on which nights it s
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
-from gate.noise import Floats
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -17,6 +16,7 @@ from bench.gate.change_points import (
     is_near,
     standing,
 )
+from lab.noise import Floats
 
 Alarms = NDArray[np.bool_]
 
