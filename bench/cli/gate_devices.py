@@ -1,4 +1,4 @@
-"""``frill-bench gate`` on this machine and on a phone, and what it says at the end."""
+"""``frill-bench gate`` on this machine and on a phone, and its output at the end."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli.console import progress, tell
 from bench.cli.phones import Narrator, chosen, wanted_of
-from bench.cli.shown.ci_files import leave
-from bench.cli.shown.gate import exit_codes, show
+from bench.cli.shown.gate import show_log
 from bench.cli.verbs.run import refuse_phone_flags
 from bench.core.errors import ConfigurationError, worst
 from bench.flow.fleet import Lane, measure_phones
@@ -29,7 +28,7 @@ from bench.tool.host import litert_tool, official_tool
 if TYPE_CHECKING:
     from bench.cli.gate_flags import Options
 
-# Our runner tells every inference, and the fastest of more of them moves less.
+# Our runner reports every inference, and the fastest of more of them varies less.
 _RUNS = 15
 
 
@@ -124,13 +123,9 @@ def _suite(options: Options) -> Suite:
 
 
 def verdicts_shown(options: Options, store: Store, session: Session) -> set[int]:
-    """Prints what a gate's log says, and returns the exit codes that gives."""
+    """Prints the verdicts of a gate's log and returns its exit codes."""
     path = log_of(store, session)
     if not path.exists():  # it ended before it began
         return set()
-    log = read(path)
-    show(log, as_json=options.json)
-    tell(f"wrote session {session.id} to {store.url}, its log to {path}")
-    codes = exit_codes(log, undecided_fails=options.undecided == "fail")
-    leave(options, log, exit_code=worst(codes), started_at=session.started_at)
-    return codes
+    wrote = f"wrote session {session.id} to {store.url}, its log to {path}"
+    return show_log(options, read(path), started_at=session.started_at, wrote=wrote)

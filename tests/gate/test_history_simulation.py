@@ -2,7 +2,7 @@
 
 import numpy as np
 from lab import nightly_series as nightly
-from lab.detectors import DETECTORS, night_by_night, ours
+from lab.detectors import DETECTORS, ours, run_by_run
 
 ROWS = 150
 
@@ -18,18 +18,18 @@ def test_unchanged_histories_stay_quiet_and_steps_and_creeps_are_found() -> None
     assert np.median(creep.argmax(axis=1)) <= 15
 
 
-def test_who_looks_every_night_is_told_of_settled_steps_only() -> None:
+def test_after_every_run_only_settled_steps_are_reported() -> None:
     rng = np.random.default_rng(7)
-    at_once, told = night_by_night(nightly.anchored(rng, "unchanged", 12))
-    assert told.sum() <= at_once.sum()
-    assert told.any(axis=1).sum() <= 1
-    at_once, told = night_by_night(nightly.anchored(rng, "step", 4))
+    at_once, settled = run_by_run(nightly.anchored(rng, "unchanged", 12))
+    assert settled.sum() <= at_once.sum()
+    assert settled.any(axis=1).sum() <= 1
+    at_once, settled = run_by_run(nightly.anchored(rng, "step", 4))
     soon = slice(nightly.STEP_AT, nightly.STEP_AT + 16)
     assert at_once[:, soon].any(axis=1).all()
-    assert told[:, soon].any(axis=1).all()
+    assert settled[:, soon].any(axis=1).all()
 
 
-def test_every_detector_sees_what_nobody_can_miss() -> None:
+def test_every_detector_finds_an_obvious_step() -> None:
     rng = np.random.default_rng(1)
     series = rng.normal(0, 0.002, (20, nightly.NIGHTS))
     series[:, nightly.STEP_AT :] += 0.3

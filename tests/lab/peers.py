@@ -67,7 +67,7 @@ def session(
 
 
 def frill_bench(found: Session) -> Flags:
-    """Returns what our gate condemns."""
+    """Returns what our gate flags as regressed."""
     return np.asarray(found.ours.outcome == Outcome.REGRESSED)
 
 

@@ -1,24 +1,33 @@
-"""What ``frill-bench gate`` leaves for a CI system."""
+"""The files and annotations of ``frill-bench gate`` for a CI system."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bench.core import atomic
 from bench.core.errors import ConfigurationError
-from bench.flow.gate.findings import gate_of
 from bench.gate.log import Log
+from bench.gate.verdict import Finding
 from reports.gate.annotations import commands
+from reports.gate.gate_report import gate_report
 
 if TYPE_CHECKING:
     from bench.cli.gate_flags import Options
 
 
-def leave(options: Options, log: Log, *, exit_code: int, started_at: str | None = None) -> None:
-    """Writes what was asked for: JUnit XML, a summary that is appended, GitHub's annotations.
+def write_ci_files(
+    options: Options,
+    log: Log,
+    findings: Sequence[Finding],
+    *,
+    exit_code: int,
+    started_at: str | None = None,
+) -> None:
+    """Writes the chosen outputs: JUnit XML, a summary that is appended, GitHub's annotations.
 
     Args:
         started_at: of the gate's session; ``None`` for a log that is replayed.
@@ -27,8 +36,9 @@ def leave(options: Options, log: Log, *, exit_code: int, started_at: str | None 
         ConfigurationError: a file cannot be written.
     """
     began = None if started_at is None else datetime.fromisoformat(started_at)
-    gate = gate_of(
+    gate = gate_report(
         log,
+        findings,
         seconds=0.0 if began is None else (datetime.now(UTC) - began).total_seconds(),
         exit_code=exit_code,
         undecided_fails=options.undecided == "fail",

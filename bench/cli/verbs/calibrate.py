@@ -1,4 +1,4 @@
-"""``frill-bench calibrate``: how noisy a device is, from files measured against themselves."""
+"""``frill-bench calibrate``: the noise of a device, from files measured against themselves."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 _EXAMPLE = "example: frill-bench calibrate --model zoo --host"
 _BLOCKS = 60
-_ORDER_EFFECT = 0.02  # beyond it a gate decides late, though never wrongly
+_ORDER_EFFECT = 0.02  # beyond it a gate needs more blocks; its verdicts stay correct
 
 
 class Options(gate_options.Options):
-    """What was asked for; of the flags of ``gate`` those about the device and the tool."""
+    """The parsed flags; of those of ``gate`` the ones about the device and the tool."""
 
     refs: list[str]
     blocks: int | None
@@ -45,29 +45,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         required=True,
         metavar="REF",
-        help="measure these: a .tflite file, a bundle, a folder of artifacts, or a name of the zoo",
+        help="models to measure: .tflite files, bundles, folders of artifacts, or names in the zoo",
     )
     shared.add_zoo(parser)
     add("--db", default="frill-bench.db", metavar="FILE", help="database file or SQLAlchemy URL")
     shared.add_json(parser)
-    run_verb.add_where(
-        parser.add_argument_group("where (by default the only phone that is attached)")
-    )
-    run_verb.add_state(
-        parser.add_argument_group("the phone's state (put back at the end as it was found)")
-    )
+    run_verb.add_where(parser.add_argument_group("where (default: the only phone attached)"))
+    run_verb.add_state(parser.add_argument_group("the phone's settings (restored at the end)"))
     how = parser.add_argument_group("how")
     how.add_argument(
         "--blocks",
         type=int,
         metavar="N",
-        help=f"of each model (default: {_BLOCKS}, or as many as --minutes allows)",
+        help=f"blocks of each model (default: {_BLOCKS}, or as many as --minutes allows)",
     )
     how.add_argument(
         "--minutes",
         type=run_verb.seconds,
         metavar="MIN",
-        help="begin no block after so long; a later run goes on",
+        help="stop after this time; the same command continues",
     )
     gate_options.add_how(how)
     run_verb.add_tool(parser.add_argument_group("the benchmark tool"))
@@ -87,30 +83,30 @@ def run(options: argparse.Namespace) -> int:
     sides = [side(ref, zoo=chosen.zoo) for ref in chosen.refs]
     if chosen.benchmark_binary is None:
         chosen.benchmark_binary = _tool(sides)
-    found = with_themselves(sides)
+    comparison = with_themselves(sides)
     gate = Gate(
-        paired=found,
+        comparison=comparison,
         rule=rule,
         folder=gate_options.beside(chosen, gate_options.CALIBRATIONS),
         max_s=None if chosen.minutes is None else 60 * chosen.minutes,
         seed=chosen.seed,
-        caveats=gate_options.doubts(chosen),
+        caveats=gate_options.caveats(chosen),
     )
-    targets = {each.candidate.sha256: each.candidate for each in found.pairs}
+    targets = {each.candidate.sha256: each.candidate for each in comparison.pairs}
     measured = on_host if chosen.host else on_phone
     return measured(chosen, gate, tuple(targets.values()), None, _shown)
 
 
 def _tool(sides: list[Side]) -> Path | None:
-    """Returns the official tool that one of the bundles holds, as a gate of it would take it."""
+    """Returns the official tool of the first bundle that has one, as a gate of it takes it."""
     return next((each.tool for each in sides if each.tool is not None), None)
 
 
 def _shown(options: gate_options.Options, store: Store, session: Session) -> set[int]:
-    """Stores and prints what an A/A run says, and returns the exit codes that gives."""
+    """Stores and prints the calibration of an A/A run, and returns its exit codes."""
     from bench.cli.console import tell
     from bench.core.errors import ConfigurationError
-    from bench.flow.gate.calibrate import calibrated, save
+    from bench.flow.gate.calibrate import calibration_of, save
     from bench.flow.gate.gate import log_of
     from bench.flow.gate.log_file import read
 
@@ -119,56 +115,56 @@ def _shown(options: gate_options.Options, store: Store, session: Session) -> set
         return set()
     log = read(path)
     try:
-        calibration = calibrated(log, path, session, store)
+        calibration = calibration_of(log, path, session, store)
     except ConfigurationError as error:
         tell(str(error))
         return {4, *_codes(log)}
     written = save(gate_options.beside(options, gate_options.CALIBRATIONS), calibration)
     _print(calibration, as_json=options.json)
-    for line in _told(log, calibration):
+    for line in _messages(log, calibration):
         tell(line)
     tell(f"wrote {written}, session {session.id} to {store.url}, its log to {path}")
     return _codes(log)
 
 
 def _codes(log: Log) -> set[int]:
-    from bench.gate.records import CloseReason, Failed
+    from bench.gate.records import CloseReason, ModelFailed
 
     codes = {
         3: log.closed is CloseReason.DEVICE_LOST,
-        4: log.closed is CloseReason.GUARDS
-        or any(isinstance(each, Failed) for each in log.entries),
+        4: log.closed is CloseReason.ENVIRONMENT
+        or any(isinstance(each, ModelFailed) for each in log.entries),
     }
     return {code for code, holds in codes.items() if holds} or {0}
 
 
-def _told(log: Log, calibration: Calibration) -> Iterator[str]:
+def _messages(log: Log, calibration: Calibration) -> Iterator[str]:
     from bench.core import units
     from bench.gate.calibration import LEAST_BLOCKS, MANY_MODELS
-    from bench.gate.records import CloseReason, Failed
+    from bench.gate.records import CloseReason, ModelFailed
 
     yield (
-        "passed, regressed, red: what becomes of gates whose blocks are drawn from these, with a "
-        f"new coin each, as of {MANY_MODELS} models; in brackets the most that may be red in truth "
+        "passed, regressed, red: of simulated gates whose blocks are resampled from these, with a "
+        f"new coin each, as of {MANY_MODELS} models; in brackets the upper limit of red gates "
         "(one-sided, 95 %)"
     )
     yield from (f"{each.text} ({each.kind}: {each.effect})" for each in calibration.caveats)
     known = {model for each in calibration.classes for model in each.models}
-    failed = {each.model: each.reason for each in log.entries if isinstance(each, Failed)}
+    failed = {each.model: each.reason for each in log.entries if isinstance(each, ModelFailed)}
     for pair in log.opened.models:
-        if pair.key not in known:
-            why = failed.get(pair.key, f"fewer than {LEAST_BLOCKS} blocks")
-            yield f"{pair.key}: left out: {why}"
+        if str(pair.model) not in known:
+            why = failed.get(pair.model, f"fewer than {LEAST_BLOCKS} blocks")
+            yield f"{pair.model}: left out: {why}"
     for each in calibration.classes:
         if each.second_slower > _ORDER_EFFECT:
             yield (
                 f"{each.name}: the second process of a block is "
-                f"{units.percent(each.second_slower)} % slower: gates take longer for it; let the "
+                f"{units.percent(each.second_slower)} % slower, so gates need more blocks; let the "
                 "device rest and cool, or hold its clocks with --fixed-performance"
             )
     if log.closed is not CloseReason.DECIDED:
         blocks = sum(each.blocks for each in calibration.classes)
-        yield f"ended before its time: {log.closed}; this is of {blocks} blocks"
+        yield f"ended early: {log.closed}; the calibration has {blocks} blocks"
 
 
 def _print(calibration: Calibration, *, as_json: bool) -> None:
@@ -180,7 +176,7 @@ def _print(calibration: Calibration, *, as_json: bool) -> None:
             {
                 "calibration": {
                     **config.unstructure(calibration),
-                    "processes_per_arm": calibration.processes_per_arm,
+                    "processes_per_side": calibration.processes_per_side,
                 }
             }
         )
@@ -196,8 +192,8 @@ def _noise(calibration: Calibration) -> Table:
     virtual = any(each.kind is CaveatKind.VIRTUAL for each in calibration.caveats)
     table = _table(
         f"noise of blocks, on {calibration.device}{' (virtual)' * virtual}",
-        ("models", "count", "blocks", "block SD % (plain)", "kinds of processes", "process s",
-         "processes an arm", "sees from", "red of 1 model %", "red of 30 %"),
+        ("models", "count", "blocks", "block SD % (plain)", "modes", "process s",
+         "processes per side", "detects from", "red of 1 model %", "red of 30 %"),
     )  # fmt: skip
     for each in calibration.classes:
         table.add_row(
@@ -205,9 +201,9 @@ def _noise(calibration: Calibration) -> Table:
             str(len(each.models)),
             str(each.blocks) + (f" (+{each.discarded} discarded)" if each.discarded else ""),
             f"{units.percent(each.block_sd)} ({units.percent(each.block_sd_plain)})",
-            _kinds(each),
+            _modes(each),
             units.significant(each.process_s, 2),
-            str(each.processes_per_arm),
+            str(each.processes_per_side),
             f"+{units.percent(each.smallest_slowdown)} %",
             *(
                 f"{units.percent(red.share)} (≤ {units.percent(red.high)})"
@@ -217,7 +213,7 @@ def _noise(calibration: Calibration) -> Table:
     return table
 
 
-def _kinds(each: ModelClass) -> str:
+def _modes(each: ModelClass) -> str:
     from bench.core import units
 
     if each.modes is None:
@@ -231,12 +227,12 @@ def _costs(calibration: Calibration) -> Table:
     from bench.gate.calibration import MARGINS
 
     table = _table(
-        "what a gate costs for each model",
+        "cost of a gate per model",
         ("models", "margin", "unchanged: s", "passed %", "slower by it: s", "regressed %"),
     )
     for each in calibration.classes:
         for margin in MARGINS:
-            cost = each.cost(margin, calibration.processes_per_arm)
+            cost = each.cost(margin, calibration.processes_per_side)
             if cost is not None:
                 table.add_row(
                     each.name,

@@ -1,4 +1,4 @@
-"""``frill-bench gate``: whether a candidate is slower than its baseline, both measured now."""
+"""``frill-bench gate``: whether a candidate is slower, larger or less accurate than a baseline."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from bench.cli.gate_flags import CALIBRATIONS, Options, add_arguments, beside, doubts
+from bench.cli.gate_flags import CALIBRATIONS, Options, add_arguments, beside, caveats
 
 if TYPE_CHECKING:
     from bench.flow.gate.gate import Gate
-    from bench.flow.gate.references import Paired, Side
+    from bench.flow.gate.references import Comparison, Side
 
 __all__ = ["add_arguments", "run"]
 
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     from bench.cli.gate_devices import on_host, on_phone, verdicts_shown
     from bench.core.errors import ConfigurationError
     from bench.flow.gate.calibrate import CalibratedGate
-    from bench.flow.gate.references import paired, side
+    from bench.flow.gate.references import pair_up, side
 
     chosen = cast("Options", options)
     if chosen.replay is not None:
@@ -36,44 +36,46 @@ def run(options: argparse.Namespace) -> int:
         return _saved(chosen, candidate, chosen.save_baseline)
     if chosen.baseline is None:
         raise ConfigurationError(
-            "no baseline is given: there is nothing to compare with",
-            hint=f"save one where it is good: {_SAVE}; then give it here: --baseline DIR",
+            "no baseline is given",
+            hint=f"save one from a good revision: {_SAVE}; then give it: --baseline DIR",
         )
     baseline = side(chosen.baseline, zoo=chosen.zoo)
     if chosen.own_tools and baseline.tool is None:
         raise ConfigurationError(
-            f"{chosen.baseline}: holds no tool for --own-tools; only official ones can be kept",
+            f"{chosen.baseline}: has no tool for --own-tools; only official ones can be bundled",
             hint=f"save it with one: {_SAVE} --benchmark-binary PATH",
         )
-    found = paired(baseline, candidate, unchanged_too=chosen.measure_unchanged or chosen.own_tools)
-    if not found.pairs:
+    comparison = pair_up(
+        baseline, candidate, unchanged_too=chosen.measure_unchanged or chosen.own_tools
+    )
+    if not comparison.pairs:
         from bench.cli.shown.gate import show_unmeasured
 
-        show_unmeasured(found.unmeasured, as_json=chosen.json)
+        show_unmeasured(comparison.unmeasured, as_json=chosen.json)
         return 0
     if chosen.benchmark_binary is None:
         chosen.benchmark_binary = candidate.tool
-    gate = _with_scores(chosen, _gate(chosen, found))
+    gate = _with_scores(chosen, _gate(chosen, comparison))
     targets = {
-        each.sha256: each for pair in found.pairs for each in (pair.baseline, pair.candidate)
+        each.sha256: each for pair in comparison.pairs for each in (pair.baseline, pair.candidate)
     }
     second = baseline.tool if chosen.own_tools else None
     calibrated = CalibratedGate(
         gate=gate,
         folder=beside(chosen, CALIBRATIONS),
-        processes_per_arm=chosen.processes_per_arm,
+        processes_per_side=chosen.processes_per_side,
     )
     measured = on_host if chosen.host else on_phone
     return measured(chosen, calibrated, tuple(targets.values()), second, verdicts_shown)
 
 
-def _gate(options: Options, found: Paired) -> Gate:
+def _gate(options: Options, comparison: Comparison) -> Gate:
     from bench.cli.console import tell
     from bench.flow.gate.gate import Gate
     from bench.gate.rule import Rule
 
     return Gate(
-        paired=found,
+        comparison=comparison,
         rule=Rule(
             margin=options.margin,
             tolerance=options.tolerance,
@@ -83,19 +85,19 @@ def _gate(options: Options, found: Paired) -> Gate:
         log=options.log,
         max_s=None if options.max_minutes is None else 60 * options.max_minutes,
         seed=options.seed,
-        caveats=doubts(options),
+        caveats=caveats(options),
         revision=options.revision or os.environ.get("GITHUB_SHA", ""),
         size_margin=options.size_margin,
-        told=tell,
+        on_message=tell,
     )
 
 
 def _with_scores(options: Options, gate: Gate) -> Gate:
-    """Returns the gate with how far its candidates score from their baselines, if that is asked."""
+    """Returns the gate with the differences of its models' scores, if a task set is given."""
     if options.task_set is None:
         return gate
     from bench.cli.console import progress
-    from bench.flow.gate.accuracy import scored
+    from bench.flow.gate.accuracy import score_pairs
     from bench.gate.rule import AccuracyRule
     from models.audio.tasks import task_set
 
@@ -107,18 +109,18 @@ def _with_scores(options: Options, gate: Gate) -> Gate:
     tasks = task_set(options.task_set)
     with progress() as display:
         bar = display.add_task("score", total=None)
-        found = scored(
-            gate.paired.pairs,
+        scores = score_pairs(
+            gate.comparison.pairs,
             tasks,
-            told=lambda name, done, total: display.update(
+            on_progress=lambda name, done, total: display.update(
                 bar, description=f"score {name}", completed=done, total=total
             ),
         )
-        return replace(gate, accuracy=rule, scores=tuple(found))
+        return replace(gate, accuracy=rule, scores=tuple(scores))
 
 
 def _saved(options: Options, candidate: Side, folder: Path) -> int:
-    """Saves a side as a bundle, with the tool that would measure it where that is known here."""
+    """Saves a side as a bundle, with the tool that measures it where that is known here."""
     from bench.cli.console import print_json, tell
     from bench.core import config
     from bench.core.errors import ConfigurationError
@@ -138,7 +140,7 @@ def _saved(options: Options, candidate: Side, folder: Path) -> int:
         bundle = save(folder, candidate.targets, tool=tool, runtimes=runtimes)
     else:
         bundle = save(folder, candidate.targets)
-        tell("no tool is kept; --benchmark-binary PATH keeps one, for --own-tools")
+        tell("no tool is bundled; --benchmark-binary PATH adds one, for --own-tools")
     if options.json:
         print_json({"bundle": config.unstructure(bundle)})
     else:
@@ -149,13 +151,8 @@ def _saved(options: Options, candidate: Side, folder: Path) -> int:
 
 
 def _replayed(options: Options, path: Path) -> int:
-    from bench.cli.shown.ci_files import leave
-    from bench.cli.shown.gate import exit_codes, show
+    from bench.cli.shown.gate import show_log
     from bench.core.errors import worst
     from bench.flow.gate.log_file import read
 
-    log = read(path)
-    show(log, as_json=options.json)
-    code = worst(exit_codes(log, undecided_fails=options.undecided == "fail"))
-    leave(options, log, exit_code=code)
-    return code
+    return worst(show_log(options, read(path)))
