@@ -8,7 +8,7 @@ The line from a suite to a page, with the room of each step and the type that it
 4. Reach    ``bench.flow.device``         this machine or a phone        -> ``Device``
 5. Stage    ``bench.flow.device.sweep``   ``Suite`` on a ``Device``      -> ``Sweep`` of ``Case``
 6. Check    ``bench.flow.outputs``        outputs against the host's     -> ``OutputCheck``
-7. Invoke   ``bench.flow.measure``        ``Case``, one process          -> ``Invocation`` (raw text)
+7. Invoke   ``bench.flow.measure``        ``Case``, one process          -> ``Invocation``, raw text
 8. Parse    ``bench.tool.parse``          raw text                       -> ``ToolLog``
 9. Judge    ``bench.flow.measure.outcome``  log and telemetry           -> ``Measured | Failed``
 10. Store   ``bench.store``               all of it, insert only         -> SQLite or PostgreSQL

@@ -69,7 +69,7 @@ class Chart:
         levels: labelled horizontal lines.
         lanes: names of y = 0, 1, ... from the bottom; empty for a continuous y.
         limit: an upright line to compare with.
-        traces: lines over a linear x from 0; the dots are their ends.
+        traces: lines over a linear x from 0; the dots are their ends, or the points around them.
         families: all of the frame, so that each has one colour in all of its charts.
     """
 

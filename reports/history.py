@@ -1,193 +1,249 @@
-"""A model's ratio to its anchor, night by night: pure ``frame -> History``, drawn in ``plots``."""
+"""Trends in words and displayed numbers: alarms, notes, the table, and a row a run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import pairwise
+from math import exp
+from typing import Any
 
-from bench.core import units
-from bench.core.caveats import Effect
-from reports import schema
-from reports.schema import Frame, column, maybe
+from bench.core import config, units
+from bench.core.caveats import Caveat, CaveatKind
+from bench.core.units import GAP
+from bench.gate.history.trend import Step, Trend
+from bench.gate.verdict import Interval
+from reports.gate.wording import REASONS, one_line
+from reports.schema import column, maybe
+from reports.table import Cell, Heading, Line, Table
 
-_DAY_S = 86_400.0
-WORDS = {
+AXIS = "latency"
+_FIELDS = {
     "device_unit": "phone",
     "fingerprint": "system build",
     "tool_sha256": "tool",
-    "anchor_tool_sha256": "anchor's tool",
+    "anchor_tool_sha256": "baseline's tool",
+    "anchor": "pinned baseline",
 }
-_MOST_NAMES = 3
+_DAY = len("2026-05-12")
+_SHA = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
+_LISTED_DAYS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Nightly:
-    """One model on one night, its anchor beside it in the same session."""
+class RunRow:
+    """One model in one nightly run, its pinned baseline (anchor) beside it in the same session."""
 
     model: str = column("name and format")
-    device: str = column("what both were measured on")
+    device: str = column("on which both were measured")
     started_at: str = column("ISO 8601 with its offset from UTC")
-    session: str = column("the sitting in which both were measured")
-    revision: str = column("what the candidate was built from")
+    session: str = column("in which both were measured")
+    revision: str = column("that the candidate was built from")
     series: int = column("from 1; ratios of one series may be compared")
     changed: str = column("what began this series, joined by semicolons; empty later in it")
-    ratio: float = column("latency of the candidate over that of the anchor")
+    ratio: float = column("latency of the candidate over that of the pinned baseline")
     ratio_low: float | None = maybe("lower end of its 95 % interval")
     ratio_high: float | None = maybe("upper end of its 95 % interval")
-    level_ratio: float = column("of the nights between the change points around this one")
-    step_ratio: float | None = maybe("of this level over the one before, on its first night")
+    level_ratio: float = column("of the runs between the steps around this one")
+    step_ratio: float | None = maybe("of this level over the one before, on its first run")
     step_ratio_low: float | None = maybe("lower end of its 95 % interval")
     step_ratio_high: float | None = maybe("upper end of its 95 % interval")
     candidate_us: float | None = maybe("median latency of the candidate", "us")
-    anchor_us: float | None = maybe("median latency of the anchor", "us")
-    caveats: str = column("kinds of doubt, joined by semicolons; empty for none", default="")
+    anchor_us: float | None = maybe("median latency of the pinned baseline", "us")
+    caveats: str = column("their kinds, joined by semicolons; empty for none", default="")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NightDot:
-    """A night, in displayed units.
-
-    Args:
-        day: since 1970, UTC.
-        low, high: the ratio's interval; itself where there is none.
-        level: of the ratios around it.
-        candidate, anchor: durations on the scale of the chart.
-    """
-
-    day: float
-    ratio: float
-    low: float
-    high: float
-    level: float
-    candidate: float | None
-    anchor: float | None
-    hollow: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flag:
-    """Something that happened between two nights.
-
-    Args:
-        day: in the middle between them.
-        short: the same for narrow pictures.
-        is_break: a new series begins, and no change point.
-    """
-
-    day: float
-    text: str
-    short: str
-    is_break: bool
+def rows(trend: Trend) -> list[RunRow]:
+    """Returns a row a run, in the order of time."""
+    placed = []
+    for number, series in enumerate(trend.series, start=1):
+        for index, (run, level) in enumerate(zip(series.runs, series.levels, strict=True)):
+            step = series.steps.get(index)
+            row = RunRow(
+                model=trend.model,
+                device=trend.device,
+                started_at=run.started_at,
+                session=run.session_id,
+                revision=run.name,
+                series=number,
+                changed=";".join(series.changed) if index == 0 else "",
+                ratio=run.ratio.value,
+                ratio_low=run.ratio.low,
+                ratio_high=run.ratio.high,
+                level_ratio=exp(level),
+                step_ratio=step.value if step else None,
+                step_ratio_low=step.low if step else None,
+                step_ratio_high=step.high if step else None,
+                candidate_us=run.candidate_us,
+                anchor_us=run.baseline_us,
+                caveats=";".join(caveat.kind for caveat in run.caveats),
+            )
+            placed.append((run.moment, row))
+    return [row for _, row in sorted(placed, key=lambda each: each[0])]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """A picture of one model's nights before it is drawn.
-
-    Args:
-        runs: the nights of each series, in order.
-        flags: in the order of their days.
-        levels: ratios to compare with.
-        unit: of the durations.
-        numbers: what the CSV beside it holds.
-    """
-
-    name: str
-    title: str
-    caption: str
-    runs: tuple[tuple[NightDot, ...], ...]
-    flags: tuple[Flag, ...]
-    levels: tuple[float, ...]
-    unit: str
-    numbers: Frame
-
-    @property
-    def dots(self) -> tuple[NightDot, ...]:
-        """The nights of all series."""
-        return tuple(dot for run in self.runs for dot in run)
+def title(trend: Trend) -> str:
+    """Returns the model and the device."""
+    return f"{trend.model} on {trend.device}"
 
 
-def history(nights: Frame, *, margin: float) -> History:
-    """Returns the picture of one model on one device.
-
-    Args:
-        nights: a frame of ``Nightly`` of that model there, at least one, in any order.
-        margin: the share at which the accumulated drift is gated.
-    """
-    rows = sorted(schema.read(nights, Nightly), key=_day)
-    scale = units.duration_scale(each for row in rows for each in (row.candidate_us, row.anchor_us))
-    caption = (
-        "Bars: a night's 95 % interval. Line: level between change points, whose 95 % interval is "
-        "in brackets. Hollow: a caveat. A new colour is a new series: ratios are compared within "
-        f"one only. Dashed: the anchor, and {units.points(margin)} %, at which drift is gated."
-    )
-    if any(row.candidate_us or row.anchor_us for row in rows):
-        caption += (
-            f" Below: median {scale.unit} of candidate (dots) and anchor (line), which move with "
-            "the session; no alarm ever rests on them."
+def alarms(trend: Trend) -> list[str]:
+    """Returns a sentence for each regression, to follow ``latency regressed: MODEL:``."""
+    found = [_sentence(step) for step in trend.steps if step.is_regression]
+    if trend.has_drifted:
+        last = trend.last
+        found.append(
+            f"drifted to {_spoken(last.ratio)} of its anchor at {short(last.name)}, "
+            f"{day(last.started_at)}"
         )
-    return History(
-        name="history",
-        title=f"{rows[0].model} on {rows[0].device}",
-        caption=caption,
-        runs=tuple(
-            tuple(_dot(row, scale.per) for row in rows if row.series == number)
-            for number in sorted({row.series for row in rows})
+    return found
+
+
+def notes(trend: Trend) -> list[str]:
+    """Returns sentences on other steps, new series, missing runs and caveats."""
+    found = [
+        _sentence(step) + (f": {step.why_not}" if step.why_not else "")
+        for step in trend.steps
+        if not step.is_regression
+    ]
+    found += [
+        f"a new series on {day(each.at)}, {_FIELDS.get(each.field, each.field)}: "
+        f"{short(each.before) or GAP} → {short(each.after) or GAP}"
+        for each in trend.changes
+    ]
+    for why in dict.fromkeys(each.why for each in trend.missed):
+        days = list(dict.fromkeys(day(each.at) for each in trend.missed if each.why == why))
+        found.append(f"no run on {_listed(days)}: {one_line(why)}")
+    many = len(trend.runs)
+    found += [
+        f"{count} of {many} runs: {Caveat(kind=kind).text}" for kind, count in _caveats(trend)
+    ]
+    return found
+
+
+def table(trends: Sequence[Trend]) -> Table:
+    """Returns the table of all trends, with the devices if there are several."""
+    several = len({trend.device for trend in trends}) > 1
+    headings = (
+        Heading(name="model", numeric=False),
+        Heading(name="drift", numeric=False),
+        Heading(name="last run"),
+        Heading(name="level"),
+        Heading(name="last step"),
+        Heading(name="between", numeric=False),
+        Heading(name="runs"),
+    )
+    return Table(headings=headings, lines=tuple(_line(trend, several) for trend in trends))
+
+
+def document(trend: Trend) -> dict[str, Any]:
+    """Returns a trend for programs; the keys stay as they are while ``schema_version`` is 1."""
+    last = trend.last
+    return {
+        "model": trend.model,
+        "device": trend.device,
+        "anchor_sha256": last.finding.baseline_sha256,
+        "nights": len(trend.runs),
+        "series": len(trend.series),
+        "last_at": last.started_at,
+        "revision": last.name,
+        "last": config.unstructure(last.ratio),
+        "level_ratio": exp(trend.level),
+        "steps": [
+            {
+                "ratio": config.unstructure(step.ratio),
+                "before": step.before.name,
+                "before_at": step.before.started_at,
+                "after": step.after.name,
+                "after_at": step.after.started_at,
+                "is_regression": step.is_regression,
+                "why_not": step.why_not,
+            }
+            for step in trend.steps
+        ],
+        "drift": last.finding.verdict,
+        "reason": last.finding.reason or "",
+        "margin": last.finding.margin,
+        "is_anchor": trend.is_pinned,
+        "changes": [config.unstructure(each) for each in trend.changes],
+        "missed": [config.unstructure(each) for each in trend.missed],
+        "doubts": [[kind, count] for kind, count in _caveats(trend)],
+        "axis": AXIS,
+        "is_regressed": trend.is_regressed,
+        "alarms": alarms(trend),
+    }
+
+
+def short(text: str) -> str:
+    """Returns a revision or a value in one line, with hashes cut to 12 digits."""
+    return one_line(_SHA.sub(lambda match: match[0][:12], text), characters=120)
+
+
+def day(moment: str) -> str:
+    """Returns the date of a moment, where it was measured."""
+    return moment[:_DAY]
+
+
+def _caveats(trend: Trend) -> Iterator[tuple[CaveatKind, int]]:
+    """Yields each kind of caveat and how many runs have it."""
+    counts = Counter(caveat.kind for run in trend.runs for caveat in run.caveats)
+    yield from sorted(counts.items())
+
+
+def _sentence(step: Step) -> str:
+    before, after = step.before, step.after
+    return (
+        f"a step of {_spoken(step.ratio)} between {short(before.name)}, {day(before.started_at)}, "
+        f"and {short(after.name)}, {day(after.started_at)}"
+    )
+
+
+def _line(trend: Trend, several: bool) -> Line:
+    step = trend.steps[-1] if trend.steps else None
+    finding, level = trend.last.finding, exp(trend.level)
+    many = len(trend.runs)
+    cells = (
+        Cell(text=trend.model, detail=trend.device if several else "", order=title(trend)),
+        Cell(
+            text=finding.verdict,
+            detail=REASONS[finding.reason] if finding.reason else "",
+            order=finding.verdict,
         ),
-        flags=tuple(_flags(rows)),
-        levels=(1.0, 1 + margin),
-        unit=scale.unit,
-        numbers=schema.frame(rows, Nightly),
+        _ratio(trend.last.ratio),
+        Cell(text=units.ratio(level, 4), order=level),
+        _ratio(step.ratio) if step else Cell(text=GAP),
+        _between(step) if step else Cell(text=GAP),
+        Cell(text=str(many), detail=f"to {day(trend.last.started_at)}", order=many),
+    )
+    return Line(cells=cells, strong=trend.is_regressed)
+
+
+def _ratio(ratio: Interval) -> Cell:
+    return Cell(text=units.ratio(ratio.value, 4), detail=_ends(ratio), order=ratio.value)
+
+
+def _between(step: Step) -> Cell:
+    before, after = step.before, step.after
+    return Cell(
+        text=f"{short(before.name)} and {short(after.name)}",
+        detail=f"{day(before.started_at)}, {day(after.started_at)}",
+        order=after.started_at,
     )
 
 
-def _dot(row: Nightly, per: float) -> NightDot:
-    return NightDot(
-        day=_day(row),
-        ratio=row.ratio,
-        low=row.ratio if row.ratio_low is None else row.ratio_low,
-        high=row.ratio if row.ratio_high is None else row.ratio_high,
-        level=row.level_ratio,
-        candidate=None if row.candidate_us is None else row.candidate_us / per,
-        anchor=None if row.anchor_us is None else row.anchor_us / per,
-        hollow=any(doubt.effect is not Effect.NOTE for doubt in schema.doubts_of(row.caveats)),
-    )
+def _spoken(ratio: Interval) -> str:
+    """Returns a ratio with its interval, such as ``1.060× (1.052× to 1.068×)``."""
+    ends = _ends(ratio)
+    return units.ratio(ratio.value, 4) + (f" ({ends})" if ends else "")
 
 
-def _flags(rows: Sequence[Nightly]) -> list[Flag]:
-    found = []
-    for before, row in pairwise(rows):
-        if row.changed:
-            found.append(_break(row.changed.split(";"), _between(before, row)))
-    for number in {row.series for row in rows}:
-        for before, row in pairwise(row for row in rows if row.series == number):
-            if row.step_ratio is not None:
-                found.append(_step(row, row.step_ratio, _between(before, row)))
-    return sorted(found, key=lambda flag: flag.day)
+def _ends(ratio: Interval) -> str:
+    if ratio.low is None or ratio.high is None:
+        return ""
+    return f"{units.ratio(ratio.low, 4)} to {units.ratio(ratio.high, 4)}"
 
 
-def _break(changed: Sequence[str], day: float) -> Flag:
-    names = [WORDS.get(name, name) for name in changed]
-    text, short = f"new {', '.join(names[:_MOST_NAMES])}", f"new {names[0]}"
-    if len(names) > _MOST_NAMES:
-        text += f" and {len(names) - _MOST_NAMES} more"
-    if len(names) > 1:
-        short += f" and {len(names) - 1} more"
-    return Flag(day=day, text=text, short=short, is_break=True)
-
-
-def _step(row: Nightly, ratio: float, day: float) -> Flag:
-    short = f"{units.points(ratio - 1)} %"
-    ends = [each for each in (row.step_ratio_low, row.step_ratio_high) if each is not None]
-    interval = f" ({' to '.join(units.points(end - 1) for end in ends)})" if ends else ""
-    return Flag(day=day, text=short + interval, short=short, is_break=False)
-
-
-def _between(before: Nightly, after: Nightly) -> float:
-    return (_day(before) + _day(after)) / 2
-
-
-def _day(row: Nightly) -> float:
-    return datetime.fromisoformat(row.started_at).astimezone(UTC).timestamp() / _DAY_S
+def _listed(days: Sequence[str]) -> str:
+    more = len(days) - _LISTED_DAYS
+    return ", ".join(days[:_LISTED_DAYS]) + (f" and {more} more" if more > 0 else "")

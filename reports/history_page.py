@@ -1,25 +1,29 @@
-"""The page of a history: where each model stands, and its nights as a picture."""
+"""The page of a history: one table of all trends, a picture of each, and the runs as CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import exp
 from pathlib import Path
 
-from bench.core import atomic
-from reports import schema, table
-from reports.history import Nightly, history
+from bench.core import atomic, units
+from bench.core.caveats import Effect
+from bench.gate.history.series import NightlyRun, Series
+from bench.gate.history.trend import Trend
+from reports import history, schema
+from reports.charts import Chart, Dot, Trace
 from reports.page import Picture, environment, picture
-from reports.schema import Frame
-from reports.standings import Standing, alarms, day, notes, short, who
-from reports.standings import table as standings_table
+from reports.table import to_csv
 
-_TITLE = "Models beside their anchor, night by night"
+_TITLE = "Models against their pinned baseline"
+_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What the page says of one model on one device."""
+    """The part of the page on one model on one device."""
 
     heading: str
     alarms: Sequence[str]
@@ -28,60 +32,121 @@ class Part:
 
 
 def write_history(
-    standings: Sequence[Standing],
-    nights: Frame,
-    *,
-    out: Path,
-    left_out: Sequence[str],
-    provenance: Mapping[str, str],
+    trends: Sequence[Trend], *, out: Path, left_out: Sequence[str], provenance: Mapping[str, str]
 ) -> Path:
-    """Returns the page it wrote into the folder ``out``, beside plots and the nights as CSV.
+    """Returns the page it wrote into the folder ``out``, beside plots and the runs as CSV.
 
     Args:
-        standings: at least one.
-        nights: a frame of ``Nightly``, of all of them.
+        trends: at least one.
         left_out: sentences.
         provenance: name to text of what made these numbers.
     """
-    rows = schema.read(schema.check(nights, Nightly), Nightly)
-    parts = []
-    for number, standing in enumerate(standings, start=1):
-        own = [row for row in rows if (row.model, row.device) == (standing.model, standing.device)]
-        chart = history(schema.frame(own, Nightly), margin=standing.margin)
-        parts.append(
-            Part(
-                heading=who(standing),
-                alarms=alarms(standing),
-                notes=notes(standing),
-                picture=picture(chart, out, "" if number == 1 else f"-{number}"),
-            )
+    parts = [
+        Part(
+            heading=history.title(trend),
+            alarms=history.alarms(trend),
+            notes=history.notes(trend),
+            picture=picture(chart(trend), out, "" if number == 1 else f"-{number}"),
         )
+        for number, trend in enumerate(trends, start=1)
+    ]
+    pinned = {f"{each.model} {each.last.finding.baseline_sha256[:12]}" for each in trends}
     html = (
         environment()
         .get_template("history.html")
         .render(
             title=_TITLE,
-            subtitle=_subtitle(rows),
-            alarms=[f"{who(each)}: {line}." for each in standings for line in alarms(each)],
-            standings=standings_table(standings),
+            subtitle=_subtitle(trends),
+            alarms=[f"{part.heading}: {line}." for part in parts for line in part.alarms],
+            trends=history.table(trends),
             parts=parts,
             left_out=left_out,
-            provenance={**_anchors(standings), **provenance},
+            provenance={"pinned baseline": "\n".join(sorted(pinned)), **provenance},
         )
     )
-    atomic.write_text(out / "nights.csv", table.to_csv(nights))
+    named = sorted(trends, key=lambda trend: (trend.model, trend.device))
+    runs = [row for trend in named for row in history.rows(trend)]
+    atomic.write_text(out / "history.csv", to_csv(schema.frame(runs, history.RunRow)))
     atomic.write_text(out / "index.html", html)
     return out / "index.html"
 
 
-def _subtitle(rows: Sequence[Nightly]) -> str:
-    days = sorted(day(row.started_at) for row in rows)
-    devices = sorted({row.device for row in rows})
-    sessions = len({row.session for row in rows})
-    gates = f"{sessions} gate" if sessions == 1 else f"{sessions} gates"
-    return f"{gates} from {days[0]} to {days[-1]} on {', '.join(devices)}"
+def chart(trend: Trend) -> Chart:
+    """Returns the picture of one trend: ratios with intervals, levels and steps."""
+    runs = trend.runs
+    first = _days(runs[0])
+    margin = trend.last.finding.margin
+    names = [f"series {number}" for number in range(1, len(trend.series) + 1)]
+    return Chart(
+        name="trend",
+        title=history.title(trend),
+        x_label=f"day, the first is {history.day(runs[0].started_at)}",
+        y_label="latency above that of the pinned baseline (%)",
+        caption=(
+            "Bars: 95 % intervals. Lines: levels between steps; crosses: steps. Hollow: a caveat. "
+            "Ratios are compared within a series only. Dashed: the pinned baseline, and the margin "
+            "at which drift is tested."
+        ),
+        dots=tuple(
+            _dot(run, first, name)
+            for name, series in zip(names, trend.series, strict=True)
+            for run in series.runs
+        ),
+        traces=tuple(
+            trace
+            for name, series in zip(names, trend.series, strict=True)
+            for trace in _levels(series, first, name)
+        ),
+        families=tuple(names),
+        numbers=schema.frame(history.rows(trend), history.RunRow),
+        levels=(
+            ("pinned baseline", 0.0),
+            (f"margin {units.points(margin)} %", 100 * margin),
+        ),
+    )
 
 
-def _anchors(standings: Sequence[Standing]) -> dict[str, str]:
-    lines = {f"{each.model} {short(each.anchor_sha256)}" for each in standings}
-    return {"anchor": "\n".join(sorted(lines))}
+def _dot(run: NightlyRun, first: float, family: str) -> Dot:
+    x, y = 1 + _days(run) - first, _percent(run.ratio.value)
+    return Dot(
+        label="",
+        x=x,
+        x_low=x,
+        x_high=x,
+        y=y,
+        y_low=y if run.ratio.low is None else _percent(run.ratio.low),
+        y_high=y if run.ratio.high is None else _percent(run.ratio.high),
+        family=family,
+        format=run.finding.model.format,
+        hollow=any(caveat.effect is not Effect.NOTE for caveat in run.caveats),
+        on_frontier=False,
+    )
+
+
+def _levels(series: Series, first: float, family: str) -> list[Trace]:
+    """Returns a line for each level, with a cross where a step begins it."""
+    traces = []
+    for start, end in pairwise([0, *series.steps, len(series.runs)]):
+        points = tuple(
+            (1 + _days(run) - first, _percent(exp(level)))
+            for run, level in zip(series.runs[start:end], series.levels[start:end], strict=True)
+        )
+        traces.append(Trace(points=points, family=family, cross=points[0] if start else None))
+    return traces
+
+
+def _subtitle(trends: Sequence[Trend]) -> str:
+    runs = [run for trend in trends for run in trend.runs]
+    days = sorted(history.day(run.started_at) for run in runs)
+    devices = sorted({trend.device for trend in trends})
+    gates = len({run.session_id for run in runs})
+    return f"{gates} gate{'s' * (gates > 1)} from {days[0]} to {days[-1]} on {', '.join(devices)}"
+
+
+def _percent(ratio: float) -> float:
+    return 100 * (ratio - 1)
+
+
+def _days(run: NightlyRun) -> float:
+    """Returns the days since 1970, UTC."""
+    return run.moment.timestamp() / _DAY_S

@@ -16,7 +16,6 @@ from reports.charts import Chart, Families
 from reports.choices import Panels
 from reports.effects import Estimate
 from reports.frontier import View
-from reports.history import History
 from reports.modes import Place
 from reports.names import short_names
 from reports.schema import Endurance, Frame, Row, Slice, Stream, Task
@@ -221,7 +220,7 @@ def _choice_parts(compared: Frame, out: Path, footnotes: Footnotes) -> list[Choi
     ]
 
 
-def picture(chart: Chart | Panels | History, out: Path, suffix: str) -> Picture:
+def picture(chart: Chart | Panels, out: Path, suffix: str) -> Picture:
     """Returns a chart drawn in each look; the wide ones are files too, beside its numbers."""
     file = f"{chart.name}{suffix}"
     uris = {}
@@ -236,8 +235,7 @@ def picture(chart: Chart | Panels | History, out: Path, suffix: str) -> Picture:
             atomic.write_bytes(out / f"{stem}.png", plots.png(figure))
             size = plots.size_px(figure)
     atomic.write_text(out / f"{file}.csv", table.to_csv(chart.numbers))
-    where = f"{file}.csv" if isinstance(chart, History) else "the tables"
-    alt = f"{chart.title}: {len(chart.dots)} points. {chart.caption} The numbers are in {where}."
+    alt = f"{chart.title}: {len(chart.dots)} points. {chart.caption} The numbers are in the tables."
     return Picture(file=file, alt=alt, width=size[0], height=size[1], uris=uris)
 
 

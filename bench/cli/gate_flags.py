@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from bench.plan.device import Kind
     from bench.plan.suite import Target
 
+if TYPE_CHECKING:
+    from bench.core.caveats import Caveat
+
 CALIBRATIONS = "calibrations"  # the folder beside the database
 # Our runner tells every inference, and the fastest of more of them moves less.
 _RUNS = 15
@@ -35,16 +38,16 @@ def add_how(group: argparse._ArgumentGroup) -> None:
     add(
         "--delegate",
         choices=("xnnpack", "none", "gpu", "nnapi"),
-        help="one of them (default: xnnpack)",
+        help="the delegate (default: xnnpack)",
     )
     add("--threads", "--num-threads", type=int, default=1, metavar="N", help="number of threads")
     add(
         "--timeout",
         type=flags.seconds,
         metavar="S",
-        help="kill a process after so long (default: when its protocol must have ended)",
+        help="kill a process after this time (default: a limit from its protocol)",
     )
-    add("--seed", type=int, help="of the coins that order each block (default: drawn)")
+    add("--seed", type=int, help="seed of the coins that order each block (default: random)")
 
 
 def block_request(options: BlockFlags, targets: tuple[Target, ...]) -> Callable[[Kind], RunRequest]:
@@ -83,12 +86,12 @@ def beside(db: str, name: str) -> Path:
     return (Path() if "://" in db else Path(db).parent) / name
 
 
-def caveats_of(options: flags.StateFlags) -> tuple[str, ...]:
-    """Returns the kinds of caveats that the command line alone brings."""
-    from bench.core.caveats import CaveatKind
+def caveats_of(options: flags.StateFlags) -> tuple[Caveat, ...]:
+    """Returns the caveats that follow from the command line alone."""
+    from bench.core.caveats import Caveat, CaveatKind
 
     held = {
         CaveatKind.FORCE_UNFIT: options.force_unfit,
         CaveatKind.FIXED_PERFORMANCE: options.fixed_performance,
     }
-    return tuple(kind.value for kind, holds in held.items() if holds)
+    return tuple(Caveat(kind=kind) for kind, holds in held.items() if holds)

@@ -1,4 +1,4 @@
-"""Whether the processes of a device are of two kinds, such as those on fast and on slow cores."""
+"""Whether the processes of a device have two modes, such as those on fast and on slow cores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from bench.gate.decision import block_sd
 from bench.gate.signed_rank import FloatArray
 
-_LEAST_SHARE = 0.20  # of either kind; fewer are outliers, which the signed ranks stand
+_LEAST_SHARE = 0.20  # of either mode; fewer are outliers, which signed ranks tolerate
 _LEAST_SLOWDOWN = 0.04
 # Halves of one normal distribution are 2.9 of their own SDs apart, those of a ramp 2.7.
 _APART = 4.0
@@ -19,10 +19,10 @@ _APART = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modes:
-    """Two kinds of processes.
+    """Two modes of processes.
 
     Args:
-        slowdown: of the slow kind, a share of the fast one's value.
+        slowdown: of the slow mode, a share of the fast one's value.
         share: of processes that are slow.
     """
 
@@ -33,7 +33,7 @@ class Modes:
 def modes(runs: Sequence[FloatArray]) -> Modes | None:
     """Returns both modes of processes, ``None`` if they have one.
 
-    The split is the one with the most variance between both sides (Otsu 1979); they are two kinds
+    The split is the one with the most variance between both sides (Otsu 1979); there are two modes
     if either has a fifth of the processes, their medians are 4 % apart, and that is so many times
     what each side spreads (Ashman, Bird and Zepf 1994, with median absolute deviations).
 

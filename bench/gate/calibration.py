@@ -1,9 +1,9 @@
-"""What comparing files with themselves tells of a device: its noise, and what a gate there costs.
+"""A device's noise, and the cost of a gate there, from comparing files with themselves.
 
-Nothing differs in an A/A log but the device, so its processes may be dealt out again. Blocks drawn
-from them, with a new coin each, are gates whose truth is known, and the real rule decides them: for
-each number of processes an arm how often it is right, and after how many blocks. The number to use
-is the one whose unchanged models cost least for how often both kinds of models are told rightly.
+In an A/A log nothing differs, so its processes can be resampled (bootstrap). Blocks drawn from
+them, with a new coin each, are gates whose truth is known, and the real rule decides them: for each
+number of processes per side, how often the verdict is right, and after how many blocks. The number
+to use has the lowest expected cost of an unchanged model per correct verdict.
 """
 
 from __future__ import annotations
@@ -18,29 +18,31 @@ from bench.core.caveats import Caveat
 from bench.core.errors import ConfigurationError
 from bench.gate.bimodality import Modes, modes
 from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
+from bench.gate.findings import log_ratio
+from bench.gate.history.series import Environment
 from bench.gate.log import Log
-from bench.gate.records import Block, Discarded, Failed
+from bench.gate.records import Block, Discarded, ModelFailed
 from bench.gate.rule import Rule
-from bench.gate.series import Environment
 from bench.gate.signed_rank import FloatArray
-from bench.gate.verdict import log_ratio
+from bench.gate.verdict import ModelKey
 
+SCHEMA_VERSION = 2
 LEAST_BLOCKS = 12
 MOST_BLOCKS = 500
 MANY_MODELS = 30
 MARGINS = (0.02, 0.03, 0.05, 0.10)
 
 _RULE = Rule()
-_ARMS = (1, 2, 3)
+_SIDES = (1, 2, 3)  # processes per side
 _ROWS = 1000
 _GATES = 500
-_ABOUT = 1.1  # prices nearer than that are one: then more processes, which see more
-_WARM_UPS = 2  # processes that are thrown away before the first block of a model
+_ABOUT = 1.1  # costs within 10 % count as equal; more processes have more power
+_WARM_UPS = 2  # warm-up processes before the first block of a model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedGates:
-    """Gates of unchanged models that went red.
+    """False alarms: gates of unchanged models that went red.
 
     Args:
         share: of the simulated ones.
@@ -53,15 +55,15 @@ class RedGates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What comparing one model costs, as one of ``MANY_MODELS``.
+    """The cost of comparing one of ``MANY_MODELS`` models.
 
     Args:
         passed, caught: shares of unchanged models that pass, and of models slower by the margin
-            that are condemned.
-        unchanged_s, slower_s: of wall time, on average over each kind.
+            that are flagged as regressed.
+        unchanged_s, slower_s: mean wall time of each kind.
     """
 
-    processes_per_arm: int
+    processes_per_side: int
     margin: float
     passed: float
     caught: float
@@ -71,23 +73,23 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelClass:
-    """Models whose inferences last about as long: the noise of a block goes by that.
+    """Models of about the same latency, on which the noise of a block depends.
 
-    How long, and not which format: a scheduler's tick, a governor's window and a timer's grain
-    weigh on a short inference as much whatever its kernels are, and differently on a long one.
+    Latency and not format: a scheduler's tick, a governor's window and a timer's resolution affect
+    a short inference equally whatever its kernels are, and a long one differently.
 
     Args:
         name: the decade of a model's median value.
-        models: ``Pair.key`` of each.
+        models: name and format of each.
         blocks, discarded: of all of them.
         process_s: from one process to the next, the median.
         block_sd, block_sd_plain: of the log-ratios; robust, and the root of their variance.
         second_slower: how much slower the second process of a block is, a share, the median.
-        modes: of the processes; ``None`` where they are of one kind.
-        processes_per_arm: to use.
-        smallest_slowdown: a share that a gate sees at the cap with 95 % power.
+        modes: of the processes; ``None`` where there is only one.
+        processes_per_side: to use.
+        smallest_slowdown: a share that a gate detects at the cap with 95 % power.
         red_alone, red_of_many: of gates of one model, and of ``MANY_MODELS``.
-        costs: for each number of processes an arm and each of ``MARGINS``.
+        costs: for each number of processes per side and each of ``MARGINS``.
     """
 
     name: str
@@ -99,27 +101,27 @@ class ModelClass:
     block_sd_plain: float
     second_slower: float
     modes: Modes | None
-    processes_per_arm: int
+    processes_per_side: int
     smallest_slowdown: float
     red_alone: RedGates
     red_of_many: RedGates
     costs: tuple[Cost, ...]
 
-    def cost(self, margin: float, processes_per_arm: int) -> Cost | None:
-        """Returns what is known for the largest margin not above; ``None`` for other arms."""
-        own = [each for each in self.costs if each.processes_per_arm == processes_per_arm]
+    def cost(self, margin: float, processes_per_side: int) -> Cost | None:
+        """Returns the cost at the largest margin not above; ``None`` for other numbers."""
+        own = [each for each in self.costs if each.processes_per_side == processes_per_side]
         within = [each for each in own if each.margin <= margin * (1 + 1e-9)]
         return (within or own[::-1])[-1] if own else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What an A/A run on one device said.
+    """The calibration of one device.
 
     Args:
-        environment: that it holds for; of one process an arm.
+        environment: that it is valid for; of one process per side.
         measured_at: ISO 8601 with its offset from UTC.
-        log: where that of the run is.
+        log: the path of the run's log.
         program: version that measured.
         ended: why the run ended.
         caveats: of any of its models.
@@ -135,19 +137,19 @@ class Calibration:
     ended: str
     caveats: tuple[Caveat, ...]
     classes: tuple[ModelClass, ...]
-    schema_version: int = 1
+    schema_version: int = SCHEMA_VERSION
 
     @property
-    def processes_per_arm(self) -> int:
-        """The most that any class needs: a gate has one number for all of its models."""
-        return max(each.processes_per_arm for each in self.classes)
+    def processes_per_side(self) -> int:
+        """The largest number that any class needs: a gate has one for all of its models."""
+        return max(each.processes_per_side for each in self.classes)
 
-    def gate_s(self, models: Sequence[str], *, margin: float, processes_per_arm: int) -> float:
-        """Returns what a gate of these costs if none is slower; nan if that was not simulated.
+    def gate_s(self, models: Sequence[str], *, margin: float, processes_per_side: int) -> float:
+        """Returns the cost of a gate of these if none is slower; nan if that was not simulated.
 
-        A model that was not measured costs as much as the mean of the classes.
+        A model that was not measured counts as the mean of the classes.
         """
-        costs = [each.cost(margin, processes_per_arm) for each in self.classes]
+        costs = [each.cost(margin, processes_per_side) for each in self.classes]
         known = {
             model: cost.unchanged_s
             for each, cost in zip(self.classes, costs, strict=True)
@@ -160,48 +162,48 @@ class Calibration:
 
 
 def same_rule(blocks: int) -> Rule:
-    """Returns the rule of an A/A run: it looks once, after so many blocks.
+    """Returns the rule of an A/A run: one analysis, after so many blocks.
 
     Raises:
-        ConfigurationError: so many blocks make no calibration.
+        ConfigurationError: too few or too many blocks.
     """
     if not LEAST_BLOCKS <= blocks <= MOST_BLOCKS:
         raise ConfigurationError(
             f"a calibration of {blocks} blocks a model",
             hint=f"measure {LEAST_BLOCKS} to {MOST_BLOCKS}: --blocks 60",
         )
-    return replace(_RULE, looks=(blocks,), passing_shares=(1.0,), condemning_shares=(1.0,))
+    return replace(_RULE, analyses=(blocks,), passing_shares=(1.0,), rejection_shares=(1.0,))
 
 
-def classes(log: Log, process_s: Mapping[str, float]) -> tuple[ModelClass, ...]:
-    """Returns what an A/A log says, the fastest models first; the same for the same log.
+def classes(log: Log, process_s: Mapping[ModelKey, float]) -> tuple[ModelClass, ...]:
+    """Returns the model classes of an A/A log, the fastest first; the same for the same log.
 
-    Models with fewer than ``LEAST_BLOCKS`` blocks are left out, and those that failed.
+    Models with fewer than ``LEAST_BLOCKS`` blocks and failed models are left out.
 
     Args:
         process_s: of each model, from one process to the next.
 
     Raises:
-        ConfigurationError: the log compares files with others, or several processes an arm.
+        ConfigurationError: the log compares different files, or has several processes per side.
     """
     opened = log.opened
-    if opened.rule.processes_per_arm != 1 or any(
+    if opened.rule.processes_per_side != 1 or any(
         pair.baseline_sha256 != pair.candidate_sha256 for pair in opened.models
     ):
         raise ConfigurationError(
-            "no log of files against themselves, one process an arm",
+            "not a log of files against themselves with one process per side",
             hint="measure one: frill-bench calibrate",
         )
-    failed = {each.model for each in log.entries if isinstance(each, Failed)}
-    blocks: dict[str, list[Block]] = {pair.key: [] for pair in opened.models}
+    failed = {each.model for each in log.entries if isinstance(each, ModelFailed)}
+    blocks: dict[ModelKey, list[Block]] = {pair.model: [] for pair in opened.models}
     for entry in log.entries:
         if isinstance(entry, Block):
             blocks[entry.model].append(entry)
-    found: dict[int, list[str]] = {}
+    decades: dict[int, list[ModelKey]] = {}
     for model, own in blocks.items():
         if len(own) >= LEAST_BLOCKS and model not in failed:
             value_us = float(np.median(np.exp(_values(own))))
-            found.setdefault(math.floor(math.log10(value_us / 1000)), []).append(model)
+            decades.setdefault(math.floor(math.log10(value_us / 1000)), []).append(model)
     return tuple(
         _class(
             decade,
@@ -209,29 +211,29 @@ def classes(log: Log, process_s: Mapping[str, float]) -> tuple[ModelClass, ...]:
             sum(isinstance(each, Discarded) and each.model in models for each in log.entries),
             float(np.median([process_s[model] for model in models])),
         )
-        for decade, models in sorted(found.items())
+        for decade, models in sorted(decades.items())
     )
 
 
 def _class(
-    decade: int, blocks: Mapping[str, Sequence[Block]], discarded: int, process_s: float
+    decade: int, blocks: Mapping[ModelKey, Sequence[Block]], discarded: int, process_s: float
 ) -> ModelClass:
     rng = np.random.default_rng(1)
     runs = [_values(own) for own in blocks.values()]
     ratios = np.array([log_ratio(block) for own in blocks.values() for block in own])
     attempts = 1 + discarded / ratios.size  # for each block that is kept
-    drawn_from = {arms: _differences(runs, arms) for arms in _ARMS}
+    drawn_from = {k: _differences(runs, k) for k in _SIDES}
     costs = tuple(
-        _cost(rng, drawn_from[arms], margin, arms, attempts * process_s)
-        for arms in _ARMS
+        _cost(rng, drawn_from[k], margin, k, attempts * process_s)
+        for k in _SIDES
         for margin in MARGINS
     )
-    rule = replace(_RULE, processes_per_arm=_best(costs))
-    noise = drawn_from[rule.processes_per_arm]
+    rule = replace(_RULE, processes_per_side=_best(costs))
+    noise = drawn_from[rule.processes_per_side]
     both = np.concatenate([noise, -noise])
     return ModelClass(
         name=_name(decade),
-        models=tuple(blocks),
+        models=tuple(map(str, blocks)),
         blocks=ratios.size,
         discarded=discarded,
         process_s=process_s,
@@ -239,7 +241,7 @@ def _class(
         block_sd_plain=float(np.std(ratios, ddof=1)),
         second_slower=math.expm1(-float(np.median(drawn_from[1]))),
         modes=modes(runs),
-        processes_per_arm=rule.processes_per_arm,
+        processes_per_side=rule.processes_per_side,
         smallest_slowdown=float(
             smallest_slowdown(both, rule, models=MANY_MODELS, blocks=rule.cap_blocks)
         ),
@@ -250,7 +252,7 @@ def _class(
 
 
 def _name(decade: int) -> str:
-    """Returns what a decade is called that begins at so many powers of ten of 1 ms."""
+    """Returns the name of the decade that begins at so many powers of ten of 1 ms."""
     unit = min(max(decade // 3, -1), 1)
     lower = 10.0 ** (decade - 3 * unit)
     return f"{lower:g} to {10 * lower:g} {('ms', 's', 'µs')[unit]}"
@@ -262,19 +264,19 @@ def _values(blocks: Sequence[Block]) -> FloatArray:
     return np.log([process.value_us for block in both for process in block])
 
 
-def _differences(runs: Sequence[FloatArray], processes_per_arm: int) -> FloatArray:
-    """Returns the log-ratios of all blocks that consecutive ones make up: float64 [blocks].
+def _differences(runs: Sequence[FloatArray], processes_per_side: int) -> FloatArray:
+    """Returns the log-ratios of all blocks of consecutive processes: float64 [blocks].
 
-    The arm that began is the numerator; both take turns, as in a gate.
+    The side that began is the numerator; both alternate, as in a gate.
     """
     windows = np.concatenate(
-        [np.lib.stride_tricks.sliding_window_view(run, 2 * processes_per_arm)[::2] for run in runs]
+        [np.lib.stride_tricks.sliding_window_view(run, 2 * processes_per_side)[::2] for run in runs]
     )
     return np.asarray(windows[:, ::2].min(axis=1) - windows[:, 1::2].min(axis=1))
 
 
 def _drawn(rng: np.random.Generator, noise: FloatArray, rows: int, slowdown: float) -> FloatArray:
-    """Returns blocks drawn with replacement, a coin each: float64 [rows, cap]."""
+    """Returns blocks resampled with replacement, a coin each: float64 [rows, cap]."""
     shape = (rows, _RULE.cap_blocks)
     return np.asarray(
         rng.choice(noise, shape) * rng.choice((-1.0, 1.0), shape) + math.log1p(slowdown)
@@ -282,18 +284,23 @@ def _drawn(rng: np.random.Generator, noise: FloatArray, rows: int, slowdown: flo
 
 
 def _cost(
-    rng: np.random.Generator, noise: FloatArray, margin: float, arms: int, process_s: float
+    rng: np.random.Generator,
+    noise: FloatArray,
+    margin: float,
+    processes_per_side: int,
+    process_s: float,
 ) -> Cost:
-    rule = replace(_RULE, margin=margin, processes_per_arm=arms)
+    rule = replace(_RULE, margin=margin, processes_per_side=processes_per_side)
+    analysed_at = np.array(rule.analyses)
     unchanged, slower = (
         decide(_drawn(rng, noise, _ROWS, each), rule, models=MANY_MODELS) for each in (0.0, margin)
     )
     unchanged_s, slower_s = (
-        (2 * arms * float(np.array(rule.looks)[each.look].mean()) + _WARM_UPS) * process_s
+        (2 * processes_per_side * float(analysed_at[each.analysis].mean()) + _WARM_UPS) * process_s
         for each in (unchanged, slower)
     )
     return Cost(
-        processes_per_arm=arms,
+        processes_per_side=processes_per_side,
         margin=margin,
         passed=float(np.isin(unchanged.outcome, (Outcome.SAME, Outcome.IMPROVED)).mean()),
         caught=float((slower.outcome == Outcome.REGRESSED).mean()),
@@ -303,25 +310,26 @@ def _cost(
 
 
 def _best(costs: Sequence[Cost]) -> int:
-    """Returns the number of processes an arm to use."""
-    prices = {each.processes_per_arm: _price(each) for each in costs if each.margin == _RULE.margin}
-    return max(arms for arms, price in prices.items() if price <= _ABOUT * min(prices.values()))
+    """Returns the number of processes per side to use."""
+    usual = [cost for cost in costs if cost.margin == _RULE.margin]
+    prices = {cost.processes_per_side: _price(cost) for cost in usual}
+    return max(k for k, price in prices.items() if price <= _ABOUT * min(prices.values()))
 
 
 def _price(cost: Cost) -> float:
-    """Returns the seconds of an unchanged model, the dearer the less often gates are right."""
+    """Returns the seconds of an unchanged model divided by the chance of a correct verdict."""
     return cost.unchanged_s / max(cost.passed * cost.caught, 1e-6)
 
 
 def _red(rng: np.random.Generator, noise: FloatArray, rule: Rule, *, models: int) -> RedGates:
-    found = decide(_drawn(rng, noise, _GATES * models, 0.0), rule, models=models)
-    regressed = (found.outcome == Outcome.REGRESSED).reshape(_GATES, models)
+    decided = decide(_drawn(rng, noise, _GATES * models, 0.0), rule, models=models)
+    regressed = (decided.outcome == Outcome.REGRESSED).reshape(_GATES, models)
     red = int(regressed.any(axis=1).sum())
     return RedGates(share=red / _GATES, high=_upper_bound(red, _GATES))
 
 
 def _upper_bound(count: int, n: int) -> float:
-    """Returns the share at which so few of n, or fewer, have a chance of 5 %."""
+    """Returns the share at which at most this many of n have a probability of 5 %."""
     low, high = count / n, 1.0
     for _ in range(50):
         middle = (low + high) / 2

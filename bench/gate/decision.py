@@ -1,4 +1,4 @@
-"""What a rule says of the blocks of models so far."""
+"""The group-sequential test: what a rule decides about the blocks of models so far."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NORMAL = 1.4826  # a normal distribution's standard deviation over its median a
 
 
 class Outcome(IntEnum):
-    """What became of a model; all but ``OPEN`` end its blocks."""
+    """The state of a model; all but ``OPEN`` end its blocks."""
 
     OPEN = 0
     SAME = 1
@@ -34,37 +34,37 @@ class Decisions:
 
     Args:
         outcome: int8 [models], of ``Outcome``.
-        look: int64 [models], the look from 0 at which that came; the last one taken while open,
-            -1 before the first.
+        analysis: int64 [models], the analysis from 0 that decided; the last one done while open, -1
+            before the first.
     """
 
     outcome: NDArray[np.int8]
-    look: NDArray[np.int64]
+    analysis: NDArray[np.int64]
 
 
 def decide(log_ratios: FloatArray, rule: Rule, *, models: int) -> Decisions:
-    """Returns what the looks that these blocks allow decide; a decided model has no later look.
+    """Returns what the analyses that these blocks allow decide; a decided model has no later one.
 
-    At a look a model is the same if "slower by the margin or more" is refuted, else regressed if
-    "slower by the tolerance or less" is refuted, each at what the look may spend. Swapping a
-    block's processes flips the sign of its log-ratio, and a fair coin swaps them: so both tests
-    are exact whatever the noise, and by the union bound the promises hold over looks and models.
-    ``IMPROVED`` is a label on the same, at the passes' error: no faster than the tolerance is
-    refuted too.
+    At an analysis a model is the same if "slower by the margin or more" is rejected, else regressed
+    if "slower by the tolerance or less" is rejected, each at the level that the analysis may spend.
+    Swapping a block's processes flips the sign of its log-ratio, and a fair coin swaps them: so
+    both tests are exact whatever the noise, and by the union bound the promises hold over analyses
+    and models. ``IMPROVED`` is the same, where "faster by no more than the tolerance" is rejected
+    too, at the same level.
 
     Args:
         log_ratios: float64 [rows, blocks], candidate over baseline, in the order measured.
         models: of the gate, among which the false alarms are divided.
     """
     outcome = np.full(len(log_ratios), Outcome.OPEN, np.int8)
-    look = np.full(len(log_ratios), -1, np.int64)
-    for index, blocks in enumerate(rule.looks):
+    analysis = np.full(len(log_ratios), -1, np.int64)
+    for index, blocks in enumerate(rule.analyses):
         rows = np.flatnonzero(outcome == Outcome.OPEN)
         if blocks > log_ratios.shape[1] or not rows.size:
             break
-        outcome[rows] = _look(log_ratios[rows, :blocks], rule, index, models)
-        look[rows] = index
-    return Decisions(outcome=outcome, look=look)
+        outcome[rows] = _analyse(log_ratios[rows, :blocks], rule, index, models)
+        analysis[rows] = index
+    return Decisions(outcome=outcome, analysis=analysis)
 
 
 def smallest_slowdown(
@@ -95,12 +95,12 @@ def block_sd(log_ratios: FloatArray) -> FloatArray:
     return np.asarray(_NORMAL * np.median(np.abs(log_ratios - middle), axis=-1))
 
 
-def _look(log_ratios: FloatArray, rule: Rule, index: int, models: int) -> NDArray[np.int8]:
-    blocks = rule.looks[index]
+def _analyse(log_ratios: FloatArray, rule: Rule, index: int, models: int) -> NDArray[np.int8]:
+    blocks = rule.analyses[index]
     slow, slower = np.log1p([rule.tolerance, rule.margin])
     same = p_at_least(log_ratios, slower) <= rule.passing_level(index)
     improved = same & (p_at_least(log_ratios, -slow) <= rule.passing_level(index))
-    regressed = p_at_most(log_ratios, slow) <= rule.condemning_level(index, models)
+    regressed = p_at_most(log_ratios, slow) <= rule.rejection_level(index, models)
     hopeless = np.zeros(len(log_ratios), np.bool_)
     if blocks >= rule.hopeless_after_blocks:
         seen = smallest_slowdown(log_ratios, rule, models=models, blocks=rule.cap_blocks)

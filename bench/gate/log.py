@@ -1,7 +1,7 @@
 """The append-only log of a gate: what was done, in order, one JSON object a line.
 
-A line counts once its line feed is written, so a last line without one, of a gate that was killed,
-is no part of the log. No record of a discarded block has a place for a latency.
+A line counts once its line feed is written: the last line of a gate that was killed may lack it,
+and is then not part of the log. No record of a discarded block has a place for a latency.
 """
 
 from __future__ import annotations
@@ -9,30 +9,34 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from math import isfinite
+from typing import Any
 
 from bench.core import config
 from bench.core.errors import ConfigurationError
+from bench.gate import log_v1
 from bench.gate.records import (
+    DAMAGED,
     Block,
     Closed,
     CloseReason,
     Discarded,
     Entry,
     Explained,
-    Failed,
     Lost,
+    ModelFailed,
     Opened,
     Resumed,
     Scored,
 )
+from bench.gate.verdict import ModelKey
 
-VERSION = 1
+VERSION = 2
 
 _KINDS: dict[str, type[Opened] | type[Entry]] = {
     "opened": Opened,
     "block": Block,
     "discarded": Discarded,
-    "failed": Failed,
+    "failed": ModelFailed,
     "scored": Scored,
     "explained": Explained,
     "lost": Lost,
@@ -48,32 +52,34 @@ class Log:
 
     Args:
         torn: a last line without its line feed was left out.
+        version: of the file that it was read from; it is written as ``VERSION``.
     """
 
     opened: Opened
     entries: tuple[Entry, ...] = ()
     torn: bool = False
+    version: int = VERSION
 
     def __post_init__(self) -> None:
-        measured: dict[str, int | None] = {pair.key: 0 for pair in self.opened.models}
-        told: set[tuple[type[Entry], str]] = set()
+        due: dict[ModelKey, int | None] = {pair.model: 0 for pair in self.opened.models}
+        seen: set[tuple[type[Entry], ModelKey]] = set()
         last: Entry | None = None
         for line, entry in enumerate(self.entries, 2):
             problem = None
             if isinstance(last, Closed) and not isinstance(entry, Resumed):
-                problem = "goes on after it was closed"
+                problem = "continues after the gate was closed"
             elif isinstance(entry, Block | Discarded):
-                problem = self._misfit(entry, measured.get(entry.model))
-                measured[entry.model] = entry.index + 1
+                problem = self._misfit(entry, due.get(entry.model))
+                due[entry.model] = entry.index + 1
             elif isinstance(entry, Scored | Explained):
                 about = (type(entry), entry.model)
-                problem = self._unknown(entry, about in told)
-                told.add(about)
-            elif isinstance(entry, Failed):
-                problem = None if entry.model in measured else f"nobody opened {entry.model}"
-                measured[entry.model] = None
+                problem = self._unexpected(entry, again=about in seen)
+                seen.add(about)
+            elif isinstance(entry, ModelFailed):
+                problem = None if entry.model in due else f"{entry.model} is not in the first line"
+                due[entry.model] = None
             if problem:
-                raise ConfigurationError(f"line {line}: {problem}", hint="mend the log")
+                raise ConfigurationError(f"line {line}: {problem}", hint=DAMAGED)
             last = entry
 
     def then(self, entry: Entry) -> Log:
@@ -90,24 +96,24 @@ class Log:
         last = self.entries[-1] if self.entries else None
         return last.reason if isinstance(last, Closed) else None
 
-    def _unknown(self, entry: Scored | Explained, again: bool) -> str | None:
-        if all(pair.key != entry.model for pair in self.opened.models):
-            return f"nobody opened {entry.model}"
+    def _unexpected(self, entry: Scored | Explained, *, again: bool) -> str | None:
+        if all(pair.model != entry.model for pair in self.opened.models):
+            return f"{entry.model} is not in the first line"
         return f"says it of {entry.model} twice" if again else None
 
     def _misfit(self, entry: Block | Discarded, expected: int | None) -> str | None:
         if expected is None:
-            return f"nobody opened {entry.model}, or it failed before"
+            return f"{entry.model} is not in the first line, or failed before"
         if entry.index != expected:
             return f"attempt {entry.index} of {entry.model} where {expected} was due"
-        k = self.opened.rule.processes_per_arm
+        k = self.opened.rule.processes_per_side
         if isinstance(entry, Block) and len(entry.baseline) != k:
-            return f"{len(entry.baseline)} processes an arm where the rule says {k}"
+            return f"{len(entry.baseline)} processes per side where the rule says {k}"
         return None
 
 
 def to_line(record: Opened | Entry) -> str:
-    """Returns a record as its line, line feed and all; the same bytes for the same record."""
+    """Returns a record as its line, line feed included; the same bytes for the same record."""
     cls = type(record)
     # Through the types once: a whole number given for a float is written as it will be read.
     plain = config.unstructure(config.structure(config.unstructure(record), cls, source="the gate"))
@@ -116,54 +122,73 @@ def to_line(record: Opened | Entry) -> str:
 
 
 def to_text(log: Log) -> str:
-    """Returns all lines of a log, of a torn one those that count."""
+    """Returns all lines of a log, without a torn one."""
     return "".join(map(to_line, (log.opened, *log.entries)))
 
 
 def from_bytes(content: bytes, *, source: str) -> Log:
-    """Returns the log that ``content`` holds.
+    """Returns the log in ``content``, of this version or version 1.
 
     Args:
         source: a name for it in errors, such as its path.
 
     Raises:
-        ConfigurationError: names the line that is broken, of another version, or out of place.
+        ConfigurationError: names the line that is damaged, of another version, or out of place.
     """
     *lines, rest = content.split(b"\n")
-    records = [_record(line, f"{source}: line {n}") for n, line in enumerate(lines, 1)]
+    plain = [_plain(line, f"{source}: line {n}") for n, line in enumerate(lines, 1)]
+    version = plain[0]["version"] if plain else VERSION
+    records = [
+        _record(line, f"{source}: line {n}", version=version) for n, line in enumerate(plain, 1)
+    ]
     opened = records[0] if records else None
     if not isinstance(opened, Opened):
-        raise ConfigurationError(f"{source}: line 1 opens no gate", hint="give the whole log")
+        raise ConfigurationError(
+            f"{source}: line 1 does not open a gate", hint="give the whole log of a gate"
+        )
     entries: list[Entry] = []
     for n, record in enumerate(records[1:], 2):
         if isinstance(record, Opened):
-            raise ConfigurationError(f"{source}: line {n} opens another gate", hint="give one log")
+            raise ConfigurationError(
+                f"{source}: line {n} opens another gate", hint="give the log of one gate"
+            )
         entries.append(record)
     try:
-        return Log(opened=opened, entries=tuple(entries), torn=bool(rest))
+        return Log(opened=opened, entries=tuple(entries), torn=bool(rest), version=version)
     except ConfigurationError as error:
         raise ConfigurationError(f"{source}: {error.message}", hint=error.hint) from error
 
 
-def _record(line: bytes, where: str) -> Opened | Entry:
+def _plain(line: bytes, where: str) -> dict[str, Any]:
+    """Returns a line as a mapping whose version is known."""
     try:
-        found = json.loads(line, parse_float=_finite, parse_constant=_finite)
+        plain = json.loads(line, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{where} is no JSON", hint="mend the log") from error
-    if not isinstance(found, dict):
-        raise ConfigurationError(f"{where} is no JSON object", hint="mend the log")
-    version, kind = found.pop("version", None), found.pop("kind", None)
-    if version != VERSION or isinstance(version, bool):
+        raise ConfigurationError(f"{where} is not JSON", hint=DAMAGED) from error
+    if not isinstance(plain, dict):
+        raise ConfigurationError(f"{where} is not a JSON object", hint=DAMAGED)
+    version = plain.get("version")
+    if isinstance(version, bool) or version not in (log_v1.VERSION, VERSION):
         raise ConfigurationError(
-            f"{where} has version {version}, not {VERSION}",
+            f"{where} has version {version}, not {log_v1.VERSION} or {VERSION}",
             hint="replay it with the frill-bench that wrote it",
         )
+    return plain
+
+
+def _record(plain: dict[str, Any], where: str, *, version: int) -> Opened | Entry:
+    found, kind = dict(plain), plain.get("kind")
+    if found.pop("version") != version:
+        raise ConfigurationError(f"{where} has another version than line 1", hint=DAMAGED)
     if not isinstance(kind, str) or kind not in _KINDS:
         known = list(_KINDS)
         raise ConfigurationError(
             f"{where}: {kind!r} is none of {', '.join(known)}{config.near(str(kind), known)}",
-            hint="mend the log",
+            hint=DAMAGED,
         )
+    del found["kind"]
+    if version == log_v1.VERSION:
+        found = log_v1.upgraded(kind, found, where=where)
     return config.structure(found, _KINDS[kind], source=where)
 
 

@@ -1,4 +1,4 @@
-"""Why a model regressed: what differs between both its sides, in sentences, from the log alone."""
+"""Why a model regressed: what differs between its sides, in sentences, from the log alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bench.gate.records import Explained, Inside, Operator, Pair
 
 _MOST = 3  # operators that are named
 _WORTH_RATIO = 0.02  # a smaller share of what was added is not named
-_MOVED_RATIO = 1.1  # of durations and memory that are worth a word
+_MOVED_RATIO = 1.1  # of durations and memory that are worth mentioning
 
-# An operator of the baseline and what became of it; ``None`` where there is none.
+# An operator of the baseline and its counterpart in the candidate; ``None`` where there is none.
 _Match = tuple[Operator | None, Operator | None]
 
 
 def reasons(pair: Pair, explained: Explained) -> tuple[str, ...]:
-    """Returns what differs, what weighs most first; says so where nothing does."""
+    """Returns what differs, the most important first; says so where nothing does."""
     before, after = explained.baseline, explained.candidate
     found = (
         *_layers(before.layers, after.layers),
@@ -52,7 +52,7 @@ def _layers(before: Sequence[Operator], after: Sequence[Operator]) -> Iterator[s
 
 
 def _times(before: Sequence[Operator], after: Sequence[Operator]) -> Iterator[str]:
-    """Yields where the time went, by one profiled process of either side."""
+    """Yields where time was added, by one profiled process of either side."""
     if not (before and after):
         return
     found = [(_us(new) - _us(old), old, new) for old, new in _matched(before, after)]
@@ -70,18 +70,18 @@ def _times(before: Sequence[Operator], after: Sequence[Operator]) -> Iterator[st
 
 
 def _partitions(before: Inside, after: Inside) -> Iterator[str]:
-    told = [
+    placements = [
         f"{each.partitions} of the delegate's pieces and {each.nodes - each.delegated_nodes} "
         "operators outside them"
         for each in (before, after)
         if each.nodes is not None and each.delegated_nodes is not None
     ]
-    if len(set(told)) == 2:
-        yield f"{told[1]}, instead of {told[0]}"
+    if len(set(placements)) == 2:
+        yield f"{placements[1]}, instead of {placements[0]}"
 
 
 def _programs(pair: Pair, before: Inside, after: Inside) -> Iterator[str]:
-    old, new = pair.observed.get("baseline_tool"), pair.observed.get("tool")
+    old, new = pair.observed.baseline_tool_sha256, pair.observed.tool_sha256
     if old and new and old != new:
         yield f"another tool: {new[:12]} instead of {old[:12]}"
     if before.runtime and after.runtime and before.runtime != after.runtime:
@@ -99,7 +99,7 @@ def _more(
 
 
 def _matched(before: Sequence[Operator], after: Sequence[Operator]) -> list[_Match]:
-    """Returns which operator became which: by type and name, or by type where names are new."""
+    """Returns which operators correspond: by type and name, or by type where names are new."""
     names = {(each.node_type, each.name) for each in before}
     known = sum((each.node_type, each.name) in names for each in after)
     by_name = 2 * known > min(len(before), len(after))
@@ -119,7 +119,7 @@ def _matched(before: Sequence[Operator], after: Sequence[Operator]) -> list[_Mat
 
 
 def _named(operator: Operator) -> str:
-    # A fused operator has the names of all that it was; the shortest is that of the layer itself.
+    # A fused operator has the names of all its parts; the shortest is that of the layer itself.
     name = min(operator.name.split(";"), key=len)
     return f"{operator.node_type} {'/'.join(name.split('/')[-2:])}".strip()
 

@@ -1,16 +1,21 @@
-"""What a gate writes down: the records of its log."""
+"""The records of a gate's log."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, isfinite
 
-from bench.core.artifact import Format
+from bench.core.caveats import Caveat
 from bench.core.errors import ConfigurationError
 from bench.core.score import Difference
 from bench.gate.rule import AccuracyRule, Rule
+from bench.gate.verdict import UNMEASURED, ModelKey, Verdict
+from bench.plan.case import Delegate, Runner
+from bench.plan.device import Device
+
+DAMAGED = "the log is damaged; restore it from where it was saved"
 
 
 class CloseReason(StrEnum):
@@ -20,15 +25,35 @@ class CloseReason(StrEnum):
     OUT_OF_TIME = "out-of-time"
     INTERRUPTED = "interrupted"
     DEVICE_LOST = "device-lost"
-    GUARDS = "guards-never-satisfied"
+    ENVIRONMENT = "environment-unstable"
 
 
-class Unmeasured(StrEnum):
-    """Why a model is listed and not compared."""
+class Statistic(StrEnum):
+    """The statistic of a process that is compared."""
 
-    NEW = "new"
-    REMOVED = "removed"
-    UNCHANGED = "unchanged"
+    CPU = "minimum thread CPU time"
+    WALL = "median wall time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How a model is measured, as observed.
+
+    Args:
+        affinity: the cores that the tool is held to; ``None`` for all.
+        runtime: of our runner; ``None`` for the official tool, which brings its own.
+        baseline_tool_sha256, baseline_runner: where the baseline is measured with its own tool.
+    """
+
+    statistic: Statistic
+    runner: Runner
+    tool_sha256: str
+    delegate: Delegate
+    threads: int
+    affinity: str | None = None
+    runtime: str | None = None
+    baseline_tool_sha256: str | None = None
+    baseline_runner: Runner | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,22 +61,31 @@ class Pair:
     """A model whose candidate is compared with its baseline.
 
     Args:
-        baseline_bytes, candidate_bytes: sizes of the files; ``None`` where nobody looked.
-        observed: what is compared, as observed: the statistic, the runtime, the delegate, threads.
+        baseline_bytes, candidate_bytes: sizes of the files; ``None`` where unknown.
+        caveats: known before the gate began; every finding carries them.
     """
 
-    name: str
-    format: Format
+    model: ModelKey
     baseline_sha256: str
     candidate_sha256: str
+    observed: Setup
     baseline_bytes: int | None = None
     candidate_bytes: int | None = None
-    observed: dict[str, str] = field(default_factory=dict)
+    caveats: tuple[Caveat, ...] = ()
 
-    @property
-    def key(self) -> str:
-        """Its name in the log's other records."""
-        return f"{self.name} {self.format}"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmeasured:
+    """A model that is listed and not compared: new, removed or unchanged."""
+
+    model: ModelKey
+    verdict: Verdict
+
+    def __post_init__(self) -> None:
+        if self.verdict not in UNMEASURED:
+            raise ConfigurationError(
+                f"{self.model}: {self.verdict} is not a reason not to measure", hint=DAMAGED
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,29 +95,29 @@ class Opened:
     Args:
         gate_id, session_id: UUIDs.
         seed: of all coins.
-        device: facts of it, as they are shown.
-        models: at least one, no two with one name and format.
-        unmeasured: the other models of either side, by name and format.
-        started_at: ISO 8601 with its offset from UTC; empty where nobody wrote it down.
-        revision: what the candidate was built from, in the words of whoever built it.
+        models: at least one, no two with the same name and format.
+        unmeasured: the other models of either side.
+        started_at: ISO 8601 with its offset from UTC; empty where unknown.
+        revision: what the candidate was built from, as the user names it.
         size_margin: a file that grew by more than this share regressed; ``None``: not judged.
-        accuracy: by what accuracies are judged; ``None``: they are not.
+        accuracy: the rule for accuracies; ``None``: not judged.
     """
 
     gate_id: str
     session_id: str
     seed: int
     rule: Rule
-    device: dict[str, float | str | None]
+    device: Device
     models: tuple[Pair, ...]
-    unmeasured: dict[str, Unmeasured] = field(default_factory=dict)
+    unmeasured: tuple[Unmeasured, ...] = ()
     started_at: str = ""
     revision: str = ""
     size_margin: float | None = None
     accuracy: AccuracyRule | None = None
 
     def __post_init__(self) -> None:
-        twice = [key for key, n in Counter(pair.key for pair in self.models).items() if n > 1]
+        counts = Counter(pair.model for pair in self.models)
+        twice = [model for model, count in counts.items() if count > 1]
         if twice or not self.models:
             raise ConfigurationError(
                 f"{twice[0]} is there twice" if twice else "a gate without models",
@@ -91,7 +125,7 @@ class Opened:
             )
         if self.size_margin is not None and not 0 <= self.size_margin < inf:
             raise ConfigurationError(
-                f"a size's margin is a share from 0, not {self.size_margin:g}",
+                f"the margin of a size is a share from 0, not {self.size_margin:g}",
                 hint="give one, such as 1%",
             )
         self.rule.check(len(self.models))
@@ -102,8 +136,8 @@ class Process:
     """One process of the benchmark tool within a block. All times in us, above 0.
 
     Args:
-        value_us: what is compared: the median of its inferences, or what ``Pair.observed`` says.
-        min_us, p95_us: of its inferences; ``None`` where the tool does not tell.
+        value_us: the statistic that is compared, as ``Setup`` says.
+        min_us, p95_us: of its inferences; ``None`` where the tool does not report them.
         position: its place in the block, from 0.
         invocation: its id in the store.
     """
@@ -117,7 +151,7 @@ class Process:
     def __post_init__(self) -> None:
         for time_us in (self.value_us, self.min_us, self.p95_us):
             if time_us is not None and not (isfinite(time_us) and time_us > 0):
-                raise ConfigurationError(f"{time_us} us is no duration", hint="mend the log")
+                raise ConfigurationError(f"{time_us} us is not a duration", hint=DAMAGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +159,12 @@ class Block:
     """A baseline and a candidate, back to back, in the order of a coin.
 
     Args:
-        model: ``Pair.key``.
-        index: which attempt at a block of this model, from 0, discarded ones too.
+        index: the attempt at a block of this model, from 0, discarded ones included.
         candidate_first: the coin.
         baseline, candidate: equally many processes, at least one.
     """
 
-    model: str
+    model: ModelKey
     index: int
     candidate_first: bool
     baseline: tuple[Process, ...]
@@ -145,58 +178,56 @@ class Block:
         if len(first) != len(second) or sorted(places) != list(range(2 * len(first))):
             raise ConfigurationError(
                 "a block needs equally many processes of both, each in a place of its own",
-                hint="mend the log",
+                hint=DAMAGED,
             )
         if not any(each.position == 0 for each in first):
             raise ConfigurationError(
-                "the process in place 0 is not the one that the coin put there", hint="mend the log"
+                "the process in place 0 is not the one that the coin put there", hint=DAMAGED
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discarded:
-    """A block that the environment spoiled, both sides of it; decided without its latencies.
+    """A block that the environment spoiled, both sides of it; its latencies play no part in that.
 
     Args:
         model, index, candidate_first: as of a ``Block``.
-        reasons: at least one; each a stable kebab-case code, or one, a colon and a sentence.
+        reasons: at least one; each a stable kebab-case code, or one with a colon and a sentence.
     """
 
-    model: str
+    model: ModelKey
     index: int
     candidate_first: bool
     reasons: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if not self.reasons:
-            raise ConfigurationError("a discarded block needs a reason", hint="mend the log")
+            raise ConfigurationError("a discarded block needs a reason", hint=DAMAGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """A model that does not run as it was asked to, which ends it.
+class ModelFailed:
+    """A model that does not run as requested, which ends it.
 
     Args:
-        model: ``Pair.key``.
         reason: which side, and why.
     """
 
-    model: str
+    model: ModelKey
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """How far a model's candidate scores from its baseline on the same clips.
+    """The difference of a model's scores on the same clips.
 
     Args:
-        model: ``Pair.key``.
         task_set, task_set_sha256: its name and its identity.
         runtime: the interpreter that made both embeddings.
         differences: candidate less baseline, one a task and ``mean`` last.
     """
 
-    model: str
+    model: ModelKey
     task_set: str
     task_set_sha256: str
     runtime: str
@@ -204,7 +235,7 @@ class Scored:
 
     def __post_init__(self) -> None:
         if not self.differences or self.differences[-1].task != "mean":
-            raise ConfigurationError("differences end with their mean", hint="mend the log")
+            raise ConfigurationError("differences end with their mean", hint=DAMAGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,13 +280,9 @@ class Inside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """What differs between both sides of a model that regressed; no verdict rests on it.
+    """What differs between both sides of a model that regressed; no verdict rests on it."""
 
-    Args:
-        model: ``Pair.key``.
-    """
-
-    model: str
+    model: ModelKey
     baseline: Inside
     candidate: Inside
 
@@ -269,16 +296,16 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """The gate goes on, after a loss or in another process."""
+    """The gate continues, after a loss or in another process."""
 
     session_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
-    """No more blocks, unless it is resumed."""
+    """There are no more blocks, unless the gate is resumed."""
 
     reason: CloseReason
 
 
-Entry = Block | Discarded | Failed | Scored | Explained | Lost | Resumed | Closed
+Entry = Block | Discarded | ModelFailed | Scored | Explained | Lost | Resumed | Closed

@@ -1,4 +1,4 @@
-"""What a gate measures next: a pure function of its log, so that resuming is replaying."""
+"""The next block of a gate: a pure function of its log, so that resuming is replaying."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes
 from bench.gate.decision import Outcome
+from bench.gate.findings import outcome_of
 from bench.gate.log import Log
-from bench.gate.records import Block, CloseReason, Discarded, Failed
-from bench.gate.verdict import standing
+from bench.gate.records import Block, CloseReason, Discarded, ModelFailed
+from bench.gate.verdict import ModelKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +18,11 @@ class Next:
     """The block to measure.
 
     Args:
-        model: ``Pair.key``.
-        index: which attempt at a block of this model, from 0.
-        candidate_first: the coin; with several processes an arm they take turns from there.
+        index: the attempt at a block of this model, from 0.
+        candidate_first: the coin; processes alternate sides, starting with this one.
     """
 
-    model: str
+    model: ModelKey
     index: int
     candidate_first: bool
 
@@ -30,27 +30,27 @@ class Next:
 def following(log: Log) -> Next | CloseReason:
     """Returns the next block, or why there is none.
 
-    Models take turns, those that are done left out, so that heat is spread over them. Discarded
-    blocks are a share of those kept, or of what the gate will need at least, whichever is more.
+    Undecided models take turns, so that heat is spread over them. The budget of discarded blocks is
+    a share of those kept, or of what the gate will need at least, whichever is more.
     """
     if log.closed is not None:
         return log.closed
-    keys = [pair.key for pair in log.opened.models]
-    failed = {entry.model for entry in log.entries if isinstance(entry, Failed)}
+    models = [pair.model for pair in log.opened.models]
+    failed = {entry.model for entry in log.entries if isinstance(entry, ModelFailed)}
     attempted = [entry for entry in log.entries if isinstance(entry, Block | Discarded)]
-    turn = keys.index(attempted[-1].model) + 1 if attempted else 0
-    for key in keys[turn:] + keys[:turn]:
-        own = [entry for entry in attempted if entry.model == key]
-        if key not in failed and not _is_done(own, log):
+    turn = models.index(attempted[-1].model) + 1 if attempted else 0
+    for model in models[turn:] + models[:turn]:
+        own = [entry for entry in attempted if entry.model == model]
+        if model not in failed and not _is_done(own, log):
             if _discards_spent(attempted, log):
-                return CloseReason.GUARDS
-            first = candidate_first(log.opened.seed, key, len(own))
-            return Next(model=key, index=len(own), candidate_first=first)
+                return CloseReason.ENVIRONMENT
+            first = candidate_first(log.opened.seed, model, len(own))
+            return Next(model=model, index=len(own), candidate_first=first)
     return CloseReason.DECIDED
 
 
-def candidate_first(seed: int, model: str, index: int) -> bool:
-    """Returns the coin of one attempt: the last bit of a SHA-256, the same for ever."""
+def candidate_first(seed: int, model: ModelKey, index: int) -> bool:
+    """Returns the coin of one attempt: the last bit of a SHA-256, the same forever."""
     return int(sha256_bytes(f"{seed}/{model}/{index}".encode()), 16) % 2 == 1
 
 
@@ -58,7 +58,7 @@ def check_coins(log: Log, *, source: str) -> None:
     """Refuses blocks whose order is not that of their coin.
 
     Raises:
-        ConfigurationError: a block in an order that somebody chose proves nothing.
+        ConfigurationError: a block in a chosen order proves nothing.
     """
     for entry in log.entries:
         if isinstance(entry, Block | Discarded):
@@ -73,12 +73,12 @@ def check_coins(log: Log, *, source: str) -> None:
 
 def _is_done(own: list[Block | Discarded], log: Log) -> bool:
     blocks = [entry for entry in own if isinstance(entry, Block)]
-    outcome, _ = standing(blocks, log.opened.rule, models=len(log.opened.models))
+    outcome, _ = outcome_of(blocks, log.opened.rule, models=len(log.opened.models))
     return outcome is not Outcome.OPEN
 
 
 def _discards_spent(attempted: list[Block | Discarded], log: Log) -> bool:
     rule = log.opened.rule
     kept = sum(isinstance(entry, Block) for entry in attempted)
-    least = max(rule.looks[0] * len(log.opened.models), rule.cap_blocks)
+    least = max(rule.analyses[0] * len(log.opened.models), rule.cap_blocks)
     return len(attempted) - kept > rule.discard_budget * max(kept, least)

@@ -1,13 +1,13 @@
 """Wilcoxon's signed-rank test, exact, and the estimate and interval that follow from it.
 
 Under the null a difference is as likely above the shift as below it by as much: in the gate the
-coin that orders a block sees to that. The sum W of the ranks of the positive ones is then a sum
+coin that orders a block ensures that. The sum W of the ranks of the positive ones is then a sum
 over fair coins, whose distribution is counted and not approximated (Wilcoxon 1945; Hollander, Wolfe
 and Chicken, Nonparametric Statistical Methods, 3rd ed. 2014, section 3.1).
 
 Ties and zeros are taken conservatively: among equal sizes the positive differences get the lowest
-ranks, and a difference equal to the shift counts as not positive. W is then never above what ranks
-drawn by lot would give it, for which the distribution is exact; so no P-value is too small.
+ranks, and a difference equal to the shift counts as not positive. W is then never above its value
+with random ranks, for which the distribution is exact; so no P-value is too small.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def estimate(differences: FloatArray) -> FloatArray:
 
 
 def interval(differences: FloatArray, *, confidence: float) -> tuple[FloatArray, FloatArray] | None:
-    """Returns both ends of all shifts that neither one-sided test refutes at (1 - confidence) / 2.
+    """Returns both ends of all shifts that neither one-sided test rejects at (1 - confidence) / 2.
 
     They are order statistics of the Walsh averages (Tukey 1949): as many of these exceed a shift as
     W counts there. Coverage is at least ``confidence`` for an n that was fixed beforehand.
@@ -76,12 +76,12 @@ def interval(differences: FloatArray, *, confidence: float) -> tuple[FloatArray,
         confidence: in (0, 1).
 
     Returns:
-        float64 [...] each; ``None`` where n is too small for any shift to be refuted.
+        float64 [...] each; ``None`` where n is too small to reject any shift.
     """
-    refuting = np.flatnonzero(upper_tail(differences.shape[-1]) <= (1 - confidence) / 2)
-    if not refuting.size:
+    rejecting = np.flatnonzero(upper_tail(differences.shape[-1]) <= (1 - confidence) / 2)
+    if not rejecting.size:
         return None
-    critical = int(refuting[0])
+    critical = int(rejecting[0])
     averages = np.sort(_walsh_averages(differences), axis=-1)
     return averages[..., -critical], averages[..., critical - 1]
 

@@ -1,88 +1,59 @@
-"""What a gate's log says of its files beside their latency: size, which is exact, and accuracy."""
+"""The findings on sizes, which are exact, and on accuracies."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from statistics import NormalDist
 
+from bench.core import units
 from bench.core.score import Difference
 from bench.gate.log import Log
-from bench.gate.records import Scored
+from bench.gate.records import Pair, Scored
 from bench.gate.rule import AccuracyRule
-from bench.gate.verdict import Verdict
+from bench.gate.verdict import Axis, Finding, Interval, UndecidedReason, Verdict
 
 _Z95 = NormalDist().inv_cdf(0.975)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SizeJudged:
-    """A model's verdict on its size.
-
-    Args:
-        model: ``Pair.key``.
-        baseline_bytes, candidate_bytes: of the files.
-    """
-
-    model: str
-    verdict: Verdict
-    baseline_bytes: int
-    candidate_bytes: int
-
-    @property
-    def ratio(self) -> float:
-        """Candidate over baseline."""
-        return self.candidate_bytes / self.baseline_bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccuracyJudged:
-    """A model's verdict on its accuracy, and what it rests on."""
-
-    verdict: Verdict
-    scored: Scored
-
-    @property
-    def mean(self) -> Difference:
-        """The difference of the means, which is judged."""
-        return self.scored.differences[-1]
-
-
-def sizes(log: Log) -> tuple[SizeJudged, ...]:
-    """Returns the verdicts on sizes, in the order of the log; none where they are not judged."""
+def size_findings(log: Log) -> tuple[Finding, ...]:
+    """Returns the findings on sizes, in the order of the log; none where they are not judged."""
     margin = log.opened.size_margin
     if margin is None:
         return ()
     return tuple(
-        SizeJudged(
-            model=pair.key,
-            verdict=_size(pair.baseline_bytes, pair.candidate_bytes, margin),
-            baseline_bytes=pair.baseline_bytes,
-            candidate_bytes=pair.candidate_bytes,
-        )
+        _size_finding(pair, pair.baseline_bytes, pair.candidate_bytes, margin)
         for pair in log.opened.models
         if pair.baseline_bytes and pair.candidate_bytes
     )
 
 
-def accuracies(log: Log) -> tuple[AccuracyJudged, ...]:
-    """Returns the verdicts on accuracies, in the order of the log; none where none are judged."""
+def accuracy_findings(log: Log) -> tuple[Finding, ...]:
+    """Returns the findings on accuracies, in the order of the log; none where not judged."""
     rule = log.opened.accuracy
-    found = [entry for entry in log.entries if isinstance(entry, Scored)]
+    pairs = {pair.model: pair for pair in log.opened.models}
     if rule is None:
         return ()
     return tuple(
-        AccuracyJudged(
-            verdict=judge(each.differences[-1], rule, models=len(log.opened.models)), scored=each
-        )
-        for each in found
+        _accuracy_finding(pairs[entry.model], entry, rule, models=len(pairs))
+        for entry in log.entries
+        if isinstance(entry, Scored)
     )
 
 
-def judge(difference: Difference, rule: AccuracyRule, *, models: int) -> Verdict:
-    """Returns what a paired difference, candidate less baseline, says.
+def size_verdict(baseline_bytes: int, candidate_bytes: int, margin: float) -> Verdict:
+    """Returns the verdict on a size."""
+    # Whole numbers on the left: rounding must not excuse a file that grew by just the margin.
+    grown = candidate_bytes - baseline_bytes
+    if grown > 0 and grown >= margin * baseline_bytes:
+        return Verdict.REGRESSED
+    return Verdict.IMPROVED if grown <= -margin * baseline_bytes and grown < 0 else Verdict.SAME
 
-    As with a latency, passing goes before condemning. Tails are a normal distribution's, whose
-    deviation is taken from the 95 % interval: a bootstrap of a thousand resamples has no tail at a
+
+def accuracy_verdict(difference: Difference, rule: AccuracyRule, *, models: int) -> Verdict:
+    """Returns the verdict on a paired difference, candidate less baseline.
+
+    As with a latency, passing goes before rejecting. Tails are those of a normal distribution with
+    the deviation of the 95 % interval: a bootstrap of a thousand resamples has no tail at a
     thousandth.
 
     Args:
@@ -90,19 +61,52 @@ def judge(difference: Difference, rule: AccuracyRule, *, models: int) -> Verdict
     """
     quantile = NormalDist().inv_cdf
     deviation = (difference.high - difference.low) / (2 * _Z95)
-    passes = quantile(1 - rule.wrong_passes_per_model) * deviation
-    condemns = quantile(1 - rule.false_alarms_per_gate / models) * deviation
-    if difference.value - passes > -rule.margin:
-        is_better = difference.value - passes > rule.tolerance
+    passing = quantile(1 - rule.wrong_passes_per_model) * deviation
+    rejecting = quantile(1 - rule.false_alarms_per_gate / models) * deviation
+    if difference.value - passing > -rule.margin:
+        is_better = difference.value - passing > rule.tolerance
         return Verdict.IMPROVED if is_better else Verdict.SAME
-    if difference.value + condemns < -rule.tolerance:
+    if difference.value + rejecting < -rule.tolerance:
         return Verdict.REGRESSED
     return Verdict.UNDECIDED
 
 
-def _size(baseline_bytes: int, candidate_bytes: int, margin: float) -> Verdict:
-    # Whole numbers on the left: a file that grew by just the margin is not let off by rounding.
-    grown = candidate_bytes - baseline_bytes
-    if grown > 0 and grown >= margin * baseline_bytes:
-        return Verdict.REGRESSED
-    return Verdict.IMPROVED if grown <= -margin * baseline_bytes and grown < 0 else Verdict.SAME
+def _size_finding(pair: Pair, baseline_bytes: int, candidate_bytes: int, margin: float) -> Finding:
+    verdict = size_verdict(baseline_bytes, candidate_bytes, margin)
+    grew = f"{candidate_bytes:,} bytes instead of {baseline_bytes:,}"
+    return Finding(
+        model=pair.model,
+        axis=Axis.SIZE,
+        verdict=verdict,
+        margin=margin,
+        change=Interval(value=candidate_bytes / baseline_bytes),
+        why=(grew,) if verdict is Verdict.REGRESSED else (),
+        baseline_sha256=pair.baseline_sha256,
+        candidate_sha256=pair.candidate_sha256,
+    )
+
+
+def _accuracy_finding(pair: Pair, scored: Scored, rule: AccuracyRule, *, models: int) -> Finding:
+    mean = scored.differences[-1]
+    verdict = accuracy_verdict(mean, rule, models=models)
+    undecided = verdict is Verdict.UNDECIDED
+    return Finding(
+        model=pair.model,
+        axis=Axis.ACCURACY,
+        verdict=verdict,
+        margin=rule.margin,
+        change=Interval(
+            value=mean.value, low=min(mean.low, mean.value), high=max(mean.high, mean.value)
+        ),
+        reason=UndecidedReason.TOO_FEW_CLIPS if undecided else None,
+        why=() if verdict is Verdict.SAME else tuple(_task_differences(scored)),
+        baseline_sha256=pair.baseline_sha256,
+        candidate_sha256=pair.candidate_sha256,
+    )
+
+
+def _task_differences(scored: Scored) -> Iterator[str]:
+    """Yields each task's difference, the greatest loss first."""
+    for each in sorted(scored.differences[:-1], key=lambda each: each.value):
+        points, low, high = map(units.points, (each.value, each.low, each.high))
+        yield f"{each.task}: {points} points ({low} to {high})"

@@ -1,227 +1,177 @@
-"""What a gate's log says of each model: a pure function, so that replaying a log gives it again."""
+"""The words of a gate: verdicts, why there is none, intervals, and findings."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from math import isfinite
 
-import numpy as np
-
-from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
-from bench.gate.log import Log
-from bench.gate.records import Block, CloseReason, Discarded, Failed, Process
-from bench.gate.rule import Rule
-from bench.gate.signed_rank import FloatArray, estimate, interval
+from bench.core.artifact import Format
+from bench.core.caveats import Caveat
+from bench.core.errors import ConfigurationError
 
 CONFIDENCE = 0.95
-# Said beside every interval: when to stop was chosen by looking at the same blocks.
-COVERAGE = "95 % interval of a fixed number of blocks; read after stopping it covers at least 90 %"
+
+
+class Axis(StrEnum):
+    """The property of a model that is gated."""
+
+    LATENCY = "latency"
+    SIZE = "size"
+    ACCURACY = "accuracy"
 
 
 class Verdict(StrEnum):
-    """What is said of a model's latency."""
+    """The result for a model on an axis, the most important ones first."""
 
-    SAME = "same"
-    IMPROVED = "improved"
     REGRESSED = "regressed"
+    FAILED = "failed"  # it cannot be measured as requested, on either side
     UNDECIDED = "undecided"
-    FAILED = "failed"  # it does not run as asked, on either side
+    IMPROVED = "improved"
+    NEW = "new"  # only the candidate has it
+    REMOVED = "removed"  # only the baseline has it
+    SAME = "same"
+    UNCHANGED = "unchanged"  # the same file on both sides, so nothing was measured
 
 
-class Doubt(StrEnum):
-    """Why a model is undecided."""
+# Both sides were compared; for the other verdicts there is nothing to compare.
+COMPARED = (Verdict.SAME, Verdict.IMPROVED, Verdict.REGRESSED, Verdict.UNDECIDED)
+UNMEASURED = (Verdict.NEW, Verdict.REMOVED, Verdict.UNCHANGED)
+QUIET = (Verdict.SAME, Verdict.UNCHANGED)
+
+
+class UndecidedReason(StrEnum):
+    """Why a model has no verdict."""
 
     OPEN = "open"  # the gate goes on, or its log just ends
     CAPPED = "capped"
     NOISE = "hopeless-noise"
-    OUT_OF_TIME = CloseReason.OUT_OF_TIME.value
-    INTERRUPTED = CloseReason.INTERRUPTED.value
-    DEVICE_LOST = CloseReason.DEVICE_LOST.value
-    GUARDS = CloseReason.GUARDS.value
+    OUT_OF_TIME = "out-of-time"
+    INTERRUPTED = "interrupted"
+    DEVICE_LOST = "device-lost"
+    ENVIRONMENT = "environment-unstable"
+    TOO_FEW_CLIPS = "too-few-clips"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ModelKey:
+    """What pairs a candidate with its baseline."""
+
+    name: str
+    format: Format
+
+    def __str__(self) -> str:
+        """Returns the name and the format, as people and coins read them."""
+        return f"{self.name} {self.format}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ratio:
-    """A ratio of candidate to baseline.
+class Interval:
+    """An estimate with its 95 % interval.
 
     Args:
-        estimate: exp of the blocks' Hodges-Lehmann estimate.
-        low, high: as ``COVERAGE`` says; ``None`` below 6 blocks, where no such interval exists.
+        low, high: both ``None`` where the value is exact or too few blocks give no interval. The
+            interval of a latency is that of a fixed number of blocks; as the gate stops when it has
+            decided, it covers at least 90 %.
     """
 
-    estimate: float
-    low: float | None
-    high: float | None
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        low = self.value if self.low is None else self.low
+        high = self.value if self.high is None else self.high
+        _require(
+            ((self.low is None) == (self.high is None), "an interval needs both ends"),
+            (isfinite(low) and isfinite(high), f"{low} to {high} is not an interval"),
+            (low <= self.value <= high, f"{self.value} lies outside {low} to {high}"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """One model's verdict and what it rests on.
+class LatencyEvidence:
+    """What the verdict on a latency rests on.
 
     Args:
-        model: ``Pair.key``.
-        doubt: of an undecided one, else ``None``.
-        look: at which it was decided or given up, from 1; ``None`` while it is open.
-        blocks: that the verdict rests on; later ones are ignored.
-        ratio: of the arms' values; ``None`` without blocks, as all that follow.
-        min_ratio: of the fastest inferences of either arm.
-        p95_ratio: of the 95th percentile of either arm's slowest process: what the fastest of
+        blocks: those that the verdict rests on; later ones are ignored.
+        analysis: the interim analysis that decided or gave up, from 1; ``None`` while open.
+        smallest_slowdown: a share that so many blocks show with 95 % power, by approximation;
+            ``None`` without blocks, as all that follow.
+        block_sd: of the log-ratios, robust.
+        min_ratio: of the fastest inferences of either side.
+        p95_ratio: of the 95th percentile of either side's slowest process: what the fastest of
             several processes hides.
-        block_sd: robust, of the log-ratios.
-        smallest_slowdown: a share that so many blocks show with 95 % power, by approximation.
         discarded: reasons' codes and how many blocks each spoiled, by code.
-        failure: of a failed one, which side and why.
     """
 
-    model: str
-    verdict: Verdict
-    doubt: Doubt | None
-    look: int | None
     blocks: int
-    ratio: Ratio | None
-    min_ratio: Ratio | None
-    p95_ratio: Ratio | None
-    block_sd: float | None
-    smallest_slowdown: float | None
-    discarded: tuple[tuple[str, int], ...]
-    failure: str | None = None
+    analysis: int | None = None
+    smallest_slowdown: float | None = None
+    block_sd: float | None = None
+    min_ratio: Interval | None = None
+    p95_ratio: Interval | None = None
+    discarded: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdicts:
-    """A gate's verdicts, one a model, in the order of the log.
+class Finding:
+    """One model's verdict on one axis, with its numbers.
 
     Args:
-        closed: why it ended; ``None`` if it did not.
-        torn: the log's last line was cut off and left out.
+        margin: a share that the latency or size may grow by, or that the accuracy may lose.
+        change: of a latency or a size the ratio of candidate to baseline, sizes are exact; of an
+            accuracy the paired difference, candidate less baseline, a share.
+        reason: why it is undecided; ``None`` if it is not.
+        evidence: of a latency that was measured.
+        why: sentences on what regressed or failed.
+        baseline_sha256, candidate_sha256: of the files; empty where a side lacks the model.
     """
 
-    gate_id: str
-    rule: Rule
-    models: tuple[Judged, ...]
-    closed: CloseReason | None
-    torn: bool
+    model: ModelKey
+    axis: Axis
+    verdict: Verdict
+    margin: float
+    change: Interval | None = None
+    reason: UndecidedReason | None = None
+    evidence: LatencyEvidence | None = None
+    why: tuple[str, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
+    baseline_sha256: str = ""
+    candidate_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        undecided = self.verdict is Verdict.UNDECIDED
+        change, measured = self.change, self.is_compared or self.verdict is Verdict.FAILED
+        _require(
+            (isfinite(self.margin) and self.margin >= 0, "a margin is a share from 0"),
+            (change is None or measured, f"{self.verdict} compares nothing"),
+            (change or undecided or not self.is_compared, f"{self.verdict} by how much"),
+            (
+                change is None or change.value > 0 or self.axis is Axis.ACCURACY,
+                "a ratio is above 0",
+            ),
+            (undecided == (self.reason is not None), "undecided, and only that, has a reason"),
+            (not undecided or self.axis is not Axis.SIZE, "a size is exact, so never undecided"),
+            (self.verdict is not Verdict.FAILED or self.why, "what failed says why"),
+            (self._has_evidence(), "a latency has its blocks and the slowdown they show"),
+            where=f"{self.model} {self.axis}: ",
+        )
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether both sides were compared."""
+        return self.verdict in COMPARED
+
+    def _has_evidence(self) -> bool:
+        evidence = self.evidence
+        if self.axis is not Axis.LATENCY or evidence is None:
+            return evidence is None and (self.axis is not Axis.LATENCY or not self.is_compared)
+        known = [self.change is not None, evidence.smallest_slowdown is not None]
+        return known == [evidence.blocks > 0] * 2
 
 
-def judge(log: Log) -> Verdicts:
-    """Returns the verdicts that a log holds."""
-    blocks: dict[str, list[Block]] = {pair.key: [] for pair in log.opened.models}
-    reasons: dict[str, Counter[str]] = {key: Counter() for key in blocks}
-    failures: dict[str, str] = {}
-    for entry in log.entries:
-        match entry:
-            case Block():
-                blocks[entry.model].append(entry)
-            case Discarded():
-                codes = {reason.partition(":")[0] for reason in entry.reasons}
-                reasons[entry.model].update(codes)
-            case Failed():
-                failures[entry.model] = entry.reason
-    judged = [_judged(log, key, blocks[key], reasons[key]) for key in blocks]
-    return Verdicts(
-        gate_id=log.opened.gate_id,
-        rule=log.opened.rule,
-        models=tuple(_failed(each, failures.get(each.model)) for each in judged),
-        closed=log.closed,
-        torn=log.torn,
-    )
-
-
-def log_ratio(block: Block) -> float:
-    """Returns the log of candidate over baseline, each the fastest of its processes.
-
-    A difference of logarithms, which swapping the arms negates exactly; the log of a quotient is
-    not.
-    """
-    return math.log(_value_us(block.candidate)) - math.log(_value_us(block.baseline))
-
-
-def standing(blocks: Sequence[Block], rule: Rule, *, models: int) -> tuple[Outcome, int]:
-    """Returns where a model stands after its blocks, and the look from 0 as in ``Decisions``."""
-    ratios = np.array([[log_ratio(block) for block in blocks[: rule.cap_blocks]]], np.float64)
-    found = decide(ratios, rule, models=models)
-    return Outcome(int(found.outcome[0])), int(found.look[0])
-
-
-def _judged(log: Log, key: str, blocks: list[Block], reasons: Counter[str]) -> Judged:
-    rule, models = log.opened.rule, len(log.opened.models)
-    outcome, look = standing(blocks, rule, models=models)
-    if outcome is not Outcome.OPEN:
-        blocks = blocks[: rule.looks[look]]
-    verdict, doubt = _verdict(outcome, log.closed)
-    ratios = np.array([log_ratio(block) for block in blocks], np.float64)
-    return Judged(
-        model=key,
-        verdict=verdict,
-        doubt=doubt,
-        look=None if outcome is Outcome.OPEN else look + 1,
-        blocks=len(blocks),
-        ratio=_ratio(ratios),
-        min_ratio=_ratio(_beside(blocks, lambda each: each.min_us, min)),
-        p95_ratio=_ratio(_beside(blocks, lambda each: each.p95_us, max)),
-        block_sd=float(block_sd(ratios)) if blocks else None,
-        smallest_slowdown=(
-            float(smallest_slowdown(ratios, rule, models=models)) if blocks else None
-        ),
-        discarded=tuple(sorted(reasons.items())),
-    )
-
-
-def _failed(judged: Judged, failure: str | None) -> Judged:
-    if failure is None:
-        return judged
-    return replace(judged, verdict=Verdict.FAILED, doubt=None, failure=failure)
-
-
-def _verdict(outcome: Outcome, closed: CloseReason | None) -> tuple[Verdict, Doubt | None]:
-    match outcome:
-        case Outcome.SAME:
-            return Verdict.SAME, None
-        case Outcome.IMPROVED:
-            return Verdict.IMPROVED, None
-        case Outcome.REGRESSED:
-            return Verdict.REGRESSED, None
-        case Outcome.CAPPED:
-            return Verdict.UNDECIDED, Doubt.CAPPED
-        case Outcome.HOPELESS:
-            return Verdict.UNDECIDED, Doubt.NOISE
-        case Outcome.OPEN:
-            ended = closed is not None and closed is not CloseReason.DECIDED
-            return Verdict.UNDECIDED, Doubt(closed.value) if closed and ended else Doubt.OPEN
-        case _:
-            assert_never(outcome)
-
-
-def _ratio(log_ratios: FloatArray) -> Ratio | None:
-    if not log_ratios.size:
-        return None
-    ends = interval(log_ratios, confidence=CONFIDENCE)
-    return Ratio(
-        estimate=math.exp(estimate(log_ratios)),
-        low=math.exp(ends[0]) if ends else None,
-        high=math.exp(ends[1]) if ends else None,
-    )
-
-
-def _value_us(arm: Sequence[Process]) -> float:
-    return min(process.value_us for process in arm)
-
-
-def _beside(
-    blocks: Sequence[Block],
-    time_us: Callable[[Process], float | None],
-    choose: Callable[[list[float]], float],
-) -> FloatArray:
-    """Returns the log-ratios of another statistic, of the blocks where all processes tell it."""
-    found = []
-    for block in blocks:
-        arms = [[time_us(each) for each in arm] for arm in (block.baseline, block.candidate)]
-        known = [[each for each in arm if each is not None] for arm in arms]
-        if known == arms:
-            baseline, candidate = map(choose, known)
-            found.append(math.log(candidate) - math.log(baseline))
-    return np.array(found, np.float64)
+def _require(*conditions: tuple[object, str], where: str = "") -> None:
+    for holds, problem in conditions:
+        if not holds:
+            raise ConfigurationError(f"{where}{problem}", hint="correct what the gate reports")

@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+from bench.gate.verdict import Finding, Verdict
 from reports.gate import wording
-from reports.gate.rows import Finding, Gate, Verdict
+from reports.gate.gate_report import GateReport
 
-# GitHub shows ten of a kind a step and drops the others without a word; a title has a limit too.
+# GitHub shows ten of a kind per step and silently drops the others; a title has a limit too.
 _MOST = 10
 _TITLE_CHARACTERS = 255
 
 
 class Kind(StrEnum):
-    """Which command."""
+    """The name of a command."""
 
     ERROR = "error"
     WARNING = "warning"
 
 
-def commands(gate: Gate) -> str:
-    """Returns the commands, one a line; empty where there is nothing to say.
+def commands(gate: GateReport) -> str:
+    """Returns the commands, one a line; empty where there is nothing to report.
 
-    What regressed or failed is an error; what is undecided is one if that fails, else a warning.
-    Where the gate came to no verdict, and no model is to blame, a warning says so.
+    Regressed and failed models are errors; undecided ones are errors if that fails, else warnings.
+    A gate without a verdict that no model explains gives a warning.
     """
     errors = [Verdict.REGRESSED, Verdict.FAILED]
     warnings = [Verdict.UNDECIDED]
@@ -32,8 +33,8 @@ def commands(gate: Gate) -> str:
         errors, warnings = errors + warnings, []
     first = [] if _explains(gate) else [(gate.title, wording.headline(gate))]
     lines = [
-        *_of(Kind.ERROR, map(_said, gate.of(*errors))),
-        *_of(Kind.WARNING, [*first, *map(_said, gate.of(*warnings))]),
+        *_of(Kind.ERROR, map(_annotation, gate.of(*errors))),
+        *_of(Kind.WARNING, [*first, *map(_annotation, gate.of(*warnings))]),
     ]
     return "".join(f"{line}\n" for line in lines)
 
@@ -44,8 +45,8 @@ def command(kind: Kind, title: str, message: str) -> str:
     return f"::{kind} title={_property(short)}::{_data(wording.visible(message))}"
 
 
-def _of(kind: Kind, said: Iterable[tuple[str, str]]) -> list[str]:
-    listed = list(said)
+def _of(kind: Kind, annotations: Iterable[tuple[str, str]]) -> list[str]:
+    listed = list(annotations)
     if len(listed) > _MOST:
         left = len(listed) - (_MOST - 1)
         more = (f"{left} more", "GitHub shows ten; the step summary and the log have all")
@@ -53,14 +54,14 @@ def _of(kind: Kind, said: Iterable[tuple[str, str]]) -> list[str]:
     return [command(kind, title, message) for title, message in listed]
 
 
-def _explains(gate: Gate) -> bool:
+def _explains(gate: GateReport) -> bool:
     return gate.exit_code in (0, 1, 5) or bool(gate.of(Verdict.FAILED))
 
 
-def _said(finding: Finding) -> tuple[str, str]:
+def _annotation(finding: Finding) -> tuple[str, str]:
     why = [wording.one_line(sentence) for sentence in finding.why]
-    title = f"{wording.one_line(finding.name)} {finding.verdict} in {finding.axis}"
-    return title, "\n".join([wording.told(finding), *why[:_MOST]])
+    title = f"{wording.one_line(str(finding.model))} {finding.verdict} in {finding.axis}"
+    return title, "\n".join([wording.summary(finding), *why[:_MOST]])
 
 
 def _data(text: str) -> str:

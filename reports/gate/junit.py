@@ -1,25 +1,26 @@
 """A gate as JUnit XML: one test suite an axis, one test case a model and format.
 
 Valid by both schemas in use, which agree on little: Jenkins' ``junit-10.xsd`` (xUnit plugin), and
-Ant's as Windy Road wrote it down (for that one ``started_at`` must be known). So a case has one
-child at most and no output or properties of its own: what is known of it is said in its suite's.
+Ant's as Windy Road published it (for that one ``started_at`` must be known). So a case has one
+child at most and no output or properties of its own: its details are in the output of its suite.
 """
 
 from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from bench.gate.verdict import Axis, Finding, Verdict
 from reports.gate import wording
-from reports.gate.rows import Axis, Finding, Gate, Verdict
+from reports.gate.gate_report import GateReport
 
 _UNMEASURED = (Verdict.NEW, Verdict.REMOVED)
 
 
-def to_xml(gate: Gate) -> str:
+def to_xml(gate: GateReport) -> str:
     """Returns the document, the same text for the same gate; write it as UTF-8.
 
-    What regressed is a failure, what failed is an error; what is undecided is a failure or skipped,
-    by ``undecided_fails``; what one side lacks is skipped. All time is in the first suite.
+    A regressed model is a failure, a failed one an error; an undecided one is a failure or skipped,
+    by ``undecided_fails``; one that a side lacks is skipped. All time is in the first suite.
     """
     root = ET.Element("testsuites")
     axes = [axis for axis in Axis if any(each.axis is axis for each in gate.findings)]
@@ -30,7 +31,7 @@ def to_xml(gate: Gate) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def _suite(root: ET.Element, gate: Gate, axis: Axis, index: int) -> None:
+def _suite(root: ET.Element, gate: GateReport, axis: Axis, index: int) -> None:
     found = [finding for finding in gate.findings if finding.axis is axis]
     kinds = [_kind(finding, gate) for finding in found]
     title = wording.one_line(gate.title) or "gate"
@@ -50,17 +51,17 @@ def _suite(root: ET.Element, gate: Gate, axis: Axis, index: int) -> None:
     )
     if gate.started_at is not None:
         suite.set("timestamp", gate.started_at.strftime("%Y-%m-%dT%H:%M:%S"))
-        suite.set("hostname", "localhost")  # a machine's name is nobody's business
+        suite.set("hostname", "localhost")  # the name of a machine is private
     _properties(suite, gate, found)
     for finding, kind in zip(found, kinds, strict=True):
         _case(suite, finding, kind)
-    said = [f"{wording.one_line(each.name)}: {_all(each)}" for each in found]
-    _text(suite, "system-out", [*said, "", wording.INTERVALS])
+    lines = [f"{wording.one_line(str(each.model))}: {_details(each)}" for each in found]
+    _text(suite, "system-out", [*lines, "", wording.INTERVALS])
     _text(suite, "system-err", [])
 
 
-def _properties(suite: ET.Element, gate: Gate, found: list[Finding]) -> None:
-    told = {
+def _properties(suite: ET.Element, gate: GateReport, found: list[Finding]) -> None:
+    values = {
         "verdict": wording.headline(gate),
         "exit code": str(gate.exit_code),
         "tool": gate.tool,
@@ -72,9 +73,11 @@ def _properties(suite: ET.Element, gate: Gate, found: list[Finding]) -> None:
             ("candidate", each.candidate_sha256),
         ):
             if sha256:
-                told[f"{wording.one_line(each.name)} {side} sha256"] = wording.one_line(sha256)
+                values[f"{wording.one_line(str(each.model))} {side} sha256"] = wording.one_line(
+                    sha256
+                )
     parent = ET.SubElement(suite, "properties")
-    for name, value in told.items():
+    for name, value in values.items():
         if value:
             ET.SubElement(parent, "property", {"name": name, "value": wording.one_line(value)})
 
@@ -82,18 +85,18 @@ def _properties(suite: ET.Element, gate: Gate, found: list[Finding]) -> None:
 def _case(suite: ET.Element, finding: Finding, kind: str) -> None:
     named = {
         "classname": f"gate.{finding.axis}",
-        "name": wording.one_line(finding.name),
+        "name": wording.one_line(str(finding.model)),
         "time": _seconds(0),
     }
     case = ET.SubElement(suite, "testcase", named)
     if kind:
-        message = "; ".join([wording.told(finding), *map(wording.one_line, finding.why[:1])])
+        message = "; ".join([wording.summary(finding), *map(wording.one_line, finding.why[:1])])
         body = [] if kind == "skipped" else [wording.visible(sentence) for sentence in finding.why]
         _text(case, kind, body, {"type": finding.verdict.value, "message": message})
 
 
-def _kind(finding: Finding, gate: Gate) -> str:
-    """Returns the element that tells how a case ended; empty for one that passed."""
+def _kind(finding: Finding, gate: GateReport) -> str:
+    """Returns the element for the result of a case; empty for one that passed."""
     match finding.verdict:
         case Verdict.REGRESSED:
             return "failure"
@@ -105,10 +108,10 @@ def _kind(finding: Finding, gate: Gate) -> str:
             return "skipped" if verdict in _UNMEASURED else ""
 
 
-def _all(finding: Finding) -> str:
-    doubts = [f"{each.text} ({each.kind}: {each.effect})" for each in finding.caveats]
+def _details(finding: Finding) -> str:
+    caveats = [f"{each.text} ({each.kind}: {each.effect})" for each in finding.caveats]
     facts = [wording.one_line(each.evidence) for each in finding.caveats if each.evidence]
-    return "; ".join([wording.told(finding), *doubts, *facts])
+    return "; ".join([wording.summary(finding), *caveats, *facts])
 
 
 def _text(

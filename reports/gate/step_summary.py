@@ -1,4 +1,4 @@
-"""A gate as the Markdown of a GitHub step summary: the verdict, what is not the same, the rest."""
+"""A gate as the Markdown of a GitHub step summary: the verdict, what differs, the rest."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bench.gate.verdict import QUIET, Finding, Verdict
 from reports.gate import table, wording
-from reports.gate.rows import QUIET, Finding, Gate, Verdict
+from reports.gate.gate_report import GateReport
 from reports.table import Cell, Footnotes
 
-# GitHub refuses a step's summary above 1 MiB whole; a second attempt must have room beside it.
+# GitHub refuses a step's summary above 1 MiB; a second attempt must fit beside the first.
 LIMIT_BYTES = 500_000
 
 # Any of ASCII's punctuation may be escaped; these could begin something.
@@ -19,14 +20,14 @@ _MARKUP = re.compile(r"(^[-+]|[\\`*_{}\[\]<>|~&@#!$^]|:(?=//))")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """A stretch of lines, of which the last may be left out."""
+    """A section of lines, of which the last may be left out."""
 
     opening: str
     lines: tuple[str, ...]
     closing: str = "\n"
 
 
-def to_markdown(gate: Gate, *, limit_bytes: int = LIMIT_BYTES) -> str:
+def to_markdown(gate: GateReport, *, limit_bytes: int = LIMIT_BYTES) -> str:
     """Returns the summary; what does not fit is left out from the end, and counted.
 
     Args:
@@ -46,7 +47,7 @@ def escaped(text: str) -> str:
     return _MARKUP.sub(r"\\\1", wording.one_line(text))
 
 
-def _head(gate: Gate) -> str:
+def _head(gate: GateReport) -> str:
     return (
         f"## {escaped(gate.title)}: {wording.headline(gate)}\n\n"
         f"{wording.counts(gate)}. {wording.minutes(gate)} with {escaped(gate.tool)}; "
@@ -63,13 +64,13 @@ def _cut(lines: int) -> str:
     return f"**Cut here, for GitHub takes 1 MiB: {lines} more lines are in the gate's log.**\n\n"
 
 
-def _parts(gate: Gate, notes: Footnotes) -> list[_Part]:
+def _parts(gate: GateReport, notes: Footnotes) -> list[_Part]:
     loud = gate.of(*(verdict for verdict in Verdict if verdict not in QUIET))
     quiet = gate.of(*QUIET)
     parts = [_table(loud, notes)] if loud else []
     parts += [
         _Part(
-            opening=f"**{escaped(each.name)} {each.verdict} in {each.axis}**\n\n",
+            opening=f"**{escaped(str(each.model))} {each.verdict} in {each.axis}**\n\n",
             lines=tuple(f"- {escaped(sentence)}\n" for sentence in each.why),
         )
         for each in loud

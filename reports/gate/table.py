@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench.core.units import GAP
+from bench.gate.verdict import Finding, Verdict
 from reports.gate import wording
-from reports.gate.rows import Finding, Verdict
 from reports.table import Cell, Footnotes, Heading, Line, Table
 
 _HEADINGS = (
@@ -23,7 +23,7 @@ _HEADINGS = (
 
 
 def cells(findings: Iterable[Finding], notes: Footnotes) -> Table:
-    """Returns the table of findings, one a line; what regressed or failed is strong.
+    """Returns the table of findings, one a line; regressed and failed ones are bold.
 
     Args:
         notes: gets their caveats.
@@ -39,14 +39,15 @@ def _is_red(finding: Finding) -> bool:
 
 
 def _line(finding: Finding, notes: Footnotes) -> tuple[Cell, ...]:
+    evidence = finding.evidence if finding.is_compared else None
     return (
-        Cell(text=wording.one_line(finding.model), marks=notes.doubts(finding.caveats)),
-        Cell(text=finding.format),
+        Cell(text=wording.one_line(finding.model.name), marks=notes.doubts(finding.caveats)),
+        Cell(text=finding.model.format),
         Cell(text=finding.axis),
         Cell(text=wording.verdict(finding)),
         Cell(text=wording.amount(finding), detail=wording.interval(finding)),
         Cell(text=wording.margin(finding)),
-        Cell(text=GAP if finding.blocks is None else str(finding.blocks)),
+        Cell(text=GAP if evidence is None else str(evidence.blocks)),
         Cell(text=wording.smallest_slowdown(finding)),
         Cell(text=wording.discarded(finding) or GAP),
     )

@@ -1,4 +1,4 @@
-"""What findings say in words and displayed numbers, the same in every output."""
+"""Findings in words and displayed numbers, the same in every output."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Callable
 
 from bench.core import units
 from bench.core.units import GAP
-from reports.gate.rows import COMPARED, Axis, Estimate, Finding, Gate, Verdict
+from bench.gate.verdict import Axis, Finding, Interval, UndecidedReason, Verdict
+from reports.gate.gate_report import GateReport
 
 INTERVALS = (
-    "In brackets: the 95 % interval of a fixed number of blocks; read after stopping it covers "
-    "at least 90 %. A difference of accuracies has a paired interval; sizes are exact. Smallest "
-    "slowdown: what so many blocks show with 95 % power."
+    "In brackets: the 95 % interval of a fixed number of blocks; as a gate stops once it has "
+    "decided, it covers at least 90 %. A difference of accuracies has a paired interval; sizes "
+    "are exact. Smallest slowdown: what so many blocks show with 95 % power."
 )
 
-# Codes that a log gives for what is undecided, and what they mean.
-DOUBTS = {
-    "open": "the gate was not finished",
-    "capped": "the most blocks that a model gets did not tell",
-    "hopeless-noise": "given up, for the device is too noisy",
-    "out-of-time": "the time was up",
-    "interrupted": "interrupted",
-    "device-lost": "the device was lost",
-    "too-few-clips": "the clips are too few to tell",
-    "guards-never-satisfied": "the device was not fit for long enough",
+REASONS = {
+    UndecidedReason.OPEN: "the gate was not finished",
+    UndecidedReason.CAPPED: "the largest number of blocks did not decide",
+    UndecidedReason.NOISE: "given up: the device is too noisy",
+    UndecidedReason.OUT_OF_TIME: "the time was up",
+    UndecidedReason.INTERRUPTED: "interrupted",
+    UndecidedReason.DEVICE_LOST: "the device was lost",
+    UndecidedReason.TOO_FEW_CLIPS: "too few clips to decide",
+    UndecidedReason.ENVIRONMENT: "the device was not ready for long enough",
 }
 _UNCOMPARED = {
     Verdict.NEW: "the baseline does not have it",
@@ -40,9 +40,9 @@ _INVISIBLE = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""Returns text that every document can hold: what nobody could see is written ``\x1b``."""
+    r"""Returns text that every document can hold: invisible characters are written ``\x1b``."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _INVISIBLE.sub(lambda found: _escape(ord(found[0])), lines)
+    return _INVISIBLE.sub(lambda match: _escape(ord(match[0])), lines)
 
 
 def one_line(text: str, *, characters: int = 300) -> str:
@@ -51,7 +51,7 @@ def one_line(text: str, *, characters: int = 300) -> str:
     return line if len(line) <= characters else line[: characters - 1] + "…"
 
 
-def headline(gate: Gate) -> str:
+def headline(gate: GateReport) -> str:
     """Returns the verdict of the whole, such as ``regressed in latency and size``."""
     match gate.exit_code:
         case 0:
@@ -61,7 +61,7 @@ def headline(gate: Gate) -> str:
             axes = {finding.axis for finding in gate.of(Verdict.REGRESSED)}
             return "regressed in " + " and ".join(axis for axis in Axis if axis in axes)
         case 2:
-            return "refused: something is wrong with how it was asked for"
+            return "refused: the command or a file is wrong"
         case 3:
             return "no verdict: the device or a machine failed"
         case 4:
@@ -74,18 +74,18 @@ def headline(gate: Gate) -> str:
             return "no verdict: frill-bench failed"
 
 
-def counts(gate: Gate) -> str:
+def counts(gate: GateReport) -> str:
     """Returns how many findings there are of each verdict: ``1 regressed, 57 same``."""
-    found = Counter(finding.verdict for finding in gate.findings)
-    return ", ".join(f"{found[each]} {each}" for each in Verdict if each in found) or "no models"
+    many = Counter(finding.verdict for finding in gate.findings)
+    return ", ".join(f"{many[each]} {each}" for each in Verdict if each in many) or "no models"
 
 
-def minutes(gate: Gate) -> str:
+def minutes(gate: GateReport) -> str:
     """Returns how long it took."""
     return f"{units.significant(gate.seconds / 60)} min"
 
 
-def facts(gate: Gate) -> dict[str, str]:
+def facts(gate: GateReport) -> dict[str, str]:
     """Returns the facts of the device as they are shown."""
     return {
         one_line(name): one_line(
@@ -97,21 +97,22 @@ def facts(gate: Gate) -> dict[str, str]:
 
 def amount(finding: Finding) -> str:
     """Returns the ratio, or the difference of an accuracy, without its interval."""
-    if finding.difference is not None:
-        return f"{units.points(finding.difference.value)} points"
-    if finding.ratio is None:
+    if finding.change is None or not finding.is_compared:
         return GAP
-    if finding.axis is Axis.SIZE:
-        return _exactly(finding.ratio.value)
-    return f"{_number(finding.ratio.value)}×"
+    match finding.axis:
+        case Axis.ACCURACY:
+            return f"{units.points(finding.change.value)} points"
+        case Axis.SIZE:
+            return _exactly(finding.change.value)
+        case Axis.LATENCY:
+            return f"{_number(finding.change.value)}×"
 
 
 def interval(finding: Finding) -> str:
     """Returns the interval's ends; why there are none; or nothing where none could be."""
-    found = finding.difference or finding.ratio
-    if found is None or finding.axis is Axis.SIZE:
+    if finding.change is None or not finding.is_compared or finding.axis is Axis.SIZE:
         return ""
-    ends = _ends(found, units.points if finding.difference else _number)
+    ends = _ends(finding.change, units.points if finding.axis is Axis.ACCURACY else _number)
     return ends or "no interval: too few blocks"
 
 
@@ -123,43 +124,45 @@ def margin(finding: Finding) -> str:
 
 def smallest_slowdown(finding: Finding) -> str:
     """Returns the smallest slowdown that the blocks would have shown."""
-    share = finding.smallest_slowdown
+    evidence = finding.evidence if finding.is_compared else None
+    share = evidence.smallest_slowdown if evidence else None
     return GAP if share is None else f"{units.percent(share)} %"
 
 
 def discarded(finding: Finding) -> str:
     """Returns the reasons of discarded blocks, with their numbers; empty for none."""
-    return ", ".join(f"{one_line(reason)} {n}" for reason, n in finding.discarded)
+    codes = finding.evidence.discarded if finding.evidence else ()
+    return ", ".join(f"{one_line(code)} {count}" for code, count in codes)
 
 
 def verdict(finding: Finding) -> str:
-    """Returns the verdict, and why it is none."""
+    """Returns the verdict, with the reason where nothing was decided."""
     reason = _UNCOMPARED.get(finding.verdict, "")
-    if finding.doubt:
-        reason = DOUBTS.get(finding.doubt, one_line(finding.doubt))
+    if finding.reason is not None:
+        reason = REASONS[finding.reason]
     return f"{finding.verdict}: {reason}" if reason else finding.verdict.value
 
 
-def told(finding: Finding) -> str:
-    """Returns a finding in one line, without its name: the numbers, and how sure they are."""
-    said = [verdict(finding)]
-    if finding.verdict in COMPARED:
+def summary(finding: Finding) -> str:
+    """Returns a finding in one line, without its name: the numbers and their uncertainty."""
+    parts = [verdict(finding)]
+    if finding.is_compared:
         ends = interval(finding)
         within = f" ({ends})" if ends else ""
-        said.append(f"{finding.axis} {amount(finding)}{within}, margin {margin(finding)}")
-    if finding.blocks is not None:
-        said.append(f"{finding.blocks} blocks")
-    if finding.smallest_slowdown is not None:
-        said.append(f"smallest slowdown that they show {smallest_slowdown(finding)}")
-    if finding.discarded:
-        said.append(f"discarded: {discarded(finding)}")
-    return "; ".join(said)
+        parts.append(f"{finding.axis} {amount(finding)}{within}, margin {margin(finding)}")
+        if finding.evidence is not None:
+            parts.append(f"{finding.evidence.blocks} blocks")
+        if smallest_slowdown(finding) != GAP:
+            parts.append(f"smallest slowdown that they show {smallest_slowdown(finding)}")
+    if discarded(finding):
+        parts.append(f"discarded: {discarded(finding)}")
+    return "; ".join(parts)
 
 
-def _ends(found: Estimate, number: Callable[[float], str]) -> str:
-    if found.low is None or found.high is None:
+def _ends(change: Interval, number: Callable[[float], str]) -> str:
+    if change.low is None or change.high is None:
         return ""
-    return f"{number(found.low)} to {number(found.high)}"
+    return f"{number(change.low)} to {number(change.high)}"
 
 
 def _number(ratio: float) -> str:
@@ -168,9 +171,9 @@ def _number(ratio: float) -> str:
 
 
 def _exactly(value: float) -> str:
-    """Returns as many digits as tell a ratio from 1."""
-    telling = (digits for digits in range(3, 17) if float(f"{value:.{digits - 1}e}") != 1)
-    digits = next(telling, 4)
+    """Returns as many digits as distinguish a ratio from 1."""
+    sufficient = (digits for digits in range(3, 17) if float(f"{value:.{digits - 1}e}") != 1)
+    digits = next(sufficient, 4)
     return units.ratio(value, max(digits, 4 if value >= 1 else 3))
 
 

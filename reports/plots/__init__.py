@@ -25,9 +25,8 @@ from bench.core.artifact import Format
 from reports.axis import log_range, log_ticks
 from reports.charts import Chart, Dot, Trace
 from reports.choices import Panels
-from reports.history import History
 from reports.looks import Look, Theme
-from reports.plots import nights, panels
+from reports.plots import panels
 from reports.plots.tags import label
 
 _MARKERS = {Format.FLOAT32: "o", Format.FLOAT16: "s", Format.DYNAMIC: "^", Format.INT8: "D"}
@@ -44,16 +43,13 @@ _LINE_IN = 0.21
 _LANE_IN = 0.40
 
 
-def draw(chart: Chart | Panels | History, look: Look) -> Figure:
+def draw(chart: Chart | Panels, look: Look) -> Figure:
     """Returns the figure of a chart."""
     with _style():
         figure = Figure(dpi=_DPI, facecolor=look.theme.background)
         FigureCanvasAgg(figure)
         if isinstance(chart, Panels):
             panels.fill(figure, chart, look)
-            return figure
-        if isinstance(chart, History):
-            nights.fill(figure, chart, look)
             return figure
         axes = figure.add_subplot()
         _frame(figure, axes, chart, look)
@@ -218,6 +214,7 @@ def _limits(axes: Axes, chart: Chart, look: Look) -> None:
 def _linear_limits(axes: Axes, chart: Chart) -> None:
     points = [point for trace in chart.traces for point in trace.points]
     heights = [y for _, y in points] + [level for _, level in chart.levels]
+    heights += [edge for dot in chart.dots for edge in (dot.y_low, dot.y_high)]
     low, high = min(heights), max(heights)
     end, room = max(x for x, _ in points), high - low
     # Beside the ends of the curves is room for their labels.

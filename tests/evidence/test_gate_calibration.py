@@ -1,12 +1,12 @@
-"""What A/A runs of 60 blocks say of made-up devices, held against what those devices are."""
+"""Calibrations from A/A runs of 60 blocks, against the truth of the simulated devices."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
-from gate.noise import PROFILES
-from gate.simulated import gates
-from gate.themselves import BLOCKS, WARM_UPS_S, levels, process_s, same
+from lab.noise import PROFILES
+from lab.self_comparisons import BLOCKS, WARM_UPS_S, levels, process_s, same
+from lab.simulated import gates
 from support.tables import write_table
 
 from bench.gate.calibration import ModelClass, classes
@@ -32,9 +32,9 @@ def test_sixty_blocks_tell_what_a_gate_needs_and_costs() -> None:
     chosen: dict[str, Counter[int]] = {}
     for profile, kind in PROFILES.items():
         found = calibrations(profile)
-        chosen[profile] = Counter(each.processes_per_arm for each in found)
+        chosen[profile] = Counter(each.processes_per_side for each in found)
         (usual, _), *_ = chosen[profile].most_common(1)
-        rule = Rule(processes_per_arm=usual)
+        rule = Rule(processes_per_side=usual)
         rng = np.random.default_rng(20261123)
         unchanged = gates(rng, kind, ROWS, rule=rule)
         slower = gates(rng, kind, ROWS, slowdown=MARGIN, rule=rule)
@@ -53,7 +53,7 @@ def test_sixty_blocks_tell_what_a_gate_needs_and_costs() -> None:
                 profile,
                 _range([100 * each.block_sd for each in found], 1),
                 str(sum(each.modes is not None for each in found)),
-                ", ".join(f"{arms}: {n}" for arms, n in sorted(chosen[profile].items())),
+                ", ".join(f"{k}: {n}" for k, n in sorted(chosen[profile].items())),
                 f"{_range(unchanged_s, 0)} s; {in_truth_s[0]:.0f} s",
                 f"{_range([100 * each for each in passed], 0)} %; {100 * unchanged.passed:.0f} %",
                 f"{_range(slower_s, 0)} s; {in_truth_s[1]:.0f} s",
@@ -61,18 +61,18 @@ def test_sixty_blocks_tell_what_a_gate_needs_and_costs() -> None:
                 f"{100 * max(each.red_of_many.share for each in found):.1f} %",
             ]
         )
-    for profile, arms in (("locked", 1), ("phone", 1), ("hot", 1), ("bimodal", 3)):
-        assert chosen[profile][arms] >= 0.8 * RUNS
+    for profile, k in (("locked", 1), ("phone", 1), ("hot", 1), ("bimodal", 3)):
+        assert chosen[profile][k] >= 0.8 * RUNS
     write_table(
         "gate-calibration",
         f"{RUNS} A/A runs of {BLOCKS} "
-        "blocks of one model for each kind of device, seeded: the median of what they said, the "
-        "lowest and the highest in brackets, and after the semicolon what gates there really do "
-        f"({ROWS} simulated models), with the number of processes an arm that most runs chose. The "
-        f"margin is {100 * MARGIN:.0f} %, a gate has 30 models, a process takes 0.8 s. "
+        "blocks of one model for each kind of device, seeded: their median, the "
+        "lowest and the highest in brackets, and after the semicolon the truth of gates there "
+        f"({ROWS} simulated models), with the number of processes per side that most runs chose. "
+        f"The margin is {100 * MARGIN:.0f} %, a gate has 30 models, a process takes 0.8 s. "
         "`make evidence` writes this.",
-        ["device", "block SD, robust, %", "runs that saw two kinds of processes",
-         "processes an arm: runs", "unchanged: cost", "unchanged: passed", "+5 %: cost",
+        ["device", "block SD, robust, %", "runs that found two modes",
+         "processes per side: runs", "unchanged: cost", "unchanged: passed", "+5 %: cost",
          "+5 %: regressed", "most red gates, of any run"],
         rows,
     )  # fmt: skip

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gate.noise import Floats
-from gate.simulated import MODELS
+from lab.noise import Floats
+from lab.simulated import MODELS
 from numpy.typing import NDArray
 from support.tables import write_table
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from gate import peers
-from gate.noise import ADVERSARIES, PROFILES, Floats, Profile, device
-from gate.simulated import MODELS, Simulated, gates, log_ratios
+from lab import peers
+from lab.noise import ADVERSARIES, PROFILES, Floats, Profile, device
+from lab.simulated import MODELS, Simulated, gates, log_ratios
 from support.tables import write_table
 
 from bench.gate.decision import Outcome, decide
@@ -105,7 +105,7 @@ def promises() -> list[Promise]:
     by_5 = {name: gates_of(name, 0.05) for name in EVERY}
     by_10 = {name: gates_of(name, 0.10) for name in EVERY}
     faster = {name: gates_of(name, -0.05) for name in EVERY}
-    three = replace(RULE, processes_per_arm=3)
+    three = replace(RULE, processes_per_side=3)
     same_of_3, by_5_of_3 = (gates_of("bimodal", each, rule=three) for each in (0.0, 0.05))
 
     def each(found: dict[str, Simulated], figure: Callable[[Simulated], float]) -> dict[str, float]:
@@ -174,7 +174,7 @@ def test_the_gate_keeps_its_promises_on_every_kind_of_noise() -> None:
         f"{GATES} simulated gates of {MODELS} unchanged models for each kind of noise, and "
         f"{ROWS} models\nfor each slowdown ({RARE_ROWS} of +1 %), seeded (`make evidence`). Time "
         "is a model's mean at\n20 ms an inference and half a second a process beside its 15 "
-        "inferences; +5 % and more is\nnot to pass, +1 % and less not to be condemned. The noise "
+        "inferences; +5 % and more is\nnot to pass, +1 % and less not to be flagged. The noise "
         "is made up; no phone was measured.",
         ["target", "", "bound", *EVERY],
         [each.cells() for each in found],

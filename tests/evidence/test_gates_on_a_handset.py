@@ -10,20 +10,20 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from reports.gate.rows import Verdict as Found
 from support.gate_phone import LATENCY_US, drawn_tool, revision
 from support.layers import write_layers
 from support.tables import write_table
 
 from bench.cli.main import main
-from bench.flow.gate.findings import findings_of
 from bench.flow.gate.log_file import read
+from bench.gate.findings import findings_of, latency_findings
 from bench.gate.log import Log
 from bench.gate.records import Block, Discarded
-from bench.gate.verdict import Verdict, judge
+from bench.gate.verdict import Verdict
 from bench.handset.running import Running
 from bench.plan.case import Protocol
 from bench.store.store import Store
-from reports.gate.rows import Verdict as Found
 
 pytestmark = [pytest.mark.evidence, pytest.mark.timeout(7200)]
 
@@ -70,7 +70,7 @@ class Ran:
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
-        return {each.model.split()[0]: each.verdict for each in judge(self.log).models}
+        return {each.model.name: each.verdict for each in latency_findings(self.log)}
 
 
 def gated(
@@ -201,7 +201,7 @@ def test_sixty_gates_of_ten_models_say_what_is_so(
     assert process_s <= PROCESS_S
 
 
-def test_the_official_tool_condemns_a_layer_too_many_and_never_a_file_against_itself(
+def test_the_official_tool_flags_a_layer_too_many_and_never_a_file_against_itself(
     handset: Running, official_binary: Path, tmp_path: Path
 ) -> None:
     once, twice = (
@@ -226,6 +226,6 @@ def test_the_official_tool_condemns_a_layer_too_many_and_never_a_file_against_it
     assert 1 not in {each.code for each in itself}
     assert doubled.code == 1
     (finding,) = (each for each in findings_of(doubled.log) if each.verdict is Found.REGRESSED)
-    assert finding.ratio is not None
-    assert 1.5 < finding.ratio.value < 2.5
+    assert finding.change is not None
+    assert 1.5 < finding.change.value < 2.5
     assert any("FULLY_CONNECTED" in said and "dense_2" in said for said in finding.why)

@@ -20,7 +20,8 @@ from support.tables import write_table
 
 from bench.cli.main import main
 from bench.flow.gate.log_file import read
-from bench.gate.verdict import Judged, judge
+from bench.gate.findings import latency_findings
+from bench.gate.verdict import Finding
 
 pytestmark = [pytest.mark.evidence, pytest.mark.timeout(7200)]
 
@@ -84,7 +85,7 @@ class Ran:
     """
 
     code: int
-    judged: Judged
+    finding: Finding
     wall_s: float
     busy: float
 
@@ -101,21 +102,22 @@ def gated(folder: Path, baseline: Path, candidate: Path, *, seed: int) -> Ran:
              "--seed", str(seed)],
         )  # fmt: skip
     wall_s = time.monotonic() - started_s
-    (judged,) = judge(read(log)).models
-    return Ran(code=code, judged=judged, wall_s=wall_s, busy=hogs.busy_s / (hogs.cores * wall_s))
+    (finding,) = latency_findings(read(log))
+    return Ran(code=code, finding=finding, wall_s=wall_s, busy=hogs.busy_s / (hogs.cores * wall_s))
 
 
 def row(kind: str, gates: list[Ran]) -> list[str]:
     """Returns a line of the table."""
     counted = Counter(COLOURS.get(each.code, "") for each in gates)
-    ratios = [each.judged.ratio.estimate for each in gates if each.judged.ratio]
+    evidence = [each.finding.evidence for each in gates if each.finding.evidence]
+    ratios = [each.finding.change.value for each in gates if each.finding.change]
     return [
         kind,
         str(len(gates)),
         *(str(counted[each]) for each in ("green", "red", "undecided")),
         f"{median(ratios):.4f} ({min(ratios):.4f} to {max(ratios):.4f})",
-        f"{median(each.judged.block_sd or 0.0 for each in gates):.1%}",
-        f"{median(each.judged.blocks for each in gates):g}",
+        f"{median(each.block_sd or 0.0 for each in evidence):.1%}",
+        f"{median(each.blocks for each in evidence):g}",
         f"{median(each.wall_s for each in gates):.0f} s",
         f"{median(each.busy for each in gates):.0%}",
     ]

@@ -8,8 +8,8 @@ from support.phone_sweeps import SPLIT, TINY
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_file
 from bench.flow.gate.bundle import CONTENTS, load, official, save
-from bench.flow.gate.references import Side, paired, side
-from bench.gate.records import Unmeasured
+from bench.flow.gate.references import Side, pair_up, side
+from bench.gate.verdict import Verdict
 from bench.plan.case import Runner
 from bench.plan.suite import bare_target, zoo_targets
 from models.zoo import Zoo
@@ -71,7 +71,7 @@ def test_a_bundle_takes_the_place_of_a_bundle_and_of_nothing_else(
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "thesis.txt").write_text("draft")
     for taken in (tmp_path / "theirs", tmp_path / "theirs" / "thesis.txt"):
-        with pytest.raises(ConfigurationError, match="no bundle"):
+        with pytest.raises(ConfigurationError, match="is not a bundle"):
             save(taken, [bare_target(SPLIT)])
     assert (tmp_path / "theirs" / "thesis.txt").read_text() == "draft"
     assert not list(tmp_path.glob(".*"))
@@ -152,29 +152,34 @@ def test_files_pair_by_name_and_format_and_the_rest_is_listed(zoo: Path, tmp_pat
     changed.write_bytes(SPLIT.read_bytes() + b"\0")
     other.add(changed, name="two")
     before, after = side(str(zoo), zoo=zoo), side(str(tmp_path / "other"), zoo=zoo)
-    found = paired(before, after)
+    found = pair_up(before, after)
     (pair,) = found.pairs
-    assert (pair.name, pair.baseline.sha256) == ("two", sha256_file(SPLIT))
+    assert (pair.model.name, pair.baseline.sha256) == ("two", sha256_file(SPLIT))
     assert pair.candidate.sha256 == sha256_file(changed)
-    assert found.unmeasured == {
-        "one float32": Unmeasured.UNCHANGED,
-        "three float32": Unmeasured.NEW,
-    }
-    assert paired(after, before).unmeasured["three float32"] is Unmeasured.REMOVED
-    assert len(paired(before, after, unchanged_too=True).pairs) == 2
+    assert [(str(each.model), each.verdict) for each in found.unmeasured] == [
+        ("one float32", Verdict.UNCHANGED),
+        ("three float32", Verdict.NEW),
+    ]
+    (_, removed) = pair_up(after, before).unmeasured
+    assert removed.verdict is Verdict.REMOVED
+    assert len(pair_up(before, after, unchanged_too=True).pairs) == 2
 
 
 def test_two_files_that_are_named_pair_whatever_they_are_called(zoo: Path) -> None:
     tiny, split = side(str(TINY), zoo=zoo), side("two.float32", zoo=zoo)
-    (pair,) = paired(tiny, split).pairs
-    assert (pair.name, pair.baseline, pair.candidate) == ("two", *tiny.targets, *split.targets)
-    (same,) = paired(tiny, tiny).pairs  # equal, and measured all the same
+    (pair,) = pair_up(tiny, split).pairs
+    assert (pair.model.name, pair.baseline, pair.candidate) == (
+        "two",
+        *tiny.targets,
+        *split.targets,
+    )
+    (same,) = pair_up(tiny, tiny).pairs  # equal, but measured
     assert same.baseline == same.candidate
     with pytest.raises(ConfigurationError, match="no model is on both sides"):
-        paired(tiny, side("two", zoo=zoo))
+        pair_up(tiny, side("two", zoo=zoo))
 
 
 def test_a_side_with_one_name_and_format_twice_is_refused(zoo: Path) -> None:
     targets = side(str(zoo), zoo=zoo).targets
     with pytest.raises(ConfigurationError, match="both are one float32"):
-        paired(Side(targets=(*targets, targets[0])), Side(targets=targets))
+        pair_up(Side(targets=(*targets, targets[0])), Side(targets=targets))

@@ -16,13 +16,14 @@ from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.flow.device.device import Contact
 from bench.flow.device.sweep import Sweep
-from bench.flow.gate.calibrate import calibrated, save
+from bench.flow.gate.calibrate import calibration_of, save
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.jobs import GateJob
 from bench.flow.gate.log_file import read
 from bench.gate.calibration import Calibration, same_rule
+from bench.gate.findings import latency_findings
 from bench.gate.rule import Rule
-from bench.gate.verdict import Verdict, judge
+from bench.gate.verdict import Verdict
 from bench.store.store import Store
 
 
@@ -36,8 +37,8 @@ def with_itself(
     folder: Path, *names: str, blocks: int = 12, threads: int = 1
 ) -> tuple[Gate, Sweep]:
     gate, sweep = planned(folder, *names, threads=threads, rule=same_rule(blocks))
-    pairs = tuple(replace(each, baseline=each.candidate) for each in gate.paired.pairs)
-    return replace(gate, paired=replace(gate.paired, pairs=pairs)), sweep
+    pairs = tuple(replace(each, baseline=each.candidate) for each in gate.comparison.pairs)
+    return replace(gate, comparison=replace(gate.comparison, pairs=pairs)), sweep
 
 
 def measured(gate: Gate, sweep: Sweep, store: Store, run: Machine) -> Calibration:
@@ -45,20 +46,20 @@ def measured(gate: Gate, sweep: Sweep, store: Store, run: Machine) -> Calibratio
     with suppress(KeyboardInterrupt):
         gate.measure(sweep, session, store, run)
     path = log_of(store, session)
-    assert all(each.verdict is not Verdict.REGRESSED for each in judge(read(path)).models)
-    return calibrated(read(path), path, session, store)
+    assert all(each.verdict is not Verdict.REGRESSED for each in latency_findings(read(path)))
+    return calibration_of(read(path), path, session, store)
 
 
-def told(gate: Gate, sweep: Sweep, store: Store, *, arms: int | None = None) -> tuple[int, str]:
-    """Returns the processes an arm of a gate, and what it tells when it begins."""
+def begun(gate: Gate, sweep: Sweep, store: Store, *, chosen: int | None = None) -> tuple[int, str]:
+    """Returns the processes per side of a gate, and its messages when it begins."""
     lines: list[str] = []
     job = GateJob(
-        gate=replace(gate, told=lines.append),
+        gate=replace(gate, on_message=lines.append),
         calibrations=gate.folder.parent / "calibrations",
-        processes_per_side=arms,
+        processes_per_side=chosen,
     )
     opened = job.open(sweep, store, Contact())
-    return opened.gate.rule.processes_per_arm, "\n".join(lines)
+    return opened.gate.rule.processes_per_side, "\n".join(lines)
 
 
 def test_a_gate_takes_its_processes_from_the_calibration_of_its_device_and_of_no_other(
@@ -68,36 +69,39 @@ def test_a_gate_takes_its_processes_from_the_calibration_of_its_device_and_of_no
     found = measured(aa, sweep, store, machine)
     (only,) = found.classes
     assert only.models == ("one float32", "two float32")
-    assert (only.blocks, only.processes_per_arm) == (24, 1)
+    assert (only.blocks, only.processes_per_side) == (24, 1)
     assert only.process_s >= machine.real.wall_s
     assert found.environment.statistic == "minimum thread CPU time"
 
     gate, sweep = planned(tmp_path, "one", "two", "three")
-    assert told(gate, sweep, store) == (1, "")
+    assert begun(gate, sweep, store) == (1, "")
     folder = tmp_path / "calibrations"
-    three = replace(only, processes_per_arm=3)
+    three = replace(only, processes_per_side=3)
     path = save(folder, replace(found, classes=(three,)))
-    arms, line = told(gate, sweep, store)
-    assert arms == 3
-    assert line.startswith(f"calibrated on {found.measured_at[:10]}: 3 processes a side; about ")
+    k, line = begun(gate, sweep, store)
+    assert k == 3
+    assert line.startswith(f"calibrated on {found.measured_at[:10]}: 3 processes per side; about ")
     assert line.endswith(" for 3 models, if none is slower")
-    assert told(gate, sweep, store, arms=2)[0] == 2
-    assert told(gate, sweep, store, arms=4) == (4, line[: line.index("3 ")] + "4 processes an arm")
+    assert begun(gate, sweep, store, chosen=2)[0] == 2
+    assert begun(gate, sweep, store, chosen=4) == (
+        4,
+        line[: line.index("3 ")] + "4 processes per side",
+    )
 
     parallel, other = planned(tmp_path, "one", threads=2)
-    arms, line = told(parallel, other, store)
-    assert arms == 1
-    assert "not used, for this differs: threads, statistic" in line
+    k, line = begun(parallel, other, store)
+    assert k == 1
+    assert "not used, these differ: threads, statistic" in line
     moved = replace(sweep, device=replace(sweep.device, name="another", serial="another"))
-    assert told(gate, moved, store) == (1, "")
+    assert begun(gate, moved, store) == (1, "")
     updated = replace(sweep, device=replace(sweep.device, os_build="newer"))
-    assert "differs: fingerprint" in told(gate, updated, store)[1]
+    assert "differ: fingerprint" in begun(gate, updated, store)[1]
 
     save(folder, found)
     assert list(folder.glob("*.json")) == [path]
-    assert told(gate, sweep, store)[0] == 1
+    assert begun(gate, sweep, store)[0] == 1
     path.write_text("{}")
-    assert "calibration not used: " in told(gate, sweep, store)[1]
+    assert "calibration not used: " in begun(gate, sweep, store)[1]
 
 
 def test_what_ctrl_c_left_is_a_calibration_of_fewer_blocks_once_there_are_twelve(
@@ -108,7 +112,7 @@ def test_what_ctrl_c_left_is_a_calibration_of_fewer_blocks_once_there_are_twelve
     with pytest.raises(ConfigurationError, match="all together have 11"):
         measured(aa, sweep, store, machine)
     machine.happens = {len(machine.ran) + 1 + 2 * 4: raising(KeyboardInterrupt())}
-    found = measured(aa, sweep, store, machine)  # the same run, gone on with
+    found = measured(aa, sweep, store, machine)  # the same run, continued
     assert found.classes[0].blocks == 15
     assert found.ended == "interrupted"
 
@@ -122,7 +126,7 @@ def test_a_model_that_fails_leaves_the_others_their_calibration(
     assert found.classes[0].models == ("two float32",)
 
 
-def test_a_gates_rule_is_its_own_but_for_the_processes(
+def test_the_rule_of_a_gate_is_its_own_except_for_the_processes(
     tmp_path: Path, store: Store, machine: Machine
 ) -> None:
     aa, sweep = with_itself(tmp_path, "one")
@@ -133,7 +137,7 @@ def test_a_gates_rule_is_its_own_but_for_the_processes(
     opened.gate.measure(sweep, opened.session, store, machine)
     log = read(log_of(store, opened.session))
     assert log.opened.rule == Rule(margin=0.1)
-    assert [each.verdict for each in judge(log).models] == [Verdict.SAME]
+    assert [each.verdict for each in latency_findings(log)] == [Verdict.SAME]
 
 
 def test_a_bimodal_phone_is_calibrated_to_the_fastest_of_three_and_its_gate_uses_that(
@@ -152,7 +156,7 @@ def test_a_bimodal_phone_is_calibrated_to_the_fastest_of_three_and_its_gate_uses
     shown = capsys.readouterr()
     assert "measured on a virtual handset" in shown.err
     document = json.loads(shown.out)["calibration"]
-    assert document["processes_per_arm"] == 3
+    assert document["processes_per_side"] == 3
     (path,) = (tmp_path / "calibrations").glob("*.json")
     stored = config.load(path, Calibration)
     assert [each.kind for each in stored.caveats] == [CaveatKind.VIRTUAL]
@@ -163,11 +167,11 @@ def test_a_bimodal_phone_is_calibrated_to_the_fastest_of_three_and_its_gate_uses
 
     gate = ["gate", "--baseline", "old.tflite", "--candidate", "new.tflite", "--log", "gate.jsonl"]
     assert main([*gate, "--max-minutes", "0", *words]) == 0
-    assert ": 3 processes a side; about " in capsys.readouterr().err
-    assert read(tmp_path / "gate.jsonl").opened.rule == Rule(processes_per_arm=3)
+    assert ": 3 processes per side; about " in capsys.readouterr().err
+    assert read(tmp_path / "gate.jsonl").opened.rule == Rule(processes_per_side=3)
 
 
-def test_too_few_blocks_are_no_calibration_and_status_four_or_two(
+def test_too_few_blocks_give_no_calibration_and_status_four_or_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

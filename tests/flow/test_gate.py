@@ -14,15 +14,15 @@ from support.gate_machine import (
     waited,
 )
 
-from bench.cli.shown.gate import exit_codes
 from bench.core.errors import ConfigurationError, DeviceError, InfrastructureError, UnfitError
 from bench.flow.device.host import HostDevice
 from bench.flow.device.retry import RebootedError
 from bench.flow.device.sweep import Sweep
-from bench.flow.gate.blocks import Statistic, statistic_of
+from bench.flow.gate.blocks import statistic_of
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read
 from bench.flow.report.results import all_results
+from bench.gate.findings import exit_codes, findings_of, latency_findings
 from bench.gate.log import Log, to_text
 from bench.gate.records import (
     Block,
@@ -30,13 +30,14 @@ from bench.gate.records import (
     CloseReason,
     Discarded,
     Explained,
-    Failed,
     Lost,
+    ModelFailed,
     Resumed,
+    Statistic,
 )
 from bench.gate.rule import Rule
 from bench.gate.schedule import candidate_first
-from bench.gate.verdict import Doubt, Judged, Verdict, judge
+from bench.gate.verdict import Finding, LatencyEvidence, UndecidedReason, Verdict
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.host import Execution, Tool
@@ -59,9 +60,19 @@ def newest(store: Store) -> Session:
     return store.sessions()[-1]
 
 
-def only(log: Log) -> Judged:
-    (found,) = judge(log).models
+def only(log: Log) -> Finding:
+    (found,) = latency_findings(log)
     return found
+
+
+def evidence(log: Log) -> LatencyEvidence:
+    found = only(log).evidence
+    assert found is not None
+    return found
+
+
+def codes_of(log: Log, *, undecided_fails: bool = False) -> set[int]:
+    return exit_codes(log, findings_of(log), undecided_fails=undecided_fails)
 
 
 def of(log: Log, *kinds: type) -> list[object]:
@@ -79,13 +90,13 @@ def test_real_processes_of_one_file_against_itself_are_not_red(
     store: Store, tmp_path: Path
 ) -> None:
     gate, sweep = planned(tmp_path, "tiny")
-    (pair,) = gate.paired.pairs
-    itself = replace(gate.paired, pairs=(replace(pair, candidate=pair.baseline),))
-    gate = replace(gate, paired=itself, rule=HASTY)
+    (pair,) = gate.comparison.pairs
+    itself = replace(gate.comparison, pairs=(replace(pair, candidate=pair.baseline),))
+    gate = replace(gate, comparison=itself, rule=HASTY)
     log = gated(gate, sweep, store, None)
     assert log.closed is CloseReason.DECIDED
     assert only(log).verdict is not Verdict.REGRESSED
-    assert log.opened.models[0].observed["statistic"] == Statistic.CPU
+    assert log.opened.models[0].observed.statistic == Statistic.CPU
     found = store.invocations(newest(store).id)
     assert len({(each.case.key, each.ordinal) for each in found}) == len(found)
     first = blocks(log)[0].baseline[0]
@@ -97,28 +108,28 @@ def test_a_tenth_slower_is_red_and_its_neighbours_are_green(
     store: Store, tmp_path: Path, machine: Machine
 ) -> None:
     gate, sweep = planned(tmp_path, "one", "two", "three")
-    machine.slower[gate.paired.pairs[1].candidate.sha256] = 0.10
+    machine.slower[gate.comparison.pairs[1].candidate.sha256] = 0.10
     log = gated(gate, sweep, store, machine)
-    assert {each.model: each.verdict.value for each in judge(log).models} == {
+    assert {str(each.model): each.verdict.value for each in latency_findings(log)} == {
         "one float32": "same", "two float32": "regressed", "three float32": "same",
     }  # fmt: skip
-    assert exit_codes(log, undecided_fails=True) == {1}
+    assert codes_of(log, undecided_fails=True) == {1}
     (why,) = (each for each in log.entries if isinstance(each, Explained))
-    assert why.model == "two float32"
+    assert str(why.model) == "two float32"
     assert why.candidate.layers == why.baseline.layers != ()
     assert why.candidate.init_us is not None
     assert all_results(store) == []  # no report joins numbers of old revisions
-    assert [each.model for each in blocks(log)[:4]] == [
+    assert [str(each.model) for each in blocks(log)[:4]] == [
         "one float32", "two float32", "three float32", "one float32",
     ]  # fmt: skip
 
 
-def test_each_block_is_in_the_order_of_its_coin_after_one_process_an_arm_is_thrown_away(
+def test_each_block_is_in_the_order_of_its_coin_after_a_warm_up_process_per_side(
     store: Store, tmp_path: Path, machine: Machine
 ) -> None:
     gate, sweep = planned(tmp_path, "one")
     log = gated(gate, sweep, store, machine)
-    (pair,) = gate.paired.pairs
+    (pair,) = gate.comparison.pairs
     ran = [case.artifact_sha256 == pair.candidate.sha256 for case in machine.ran]
     assert ran[:2] == [False, True]
     for index, block in enumerate(blocks(log)):
@@ -131,13 +142,11 @@ def test_each_block_is_in_the_order_of_its_coin_after_one_process_an_arm_is_thro
     assert len(store.invocations()) == 2 * len(blocks(log)) == 12
 
 
-def test_with_three_processes_an_arm_they_take_turns(
-    store: Store, tmp_path: Path, machine: Machine
-) -> None:
-    gate, sweep = planned(tmp_path, "one", rule=Rule(processes_per_arm=3))
+def test_three_processes_per_side_alternate(store: Store, tmp_path: Path, machine: Machine) -> None:
+    gate, sweep = planned(tmp_path, "one", rule=Rule(processes_per_side=3))
     for block in blocks(gated(gate, sweep, store, machine)):
-        arms = sorted((block.candidate, block.baseline), key=lambda arm: arm[0].position)
-        assert [[each.position for each in arm] for arm in arms] == [[0, 2, 4], [1, 3, 5]]
+        sides = sorted((block.candidate, block.baseline), key=lambda side: side[0].position)
+        assert [[each.position for each in side] for side in sides] == [[0, 2, 4], [1, 3, 5]]
 
 
 @pytest.mark.parametrize(("threads", "statistic"), [(1, Statistic.CPU), (2, Statistic.WALL)])
@@ -147,7 +156,7 @@ def test_cpu_time_is_compared_where_it_is_the_whole_cost(
     gate, sweep = planned(tmp_path, "one", threads=threads)
     assert {statistic_of(case) for case in sweep.cases} == {statistic}
     log = gated(gate, sweep, store, machine)
-    assert log.opened.models[0].observed["statistic"] == statistic
+    assert log.opened.models[0].observed.statistic == statistic
     ((value_us, stored),) = (
         (block.baseline[0].value_us, each.outcome)
         for block in blocks(log)[:1]
@@ -166,7 +175,7 @@ def test_a_guard_breach_on_either_side_discards_the_whole_block_whatever_its_lat
     store: Store, tmp_path: Path, machine: Machine
 ) -> None:
     gate, sweep = planned(tmp_path, "one", threads=2)
-    machine.slower[gate.paired.pairs[0].candidate.sha256] = 0.10
+    machine.slower[gate.comparison.pairs[0].candidate.sha256] = 0.10
     spoilt = {2: waited, 6: waited, 9: waited}
     machine.happens |= spoilt
     log = gated(gate, sweep, store, machine)
@@ -180,9 +189,9 @@ def test_a_guard_breach_on_either_side_discards_the_whole_block_whatever_its_lat
         assert [reason.partition(":")[0] for reason in each.reasons] == ["core-stolen"]
     found = only(log)
     assert found.verdict is Verdict.REGRESSED
-    assert found.discarded == (("core-stolen", 3),)
+    assert evidence(log).discarded == (("core-stolen", 3),)
     assert [entry.index for entry in log.entries if isinstance(entry, Block | Discarded)] == [
-        *range(found.blocks + 3)
+        *range(evidence(log).blocks + 3)
     ]
 
 
@@ -194,15 +203,15 @@ def test_cpu_time_has_no_guards(store: Store, tmp_path: Path, machine: Machine) 
     assert only(log).verdict is Verdict.SAME
 
 
-def test_guards_that_are_never_satisfied_end_the_gate_as_unfit(
+def test_an_unstable_environment_ends_the_gate_as_unfit(
     store: Store, tmp_path: Path, machine: Machine
 ) -> None:
     gate, sweep = planned(tmp_path, "one", threads=2)
     machine.happens |= dict.fromkeys(range(200), waited)
     log = gated(gate, sweep, store, machine)
-    assert log.closed is CloseReason.GUARDS
-    assert exit_codes(log, undecided_fails=False) == {4}
-    assert gate.open_session(sweep, store).id != log.opened.session_id  # no use to go on with it
+    assert log.closed is CloseReason.ENVIRONMENT
+    assert codes_of(log) == {4}
+    assert gate.open_session(sweep, store).id != log.opened.session_id  # it is not continued
 
 
 def test_a_process_that_fails_ends_its_model_and_is_no_regression(
@@ -211,26 +220,26 @@ def test_a_process_that_fails_ends_its_model_and_is_no_regression(
     gate, sweep = planned(tmp_path, "one", "two")
     machine.happens[2] = crashed
     log = gated(gate, sweep, store, machine)
-    one, two = judge(log).models
+    one, two = latency_findings(log)
     assert one.verdict is Verdict.FAILED
-    assert one.failure is not None
-    assert one.failure.split(": ")[1] in ("crashed", "killed", "no-output", "not-a-benchmark")
-    assert one.failure.startswith(("baseline: ", "candidate: "))
+    (failure,) = one.why
+    assert failure.split(": ")[1] in ("crashed", "killed", "no-output", "not-a-benchmark")
+    assert failure.startswith(("baseline: ", "candidate: "))
     assert two.verdict is Verdict.SAME
-    assert len(of(log, Failed)) == 1
+    assert len(of(log, ModelFailed)) == 1
     assert log.closed is CloseReason.DECIDED
-    assert exit_codes(log, undecided_fails=True) == {4}
+    assert codes_of(log, undecided_fails=True) == {4}
 
 
 def test_a_device_that_came_back_costs_the_block_in_which_it_was_lost(
     store: Store, tmp_path: Path, machine: Machine
 ) -> None:
     gate, sweep = planned(tmp_path, "one")
-    machine.happens |= {1: lost_once, 5: lost_once}  # in a throw-away, which is no matter, and in
+    machine.happens |= {1: lost_once, 5: lost_once}  # in a warm-up, without effect, and in
     log = gated(gate, sweep, store, machine)  # the second block
     kinds = [type(each) for each in log.entries[1:5]]
     assert kinds == [Lost, Resumed, Discarded, Block]
-    assert only(log).discarded == (("device-lost", 1),)
+    assert evidence(log).discarded == (("device-lost", 1),)
     assert only(log).verdict is Verdict.SAME
 
 
@@ -239,7 +248,7 @@ def test_a_device_that_came_back_costs_the_block_in_which_it_was_lost(
     [
         (DeviceError("gone"), CloseReason.DEVICE_LOST, {3}),
         (RebootedError("it was rebooted"), CloseReason.DEVICE_LOST, {3}),
-        (UnfitError("too hot"), CloseReason.GUARDS, {4}),
+        (UnfitError("too hot"), CloseReason.ENVIRONMENT, {4}),
         (KeyboardInterrupt(), CloseReason.INTERRUPTED, {0}),
     ],
 )
@@ -257,8 +266,8 @@ def test_what_ends_a_gate_early_is_in_its_log_and_is_no_regression(
         gated(gate, sweep, store, machine)
     log = read(log_of(store, newest(store)))
     assert log.closed is reason
-    assert only(log).doubt == reason.value
-    assert exit_codes(log, undecided_fails=False) == codes
+    assert only(log).reason == reason.value
+    assert codes_of(log) == codes
     assert len(blocks(log)) == 2
 
 
@@ -267,15 +276,15 @@ def test_time_that_is_over_leaves_the_rest_undecided(
 ) -> None:
     gate, sweep = planned(tmp_path, "one")
     log = gated(replace(gate, max_s=0.0), sweep, store, machine)
-    assert only(log).doubt is Doubt.OUT_OF_TIME
-    assert exit_codes(log, undecided_fails=True) == {5}
-    assert exit_codes(log, undecided_fails=False) == {0}
+    assert only(log).reason is UndecidedReason.OUT_OF_TIME
+    assert codes_of(log, undecided_fails=True) == {5}
+    assert codes_of(log) == {0}
 
 
-# Going on.
+# Resuming.
 
 
-def test_an_interrupted_gate_goes_on_with_the_same_coins(
+def test_an_interrupted_gate_is_resumed_with_the_same_coins(
     store: Store, tmp_path: Path, machine: Machine
 ) -> None:
     gate, sweep = planned(tmp_path, "one", "two")
@@ -294,12 +303,12 @@ def test_an_interrupted_gate_goes_on_with_the_same_coins(
     for block in blocks(log):
         coin = candidate_first(log.opened.seed, block.model, block.index)
         assert block.candidate_first == coin
-    assert [each.verdict for each in judge(log).models] == [Verdict.SAME] * 2
+    assert [each.verdict for each in latency_findings(log)] == [Verdict.SAME] * 2
     assert gate.open_session(sweep, store).id != log.opened.session_id  # it has ended
 
 
 @pytest.mark.parametrize("cut", [0, 1, 40])
-def test_a_log_that_was_cut_off_anywhere_goes_on_without_the_torn_line(
+def test_a_log_that_was_cut_off_anywhere_continues_without_the_torn_line(
     store: Store, tmp_path: Path, machine: Machine, cut: int
 ) -> None:
     gate, sweep = planned(tmp_path, "one")
@@ -336,13 +345,13 @@ def test_another_boot_build_file_or_rule_is_another_gate(
     assert gate.open_session(sweep, store).id == unfinished
 
 
-def test_the_file_of_another_gate_is_not_written_over(
+def test_the_file_of_another_gate_is_not_overwritten(
     store: Store, tmp_path: Path, machine: Machine
 ) -> None:
     gate, sweep = planned(tmp_path, "one")
     gate = replace(gate, log=tmp_path / "gate.jsonl")
     gated(gate, sweep, store, machine)
-    with pytest.raises(ConfigurationError, match=r"gate\.jsonl: is there"):
+    with pytest.raises(ConfigurationError, match=r"gate\.jsonl: exists"):
         gate.open_session(sweep, store)
 
 
@@ -368,8 +377,8 @@ def test_a_baseline_can_have_a_tool_of_its_own(
     gate, sweep = planned(tmp_path, "one")
     sweep = replace(sweep, tools={"f" * 64: Tool(sha256="f" * 64)})
     observed = gated(gate, sweep, store, machine).opened.models[0].observed
-    assert (observed["tool"], observed["baseline_tool"]) == (sweep.tool.sha256, "f" * 64)
-    (pair,) = gate.paired.pairs
+    assert (observed.tool_sha256, observed.baseline_tool_sha256) == (sweep.tool.sha256, "f" * 64)
+    (pair,) = gate.comparison.pairs
     used = {(each.artifact_sha256, each.tool_sha256) for each in machine.ran}
     assert used == {
         (pair.baseline.sha256, "f" * 64),

@@ -71,7 +71,7 @@ class Started:
         return stdout, stderr
 
 
-def test_a_gate_on_a_phone_survives_ctrl_c_and_a_lost_phone_and_condemns_the_slower_model_alone(
+def test_a_gate_on_a_phone_survives_ctrl_c_and_a_lost_phone_and_flags_only_the_slower_model(
     boot_phone: Boot, revisions: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     phone = boot_phone()
@@ -119,7 +119,7 @@ def test_what_a_phone_tells_of_itself_discards_both_sides_of_a_block(
     handset: Running, tmp_path: Path
 ) -> None:
     gate, _ = planned(tmp_path, "one", rule=HASTY)
-    (pair,) = gate.paired.pairs
+    (pair,) = gate.comparison.pairs
     tool = drawn_tool(tmp_path / "tool", slowdowns={}, seed=9)
     what = wanted(tool, pair.baseline.path, pair.candidate.path)
     cap = handset.path("/sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq")
@@ -149,7 +149,7 @@ def test_what_a_phone_tells_of_itself_discards_both_sides_of_a_block(
 
 def test_either_side_can_have_its_own_tool_on_a_phone(handset: Running, tmp_path: Path) -> None:
     gate, _ = planned(tmp_path, "one", rule=HASTY)
-    (pair,) = gate.paired.pairs
+    (pair,) = gate.comparison.pairs
     old, new = (
         drawn_tool(tmp_path / name, slowdowns={}, seed=seed)
         for seed, name in enumerate(("old", "new"), start=7)
@@ -265,8 +265,8 @@ def test_what_is_undecided_is_green_or_five_and_models_of_one_side_are_listed(
     stdout = capsys.readouterr().out
     document = json.loads(stdout)
     assert document["unmeasured"] == {"fresh float32": "new"}
-    assert {each["doubt"] for each in document["models"]} == {"out-of-time"}
-    assert main([*words, "--undecided", "fail"]) == 5  # the same gate, gone on with
+    assert {each["reason"] for each in document["models"]} == {"out-of-time"}
+    assert main([*words, "--undecided", "fail"]) == 5  # the same gate, continued
     log = from_bytes(Path("gate.jsonl").read_bytes(), source="log")
     assert isinstance(log.opened, Opened)
     assert [type(each) for each in log.entries] == [Closed, Resumed, Closed]

@@ -21,10 +21,11 @@ from bench.adb.phone import Phone
 from bench.cli.main import main
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read
-from bench.flow.gate.references import paired, side
+from bench.flow.gate.references import pair_up, side
+from bench.gate.findings import latency_findings
 from bench.gate.records import CloseReason, Lost
 from bench.gate.rule import Rule
-from bench.gate.verdict import Doubt, Verdict, judge
+from bench.gate.verdict import UndecidedReason, Verdict
 from bench.handset.running import Running
 from bench.store.store import Store
 
@@ -45,7 +46,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
     for number, name in enumerate(("old", "new")):
         revision(folder / name, *MODELS, number=number)
     old, new = (side(str(folder / name), zoo=folder) for name in ("old", "new"))
-    return Gate(paired=paired(old, new), rule=Rule(), folder=folder / "gates")
+    return Gate(comparison=pair_up(old, new), rule=Rule(), folder=folder / "gates")
 
 
 def verdicts(
@@ -53,15 +54,17 @@ def verdicts(
 ) -> dict[str, Verdict]:
     """Returns the verdicts of a gate; the phone is not looked at, which costs most of the time."""
     gate = replace(gate, seed=seed)
-    files = [each.path for pair in gate.paired.pairs for each in (pair.baseline, pair.candidate)]
-    (changed,) = (pair.candidate for pair in gate.paired.pairs if pair.name == "changed")
+    files = [
+        each.path for pair in gate.comparison.pairs for each in (pair.baseline, pair.candidate)
+    ]
+    (changed,) = (pair.candidate for pair in gate.comparison.pairs if pair.model.name == "changed")
     tool = drawn_tool(folder / "tool", slowdowns={changed.path: slowdown}, seed=seed, runs=300)
     with Store.open("sqlite://") as store:
         sweep, processes = wanted(tool, *files).staged(phone)
         session = gate.open_session(sweep, store)
         gate.measure(sweep, session, store, FunctionDevice(partial(processes.run, telemetry=False)))
         log = read(log_of(store, session))
-    return {each.model.split()[0]: each.verdict for each in judge(log).models}
+    return {each.model.name: each.verdict for each in latency_findings(log)}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -123,6 +126,6 @@ def test_a_phone_that_is_lost_for_good_is_no_regression_of_the_slower_model(
     assert log.closed is CloseReason.DEVICE_LOST
     assert isinstance(log.entries[-2], Lost)
     assert ("rebooted" in log.entries[-2].reason) == is_booted_again
-    found = judge(log).models
+    found = latency_findings(log)
     assert {each.verdict for each in found} == {Verdict.UNDECIDED}
-    assert {each.doubt for each in found} == {Doubt.DEVICE_LOST}
+    assert {each.reason for each in found} == {UndecidedReason.DEVICE_LOST}

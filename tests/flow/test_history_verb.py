@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gate.logged_nights import Gated, anchor_of, opened, write_night
+from lab.nightly_logs import Gated, anchor_of, key_of, opened, write_night
 from support.gate_machine import HASTY, planned
 from support.phone_sweeps import TINY
 
@@ -12,10 +12,10 @@ from bench.cli.main import main
 from bench.core.hashing import sha256_file
 from bench.flow.device.host import HostDevice
 from bench.flow.gate.gate import Gate, log_of
-from bench.flow.gate.history import histories
 from bench.flow.gate.log_file import read
 from bench.flow.gate.logs import read_all
-from bench.flow.gate.references import paired, side
+from bench.flow.gate.references import pair_up, side
+from bench.flow.history import history
 from bench.gate.log import to_line, to_text
 from bench.store.store import Store
 
@@ -27,7 +27,7 @@ Shown = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a folder of nights with a step of +6 % in one of two models, and an update."""
+    """Returns a folder of gates with a step of +6 % in one of two models, and an update."""
     folder = tmp_path_factory.mktemp("nights")
     for number in range(NIGHTS):
         without = number in (3, 4)
@@ -69,7 +69,7 @@ def test_a_step_is_red_with_the_revisions_around_it_and_the_other_model_is_not(
     assert rows["small"].split()[2] == "same"
 
 
-def test_an_update_begins_a_series_and_nights_of_equal_files_are_missed_and_both_are_told(
+def test_an_update_begins_a_series_and_runs_of_equal_files_are_missed_and_both_are_noted(
     here: Path, capsys: Shown
 ) -> None:
     assert main(["history"]) == 1
@@ -78,19 +78,17 @@ def test_an_update_begins_a_series_and_nights_of_equal_files_are_missed_and_both
         f"small float32 on {PHONE}: a new series on 2026-05-21, system build: "
         "google/oriole:16/BP2A.250605.031 → google/oriole:17/CP1A.260805.002"
     ) in err
-    assert f"small float32 on {PHONE}: no night on 2026-05-04, 2026-05-05: equal files" in err
+    assert f"small float32 on {PHONE}: no run on 2026-05-04, 2026-05-05: equal files" in err
     assert "--measure-unchanged" in err
 
 
-def test_before_the_step_has_settled_there_is_no_word_of_it(here: Path, capsys: Shown) -> None:
+def test_before_the_step_has_settled_it_is_not_reported(here: Path, capsys: Shown) -> None:
     before = [f"gates/session {n} on 21081FDF6001AB.jsonl" for n in range(STEP_AT)]
     assert main(["history", *before]) == 0
     assert "regressed" not in capsys.readouterr().err
 
 
-def test_as_json_there_is_a_row_a_night_and_what_each_model_stands_at(
-    here: Path, capsys: Shown
-) -> None:
+def test_as_json_there_is_a_row_a_run_and_a_trend_a_model(here: Path, capsys: Shown) -> None:
     assert main(["history", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["schema_version"] == 1
@@ -121,8 +119,8 @@ def test_the_page_has_a_picture_a_model_in_both_themes_and_a_table_beside_it(
     assert "<strong>Slower:</strong> tiny float32" in html
     assert "http" not in html.replace("http-equiv", "")  # it needs nothing from elsewhere
     beside = {path.name for path in page.iterdir()}
-    assert {"history.svg", "history.dark.svg", "history.png", "history-2.csv"} <= beside
-    with (page / "nights.csv").open() as stream:
+    assert {"trend.svg", "trend.dark.svg", "trend.png", "trend-2.csv"} <= beside
+    with (page / "history.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == 2 * NIGHTS - 2
 
 
@@ -135,9 +133,9 @@ def test_gates_against_other_files_are_left_out_and_counted(
     foreign = replace(
         first, opened=replace(first.opened, gate_id="other", models=(other,)), entries=()
     )
-    found = histories({**logs, tmp_path: foreign}, {anchor_of("tiny")})
-    assert [each.model for each in found.models] == ["tiny float32"]
-    assert found.notes == ("1 log of other baselines: left out",)
+    found = history({**logs, tmp_path: foreign}, {anchor_of("tiny")})
+    assert [each.model for each in found.trends] == ["tiny float32"]
+    assert found.left_out == ("1 log of other baselines: left out",)
     (tmp_path / "other.jsonl").write_text(to_text(foreign))
     capsys.readouterr()
     assert main(["history", "gates", str(tmp_path / "other.jsonl")]) == 2
@@ -156,7 +154,7 @@ def test_a_log_is_read_once_wherever_its_copies_lie(here: Path, tmp_path: Path) 
     assert read_all([tmp_path]).logs == {tmp_path / "second/gates/a.jsonl": read(path)}
 
 
-def test_what_is_no_log_in_a_folder_is_left_out_by_name_and_refused_if_it_is_named(
+def test_a_damaged_log_in_a_folder_is_left_out_by_name_and_refused_if_it_is_named(
     here: Path, tmp_path: Path, capsys: Shown
 ) -> None:
     night = Gated(number=1, ratios={"tiny": 1.0})
@@ -165,7 +163,7 @@ def test_what_is_no_log_in_a_folder_is_left_out_by_name_and_refused_if_it_is_nam
     assert main(["history", str(tmp_path)]) == 2
     err = capsys.readouterr().err
     assert "broken.jsonl: line 1" in err
-    assert "old.jsonl: does not tell when it began: left out" in err
+    assert "old.jsonl: does not say when it began: left out" in err
     assert main(["history", str(tmp_path / "broken.jsonl"), "gates"]) == 2
     (tmp_path / "old.jsonl").unlink()
     assert main(["history", str(tmp_path), "gates"]) == 1
@@ -173,7 +171,7 @@ def test_what_is_no_log_in_a_folder_is_left_out_by_name_and_refused_if_it_is_nam
 
 
 @pytest.mark.parametrize("words", [[], ["empty"], ["--db", "empty/a.db"]])
-def test_without_a_night_the_command_that_makes_one_is_told(
+def test_without_a_run_the_hint_is_the_command_that_measures_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown, words: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -184,33 +182,34 @@ def test_without_a_night_the_command_that_makes_one_is_told(
     assert shown.out == ""
 
 
-def test_an_anchor_that_no_log_has_is_told_of(here: Path, capsys: Shown) -> None:
+def test_a_pinned_baseline_that_no_log_has_is_named(here: Path, capsys: Shown) -> None:
     assert main(["history", "--anchor", str(TINY)]) == 2
     err = capsys.readouterr().err
-    assert f"no night against {TINY}" in err
+    assert f"no nightly run against {TINY}" in err
     assert "25 logs of other baselines" in err
 
 
-def test_two_nights_that_were_really_gated_on_this_machine_are_a_history(
+def test_two_real_gates_on_this_machine_are_a_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown
 ) -> None:
     monkeypatch.chdir(tmp_path)
     gate, sweep = planned(tmp_path, "tiny", rule=HASTY)
-    (pair,) = gate.paired.pairs
+    (pair,) = gate.comparison.pairs
     anchor = pair.baseline.path
     for revision, candidate in (("first", anchor), ("second", pair.candidate.path)):
-        sides = paired(side(str(anchor), zoo=tmp_path), side(str(candidate), zoo=tmp_path))
-        named = replace(sides.pairs[0], name="tiny")
+        sides = pair_up(side(str(anchor), zoo=tmp_path), side(str(candidate), zoo=tmp_path))
+        named = replace(sides.pairs[0], model=key_of("tiny"))
         night: Gate = replace(
             gate,
-            paired=replace(sides, pairs=(named,)),
+            comparison=replace(sides, pairs=(named,)),
             revision=revision,
             folder=tmp_path / "gates",
         )
         with Store.open("nights.db") as store:
             session = night.open_session(sweep, store)
             night.measure(sweep, session, store, HostDevice(sweep))
-            runtime = read(log_of(store, session)).opened.models[0].observed["runtime"]
+            runtime = read(log_of(store, session)).opened.models[0].observed.runtime
+    assert runtime is not None
     assert runtime.startswith("ai-edge-litert ")
     capsys.readouterr()
     assert main(["history", "--anchor", str(anchor), "--db", "nights.db", "--json"]) in (0, 1)
@@ -222,7 +221,7 @@ def test_two_nights_that_were_really_gated_on_this_machine_are_a_history(
     assert all(row["caveats"] == "few_processes" for row in document["nights"])
 
 
-def test_a_gate_writes_down_what_its_candidate_was_built_from(
+def test_a_gate_logs_the_revision_of_its_candidate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -232,5 +231,5 @@ def test_a_gate_writes_down_what_its_candidate_was_built_from(
         assert main([*words, "--max-minutes", "0", "--log", f"{name}.jsonl", *said]) == 0
     assert read(Path("given.jsonl")).opened.revision == "r7"
     assert read(Path("by-ci.jsonl")).opened.revision == "5" * 40
-    assert main(["history", "--anchor", str(TINY), "given.jsonl"]) == 2  # no block, so no night
-    assert "no night against" in capsys.readouterr().err
+    assert main(["history", "--anchor", str(TINY), "given.jsonl"]) == 2  # no block, so no run
+    assert "no nightly run against" in capsys.readouterr().err

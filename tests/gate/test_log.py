@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gate.simulated import block, logged, opened
 from hypothesis import given
 from hypothesis import strategies as st
+from lab.simulated import block, logged, opened, student
 
 from bench.core.errors import ConfigurationError
 from bench.core.score import Difference
@@ -16,9 +16,9 @@ from bench.gate.records import (
     CloseReason,
     Discarded,
     Explained,
-    Failed,
     Inside,
     Lost,
+    ModelFailed,
     Operator,
     Process,
     Resumed,
@@ -26,8 +26,9 @@ from bench.gate.records import (
     Unmeasured,
 )
 from bench.gate.rule import Rule
+from bench.gate.verdict import Verdict
 
-FIRST, SECOND = (pair.key for pair in opened(Rule(), models=2).models)
+FIRST, SECOND = student(0), student(1)
 
 
 def small() -> Log:
@@ -61,7 +62,7 @@ def small() -> Log:
             block(SECOND, 1, candidate_first=False, baseline_us=1 / 3, candidate_us=1e9),
             Closed(reason=CloseReason.INTERRUPTED),
             Resumed(session_id="session"),
-            Failed(model=SECOND, reason="candidate: crashed: signal 11"),
+            ModelFailed(model=SECOND, reason="candidate: crashed: signal 11"),
             Closed(reason=CloseReason.OUT_OF_TIME),
         ),
     )
@@ -72,7 +73,7 @@ def test_a_log_reads_back_as_it_was_and_writes_the_same_bytes() -> None:
     again = from_bytes(text.encode(), source="log")
     assert again == small()
     assert to_text(again) == text
-    assert all(line.startswith('{"version":1,"kind":"') for line in text.splitlines())
+    assert all(line.startswith('{"version":2,"kind":"') for line in text.splitlines())
 
 
 def test_a_whole_number_given_for_a_float_is_written_as_it_will_be_read() -> None:
@@ -97,7 +98,7 @@ def test_a_torn_last_line_is_left_out_wherever_the_kill_came(cut: int) -> None:
     kept = content[:cut]
     whole = kept[: kept.rfind(b"\n") + 1]
     if not whole:
-        with pytest.raises(ConfigurationError, match="line 1 opens no gate"):
+        with pytest.raises(ConfigurationError, match="line 1 does not open a gate"):
             from_bytes(kept, source="log")
         return
     found = from_bytes(kept, source="log")
@@ -108,28 +109,29 @@ def test_a_torn_last_line_is_left_out_wherever_the_kill_came(cut: int) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        (b"{", "line 2 is no JSON"),
-        (b"\xff\xfe", "line 2 is no JSON"),
-        (b"", "line 2 is no JSON"),
-        (b"[" * 100_000, "line 2 is no JSON"),
-        (b"[1]", "line 2 is no JSON object"),
-        (b'{"version":1,"kind":"lost","reason":NaN}', "line 2 is no JSON"),
-        (b'{"version":1,"kind":"lost","reason":1e999}', "line 2 is no JSON"),
-        (b'{"kind":"lost","reason":"x"}', "line 2 has version None, not 1"),
+        (b"{", "line 2 is not JSON"),
+        (b"\xff\xfe", "line 2 is not JSON"),
+        (b"", "line 2 is not JSON"),
+        (b"[" * 100_000, "line 2 is not JSON"),
+        (b"[1]", "line 2 is not a JSON object"),
+        (b'{"version":2,"kind":"lost","reason":NaN}', "line 2 is not JSON"),
+        (b'{"version":2,"kind":"lost","reason":1e999}', "line 2 is not JSON"),
+        (b'{"kind":"lost","reason":"x"}', "line 2 has version None, not 1 or 2"),
         (b'{"version":true,"kind":"lost","reason":"x"}', "line 2 has version True"),
-        (b'{"version":2,"kind":"lost","reason":"x"}', "line 2 has version 2, not 1"),
-        (b'{"version":1,"kind":"loss","reason":"x"}', "line 2: .*did you mean 'lost'"),
-        (b'{"version":1,"kind":["lost"],"reason":"x"}', "line 2: .* is none of"),
-        (b'{"version":1,"kind":"lost","why":"x"}', "line 2: .*why"),
-        (b'{"version":1,"kind":"closed","reason":"bored"}', "line 2: .*bored"),
+        (b'{"version":3,"kind":"lost","reason":"x"}', "line 2 has version 3, not 1 or 2"),
+        (b'{"version":2,"kind":"loss","reason":"x"}', "line 2: .*did you mean 'lost'"),
+        (b'{"version":2,"kind":["lost"],"reason":"x"}', "line 2: .* is none of"),
+        (b'{"version":2,"kind":"lost","why":"x"}', "line 2: .*why"),
+        (b'{"version":2,"kind":"closed","reason":"bored"}', "line 2: .*bored"),
         (to_line(opened(Rule(), models=2)).strip().encode(), "line 2 opens another gate"),
-        (b'{"version":1,"kind":"discarded","model":"x","index":0,"candidate_first":true,'
-         b'"reasons":["hot"]}', "line 2: nobody opened x"),
-        (b'{"version":1,"kind":"discarded","model":"student00 int8","index":0,'
+        (b'{"version":2,"kind":"discarded","model":{"name":"x","format":"int8"},"index":0,"candidate_first":true,'
+         b'"reasons":["hot"]}', "line 2: x int8 is not in the first line"),
+        (b'{"version":2,"kind":"discarded","model":{"name":"student00","format":"int8"},"index":0,'
          b'"candidate_first":true,"reasons":[]}', "line 2: a discarded block needs a reason"),
-        (b'{"version":1,"kind":"discarded","model":"student00 int8","index":1,'
+        (b'{"version":2,"kind":"discarded","model":{"name":"student00","format":"int8"},"index":1,'
          b'"candidate_first":true,"reasons":["hot"]}', "line 2: attempt 1 of .* where 0 was due"),
-        (b'{"version":1,"kind":"failed","model":"x","reason":"crashed"}', "line 2: nobody opened"),
+        (b'{"version":2,"kind":"failed","model":{"name":"x","format":"int8"},"reason":"crashed"}',
+         "line 2: x int8 is not in"),
     ],
 )  # fmt: skip
 def test_a_line_that_cannot_be_read_is_named(line: bytes, problem: str) -> None:
@@ -158,35 +160,48 @@ def test_a_log_with_any_byte_changed_is_read_or_refused_and_never_crashes(
 def test_a_log_without_its_first_line_is_refused() -> None:
     lines = to_text(small()).splitlines(keepends=True)
     for content in ("", "".join(lines[1:])):
-        with pytest.raises(ConfigurationError, match="line 1 opens no gate"):
+        with pytest.raises(ConfigurationError, match="line 1 does not open a gate"):
             from_bytes(content.encode(), source="log")
 
 
-def test_a_closed_gate_goes_on_only_if_it_is_resumed() -> None:
+def test_a_closed_gate_continues_only_if_it_is_resumed() -> None:
     log = small()
     one = block(FIRST, 1, candidate_first=True, baseline_us=1, candidate_us=1)
-    with pytest.raises(ConfigurationError, match="line 13: goes on after it was closed"):
+    with pytest.raises(ConfigurationError, match="line 13: continues after the gate was closed"):
         log.then(one)
     assert log.then(Resumed(session_id="session")).then(one).closed is None
     assert log.closed is CloseReason.OUT_OF_TIME
 
 
 def test_a_model_that_failed_has_no_more_blocks() -> None:
-    failed = Log(opened=opened(Rule(), models=2)).then(Failed(model=FIRST, reason="crashed"))
+    failed = Log(opened=opened(Rule(), models=2)).then(ModelFailed(model=FIRST, reason="crashed"))
     with pytest.raises(ConfigurationError, match=r"line 3: .* failed before"):
         failed.then(block(FIRST, 0, candidate_first=True, baseline_us=1, candidate_us=1))
     failed.then(block(SECOND, 0, candidate_first=True, baseline_us=1, candidate_us=1))
 
 
 def test_models_that_are_not_measured_are_in_the_log() -> None:
-    first = replace(opened(Rule(), models=1), unmeasured={"kws int8": Unmeasured.NEW})
+    first = replace(
+        opened(Rule(), models=1), unmeasured=(Unmeasured(model=SECOND, verdict=Verdict.NEW),)
+    )
     assert from_bytes(to_line(first).encode(), source="log").opened == first
+
+
+def test_a_model_that_could_have_been_compared_is_not_listed_as_unmeasured() -> None:
+    with pytest.raises(ConfigurationError, match="same is not a reason not to measure"):
+        Unmeasured(model=SECOND, verdict=Verdict.SAME)
+
+
+def test_lines_of_two_versions_are_not_one_log() -> None:
+    content = to_line(opened(Rule(), models=2)) + '{"version":1,"kind":"lost","reason":"x"}\n'
+    with pytest.raises(ConfigurationError, match="line 2 has another version than line 1"):
+        from_bytes(content.encode(), source="log")
 
 
 def test_a_block_has_as_many_processes_of_each_side_as_the_rule_says() -> None:
     one = block(FIRST, 0, candidate_first=True, baseline_us=1, candidate_us=1)
-    log = Log(opened=opened(Rule(processes_per_arm=3), models=2))
-    with pytest.raises(ConfigurationError, match="1 processes an arm where the rule says 3"):
+    log = Log(opened=opened(Rule(processes_per_side=3), models=2))
+    with pytest.raises(ConfigurationError, match="1 processes per side where the rule says 3"):
         log.then(one)
     with pytest.raises(ConfigurationError, match="equally many"):
         replace(one, baseline=one.baseline * 2)
@@ -196,7 +211,7 @@ def test_a_block_has_as_many_processes_of_each_side_as_the_rule_says() -> None:
 
 @pytest.mark.parametrize("value_us", [0.0, -1.0, math.nan, math.inf])
 def test_a_latency_is_a_duration(value_us: float) -> None:
-    with pytest.raises(ConfigurationError, match="is no duration"):
+    with pytest.raises(ConfigurationError, match="is not a duration"):
         Process(value_us=value_us, position=0, invocation=1)
 
 

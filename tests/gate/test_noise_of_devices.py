@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gate.noise import PROFILES
-from gate.simulated import gates
-from gate.themselves import BLOCKS, WARM_UPS_S, levels, process_s, same
+from lab.noise import PROFILES
+from lab.self_comparisons import BLOCKS, WARM_UPS_S, levels, process_s, same
+from lab.simulated import gates
 
 from bench.core import config
 from bench.core.caveats import Caveat, CaveatKind
@@ -19,11 +19,11 @@ from bench.gate.calibration import (
     classes,
     same_rule,
 )
+from bench.gate.history.series import environment
 from bench.gate.log import Log
-from bench.gate.records import Block, Discarded, Failed
+from bench.gate.records import Block, Discarded, ModelFailed
 from bench.gate.rule import Rule
 from bench.gate.schedule import following
-from bench.gate.series import environment
 
 
 def only(log: Log) -> ModelClass:
@@ -32,7 +32,7 @@ def only(log: Log) -> ModelClass:
 
 
 @pytest.mark.parametrize(
-    ("profile", "arms", "robust", "plain", "slow"),
+    ("profile", "sides", "robust", "plain", "slow"),
     [
         ("locked", 1, (0.005, 0.009), (0.005, 0.009), None),
         ("phone", 1, (0.020, 0.034), (0.034, 0.052), None),
@@ -40,16 +40,16 @@ def only(log: Log) -> ModelClass:
         ("noisyhost", 3, (0.040, 0.090), (0.090, 0.160), (0.30, 0.28)),
     ],
 )
-def test_devices_of_each_kind_are_told_by_their_noise_and_get_the_processes_they_need(
+def test_devices_of_each_kind_get_the_processes_that_their_noise_needs(
     profile: str,
-    arms: int,
+    sides: int,
     robust: tuple[float, float],
     plain: tuple[float, float],
     slow: tuple[float, float] | None,
 ) -> None:
     found = only(same(levels(profile, models=3)))
     assert found.name == "10 to 100 ms"
-    assert found.processes_per_arm == arms
+    assert found.processes_per_side == sides
     assert robust[0] <= found.block_sd <= robust[1]
     assert plain[0] <= found.block_sd_plain <= plain[1]
     assert abs(found.second_slower) < 0.01
@@ -60,38 +60,38 @@ def test_devices_of_each_kind_are_told_by_their_noise_and_get_the_processes_they
         assert red.share < red.high <= 0.013
 
 
-@pytest.mark.parametrize(("profile", "arms"), [("phone", 1), ("bimodal", 1), ("bimodal", 3)])
-def test_what_a_gate_is_said_to_cost_is_what_simulated_ones_cost(profile: str, arms: int) -> None:
-    said = only(same(levels(profile, models=3, blocks=100))).cost(0.05, arms)
-    assert said is not None
-    rule = Rule(processes_per_arm=arms)
+@pytest.mark.parametrize(("profile", "sides"), [("phone", 1), ("bimodal", 1), ("bimodal", 3)])
+def test_the_predicted_cost_of_a_gate_is_that_of_simulated_ones(profile: str, sides: int) -> None:
+    predicted = only(same(levels(profile, models=3, blocks=100))).cost(0.05, sides)
+    assert predicted is not None
+    rule = Rule(processes_per_side=sides)
     rng = np.random.default_rng(3)
     unchanged = gates(rng, PROFILES[profile], 300, rule=rule)
     slower = gates(rng, PROFILES[profile], 300, slowdown=0.05, rule=rule)
-    assert said.unchanged_s == pytest.approx(WARM_UPS_S + unchanged.seconds(rule), rel=0.2)
-    assert said.slower_s == pytest.approx(WARM_UPS_S + slower.seconds(rule), rel=0.2)
-    assert said.passed == pytest.approx(unchanged.passed, abs=0.08)
-    assert said.caught == pytest.approx(slower.regressed, abs=0.12)
+    assert predicted.unchanged_s == pytest.approx(WARM_UPS_S + unchanged.seconds(rule), rel=0.2)
+    assert predicted.slower_s == pytest.approx(WARM_UPS_S + slower.seconds(rule), rel=0.2)
+    assert predicted.passed == pytest.approx(unchanged.passed, abs=0.08)
+    assert predicted.caught == pytest.approx(slower.regressed, abs=0.12)
 
 
-def test_smaller_margins_cost_more_and_a_gate_is_told_the_nearest_not_above_its_own() -> None:
+def test_smaller_margins_cost_more_and_a_gate_gets_the_nearest_not_above_its_own() -> None:
     found = only(same(levels("phone", models=2)))
     costs = [found.cost(margin, 1) for margin in MARGINS]
-    told = [each.unchanged_s for each in costs if each is not None]
-    assert told == sorted(told, reverse=True)
+    known = [each.unchanged_s for each in costs if each is not None]
+    assert known == sorted(known, reverse=True)
     assert [found.cost(margin, 1) for margin in (0.01, 0.04, 0.5)] == [costs[0], *costs[1::2]]
     assert found.cost(0.05, 4) is None
 
 
-def test_the_same_log_says_the_same_and_neither_units_nor_coins_say_anything() -> None:
+def test_the_same_log_gives_the_same_whatever_the_units_and_coins() -> None:
     values = levels("phone", models=1)
     one, again = (only(same(values, coins=coin)) for coin in (1, 2))
     assert again.costs == one.costs
     assert again.red_of_many == one.red_of_many
     slower = only(same(values, latency_us=200_000.0))
     assert slower.name == "100 to 1000 ms"
-    told = [[(each.passed, each.caught) for each in found.costs] for found in (one, slower)]
-    assert told[0] == told[1]
+    shares = [[(each.passed, each.caught) for each in found.costs] for found in (one, slower)]
+    assert shares[0] == shares[1]
 
 
 def test_models_of_other_durations_are_other_classes_the_fastest_first() -> None:
@@ -117,7 +117,9 @@ def test_discarded_blocks_cost_their_time() -> None:
     log = same(levels("locked", models=1))
     (pair,) = log.opened.models
     spoilt = tuple(
-        Discarded(model=pair.key, index=BLOCKS + n, candidate_first=False, reasons=("cap-lowered",))
+        Discarded(
+            model=pair.model, index=BLOCKS + n, candidate_first=False, reasons=("cap-lowered",)
+        )
         for n in range(BLOCKS // 2)
     )
     more = only(replace(log, entries=(*log.entries, *spoilt)))
@@ -128,14 +130,14 @@ def test_discarded_blocks_cost_their_time() -> None:
 
 def test_a_model_with_few_blocks_or_that_failed_is_left_out() -> None:
     log = same(levels("locked", models=3, blocks=12))
-    first, second, third = (pair.key for pair in log.opened.models)
+    first, second, third = (pair.model for pair in log.opened.models)
     kept = [
         each
         for each in log.entries
         if not (isinstance(each, Block) and each.model == first and each.index == 11)
     ]
-    entries = (*kept, Failed(model=third, reason="candidate: crashed"))
-    assert only(replace(log, entries=entries)).models == (second,)
+    entries = (*kept, ModelFailed(model=third, reason="candidate: crashed"))
+    assert only(replace(log, entries=entries)).models == (str(second),)
 
 
 def test_a_run_goes_on_to_its_last_block_whatever_it_sees() -> None:
@@ -160,7 +162,7 @@ def test_only_files_against_themselves_calibrate() -> None:
         classes(replace(log, opened=replace(log.opened, models=(other,))), process_s(log))
 
 
-def test_one_mode_is_one_whether_it_is_normal_flat_skewed_or_has_strays() -> None:
+def test_one_mode_is_one_whether_it_is_normal_flat_skewed_or_has_outliers() -> None:
     rng = np.random.default_rng(7)
     for sd in (0.01, 0.05, 0.2):
         for _ in range(50):
@@ -187,11 +189,8 @@ def test_two_modes_are_found_in_each_model_about_its_own_level() -> None:
 def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     log = same(levels("bimodal", models=1))
     (pair,) = log.opened.models
-    device = {"name": "Simulated 1", "os_build": "a/b"}
-    observed = {"tool": "1" * 64, "threads": "1", "cores": "f0", **pair.observed}
-    measured = replace(pair, observed=observed)
     written = Calibration(
-        environment=environment(replace(log.opened, device=device), measured),
+        environment=environment(log.opened, pair),
         device="Simulated 1", measured_at="2026-11-23T00:00:00+00:00", session_id="session",
         log="log.jsonl", program="0.1", ended="", caveats=(Caveat(kind=CaveatKind.VIRTUAL),),
         classes=(only(log),),
@@ -199,7 +198,10 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "it.json"
     config.save(path, written)
     assert config.load(path, Calibration) == written
-    arms = written.processes_per_arm
-    known = written.gate_s([pair.key], margin=0.05, processes_per_arm=arms)
-    assert written.gate_s([pair.key, "x int8"], margin=0.05, processes_per_arm=arms) == 2 * known
-    assert np.isnan(written.gate_s([pair.key], margin=0.05, processes_per_arm=9))
+    sides = written.processes_per_side
+    known = written.gate_s([str(pair.model)], margin=0.05, processes_per_side=sides)
+    assert (
+        written.gate_s([str(pair.model), "x int8"], margin=0.05, processes_per_side=sides)
+        == 2 * known
+    )
+    assert np.isnan(written.gate_s([str(pair.model)], margin=0.05, processes_per_side=9))

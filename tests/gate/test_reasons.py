@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from gate.simulated import opened
+from lab.simulated import opened
 
 from bench.gate.reasons import reasons
 from bench.gate.records import Explained, Inside, Operator, Pair
@@ -17,7 +17,7 @@ FUSED = Operator(
 
 
 def why(before: Inside, after: Inside, pair: Pair = PAIR) -> tuple[str, ...]:
-    return reasons(pair, Explained(model=pair.key, baseline=before, candidate=after))
+    return reasons(pair, Explained(model=pair.model, baseline=before, candidate=after))
 
 
 def test_a_layer_that_was_added_is_named_with_its_work() -> None:
@@ -47,14 +47,15 @@ def test_the_profile_names_the_operators_that_take_longer_the_worst_first() -> N
     )
 
 
-def test_partitions_programs_initialisation_and_memory_are_told_where_they_moved() -> None:
+def test_partitions_programs_initialisation_and_memory_are_named_where_they_changed() -> None:
     before = Inside(
         partitions=1, nodes=90, delegated_nodes=90, runtime="1.0", init_us=1e4, peak_mb=10
     )
     after = Inside(
         partitions=3, nodes=90, delegated_nodes=80, runtime="1.1", init_us=2e4, peak_mb=30
     )
-    pair = replace(PAIR, observed={"tool": "b" * 64, "baseline_tool": "a" * 64})
+    observed = replace(PAIR.observed, tool_sha256="b" * 64, baseline_tool_sha256="a" * 64)
+    pair = replace(PAIR, observed=observed)
     assert why(before, after, pair) == (
         "3 of the delegate's pieces and 10 operators outside them, instead of "
         "1 of the delegate's pieces and 0 operators outside them",

@@ -12,17 +12,17 @@ from bench.gate.rule import Rule
 def test_the_defaults_spend_all_of_both_errors_and_no_more() -> None:
     rule = Rule()
     assert sum(rule.passing_shares) == pytest.approx(1)
-    assert sum(rule.condemning_shares) == pytest.approx(1)
+    assert sum(rule.rejection_shares) == pytest.approx(1)
     rule.check(30)
 
 
-def test_six_of_six_blocks_pass_and_fifteen_of_fifteen_condemn_one_of_thirty() -> None:
+def test_six_of_six_blocks_pass_and_fifteen_of_fifteen_reject_one_of_thirty() -> None:
     rule = Rule()
     assert rule.passing_level(0) >= 0.5**6
-    assert rule.condemning_level(2, 30) == 0
-    assert rule.condemning_level(3, 30) >= 0.5**15
+    assert rule.rejection_level(2, 30) == 0
+    assert rule.rejection_level(3, 30) >= 0.5**15
     # Seven models more, and fifteen are not enough.
-    assert rule.condemning_level(3, 37) < 0.5**15
+    assert rule.rejection_level(3, 37) < 0.5**15
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ def test_six_of_six_blocks_pass_and_fifteen_of_fifteen_condemn_one_of_thirty() -
         ({"margin": float("nan")}, "tolerance < margin"),
         ({"false_alarms_per_gate": 0.0}, "false_alarms_per_gate"),
         ({"wrong_passes_per_model": 1.0}, "wrong_passes_per_model"),
-        ({"looks": ()}, "looks that grow"),
-        ({"looks": (6, 8, 8, 15, 20, 26, 34, 44, 60)}, "looks that grow"),
-        ({"looks": (6, 8)}, "passing_shares"),
+        ({"analyses": ()}, "analyses that increase"),
+        ({"analyses": (6, 8, 8, 15, 20, 26, 34, 44, 60)}, "analyses that increase"),
+        ({"analyses": (6, 8)}, "passing_shares"),
         ({"passing_shares": (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1)}, "passing_shares"),
-        ({"condemning_shares": (0.0,) * 9}, "condemning_shares"),
-        ({"condemning_shares": (-0.1, *(0.1,) * 8)}, "condemning_shares"),
-        ({"processes_per_arm": 0}, "processes_per_arm"),
+        ({"rejection_shares": (0.0,) * 9}, "rejection_shares"),
+        ({"rejection_shares": (-0.1, *(0.1,) * 8)}, "rejection_shares"),
+        ({"processes_per_side": 0}, "processes_per_side"),
         ({"discard_budget": -0.5}, "discard_budget"),
         ({"hopeless_after_blocks": 1}, "hopeless_after_blocks"),
         ({"hopeless_margins": 0.0}, "hopeless_margins"),
@@ -51,16 +51,16 @@ def test_a_rule_that_makes_no_sense_is_refused(changed: dict[str, Any], problem:
     assert error.value.hint
 
 
-def test_a_rule_that_could_never_say_one_of_its_verdicts_is_refused() -> None:
-    short = Rule(looks=(6, 8), passing_shares=(0.5, 0.5), condemning_shares=(0.0, 1.0))
+def test_a_rule_that_could_never_give_one_of_its_verdicts_is_refused() -> None:
+    short = Rule(analyses=(6, 8), passing_shares=(0.5, 0.5), rejection_shares=(0.0, 1.0))
     short.check(2)  # 2^-8 is below 1 % / 2
-    with pytest.raises(ConfigurationError, match="never condemn any of 3"):
+    with pytest.raises(ConfigurationError, match="never reject any of 3"):
         short.check(3)
-    tiny = Rule(looks=(4, 20), passing_shares=(1.0, 0.0), condemning_shares=(0.0, 1.0))
+    tiny = Rule(analyses=(4, 20), passing_shares=(1.0, 0.0), rejection_shares=(0.0, 1.0))
     with pytest.raises(ConfigurationError, match="never pass"):
         tiny.check(1)
 
 
 def test_a_rule_survives_a_file() -> None:
-    rule = Rule(margin=0.1, looks=tuple(np.array(Rule().looks).tolist()))
+    rule = Rule(margin=0.1, analyses=tuple(np.array(Rule().analyses).tolist()))
     assert config.structure(config.unstructure(rule), Rule, source="test") == rule

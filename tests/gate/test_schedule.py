@@ -5,19 +5,21 @@ from statistics import fmean
 
 import numpy as np
 import pytest
-from gate.simulated import block, opened
+from lab.simulated import block, opened, student
 
+from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
+from bench.gate.findings import latency_findings
 from bench.gate.log import Log, from_bytes, to_text
-from bench.gate.records import Closed, CloseReason, Discarded, Failed, Lost, Resumed
+from bench.gate.records import Closed, CloseReason, Discarded, Lost, ModelFailed, Resumed
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next, candidate_first, check_coins, following
-from bench.gate.verdict import Verdict, judge
+from bench.gate.verdict import ModelKey, Verdict
 
 
 def measured(log: Log, ahead: Next, ratio: float, *, noise: float = 0.01) -> Log:
     """Returns the log with the block that is due: noise of its own, drawn from its place."""
-    rng = np.random.default_rng([ahead.index, *ahead.model.encode()])
+    rng = np.random.default_rng([ahead.index, *str(ahead.model).encode()])
     baseline_us, slower = np.exp(rng.normal(0, noise, 2)) * 20_000
     return log.then(
         block(
@@ -55,9 +57,9 @@ def fresh(models: int, rule: Rule | None = None, *, seed: int = 1) -> Log:
 def test_undecided_models_take_turns_and_decided_ones_are_left_out() -> None:
     log = run(fresh(3))
     names = [entry.model for entry in log.entries[:-1]]  # type: ignore[union-attr]  # all blocks
-    keys = [pair.key for pair in log.opened.models]
+    keys = [pair.model for pair in log.opened.models]
     assert names[:18] == keys * 6
-    blocks = {each.model: each.blocks for each in judge(log).models}
+    blocks = {f.model: f.evidence.blocks for f in latency_findings(log) if f.evidence}
     assert Counter(names) == blocks  # not one more than the verdict rests on
     assert log.closed is CloseReason.DECIDED
 
@@ -70,13 +72,13 @@ def test_a_gate_that_is_cut_off_anywhere_goes_on_as_if_it_had_not_been() -> None
         ahead = following(cut)
         due = log.entries[kept - 1]
         assert isinstance(ahead, Next)
-        assert not isinstance(due, Failed | Lost | Resumed | Closed)
+        assert not isinstance(due, ModelFailed | Lost | Resumed | Closed)
         assert (ahead.model, ahead.index) == (due.model, due.index)
         assert ahead.candidate_first == due.candidate_first
 
 
-def test_marks_of_a_loss_change_nothing_of_what_is_due() -> None:
-    log = measured(fresh(2), Next(model="student00 int8", index=0, candidate_first=True), 1.0)
+def test_a_lost_device_does_not_change_the_next_block() -> None:
+    log = measured(fresh(2), Next(model=student(0), index=0, candidate_first=True), 1.0)
     ahead = following(log)
     assert following(log.then(Lost(reason="cable")).then(Resumed(session_id="s"))) == ahead
     lost = log.then(Lost(reason="cable")).then(Closed(reason=CloseReason.DEVICE_LOST))
@@ -86,61 +88,66 @@ def test_marks_of_a_loss_change_nothing_of_what_is_due() -> None:
 
 def test_coins_are_fair_and_depend_on_the_seed_the_model_and_the_attempt() -> None:
     coins = [
-        candidate_first(seed, f"m{m}", n) for seed in (1, 2) for m in range(30) for n in range(60)
+        candidate_first(seed, ModelKey(name=f"m{m}", format=Format.INT8), n)
+        for seed in (1, 2)
+        for m in range(30)
+        for n in range(60)
     ]
     assert abs(fmean(coins) - 0.5) < 4 * 0.5 / len(coins) ** 0.5
     agreeing = fmean(a == b for a, b in pairwise(coins))
     assert abs(agreeing - 0.5) < 4 * 0.5 / len(coins) ** 0.5
-    assert [candidate_first(7, "kws int8", n) for n in range(8)] == [
-        candidate_first(7, "kws int8", n) for n in range(8)
-    ]
 
 
-def test_the_coins_of_a_seed_are_the_same_for_ever() -> None:
-    found = "".join("BC"[candidate_first(7, "kws int8", n)] for n in range(24))
+def test_the_coins_of_a_seed_are_the_same_forever() -> None:
+    model = ModelKey(name="kws", format=Format.INT8)
+    found = "".join("BC"[candidate_first(7, model, n)] for n in range(24))
     assert found == "BBCCBBBBCCCBCBCBBBCBCBBB"
 
 
 def test_a_discarded_block_is_measured_again_with_a_new_coin() -> None:
     log = run(fresh(3), discarding=0.3)
-    assert all(each.verdict is Verdict.SAME for each in judge(log).models)
-    assert any(each.discarded == (("busy", 1),) or each.discarded for each in judge(log).models)
+    findings = latency_findings(log)
+    assert all(each.verdict is Verdict.SAME for each in findings)
+    assert any(each.evidence.discarded for each in findings if each.evidence)
 
 
 @pytest.mark.parametrize(("models", "most"), [(1, 30), (10, 30), (30, 90)])
-def test_guards_that_are_never_satisfied_end_a_gate(models: int, most: int) -> None:
+def test_an_unstable_environment_ends_a_gate(models: int, most: int) -> None:
     log = run(fresh(models), discarding=1.0)
-    assert log.closed is CloseReason.GUARDS
+    assert log.closed is CloseReason.ENVIRONMENT
     assert len(log.entries) == most + 2
-    verdicts = judge(log)
-    assert {each.verdict for each in verdicts.models} == {Verdict.UNDECIDED}
-    assert {each.doubt for each in verdicts.models} == {"guards-never-satisfied"}
+    findings = latency_findings(log)
+    assert {each.verdict for each in findings} == {Verdict.UNDECIDED}
+    assert {each.reason for each in findings} == {"environment-unstable"}
 
 
 def test_a_model_that_failed_gets_no_more_and_is_no_regression() -> None:
-    one, two = (pair.key for pair in fresh(2).opened.models)
-    log = run(fresh(2).then(Failed(model=one, reason="candidate: crashed")), 1.0)
+    one, two = (pair.model for pair in fresh(2).opened.models)
+    log = run(fresh(2).then(ModelFailed(model=one, reason="candidate: crashed")), 1.0)
     assert log.closed is CloseReason.DECIDED
-    failed, other = judge(log).models
-    assert (failed.verdict, failed.doubt, failed.failure) == (
-        Verdict.FAILED, None, "candidate: crashed",
+    failed, other = latency_findings(log)
+    assert (failed.verdict, failed.reason, failed.why) == (
+        Verdict.FAILED, None, ("candidate: crashed",),
     )  # fmt: skip
     assert (other.model, other.verdict) == (two, Verdict.SAME)
 
 
 def test_a_model_at_the_cap_gets_no_more() -> None:
     rule = Rule(hopeless_after_blocks=60)
-    (found,) = judge(run(fresh(1, rule), noise=0.5)).models
-    assert (found.verdict, found.doubt, found.blocks) == (Verdict.UNDECIDED, "capped", 60)
+    (found,) = latency_findings(run(fresh(1, rule), noise=0.5))
+    assert (found.verdict, found.reason) == (Verdict.UNDECIDED, "capped")
+    assert found.evidence is not None
+    assert found.evidence.blocks == 60
 
 
 def test_hopeless_noise_is_given_up_early() -> None:
-    (found,) = judge(run(fresh(1), noise=0.5)).models
-    assert (found.verdict, found.doubt) == (Verdict.UNDECIDED, "hopeless-noise")
-    assert found.blocks == 15
+    (found,) = latency_findings(run(fresh(1), noise=0.5))
+    assert (found.verdict, found.reason) == (Verdict.UNDECIDED, "hopeless-noise")
+    assert found.evidence is not None
+    assert found.evidence.blocks == 15
 
 
-def test_a_block_in_an_order_that_no_coin_gave_is_refused() -> None:
+def test_a_block_in_another_order_than_its_coin_is_refused() -> None:
     log = run(fresh(2), discarding=0.3)
     check_coins(log, source="log")
     turned = [

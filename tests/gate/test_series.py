@@ -4,15 +4,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gate.simulated import block, opened
+from lab.noise import PROFILES
+from lab.simulated import block, gates, logged, opened
 
-from bench.core import config
+from bench.core.artifact import Format
+from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
+from bench.gate.findings import latency_findings
+from bench.gate.history.series import (
+    PINNED,
+    Environment,
+    NightlyRun,
+    environment,
+    nightly_runs,
+    series,
+)
 from bench.gate.log import Log
-from bench.gate.records import Block, Failed
+from bench.gate.records import Block, ModelFailed
 from bench.gate.rule import Rule
-from bench.gate.series import ANCHOR, Environment, Night, environment, nights, series
-from bench.gate.verdict import judge
+from bench.gate.verdict import Axis, Finding, Interval, LatencyEvidence, ModelKey, Verdict
 
 HERE = Environment(
     device_unit="one", processor="GS101, 8 cores", fingerprint="build 1", runtime="LiteRT 2.3",
@@ -21,23 +31,42 @@ HERE = Environment(
 )  # fmt: skip
 
 
-def on(day: int, environment: Environment = HERE, **changed: Any) -> Night:
-    known: dict[str, Any] = {
-        "model": "tiny int8",
-        "started_at": f"2026-05-{day:02}T03:00:00+00:00",
-        "session_id": f"session {day}",
-        "environment": environment,
-        "log_ratio": 0.01 * day,
-        "low": None,
-        "high": None,
-        "candidate_sha256": "c" * 64,
-        "anchor_sha256": "b" * 64,
-        "revision": f"r{day}",
-    }
-    return Night(**{**known, **changed})
+def on(
+    day: int,
+    environment: Environment = HERE,
+    *,
+    ratio: float = 1.01,
+    candidate_sha256: str = "c" * 64,
+    baseline_sha256: str = "b" * 64,
+    started_at: str = "",
+    verdict: Verdict = Verdict.SAME,
+    low: float | None = None,
+    high: float | None = None,
+    **changed: Any,
+) -> NightlyRun:
+    """Returns a run of a day in May."""
+    change = Interval(value=ratio, low=low, high=high)
+    return NightlyRun(
+        started_at=started_at or f"2026-05-{day:02}T03:00:00+00:00",
+        session_id=f"session {day}",
+        environment=environment,
+        revision=f"r{day}",
+        ratio=change,
+        finding=Finding(
+            model=ModelKey(name="tiny", format=Format.INT8),
+            axis=Axis.LATENCY,
+            verdict=verdict,
+            margin=0.05,
+            change=change,
+            evidence=LatencyEvidence(blocks=6, smallest_slowdown=0.03),
+            candidate_sha256=candidate_sha256,
+            baseline_sha256=baseline_sha256,
+            **changed,
+        ),
+    )
 
 
-def blocks(model: str, *, candidate_us: float) -> tuple[Block, ...]:
+def blocks(model: ModelKey, *, candidate_us: float) -> tuple[Block, ...]:
     return tuple(
         block(model, n, candidate_first=n % 2 == 0, baseline_us=1000, candidate_us=candidate_us)
         for n in range(6)
@@ -45,27 +74,19 @@ def blocks(model: str, *, candidate_us: float) -> tuple[Block, ...]:
 
 
 def dated(gate: Log) -> Log:
-    """Returns a made-up gate's log with what a real one tells of device, tool and time."""
-    told = {"tool": "a" * 64, "threads": "1", "cores": "4-7"}
-    pairs = tuple(replace(pair, observed={**pair.observed, **told}) for pair in gate.opened.models)
-    changed = replace(
-        gate.opened,
-        device={"serial": "one", "cpu": "GS101", "cores": 8.0, "os_build": "build 1"},
-        models=pairs,
-        started_at="2026-05-01T03:00:00+00:00",
-        revision="r1",
-    )
+    """Returns a simulated gate's log with a time and a revision."""
+    changed = replace(gate.opened, started_at="2026-05-01T03:00:00+00:00", revision="r1")
     return replace(gate, opened=changed)
 
 
-def test_nights_of_one_environment_are_one_series_in_the_order_of_time() -> None:
+def test_runs_of_one_environment_are_one_series_in_the_order_of_time() -> None:
     # Noon in Tokyo is before four in the morning, UTC.
-    early = on(2, started_at="2026-05-02T12:00:00+09:00")
-    late = on(3, started_at="2026-05-02T04:00:00+00:00")
+    early = on(2, started_at="2026-05-02T12:00:00+09:00", ratio=1.02)
+    late = on(3, started_at="2026-05-02T04:00:00+00:00", ratio=1.03)
     (found,) = series([late, on(9), early])
-    assert found.nights == (early, late, on(9))
+    assert found.runs == (early, late, on(9))
     assert found.changed == ()
-    assert found.log_ratios == pytest.approx([0.02, 0.03, 0.09])
+    assert np.exp(found.log_ratios) == pytest.approx([1.02, 1.03, 1.01])
     assert series([]) == ()
 
 
@@ -83,96 +104,101 @@ def test_another_environment_is_another_series_that_names_what_changed(
 ) -> None:
     there = replace(HERE, **{field: value})
     first, second = series([on(1), on(2), on(3, there), on(4, there)])
-    assert [len(first.nights), len(second.nights)] == [2, 2]
+    assert [len(first.runs), len(second.runs)] == [2, 2]
     assert (first.changed, second.changed) == ((), (field,))
 
 
-def test_another_anchor_is_another_series_and_all_that_changed_is_named() -> None:
+def test_another_pinned_baseline_is_another_series_and_all_that_changed_is_named() -> None:
     there = replace(HERE, runtime="LiteRT 2.4", fingerprint="build 2")
-    _, second = series([on(1), on(2, there, anchor_sha256="e" * 64)])
-    assert second.changed == ("fingerprint", "runtime", ANCHOR)
+    _, second = series([on(1), on(2, there, baseline_sha256="e" * 64)])
+    assert second.changed == ("fingerprint", "runtime", PINNED)
 
 
-def test_a_series_goes_on_when_its_environment_comes_back() -> None:
+def test_a_series_continues_when_its_environment_comes_back() -> None:
     failed = replace(HERE, delegate="none")
     first, second = series([on(1), on(2, failed), on(3)])
-    assert first.nights == (on(1), on(3))
-    assert second.nights == (on(2, failed),)
+    assert first.runs == (on(1), on(3))
+    assert second.runs == (on(2, failed),)
     other = replace(HERE, device_unit="two")
     taking_turns = [on(day, other if day % 2 else HERE) for day in range(1, 21)]
-    assert [len(each.nights) for each in series(taking_turns)] == [10, 10]
+    assert [len(each.runs) for each in series(taking_turns)] == [10, 10]
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"started_at": "2026-05-02T03:00:00"},
-        {"started_at": "yesterday"},
-        {"log_ratio": float("nan")},
-        {"low": 0.2, "high": 0.3},
-        {"low": -0.1, "high": 0.0},
-    ],
-)
-def test_what_is_no_night_is_refused(changed: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError) as error:
-        on(2, **changed)
+@pytest.mark.parametrize("started_at", ["2026-05-02T03:00:00", "yesterday"])
+def test_a_run_without_its_moment_is_refused(started_at: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a moment") as error:
+        on(2, started_at=started_at)
     assert error.value.hint
 
 
-def test_a_night_survives_a_file() -> None:
-    first = on(1, low=0.0, high=0.02)
-    assert config.structure(config.unstructure(first), Night, source="test") == first
-
-
-def test_a_gate_against_the_anchor_is_a_night_of_each_model() -> None:
+def test_a_gate_against_the_pinned_baseline_is_a_run_of_each_model() -> None:
     first = opened(Rule(), models=2)
     _, there = first.models
-    gate = dated(Log(opened=first, entries=blocks(there.key, candidate_us=1030)))
-    (found,) = nights(gate)
-    ratio = judge(gate).models[1].ratio
-    assert ratio is not None
-    assert np.exp(found.log_ratio) == pytest.approx(ratio.estimate)
-    assert [found.low, found.high] == pytest.approx([log(1.03)] * 2)
-    assert (found.model, found.revision) == (there.key, "r1")
-    assert found.session_id == first.session_id
-    assert found.anchor_sha256 == there.baseline_sha256
-    assert found.candidate_sha256 == there.candidate_sha256
+    gate = dated(Log(opened=first, entries=blocks(there.model, candidate_us=1030)))
+    (found,) = nightly_runs(gate)
+    assert found.finding == latency_findings(gate)[1]
+    assert found.ratio == found.finding.change
+    assert found.log_ratio == pytest.approx(log(1.03))
+    assert (found.session_id, found.name) == (first.session_id, "r1")
+    assert found.candidate_us == pytest.approx(1030)
+    assert found.baseline_us == pytest.approx(1000)
+    assert replace(found, revision="").name == f"file {there.candidate_sha256[:12]}"
 
 
-def test_a_model_that_failed_in_the_middle_has_no_night() -> None:
+def test_a_model_that_failed_in_the_middle_has_no_run() -> None:
     first = opened(Rule(), models=1)
     (pair,) = first.models
-    failed = Failed(model=pair.key, reason="candidate: no memory")
-    gate = Log(opened=first, entries=(*blocks(pair.key, candidate_us=1030), failed))
-    assert nights(dated(gate)) == ()
+    failed = ModelFailed(model=pair.model, reason="candidate: no memory")
+    gate = Log(opened=first, entries=(*blocks(pair.model, candidate_us=1030), failed))
+    assert nightly_runs(dated(gate)) == ()
 
 
-def test_the_environment_is_what_the_log_tells_of_device_and_pair() -> None:
-    first = dated(Log(opened=opened(Rule(processes_per_arm=3), models=1))).opened
-    observed = {
-        **first.models[0].observed, "runtime": "ai-edge-litert 2.1.6", "baseline_tool": "f" * 64,
-        "caveats": "fixed_performance virtual",
-    }  # fmt: skip
-    found = environment(first, replace(first.models[0], observed=observed))
+def test_a_ratio_without_an_interval_is_a_caveat() -> None:
+    assert [each.kind for each in on(1).caveats] == [CaveatKind.FEW_PROCESSES]
+    assert on(1, low=1.0, high=1.02).caveats == ()
+
+
+def test_the_environment_is_that_of_device_and_pair() -> None:
+    first = opened(Rule(processes_per_side=3), models=1)
+    device = replace(first.device, serial="one", cpu="GS101")
+    (pair,) = first.models
+    observed = replace(pair.observed, runtime="ai-edge-litert 2.1.6", baseline_tool_sha256="f" * 64)
+    held = (Caveat(kind=CaveatKind.FIXED_PERFORMANCE), Caveat(kind=CaveatKind.VIRTUAL))
+    found = environment(
+        replace(first, device=device), replace(pair, observed=observed, caveats=held)
+    )
     assert found == Environment(
         device_unit="one", processor="GS101, 8 cores", fingerprint="build 1",
-        runtime="ai-edge-litert 2.1.6", tool_sha256="a" * 64, anchor_tool_sha256="f" * 64,
-        delegate="xnnpack", threads="1", cores="4-7", clocks="held",
+        runtime="ai-edge-litert 2.1.6", tool_sha256="1" * 64, anchor_tool_sha256="f" * 64,
+        delegate="xnnpack", threads="1", cores="f0", clocks="held",
         statistic="median wall time, fastest of 3 processes",
     )  # fmt: skip
-    machine = replace(first, device={**first.device, "serial": None, "name": "desk"})
-    assert environment(machine, first.models[0]).device_unit == "desk"
+    machine = replace(first, device=replace(first.device, name="desk"))
+    assert environment(machine, pair).device_unit == "desk"
 
 
-@pytest.mark.parametrize("lacks", ["os_build", "tool", "started_at"])
-def test_a_log_that_does_not_tell_where_or_when_it_was_measured_has_no_night(lacks: str) -> None:
+def test_a_log_without_its_time_has_no_run() -> None:
     first = opened(Rule(), models=1)
-    gate = dated(Log(opened=first, entries=blocks(first.models[0].key, candidate_us=1030)))
-    device = {name: fact for name, fact in gate.opened.device.items() if name != lacks}
-    (pair,) = gate.opened.models
-    observed = {name: fact for name, fact in pair.observed.items() if name != lacks}
-    changed = replace(gate.opened, device=device, models=(replace(pair, observed=observed),))
-    if lacks == "started_at":
-        changed = replace(changed, started_at="")
-    with pytest.raises(ConfigurationError, match="does not tell"):
-        nights(replace(gate, opened=changed))
+    gate = Log(opened=first, entries=blocks(first.models[0].model, candidate_us=1030))
+    with pytest.raises(ConfigurationError, match="does not say when"):
+        nightly_runs(gate)
+
+
+def test_ten_steps_of_one_per_cent_each_pass_and_their_sum_does_not() -> None:
+    rng = np.random.default_rng(20261122)
+
+    def verdict(slowdown: float) -> Verdict:
+        """Returns the verdict of a gate of one model on a phone."""
+        found = gates(rng, PROFILES["phone"], 1, slowdown=slowdown, rule=Rule(), models=1)
+        log = logged(rng, found.log_ratios[:, : int(found.blocks[0])], Rule())
+        (run,) = nightly_runs(dated(log))
+        return run.finding.verdict
+
+    steps, sums = [], []
+    for step in range(1, 11):
+        steps.append(verdict(0.01))
+        sums.append(verdict(1.01**step - 1))
+    assert set(steps) == {Verdict.SAME}
+    assert sums[0] is Verdict.SAME
+    assert sums[-1] is Verdict.REGRESSED
+    assert sums.index(Verdict.REGRESSED) < 7

@@ -1,12 +1,13 @@
 """The promise at low counts; tests/evidence/test_gate_simulation.py counts to a thousand gates."""
 
 import numpy as np
-from gate.noise import PROFILES
-from gate.simulated import MODELS, gates, logged
+from lab.noise import PROFILES
+from lab.simulated import MODELS, gates, logged
 
 from bench.gate.decision import Outcome
+from bench.gate.findings import latency_findings
 from bench.gate.rule import Rule
-from bench.gate.verdict import Verdict, judge
+from bench.gate.verdict import COMPARED, Verdict
 
 OF_OUTCOME = {
     Outcome.SAME: Verdict.SAME,
@@ -40,8 +41,9 @@ def test_simulated_rows_are_judged_as_their_logs_are() -> None:
             found = gates(rng, profile, MODELS, slowdown=slowdown, rule=rule)
             # What was not measured any more may be anything: a decided model ignores it.
             log = logged(rng, np.nan_to_num(found.log_ratios, nan=9.0), rule)
-            for row, each in enumerate(judge(log).models):
+            for row, each in enumerate(latency_findings(log)):
                 assert each.verdict is OF_OUTCOME[Outcome(int(found.outcome[row]))]
-                assert each.blocks == found.blocks[row]
+                assert each.evidence is not None
+                assert each.evidence.blocks == found.blocks[row]
                 seen.add(each.verdict)
-    assert seen == set(Verdict) - {Verdict.FAILED}
+    assert seen == set(COMPARED)

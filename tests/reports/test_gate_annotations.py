@@ -16,7 +16,7 @@ from support.gate_findings import (
 
 from reports.gate import wording
 from reports.gate.annotations import Kind, command, commands
-from reports.gate.rows import Gate
+from reports.gate.gate_report import GateReport
 
 
 def unescaped(text: str) -> str:
@@ -84,7 +84,7 @@ def test_the_runner_reads_what_was_meant(title: str, message: str) -> None:
 
 
 @given(gates())
-def test_nothing_from_outside_begins_a_command(found: Gate) -> None:
+def test_nothing_from_outside_begins_a_command(found: GateReport) -> None:
     told = commands(found)
     told.encode()
     assert all(

@@ -7,7 +7,7 @@ from hypothesis import given
 from support.gate_findings import everything, gate, gates, regressed, same, undecided
 
 from reports.gate import junit
-from reports.gate.rows import Gate
+from reports.gate.gate_report import GateReport
 
 # The facts of both schemas that this relies on. Jenkins: junit-10.xsd of its xUnit plugin, which
 # junit-plugin reads too; Ant: JUnit.xsd of Windy Road. Of each element what may be in it, in this
@@ -38,7 +38,7 @@ SCHEMA: dict[str, tuple[str, dict[str, str]]] = {
 }  # fmt: skip
 
 
-def parsed(found: Gate) -> ET.Element:
+def parsed(found: GateReport) -> ET.Element:
     return ET.fromstring(junit.to_xml(found).encode())  # noqa: S314 - our own
 
 
@@ -59,7 +59,7 @@ def test_a_gate_of_everything_is_valid() -> None:
 
 
 @given(gates())
-def test_whatever_names_there_are_it_is_valid_and_counts_itself(found: Gate) -> None:
+def test_whatever_names_there_are_it_is_valid_and_counts_itself(found: GateReport) -> None:
     root = parsed(found)
     assert_valid(root)
     for suite in root:

@@ -12,7 +12,7 @@ from support.gate_findings import TEXTS, everything, gate, gates, regressed, sam
 
 from bench.core.caveats import Caveat, CaveatKind
 from reports.gate import step_summary, wording
-from reports.gate.rows import Gate
+from reports.gate.gate_report import GateReport
 
 _CUT = re.compile(r"^\*\*Cut here, for GitHub takes 1 MiB: (\d+) more lines", re.MULTILINE)
 
@@ -57,11 +57,11 @@ def test_what_is_the_same_is_folded_and_all_else_is_not() -> None:
     assert "| kept | int8 | latency | unchanged: the same file" in folded
 
 
-def test_every_row_tells_its_interval_and_the_slowdown_it_could_have_seen() -> None:
+def test_every_row_has_its_interval_and_the_smallest_slowdown() -> None:
     (row,) = rows(step_summary.to_markdown(gate(undecided(), device={})))[1:]
     assert row == [
         "large_w1.0", "int8", "latency",
-        "undecided: the most blocks that a model gets did not tell",
+        "undecided: the largest number of blocks did not decide",
         "1.042× (0.991 to 1.093)", "5.0 %", "60", "3.1 %", "–",
     ]  # fmt: skip
 
@@ -114,14 +114,14 @@ def test_markup_in_names_is_text(text: str) -> None:
 
 @settings(max_examples=30)
 @given(gates(), st.integers(32 * 1024, 64 * 1024))
-def test_whatever_there_is_it_fits(found: Gate, limit_bytes: int) -> None:
+def test_whatever_there_is_it_fits(found: GateReport, limit_bytes: int) -> None:
     assert len(step_summary.to_markdown(found, limit_bytes=limit_bytes).encode()) <= limit_bytes
 
 
 def test_the_verdict_and_all_caveats_fit_into_the_least_that_may_be_asked_for() -> None:
-    doubts = tuple(Caveat(kind=kind, evidence="x" * 9999) for kind in CaveatKind)
+    caveats = tuple(Caveat(kind=kind, evidence="x" * 9999) for kind in CaveatKind)
     loud = "😀*" * 9999
-    found = gate(regressed(loud, why=(loud,), caveats=doubts), title=loud, tool=loud)
+    found = gate(regressed(loud, why=(loud,), caveats=caveats), title=loud, tool=loud)
     text = step_summary.to_markdown(found, limit_bytes=32 * 1024)
     assert len(text.encode()) <= 32 * 1024
     assert all(f"({kind}: " in text.replace("\\", "") for kind in CaveatKind)

@@ -18,23 +18,21 @@ from support.gate_findings import (
     weighed,
 )
 
-from bench.flow.gate.findings import TOO_FEW_CLIPS
-from bench.gate.verdict import Doubt
+from bench.gate.verdict import UndecidedReason, Verdict
 from reports.gate import junit, step_summary, table, wording
 from reports.gate.annotations import commands
-from reports.gate.rows import Verdict
 from reports.table import Footnotes
 
 
-def test_every_number_of_a_regression_is_told_with_its_doubt() -> None:
-    assert wording.told(regressed(discarded=(("throttled", 2),))) == (
+def test_every_number_of_a_regression_has_its_uncertainty() -> None:
+    assert wording.summary(regressed(discarded=(("throttled", 2),))) == (
         "regressed; latency 1.104× (1.071 to 1.132), margin 5.0 %; 15 blocks; "
         "smallest slowdown that they show 3.1 %; discarded: throttled 2"
     )
 
 
-def test_an_accuracy_is_told_in_points() -> None:
-    assert wording.told(scored(Verdict.REGRESSED, -0.021, -0.03, -0.012)) == (
+def test_an_accuracy_is_given_in_points() -> None:
+    assert wording.summary(scored(Verdict.REGRESSED, -0.021, -0.03, -0.012)) == (
         "regressed; accuracy −2.1 points (−3.0 to −1.2), margin 1.0 points"
     )
 
@@ -55,15 +53,17 @@ def test_a_size_reads_as_1_only_if_it_is(ratio: float) -> None:
 
 
 def test_few_blocks_say_that_they_give_no_interval() -> None:
-    few = timed("a", Verdict.UNDECIDED, (1.04, None, None), blocks=3, doubt="device-lost")
-    assert wording.told(few) == (
+    few = timed(
+        "a", Verdict.UNDECIDED, (1.04, None, None), blocks=3, reason=UndecidedReason.DEVICE_LOST
+    )
+    assert wording.summary(few) == (
         "undecided: the device was lost; latency 1.040× (no interval: too few blocks), "
         "margin 5.0 %; 3 blocks; smallest slowdown that they show 3.1 %"
     )
 
 
-def test_every_doubt_of_a_log_has_words() -> None:
-    assert set(wording.DOUBTS) == {*(doubt.value for doubt in Doubt), TOO_FEW_CLIPS}
+def test_every_reason_of_an_undecided_model_has_words() -> None:
+    assert set(wording.REASONS) == set(UndecidedReason)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_every_doubt_of_a_log_has_words() -> None:
         (gate(same(), exit_code=3), "no verdict: the device or a machine failed"),
         (gate(failed()), "no verdict on all: something failed, was unfit or cannot be compared"),
         (gate(exit_code=130), "interrupted"),
-        (gate(exit_code=2), "refused: something is wrong with how it was asked for"),
+        (gate(exit_code=2), "refused: the command or a file is wrong"),
         (gate(exit_code=70), "no verdict: frill-bench failed"),
     ],
 )
@@ -90,7 +90,7 @@ def test_the_counts_begin_with_what_must_be_seen() -> None:
     )
 
 
-def test_what_nobody_could_see_is_written_out() -> None:
+def test_invisible_characters_are_written_out() -> None:
     assert wording.visible("a\x00\x1b[31m\ud800\u202e\u2066\ufffe\x85é😀\tb\r\nc\rd") == (
         "a\\x00\\x1b[31m\\ud800\\u202e\\u2066\\ufffe\\x85é😀\tb\nc\nd"
     )

@@ -1,138 +1,207 @@
-import dataclasses
+"""Trends in words, as a table, as rows and as a page."""
 
+import csv
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
-from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
-from matplotlib.text import Annotation
-from support.night_rows import DELEGATE_AT, SLOWER_AT, nightly, nights
+from support.gate_findings import key
 
-from bench.core.errors import ConfigurationError
-from reports import plots, schema
-from reports.history import History, Nightly, history
-from reports.looks import LIGHT, LOOKS
+from bench.core.caveats import Caveat, CaveatKind
+from bench.gate.history.series import Environment, NightlyRun, series
+from bench.gate.history.trend import Missed, Trend, trend
+from bench.gate.verdict import (
+    Axis,
+    Finding,
+    Interval,
+    LatencyEvidence,
+    UndecidedReason,
+    Verdict,
+)
+from reports import plots
+from reports.history import RunRow, alarms, document, notes, rows, short, table
+from reports.history_page import chart, write_history
+from reports.looks import LOOKS
 
-
-def made(rows: list[Nightly]) -> History:
-    return history(schema.frame(rows, Nightly), margin=0.05)
-
-
-def drawn(rows: list[Nightly], look: str = "light") -> Figure:
-    return plots.draw(made(rows), LOOKS[look])
-
-
-def written(figure: Figure) -> list[str]:
-    return [each.get_text() for axes in figure.axes for each in axes.texts if each.get_text()]
-
-
-def test_nights_stand_in_the_order_of_time_one_run_a_series() -> None:
-    rows = nights()
-    chart = made([*rows[1::2], *reversed(rows[::2])])
-    first, second = chart.runs
-    assert [len(first), len(second)] == [DELEGATE_AT, len(rows) - DELEGATE_AT]
-    assert [dot.ratio for dot in chart.dots] == [row.ratio for row in rows]
-    assert first[0].day == 20585.125  # 12 May 2026 at 03:00
-    assert chart.numbers["session"].tolist() == [row.session for row in rows]
-    assert schema.check(chart.numbers, Nightly).equals(chart.numbers)
+SHA = "9c015cdb481912fe4e7d0f447852fbfddb26aaaa"
+FIRST = datetime(2026, 5, 12, 3, tzinfo=UTC)
+SLOWER_AT, FASTER_AT, DELEGATE_AT = 40, 75, 95
+HERE = Environment(
+    device_unit="one", processor="GS101, 8 cores", fingerprint="build 1", runtime="LiteRT 2.3",
+    tool_sha256="a" * 64, delegate="xnnpack", threads="1", cores="4-7", clocks="free",
+    statistic="median wall time",
+)  # fmt: skip
 
 
-def test_steps_and_breaks_are_flagged_between_the_nights_with_what_they_are() -> None:
-    slower, faster, new = made(nights()).flags
-    assert slower.text == "+5.0 % (+4.4 to +5.5)"
-    assert slower.short == "+5.0 %"
-    assert faster.text == "−3.0 % (−3.5 to −2.4)"
-    assert new.text == "new delegate"
-    assert [slower.is_break, faster.is_break, new.is_break] == [False, False, True]
-    assert slower.day == 20585.125 + SLOWER_AT - 0.5
+def run(number: int, ratio: float = 1.0, *, width: float = 0.01, **changed: Any) -> NightlyRun:
+    """Returns the run of a day, so many after the first."""
+    change = Interval(value=ratio, low=ratio * (1 - width), high=ratio * (1 + width))
+    known: dict[str, Any] = {
+        "verdict": Verdict.SAME,
+        "candidate_sha256": f"{number:064x}",
+        "baseline_sha256": "b" * 64,
+        **changed,
+    }
+    return NightlyRun(
+        started_at=(FIRST + timedelta(days=number)).isoformat(),
+        session_id=f"session {number}",
+        revision=known.pop("revision", f"r{number}"),
+        environment=known.pop("environment", HERE),
+        ratio=change,
+        finding=Finding(
+            model=known.pop("model", key("tiny")),
+            axis=Axis.LATENCY,
+            margin=0.05,
+            change=change,
+            evidence=LatencyEvidence(blocks=6, smallest_slowdown=0.03),
+            **known,
+        ),
+        candidate_us=20_000 * ratio,
+        baseline_us=20_000,
+    )
 
 
-def test_many_changes_at_once_are_counted() -> None:
-    changed = "device_unit;fingerprint;runtime;tool_sha256;anchor"
-    (flag,) = made([nightly(0), nightly(1, series=2, changed=changed)]).flags
-    assert flag.text == "new phone, system build, runtime and 2 more"
-    assert flag.short == "new phone and 4 more"
+def history(count: int = 120, *, device: str = "Pixel 6", **changed: Any) -> Trend:
+    """Returns a trend with a step of +5 %, one of -3 %, and another delegate in the end."""
+    rng = np.random.default_rng(5)
+    runs = []
+    for number in range(count):
+        level = 1.05 * 0.97 if number >= FASTER_AT else 1.05 if number >= SLOWER_AT else 1.0
+        if number >= DELEGATE_AT:
+            changed = {**changed, "environment": replace(HERE, delegate="none")}
+            level = 1.005
+        runs.append(run(number, level * float(np.exp(rng.normal(0, 0.008))), **changed))
+    return trend(device, series(runs))
 
 
-def test_milliseconds_have_a_faint_panel_of_their_own_that_is_never_alarmed_on() -> None:
-    ratios, times = drawn(nights()).axes
-    assert times.get_ylabel() == "ms"
-    assert times.get_xlim() == ratios.get_xlim()
-    faint = [line for line in times.lines if len(line.get_xdata()) > 2]  # type: ignore[arg-type]  # lists
-    assert len(faint) == 4
-    assert all(line.get_alpha() == 0.5 for line in faint)
-    assert not [text for text in times.texts if text.get_text()]
-    chart = made(nights())
-    assert "no alarm ever rests on them" in chart.caption
-    assert "ms" in chart.caption
+def stepped(**last: Any) -> Trend:
+    """Returns a trend with one step, between two revisions."""
+    runs = [run(number, 1.0 + 0.06 * (number >= 10)) for number in range(19)]
+    runs[9], runs[10] = (
+        run(9, revision=SHA),
+        run(10, 1.06, revision="b" * 40),
+    )
+    return trend("Pixel 6", series([*runs, run(19, 1.06, **last)]))
 
 
-def test_without_milliseconds_there_is_no_panel_and_no_word_of_it() -> None:
-    rows = [dataclasses.replace(row, candidate_us=None, anchor_us=None) for row in nights()]
-    assert len(drawn(rows).axes) == 1
-    assert "Below" not in made(rows).caption
+def test_an_alarm_names_ratio_interval_and_revisions() -> None:
+    step, drift = alarms(stepped(verdict=Verdict.REGRESSED))
+    assert step == (
+        "a step of 1.060× (1.060× to 1.060×) between 9c015cdb4819, 2026-05-21, and bbbbbbbbbbbb, "
+        "2026-05-22"
+    )
+    assert drift == "drifted to 1.060× (1.049× to 1.071×) of its anchor at r19, 2026-05-31"
 
 
-def test_a_night_is_hollow_if_a_caveat_degrades_or_invalidates_it() -> None:
-    rows = nights(40)
-    axes = drawn(rows).axes[0]
-    hollow = [
-        line for line in axes.lines
-        if line.get_marker() == "o" and to_hex(str(line.get_markerfacecolor())) == LIGHT.background
+def test_what_is_not_an_alarm_is_a_note_with_its_reason() -> None:
+    virtual = (Caveat(kind=CaveatKind.VIRTUAL),)
+    updated = replace(HERE, runtime="")
+    found = trend(
+        "Pixel 6",
+        series(
+            [
+                *(run(n, 1.0 + 0.06 * (10 <= n < 19), caveats=virtual) for n in range(28)),
+                run(28, environment=updated),
+            ]
+        ),
+        [Missed(at=f"2026-05-0{n}T03:00:00Z", why="equal files") for n in range(1, 6)],
+    )
+    assert alarms(found) == []
+    undone, faster, change, missed, caveat = notes(found)
+    assert undone.endswith("2026-05-22: undone since")
+    assert faster.startswith("a step of 0.9434×")
+    assert change == "a new series on 2026-06-09, runtime: LiteRT 2.3 → –"
+    assert missed == "no run on 2026-05-01, 2026-05-02, 2026-05-03 and 2 more: equal files"
+    assert caveat == "28 of 29 runs: measured on a virtual handset, not on a phone"
+
+
+def test_hashes_are_cut_and_invisible_characters_are_written_out() -> None:
+    assert short(f"{SHA} and {'c' * 64}") == "9c015cdb4819 and cccccccccccc"
+    assert "\x1b" not in short("\x1b[2Jr1")
+    assert short("v1.2-rc3") == "v1.2-rc3"
+
+
+def test_models_are_named_with_their_device_where_there_are_several() -> None:
+    one = trend("Pixel 6", series([run(1)]))
+    undecided = run(1, verdict=Verdict.UNDECIDED, reason=UndecidedReason.CAPPED)
+    two = trend("Pixel 8", series([undecided]))
+    assert [line.cells[0].detail for line in table([one]).lines] == [""]
+    first, second = table([one, two]).lines
+    assert (first.cells[0].detail, second.cells[0].detail) == ("Pixel 6", "Pixel 8")
+    assert "number of blocks" in second.cells[1].detail
+
+
+def test_rows_are_in_the_order_of_time_with_their_steps_and_series() -> None:
+    found = rows(history())
+    assert [row.revision for row in found] == [f"r{number}" for number in range(120)]
+    assert [row.series for row in found] == [1] * DELEGATE_AT + [2] * (120 - DELEGATE_AT)
+    assert [row.changed for row in found if row.changed] == ["delegate"]
+    assert [row.revision for row in found if row.step_ratio] == [
+        f"r{SLOWER_AT}", f"r{FASTER_AT}",
     ]  # fmt: skip
-    assert sum(len(line.get_xdata()) for line in hollow) == sum(bool(row.caveats) for row in rows)  # type: ignore[arg-type]  # lists
+    assert found[50].level_ratio == pytest.approx(1.05, abs=0.004)
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_texts_of_flags_lie_on_no_other_and_no_line_goes_through_one(look: str) -> None:
-    crowded = nights()
-    for number in (20, 26, 31, 50, 55, 60, 85, 110, 115):
-        crowded[number] = dataclasses.replace(
-            crowded[number], step_ratio=1.012, step_ratio_low=1.006, step_ratio_high=1.018
-        )
-    figure = drawn(crowded, look)
-    texts = [each for each in figure.axes[0].texts if isinstance(each, Annotation)]
-    boxes = [each.get_window_extent() for each in texts if each.get_text()]
-    assert len(boxes) == 12
-    for index, box in enumerate(boxes):
-        assert not any(box.overlaps(other) for other in boxes[index + 1 :])
-        assert box.x0 >= 0
-        assert box.x1 <= figure.bbox.width
-    for line in (each for each in texts if not each.get_text()):
-        x, _ = figure.axes[0].transData.transform((line.xy[0], 1))
-        top = figure.axes[0].bbox.y0 + line.xyann[1]  # a pixel is a point
-        assert not any(box.x0 + 1 < x < box.x1 - 1 and top > box.y0 for box in boxes)
+def test_the_document_says_what_the_table_says() -> None:
+    found = document(stepped(verdict=Verdict.REGRESSED))
+    assert (found["drift"], found["nights"], found["is_regressed"]) == ("regressed", 20, True)
+    assert [each["before"] for each in found["steps"]] == [SHA]
+    assert found["last"]["value"] == 1.06
+    assert len(found["alarms"]) == 2
 
 
-@pytest.mark.parametrize("width", [0.001, 0.004, 0.02, 0.07, 0.3])
-def test_what_stands_beside_a_tick_is_where_it_is(width: float) -> None:
-    rows = [nightly(n, ratio=1.06, ratio_low=1.06 - width, ratio_high=1.06) for n in range(2)]
-    axis = drawn(rows).axes[0].yaxis
-    for tick, text in zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True):
-        assert float(text.get_text().rstrip("×")) == pytest.approx(tick, abs=1e-9)
+def test_the_picture_has_a_dot_a_run_a_line_a_level_and_a_cross_a_step() -> None:
+    found = chart(history())
+    assert len(found.dots) == 120
+    assert found.dots[0].x == 1.0
+    assert [trace.family for trace in found.traces] == ["series 1"] * 3 + ["series 2"]
+    assert [trace.cross is not None for trace in found.traces] == [False, True, True, False]
+    crosses = [trace.cross[0] for trace in found.traces if trace.cross]
+    assert crosses == [SLOWER_AT + 1, FASTER_AT + 1]
+    assert found.levels == (("pinned baseline", 0.0), ("margin +5.0 %", 5.0))
+    assert list(found.numbers["session"]) == [row.session for row in rows(history())]
 
 
-def test_a_long_title_is_broken_where_the_picture_is_narrow() -> None:
-    name = "tiny_w0.5_keras3_gap_e512_unfused float32"
-    figure = drawn([nightly(n, model=name) for n in range(3)], "light-narrow")
-    title = next(each for each in figure.texts if each.get_text().startswith("tiny"))
-    assert title.get_text().count("\n") == 1
-    assert title.get_window_extent().x1 <= figure.bbox.width
+def test_a_run_is_hollow_if_a_caveat_degrades_it() -> None:
+    marked = run(1, caveats=(Caveat(kind=CaveatKind.VIRTUAL),))
+    noted = run(2, caveats=(Caveat(kind=CaveatKind.FIXED_PERFORMANCE),))
+    found = chart(trend("Pixel 6", series([marked, noted])))
+    assert [dot.hollow for dot in found.dots] == [True, False]
 
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("count", [1, 2, 120])
-def test_any_number_of_nights_can_be_drawn(count: int, look: str) -> None:
-    figure = drawn(nights(count), look)
-    assert plots.svg(figure)
-    labels = [each.get_text() for each in figure.axes[-1].get_xticklabels()]
-    assert len(labels) == len(set(labels))
+def test_any_number_of_runs_can_be_drawn_with_all_that_is_in_it(count: int, look: str) -> None:
+    found = chart(history(count))
+    figure = plots.draw(found, LOOKS[look])
+    assert plots.svg(figure) == plots.svg(plots.draw(found, LOOKS[look]))
+    (low, high), (start, end) = figure.axes[0].get_ylim(), figure.axes[0].get_xlim()
+    for dot in found.dots:
+        assert low <= dot.y_low <= dot.y_high <= high
+        assert start <= dot.x <= end
+    assert low <= 0.0 < 5.0 <= high
 
 
-def test_pictures_are_the_same_bytes_on_a_second_run() -> None:
-    once, again = drawn(nights()), drawn(nights())
-    assert plots.svg(once) == plots.svg(again)
-    assert plots.png(once) == plots.png(again)
-
-
-def test_a_frame_that_is_not_as_declared_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="level_ratio"):
-        schema.check(schema.frame(nights(3), Nightly).drop(columns="level_ratio"), Nightly)
+def test_a_page_without_an_alarm_says_so_and_escapes_what_logs_say(tmp_path: Path) -> None:
+    calm = trend("<b>Pixel</b>", series([run(n) for n in range(20)]))
+    first, again = (
+        write_history(
+            [calm],
+            out=tmp_path / folder,
+            left_out=["3 logs of other baselines: left out"],
+            provenance={"command": "frill-bench history"},
+        )
+        for folder in ("first", "again")
+    )
+    html = first.read_text()
+    assert "No model is shown to have become slower." in html
+    assert "<b>Pixel" not in html
+    assert "3 logs of other baselines" in html
+    assert again.read_bytes() == first.read_bytes()
+    with (tmp_path / "first" / "history.csv").open() as stream:
+        written = list(csv.DictReader(stream))
+    assert len(written) == 20
+    assert list(written[0]) == list(RunRow.__dataclass_fields__)

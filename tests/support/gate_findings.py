@@ -9,10 +9,26 @@ from hypothesis import strategies as st
 
 from bench.core.artifact import Format
 from bench.core.caveats import Caveat, CaveatKind
-from reports.gate.rows import Axis, Estimate, Finding, Gate, Verdict
+from bench.gate.verdict import (
+    Axis,
+    Finding,
+    Interval,
+    LatencyEvidence,
+    ModelKey,
+    UndecidedReason,
+    Verdict,
+)
+from reports.gate.gate_report import GateReport
 
 # Names and sentences that come from outside: any code point, lone surrogates too.
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=40)
+
+
+LOST = UndecidedReason.DEVICE_LOST
+
+
+def key(name: str) -> ModelKey:
+    return ModelKey(name=name, format=Format.INT8)
 
 
 def timed(
@@ -21,18 +37,20 @@ def timed(
     ratio: tuple[float, float | None, float | None] | None = None,
     *,
     blocks: int = 8,
+    discarded: tuple[tuple[str, int], ...] = (),
     **other: Any,
 ) -> Finding:
     if ratio is not None:
         value, low, high = ratio
         other = {
-            "ratio": Estimate(value=value, low=low, high=high),
-            "blocks": blocks,
-            "smallest_slowdown": 0.031,
+            "change": Interval(value=value, low=low, high=high),
+            "evidence": LatencyEvidence(
+                blocks=blocks, smallest_slowdown=0.031, discarded=discarded
+            ),
             **other,
         }
-    told = {"format": Format.INT8, "axis": Axis.LATENCY, "margin": 0.05, **other}
-    return Finding(model=model, verdict=verdict, **told)
+    known = {"axis": Axis.LATENCY, "margin": 0.05, **other}
+    return Finding(model=key(model), verdict=verdict, **known)
 
 
 def regressed(model: str = "small_w1.0", **other: Any) -> Finding:
@@ -45,33 +63,34 @@ def same(model: str = "tiny_w0.5", **other: Any) -> Finding:
 
 def undecided(model: str = "large_w1.0", **other: Any) -> Finding:
     ratio = (1.042, 0.991, 1.093)
-    return timed(model, Verdict.UNDECIDED, ratio, doubt="capped", blocks=60, **other)
+    return timed(model, Verdict.UNDECIDED, ratio, reason=UndecidedReason.CAPPED, blocks=60, **other)
 
 
 def failed(model: str = "broken", **other: Any) -> Finding:
+    other.pop("discarded", None)
     return timed(model, Verdict.FAILED, why=("the delegate fell back",), **other)
 
 
 def scored(verdict: Verdict, value: float, low: float, high: float) -> Finding:
     return Finding(
-        model="tiny_w0.5", format=Format.INT8, axis=Axis.ACCURACY, verdict=verdict, margin=0.01,
-        difference=Estimate(value=value, low=low, high=high),
+        model=key("tiny_w0.5"), axis=Axis.ACCURACY, verdict=verdict, margin=0.01,
+        change=Interval(value=value, low=low, high=high),
     )  # fmt: skip
 
 
 def weighed(verdict: Verdict, ratio: float) -> Finding:
     return Finding(
-        model="tiny_w0.5", format=Format.INT8, axis=Axis.SIZE, verdict=verdict, margin=0.0,
-        ratio=Estimate(value=ratio),
+        model=key("tiny_w0.5"), axis=Axis.SIZE, verdict=verdict, margin=0.0,
+        change=Interval(value=ratio),
     )  # fmt: skip
 
 
-def gate(*findings: Finding, **other: Any) -> Gate:
+def gate(*findings: Finding, **other: Any) -> GateReport:
     has = {finding.verdict for finding in findings}
     code = 1 if Verdict.REGRESSED in has else 4 if Verdict.FAILED in has else 0
     if code == 0 and other.get("undecided_fails") and Verdict.UNDECIDED in has:
         code = 5
-    told: dict[str, Any] = {
+    known: dict[str, Any] = {
         "title": "gate on Pixel 8",
         "device": {"model": "Pixel 8", "cores": 9.0, "cpu": None},
         "tool": "benchmark_model 3f9a61c0",
@@ -80,10 +99,10 @@ def gate(*findings: Finding, **other: Any) -> Gate:
         "started_at": datetime(2026, 11, 23, 3, 4, 5),
         **other,
     }
-    return Gate(findings=findings, **told)
+    return GateReport(findings=findings, **known)
 
 
-def everything(**other: Any) -> Gate:
+def everything(**other: Any) -> GateReport:
     """Returns a gate with each verdict on each axis that it can be said of."""
     return gate(
         regressed(
@@ -97,10 +116,10 @@ def everything(**other: Any) -> Gate:
         undecided(),
         failed(),
         timed("faster", Verdict.IMPROVED, (0.8, 0.75, 0.85)),
-        timed("lost", Verdict.UNDECIDED, (1.04, None, None), blocks=3, doubt="device-lost"),
+        timed("lost", Verdict.UNDECIDED, (1.04, None, None), blocks=3, reason=LOST),
         Finding(
-            model="waiting", format=Format.INT8, axis=Axis.LATENCY, verdict=Verdict.UNDECIDED,
-            margin=0.05, blocks=0, doubt="out-of-time",
+            model=key("waiting"), axis=Axis.LATENCY, verdict=Verdict.UNDECIDED, margin=0.05,
+            evidence=LatencyEvidence(blocks=0), reason=UndecidedReason.OUT_OF_TIME,
         ),
         timed("born", Verdict.NEW),
         timed("gone", Verdict.REMOVED),
@@ -112,7 +131,7 @@ def everything(**other: Any) -> Gate:
 
 
 @st.composite
-def gates(draw: st.DrawFn) -> Gate:
+def gates(draw: st.DrawFn) -> GateReport:
     """Returns a gate of hostile names, sentences, facts and evidence."""
     makers = (regressed, same, undecided, failed)
     findings = []

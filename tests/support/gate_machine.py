@@ -1,4 +1,4 @@
-"""Gates of small real files on a machine whose processes are one real one, told anew."""
+"""Gates of small real files on a machine that repeats one real process with simulated times."""
 
 import json
 import random
@@ -12,8 +12,9 @@ from bench.flow.device.requests import RunRequest
 from bench.flow.device.sweep import Sweep
 from bench.flow.gate.blocks import host_bounds
 from bench.flow.gate.gate import Gate
-from bench.flow.gate.references import Paired, Pairing
+from bench.flow.gate.references import Comparison, FilePair
 from bench.gate.rule import Rule
+from bench.gate.verdict import ModelKey
 from bench.plan.case import Case, Protocol
 from bench.plan.suite import Suite, bare_target
 from bench.tool.host import Execution
@@ -26,9 +27,9 @@ LATENCY_US = 20_000.0
 # Decides after two blocks, much too soon for anything but a test.
 HASTY = Rule(
     margin=0.5,
-    looks=(2,),
+    analyses=(2,),
     passing_shares=(1.0,),
-    condemning_shares=(1.0,),
+    rejection_shares=(1.0,),
     wrong_passes_per_model=0.3,
     false_alarms_per_gate=0.3,
     discard_budget=5.0,
@@ -45,12 +46,13 @@ def planned(
         for is_new, path in enumerate(sides):
             path.write_bytes(TINY.read_bytes() + bytes(2 * number + is_new))
         old, new = map(bare_target, sides)
-        pairs.append(Pairing(name=name, format=Format.FLOAT32, baseline=old, candidate=new))
+        model = ModelKey(name=name, format=Format.FLOAT32)
+        pairs.append(FilePair(model=model, baseline=old, candidate=new))
     targets = tuple(each for pair in pairs for each in (pair.baseline, pair.candidate))
     suite = Suite(name="gate", models=("*",), threads=(threads,), protocol=QUICK)
     sweep = host_sweep(RunRequest(suite=suite, targets=targets))
     gate = Gate(
-        paired=Paired(pairs=tuple(pairs), unmeasured={}),
+        comparison=Comparison(pairs=tuple(pairs)),
         rule=rule or Rule(),
         folder=folder / "gates",
     )
@@ -63,7 +65,7 @@ class Machine:
 
     Args:
         slower: SHA-256 of files to the share by which they are slower.
-        happens: what becomes of the n-th process, from 0, instead.
+        happens: what happens to the n-th process, from 0, instead.
     """
 
     real: Execution

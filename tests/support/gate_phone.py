@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from gate.noise import PROFILES, device, processes
+from lab.noise import PROFILES, device, processes
 
 from bench.core.hashing import sha256_file
 from models.zoo import Zoo

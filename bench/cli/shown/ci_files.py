@@ -1,30 +1,40 @@
-"""What ``frill-bench gate`` leaves for a CI system."""
+"""The files and annotations of ``frill-bench gate`` for a CI system."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from bench.core import atomic
 from bench.core.errors import ConfigurationError
-from bench.flow.gate.findings import gate_of
 from bench.gate.log import Log
+from bench.gate.verdict import Finding
 from reports.gate.annotations import commands
+from reports.gate.gate_report import gate_report
 
 
-class CiFlags(Protocol):
-    """What ``gate`` is asked to leave."""
+class OutputFlags(Protocol):
+    """What ``gate`` is asked to print and to write."""
 
     junit: Path | None
     summary: Path | None
     undecided: str
+    json: bool
 
 
-def leave(options: CiFlags, log: Log, *, exit_code: int, started_at: str | None = None) -> None:
-    """Writes what was asked for: JUnit XML, a summary that is appended, GitHub's annotations.
+def write_ci_files(
+    options: OutputFlags,
+    log: Log,
+    findings: Sequence[Finding],
+    *,
+    exit_code: int,
+    started_at: str | None = None,
+) -> None:
+    """Writes the chosen outputs: JUnit XML, a summary that is appended, GitHub's annotations.
 
     Args:
         started_at: of the gate's session; ``None`` for a log that is replayed.
@@ -33,8 +43,9 @@ def leave(options: CiFlags, log: Log, *, exit_code: int, started_at: str | None 
         ConfigurationError: a file cannot be written.
     """
     began = None if started_at is None else datetime.fromisoformat(started_at)
-    gate = gate_of(
+    gate = gate_report(
         log,
+        findings,
         seconds=0.0 if began is None else (datetime.now(UTC) - began).total_seconds(),
         exit_code=exit_code,
         undecided_fails=options.undecided == "fail",

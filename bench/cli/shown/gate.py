@@ -1,69 +1,71 @@
-"""What a gate's log says, for people and programs; nothing but the log decides a byte of it."""
+"""Prints the findings of a gate's log, for people and programs; a replay prints the same bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
 from bench.cli.console import plain_table, print_json, print_table, tell
-from bench.core import config, units
+from bench.cli.shown.ci_files import OutputFlags, write_ci_files
+from bench.core import units
+from bench.core.errors import worst
 from bench.core.units import GAP
-from bench.flow.gate.findings import findings_of
+from bench.gate.findings import exit_codes, findings_of
 from bench.gate.log import Log
 from bench.gate.records import CloseReason, Unmeasured
-from bench.gate.size_and_accuracy import accuracies, sizes
-from bench.gate.verdict import Verdicts, judge
+from bench.gate.verdict import Finding, Verdict
 from reports.gate import table, wording
-from reports.gate.rows import Axis, Finding, Verdict
+from reports.gate.document import document, unmeasured
 from reports.table import Cell, Footnotes
 
-_EQUAL = "unchanged: equal files, not measured; --measure-unchanged does it"
-_EMPTY = ("blocks", "smallest slowdown", "discarded")  # left out where no line has any
+_EQUAL = "unchanged: equal files, not measured; --measure-unchanged measures them"
+_OPTIONAL = ("blocks", "smallest slowdown", "discarded")  # left out where no line has any
 
 
-def show(log: Log, *, as_json: bool) -> None:
-    """Prints the verdicts, and on stderr what is to be known about them."""
-    verdicts = judge(log)
+def show_log(
+    options: OutputFlags, log: Log, *, started_at: str | None = None, wrote: str = ""
+) -> set[int]:
+    """Prints the findings of a log, writes the outputs for CI, and returns all exit codes.
+
+    Args:
+        started_at: of the gate's session; ``None`` for a log that is replayed.
+        wrote: a line that names what the gate wrote.
+    """
     findings = findings_of(log)
-    notes = Footnotes()
-    drawn = _table(_title(log), findings, notes)
-    if as_json:
-        print_json(_document(log, verdicts))
-    else:
-        print_table(drawn)
-    for line in _told(log, verdicts, findings, notes):
-        tell(line)
+    _show(log, findings, as_json=options.json)
+    if wrote:
+        tell(wrote)
+    codes = exit_codes(log, findings, undecided_fails=options.undecided == "fail")
+    write_ci_files(options, log, findings, exit_code=worst(codes), started_at=started_at)
+    return codes
 
 
-def show_unmeasured(unmeasured: Mapping[str, Unmeasured], *, as_json: bool) -> None:
+def show_unmeasured(models: Sequence[Unmeasured], *, as_json: bool) -> None:
     """Prints the models of a gate that has nothing to measure."""
     if as_json:
-        print_json({"gate": None, "models": [], "unmeasured": dict(unmeasured)})
+        print_json({"gate": None, "models": [], "unmeasured": unmeasured(models)})
     else:
-        for name, why in unmeasured.items():
-            print(f"{name}: {why}")
+        for each in models:
+            print(f"{each.model}: {each.verdict}")
     tell(_EQUAL)
 
 
-def exit_codes(log: Log, *, undecided_fails: bool) -> set[int]:
-    """Returns all exit codes that a log's verdicts give, 0 if there is no other."""
-    closed = log.closed
-    found = {each.verdict for each in findings_of(log)}
-    codes = {
-        1: Verdict.REGRESSED in found,
-        3: closed is CloseReason.DEVICE_LOST,
-        4: Verdict.FAILED in found or closed is CloseReason.GUARDS,
-        5: Verdict.UNDECIDED in found and undecided_fails,
-    }
-    return {code for code, holds in codes.items() if holds} or {0}
+def _show(log: Log, findings: Sequence[Finding], *, as_json: bool) -> None:
+    notes = Footnotes()
+    drawn = _table(_title(log), findings, notes)
+    if as_json:
+        print_json(document(log, findings))
+    else:
+        print_table(drawn)
+    for line in _messages(log, findings, notes):
+        tell(line)
 
 
 def _title(log: Log) -> str:
     device = log.opened.device
-    virtual = " (virtual)" if device.get("virtual") == "yes" else ""
-    return f"candidate over baseline, on {device.get('name')}{virtual}"
+    return f"candidate over baseline, on {device.name}{' (virtual)' * device.virtual}"
 
 
 def _table(title: str, findings: Sequence[Finding], notes: Footnotes) -> Table:
@@ -72,7 +74,7 @@ def _table(title: str, findings: Sequence[Finding], notes: Footnotes) -> Table:
     kept = [
         index
         for index, heading in enumerate(drawn.headings)
-        if heading.name not in _EMPTY
+        if heading.name not in _OPTIONAL
         or any(line.cells[index].text not in ("", GAP) for line in drawn.lines)
     ]
     for index in kept:
@@ -91,10 +93,8 @@ def _text(cell: Cell) -> str:
     return cell.text + detail + "".join(f" [{mark}]" for mark in cell.marks)
 
 
-def _told(
-    log: Log, verdicts: Verdicts, findings: Sequence[Finding], notes: Footnotes
-) -> Iterator[str]:
-    rule = verdicts.rule
+def _messages(log: Log, findings: Sequence[Finding], notes: Footnotes) -> Iterator[str]:
+    rule = log.opened.rule
     for letter, text in notes.listed():
         yield f"[{letter}] {text}"
     yield (
@@ -104,60 +104,20 @@ def _told(
     yield wording.INTERVALS
     for each in findings:
         if each.verdict in (Verdict.REGRESSED, Verdict.FAILED):
-            yield f"{each.name}: {wording.told(each)}"
+            yield f"{each.model}: {wording.summary(each)}"
             yield from (f"  {sentence}" for sentence in each.why)
-    if Unmeasured.UNCHANGED in log.opened.unmeasured.values():
+    if any(each.verdict is Verdict.UNCHANGED for each in findings):
         yield _EQUAL
-    if verdicts.closed not in (None, CloseReason.DECIDED):
-        yield f"ended before its time: {verdicts.closed}{_next_step(verdicts.closed)}"
-    if verdicts.torn:
+    if log.closed not in (None, CloseReason.DECIDED):
+        yield f"ended early: {log.closed}{_next_step(log.closed)}"
+    if log.torn:
         yield "the log's last line was cut off and is left out"
 
 
 def _next_step(closed: CloseReason | None) -> str:
-    if closed is CloseReason.GUARDS:
+    if closed is CloseReason.ENVIRONMENT:
         return (
-            "; calm the device and run again; on a busy machine the LiteRT runner on one thread "
-            "compares CPU time, which needs no calm"
+            "; let the device cool and rest, and run again; on a busy machine the LiteRT runner on "
+            "one thread compares CPU time, which other processes hardly affect"
         )
-    return "; the same command goes on with it, on the same boot of the device"
-
-
-def _document(log: Log, verdicts: Verdicts) -> dict[str, object]:
-    opened = config.unstructure(log.opened)
-    pairs = {pair.key: config.unstructure(pair) for pair in log.opened.models}
-    why = {each.name: list(each.why) for each in findings_of(log) if each.axis is Axis.LATENCY}
-    return {
-        "gate": {
-            "gate_id": verdicts.gate_id,
-            "session_id": opened["session_id"],
-            "device": opened["device"],
-            "rule": opened["rule"],
-            "revision": opened["revision"],
-            "closed": verdicts.closed,
-            "torn": verdicts.torn,
-        },
-        "models": [
-            {
-                **pairs[each.model],
-                **config.unstructure(each),
-                "discarded": dict(each.discarded),
-                "axis": Axis.LATENCY,
-                "why": why[each.model],
-            }
-            for each in verdicts.models
-        ],
-        "sizes": [
-            {**config.unstructure(each), "ratio": each.ratio, "axis": Axis.SIZE}
-            for each in sizes(log)
-        ],
-        "accuracies": [
-            {
-                **config.unstructure(each.scored),
-                "verdict": each.verdict,
-                "axis": Axis.ACCURACY,
-            }
-            for each in accuracies(log)
-        ],
-        "unmeasured": opened["unmeasured"],
-    }
+    return "; the same command continues it, within the same boot of the device"

@@ -1,4 +1,4 @@
-"""``frill-bench calibrate``: how noisy a device is, from files measured against themselves."""
+"""``frill-bench calibrate``: the noise of a device, from files measured against themselves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _EXAMPLE = "example: frill-bench calibrate --model zoo --host"
 _BLOCKS = 60
-_ORDER_EFFECT = 0.02  # beyond it a gate decides late, though never wrongly
+_ORDER_EFFECT = 0.02  # beyond it a gate needs more blocks; its verdicts stay correct
 
 
 class Options(argparse.Namespace):
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         required=True,
         metavar="REF",
-        help="measure these: a .tflite file, a bundle, a folder of artifacts, or a name of the zoo",
+        help="models to measure: .tflite files, bundles, folders of artifacts, or names in the zoo",
     )
     flags.add_zoo(parser)
     flags.add_db(parser)
@@ -75,13 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--blocks",
         type=int,
         metavar="N",
-        help=f"of each model (default: {_BLOCKS}, or as many as --minutes allows)",
+        help=f"blocks of each model (default: {_BLOCKS}, or as many as --minutes allows)",
     )
     how.add_argument(
         "--minutes",
         type=flags.seconds,
         metavar="MIN",
-        help="begin no block after so long; a later run goes on",
+        help="stop after this time; the same command continues",
     )
     gate_flags.add_how(how)
     flags.add_tool(parser.add_argument_group("the benchmark tool"))
@@ -102,30 +102,30 @@ def run(options: Options) -> int:
     sides = [side(ref, zoo=options.zoo) for ref in options.refs]
     if options.benchmark_binary is None:
         options.benchmark_binary = _tool(sides)
-    found = with_themselves(sides)
+    comparison = with_themselves(sides)
     gate = Gate(
-        paired=found,
+        comparison=comparison,
         rule=rule,
         folder=gate_flags.beside(options.db, gate_flags.CALIBRATIONS),
         max_s=None if options.minutes is None else 60 * options.minutes,
         seed=options.seed,
         caveats=gate_flags.caveats_of(options),
     )
-    targets = {each.candidate.sha256: each.candidate for each in found.pairs}
+    targets = {each.candidate.sha256: each.candidate for each in comparison.pairs}
     request = gate_flags.block_request(options, tuple(targets.values()))
     devices = devices_of(options, request, tool_request(options))
     return do_on_devices(devices, CalibrationJob(gate=gate), options.db, partial(_show, options))
 
 
 def _tool(sides: list[Side]) -> Path | None:
-    """Returns the official tool that one of the bundles holds, as a gate of it would take it."""
+    """Returns the official tool of the first bundle that has one, as a gate of it takes it."""
     return next((each.tool for each in sides if each.tool is not None), None)
 
 
 def _show(
     options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
 ) -> set[int]:
-    """Stores and prints what A/A runs say, and returns the exit codes that gives."""
+    """Stores and prints the calibrations of A/A runs, and returns their exit codes."""
     codes: set[int] = set()
     for session in sessions:
         codes |= _show_one(options, store, session)
@@ -135,7 +135,7 @@ def _show(
 def _show_one(options: Options, store: Store, session: Session) -> set[int]:
     from bench.cli.console import tell
     from bench.core.errors import ConfigurationError
-    from bench.flow.gate.calibrate import calibrated, save
+    from bench.flow.gate.calibrate import calibration_of, save
     from bench.flow.gate.gate import log_of
     from bench.flow.gate.log_file import read
 
@@ -144,56 +144,56 @@ def _show_one(options: Options, store: Store, session: Session) -> set[int]:
         return set()
     log = read(path)
     try:
-        calibration = calibrated(log, path, session, store)
+        calibration = calibration_of(log, path, session, store)
     except ConfigurationError as error:
         tell(str(error))
         return {4, *_codes(log)}
     written = save(gate_flags.beside(options.db, gate_flags.CALIBRATIONS), calibration)
     _print(calibration, as_json=options.json)
-    for line in _told(log, calibration):
+    for line in _messages(log, calibration):
         tell(line)
     tell(f"wrote {written}, session {session.id} to {store.url}, its log to {path}")
     return _codes(log)
 
 
 def _codes(log: Log) -> set[int]:
-    from bench.gate.records import CloseReason, Failed
+    from bench.gate.records import CloseReason, ModelFailed
 
     codes = {
         3: log.closed is CloseReason.DEVICE_LOST,
-        4: log.closed is CloseReason.GUARDS
-        or any(isinstance(each, Failed) for each in log.entries),
+        4: log.closed is CloseReason.ENVIRONMENT
+        or any(isinstance(each, ModelFailed) for each in log.entries),
     }
     return {code for code, holds in codes.items() if holds} or {0}
 
 
-def _told(log: Log, calibration: Calibration) -> Iterator[str]:
+def _messages(log: Log, calibration: Calibration) -> Iterator[str]:
     from bench.core import units
     from bench.gate.calibration import LEAST_BLOCKS, MANY_MODELS
-    from bench.gate.records import CloseReason, Failed
+    from bench.gate.records import CloseReason, ModelFailed
 
     yield (
-        "passed, regressed, red: what becomes of gates whose blocks are drawn from these, with a "
-        f"new coin each, as of {MANY_MODELS} models; in brackets the most that may be red in truth "
+        "passed, regressed, red: of simulated gates whose blocks are resampled from these, with a "
+        f"new coin each, as of {MANY_MODELS} models; in brackets the upper limit of red gates "
         "(one-sided, 95 %)"
     )
     yield from (f"{each.text} ({each.kind}: {each.effect})" for each in calibration.caveats)
     known = {model for each in calibration.classes for model in each.models}
-    failed = {each.model: each.reason for each in log.entries if isinstance(each, Failed)}
+    failed = {each.model: each.reason for each in log.entries if isinstance(each, ModelFailed)}
     for pair in log.opened.models:
-        if pair.key not in known:
-            why = failed.get(pair.key, f"fewer than {LEAST_BLOCKS} blocks")
-            yield f"{pair.key}: left out: {why}"
+        if str(pair.model) not in known:
+            why = failed.get(pair.model, f"fewer than {LEAST_BLOCKS} blocks")
+            yield f"{pair.model}: left out: {why}"
     for each in calibration.classes:
         if each.second_slower > _ORDER_EFFECT:
             yield (
                 f"{each.name}: the second process of a block is "
-                f"{units.percent(each.second_slower)} % slower: gates take longer for it; let the "
+                f"{units.percent(each.second_slower)} % slower, so gates need more blocks; let the "
                 "device rest and cool, or hold its clocks with --fixed-performance"
             )
     if log.closed is not CloseReason.DECIDED:
         blocks = sum(each.blocks for each in calibration.classes)
-        yield f"ended before its time: {log.closed}; this is of {blocks} blocks"
+        yield f"ended early: {log.closed}; the calibration has {blocks} blocks"
 
 
 def _print(calibration: Calibration, *, as_json: bool) -> None:
@@ -205,7 +205,7 @@ def _print(calibration: Calibration, *, as_json: bool) -> None:
             {
                 "calibration": {
                     **config.unstructure(calibration),
-                    "processes_per_arm": calibration.processes_per_arm,
+                    "processes_per_side": calibration.processes_per_side,
                 }
             }
         )
@@ -221,8 +221,8 @@ def _noise(calibration: Calibration) -> Table:
     virtual = any(each.kind is CaveatKind.VIRTUAL for each in calibration.caveats)
     table = _table(
         f"noise of blocks, on {calibration.device}{' (virtual)' * virtual}",
-        ("models", "count", "blocks", "block SD % (plain)", "kinds of processes", "process s",
-         "processes an arm", "sees from", "red of 1 model %", "red of 30 %"),
+        ("models", "count", "blocks", "block SD % (plain)", "modes", "process s",
+         "processes per side", "detects from", "red of 1 model %", "red of 30 %"),
     )  # fmt: skip
     for each in calibration.classes:
         table.add_row(
@@ -230,9 +230,9 @@ def _noise(calibration: Calibration) -> Table:
             str(len(each.models)),
             str(each.blocks) + (f" (+{each.discarded} discarded)" if each.discarded else ""),
             f"{units.percent(each.block_sd)} ({units.percent(each.block_sd_plain)})",
-            _kinds(each),
+            _modes(each),
             units.significant(each.process_s, 2),
-            str(each.processes_per_arm),
+            str(each.processes_per_side),
             f"+{units.percent(each.smallest_slowdown)} %",
             *(
                 f"{units.percent(red.share)} (≤ {units.percent(red.high)})"
@@ -242,7 +242,7 @@ def _noise(calibration: Calibration) -> Table:
     return table
 
 
-def _kinds(each: ModelClass) -> str:
+def _modes(each: ModelClass) -> str:
     from bench.core import units
 
     if each.modes is None:
@@ -256,12 +256,12 @@ def _costs(calibration: Calibration) -> Table:
     from bench.gate.calibration import MARGINS
 
     table = _table(
-        "what a gate costs for each model",
+        "cost of a gate per model",
         ("models", "margin", "unchanged: s", "passed %", "slower by it: s", "regressed %"),
     )
     for each in calibration.classes:
         for margin in MARGINS:
-            cost = each.cost(margin, calibration.processes_per_arm)
+            cost = each.cost(margin, calibration.processes_per_side)
             if cost is not None:
                 table.add_row(
                     each.name,

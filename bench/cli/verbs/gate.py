@@ -1,4 +1,4 @@
-"""``frill-bench gate``: whether a candidate is slower than its baseline, both measured now."""
+"""``frill-bench gate``: whether a candidate is slower, larger or less accurate than a baseline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from bench.flow.fleet import Lane
     from bench.flow.gate.gate import Gate
-    from bench.flow.gate.references import Paired, Side
+    from bench.flow.gate.references import Comparison, Side
     from bench.store.records import Session
     from bench.store.store import Store
 
@@ -56,7 +56,7 @@ class Options(argparse.Namespace):
     tolerance: float
     false_alarms: float
     max_minutes: float | None
-    processes_per_arm: int | None
+    processes_per_side: int | None
     undecided: str
     own_tools: bool
     measure_unchanged: bool
@@ -72,47 +72,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of ``gate``."""
     parser.epilog = _EXAMPLE
     add = parser.add_argument
-    what = "a .tflite file, a bundle, a folder of artifacts, or a name of the zoo"
+    what = "a .tflite file, a bundle, a folder of artifacts, or a name in the zoo"
     add("--baseline", metavar="REF", help=f"{what}; files, never numbers")
-    add("--candidate", metavar="REF", help="likewise")
+    add("--candidate", metavar="REF", help="the files to compare with it, named the same way")
     flags.add_zoo(parser)
-    add("--save-baseline", type=Path, metavar="DIR", help="save the candidate as a bundle, instead")
-    add("--replay", type=Path, metavar="LOG", help="print what a gate's log says, instead")
+    add("--save-baseline", type=Path, metavar="DIR", help="only save the candidate as a bundle")
+    add("--replay", type=Path, metavar="LOG", help="only print the verdicts of a gate's log")
     flags.add_db(parser)
     add("--log", type=Path, metavar="FILE", help="the gate's log (default: in gates/ beside --db)")
     add(
         "--revision",
         metavar="TEXT",
-        help="what the candidate was built from, for history (default: $GITHUB_SHA)",
+        help="the revision the candidate was built from, for history (default: $GITHUB_SHA)",
     )
     flags.add_json(parser)
-    outputs = parser.add_argument_group("for CI (on GitHub also annotations)")
+    outputs = parser.add_argument_group("for CI (on GitHub, annotations are written too)")
     outputs.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
     outputs.add_argument(
-        "--summary", type=Path, metavar="FILE", help="append Markdown, as to $GITHUB_STEP_SUMMARY"
+        "--summary",
+        type=Path,
+        metavar="FILE",
+        help="append Markdown to this file, such as $GITHUB_STEP_SUMMARY",
     )
     flags.add_device(parser)
     how = parser.add_argument_group("how")
     gate_flags.add_how(how)
     _add_how_long(how)
     _add_rule(parser.add_argument_group("the rule"))
-    tool = parser.add_argument_group("the benchmark tool (the candidate's, for both sides)")
+    tool = parser.add_argument_group("the benchmark tool (for both sides)")
     flags.add_tool(tool)
     tool.add_argument(
-        "--own-tools", action="store_true", help="the baseline with the tool in its bundle"
+        "--own-tools", action="store_true", help="measure the baseline with the tool in its bundle"
     )
 
 
 def _add_how_long(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--measure-unchanged", action="store_true", help="also files that are equal on both sides")
-    add("--max-minutes", type=flags.seconds, metavar="MIN", help="then the rest is undecided")
     add(
-        "--processes-per-arm",
+        "--measure-unchanged",
+        action="store_true",
+        help="also measure files that are equal on both sides",
+    )
+    add(
+        "--max-minutes",
+        type=flags.seconds,
+        metavar="MIN",
+        help="stop after this time; open models are undecided",
+    )
+    add(
+        "--processes-per-side",
         type=int,
         metavar="N",
-        help="each side of a block is the fastest of so many (default: what calibrate found for "
-        "the device, else 1)",
+        help="each side of a block is the fastest of N processes (default: from the device's "
+        "calibration, else 1)",
     )
 
 
@@ -121,18 +133,21 @@ def _add_rule(group: argparse._ArgumentGroup) -> None:
         group.add_argument(name, type=flags.share, default=default, metavar="P%", help=what)
 
     add("--margin", "5%", "a slowdown of this share or more must not pass")
-    add("--tolerance", "1%", "a slowdown of this share or less is not condemned")
-    add("--size-margin", "1%", "a file that grew by this share or more regressed")
-    add("--accuracy-margin", "2%", "a loss of so many points of the mean must not pass")
+    add("--tolerance", "1%", "a slowdown of this share or less is never reported")
+    add("--size-margin", "1%", "a file that grew by this share or more has regressed")
+    add("--accuracy-margin", "2%", "a loss of this many points of the mean must not pass")
     group.add_argument(
         "--task-set",
         metavar="SET",
-        help="score both sides on it too: default, quick, a folder or a CSV, as in score "
-        "(default: accuracies are not compared)",
+        help="also compare accuracies on this task set: default, quick, a folder or a CSV, as in "
+        "score (default: they are not compared)",
     )
-    add("--false-alarms", "1%", "share of gates of unchanged models that may go red")
+    add("--false-alarms", "1%", "accepted share of red gates when no model changed")
     group.add_argument(
-        "--undecided", choices=("fail", "warn"), default="warn", help="exit with 5, or with 0"
+        "--undecided",
+        choices=("fail", "warn"),
+        default="warn",
+        help="exit code of undecided: 5 or 0",
     )
 
 
@@ -141,7 +156,7 @@ def run(options: Options) -> int:
     from bench.cli.measuring import do_on_devices
     from bench.cli.requests import devices_of, tool_request
     from bench.flow.gate.jobs import GateJob
-    from bench.flow.gate.references import paired, side
+    from bench.flow.gate.references import pair_up, side
 
     if options.replay is not None:
         return _replayed(options, options.replay)
@@ -151,19 +166,19 @@ def run(options: Options) -> int:
     if options.save_baseline is not None:
         return _saved(options, candidate, options.save_baseline)
     baseline = _baseline(options)
-    found = paired(
+    comparison = pair_up(
         baseline, candidate, unchanged_too=options.measure_unchanged or options.own_tools
     )
-    if not found.pairs:
+    if not comparison.pairs:
         from bench.cli.shown.gate import show_unmeasured
 
-        show_unmeasured(found.unmeasured, as_json=options.json)
+        show_unmeasured(comparison.unmeasured, as_json=options.json)
         return 0
     if options.benchmark_binary is None:
         options.benchmark_binary = candidate.tool
-    gate = _with_scores(options, _gate(options, found))
+    gate = _with_scores(options, _gate(options, comparison))
     targets = {
-        each.sha256: each for pair in found.pairs for each in (pair.baseline, pair.candidate)
+        each.sha256: each for pair in comparison.pairs for each in (pair.baseline, pair.candidate)
     }
     tool = replace(tool_request(options), second=baseline.tool if options.own_tools else None)
     request = gate_flags.block_request(options, tuple(targets.values()))
@@ -176,7 +191,7 @@ def run(options: Options) -> int:
     job = GateJob(
         gate=gate,
         calibrations=gate_flags.beside(options.db, gate_flags.CALIBRATIONS),
-        processes_per_side=options.processes_per_arm,
+        processes_per_side=options.processes_per_side,
     )
     return do_on_devices(devices, job, options.db, partial(_show, options))
 
@@ -191,13 +206,13 @@ def _baseline(options: Options) -> Side:
 
     if options.baseline is None:
         raise ConfigurationError(
-            "no baseline is given: there is nothing to compare with",
-            hint=f"save one where it is good: {_SAVE}; then give it here: --baseline DIR",
+            "no baseline is given",
+            hint=f"save one from a good revision: {_SAVE}; then give it: --baseline DIR",
         )
     baseline = side(options.baseline, zoo=options.zoo)
     if options.own_tools and baseline.tool is None:
         raise ConfigurationError(
-            f"{options.baseline}: holds no tool for --own-tools; only official ones can be kept",
+            f"{options.baseline}: has no tool for --own-tools; only official ones can be bundled",
             hint=f"save it with one: {_SAVE} --benchmark-binary PATH",
         )
     return baseline
@@ -206,11 +221,8 @@ def _baseline(options: Options) -> Side:
 def _show(
     options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
 ) -> set[int]:
-    """Prints what the gates' logs say, and returns the exit codes that gives."""
-    from bench.cli.console import tell
-    from bench.cli.shown.ci_files import leave
-    from bench.cli.shown.gate import exit_codes, show
-    from bench.core.errors import worst
+    """Prints the verdicts of the gates' logs, and returns the exit codes that gives."""
+    from bench.cli.shown.gate import show_log
     from bench.flow.gate.gate import log_of
     from bench.flow.gate.log_file import read
 
@@ -219,21 +231,18 @@ def _show(
         path = log_of(store, session)
         if not path.exists():  # it ended before it began
             continue
-        log = read(path)
-        show(log, as_json=options.json)
-        tell(f"wrote session {session.id} to {store.url}, its log to {path}")
-        codes |= exit_codes(log, undecided_fails=options.undecided == "fail")
-        leave(options, log, exit_code=worst(codes), started_at=session.started_at)
+        wrote = f"wrote session {session.id} to {store.url}, its log to {path}"
+        codes |= show_log(options, read(path), started_at=session.started_at, wrote=wrote)
     return codes
 
 
-def _gate(options: Options, found: Paired) -> Gate:
+def _gate(options: Options, comparison: Comparison) -> Gate:
     from bench.cli.console import tell
     from bench.flow.gate.gate import Gate
     from bench.gate.rule import Rule
 
     return Gate(
-        paired=found,
+        comparison=comparison,
         rule=Rule(
             margin=options.margin,
             tolerance=options.tolerance,
@@ -246,16 +255,16 @@ def _gate(options: Options, found: Paired) -> Gate:
         caveats=gate_flags.caveats_of(options),
         revision=options.revision or os.environ.get("GITHUB_SHA", ""),
         size_margin=options.size_margin,
-        told=tell,
+        on_message=tell,
     )
 
 
 def _with_scores(options: Options, gate: Gate) -> Gate:
-    """Returns the gate with how far its candidates score from their baselines, if that is asked."""
+    """Returns the gate with the differences of its models' scores, if a task set is given."""
     if options.task_set is None:
         return gate
     from bench.cli.console import progress
-    from bench.flow.gate.accuracy import scored
+    from bench.flow.gate.accuracy import score_pairs
     from bench.gate.rule import AccuracyRule
     from models.audio.tasks import task_set
 
@@ -267,18 +276,18 @@ def _with_scores(options: Options, gate: Gate) -> Gate:
     tasks = task_set(options.task_set)
     with progress() as display:
         bar = display.add_task("score", total=None)
-        found = scored(
-            gate.paired.pairs,
+        scores = score_pairs(
+            gate.comparison.pairs,
             tasks,
-            told=lambda name, done, total: display.update(
+            on_progress=lambda name, done, total: display.update(
                 bar, description=f"score {name}", completed=done, total=total
             ),
         )
-        return replace(gate, accuracy=rule, scores=tuple(found))
+        return replace(gate, accuracy=rule, scores=tuple(scores))
 
 
 def _saved(options: Options, candidate: Side, folder: Path) -> int:
-    """Saves a side as a bundle, with the tool that would measure it where that is known here."""
+    """Saves a side as a bundle, with the tool that measures it where that is known here."""
     from bench.cli.console import print_json, tell
     from bench.core import config
     from bench.flow.gate.bundle import CONTENTS, host_runner, official, save
@@ -297,7 +306,7 @@ def _saved(options: Options, candidate: Side, folder: Path) -> int:
         bundle = save(folder, candidate.targets, tool=tool, runtimes=runtimes)
     else:
         bundle = save(folder, candidate.targets)
-        tell("no tool is kept; --benchmark-binary PATH keeps one, for --own-tools")
+        tell("no tool is bundled; --benchmark-binary PATH adds one, for --own-tools")
     if options.json:
         print_json({"bundle": config.unstructure(bundle)})
     else:
@@ -308,13 +317,8 @@ def _saved(options: Options, candidate: Side, folder: Path) -> int:
 
 
 def _replayed(options: Options, path: Path) -> int:
-    from bench.cli.shown.ci_files import leave
-    from bench.cli.shown.gate import exit_codes, show
+    from bench.cli.shown.gate import show_log
     from bench.core.errors import worst
     from bench.flow.gate.log_file import read
 
-    log = read(path)
-    show(log, as_json=options.json)
-    code = worst(exit_codes(log, undecided_fails=options.undecided == "fail"))
-    leave(options, log, exit_code=code)
-    return code
+    return worst(show_log(options, read(path)))

@@ -1,4 +1,4 @@
-"""``frill-bench history``: ratios to an anchor, night by night, out of gate logs."""
+"""``frill-bench history``: the trend of nightly runs against a pinned baseline, from gate logs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from bench.cli import flags as shared
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bench.flow.gate.history import Histories
-    from reports.history import Nightly
-    from reports.standings import Standing
+    from bench.flow.history import History
+    from bench.gate.history.trend import Trend
 
-AXIS = "latency"
 _EXAMPLE = "example: frill-bench history --anchor anchor gates --out history"
-_NIGHT = "frill-bench gate --baseline ANCHOR --candidate REF --measure-unchanged"
+_MEASURE = "measure one: frill-bench gate --baseline ANCHOR --candidate REF --measure-unchanged"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,133 +33,116 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--anchor",
         metavar="REF",
-        help="files that stay: a night is a gate with them as its --baseline and with "
-        "--measure-unchanged (default: the only baseline that each model has)",
+        help="the pinned baseline: each nightly run is a gate with these files as its --baseline, "
+        "and with --measure-unchanged (default: the only baseline of each model)",
     )
     shared.add_zoo(parser)
-    add("--db", default="frill-bench.db", metavar="FILE", help="whose logs; it is not opened")
-    add("--out", type=Path, metavar="DIR", help="write the page, with plots and tables")
+    add(
+        "--db",
+        default="frill-bench.db",
+        metavar="FILE",
+        help="the database whose gates/ is read; it is not opened itself",
+    )
+    add("--out", type=Path, metavar="DIR", help="write a page with plots and a CSV")
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints where each model stands, writes the page, returns the exit code."""
+    """Prints the trend of each model, writes the page, returns the exit code."""
     from bench.cli.console import print_json, print_table, tell
-    from bench.flow.gate.history import rows, standing
-    from reports.standings import alarms, notes, who
+    from reports.history import AXIS, alarms, notes, title
 
-    found = _histories(options)
-    standings = sorted(map(standing, found.models), key=lambda each: not each.is_regressed)
-    nights = [row for each in found.models for row in rows(each)]
+    history = _history(options)
+    trends = sorted(history.trends, key=lambda trend: not trend.is_regressed)
     if options.json:
-        print_json(_document(options, found, standings, nights))
+        print_json(_document(options, history, trends))
     else:
-        print_table(_table(standings))
-    for each in standings:
-        for line in notes(each):
-            tell(f"{who(each)}: {line}")
-    for line in found.notes:
+        print_table(_table(trends))
+    for trend in trends:
+        for line in notes(trend):
+            tell(f"{title(trend)}: {line}")
+    for line in history.left_out:
         tell(line)
-    for each in standings:
-        for line in alarms(each):
-            tell(f"{AXIS} regressed: {who(each)}: {line}")
+    for trend in trends:
+        for line in alarms(trend):
+            tell(f"{AXIS} regressed: {title(trend)}: {line}")
     if options.out is not None:
-        tell(f"wrote {_written(options, found, standings, nights)}")
-    return int(any(each.is_regressed for each in standings))
+        tell(f"wrote {_written(options, history, trends)}")
+    return int(any(trend.is_regressed for trend in trends))
 
 
-def _histories(options: argparse.Namespace) -> Histories:
+def _history(options: argparse.Namespace) -> History:
     from dataclasses import replace
 
     from bench.core.errors import ConfigurationError
-    from bench.flow.gate.history import histories
     from bench.flow.gate.logs import read_all
     from bench.flow.gate.references import side
+    from bench.flow.history import history
 
-    anchor = None
+    pinned = None
     if options.anchor is not None:
-        anchor = {each.sha256 for each in side(options.anchor, zoo=options.zoo).targets}
+        pinned = {target.sha256 for target in side(options.anchor, zoo=options.zoo).targets}
     beside = (Path() if "://" in options.db else Path(options.db).parent) / "gates"
     named = ", ".join(map(str, options.logs)) or str(beside)
     logs = read_all(options.logs or ([beside] if beside.is_dir() else []))
     if not logs.logs:
         raise ConfigurationError(
-            "; ".join((f"{named}: no gate's log is there", *logs.unread)),
-            hint=f"measure a night: {_NIGHT}",
+            "; ".join((f"{named}: no gate logs are there", *logs.unread)), hint=_MEASURE
         )
-    found = histories(logs.logs, anchor)
-    found = replace(found, notes=(*found.notes, *logs.unread))
-    if not found.models:
-        against = f" against {options.anchor}" if anchor else ""
+    found = history(logs.logs, pinned)
+    found = replace(found, left_out=(*found.left_out, *logs.unread))
+    if not found.trends:
+        against = f" against {options.anchor}" if pinned else ""
         raise ConfigurationError(
-            "; ".join((f"{named}: no night{against} is there", *found.notes)),
-            hint=f"measure a night: {_NIGHT}",
+            "; ".join((f"{named}: no nightly run{against} is there", *found.left_out)),
+            hint=_MEASURE,
         )
     return found
 
 
-def _table(standings: Sequence[Standing]) -> Table:
+def _table(trends: Sequence[Trend]) -> Table:
     from rich.markup import escape
 
     from bench.cli.console import plain_table
-    from reports.standings import table
+    from reports.history import table
 
-    found = table(standings)
-    devices = sorted({each.device for each in standings})
-    made = plain_table(f"latency over the anchor's, on {', '.join(devices)}")
-    for heading in found.headings:
-        made.add_column(heading.name, justify="right" if heading.numeric else "left")
-    for line in found.lines:
-        made.add_row(
+    drawn = table(trends)
+    devices = sorted({trend.device for trend in trends})
+    shown = plain_table(f"latency over the pinned baseline's, on {', '.join(devices)}")
+    for heading in drawn.headings:
+        shown.add_column(heading.name, justify="right" if heading.numeric else "left")
+    for line in drawn.lines:
+        shown.add_row(
             *(
                 escape(f"{cell.text}\n{cell.detail}" if cell.detail else cell.text)
                 for cell in line.cells
             )
         )
-    return made
+    return shown
 
 
 def _document(
-    options: argparse.Namespace,
-    found: Histories,
-    standings: Sequence[Standing],
-    nights: Sequence[Nightly],
+    options: argparse.Namespace, history: History, trends: Sequence[Trend]
 ) -> dict[str, object]:
     from bench.core import config
-    from reports.standings import alarms
+    from reports.history import document, rows
 
     return {
         "anchor": options.anchor,
-        "models": [
-            {
-                **config.unstructure(each),
-                "axis": AXIS,
-                "is_regressed": each.is_regressed,
-                "alarms": alarms(each),
-            }
-            for each in standings
-        ],
-        "nights": [config.unstructure(each) for each in nights],
-        "left_out": list(found.notes),
+        "models": [document(trend) for trend in trends],
+        "nights": [config.unstructure(row) for trend in history.trends for row in rows(trend)],
+        "left_out": list(history.left_out),
     }
 
 
-def _written(
-    options: argparse.Namespace,
-    found: Histories,
-    standings: Sequence[Standing],
-    nights: Sequence[Nightly],
-) -> Path:
+def _written(options: argparse.Namespace, history: History, trends: Sequence[Trend]) -> Path:
     from bench.core.version import VERSION
-    from reports.history import Nightly
     from reports.history_page import write_history
-    from reports.schema import frame
 
     anchor = f" --anchor {options.anchor}" if options.anchor else ""
     return write_history(
-        standings,
-        frame(nights, Nightly),
+        trends,
         out=options.out,
-        left_out=found.notes,
+        left_out=history.left_out,
         provenance={"command": f"frill-bench history{anchor}", "frill-bench": VERSION},
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench.core.artifact import Artifact
 from bench.core.errors import ConfigurationError
 from bench.core.paths import cache_dir
 from bench.flow.build.score import frontend_path
-from bench.flow.gate.references import Pairing
+from bench.flow.gate.references import FilePair
 from bench.gate.records import Scored
 from bench.plan.suite import Target
 from models.audio.taskset import TaskSet
@@ -17,14 +18,14 @@ from models.litert import runtime
 from models.score import differences_to_first
 from models.zoo import Zoo
 
-Told = Callable[[str, int, int], None]
+# Called with the model, clips done and clips in all.
+OnProgress = Callable[[str, int, int], None]
 
 
-def scored(pairs: Sequence[Pairing], task_set: TaskSet, *, told: Told) -> Iterator[Scored]:
-    """Yields how far each candidate scores from its baseline; embeddings are kept in the cache.
-
-    Args:
-        told: how far it is: the model, clips done, clips in all.
+def score_pairs(
+    pairs: Sequence[FilePair], task_set: TaskSet, *, on_progress: OnProgress
+) -> Iterator[Scored]:
+    """Yields the difference of scores of each pair; embeddings are kept in the cache.
 
     Raises:
         ConfigurationError: a file has no manifest or embeds no audio, or a clip cannot be decoded.
@@ -32,19 +33,18 @@ def scored(pairs: Sequence[Pairing], task_set: TaskSet, *, told: Told) -> Iterat
     """
     for pair in pairs:
         files = [_scorable(side) for side in (pair.baseline, pair.candidate)]
-        key = f"{pair.name} {pair.format}"
-        apart = differences_to_first(
+        differences = differences_to_first(
             files,
             task_set,
             cache=cache_dir(),
-            progress=lambda done, total, key=key: told(key, done, total),  # type: ignore[misc]  # the default binds the key
+            progress=partial(on_progress, str(pair.model)),
         )
         yield Scored(
-            model=key,
+            model=pair.model,
             task_set=task_set.name,
             task_set_sha256=task_set.sha256,
             runtime=runtime(),
-            differences=apart[1],
+            differences=differences[1],
         )
 
 
@@ -52,7 +52,7 @@ def _scorable(target: Target) -> tuple[Artifact, Path, Path | None]:
     artifact = target.artifact
     if artifact is None:
         raise ConfigurationError(
-            f"{target.path}: has no manifest, so what audio it takes is not known",
+            f"{target.path}: has no manifest, so its audio input is unknown",
             hint="frill-bench zoo add FILE writes one; or leave out --task-set",
         )
     return artifact, target.path, frontend_path(artifact, Zoo(target.path.parent))

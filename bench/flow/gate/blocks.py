@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from enum import StrEnum
 from statistics import median
 
 from bench.core.caveats import Effect
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.measure.session import keep, run_warm_up_process
-from bench.gate.records import Block, Discarded, Entry, Failed, Lost, Process, Resumed
+from bench.gate.records import (
+    Block,
+    Discarded,
+    Entry,
+    Lost,
+    ModelFailed,
+    Process,
+    Resumed,
+    Statistic,
+)
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next
+from bench.gate.verdict import ModelKey
 from bench.measure import outcome as outcomes
 from bench.measure.summary import percentile
 from bench.measure.validity import OF_HOSTS, Bounds
@@ -24,29 +33,22 @@ from bench.store.records import Session
 from bench.store.store import Store
 
 _LOST = "device-lost"
-# On a machine that others use too; a median of wall time says nothing without it.
+# For shared machines; a median of wall time means nothing without it.
 _GUARDED = replace(OF_HOSTS, wait_ratio=0.05)
 
 
-class Statistic(StrEnum):
-    """What of a process is compared."""
-
-    CPU = "minimum thread CPU time"
-    WALL = "median wall time"
-
-
 def statistic_of(case: Case) -> Statistic:
-    """Returns what is compared of a case.
+    """Returns the statistic that is compared of a case.
 
-    On a shared machine the fastest inference by the thread's own CPU time hardly moves; only our
-    runner tells it, and it is the whole cost with one thread only.
+    On a shared machine the fastest inference by the thread's own CPU time hardly varies; only our
+    runner reports it, and it is the whole cost with one thread only.
     """
     ours = case.runner is Runner.LITERT_PYTHON and case.threads == 1
     return Statistic.CPU if ours else Statistic.WALL
 
 
 def host_bounds(sweep: Sweep) -> Bounds:
-    """Returns beyond which a block on this machine is discarded; nothing touches CPU time."""
+    """Returns the bounds beyond which a block on this machine is discarded; none for CPU time."""
     on_cpu = all(statistic_of(case) is Statistic.CPU for case in sweep.cases)
     return OF_HOSTS if on_cpu else _GUARDED
 
@@ -61,7 +63,7 @@ class BlockBench:
 
     def __init__(
         self,
-        sides: Mapping[str, tuple[Case, Case]],
+        sides: Mapping[ModelKey, tuple[Case, Case]],
         sweep: Sweep,
         session: Session,
         store: Store,
@@ -77,44 +79,44 @@ class BlockBench:
         self._stored = Counter(each.case.key for each in store.invocations(session.id))
 
     def block(self, due: Next, rule: Rule) -> Iterator[Entry]:
-        """Yields what became of one block, and before that of a device that was lost in it.
+        """Yields the records of one block, and before it those of a device that was lost during it.
 
-        One side that is spoilt spoils both, whatever their latencies; the rest is not run.
+        One side that is spoiled spoils both, whatever their latencies; the rest is not run.
         """
         sides = self._sides[due.model]
         self._warm_up(due.model)
-        found: tuple[list[Process], list[Process]] = ([], [])
-        for position in range(2 * rule.processes_per_arm):
+        processes: tuple[list[Process], list[Process]] = ([], [])
+        for position in range(2 * rule.processes_per_side):
             is_candidate = due.candidate_first == (position % 2 == 0)
-            made = self._process(sides[is_candidate], position)
-            if isinstance(made, outcomes.Failed):
+            process = self._process(sides[is_candidate], position)
+            if isinstance(process, outcomes.Failed):
                 side = "candidate" if is_candidate else "baseline"
-                yield Failed(model=due.model, reason=f"{side}: {made.failure}")
+                yield ModelFailed(model=due.model, reason=f"{side}: {process.failure}")
                 return
             if self._losses:
                 self._losses = 0
                 yield Lost(reason="it went away and came back")
                 yield Resumed(session_id=self._session.id)
-                made = (_LOST,)
-            if isinstance(made, tuple):
+                process = (_LOST,)
+            if isinstance(process, tuple):
                 yield Discarded(
                     model=due.model,
                     index=due.index,
                     candidate_first=due.candidate_first,
-                    reasons=made,
+                    reasons=process,
                 )
                 return
-            found[is_candidate].append(made)
+            processes[is_candidate].append(process)
         yield Block(
             model=due.model,
             index=due.index,
             candidate_first=due.candidate_first,
-            baseline=tuple(found[False]),
-            candidate=tuple(found[True]),
+            baseline=tuple(processes[False]),
+            candidate=tuple(processes[True]),
         )
 
     def _process(self, case: Case, position: int) -> Process | tuple[str, ...] | outcomes.Failed:
-        """Returns a process, or what of the environment spoilt it, or why it failed."""
+        """Returns a process, or why the environment spoiled it, or why it failed."""
         ordinal = self._stored[case.key]
         self._stored[case.key] += 1
         planned = Planned(case=case, ordinal=ordinal)
@@ -123,11 +125,11 @@ class BlockBench:
         done = keep(execution, self._sweep, planned, self._session, self._store)
         match done.outcome:
             case outcomes.Measured() as measured:
-                spoilt = [each for each in measured.caveats if each.effect is Effect.INVALIDATE]
-                if spoilt:
+                spoiling = [each for each in measured.caveats if each.effect is Effect.INVALIDATE]
+                if spoiling:
                     return tuple(
                         f"{each.kind.replace('_', '-')}: {each.evidence}".removesuffix(": ")
-                        for each in spoilt
+                        for each in spoiling
                     )
                 return _timed(measured, statistic_of(case), position, done.id)
             case outcomes.Failed() as failed:
@@ -135,12 +137,12 @@ class BlockBench:
             case None:
                 raise AssertionError("a process that was not read")
 
-    def _warm_up(self, model: str) -> None:
+    def _warm_up(self, model: ModelKey) -> None:
         for case in self._sides[model]:
             if case.key not in self._warm:
                 run_warm_up_process(self._device, case, self._session, self._store)
                 self._warm.add(case.key)
-        self._losses = 0  # before the block
+        self._losses = 0  # those before the block do not count
 
 
 def _timed(
@@ -150,7 +152,7 @@ def _timed(
     times_us = sorted((measured.cpu_us if is_cpu else measured.inference_us) or ())
     if not times_us or times_us[0] <= 0:
         return outcomes.Failed(
-            failure=f"no-time: the tool tells no {'CPU' if is_cpu else 'wall'} time above 0"
+            failure=f"no-time: the tool reports no {'CPU' if is_cpu else 'wall'} time above 0"
         )
     return Process(
         value_us=times_us[0] if is_cpu else median(times_us),

@@ -1,6 +1,6 @@
-"""A folder of model files and the tool that runs them, to be measured beside others some day.
+"""A bundle: a folder of model files and optionally the tool, kept as a baseline.
 
-It keeps no numbers: a baseline is measured again beside the candidate, in one session.
+It holds no numbers: a baseline is measured again beside the candidate, in one session.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bench.core.artifact import Artifact, Format
 from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_bytes, sha256_file
 from bench.core.version import VERSION
+from bench.gate.verdict import ModelKey
 from bench.plan.case import Runner
 from bench.plan.suite import Target
 from bench.tool.host import Tool
@@ -33,7 +34,7 @@ _TOOL = PurePosixPath("tool", "benchmark_model")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundledTool:
-    """What measured the files when they were saved.
+    """The tool that the files are measured with.
 
     Args:
         path: of the official binary in the bundle; ``None`` for our runner.
@@ -62,12 +63,12 @@ class BundledFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """What ``bundle.json`` says.
+    """The contents of ``bundle.json``.
 
     Args:
         program: version of this program.
         created_at: UTC, ISO 8601.
-        tool: ``None`` where each phone gets its own.
+        tool: ``None`` where each phone downloads its own.
         runtimes: of our runner on the machine that saved it: name to version.
     """
 
@@ -80,7 +81,7 @@ class Bundle:
 
 
 def official(binary: Path) -> BundledTool:
-    """Returns what a bundle says of an official binary, which need not run on this machine.
+    """Returns the entry of an official binary, which need not run on this machine.
 
     Raises:
         ConfigurationError: there is no such file.
@@ -97,7 +98,7 @@ def official(binary: Path) -> BundledTool:
 
 
 def host_runner(tool: Tool) -> tuple[BundledTool, dict[str, str]]:
-    """Returns what a bundle says of our runner, and the versions of what it runs on."""
+    """Returns the entry of our runner, and the versions of its runtimes."""
     runtimes = {name: version(name) for name in ("ai-edge-litert", "numpy")}
     return (
         BundledTool(kind=Runner.LITERT_PYTHON, sha256=tool.sha256),
@@ -113,7 +114,7 @@ def save(
     binary: Path | None = None,
     runtimes: dict[str, str] | None = None,
 ) -> Bundle:
-    """Writes a bundle, whole or not at all, in the place of one that may be there, and returns it.
+    """Writes a bundle, whole or not at all, replacing one that may be there, and returns it.
 
     Args:
         tool: without its path, which is that of the copy of ``binary``.
@@ -125,10 +126,10 @@ def save(
     """
     if folder.exists() and not (folder / CONTENTS).is_file() and any(_entries(folder)):
         raise ConfigurationError(
-            f"{folder}: is there, and no bundle", hint="name a new folder, or remove that one"
+            f"{folder}: exists and is not a bundle", hint="name a new folder, or remove that one"
         )
     with _replacing(folder) as partial:
-        files = tuple(_copied(partial, target) for target in targets)
+        files = tuple(_add(partial, target) for target in targets)
         twice = {each.path for each in files if [one.path for one in files].count(each.path) > 1}
         if twice or "bundle.tflite" in {each.path for each in files}:
             raise ConfigurationError(
@@ -149,15 +150,15 @@ def save(
             runtimes=runtimes or {},
         )
         config.save(partial / CONTENTS, bundle)
-        _checked(partial, bundle)
+        _check(partial, bundle)
     return bundle
 
 
 def load(folder: Path) -> Bundle:
-    """Returns what a bundle holds, every file of it verified.
+    """Returns the bundle in a folder, every file of it verified.
 
     Raises:
-        ConfigurationError: names the file and the key that is not as it should be.
+        ConfigurationError: names the file and the key that is wrong.
     """
     bundle = config.load(folder / CONTENTS, Bundle)
     if bundle.schema_version != SCHEMA_VERSION:
@@ -166,31 +167,31 @@ def load(folder: Path) -> Bundle:
             f"{SCHEMA_VERSION}",
             hint="update frill-bench, or save the bundle again",
         )
-    _checked(folder, bundle)
+    _check(folder, bundle)
     return bundle
 
 
-def identity(target: Target) -> tuple[str, Format]:
+def model_key(target: Target) -> ModelKey:
     """Returns the name and format that a file has in its manifest, else by itself.
 
     Raises:
-        ModelFileError: a file without manifest is no model.
+        ModelFileError: a file without manifest is not a model.
     """
     if target.artifact is not None:
-        return target.artifact.name, target.artifact.format
-    return target.path.stem, tflite_file.read(target.path).format
+        return ModelKey(name=target.artifact.name, format=target.artifact.format)
+    return ModelKey(name=target.path.stem, format=tflite_file.read(target.path).format)
 
 
-def _copied(folder: Path, target: Target) -> BundledFile:
-    """Returns a file once it is in the folder, with its manifest."""
-    name, format = identity(target)
+def _add(folder: Path, target: Target) -> BundledFile:
+    """Copies a file with its manifest into the folder and returns its entry."""
+    model = model_key(target)
     path = folder / target.path.name
     _copy(target.path, path)
     if target.artifact is not None:
         _copy(target.path.with_suffix(".json"), path.with_suffix(".json"))
     return BundledFile(
-        name=name,
-        format=format,
+        name=model.name,
+        format=model.format,
         sha256=target.sha256,
         size_bytes=path.stat().st_size,
         path=path.name,
@@ -204,26 +205,26 @@ def _copy(source: Path, target: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def _checked(folder: Path, bundle: Bundle) -> None:
-    """Raises unless everything lies in the folder as the bundle says."""
+def _check(folder: Path, bundle: Bundle) -> None:
+    """Raises unless the folder has everything that the bundle lists."""
     for index, each in enumerate(bundle.files):
         where = f"{folder / CONTENTS}: files[{index}]"
-        found = _verified(folder, each.path, each.sha256, where)
-        if found.stat().st_size != each.size_bytes:
-            raise _wrong(f"{where}.size_bytes: {each.path} has {found.stat().st_size} bytes")
+        size_bytes = _verify(folder, each.path, each.sha256, where).stat().st_size
+        if size_bytes != each.size_bytes:
+            raise _wrong(f"{where}.size_bytes: {each.path} has {size_bytes} bytes")
         if each.manifest is not None:
             manifest = config.load(_inside(folder, each.manifest, f"{where}.manifest"), Artifact)
             if (manifest.name, manifest.format) != (each.name, each.format):
                 raise _wrong(f"{where}.name: {each.manifest} is of {manifest.name}")
     if bundle.tool is not None and bundle.tool.path is not None:
-        _verified(folder, bundle.tool.path, bundle.tool.sha256, f"{folder / CONTENTS}: tool")
+        _verify(folder, bundle.tool.path, bundle.tool.sha256, f"{folder / CONTENTS}: tool")
 
 
-def _verified(folder: Path, name: str, sha256: str, where: str) -> Path:
+def _verify(folder: Path, name: str, sha256: str, where: str) -> Path:
     path = _inside(folder, name, f"{where}.path")
-    found = sha256_file(path)
-    if found != sha256:
-        raise _wrong(f"{where}.sha256: that of {name} begins {found[:12]}, not {sha256[:12]}")
+    actual = sha256_file(path)
+    if actual != sha256:
+        raise _wrong(f"{where}.sha256: that of {name} begins {actual[:12]}, not {sha256[:12]}")
     return path
 
 
@@ -249,7 +250,7 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
-    """Yields a folder to fill; on success it takes ``folder``'s place, else it goes."""
+    """Yields a folder to fill; on success it replaces ``folder``, else it is removed."""
     place = folder.absolute()
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
-"""Calibrations of devices: out of the logs of A/A runs, on disk, and where a gate may use one."""
+"""Calibrations of devices: from the logs of A/A runs, on disk, and for the gates that use them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,47 +11,48 @@ from pathlib import Path
 from statistics import median
 
 from bench.core import config
-from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
-from bench.flow.gate.references import Paired, Side, paired
+from bench.flow.gate.references import Comparison, Side, pair_up
 from bench.gate.calibration import LEAST_BLOCKS, Calibration, classes
+from bench.gate.history.series import Environment, environment
 from bench.gate.log import Log
 from bench.gate.records import Block
-from bench.gate.series import Environment, changes, environment
+from bench.gate.verdict import ModelKey
 from bench.store.records import Invocation, Session
 from bench.store.store import Store
 
 _SHORT_S = 120.0
-# What of an environment tells one device from another; the rest of it may change there.
+_AGAIN = "run frill-bench calibrate again"
+# The fields of an environment that identify the device; the others may change there.
 _DEVICE = {"device_unit"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What is stored for an environment.
+class StoredCalibration:
+    """The stored calibration of an environment.
 
     Args:
-        calibration: that fits it.
-        refused: why others of this device do not, a sentence each.
+        calibration: ``None`` if there is none.
+        refused: why others of this device do not fit, a sentence each.
     """
 
     calibration: Calibration | None
     refused: tuple[str, ...] = ()
 
 
-def with_themselves(sides: Sequence[Side]) -> Paired:
+def with_themselves(sides: Sequence[Side]) -> Comparison:
     """Returns each file of these sides as its own baseline.
 
     Raises:
-        ConfigurationError: a file is no model, or two files have one name and format.
+        ConfigurationError: a file is not a model, or two files have one name and format.
     """
     both = Side(targets=tuple(target for side in sides for target in side.targets))
-    return paired(both, both, unchanged_too=True)
+    return pair_up(both, both, unchanged_too=True)
 
 
-def calibrated(log: Log, path: Path, session: Session, store: Store) -> Calibration:
-    """Returns what an A/A run says.
+def calibration_of(log: Log, path: Path, session: Session, store: Store) -> Calibration:
+    """Returns the calibration from an A/A run.
 
     Args:
         path: of its log.
@@ -58,70 +60,85 @@ def calibrated(log: Log, path: Path, session: Session, store: Store) -> Calibrat
     Raises:
         ConfigurationError: no model has enough blocks.
     """
-    found = classes(log, _process_s(log, store.invocations(session.id)))
-    if not found:
+    measured = classes(log, _process_s(log, store.invocations(session.id)))
+    if not measured:
         blocks = sum(isinstance(each, Block) for each in log.entries)
         raise ConfigurationError(
-            f"no model has {LEAST_BLOCKS} blocks, all together have {blocks}: that is no "
+            f"no model has {LEAST_BLOCKS} blocks, all together have {blocks}: too few for a "
             "calibration",
-            hint="run the same command again, it goes on with them; or give it more time",
+            hint="run the same command again, it continues; or give it more time",
         )
     opened = log.opened
-    kinds = {kind for each in opened.models for kind in each.observed.get("caveats", "").split()}
     return Calibration(
         environment=environment(opened, opened.models[0]),
-        device=str(opened.device.get("name")),
+        device=opened.device.name,
         measured_at=opened.started_at,
         session_id=session.id,
         log=str(path),
         program=session.program,
         ended=log.closed or "",
-        caveats=tuple(Caveat(kind=CaveatKind(kind)) for kind in sorted(kinds)),
-        classes=found,
+        caveats=tuple(sorted({caveat for pair in opened.models for caveat in pair.caveats})),
+        classes=measured,
     )
 
 
 def save(folder: Path, calibration: Calibration) -> Path:
-    """Writes a calibration in the place of an older one of its environment; returns where."""
+    """Writes a calibration, replacing an older one of its environment; returns its path."""
     key = sha256_value(config.unstructure(calibration.environment))[:16]
     path = folder / f"{key}.json"
     config.save(path, calibration)
     return path
 
 
-def fitting(folder: Path, wanted: Environment) -> Found:
-    """Returns the calibration of an environment; one of another is not used, and it is said why."""
+def fitting(folder: Path, wanted: Environment) -> StoredCalibration:
+    """Returns the calibration of an environment, or why those of others are not used."""
     refused = []
     for path in sorted(folder.glob("*.json")):
         try:
-            found = config.load(path, Calibration)
+            stored = _load(path)
         except ConfigurationError as error:
             refused.append(f"calibration not used: {error.message}")
             continue
-        differing = changes(found.environment, wanted)
+        differing = stored.environment.differences(wanted)
         if not differing:
-            return Found(calibration=found)
+            return StoredCalibration(calibration=stored)
         if _DEVICE.isdisjoint(differing):
             names = ", ".join(name.removesuffix("_sha256").replace("_", " ") for name in differing)
             refused.append(
-                f"calibration of {day(found)} not used, for this differs: {names}; frill-bench "
-                "calibrate makes one for it"
+                f"calibration of {day(stored)} not used, these differ: {names}; run frill-bench "
+                "calibrate again"
             )
-    return Found(calibration=None, refused=tuple(refused))
+    return StoredCalibration(calibration=None, refused=tuple(refused))
 
 
-def _process_s(log: Log, invocations: Sequence[Invocation]) -> dict[str, float]:
-    """Returns how long it is from one process to the next, the median of each model's."""
+def _load(path: Path) -> Calibration:
+    """Returns a stored calibration, of this version or version 1.
+
+    Raises:
+        ConfigurationError: the file is damaged.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        plain = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}", hint=_AGAIN) from error
+    if isinstance(plain, dict) and plain.get("schema_version") == 1:
+        plain = json.loads(text.replace('"processes_per_arm"', '"processes_per_side"'))
+    return config.structure(plain, Calibration, source=str(path))
+
+
+def _process_s(log: Log, invocations: Sequence[Invocation]) -> dict[ModelKey, float]:
+    """Returns the time from one process to the next, the median of each model's."""
     took = {each.id: each.wall_s for each in invocations}
     for each, after in pairwise(invocations):
         began, ended = map(datetime.fromisoformat, (each.started_at, after.started_at))
         took[each.id] = max(each.wall_s, (ended - began).total_seconds())
-    found: dict[str, list[float]] = {}
+    times_s: dict[ModelKey, list[float]] = {}
     for block in log.entries:
         if isinstance(block, Block):
             both = (*block.baseline, *block.candidate)
-            found.setdefault(block.model, []).extend(took[each.invocation] for each in both)
-    return {model: median(own) for model, own in found.items()}
+            times_s.setdefault(block.model, []).extend(took[each.invocation] for each in both)
+    return {model: median(own) for model, own in times_s.items()}
 
 
 def day(calibration: Calibration) -> str:

@@ -1,4 +1,4 @@
-"""Looks for why a model regressed: its operators, its profile, and what its processes told."""
+"""Collects why a model regressed: its operators, their times, and other facts of its processes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.measure.session import invoke
 from bench.gate.records import Explained, Inside, Operator
+from bench.gate.verdict import ModelKey
 from bench.measure.outcome import Measured
 from bench.plan.case import Case, Mode, Runner
 from bench.plan.order import Planned
@@ -19,45 +20,45 @@ from bench.tool.op_profile import OpRow, parse_op_profile
 from models.tflite_file import layers
 
 
-def explained(
-    model: str,
+def explain(
+    model: ModelKey,
     sides: tuple[Case, Case],
     sweep: Sweep,
     session: Session,
     store: Store,
     device: Device,
 ) -> Explained:
-    """Returns what is known of both sides of a model, each profiled once where its tool can.
+    """Returns the facts of both sides of a model, each profiled once where its tool can do that.
 
     Raises:
         DeviceError: the device went away for good.
     """
-    inner = [_inside(case, sweep, session, store, device) for case in sides]
-    return Explained(model=model, baseline=inner[0], candidate=inner[1])
+    baseline, candidate = (_inside(case, sweep, session, store, device) for case in sides)
+    return Explained(model=model, baseline=baseline, candidate=candidate)
 
 
 def _inside(case: Case, sweep: Sweep, session: Session, store: Store, device: Device) -> Inside:
-    found = [
+    outcomes = [
         each.outcome
         for each in store.invocations(session.id)
         if each.case == case and isinstance(each.outcome, Measured)
     ]
 
     def middle(name: str) -> float | None:
-        known = [value for each in found if (value := getattr(each, name)) is not None]
+        known = [value for each in outcomes if (value := getattr(each, name)) is not None]
         return median(known) if known else None
 
     inside = Inside(
         layers=_layers(sweep, case), operators=_profiled(case, sweep, session, store, device)
     )
-    if not found:
+    if not outcomes:
         return inside
     return replace(
         inside,
-        runtime=found[-1].runtime,
-        partitions=found[-1].partitions,
-        nodes=found[-1].nodes_total,
-        delegated_nodes=found[-1].nodes_delegated,
+        runtime=outcomes[-1].runtime,
+        partitions=outcomes[-1].partitions,
+        nodes=outcomes[-1].nodes_total,
+        delegated_nodes=outcomes[-1].nodes_delegated,
         init_us=middle("init_us"),
         peak_mb=middle("memory_mb_peak"),
     )
@@ -65,16 +66,16 @@ def _inside(case: Case, sweep: Sweep, session: Session, store: Store, device: De
 
 def _layers(sweep: Sweep, case: Case) -> tuple[Operator, ...]:
     try:
-        found = layers(sweep.paths[case.artifact_sha256])
-    except BenchError:  # measured all the same, so this is no reason to end a gate
+        operators = layers(sweep.paths[case.artifact_sha256])
+    except BenchError:  # it was measured, so this is not a reason to end a gate
         return ()
-    return tuple(Operator(node_type=kind, name=name, macs=macs) for kind, name, macs in found)
+    return tuple(Operator(node_type=kind, name=name, macs=macs) for kind, name, macs in operators)
 
 
 def _profiled(
     case: Case, sweep: Sweep, session: Session, store: Store, device: Device
 ) -> tuple[Operator, ...]:
-    """Returns the operators of one profiled process; none where the tool tells no times of them."""
+    """Returns the operators of one profiled process; none where the tool does not time them."""
     if case.runner is Runner.LITERT_PYTHON:
         return ()
     profiled = replace(case, protocol=replace(case.protocol, mode=Mode.OP_PROFILE, processes=1))
@@ -90,6 +91,6 @@ def _profiled(
 
 
 def _is_sum(row: OpRow, rows: tuple[OpRow, ...]) -> bool:
-    """Returns whether a row is a delegate's whole piece, whose kernels are told too."""
+    """Returns whether a row is the sum of a delegate's partition whose kernels have rows too."""
     inside = any(each.within_delegate for each in rows)
     return inside and not row.within_delegate and "delegate" in row.node_type.lower()

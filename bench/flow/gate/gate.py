@@ -1,6 +1,6 @@
-"""Runs a gate on one device: blocks of both sides in the order of coins, each written down at once.
+"""Runs a gate on one device: A/B blocks in randomized order, each logged at once.
 
-What comes next follows from the log alone, so a gate that was cut off goes on with the same coins.
+The next block follows from the log alone, so an interrupted gate is resumed with the same coins.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.core import config, lock
-from bench.core.caveats import CaveatKind
+from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import (
     ConfigurationError,
     DeviceError,
@@ -30,27 +30,30 @@ from bench.flow.device.device import Device
 from bench.flow.device.retry import RebootedError
 from bench.flow.device.sweep import Sweep, runner_of
 from bench.flow.gate.blocks import BlockBench, statistic_of
-from bench.flow.gate.explain import explained
+from bench.flow.gate.explain import explain
 from bench.flow.gate.log_file import Journal, read
-from bench.flow.gate.references import Paired, Pairing
+from bench.flow.gate.references import Comparison, FilePair
 from bench.flow.measure.session import Progress, read_left
 from bench.gate.decision import Outcome
+from bench.gate.findings import latency_findings, outcome_of
+from bench.gate.log import VERSION as LOG_VERSION
 from bench.gate.log import Log
 from bench.gate.records import (
     Block,
     Closed,
     CloseReason,
     Explained,
-    Failed,
     Lost,
+    ModelFailed,
     Opened,
     Pair,
     Resumed,
     Scored,
+    Setup,
 )
 from bench.gate.rule import AccuracyRule, Rule
 from bench.gate.schedule import Next, following
-from bench.gate.verdict import Verdict, judge, standing
+from bench.gate.verdict import ModelKey, Verdict
 from bench.plan.case import Case, Runner
 from bench.plan.device import Device as DeviceRecord
 from bench.plan.suite import GATE
@@ -58,51 +61,51 @@ from bench.store.records import Session
 from bench.store.store import Store
 
 _EVENT = "gate"
-_OVER = (CloseReason.DECIDED, CloseReason.GUARDS)  # the same command begins another gate
+_OVER = (CloseReason.DECIDED, CloseReason.ENVIRONMENT)  # the same command begins a new gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What is compared, by which rule.
+    """A gate: what is compared, by which rule.
 
     Args:
         folder: of logs, each named after its session.
         log: this file instead.
-        max_s: when no more blocks begin, counted from the first.
+        max_s: no block begins later, counted from the start.
         seed: of the coins; drawn if not given.
-        caveats: kinds of doubts that every verdict carries.
+        caveats: that every finding carries.
         revision: what the candidate was built from.
         size_margin: a share; ``None``: sizes are not judged.
-        accuracy: by what ``scores`` are judged.
-        scores: how far each candidate scores from its baseline.
-        told: is told each verdict in a line, as soon as it is there.
+        accuracy: the rule for ``scores``.
+        scores: the difference of scores of each pair.
+        on_message: is called with each verdict in a line, as soon as it is decided.
     """
 
-    paired: Paired
+    comparison: Comparison
     rule: Rule
     folder: Path
     log: Path | None = None
     max_s: float | None = None
     seed: int | None = None
-    caveats: tuple[str, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
     revision: str = ""
     size_margin: float | None = None
     accuracy: AccuracyRule | None = None
     scores: tuple[Scored, ...] = ()
-    told: Callable[[str], None] = lambda line: None
+    on_message: Callable[[str], None] = lambda line: None
 
     def opened(self, sweep: Sweep, session: Session) -> Opened:
-        """Returns the first line of the log that a session has."""
-        return _opened(self, session, _sides(self.paired.pairs, sweep))
+        """Returns the first record of a session's log."""
+        return _opened(self, session, _sides(self.comparison.pairs, sweep))
 
     def open_session(self, sweep: Sweep, store: Store) -> Session:
-        """Returns the unfinished session of this very gate, boot and build, else a new one.
+        """Returns the unfinished session of the same gate, boot and build, else a new one.
 
         Raises:
-            ConfigurationError: the tool cannot do what is asked, the rule decides nothing about so
-                many models, or the file of the log is there and of another gate.
+            ConfigurationError: the tool cannot run a case, the rule decides nothing about so many
+                models, or the log file exists and belongs to another gate.
         """
-        sides = _sides(self.paired.pairs, sweep)
+        sides = _sides(self.comparison.pairs, sweep)
         self.rule.check(len(sides))
         for case in (case for pair in sides.values() for case in pair):
             sweep.command(case)
@@ -113,8 +116,8 @@ class Gate:
             return session
         if self.log is not None and self.log.exists():
             raise ConfigurationError(
-                f"{self.log}: is there, and this gate does not go on with it: it has ended, or is "
-                "of other files, another rule, device or boot",
+                f"{self.log}: exists, and this gate does not continue it: it has ended, is of "
+                "other files, another rule, device or boot, or of an older frill-bench",
                 hint="name another file with --log, or remove that one",
             )
         session = Session(
@@ -139,15 +142,15 @@ class Gate:
         *,
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
-        """Measures blocks until all models are decided, or something ends it, and logs all of it.
+        """Measures blocks until all models are decided or something ends the gate, and logs them.
 
         Raises:
             DeviceError: the device went away for good, was rebooted, or is unfit.
-            InfrastructureError: another process measures this very gate.
+            InfrastructureError: another process measures the same gate.
         """
         deadline_s = None if self.max_s is None else time.monotonic() + self.max_s
         read_left(session, store)
-        sides = _sides(self.paired.pairs, sweep)
+        sides = _sides(self.comparison.pairs, sweep)
         opened = _opened(self, session, sides)
         with _alone(session), closing(Journal(log_of(store, session), opened)) as journal:
             if not journal.is_new:
@@ -163,21 +166,21 @@ class Gate:
                     for entry in bench.block(due, journal.log.opened.rule):
                         journal.add(entry)
                     if decided := _decided(journal.log, due.model):
-                        self.told(decided)
+                        self.on_message(decided)
                     on_progress(_progress(journal.log))
                 for model in _unexplained(journal.log) if due is CloseReason.DECIDED else ():
-                    journal.add(explained(model, sides[model], sweep, session, store, device))
+                    journal.add(explain(model, sides[model], sweep, session, store, device))
                 journal.add(Closed(reason=due))
 
 
 def log_of(store: Store, session: Session) -> Path:
-    """Returns where the log of a gate's session is."""
+    """Returns the path of the log of a gate's session."""
     (event,) = store.events(session.id, kind=_EVENT)
     return Path(str(event.facts["log"]))
 
 
-def _sides(pairs: Sequence[Pairing], sweep: Sweep) -> dict[str, tuple[Case, Case]]:
-    """Returns the cases of baseline and candidate by the pair's name and format."""
+def _sides(pairs: Sequence[FilePair], sweep: Sweep) -> dict[ModelKey, tuple[Case, Case]]:
+    """Returns the cases of baseline and candidate by model."""
     cases = {case.artifact_sha256: case for case in sweep.cases}
     own = {
         name: value
@@ -185,46 +188,36 @@ def _sides(pairs: Sequence[Pairing], sweep: Sweep) -> dict[str, tuple[Case, Case
         for name, value in (("tool_sha256", sha256), ("runner", runner_of(tool)))
     }
     return {
-        f"{each.name} {each.format}": (
-            replace(cases[each.baseline.sha256], **own),  # type: ignore[arg-type]  # fields of Case
-            cases[each.candidate.sha256],
+        pair.model: (
+            replace(cases[pair.baseline.sha256], **own),  # type: ignore[arg-type]  # fields of Case
+            cases[pair.candidate.sha256],
         )
-        for each in pairs
+        for pair in pairs
     }
 
 
-def _opened(gate: Gate, session: Session, sides: dict[str, tuple[Case, Case]]) -> Opened:
-    device = session.device
-    facts = {
-        "kind": device.kind.value,
-        "model": device.model,
-        "cpu": device.cpu,
-        "cores": device.cores,
-        "os_build": device.os_build,
-        "abi": device.abi,
-        "serial": device.serial,
-        "virtual": "yes" if device.virtual else "no",
-    }
-    caveats = (*gate.caveats, *([CaveatKind.VIRTUAL.value] if device.virtual else []))
+def _opened(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case, Case]]) -> Opened:
+    virtual = [Caveat(kind=CaveatKind.VIRTUAL)] if session.device.virtual else []
+    caveats = {*gate.caveats, *virtual}
     return Opened(
         gate_id=str(uuid.uuid4()),
         session_id=session.id,
         seed=session.seed,
         rule=gate.rule,
-        device={"name": device.name, **facts},
+        device=session.device,
         models=tuple(
             Pair(
-                name=each.name,
-                format=each.format,
-                baseline_sha256=each.baseline.sha256,
-                candidate_sha256=each.candidate.sha256,
-                baseline_bytes=each.baseline.path.stat().st_size,
-                candidate_bytes=each.candidate.path.stat().st_size,
-                observed=_observed(caveats, each, *sides[f"{each.name} {each.format}"]),
+                model=pair.model,
+                baseline_sha256=pair.baseline.sha256,
+                candidate_sha256=pair.candidate.sha256,
+                observed=_setup(*sides[pair.model]),
+                baseline_bytes=pair.baseline.path.stat().st_size,
+                candidate_bytes=pair.candidate.path.stat().st_size,
+                caveats=tuple(sorted({*caveats, *_sticky(pair)})),
             )
-            for each in gate.paired.pairs
+            for pair in gate.comparison.pairs
         ),
-        unmeasured=gate.paired.unmeasured,
+        unmeasured=gate.comparison.unmeasured,
         started_at=session.started_at,
         revision=gate.revision,
         size_margin=gate.size_margin,
@@ -232,34 +225,32 @@ def _opened(gate: Gate, session: Session, sides: dict[str, tuple[Case, Case]]) -
     )
 
 
-def _observed(
-    caveats: tuple[str, ...], pairing: Pairing, baseline: Case, candidate: Case
-) -> dict[str, str]:
-    artifacts = (pairing.baseline.artifact, pairing.candidate.artifact)
-    sticky = {
-        caveat.kind.value
-        for artifact in artifacts
-        for caveat in (artifact.caveats if artifact else ())
-        if caveat.sticky
-    }
-    found = {
-        "statistic": statistic_of(candidate).value,
-        "runner": candidate.runner.value,
-        "tool": candidate.tool_sha256,
-        "delegate": candidate.delegate.value,
-        "threads": str(candidate.threads),
-        "cores": candidate.affinity or "all",
-        "caveats": " ".join(sorted({*sticky, *caveats})),
-    }
-    if candidate.runner is Runner.LITERT_PYTHON:
-        found["runtime"] = f"ai-edge-litert {version('ai-edge-litert')}"
-    if baseline.tool_sha256 != candidate.tool_sha256:
-        found |= {"baseline_tool": baseline.tool_sha256, "baseline_runner": baseline.runner.value}
-    return {name: value for name, value in found.items() if value}
+def _sticky(pair: FilePair) -> Iterator[Caveat]:
+    """Yields the caveats of both artifacts that no report may leave out."""
+    for artifact in (pair.baseline.artifact, pair.candidate.artifact):
+        yield from (each for each in (artifact.caveats if artifact else ()) if each.sticky)
 
 
-def _identity(gate: Gate, sides: dict[str, tuple[Case, Case]]) -> str:
-    keys = [[name, baseline.key, candidate.key] for name, (baseline, candidate) in sides.items()]
+def _setup(baseline: Case, candidate: Case) -> Setup:
+    ours = candidate.runner is Runner.LITERT_PYTHON
+    own = baseline.tool_sha256 != candidate.tool_sha256
+    return Setup(
+        statistic=statistic_of(candidate),
+        runner=candidate.runner,
+        tool_sha256=candidate.tool_sha256,
+        delegate=candidate.delegate,
+        threads=candidate.threads,
+        affinity=candidate.affinity,
+        runtime=f"ai-edge-litert {version('ai-edge-litert')}" if ours else None,
+        baseline_tool_sha256=baseline.tool_sha256 if own else None,
+        baseline_runner=baseline.runner if own else None,
+    )
+
+
+def _identity(gate: Gate, sides: dict[ModelKey, tuple[Case, Case]]) -> str:
+    keys = [
+        [str(model), baseline.key, candidate.key] for model, (baseline, candidate) in sides.items()
+    ]
     files = [gate.size_margin, gate.accuracy, gate.scores]
     return sha256_value([GATE, keys, *map(config.unstructure, (gate.rule, *files)), gate.seed])
 
@@ -271,7 +262,8 @@ def _unfinished(gate: Gate, identity: str, device: DeviceRecord, store: Store) -
         if session.plan_sha256 == identity and session.device == device:
             path = log_of(store, session)
             if path == _place(gate, session) and path.exists():
-                return None if read(path).closed in _OVER else session
+                log = read(path)
+                return None if log.closed in _OVER or log.version != LOG_VERSION else session
     return None
 
 
@@ -288,12 +280,12 @@ def _ending(journal: Journal) -> Iterator[None]:
         journal.add(Closed(reason=CloseReason.INTERRUPTED))
         raise
     except UnfitError:
-        journal.add(Closed(reason=CloseReason.GUARDS))
+        journal.add(Closed(reason=CloseReason.ENVIRONMENT))
         raise
     except DeviceError as error:
         journal.add(Lost(reason=error.message))
         journal.add(Closed(reason=CloseReason.DEVICE_LOST))
-        if isinstance(error, RebootedError):  # no other session is begun for the rest of a gate
+        if isinstance(error, RebootedError):  # a gate does not continue in another session
             raise DeviceError(error.message, hint="run again: a new gate begins") from error
         raise
 
@@ -307,32 +299,34 @@ def _alone(session: Session) -> AbstractContextManager[None]:
     )
 
 
-def _decided(log: Log, model: str) -> str:
-    """Returns a model's end in a line; empty while it goes on."""
-    failed = any(isinstance(each, Failed) and each.model == model for each in log.entries)
+def _decided(log: Log, model: ModelKey) -> str:
+    """Returns the result of a model in a line; empty while it is open."""
+    failed = any(isinstance(each, ModelFailed) and each.model == model for each in log.entries)
     kept = [each for each in log.entries if isinstance(each, Block) and each.model == model]
-    outcome, _ = standing(kept, log.opened.rule, models=len(log.opened.models))
+    outcome, _ = outcome_of(kept, log.opened.rule, models=len(log.opened.models))
     if outcome is Outcome.OPEN and not failed:
         return ""
-    said = "failed" if failed else outcome.name.lower()
-    return f"{model}: {said} after {len(kept)} blocks"
+    result = "failed" if failed else outcome.name.lower()
+    return f"{model}: {result} after {len(kept)} blocks"
 
 
-def _unexplained(log: Log) -> list[str]:
+def _unexplained(log: Log) -> list[ModelKey]:
     known = {each.model for each in log.entries if isinstance(each, Explained)}
-    found = [each.model for each in judge(log).models if each.verdict is Verdict.REGRESSED]
-    return [model for model in found if model not in known]
+    regressed = [f.model for f in latency_findings(log) if f.verdict is Verdict.REGRESSED]
+    return [model for model in regressed if model not in known]
 
 
 def _progress(log: Log) -> Progress:
-    """Returns how many blocks were kept, of those that the next look of each model needs."""
+    """Returns how many blocks were kept, of those that the next analysis of each model needs."""
     rule, models = log.opened.rule, len(log.opened.models)
     done = left = 0
-    failed = {each.model for each in log.entries if isinstance(each, Failed)}
+    failed = {each.model for each in log.entries if isinstance(each, ModelFailed)}
     for pair in log.opened.models:
-        kept = [each for each in log.entries if isinstance(each, Block) and each.model == pair.key]
+        kept = [
+            each for each in log.entries if isinstance(each, Block) and each.model == pair.model
+        ]
         done += len(kept)
-        outcome, _ = standing(kept, rule, models=models)
-        if outcome is Outcome.OPEN and pair.key not in failed:
-            left += next(look for look in rule.looks if look > len(kept)) - len(kept)
+        outcome, _ = outcome_of(kept, rule, models=models)
+        if outcome is Outcome.OPEN and pair.model not in failed:
+            left += next(due for due in rule.analyses if due > len(kept)) - len(kept)
     return Progress(done=done, total=done + left)

@@ -11,10 +11,10 @@ from bench.core.artifact import Artifact
 from bench.flow.device.device import Contact, Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.gate.blocks import host_bounds
-from bench.flow.gate.calibrate import Found, day, fitting
+from bench.flow.gate.calibrate import StoredCalibration, day, fitting
 from bench.flow.gate.gate import Gate
 from bench.flow.measure.session import Progress
-from bench.gate.series import Environment, environment
+from bench.gate.history.series import Environment, environment
 from bench.plan.device import Kind
 from bench.plan.suite import GATE
 from bench.store.records import Session
@@ -45,14 +45,14 @@ class GateJob:
 
     def open(self, sweep: Sweep, store: Store, contact: Contact) -> OpenGateJob:
         """Returns the gate with its session."""
-        found = fitting(self.calibrations, _environment(self.gate, sweep))
-        many = self.processes_per_side
-        if many is None:
-            many = found.calibration.processes_per_arm if found.calibration else 1
-        gate = replace(self.gate, rule=replace(self.gate.rule, processes_per_arm=many))
+        stored = fitting(self.calibrations, _environment(self.gate, sweep))
+        k = self.processes_per_side
+        if k is None:
+            k = stored.calibration.processes_per_side if stored.calibration else 1
+        gate = replace(self.gate, rule=replace(self.gate.rule, processes_per_side=k))
         opened = _open(gate, sweep, store)
-        for line in _calibration_lines(found, gate):
-            gate.told(line)
+        for line in _messages(stored, gate):
+            gate.on_message(line)
         return opened
 
 
@@ -99,29 +99,29 @@ def _open(gate: Gate, sweep: Sweep, store: Store) -> OpenGateJob:
 
 
 def _artifacts(gate: Gate) -> list[Artifact]:
-    targets = [each for pair in gate.paired.pairs for each in (pair.baseline, pair.candidate)]
+    targets = [each for pair in gate.comparison.pairs for each in (pair.baseline, pair.candidate)]
     return [target.artifact for target in targets if target.artifact is not None]
 
 
 def _environment(gate: Gate, sweep: Sweep) -> Environment:
-    """Returns what a gate will be measured in, one process an arm."""
-    nobody = Session(
+    """Returns the environment that a gate will be measured in, with one process per side."""
+    session = Session(
         id="", device=sweep.device, suite=GATE, plan_sha256="", seed=0, started_at="", program=""
     )
-    opened = replace(gate, rule=replace(gate.rule, processes_per_arm=1)).opened(sweep, nobody)
+    opened = replace(gate, rule=replace(gate.rule, processes_per_side=1)).opened(sweep, session)
     return environment(opened, opened.models[0])
 
 
-def _calibration_lines(found: Found, gate: Gate) -> Sequence[str]:
-    calibration = found.calibration
+def _messages(stored: StoredCalibration, gate: Gate) -> Sequence[str]:
+    calibration = stored.calibration
     if calibration is None:
-        return found.refused
-    models = [f"{each.name} {each.format}" for each in gate.paired.pairs]
-    arms = gate.rule.processes_per_arm
-    gate_s = calibration.gate_s(models, margin=gate.rule.margin, processes_per_arm=arms)
-    line = f"calibrated on {day(calibration)}: {arms} process{'es' * (arms > 1)} a side"
+        return stored.refused
+    models = [str(pair.model) for pair in gate.comparison.pairs]
+    k = gate.rule.processes_per_side
+    gate_s = calibration.gate_s(models, margin=gate.rule.margin, processes_per_side=k)
+    line = f"calibrated on {day(calibration)}: {k} process{'es' * (k > 1)} per side"
     if math.isnan(gate_s):
         return (line,)
-    took = f"{gate_s:.0f} s" if gate_s < _SHORT_S else f"{gate_s / 60:.0f} min"
+    duration = f"{gate_s:.0f} s" if gate_s < _SHORT_S else f"{gate_s / 60:.0f} min"
     many = f"{len(models)} model{'s' * (len(models) > 1)}"
-    return (f"{line}; about {took} for {many}, if none is slower",)
+    return (f"{line}; about {duration} for {many}, if none is slower",)

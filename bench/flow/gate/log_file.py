@@ -1,4 +1,4 @@
-"""A gate's log on disk: each line there, whole, before the next thing is done."""
+"""A gate's log on disk: each line is there, whole, before the next process starts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.core import atomic
 from bench.core.errors import ConfigurationError
-from bench.gate.log import Log, from_bytes, to_line, to_text
+from bench.gate.log import VERSION, Log, from_bytes, to_line
 from bench.gate.records import Entry, Opened
 from bench.gate.schedule import check_coins
 
@@ -16,7 +16,7 @@ def read(path: Path) -> Log:
     """Returns the log in a file.
 
     Raises:
-        ConfigurationError: it cannot be read, names the line that is broken, or the attempt whose
+        ConfigurationError: it cannot be read; names the line that is damaged, or the attempt whose
             order is not that of its coin.
     """
     try:
@@ -29,10 +29,13 @@ def read(path: Path) -> Log:
 
 
 class Journal:
-    """A log that grows; it is to be closed.
+    """A log that grows; close it at the end.
 
     Args:
-        opened: of a new log; that in the file is gone on with if there is one.
+        opened: of a new log; one that is in the file is continued.
+
+    Raises:
+        ConfigurationError: the log in the file has another version, which is only read.
     """
 
     def __init__(self, path: Path, opened: Opened) -> None:
@@ -40,12 +43,17 @@ class Journal:
         if self.is_new:
             atomic.write_text(path, to_line(opened))
         self.log: Log = read(path)
+        if self.log.version != VERSION:
+            raise ConfigurationError(
+                f"{path}: is a log of version {self.log.version}, which is not continued",
+                hint="name another file with --log: a new gate begins",
+            )
         self._file = path.open("ab")
-        if self.log.torn:  # what follows must not be written onto half a line
-            self._file.truncate(len(to_text(self.log).encode()))
+        if self.log.torn:  # the next line must not be appended to half a line
+            self._file.truncate(path.read_bytes().rfind(b"\n") + 1)
 
     def add(self, entry: Entry) -> None:
-        """Writes an entry and waits until the disk has it."""
+        """Writes an entry and waits until it is on the disk."""
         log = self.log.then(entry)
         self._file.write(to_line(entry).encode())
         self._file.flush()
@@ -53,5 +61,5 @@ class Journal:
         self.log = log
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._file.close()

@@ -1,4 +1,4 @@
-"""The gate logs that lie in folders, each once."""
+"""The gate logs in files and folders, each once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.gate.log import Log
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logs:
-    """Logs of gates by where they lie, and why others are left out.
+    """Logs of gates by their paths, and why others are left out.
 
     Args:
         unread: a sentence for each file in a folder that could not be read.
@@ -24,14 +24,14 @@ class Logs:
 
 
 def read_all(places: Sequence[Path]) -> Logs:
-    """Returns the logs in files, and in folders those whose names end in ``.jsonl``, however deep.
+    """Returns the logs in files, and in folders those named ``*.jsonl``, however deep.
 
-    Of copies of one gate's log, as jobs that resume it leave them, the longest counts.
+    Of several copies of one gate's log, such as those of resumed jobs, the longest counts.
 
     Raises:
-        ConfigurationError: a place is not there, or a file that was named is no log.
+        ConfigurationError: a place does not exist, or a file that was named is not a log.
     """
-    found: dict[str, tuple[Path, Log]] = {}
+    logs: dict[str, tuple[Path, Log]] = {}
     unread = []
     for place in places:
         for path in _paths(place):
@@ -42,10 +42,10 @@ def read_all(places: Sequence[Path]) -> Logs:
                     raise
                 unread.append(f"{error.message}: left out")
                 continue
-            known = found.get(log.opened.gate_id)
+            known = logs.get(log.opened.gate_id)
             if known is None or len(known[1].entries) < len(log.entries):
-                found[log.opened.gate_id] = path, log
-    return Logs(logs=dict(found.values()), unread=tuple(unread))
+                logs[log.opened.gate_id] = path, log
+    return Logs(logs=dict(logs.values()), unread=tuple(unread))
 
 
 def _paths(place: Path) -> Iterator[Path]:

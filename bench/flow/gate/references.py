@@ -1,4 +1,4 @@
-"""The two sides of a gate: what a REF means, and which files pair."""
+"""The two sides of a gate: the files that a REF names, and which of them pair."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core import config
-from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
-from bench.flow.gate.bundle import CONTENTS, identity, load
+from bench.flow.gate.bundle import CONTENTS, load, model_key
 from bench.gate.records import Unmeasured
+from bench.gate.verdict import ModelKey, Verdict
 from bench.plan.suite import Target, bare_target, zoo_targets
 
 _SAVE = "frill-bench gate --candidate REF --save-baseline DIR"
@@ -31,33 +31,31 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pairing:
+class FilePair:
     """A candidate and the baseline it is compared with."""
 
-    name: str
-    format: Format
+    model: ModelKey
     baseline: Target
     candidate: Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paired:
-    """What two sides have in common, and the rest of either.
+class Comparison:
+    """The models that both sides have, and the others.
 
     Args:
-        unmeasured: name and format to why.
+        unmeasured: models that only one side has, or whose files are equal.
     """
 
-    pairs: tuple[Pairing, ...]
-    unmeasured: dict[str, Unmeasured]
+    pairs: tuple[FilePair, ...]
+    unmeasured: tuple[Unmeasured, ...] = ()
 
 
 def side(ref: str, *, zoo: Path) -> Side:
-    """Returns what a REF means: a file, a bundle, a folder with manifests, or a name of the zoo.
+    """Returns what a REF names: a file, a bundle, a folder with manifests, or a name of the zoo.
 
     Raises:
-        ConfigurationError: nothing is there, a file is not what it should be, or it is a number
-            that somebody stored.
+        ConfigurationError: nothing is there, a file is damaged, or it holds stored numbers.
     """
     path = Path(ref)
     if path.name == CONTENTS:
@@ -65,8 +63,7 @@ def side(ref: str, *, zoo: Path) -> Side:
     if path.suffix in _NUMBERS and not path.is_dir():
         raise ConfigurationError(
             f"{ref}: a gate compares with files that it measures itself, never with stored "
-            "numbers: between two sessions the same file differs more than a slowdown worth "
-            "knowing",
+            "numbers: the same file differs more between two sessions than a slowdown that matters",
             hint=f"keep the files of the revision you compare with ({_SAVE}) and give that folder: "
             "--baseline DIR",
         )
@@ -88,65 +85,52 @@ def side(ref: str, *, zoo: Path) -> Side:
     return _named(ref, zoo)
 
 
-def paired(baseline: Side, candidate: Side, *, unchanged_too: bool = False) -> Paired:
-    """Returns the pairs of one name and format, and what is on one side only, or equal on both.
+def pair_up(baseline: Side, candidate: Side, *, unchanged_too: bool = False) -> Comparison:
+    """Returns the pairs of one name and format, and the models of one side or with equal files.
 
-    Two files that were named alone pair with each other whatever they are called, and are measured
-    even if they are equal.
+    Two files that were named alone pair with each other whatever their names, and are measured even
+    if they are equal.
 
     Args:
         unchanged_too: measure equal files as well.
 
     Raises:
-        ConfigurationError: a file is no model, two files of a side have one name and format, or
+        ConfigurationError: a file is not a model, two files of a side have one name and format, or
             nothing pairs.
     """
     before, after = _keyed(baseline), _keyed(candidate)
     if baseline.is_alone and candidate.is_alone:
-        ((name, format),) = after
-        return Paired(
-            pairs=(
-                Pairing(
-                    name=name,
-                    format=format,
-                    baseline=baseline.targets[0],
-                    candidate=candidate.targets[0],
-                ),
-            ),
-            unmeasured={},
-        )
-    pairs: list[Pairing] = []
-    listed: dict[str, Unmeasured] = {}
-    for key in sorted({*before, *after}):
-        text = " ".join(key)
-        if key not in before:
-            listed[text] = Unmeasured.NEW
-        elif key not in after:
-            listed[text] = Unmeasured.REMOVED
-        elif before[key].sha256 == after[key].sha256 and not unchanged_too:
-            listed[text] = Unmeasured.UNCHANGED
+        ((model, target),) = after.items()
+        (other,) = before.values()
+        return Comparison(pairs=(FilePair(model=model, baseline=other, candidate=target),))
+    pairs: list[FilePair] = []
+    others: list[Unmeasured] = []
+    for model in sorted({*before, *after}):
+        if model not in before:
+            others.append(Unmeasured(model=model, verdict=Verdict.NEW))
+        elif model not in after:
+            others.append(Unmeasured(model=model, verdict=Verdict.REMOVED))
+        elif before[model].sha256 == after[model].sha256 and not unchanged_too:
+            others.append(Unmeasured(model=model, verdict=Verdict.UNCHANGED))
         else:
-            name, format = key
-            pairs.append(
-                Pairing(name=name, format=format, baseline=before[key], candidate=after[key])
-            )
-    if not pairs and Unmeasured.UNCHANGED not in listed.values():
+            pairs.append(FilePair(model=model, baseline=before[model], candidate=after[model]))
+    if not pairs and all(each.verdict is not Verdict.UNCHANGED for each in others):
         raise ConfigurationError(
             "no model is on both sides: "
-            + ", ".join(f"{name} is {why}" for name, why in listed.items()),
+            + ", ".join(f"{each.model} is {each.verdict}" for each in others),
             hint="files pair by the name and format in their manifests; two files pair if both "
             "are named",
         )
-    return Paired(pairs=tuple(pairs), unmeasured=listed)
+    return Comparison(pairs=tuple(pairs), unmeasured=tuple(others))
 
 
-def _keyed(side: Side) -> dict[tuple[str, Format], Target]:
-    found: dict[tuple[str, Format], Target] = {}
+def _keyed(side: Side) -> dict[ModelKey, Target]:
+    found: dict[ModelKey, Target] = {}
     for target in side.targets:
-        key = identity(target)
+        key = model_key(target)
         if key in found:
             raise ConfigurationError(
-                f"{found[key].path} and {target.path}: both are {' '.join(key)}",
+                f"{found[key].path} and {target.path}: both are {key}",
                 hint="give each name and format once",
             )
         found[key] = target
@@ -166,12 +150,12 @@ def _folder(path: Path) -> Side:
 
 def _named(name: str, zoo: Path) -> Side:
     targets = zoo_targets(zoo)
-    found = [each for each in targets if each.artifact and name in (each.artifact.name, each.name)]
-    if not found:
+    named = [each for each in targets if each.artifact and name in (each.artifact.name, each.name)]
+    if not named:
         known = [each.name for each in targets]
         raise ConfigurationError(
             f"{name}: neither a file or folder nor in {zoo}{config.near(name, known)}",
             hint="give a .tflite file, a bundle, a folder of artifacts or a name of --zoo; "
             f"{_SAVE} makes a bundle",
         )
-    return Side(targets=tuple(found), is_alone=name == found[0].name)
+    return Side(targets=tuple(named), is_alone=name == named[0].name)

@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gate.simulated import block, logged, opened
 from hypothesis import given
 from hypothesis import strategies as st
+from lab.simulated import block, logged, opened, student
 
 from bench.core import config
 from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
+from bench.gate.findings import findings_of, latency_findings, log_ratio
 from bench.gate.log import Log, from_bytes, to_text
 from bench.gate.records import Block, Closed, CloseReason, Discarded, Entry, Lost, Process, Resumed
 from bench.gate.rule import Rule
-from bench.gate.verdict import Verdict, Verdicts, judge, log_ratio
+from bench.gate.verdict import Finding, LatencyEvidence, Verdict
 
 US = st.floats(1, 1e7)
 
@@ -25,52 +26,59 @@ def gate(*slowdowns: float, blocks: int = 60, noise: float = 0.02, seed: int = 0
     return logged(rng, middle + rng.normal(0, noise, (len(slowdowns), blocks)), Rule())
 
 
-def said(verdicts: Verdicts) -> dict[str, tuple[object, ...]]:
-    """Returns what is decided of each model, without the figures beside it."""
+def evidence(finding: Finding) -> LatencyEvidence:
+    assert finding.evidence is not None
+    return finding.evidence
+
+
+def decisions(log: Log) -> dict[str, tuple[object, ...]]:
+    """Returns the decision about each model, without its figures."""
     return {
-        each.model: (each.verdict, each.doubt, each.look, each.blocks) for each in verdicts.models
-    }
+        str(each.model): (
+            each.verdict, each.reason, evidence(each).analysis, evidence(each).blocks,
+        )
+        for each in latency_findings(log)
+    }  # fmt: skip
 
 
 def test_each_verdict_has_its_log() -> None:
-    found = judge(gate(0.0, 0.10, -0.10, 0.03, noise=0.012))
-    same, slower, faster, between = found.models
-    assert (same.verdict, same.look, same.blocks) == (Verdict.SAME, 1, 6)
-    assert (slower.verdict, slower.look, slower.blocks) == (Verdict.REGRESSED, 4, 15)
-    assert (faster.verdict, faster.look, faster.blocks) == (Verdict.IMPROVED, 1, 6)
-    assert between.verdict is Verdict.SAME  # by less than the margin, and visible
-    assert slower.ratio is not None
-    assert slower.ratio.estimate == pytest.approx(1.10, abs=0.01)
-    assert slower.ratio.low is not None
-    assert slower.ratio.high is not None
-    assert 1.05 < slower.ratio.low < slower.ratio.estimate < slower.ratio.high < 1.15
+    log = gate(0.0, 0.10, -0.10, 0.03, noise=0.012)
+    same, slower, faster, between = decisions(log).values()
+    assert same == (Verdict.SAME, None, 1, 6)
+    assert slower == (Verdict.REGRESSED, None, 4, 15)
+    assert faster == (Verdict.IMPROVED, None, 1, 6)
+    assert between[0] is Verdict.SAME  # by less than the margin, and visible
+    ratio = latency_findings(log)[1].change
+    assert ratio is not None
+    assert ratio.value == pytest.approx(1.10, abs=0.01)
+    assert ratio.low is not None
+    assert ratio.high is not None
+    assert 1.05 < ratio.low < ratio.value < ratio.high < 1.15
 
 
 def test_a_gate_cut_off_is_undecided_for_the_reason_that_ended_it() -> None:
     log = gate(0.10, 0.10, blocks=7)
-    assert {each.doubt for each in judge(log).models} == {"open"}
+    assert {each.reason for each in latency_findings(log)} == {"open"}
     for reason in set(CloseReason) - {CloseReason.DECIDED}:
-        closed = judge(log.then(Closed(reason=reason)))
-        assert {each.doubt for each in closed.models} == {reason.value}
-        assert {each.look for each in closed.models} == {None}
-        assert closed.closed is reason
+        closed = latency_findings(log.then(Closed(reason=reason)))
+        assert {each.reason for each in closed} == {reason.value}
+        assert {evidence(each).analysis for each in closed} == {None}
 
 
 def test_a_gate_without_blocks_says_nothing() -> None:
-    (found,) = judge(Log(opened=opened(Rule(), models=1))).models
-    assert (found.verdict, found.doubt, found.blocks) == (Verdict.UNDECIDED, "open", 0)
-    assert (found.ratio, found.min_ratio, found.p95_ratio) == (None, None, None)
-    assert (found.block_sd, found.smallest_slowdown) == (None, None)
+    (found,) = latency_findings(Log(opened=opened(Rule(), models=1)))
+    assert (found.verdict, found.reason, found.change) == (Verdict.UNDECIDED, "open", None)
+    assert evidence(found) == LatencyEvidence(blocks=0)
 
 
 def test_below_six_blocks_there_is_an_estimate_and_no_interval() -> None:
-    (found,) = judge(gate(0.0, blocks=5)).models
-    assert found.ratio is not None
-    assert found.ratio.low is found.ratio.high is None
+    (found,) = latency_findings(gate(0.0, blocks=5))
+    assert found.change is not None
+    assert found.change.low is found.change.high is None
 
 
-def test_an_arm_is_its_fastest_process_and_its_95th_percentile_the_slowest_ones() -> None:
-    def arm(first: int, *values_us: float) -> tuple[Process, ...]:
+def test_a_side_is_its_fastest_process_and_its_95th_percentile_the_slowest_ones() -> None:
+    def side(first: int, *values_us: float) -> tuple[Process, ...]:
         return tuple(
             Process(
                 value_us=value_us,
@@ -83,32 +91,34 @@ def test_an_arm_is_its_fastest_process_and_its_95th_percentile_the_slowest_ones(
         )
 
     one = Block(
-        model="student00 int8",
+        model=student(0),
         index=0,
         candidate_first=False,
-        baseline=arm(0, 110, 100, 130),
-        candidate=arm(1, 140, 121, 120),
+        baseline=side(0, 110, 100, 130),
+        candidate=side(1, 140, 121, 120),
     )
-    log = Log(opened=opened(Rule(processes_per_arm=3), models=1), entries=(one,))
-    (found,) = judge(log).models
-    assert found.ratio is not None
-    assert found.min_ratio is not None
-    assert found.p95_ratio is not None
-    assert found.ratio.estimate == pytest.approx(120 / 100)
-    assert found.min_ratio.estimate == pytest.approx(119 / 99)
-    assert found.p95_ratio.estimate == pytest.approx(280 / 260)
+    log = Log(opened=opened(Rule(processes_per_side=3), models=1), entries=(one,))
+    (found,) = latency_findings(log)
+    least, highest = evidence(found).min_ratio, evidence(found).p95_ratio
+    assert found.change is not None
+    assert least is not None
+    assert highest is not None
+    assert found.change.value == pytest.approx(120 / 100)
+    assert least.value == pytest.approx(119 / 99)
+    assert highest.value == pytest.approx(280 / 260)
     unknown = replace(one, baseline=(replace(one.baseline[0], p95_us=None), *one.baseline[1:]))
-    (found,) = judge(replace(log, entries=(unknown,))).models
-    assert found.p95_ratio is None
+    (found,) = latency_findings(replace(log, entries=(unknown,)))
+    assert evidence(found).p95_ratio is None
 
 
 def test_discarded_blocks_are_counted_by_code() -> None:
     log = Log(opened=opened(Rule(), models=1))
     for index, reasons in enumerate([("hot: 61 C",), ("busy", "hot: 60 C"), ("hot: a", "hot: b")]):
         log = log.then(
-            Discarded(model="student00 int8", index=index, candidate_first=True, reasons=reasons)
+            Discarded(model=student(0), index=index, candidate_first=True, reasons=reasons)
         )
-    assert judge(log).models[0].discarded == (("busy", 1), ("hot", 3))
+    (found,) = latency_findings(log)
+    assert evidence(found).discarded == (("busy", 1), ("hot", 3))
 
 
 def test_the_smallest_slowdown_by_hand() -> None:
@@ -123,11 +133,11 @@ def test_the_smallest_slowdown_by_hand() -> None:
 
 
 @given(US, US, st.booleans())
-def test_flipping_a_coin_with_the_arms_swapped_flips_the_sign_exactly(
+def test_flipping_a_coin_with_the_sides_swapped_flips_the_sign_exactly(
     baseline_us: float, candidate_us: float, candidate_first: bool
 ) -> None:
     one = block(
-        "m",
+        student(0),
         0,
         candidate_first=candidate_first,
         baseline_us=baseline_us,
@@ -176,51 +186,50 @@ def test_verdicts_have_no_unit(pairs: list[tuple[int, int]], factor: float) -> N
     for index, (baseline_us, candidate_us) in enumerate(pairs):
         log = log.then(
             block(
-                "student00 int8",
+                student(0),
                 index,
                 candidate_first=True,
                 baseline_us=baseline_us,
                 candidate_us=candidate_us,
             )
         )
-    one, other = judge(log), judge(scaled(log, factor))
-    assert said(one) == said(other)
-    first, second = one.models[0].ratio, other.models[0].ratio
+    assert decisions(log) == decisions(scaled(log, factor))
+    first, second = (latency_findings(each)[0].change for each in (log, scaled(log, factor)))
     assert first is not None
     assert second is not None
-    assert first.estimate == pytest.approx(second.estimate)
+    assert first.value == pytest.approx(second.value)
 
 
 @given(st.permutations(range(4)), st.integers(0, 50))
 def test_verdicts_do_not_depend_on_the_order_of_the_models(order: list[int], seed: int) -> None:
     log = gate(0.0, 0.05, 0.10, -0.03, blocks=26, noise=0.03, seed=seed)
     models = tuple(log.opened.models[n] for n in order)
-    by_model = sorted(log.entries, key=lambda each: order.index(int(each.model[7:9])))  # type: ignore[union-attr]  # all blocks
+    by_model = sorted(log.entries, key=lambda each: order.index(int(each.model.name[7:9])))  # type: ignore[union-attr]  # all blocks
     shuffled = Log(opened=replace(log.opened, models=models), entries=tuple(by_model))
-    found = judge(shuffled)
-    assert [each.model for each in found.models] == [model.key for model in models]
-    assert sorted(found.models, key=lambda each: each.model) == sorted(
-        judge(log).models, key=lambda each: each.model
+    found = latency_findings(shuffled)
+    assert [each.model for each in found] == [pair.model for pair in models]
+    assert sorted(found, key=lambda each: each.model) == sorted(
+        latency_findings(log), key=lambda each: each.model
     )
 
 
 @given(st.lists(st.integers(0, 52), max_size=5), st.integers(0, 50))
-def test_marks_and_looking_again_change_no_verdict(places: list[int], seed: int) -> None:
+def test_a_lost_device_and_a_resumed_gate_change_no_verdict(places: list[int], seed: int) -> None:
     log = gate(0.0, 0.06, blocks=26, noise=0.03, seed=seed)
     entries = list(log.entries)
     for place in places:
         entries[place:place] = [Lost(reason="cable"), Resumed(session_id="s")]
     marked = replace(log, entries=tuple(entries))
-    assert said(judge(marked)) == said(judge(log))
+    assert decisions(marked) == decisions(log)
 
 
 @given(st.integers(0, 68), st.integers(0, 50))
 def test_what_a_prefix_decided_stays_decided(kept: int, seed: int) -> None:
     log = gate(0.05, 0.02, blocks=34, noise=0.03, seed=seed)
-    early, late = judge(replace(log, entries=log.entries[:kept])), judge(log)
-    for before, after in zip(early.models, late.models, strict=True):
-        if before.look is not None:
-            assert replace(before, discarded=()) == replace(after, discarded=())
+    early, late = latency_findings(replace(log, entries=log.entries[:kept])), latency_findings(log)
+    for before, after in zip(early, late, strict=True):
+        if evidence(before).analysis is not None:
+            assert before == after
 
 
 def test_a_replay_says_the_same_of_the_same_bytes() -> None:
@@ -228,8 +237,10 @@ def test_a_replay_says_the_same_of_the_same_bytes() -> None:
     text = to_text(log)
     again = from_bytes(text.encode(), source="log")
     assert to_text(again) == text
-    assert judge(again) == judge(log)
-    assert config.to_json(judge(again)) == config.to_json(judge(log))
+    assert findings_of(again) == findings_of(log)
+    assert list(map(config.to_json, findings_of(again))) == list(
+        map(config.to_json, findings_of(log))
+    )
 
 
 def test_false_alarms_are_divided_among_the_models_that_were_opened() -> None:
@@ -245,6 +256,6 @@ def test_false_alarms_are_divided_among_the_models_that_were_opened() -> None:
 def test_thirty_models_of_sixty_blocks_are_judged_in_half_a_second() -> None:
     log = gate(*[0.04] * 30, noise=0.1)
     started_s = time.process_time()
-    found = judge(log)
+    found = latency_findings(log)
     assert time.process_time() - started_s < 0.5
-    assert len(found.models) == 30
+    assert len(found) == 30

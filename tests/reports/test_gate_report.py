@@ -4,11 +4,27 @@ import math
 from collections.abc import Callable
 
 import pytest
-from support.gate_findings import failed, gate, regressed, same, scored, timed, undecided, weighed
+from support.gate_findings import (
+    failed,
+    gate,
+    key,
+    regressed,
+    same,
+    scored,
+    timed,
+    undecided,
+    weighed,
+)
 
-from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
-from reports.gate.rows import Axis, Estimate, Finding, Verdict
+from bench.gate.verdict import (
+    Axis,
+    Finding,
+    Interval,
+    LatencyEvidence,
+    UndecidedReason,
+    Verdict,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,31 +32,32 @@ from reports.gate.rows import Axis, Estimate, Finding, Verdict
 )
 def test_an_interval_holds_its_estimate(low: float | None, high: float | None) -> None:
     with pytest.raises(ConfigurationError):
-        Estimate(value=1.1, low=low, high=high)
+        Interval(value=1.1, low=low, high=high)
 
 
 def test_an_estimate_is_a_number() -> None:
     with pytest.raises(ConfigurationError):
-        Estimate(value=math.inf)
+        Interval(value=math.inf)
 
 
 def test_a_finding_that_cannot_be_is_refused_by_name() -> None:
     def latency(verdict: Verdict, **other: object) -> Finding:
         return Finding(
-            model="tiny", format=Format.INT8, axis=Axis.LATENCY, verdict=verdict, margin=0.05,
+            model=key("tiny"), axis=Axis.LATENCY, verdict=verdict, margin=0.05,
             **other,  # type: ignore[arg-type]  # anything goes in, to be refused
         )  # fmt: skip
 
-    ratio = Estimate(value=1.0)
+    one, none = LatencyEvidence(blocks=6, smallest_slowdown=0.03), LatencyEvidence(blocks=0)
+    open_ = UndecidedReason.OPEN
+    ratio = Interval(value=1.0)
     refused: list[tuple[Callable[[], Finding], str]] = [
-        (lambda: latency(Verdict.SAME, blocks=6), "same by how much"),
-        (lambda: latency(Verdict.SAME, ratio=ratio), "tells its blocks"),
-        (lambda: latency(Verdict.SAME, ratio=ratio, blocks=6), "the slowdown they show"),
-        (lambda: latency(Verdict.NEW, ratio=ratio), "new compares nothing"),
-        (lambda: latency(Verdict.UNDECIDED, blocks=0), "has a doubt"),
-        (lambda: latency(Verdict.UNDECIDED, blocks=7, doubt="capped"), "tells its blocks"),
+        (lambda: latency(Verdict.SAME, evidence=one), "same by how much"),
+        (lambda: latency(Verdict.SAME, change=ratio), "has its blocks"),
+        (lambda: latency(Verdict.SAME, change=ratio, evidence=none), "the slowdown they show"),
+        (lambda: latency(Verdict.NEW, change=ratio), "new compares nothing"),
+        (lambda: latency(Verdict.UNDECIDED, evidence=none), "has a reason"),
+        (lambda: latency(Verdict.UNDECIDED, evidence=one, reason=open_), "has its blocks"),
         (lambda: latency(Verdict.FAILED), "says why"),
-        (lambda: latency(Verdict.SAME, difference=ratio), "no such latency"),
         (lambda: same(margin=-0.1), "a margin is a share"),
         (lambda: weighed(Verdict.SAME, 0.0), "a ratio is above 0"),
     ]
@@ -79,4 +96,4 @@ def test_a_model_is_there_once_an_axis() -> None:
 def test_findings_are_listed_by_verdict_then_as_given() -> None:
     found = gate(same("b"), regressed("z"), same("a"), regressed("y"))
     listed = found.of(Verdict.SAME, Verdict.REGRESSED)
-    assert [finding.model for finding in listed] == ["z", "y", "b", "a"]
+    assert [finding.model.name for finding in listed] == ["z", "y", "b", "a"]

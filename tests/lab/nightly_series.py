@@ -1,7 +1,8 @@
 """Nightly series whose truth is known: what is stored decides what any detector can see."""
 
 import numpy as np
-from gate.noise import Floats
+
+from lab.noise import Floats
 
 NIGHTS = 120
 STEP_AT = 60

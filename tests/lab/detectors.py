@@ -1,22 +1,16 @@
-"""How tools in common use alarm on a history, each as it ships, and how ours do.
+"""Detectors of slowdowns in a history: those of common tools, as shipped, and ours.
 
-Each takes float64 [rows, nights] of logarithms and returns on which nights it says "slower".
+Each takes float64 [rows, runs] of logarithms and returns the runs at which it reports "slower".
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
-from gate.noise import Floats
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.gate.change_points import (
-    LEAST_NIGHTS,
-    ChangePoint,
-    change_points,
-    is_near,
-    standing,
-)
+from bench.gate.history.change_points import LEAST_RUNS, change_points, confirmed, is_near
+from lab.noise import Floats
 
 Alarms = NDArray[np.bool_]
 
@@ -27,36 +21,34 @@ _CUSUM_NIGHTS = 15
 
 
 def ours(series: Floats) -> Alarms:
-    """Returns the change points to a slower level, placed with all nights known."""
+    """Returns the steps to a slower level, placed with all runs known."""
     found = np.zeros(series.shape, np.bool_)
     for row, alarms in zip(series, found, strict=True):
-        alarms[[point.night for point in change_points(row) if point.ratio > 1]] = True
+        steps = change_points(row)
+        alarms[[index for index, ratio in steps.items() if ratio.value > 1]] = True
     return found
 
 
-def night_by_night(series: Floats) -> tuple[Alarms, Alarms]:
-    """Returns the nights on which one who looks every night is shown a slower step anew.
-
-    At once, and when it has settled.
-    """
-    at_once, told = np.zeros((2, *series.shape), np.bool_)
-    for row, *alarms in zip(series, at_once, told, strict=True):
-        looks = [change_points(row[: night + 1]) for night in range(len(row))]
-        stood = [
-            standing(looks[night + 1 - LEAST_NIGHTS : night + 1]) if night >= LEAST_NIGHTS else ()
-            for night in range(len(row))
+def run_by_run(series: Floats) -> tuple[Alarms, Alarms]:
+    """Returns the runs after which a search finds a new slower step: at once, and settled."""
+    at_once, settled = np.zeros((2, *series.shape), np.bool_)
+    for row, *alarms in zip(series, at_once, settled, strict=True):
+        searches = [change_points(row[: run + 1]) for run in range(len(row))]
+        stable = [
+            confirmed(searches[run + 1 - LEAST_RUNS : run + 1]) if run >= LEAST_RUNS else {}
+            for run in range(len(row))
         ]
-        for shown, found in zip((looks, stood), alarms, strict=True):
-            known: list[ChangePoint] = []
-            for night, points in enumerate(shown):
+        for shown, found in zip((searches, stable), alarms, strict=True):
+            known: list[int] = []
+            for run, points in enumerate(shown):
                 new = [
-                    point
-                    for point in points
-                    if point.ratio > 1 and not any(is_near(point, old) for old in known)
+                    index
+                    for index, ratio in points.items()
+                    if ratio.value > 1 and not any(is_near(index, old) for old in known)
                 ]
-                found[night] = bool(new)
+                found[run] = bool(new)
                 known += new
-    return at_once, told
+    return at_once, settled
 
 
 def previous_night(series: Floats) -> Alarms:
@@ -137,7 +129,7 @@ def _from_first(series: Floats, later: Alarms) -> Alarms:
 
 
 DETECTORS: Mapping[str, Callable[[Floats], Alarms]] = {
-    "frill-bench, all nights known": ours,
+    "frill-bench, all runs known": ours,
     "previous night +5 % (github-action-benchmark, 105 %)": previous_night,
     "Bencher, t .99 of 64 nights": bencher,
     "rustc-perf, IQR fence of 30 nights": rustc_perf,

@@ -1,17 +1,18 @@
-"""Logs of files against themselves on made-up devices."""
+"""Logs of files against themselves on simulated devices."""
 
 from dataclasses import replace
 
 import numpy as np
-from gate.noise import PROFILES, Floats, device, median, processes
-from gate.simulated import INFERENCES, PROCESS_S, block, opened
 
 from bench.gate.calibration import MOST_BLOCKS, same_rule
 from bench.gate.log import Log
 from bench.gate.records import Entry
+from bench.gate.verdict import ModelKey
+from lab.noise import PROFILES, Floats, device, median, processes
+from lab.simulated import INFERENCES, PROCESS_S, block, opened
 
 BLOCKS = 60
-WARM_UPS_S = 2 * PROCESS_S  # one throw-away process a side, which simulated gates leave out
+WARM_UPS_S = 2 * PROCESS_S  # one warm-up process per side, which simulated gates leave out
 
 
 def levels(profile: str, *, models: int, blocks: int = BLOCKS, seed: int = 1) -> Floats:
@@ -36,7 +37,7 @@ def same(values: Floats, *, coins: int = 5, latency_us: float = 20_000.0) -> Log
             candidate_us, baseline_us = both if flipped else both[::-1]
             entries.append(
                 block(
-                    pair.key,
+                    pair.model,
                     index,
                     candidate_first=flipped,
                     baseline_us=baseline_us,
@@ -46,5 +47,5 @@ def same(values: Floats, *, coins: int = 5, latency_us: float = 20_000.0) -> Log
     return Log(opened=replace(first, models=pairs), entries=tuple(entries))
 
 
-def process_s(log: Log) -> dict[str, float]:
-    return {pair.key: PROCESS_S for pair in log.opened.models}
+def process_s(log: Log) -> dict[ModelKey, float]:
+    return {pair.model: PROCESS_S for pair in log.opened.models}

@@ -8,13 +8,13 @@ that of the session before.
 from dataclasses import dataclass
 
 import numpy as np
-from gate.noise import Floats, Profile, device, processes
-from gate.simulated import INFERENCES, MODELS, Simulated, measured_on
 from numpy.typing import NDArray
 from scipy import special, stats
 
 from bench.gate.decision import Outcome
 from bench.gate.rule import Rule
+from lab.noise import Floats, Profile, device, processes
+from lab.simulated import INFERENCES, MODELS, Simulated, measured_on
 
 LONG = 100  # inferences of criterion's one process
 _ROUNDS = 50  # what pytest-benchmark fits into its second of a 20 ms model
@@ -67,7 +67,7 @@ def session(
 
 
 def frill_bench(found: Session) -> Flags:
-    """Returns what our gate condemns."""
+    """Returns what our gate flags as regressed."""
     return np.asarray(found.ours.outcome == Outcome.REGRESSED)
 
 

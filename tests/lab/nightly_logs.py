@@ -1,14 +1,13 @@
-"""Logs of nightly gates against an anchor, written as a gate writes them; their truth is known."""
+"""Logs of nightly gates against a pinned baseline, as a gate writes them; their truth is known."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gate.simulated import block
 
 from bench.core.artifact import Format
 from bench.core.hashing import sha256_bytes
@@ -16,6 +15,9 @@ from bench.flow.gate.log_file import Journal
 from bench.gate.records import Closed, Opened, Pair, Unmeasured
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next, following
+from bench.gate.verdict import ModelKey, Verdict
+from bench.plan.device import Device, Kind
+from lab.simulated import SETUP, block
 
 FIRST = datetime(2026, 5, 1, 3, tzinfo=UTC)
 _BLOCK_SD = 0.012
@@ -37,8 +39,13 @@ class Gated:
     files: Mapping[str, str] = field(default_factory=dict)
     unchanged: Sequence[str] = ()
     device: Mapping[str, Any] = field(default_factory=dict)
-    observed: Mapping[str, str] = field(default_factory=dict)
+    observed: Mapping[str, Any] = field(default_factory=dict)
     changed: Mapping[str, Any] = field(default_factory=dict)
+
+
+def key_of(name: str) -> ModelKey:
+    """Returns the key of a model."""
+    return ModelKey(name=name, format=Format.FLOAT32)
 
 
 def anchor_of(name: str) -> str:
@@ -49,19 +56,17 @@ def anchor_of(name: str) -> str:
 def opened(night: Gated, *, rule: Rule | None = None) -> Opened:
     """Returns the first record of a night's log."""
     facts: dict[str, Any] = {
-        "kind": "phone", "name": "Pixel 6 (21081FDF6001AB)", "model": "Pixel 6", "cpu": "GS101",
+        "kind": Kind.PHONE, "name": "Pixel 6 (21081FDF6001AB)", "model": "Pixel 6", "cpu": "GS101",
         "cores": 8, "os_build": "google/oriole:16/BP2A.250605.031", "abi": "arm64-v8a",
-        "serial": "21081FDF6001AB", "virtual": "no",
+        "serial": "21081FDF6001AB", "boot_id": None,
         **night.device,
     }  # fmt: skip
-    observed = {
-        "statistic": "median wall time", "runner": "benchmark_model", "tool": "a" * 64,
-        "delegate": "xnnpack", "threads": "1", "cores": "4-7", **night.observed,
-    }  # fmt: skip
-    told = {
+    others: dict[str, Any] = {
         "started_at": (FIRST + timedelta(days=night.number)).isoformat(),
         "revision": f"r{night.number:02}",
-        "unmeasured": {f"{name} float32": Unmeasured.UNCHANGED for name in night.unchanged},
+        "unmeasured": tuple(
+            Unmeasured(model=key_of(name), verdict=Verdict.UNCHANGED) for name in night.unchanged
+        ),
         **night.changed,
     }
     return Opened(
@@ -69,20 +74,19 @@ def opened(night: Gated, *, rule: Rule | None = None) -> Opened:
         session_id=f"session {night.number} on {facts['serial']}",
         seed=night.number,
         rule=rule or Rule(),
-        device=facts,
+        device=Device(**facts),
         models=tuple(
             Pair(
-                name=name,
-                format=Format.FLOAT32,
+                model=key_of(name),
                 baseline_sha256=anchor_of(name),
                 candidate_sha256=sha256_bytes(
                     f"{name} {night.files.get(name, night.number)}".encode()
                 ),
-                observed=observed,
+                observed=replace(SETUP, tool_sha256="a" * 64, affinity="4-7", **night.observed),
             )
             for name in night.ratios
         ),
-        **told,
+        **others,
     )
 
 
@@ -90,7 +94,7 @@ def write_night(folder: Path, night: Gated) -> Path:
     """Returns the log of a gate that went on until all models were decided."""
     rng = np.random.default_rng([night.number, 11])
     first = opened(night)
-    truth = {f"{name} float32": ratio for name, ratio in night.ratios.items()}
+    truth = {key_of(name): ratio for name, ratio in night.ratios.items()}
     session = np.exp(rng.normal(0, _SESSION_SD))
     path = folder / f"{first.session_id}.jsonl"
     folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Latencies of made-up devices whose truth is known: the kinds of noise of phones and shared hosts.
+"""Latencies of simulated devices whose truth is known, with the noise of phones and hosts.
 
 All levels are logarithms: a device's slow states add to what its processes cost, processes differ,
 and so do the inferences in one. No phone was measured for these; figures are from what is published

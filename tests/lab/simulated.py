@@ -1,27 +1,40 @@
-"""Gates on made-up devices, many at once, by the real decision."""
+"""Gates on simulated devices, many at once, by the real decision."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from gate.noise import Floats, Profile, Statistic, device, median, processes
 from numpy.typing import NDArray
 
 from bench.core.artifact import Format
 from bench.gate.decision import Outcome, decide
 from bench.gate.log import Log
-from bench.gate.records import Block, Opened, Pair, Process
+from bench.gate.records import Block, Opened, Pair, Process, Setup, Statistic
 from bench.gate.rule import Rule
+from bench.gate.verdict import ModelKey
+from bench.plan.case import Delegate, Runner
+from bench.plan.device import Device, Kind
+from lab.noise import Floats, Profile, device, median, processes
+from lab.noise import Statistic as Summary
 
 MODELS = 30
 INFERENCES = 15
 PROCESS_S = 0.5 + INFERENCES * 0.020  # adb, start, load and warm-up; a 20 ms model
 _AT_ONCE = 3000  # rows, for the memory
 
+DEVICE = Device(
+    kind=Kind.PHONE, name="Simulated 1", model="Simulated 1", cpu=None, cores=8, os_build="build 1",
+    abi="arm64-v8a", boot_id=None,
+)  # fmt: skip
+SETUP = Setup(
+    statistic=Statistic.WALL, runner=Runner.BENCHMARK_MODEL, tool_sha256="1" * 64,
+    delegate=Delegate.XNNPACK, threads=1, affinity="f0",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
-    """What became of comparisons, one a row.
+    """The results of comparisons, one a row.
 
     Args:
         outcome: int8 [rows], of ``Outcome``.
@@ -44,17 +57,17 @@ class Simulated:
 
     @property
     def regressed(self) -> float:
-        """The share of rows that are condemned."""
+        """The share of rows that are flagged as regressed."""
         return self.share(Outcome.REGRESSED)
 
     @property
     def red_gates(self) -> float:
-        """The share of gates, of 30 rows each, with a condemned one."""
+        """The share of gates, of 30 rows each, with a regressed one."""
         return float((self.outcome == Outcome.REGRESSED).reshape(-1, MODELS).any(axis=1).mean())
 
     def seconds(self, rule: Rule) -> float:
-        """Returns what a comparison costs on average."""
-        return float(self.blocks.mean()) * 2 * rule.processes_per_arm * PROCESS_S
+        """Returns the mean cost of a comparison."""
+        return float(self.blocks.mean()) * 2 * rule.processes_per_side * PROCESS_S
 
 
 def log_ratios(
@@ -63,15 +76,15 @@ def log_ratios(
     level: Floats,
     *,
     slowdown: float,
-    processes_per_arm: int = 1,
-    statistic: Statistic = median,
+    processes_per_side: int = 1,
+    statistic: Summary = median,
 ) -> Floats:
     """Returns blocks' log-ratios: float64 [rows, blocks].
 
     Args:
-        level: float64 [rows, blocks * 2 * processes_per_arm], of the device, in order.
+        level: float64 [rows, blocks * 2 * processes_per_side], of the device, in order.
     """
-    width = 2 * processes_per_arm
+    width = 2 * processes_per_side
     level = level.reshape(len(level), level.shape[1] // width, width)
     candidate_first = rng.random(level.shape[:2]) < 0.5
     takes_turns = np.arange(width) % 2 == 0
@@ -93,11 +106,11 @@ def gates(
     rule: Rule,
     models: int = MODELS,
 ) -> Simulated:
-    """Returns what becomes of so many comparisons, measured for as long as they are open."""
+    """Returns the results of so many comparisons, measured for as long as they are open."""
     parts = []
     for start in range(0, rows, _AT_ONCE):
         many = min(_AT_ONCE, rows - start)
-        level = device(rng, profile, many, 2 * rule.processes_per_arm * rule.cap_blocks)
+        level = device(rng, profile, many, 2 * rule.processes_per_side * rule.cap_blocks)
         parts.append(measured_on(rng, profile, level, slowdown=slowdown, rule=rule, models=models))
     return Simulated(
         outcome=np.concatenate([part.outcome for part in parts]),
@@ -115,25 +128,30 @@ def measured_on(
     rule: Rule,
     models: int = MODELS,
 ) -> Simulated:
-    """Returns what becomes of comparisons on devices whose levels are given, as ``gates``."""
-    rows, width = len(level), 2 * rule.processes_per_arm
+    """Returns the results of comparisons on devices whose levels are given, as ``gates``."""
+    rows, width = len(level), 2 * rule.processes_per_side
     ratios = np.full((rows, rule.cap_blocks), np.nan)
     outcome = np.full(rows, Outcome.OPEN, np.int8)
-    look = np.full(rows, -1, np.int64)
+    analysis = np.full(rows, -1, np.int64)
     done = 0
-    for until in sorted({*rule.looks[2::3], rule.cap_blocks}):  # measured in a few goes
+    for until in sorted({*rule.analyses[2::3], rule.cap_blocks}):  # measured in a few steps
         open_rows = np.flatnonzero(outcome == Outcome.OPEN)
         ratios[open_rows, done:until] = log_ratios(
             rng,
             profile,
             level[open_rows, done * width : until * width],
             slowdown=slowdown,
-            processes_per_arm=rule.processes_per_arm,
+            processes_per_side=rule.processes_per_side,
         )
         found = decide(ratios[open_rows, :until], rule, models=models)
-        outcome[open_rows], look[open_rows] = found.outcome, found.look
+        outcome[open_rows], analysis[open_rows] = found.outcome, found.analysis
         done = until
-    return Simulated(outcome=outcome, blocks=np.array(rule.looks)[look], log_ratios=ratios)
+    return Simulated(outcome=outcome, blocks=np.array(rule.analyses)[analysis], log_ratios=ratios)
+
+
+def student(number: int) -> ModelKey:
+    """Returns the name and format of a gate's model."""
+    return ModelKey(name=f"student{number:02}", format=Format.INT8)
 
 
 def opened(rule: Rule, *, models: int = MODELS, seed: int = 0) -> Opened:
@@ -143,14 +161,13 @@ def opened(rule: Rule, *, models: int = MODELS, seed: int = 0) -> Opened:
         session_id="session",
         seed=seed,
         rule=rule,
-        device={"model": "Simulated 1", "battery_percent": 80.0, "soc": None},
+        device=DEVICE,
         models=tuple(
             Pair(
-                name=f"student{n:02}",
-                format=Format.INT8,
+                model=student(n),
                 baseline_sha256=f"{n:064x}",
                 candidate_sha256=f"{n + models:064x}",
-                observed={"statistic": "median wall time", "delegate": "xnnpack"},
+                observed=SETUP,
             )
             for n in range(models)
         ),
@@ -158,15 +175,15 @@ def opened(rule: Rule, *, models: int = MODELS, seed: int = 0) -> Opened:
 
 
 def block(
-    model: str,
+    model: ModelKey,
     index: int,
     *,
     candidate_first: bool,
     baseline_us: float,
     candidate_us: float,
 ) -> Block:
-    """Returns a block of one process an arm."""
-    arms = {
+    """Returns a block of one process per side."""
+    sides = {
         is_candidate: Process(
             value_us=value_us,
             min_us=0.9 * value_us,
@@ -180,8 +197,8 @@ def block(
         model=model,
         index=index,
         candidate_first=candidate_first,
-        baseline=(arms[False],),
-        candidate=(arms[True],),
+        baseline=(sides[False],),
+        candidate=(sides[True],),
     )
 
 
@@ -196,7 +213,7 @@ def _entries(rng: np.random.Generator, first: Opened, ratios: Floats) -> Iterato
         for row, pair in enumerate(first.models):
             baseline_us = 20_000 * float(np.exp(rng.normal(0, 0.05)))
             yield block(
-                pair.key,
+                pair.model,
                 index,
                 candidate_first=bool(rng.random() < 0.5),
                 baseline_us=baseline_us,

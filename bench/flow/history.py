@@ -1,0 +1,121 @@
+"""Trends of nightly runs against a pinned baseline, out of the logs of gates alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.core.errors import ConfigurationError
+from bench.gate.history.series import NightlyRun, nightly_runs, series
+from bench.gate.history.trend import Missed, Trend, trend
+from bench.gate.log import Log
+from bench.gate.records import ModelFailed
+from bench.gate.verdict import ModelKey, Verdict
+
+_UNCHANGED = "equal files, not measured; frill-bench gate --measure-unchanged measures them"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The trends in the logs of one pinned baseline.
+
+    Args:
+        left_out: sentences about logs that are not in it.
+    """
+
+    trends: tuple[Trend, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Collected:
+    """The runs of one model on one device so far."""
+
+    device: str
+    runs: list[NightlyRun] = field(default_factory=list)
+
+
+def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History:
+    """Returns the trend of each model on each device, in the order of names.
+
+    Args:
+        pinned: SHA-256 of the baseline's files; ``None`` takes the only baseline of each model.
+
+    Raises:
+        ConfigurationError: a model has several baselines and none is given.
+    """
+    if pinned is None:
+        pinned = _only_baselines(logs.values())
+    collected: dict[tuple[ModelKey, str], _Collected] = {}
+    left_out, used = [], []
+    own = {path: log for path, log in logs.items() if _baselines(log) & set(pinned)}
+    for path, log in sorted(own.items(), key=lambda item: item[1].opened.started_at):
+        try:
+            runs = nightly_runs(log)
+        except ConfigurationError as error:
+            left_out.append(f"{path}: {error.message}: left out")
+            continue
+        used.append(log)
+        for run in runs:
+            if run.finding.baseline_sha256 in pinned:
+                key = run.finding.model, run.environment.device_unit
+                collected.setdefault(key, _Collected(device="")).runs.append(run)
+                collected[key].device = log.opened.device.name
+    if len(logs) > len(own):
+        left_out.append(f"{_count(len(logs) - len(own), 'log')} of other baselines: left out")
+    return History(
+        trends=tuple(
+            trend(each.device, series(each.runs), tuple(_missed(model, unit, each.runs, used)))
+            for (model, unit), each in sorted(collected.items(), key=lambda item: _order(item[0]))
+        ),
+        left_out=tuple(left_out),
+    )
+
+
+def _only_baselines(logs: Iterable[Log]) -> set[str]:
+    """Returns the baselines of all models, each of which has one."""
+    logs_of: dict[ModelKey, dict[str, int]] = {}
+    for pair in (pair for log in logs for pair in log.opened.models):
+        counts = logs_of.setdefault(pair.model, {})
+        counts[pair.baseline_sha256] = counts.get(pair.baseline_sha256, 0) + 1
+    for model, counts in logs_of.items():
+        if len(counts) > 1:
+            each = [f"{sha256[:12]} in {_count(many, 'log')}" for sha256, many in counts.items()]
+            raise ConfigurationError(
+                f"{model} has several baselines: {', '.join(each)}",
+                hint="name the pinned baseline of its nightly runs: --anchor REF",
+            )
+    return {sha256 for counts in logs_of.values() for sha256 in counts}
+
+
+def _baselines(log: Log) -> set[str]:
+    return {pair.baseline_sha256 for pair in log.opened.models}
+
+
+def _missed(
+    model: ModelKey, unit: str, runs: Iterable[NightlyRun], logs: Iterable[Log]
+) -> Iterator[Missed]:
+    """Yields the gates on this device that could have measured the model and did not."""
+    measured = {run.session_id for run in runs}
+    for log in logs:
+        opened = log.opened
+        if opened.session_id in measured or unit not in (opened.device.serial, opened.device.name):
+            continue
+        failed = {e.model: e.reason for e in log.entries if isinstance(e, ModelFailed)}
+        unchanged = {e.model for e in opened.unmeasured if e.verdict is Verdict.UNCHANGED}
+        if model in unchanged:
+            yield Missed(at=opened.started_at, why=_UNCHANGED)
+        elif model in failed:
+            yield Missed(at=opened.started_at, why=f"failed: {failed[model]}")
+        elif any(pair.model == model for pair in opened.models):
+            yield Missed(at=opened.started_at, why=f"no block was measured: {log.closed or 'open'}")
+
+
+def _order(key: tuple[ModelKey, str]) -> tuple[str, str]:
+    model, unit = key
+    return str(model), unit
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

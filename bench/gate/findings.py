@@ -1,0 +1,210 @@
+"""The findings of a gate's log: a pure function, so that a replay gives them again."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from typing import assert_never
+
+import numpy as np
+
+from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
+from bench.gate.log import Log
+from bench.gate.reasons import reasons
+from bench.gate.records import (
+    Block,
+    CloseReason,
+    Discarded,
+    Explained,
+    ModelFailed,
+    Pair,
+    Process,
+)
+from bench.gate.rule import Rule
+from bench.gate.signed_rank import FloatArray, estimate, interval
+from bench.gate.size_and_accuracy import accuracy_findings, size_findings
+from bench.gate.verdict import (
+    CONFIDENCE,
+    Axis,
+    Finding,
+    Interval,
+    LatencyEvidence,
+    ModelKey,
+    UndecidedReason,
+    Verdict,
+)
+
+
+def findings_of(log: Log) -> tuple[Finding, ...]:
+    """Returns all findings of a log: latencies, sizes, accuracies, and models of one side."""
+    return (
+        *latency_findings(log),
+        *size_findings(log),
+        *accuracy_findings(log),
+        *(
+            Finding(
+                model=each.model,
+                axis=Axis.LATENCY,
+                verdict=each.verdict,
+                margin=log.opened.rule.margin,
+            )
+            for each in log.opened.unmeasured
+        ),
+    )
+
+
+def latency_findings(log: Log) -> tuple[Finding, ...]:
+    """Returns the finding on the latency of each measured model, in the order of the log."""
+    models = [pair.model for pair in log.opened.models]
+    blocks: dict[ModelKey, list[Block]] = {model: [] for model in models}
+    discarded: dict[ModelKey, Counter[str]] = {model: Counter() for model in models}
+    failures: dict[ModelKey, str] = {}
+    explanations: dict[ModelKey, Explained] = {}
+    for entry in log.entries:
+        match entry:
+            case Block():
+                blocks[entry.model].append(entry)
+            case Discarded():
+                codes = {reason.partition(":")[0] for reason in entry.reasons}
+                discarded[entry.model].update(codes)
+            case ModelFailed():
+                failures[entry.model] = entry.reason
+            case Explained():
+                explanations[entry.model] = entry
+    return tuple(
+        _latency_finding(
+            log,
+            pair,
+            blocks[pair.model],
+            discarded[pair.model],
+            failure=failures.get(pair.model),
+            explained=explanations.get(pair.model),
+        )
+        for pair in log.opened.models
+    )
+
+
+def exit_codes(log: Log, findings: Collection[Finding], *, undecided_fails: bool) -> set[int]:
+    """Returns all exit codes that a log's findings give, 0 if there is no other."""
+    verdicts = {finding.verdict for finding in findings}
+    codes = {
+        1: Verdict.REGRESSED in verdicts,
+        3: log.closed is CloseReason.DEVICE_LOST,
+        4: Verdict.FAILED in verdicts or log.closed is CloseReason.ENVIRONMENT,
+        5: Verdict.UNDECIDED in verdicts and undecided_fails,
+    }
+    return {code for code, holds in codes.items() if holds} or {0}
+
+
+def log_ratio(block: Block) -> float:
+    """Returns the log of candidate over baseline, each the fastest of its processes.
+
+    A difference of logarithms, which swapping the sides negates exactly; the log of a quotient is
+    not.
+    """
+    return math.log(_value_us(block.candidate)) - math.log(_value_us(block.baseline))
+
+
+def outcome_of(blocks: Sequence[Block], rule: Rule, *, models: int) -> tuple[Outcome, int]:
+    """Returns a model's outcome after its blocks, and the analysis from 0 as in ``Decisions``."""
+    ratios = np.array([[log_ratio(block) for block in blocks[: rule.cap_blocks]]], np.float64)
+    decided = decide(ratios, rule, models=models)
+    return Outcome(int(decided.outcome[0])), int(decided.analysis[0])
+
+
+def _latency_finding(
+    log: Log,
+    pair: Pair,
+    blocks: list[Block],
+    discarded: Counter[str],
+    *,
+    failure: str | None,
+    explained: Explained | None,
+) -> Finding:
+    rule, models = log.opened.rule, len(log.opened.models)
+    outcome, analysis = outcome_of(blocks, rule, models=models)
+    if outcome is not Outcome.OPEN:
+        blocks = blocks[: rule.analyses[analysis]]
+    verdict, reason = _verdict(outcome, log.closed)
+    why = reasons(pair, explained) if explained else ()
+    if failure is not None:
+        verdict, reason, why = Verdict.FAILED, None, (failure,)
+    ratios = np.array([log_ratio(block) for block in blocks], np.float64)
+    return Finding(
+        model=pair.model,
+        axis=Axis.LATENCY,
+        verdict=verdict,
+        margin=rule.margin,
+        change=_ratio(ratios),
+        reason=reason,
+        evidence=LatencyEvidence(
+            blocks=len(blocks),
+            analysis=None if outcome is Outcome.OPEN else analysis + 1,
+            smallest_slowdown=(
+                float(smallest_slowdown(ratios, rule, models=models)) if blocks else None
+            ),
+            block_sd=float(block_sd(ratios)) if blocks else None,
+            min_ratio=_ratio(_other_ratios(blocks, lambda process: process.min_us, min)),
+            p95_ratio=_ratio(_other_ratios(blocks, lambda process: process.p95_us, max)),
+            discarded=tuple(sorted(discarded.items())),
+        ),
+        why=why,
+        caveats=pair.caveats,
+        baseline_sha256=pair.baseline_sha256,
+        candidate_sha256=pair.candidate_sha256,
+    )
+
+
+def _verdict(
+    outcome: Outcome, closed: CloseReason | None
+) -> tuple[Verdict, UndecidedReason | None]:
+    match outcome:
+        case Outcome.SAME:
+            return Verdict.SAME, None
+        case Outcome.IMPROVED:
+            return Verdict.IMPROVED, None
+        case Outcome.REGRESSED:
+            return Verdict.REGRESSED, None
+        case Outcome.CAPPED:
+            return Verdict.UNDECIDED, UndecidedReason.CAPPED
+        case Outcome.HOPELESS:
+            return Verdict.UNDECIDED, UndecidedReason.NOISE
+        case Outcome.OPEN:
+            if closed is None or closed is CloseReason.DECIDED:
+                return Verdict.UNDECIDED, UndecidedReason.OPEN
+            return Verdict.UNDECIDED, UndecidedReason(closed.value)
+        case _:
+            assert_never(outcome)
+
+
+def _ratio(log_ratios: FloatArray) -> Interval | None:
+    """Returns exp of the Hodges-Lehmann estimate with its interval, which needs 6 blocks."""
+    if not log_ratios.size:
+        return None
+    ends = interval(log_ratios, confidence=CONFIDENCE)
+    return Interval(
+        value=math.exp(estimate(log_ratios)),
+        low=math.exp(ends[0]) if ends else None,
+        high=math.exp(ends[1]) if ends else None,
+    )
+
+
+def _value_us(side: Sequence[Process]) -> float:
+    return min(process.value_us for process in side)
+
+
+def _other_ratios(
+    blocks: Sequence[Block],
+    time_us: Callable[[Process], float | None],
+    choose: Callable[[list[float]], float],
+) -> FloatArray:
+    """Returns the log-ratios of another statistic, of the blocks where all processes have it."""
+    ratios = []
+    for block in blocks:
+        sides = [[time_us(each) for each in side] for side in (block.baseline, block.candidate)]
+        known = [[each for each in side if each is not None] for side in sides]
+        if known == sides:
+            baseline, candidate = map(choose, known)
+            ratios.append(math.log(candidate) - math.log(baseline))
+    return np.array(ratios, np.float64)

@@ -1,0 +1,127 @@
+"""A gate as one JSON document; its keys stay as they are while ``schema_version`` is 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bench.core import config
+from bench.gate.log import Log
+from bench.gate.records import Pair, Scored, Unmeasured
+from bench.gate.rule import Rule
+from bench.gate.verdict import Axis, Finding, Interval, LatencyEvidence, Verdict
+from reports.gate.gate_report import device_facts
+
+Json = dict[str, Any]
+
+_RULE_KEYS = {"analyses": "looks", "rejection_shares": "condemning_shares"}
+
+
+def document(log: Log, findings: Sequence[Finding]) -> Json:
+    """Returns what a log and its findings say, for programs."""
+    pairs = {pair.model: pair for pair in log.opened.models}
+    scores = {entry.model: entry for entry in log.entries if isinstance(entry, Scored)}
+    return {
+        "gate": {
+            "gate_id": log.opened.gate_id,
+            "session_id": log.opened.session_id,
+            "device": device_facts(log.opened),
+            "rule": _rule(log.opened.rule),
+            "revision": log.opened.revision,
+            "closed": log.closed,
+            "torn": log.torn,
+        },
+        "models": [
+            _latency(pairs[finding.model], finding, finding.evidence)
+            for finding in findings
+            if finding.axis is Axis.LATENCY and finding.evidence is not None
+        ],
+        "sizes": [
+            _size(pairs[finding.model], finding)
+            for finding in findings
+            if finding.axis is Axis.SIZE
+        ],
+        "accuracies": [
+            _accuracy(scores[finding.model], finding)
+            for finding in findings
+            if finding.axis is Axis.ACCURACY
+        ],
+        "unmeasured": unmeasured(log.opened.unmeasured),
+    }
+
+
+def unmeasured(models: Iterable[Unmeasured]) -> dict[str, str]:
+    """Returns why models are listed and not compared."""
+    return {str(each.model): each.verdict.value for each in models}
+
+
+def _rule(rule: Rule) -> Json:
+    plain: Json = config.unstructure(rule)
+    return {_RULE_KEYS.get(name, name): value for name, value in plain.items()}
+
+
+def _latency(pair: Pair, finding: Finding, evidence: LatencyEvidence) -> Json:
+    failed = finding.verdict is Verdict.FAILED
+    return {
+        "name": pair.model.name,
+        "format": pair.model.format.value,
+        "baseline_sha256": pair.baseline_sha256,
+        "candidate_sha256": pair.candidate_sha256,
+        "baseline_bytes": pair.baseline_bytes,
+        "candidate_bytes": pair.candidate_bytes,
+        "observed": _observed(pair),
+        "model": str(finding.model),
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        "look": evidence.analysis,
+        "blocks": evidence.blocks,
+        "ratio": _interval(finding.change),
+        "min_ratio": _interval(evidence.min_ratio),
+        "p95_ratio": _interval(evidence.p95_ratio),
+        "block_sd": evidence.block_sd,
+        "smallest_slowdown": evidence.smallest_slowdown,
+        "discarded": dict(evidence.discarded),
+        "failure": finding.why[0] if failed else None,
+        "axis": finding.axis,
+        "why": list(finding.why),
+    }
+
+
+def _observed(pair: Pair) -> dict[str, str]:
+    observed = pair.observed
+    facts = {
+        "statistic": observed.statistic.value,
+        "runner": observed.runner.value,
+        "tool": observed.tool_sha256,
+        "delegate": observed.delegate.value,
+        "threads": str(observed.threads),
+        "cores": observed.affinity or "all",
+        "caveats": " ".join(dict.fromkeys(each.kind.value for each in pair.caveats)),
+        "runtime": observed.runtime,
+        "baseline_tool": observed.baseline_tool_sha256,
+        "baseline_runner": observed.baseline_runner and observed.baseline_runner.value,
+    }
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def _size(pair: Pair, finding: Finding) -> Json:
+    return {
+        **_head(finding),
+        "baseline_bytes": pair.baseline_bytes,
+        "candidate_bytes": pair.candidate_bytes,
+        "ratio": finding.change and finding.change.value,
+    }
+
+
+def _accuracy(scored: Scored, finding: Finding) -> Json:
+    return {**config.unstructure(scored), **_head(finding)}
+
+
+def _head(finding: Finding) -> Json:
+    return {"model": str(finding.model), "verdict": finding.verdict, "axis": finding.axis}
+
+
+def _interval(found: Interval | None) -> Json | None:
+    if found is None:
+        return None
+    return {"estimate": found.value, "low": found.low, "high": found.high}

@@ -1,0 +1,1 @@
+"""The gate's laboratory: devices, gates and histories whose truth is known, and rival tools."""
