@@ -160,6 +160,11 @@ def run(options: Options) -> int:
 
     if options.replay is not None:
         return _replayed(options, options.replay)
+    if options.host + len(options.serial) > 1:
+        raise ConfigurationError(
+            f"a gate takes one device, not {options.host + len(options.serial)}",
+            hint="run one gate for each device: --host, or one -s",
+        )
     if options.candidate is None:
         raise ConfigurationError("no candidate is given", hint="give it: --candidate REF")
     candidate = side(options.candidate, zoo=options.zoo)
@@ -183,11 +188,6 @@ def run(options: Options) -> int:
     tool = replace(tool_request(options), second=baseline.tool if options.own_tools else None)
     request = gate_flags.block_request(options, tuple(targets.values()))
     devices = devices_of(options, request, tool)
-    if len(devices) > 1:
-        raise ConfigurationError(
-            f"a gate takes one device, not {len(devices)}",
-            hint="run one gate a device: --host, or one -s",
-        )
     job = GateJob(
         gate=gate,
         calibrations=gate_flags.beside(options.db, gate_flags.CALIBRATIONS),

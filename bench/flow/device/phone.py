@@ -50,9 +50,6 @@ class PhoneDevice:
     Args:
         tools: which tool; shared among phones, so that phones of one kind share a download.
         known: device profiles; those of this program and the user by default.
-
-    Raises:
-        ConfigurationError: airplane mode would cut the phone off.
     """
 
     is_this_machine = False
@@ -80,11 +77,6 @@ class PhoneDevice:
         self._watching: tuple[Fitness, Probe] | None = None
         self._extra: dict[str, Path] = {}
         self._losses = 0
-        if self._request.settings.airplane and is_remote(found):
-            raise ConfigurationError(
-                f"{found.serial}: airplane mode would cut it off: it is reached over a network",
-                hint="plug it in, or leave out --airplane",
-            )
 
     @property
     def name(self) -> str:
@@ -113,11 +105,16 @@ class PhoneDevice:
         """Connects to the phone; no other process of this machine uses it meanwhile.
 
         Raises:
-            ConfigurationError: the keys are unusable.
+            ConfigurationError: the keys are unusable, or airplane mode would cut it off.
             DeviceError: it cannot be used: unauthorized, for one.
             TransientDeviceError: it is not there, or somebody else uses it.
         """
         self._contact = contact
+        if self._request.settings.airplane and is_remote(self._found):
+            raise ConfigurationError(
+                f"{self.name}: airplane mode would cut it off: it is reached over a network",
+                hint="plug it in, or leave out --airplane",
+            )
         with opened(
             self._found,
             stopped=contact.stopped,
