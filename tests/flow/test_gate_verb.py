@@ -176,7 +176,7 @@ def test_either_side_can_have_its_own_tool_on_a_phone(handset: Running, tmp_path
         (["--baseline", "old", "--candidate", "new", "--own-tools"], "holds no tool"),
         (["--baseline", "old", "--candidate", "other"], "no model is on both sides"),
         (["--baseline", "old", "--candidate", "new", "--save-baseline", "b"], "compares nothing"),
-        (["--baseline", "old", "--candidate", "new", "--host", "-s", "x"], "a gate takes one device"),
+        (["--baseline", "old", "--candidate", "new", "--host", "-s", "x"], "takes one device"),
         (["--baseline", "old", "--candidate", "new", "--host", "--margin", "0"], "margin"),
         (["--replay", "old/slower.float32.json"], "line 1"),
         (["--replay", "gone.jsonl"], "gone.jsonl"),
