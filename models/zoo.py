@@ -10,7 +10,8 @@ from bench.core.artifact import Artifact, Format, Role, manifests
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
-from models import frontend, litert, tflite_file
+from models import frontend
+from models.tflite import litert, reader
 
 GIVEN = "given"
 LOG_MEL = "log-mel"
@@ -119,7 +120,7 @@ class Zoo:
             ConfigurationError: the name is taken by another file or is no file name, or the
                 front-end is unknown.
         """
-        found = tflite_file.read(source)
+        found = reader.read(source)
         name = source.stem if name is None else name
         if not name or name.startswith(".") or "/" in name or "\\" in name:
             raise ConfigurationError(
@@ -177,7 +178,7 @@ class Zoo:
             )
 
 
-def _takes_log_mel(found: tflite_file.TfliteFile) -> bool:
+def _takes_log_mel(found: reader.TfliteFile) -> bool:
     return found.inputs[0].shape[1:3] == (frontend.PATCH_FRAMES, frontend.MEL_BINS)
 
 

@@ -16,7 +16,7 @@ from bench.core.errors import BenchError
 from bench.core.hashing import sha256_bytes
 from models import frontend
 from models.audio.calibration import patches_for
-from models.raw_tensors import elements, sides
+from models.tflite.raw_tensors import elements, sides
 
 Floats = NDArray[np.float32]
 # From one window of audio, float32 [samples], to the input that a model takes.

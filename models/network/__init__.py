@@ -1,1 +1,1 @@
-"""The only room that imports TensorFlow: builds networks in Keras and exports them to TFLite."""
+"""Networks in Keras: built from a spec, trained for int8 or low rank, exported to float32 TFLite."""

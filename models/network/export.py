@@ -20,10 +20,10 @@ import tensorflow as tf
 
 from bench.core import atomic
 from bench.core.errors import ConversionError
-from models.distil.weights import Arrays
 from models.network import build
-from models.resnet import TRILL_SHAPED
-from models.spec import parse_name
+from models.student.resnet import TRILL_SHAPED
+from models.student.spec import parse_name
+from models.student.weights import Arrays
 
 FRONTEND_PREFIX = "frontend-"
 

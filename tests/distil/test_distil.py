@@ -19,15 +19,15 @@ from bench.core import config
 from bench.core.artifact import Format
 from bench.core.caveats import CaveatKind
 from models import frontend
-from models.distil import weights
-from models.distil.outcome import OUTCOME, WEIGHTS, Job, Outcome
-from models.distil.recipe import Lesson, Schedule
-from models.distil.targets import Clip, Floats, prepared
+from models.distill.outcome import OUTCOME, WEIGHTS, Job, Outcome
+from models.distill.recipe import Lesson, Schedule
+from models.distill.targets import Clip, Floats, prepared
+from models.student import weights
 from models.zoo import Zoo
 
 pytestmark = pytest.mark.zoo
 TINY = "tiny_w0.5_keras3_gap_e16_unfused"
-TRAIN = (sys.executable, "-P", "-m", "models.network.train")
+TRAIN = (sys.executable, "-P", "-m", "models.distill.train")
 # Stands in for TRILL: called with samples and a rate, gives two outputs a frame.
 TRILL = """
 import sys
@@ -57,8 +57,8 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 from bench.core import config
-from models.distil.outcome import Job
-from models.network import train
+from models.distill.outcome import Job
+from models.distill import train
 
 train._strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 train.train(config.load(Path(sys.argv[1]), Job))

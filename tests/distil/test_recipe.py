@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from bench.core.errors import ConfigurationError
-from models.distil import recipe
-from models.distil.recipe import Lesson, Recipe, Schedule
+from models.distill import recipe
+from models.distill.recipe import Lesson, Recipe, Schedule
 
 TINY = "tiny_w0.5_keras3_gap_e16_unfused"
 

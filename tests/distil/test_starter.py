@@ -4,11 +4,12 @@ import pytest
 
 from bench.core.hashing import sha256_file
 from models.audio import packages
-from models.distil import card as cards
-from models.distil import recipe, students, weights
-from models.distil.card import Card
+from models.distill import card as cards
+from models.distill import recipe
+from models.distill.card import Card
+from models.student import starter, weights
 
-FOLDER = students.starter_folder()
+FOLDER = starter.starter_folder()
 STARTER = recipe.load(recipe.STARTER)
 CARDS = [found for name in STARTER.students if (found := cards.load(FOLDER, name)) is not None]
 FORMATS = ["float32", "float16", "dynamic", "int8"]
@@ -25,7 +26,7 @@ def test_every_starter_student_has_weights_and_a_card_and_nothing_else_lies_ther
     expected = {f"{name}.{end}" for name in STARTER.students for end in ("npz", "json", "md")}
     assert {path.name for path in FOLDER.iterdir()} == expected
     assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) <= 20e6
-    assert not set(STARTER.kept_out) & set(students.names(FOLDER))
+    assert not set(STARTER.kept_out) & set(starter.names(FOLDER))
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.student)

@@ -8,9 +8,9 @@ import pytest
 from bench.core.errors import ConfigurationError
 from models import frontend
 from models.audio.decode import resampled, through_telephone
-from models.distil import targets
-from models.distil.recipe import Lesson
-from models.distil.targets import Clip, Floats, prepared
+from models.distill import targets
+from models.distill.recipe import Lesson
+from models.distill.targets import Clip, Floats, prepared
 from models.teachers.teacher import Concatenated
 
 SECOND = frontend.SAMPLE_RATE_HZ

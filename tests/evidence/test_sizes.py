@@ -7,8 +7,8 @@ from support.tables import write_table
 
 from bench.core.artifact import Artifact, Format
 from bench.flow.build.convert import convert
-from models.resnet import TRILL_SHAPED
-from models.spec import FRILL
+from models.student.resnet import TRILL_SHAPED
+from models.student.spec import FRILL
 
 pytestmark = [pytest.mark.evidence, pytest.mark.zoo, pytest.mark.audio]
 

@@ -12,9 +12,9 @@ from support.tables import write_table
 
 from bench.core import config
 from models import frontend
-from models.distil.outcome import OUTCOME, Job, Outcome
-from models.distil.recipe import Lesson, Schedule
-from models.distil.targets import Clip, Floats, prepared
+from models.distill.outcome import OUTCOME, Job, Outcome
+from models.distill.recipe import Lesson, Schedule
+from models.distill.targets import Clip, Floats, prepared
 
 pytestmark = [pytest.mark.evidence, pytest.mark.timeout(1_800)]
 
@@ -27,7 +27,7 @@ import json, os, sys, time
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras, numpy as np
 from models.network import build
-from models.spec import parse_name
+from models.student.spec import parse_name
 
 name, folder, count, size, batch = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
 patches = np.fromfile(f"{folder}/patches.f16", np.float16).reshape(-1, 96, 64, 1)[:count]
@@ -82,7 +82,7 @@ def test_students_learn_as_fast_as_in_a_plain_keras_loop(tmp_path: Path) -> None
             )
             job.folder.mkdir()
             config.save(job.folder / "job.json", job)
-            command = ["-P", "-m", "models.network.train", str(job.folder / "job.json")]
+            command = ["-P", "-m", "models.distill.train", str(job.folder / "job.json")]
             subprocess.run([sys.executable, *command], check=True, capture_output=True)
             curve = config.load(job.folder / OUTCOME, Outcome).curve
             ours += [each.rate for each in curve[1:]]  # the first builds the graph

@@ -13,10 +13,12 @@ from bench.core.artifact import Artifact, Format, Role
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.flow.build.convert import convert
-from models import convert as zoo_convert
-from models import fidelity, frontend, quantise
+from models import frontend
 from models.audio.calibration import patches_for
-from models.litert import Model
+from models.convert import fidelity
+from models.convert import model as zoo_convert
+from models.tflite import quantise
+from models.tflite.litert import Model
 from models.zoo import Zoo
 
 pytestmark = [pytest.mark.zoo, pytest.mark.audio]

@@ -9,10 +9,10 @@ from bench.core.artifact import Artifact, Format, Role, Tensor
 from bench.core.errors import ConfigurationError, ConversionError
 from bench.core.hashing import sha256_file
 from models import frontend
+from models.accuracy.embed import embed_clips
 from models.audio import packages
 from models.audio.decode import decode
 from models.audio.tasks import task_set
-from models.embed import embed_clips
 
 MODELS = Path(__file__).parent.parent / "data" / "audio_models"
 

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from models import convert, mobilenetv3, resnet
-from models.ops import CountOps, Shape
-from models.spec import FRILL, Head, Pooling, Size, StudentSpec
+from models.convert import model as convert
+from models.student import mobilenetv3, resnet
+from models.student.ops import CountOps, Shape
+from models.student.spec import FRILL, Head, Pooling, Size, StudentSpec
 
 
 def test_frill_has_exactly_the_parameters_of_the_released_model() -> None:

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from test_embed import MODELS, manifest
 
 from bench.core.caveats import CaveatKind
-from models import head
+from models.accuracy import head
+from models.accuracy.classification import _resampled, judge, paired
+from models.accuracy.score import score_artifact, score_floor
 from models.audio.tasks import task_set
 from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet
-from models.judging import _resampled, judge, paired
-from models.score import score_artifact, score_floor
 
 
 def task(

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.errors import ConfigurationError
-from models.spec import (
+from models.student.spec import (
     FRILL,
     Activation,
     Frontend,

@@ -50,8 +50,8 @@ def run(options: argparse.Namespace) -> int:
     from bench.core.artifact import Format
     from bench.core.errors import ConfigurationError, worst
     from bench.flow.build import convert as flow
-    from models import convert
-    from models.spec import parse_grid
+    from models.convert import model as convert
+    from models.student.spec import parse_grid
 
     names = [*options.names, *(spec.name for spec in parse_grid(options.grid))]
     if not names:

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     """Runs the whole line and names the page; 4 where a part of it failed."""
     from bench.cli.console import print_json, progress, tell
     from bench.flow.demo import STUDENTS, demo
-    from models.convert import canonical
+    from models.convert.model import canonical
 
     students = STUDENTS if options.students is None else options.students.split(",")
 

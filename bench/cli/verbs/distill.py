@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from bench.cli import flags as shared
 
 if TYPE_CHECKING:
-    from models.distil.card import Card
-    from models.distil.recipe import Recipe
+    from models.distill.card import Card
+    from models.distill.recipe import Recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -127,8 +127,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     from dataclasses import replace
 
     from bench.core.errors import ConfigurationError
-    from models.distil import recipe as recipes
-    from models.spec import parse_grid, parse_name
+    from models.distill import recipe as recipes
+    from models.student.spec import parse_grid, parse_name
 
     names = [parse_name(name).name for name in options.names]
     names += [spec.name for spec in parse_grid(options.grid)]

@@ -11,7 +11,7 @@ from bench.cli import flags as shared
 if TYPE_CHECKING:
     from bench.core.artifact import Artifact
     from bench.flow.build.layer_fidelity import Compared
-    from models.parity import Layer
+    from models.convert.layer_fidelity import Layer
 
 _MAX_HOP_S = 3600.0
 _PATCHES = 50
@@ -123,7 +123,7 @@ def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
     """Returns what is known of a model: from its manifests, else from its architecture alone."""
     from bench.core import config
     from bench.core.errors import ConfigurationError
-    from models import convert
+    from models.convert import model as convert
 
     found = [each for each in artifacts if each.name == name]
     try:
@@ -223,13 +223,13 @@ def _parity(options: argparse.Namespace) -> int:
 
 def _losses(compared: Compared, reasons: list[tuple[str, str]] | None) -> dict[str, Any]:
     from bench.core import config
-    from models import parity
+    from models.convert import layer_fidelity
 
     artifact, found = compared.artifact, compared.parity
     return {
         **config.unstructure(found),
         "sha256": artifact.sha256,
-        "sentence": parity.sentence(found),
+        "sentence": layer_fidelity.sentence(found),
         "float_ops": artifact.float_ops,
         "partitions": config.unstructure(artifact.partitions),
         "why_slower": [{"device": device, "sentence": line} for device, line in reasons or []],
@@ -241,10 +241,10 @@ def _print_losses(compared: Compared, reasons: list[tuple[str, str]]) -> None:
 
     from bench.cli.console import print_table
     from bench.core.artifact import Format
-    from models import parity
+    from models.convert import layer_fidelity
 
     artifact, found = compared.artifact, compared.parity
-    layers = parity.worst(found)
+    layers = layer_fidelity.worst(found)
     print(f"{artifact.name}.{artifact.format.value}, {found.patches} held-out patches")
     rounded = artifact.format is Format.INT8
     table = Table("layer", "op")
@@ -264,7 +264,7 @@ def _print_losses(compared: Compared, reasons: list[tuple[str, str]]) -> None:
             f"XNNPACK: {pieces}, {split.nodes_delegated} of {split.nodes_total} operators"
             + (f"; left: {left}" if left else "")
         )
-    print(parity.sentence(found))
+    print(layer_fidelity.sentence(found))
     for device, line in reasons:
         print(f"on {device}: {line}")
     print()

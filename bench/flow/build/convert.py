@@ -14,10 +14,10 @@ from bench.core.artifact import Artifact, Format
 from bench.core.errors import BenchError
 from bench.core.hashing import sha256_bytes, sha256_file, sha256_value
 from bench.core.paths import cache_dir
-from models import convert as zoo_convert
 from models import frontend
 from models.audio import calibration, packages
-from models.distil import students
+from models.convert import model as zoo_convert
+from models.student import starter
 
 # Enough for a percentile range, by measurement (docs/conversion.md), and for a 5th percentile.
 CALIBRATION_PATCHES = 100
@@ -39,7 +39,7 @@ def convert(
     zoo: Path,
     audio: Path | None = None,
     seed: int = 1,
-    weights: str = students.STARTER,
+    weights: str = starter.STARTER,
     done: Callable[[str], None] | None = None,
 ) -> tuple[list[list[Artifact]], dict[str, BenchError]]:
     """Returns each model's artifacts, in order, and the error of each model that failed.
@@ -47,7 +47,7 @@ def convert(
     Args:
         names: canonical names of models that can be built.
         audio: a folder of one's own; the packaged audio, if it was fetched, by default.
-        weights: ``starter``, ``random`` or a folder; see ``models.distil.students``.
+        weights: ``starter``, ``random`` or a folder; see ``models.student.starter``.
 
     Raises:
         ConfigurationError: the folder lacks a model's weights.
@@ -56,12 +56,12 @@ def convert(
     jobs = [
         zoo_convert.Job(
             name=name,
-            # A front-end is never quantised (models/quantise.py), so it has one format.
+            # A front-end is never quantised (models/tflite/quantise.py), so it has one format.
             formats=(Format.FLOAT32,) if name in zoo_convert.FRONTENDS else tuple(formats),
             zoo=zoo,
             inputs=inputs.get(zoo_convert.takes_audio(name)),
             seed=seed,
-            weights=students.weights_of(name, weights),
+            weights=starter.weights_of(name, weights),
         )
         for name in names
     ]

@@ -19,14 +19,15 @@ from bench.core import config
 from bench.core.errors import BenchError, ConversionError
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.paths import cache_dir
-from models import mobilenetv3, teachers
-from models.distil import card as cards
-from models.distil.card import Card, Point
-from models.distil.corpus import clips_of
-from models.distil.outcome import OUTCOME, WEIGHTS, Job, Outcome
-from models.distil.recipe import Recipe
-from models.distil.targets import Targets, prepared
-from models.spec import parse_name
+from models import teachers
+from models.distill import card as cards
+from models.distill.card import Card, Point
+from models.distill.corpus import clips_of
+from models.distill.outcome import OUTCOME, WEIGHTS, Job, Outcome
+from models.distill.recipe import Recipe
+from models.distill.targets import Targets, prepared
+from models.student import mobilenetv3
+from models.student.spec import parse_name
 
 Told = Callable[[str, int, int, str], None]  # what, done, in all, how it goes
 
@@ -183,7 +184,7 @@ class _School:
         job.folder.mkdir(parents=True, exist_ok=True)
         config.save(job.folder / "job.json", job)
         log = job.folder / "log.txt"
-        command = [sys.executable, "-P", "-m", "models.network.train", str(job.folder / "job.json")]
+        command = [sys.executable, "-P", "-m", "models.distill.train", str(job.folder / "job.json")]
         with log.open("w") as errors, self._process(command, errors) as process:
             for line in process.stdout or ():
                 step = json.loads(line)

@@ -9,8 +9,9 @@ from bench.core.artifact import Artifact, Format, Role
 from bench.core.errors import ConfigurationError
 from bench.flow.report.join import join
 from bench.store.store import Store
-from models import frontend, parity
+from models import frontend
 from models.audio import calibration, packages
+from models.convert import layer_fidelity
 from models.zoo import Zoo
 from reports.int8 import causes
 
@@ -23,7 +24,7 @@ class Compared:
     """One converted file and what its layers lose."""
 
     artifact: Artifact
-    parity: parity.Parity
+    parity: layer_fidelity.Parity
 
 
 def named(zoo: Zoo, text: str) -> list[Artifact]:
@@ -92,7 +93,9 @@ def compare(
     return [
         Compared(
             artifact=each,
-            parity=parity.compare(source, zoo.checked_path(each), inputs, format=each.format),
+            parity=layer_fidelity.compare(
+                source, zoo.checked_path(each), inputs, format=each.format
+            ),
         )
         for each in artifacts
     ]

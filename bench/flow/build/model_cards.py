@@ -11,10 +11,10 @@ from bench.core.errors import BenchError
 from bench.core.paths import cache_dir
 from bench.flow.build.convert import convert
 from models import teachers
+from models.accuracy.score import differences_to_first, score_artifact, score_teacher
 from models.audio.taskset import TaskSet
-from models.distil import card as cards
-from models.distil.card import Card, Scored
-from models.score import differences_to_first, score_artifact, score_teacher
+from models.distill import card as cards
+from models.distill.card import Card, Scored
 from models.zoo import Zoo
 
 Told = Callable[[str, int, int], None]

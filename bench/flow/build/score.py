@@ -10,8 +10,8 @@ from bench.core.errors import BenchError
 from bench.core.paths import cache_dir
 from bench.core.score import Score
 from bench.store.store import Store
+from models.accuracy.score import score_artifact, score_floor
 from models.audio.taskset import TaskSet
-from models.score import score_artifact, score_floor
 from models.zoo import IN_GRAPH, LOG_MEL, Zoo
 
 Told = Callable[[str, int, int], None]

@@ -12,9 +12,9 @@ from bench.flow.build.score import frontend_path
 from bench.flow.gate.references import Pairing
 from bench.gate.records import Scored
 from bench.plan.suite import Target
+from models.accuracy.score import differences_to_first
 from models.audio.taskset import TaskSet
-from models.litert import runtime
-from models.score import differences_to_first
+from models.tflite.litert import runtime
 from models.zoo import Zoo
 
 Told = Callable[[str, int, int], None]

@@ -24,7 +24,7 @@ from bench.core.version import VERSION
 from bench.plan.case import Runner
 from bench.plan.suite import Target
 from bench.tool.host import Tool
-from models import tflite_file
+from models.tflite import reader
 
 SCHEMA_VERSION = 1
 CONTENTS = "bundle.json"
@@ -178,7 +178,7 @@ def identity(target: Target) -> tuple[str, Format]:
     """
     if target.artifact is not None:
         return target.artifact.name, target.artifact.format
-    return target.path.stem, tflite_file.read(target.path).format
+    return target.path.stem, reader.read(target.path).format
 
 
 def _copied(folder: Path, target: Target) -> BundledFile:

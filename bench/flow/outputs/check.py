@@ -33,11 +33,12 @@ from bench.plan.suite import Target
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.flags import InputFile
-from models import fidelity, tflite_file
 from models.audio import packages
 from models.audio.speech import Front, Inputs, inputs_for
-from models.litert import Model
-from models.raw_tensors import from_bytes, sides, to_bytes
+from models.convert import fidelity
+from models.tflite import reader
+from models.tflite.litert import Model
+from models.tflite.raw_tensors import from_bytes, sides, to_bytes
 from models.zoo import NO_FRONTEND, Zoo
 
 INPUTS = 8
@@ -225,7 +226,7 @@ def _expected(target: Target) -> _Expected:
         ConfigurationError: LiteRT is not installed, or the model takes what no audio is made for.
         ModelFileError: LiteRT cannot run it.
     """
-    file = tflite_file.read(target.path)
+    file = reader.read(target.path)
     source, source_sha256 = _source(target)
     inputs = inputs_for(
         file.inputs,

@@ -32,12 +32,12 @@ from bench.plan.suite import ALL_CORES, Suite, Target
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.flags import InputFile
-from models import tflite_file
+from models.accuracy.embed import BATCH, Floats, clip_windows, embed_clips, pooled, shaped
+from models.accuracy.score import score_beside_host
 from models.audio.taskset import TaskSet
-from models.embed import BATCH, Floats, clip_windows, embed_clips, pooled, shaped
-from models.litert import Model
-from models.raw_tensors import from_bytes, to_bytes
-from models.score import score_beside_host
+from models.tflite import reader
+from models.tflite.litert import Model
+from models.tflite.raw_tensors import from_bytes, to_bytes
 from models.zoo import Zoo
 
 _MAX_SECS = 60.0
@@ -176,7 +176,7 @@ class _Bench:
     def __init__(
         self, place: PhonePlace, outputs: Outputs, case: Case, target: Target, folder: Path
     ) -> None:
-        file = tflite_file.read(target.path)
+        file = reader.read(target.path)
         self.case = case
         self._place = place
         self._outputs = outputs

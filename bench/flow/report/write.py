@@ -10,7 +10,7 @@ from bench.flow.report.join import join
 from bench.flow.report.mode_rows import modes
 from bench.flow.report.results import all_results, sessions_of
 from bench.store.store import Store
-from models.spec import Frontend, is_student, parse_name
+from models.student.spec import Frontend, is_student, parse_name
 from reports.effects import Estimate, Traits, estimates
 from reports.page import ModeFrames, write_report
 from reports.schema import Endurance, Row, Slice, Stream, Task, frame, read

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from bench.core.errors import ConfigurationError
-from models.spec import Activation, Frontend, is_student, parse_name
+from models.student.spec import Activation, Frontend, is_student, parse_name
 
 RANDOM = "random"
 STARTER = "starter"

@@ -14,9 +14,10 @@ from bench.core import atomic
 from bench.core.artifact import Artifact, Role
 from bench.core.errors import ConfigurationError, ConversionError
 from bench.core.hashing import sha256_file, sha256_value
-from models import frontend, litert
+from models import frontend
+from models.accuracy.frames import frames_of
 from models.audio.decode import decode
-from models.frames import frames_of
+from models.tflite import litert
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]

@@ -21,12 +21,15 @@ from bench.core.artifact import Artifact, Format, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import BenchError, ConfigurationError, ConversionError, InfrastructureError
 from bench.core.hashing import sha256_file, sha256_value
-from models import fidelity, frontend, litert, mobilenetv3, resnet, tflite_file
-from models.distil import card
-from models.distil import weights as weights_file
-from models.distil.weights import Weights
-from models.resnet import TRILL_SHAPED
-from models.spec import Frontend, is_student, parse_name
+from models import frontend
+from models.convert import fidelity
+from models.distill import card
+from models.student import mobilenetv3, resnet
+from models.student import weights as weights_file
+from models.student.resnet import TRILL_SHAPED
+from models.student.spec import Frontend, is_student, parse_name
+from models.student.weights import Weights
+from models.tflite import litert, reader
 from models.zoo import IN_GRAPH, LOG_MEL, NO_FRONTEND, Zoo
 
 FRONTENDS = tuple(f"frontend-{kind.value}" for kind in Frontend if kind is not Frontend.NONE)
@@ -63,7 +66,7 @@ class Job:
         inputs: real audio; without it batch normalisation is not settled, nothing is checked, and
             full int8 is refused.
         seed: of random weights.
-        weights: of a trained student (models/distil/weights.py); random ones by default.
+        weights: of a trained student (models/student/weights.py); random ones by default.
     """
 
     name: str
@@ -276,7 +279,7 @@ def _finish(
 ) -> Artifact:
     path = job.zoo / f"{job.name}.{format.value}.tflite"
     if format is not Format.FLOAT32:
-        from models import quantise
+        from models.tflite import quantise
 
         learned = ranges if format is Format.INT8 else None
         quantise.quantise(source, path, format, calibration=calibration, ranges=learned)
@@ -291,7 +294,7 @@ def _finish(
 def _describe(
     job: Job, format: Format, path: Path, tools: dict[str, str], *, learned: bool
 ) -> Artifact:
-    found = tflite_file.read(path)
+    found = reader.read(path)
     parameters, macs = count(job.name)
     calibrated = format is Format.INT8 and job.inputs is not None and not learned
     random = job.weights is None and job.name not in FRONTENDS

@@ -7,7 +7,7 @@ cost, so that FRILL's speed and size ratios can be measured anywhere.
 from __future__ import annotations
 
 from models import frontend
-from models.ops import CountOps, Ops, Shape, X
+from models.student.ops import CountOps, Ops, Shape, X
 
 TRILL_SHAPED = "trill-shaped"
 EMBEDDING_SIZE = 512

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.core import atomic, config
 from bench.core.score import Difference, Score
-from models.distil.recipe import Lesson, Schedule
+from models.distill.recipe import Lesson, Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 
 from bench.core import atomic, config
 from bench.core.errors import BenchError, ConfigurationError, ConversionError
-from models.distil import targets as lessons
-from models.distil import weights as weights_file
-from models.distil.outcome import OUTCOME, WEIGHTS, Epoch, Job, Outcome
-from models.distil.recipe import Schedule
-from models.distil.targets import Targets
-from models.distil.weights import Weights
+from models.distill import targets as lessons
+from models.distill.outcome import OUTCOME, WEIGHTS, Epoch, Job, Outcome
+from models.distill.recipe import Schedule
+from models.distill.targets import Targets
 from models.network import build, fake_quant, low_rank, qat
-from models.spec import StudentSpec, parse_name
+from models.student import weights as weights_file
+from models.student.spec import StudentSpec, parse_name
+from models.student.weights import Weights
 
 _STATE, _HEAD = "state.npz", "head.npz"
 _LAST_RATE = 0.01  # of the highest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.distil.recipe import Schedule
+from models.distill.recipe import Schedule
 
 # In the job's folder.
 WEIGHTS, OUTCOME = "weights.npz", "outcome.json"

@@ -13,13 +13,15 @@ from bench.core import config
 from bench.core.artifact import Artifact
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.score import Difference, Score, TaskScore
-from models import frontend, head, litert
+from models import frontend
+from models.accuracy import head
+from models.accuracy.classification import Verdict, differences, interval, verdicts
+from models.accuracy.embed import embed_clips
+from models.accuracy.frames import frames_of
 from models.audio.taskset import TaskSet
-from models.embed import embed_clips
-from models.frames import frames_of
-from models.judging import Verdict, differences, interval, verdicts
 from models.teachers.clips import clip_vectors
 from models.teachers.teacher import Teacher
+from models.tflite import litert
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.artifact import Fidelity, Format
-from models.litert import Model
+from models.tflite.litert import Model
 
 Floats = NDArray[np.float32]
 

@@ -15,7 +15,7 @@ from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes, sha256_value
 from models import frontend
 from models.audio.decode import SAMPLE_RATE_HZ, resampled, through_telephone
-from models.distil.recipe import Lesson
+from models.distill.recipe import Lesson
 from models.teachers.clips import means
 from models.teachers.teacher import Concatenated, Teacher
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.score import Difference
-from models import head
+from models.accuracy import head
 from models.audio.taskset import Metric, Task, TaskSet
 
 Floats = NDArray[np.float32]

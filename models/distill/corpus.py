@@ -12,7 +12,7 @@ from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_bytes, sha256_file
 from models.audio import packages
 from models.audio.decode import SAMPLE_RATE_HZ, audio_files, decode, resampled
-from models.distil.targets import Clip, Floats
+from models.distill.targets import Clip, Floats
 
 PACKAGES = "packages"
 _TFDS = "tfds:"

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models import frontend
-from models.ops import CountOps, Ops, Shape, X
-from models.spec import Activation, Frontend, Head, Pooling, Size, StudentSpec
+from models.student.ops import CountOps, Ops, Shape, X
+from models.student.spec import Activation, Frontend, Head, Pooling, Size, StudentSpec
 
 
 @dataclass(frozen=True, slots=True)

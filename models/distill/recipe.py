@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
-from models.spec import Frontend, parse_name
+from models.student.spec import Frontend, parse_name
 
 STARTER = "starter"
 TEACHER = "speech-embedding+ge2e"
@@ -188,7 +188,7 @@ def load(source: str) -> Recipe:
         ConfigurationError: there is no such recipe, or the file is none; names the key.
     """
     if source == STARTER:
-        with resources.as_file(resources.files("models.distil") / "starter.yaml") as path:
+        with resources.as_file(resources.files("models.distill") / "starter.yaml") as path:
             return config.load(path, Recipe)
     path = Path(source)
     if not path.is_file():

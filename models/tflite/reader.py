@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.core.artifact import Format, Role, Tensor
 from bench.core.errors import ModelFileError
-from models import litert
+from models.tflite import litert
 
 _IDENTIFIER = b"TFL3"
 _WAVEFORM_SAMPLES = 4_000  # a longer [1, n] input is audio

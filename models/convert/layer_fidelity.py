@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.core import units
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
-from models.litert import Operation, Traced
+from models.tflite.litert import Operation, Traced
 
 Floats = NDArray[np.float32]
 
