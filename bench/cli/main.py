@@ -19,7 +19,7 @@ from bench.core.version import VERSION
 VERBS = {
     "demo": "the whole line on this machine: zoo, formats, latency, accuracy, frontier page",
     "zoo": "list, show and add models",
-    "distill": "train students on what a teacher says of audio",
+    "distill": "train students on a teacher's embeddings",
     "convert": "build students and convert them to TFLite formats",
     "data": "fetch and list the packaged audio",
     "score": "accuracy of an artifact on audio tasks",

@@ -1,1 +1,1 @@
-"""Networks in Keras: built from a spec, trained for int8 or low rank, exported to float32 TFLite."""
+"""Networks in Keras: built from a spec, made ready for int8 or low rank, exported to TFLite."""

@@ -14,7 +14,7 @@ from models import frontend
 from models.network.frontend_layer import LogMel
 from models.network.keras_ops import KerasOps
 from models.student import mobilenetv3, resnet
-from models.student.spec import Frontend, StudentSpec
+from models.student.spec import InGraphFrontend, StudentSpec
 from models.student.weights import Arrays
 
 _SETTLING_PASSES = 25
@@ -30,7 +30,7 @@ def build_student(spec: StudentSpec, *, seed: int, ops: KerasOps | None = None) 
 def begin_student(spec: StudentSpec, *, seed: int) -> Any:
     """Returns a student's input, with Keras' names and random numbers begun afresh."""
     _fresh(seed)
-    return _patch_input() if spec.frontend is Frontend.NONE else _audio_input()
+    return _patch_input() if spec.frontend is InGraphFrontend.NONE else _audio_input()
 
 
 def build_teacher(*, seed: int) -> keras.Model:

@@ -48,7 +48,7 @@ def test_every_layer_of_a_conversion_stands_beside_its_source(
     zoo: Zoo, patches: Floats, format: Format
 ) -> None:
     source, converted = files(zoo, UNFUSED, format)
-    found = layer_fidelity.compare(source, converted, patches, format=format)
+    found = layer_fidelity.compare_layers(source, converted, patches, format=format)
     operators = [each for each in found.layers if each.op != "INPUT"]
     assert len(operators) == len(litert.Traced(source).operations)
     assert (found.unmatched, found.patches) == (0, 6)
@@ -65,7 +65,7 @@ def test_every_layer_of_a_conversion_stands_beside_its_source(
 
 def test_a_file_loses_nothing_against_itself(zoo: Zoo, patches: Floats) -> None:
     source, _ = files(zoo, UNFUSED, Format.INT8)
-    found = layer_fidelity.compare(source, source, patches, format=Format.FLOAT16)
+    found = layer_fidelity.compare_layers(source, source, patches, format=Format.FLOAT16)
     assert {each.snr_db for each in found.layers} == {None}
     assert layer_fidelity.sentence(found) == "no layer loses more than its number format does"
 
@@ -74,14 +74,14 @@ def test_a_range_that_is_too_narrow_is_named_with_what_it_clips(
     zoo: Zoo, tmp_path: Path, patches: Floats
 ) -> None:
     source, converted = files(zoo, UNFUSED, Format.INT8)
-    before = layer_fidelity.compare(source, converted, patches, format=Format.INT8)
+    before = layer_fidelity.compare_layers(source, converted, patches, format=Format.INT8)
     sound = next(
         each
         for each in before.layers
         if each.op == "CONV_2D" and each.name.startswith("expanded_conv_2_project")
     )
     spoiled = narrowed(source, converted, tmp_path / "narrow.tflite", sound.tensor, 50)
-    found = layer_fidelity.compare(source, spoiled, patches, format=Format.INT8)
+    found = layer_fidelity.compare_layers(source, spoiled, patches, format=Format.INT8)
     (layer,) = layer_fidelity.worst(found, 1)
     assert layer.tensor == sound.tensor
     assert layer.high == pytest.approx((sound.high or 0) / 50, rel=0.02)
@@ -96,7 +96,7 @@ def test_a_float_front_end_loses_nothing_and_its_cast_hides_no_loss(
     zoo: Zoo, audio_root: Path
 ) -> None:
     audio, _ = patches_for("heldout", count=4, waveform=True, audio_root=audio_root)
-    found = layer_fidelity.compare(
+    found = layer_fidelity.compare_layers(
         *files(zoo, WITH_FRONTEND, Format.INT8), audio, format=Format.INT8
     )
     front = [each for each in found.layers if "frontend" in each.name]
@@ -108,7 +108,7 @@ def test_a_float_front_end_loses_nothing_and_its_cast_hides_no_loss(
 def test_files_of_two_models_are_not_compared(zoo: Zoo, patches: Floats) -> None:
     source, _ = files(zoo, UNFUSED, Format.INT8)
     with pytest.raises(ConfigurationError, match="shares no tensor name"):
-        layer_fidelity.compare(source, DATA / "tiny.tflite", patches, format=Format.INT8)
+        layer_fidelity.compare_layers(source, DATA / "tiny.tflite", patches, format=Format.INT8)
 
 
 def test_the_command_says_where_a_file_loses_and_how_it_is_split(zoo: Zoo) -> None:

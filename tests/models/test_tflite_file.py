@@ -4,7 +4,7 @@ import flatbuffers
 import pytest
 from support.zoo_names import CONV, FUSED, UNFUSED
 
-from bench.core.artifact import Format, Role
+from bench.core.artifact import Format, Role, WeightsOrigin
 from bench.core.errors import ConfigurationError, ModelFileError
 from models.student import mobilenetv3
 from models.student.spec import parse_name
@@ -31,10 +31,10 @@ def test_a_front_end_is_known_by_what_it_gives(zoo: Zoo) -> None:
 def test_a_file_that_is_no_model_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "notes.tflite"
     path.write_text("not a model at all")
-    with pytest.raises(ModelFileError, match=r"notes\.tflite: is no TFLite model"):
+    with pytest.raises(ModelFileError, match=r"notes\.tflite: is not a TFLite model"):
         reader.read(path)
     path.write_bytes(b"")
-    with pytest.raises(ModelFileError, match="is no TFLite model"):
+    with pytest.raises(ModelFileError, match="is not a TFLite model"):
         reader.read(path)
     with pytest.raises(ModelFileError, match="cannot be read"):
         reader.read(tmp_path / "absent.tflite")
@@ -71,7 +71,7 @@ def test_a_file_joins_the_zoo_and_its_name_is_taken_then(zoo: Zoo, tmp_path: Pat
     source = zoo.root / f"{UNFUSED}.int8.tflite"
     added = mine.add(source, name="mine")
     assert added == mine.get("mine", Format.INT8)
-    assert added.weights == "given"
+    assert added.weights is WeightsOrigin.GIVEN
     assert mine.path(added).read_bytes() == source.read_bytes()
     assert mine.add(source, name="mine") == added
     with pytest.raises(ConfigurationError, match="another file has the name"):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError, ConversionError
 from models.convert import fidelity
-from models.student.spec import Activation, Frontend, Pooling, Size, StudentSpec
+from models.student.spec import Activation, InGraphFrontend, Pooling, Size, StudentSpec
 from models.tflite import litert, quantise, reader
 
 pytestmark = pytest.mark.zoo
@@ -176,7 +176,7 @@ def test_a_front_end_stays_float_and_fused_swish_flattening_and_low_rank_are_int
     tmp_path: Path,
 ) -> None:
     spec = replace(
-        SPEC, pooling=Pooling.FLATTEN, bottleneck_rank=8, frontend=Frontend.CONV,
+        SPEC, pooling=Pooling.FLATTEN, bottleneck_rank=8, frontend=InGraphFrontend.CONV,
         activation=Activation.FUSED,
     )  # fmt: skip
     student = build.build_student(spec, seed=1)

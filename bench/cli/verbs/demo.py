@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     """Runs the whole line and names the page; 4 where a part of it failed."""
     from bench.cli.console import print_json, progress, tell
     from bench.flow.demo import STUDENTS, demo
-    from models.convert.model import canonical
+    from models.student.buildable import parse
 
     students = STUDENTS if options.students is None else options.students.split(",")
 
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
             options.out,
             audio=options.audio,
             told=told,
-            students=[canonical(name) for name in students],
+            students=[parse(name).name for name in students],
             processes=options.processes,
         )
     for note in made.notes:

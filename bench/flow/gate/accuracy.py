@@ -8,7 +8,6 @@ from pathlib import Path
 from bench.core.artifact import Artifact
 from bench.core.errors import ConfigurationError
 from bench.core.paths import cache_dir
-from bench.flow.build.score import frontend_path
 from bench.flow.gate.references import Pairing
 from bench.gate.records import Scored
 from bench.plan.suite import Target
@@ -37,7 +36,7 @@ def scored(pairs: Sequence[Pairing], task_set: TaskSet, *, told: Told) -> Iterat
             files,
             task_set,
             cache=cache_dir(),
-            progress=lambda done, total, key=key: told(key, done, total),  # type: ignore[misc]  # the default binds the key
+            on_progress=lambda done, total, key=key: told(key, done, total),  # type: ignore[misc]  # the default binds the key
         )
         yield Scored(
             model=key,
@@ -55,4 +54,4 @@ def _scorable(target: Target) -> tuple[Artifact, Path, Path | None]:
             f"{target.path}: has no manifest, so what audio it takes is not known",
             hint="frill-bench zoo add FILE writes one; or leave out --task-set",
         )
-    return artifact, target.path, frontend_path(artifact, Zoo(target.path.parent))
+    return artifact, target.path, Zoo(target.path.parent).frontend_path(artifact)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench.adb.phone import Phone
 from bench.core import config
-from bench.core.artifact import Fidelity, Format, Tensor
+from bench.core.artifact import NO_FRONTEND, Fidelity, Format, Tensor
 from bench.core.errors import (
     BenchError,
     ConfigurationError,
@@ -23,7 +23,6 @@ from bench.core.errors import (
     ToolOutputError,
 )
 from bench.core.hashing import sha256_bytes
-from bench.flow.build.score import frontend_path
 from bench.flow.measure.session import log
 from bench.flow.measure.sweep import Sweep
 from bench.flow.outputs.record import EVENT, Check, Verdict, checks, subject_of
@@ -39,7 +38,7 @@ from models.convert import fidelity
 from models.tflite import reader
 from models.tflite.litert import Model
 from models.tflite.raw_tensors import from_bytes, sides, to_bytes
-from models.zoo import NO_FRONTEND, Zoo
+from models.zoo import Zoo
 
 INPUTS = 8
 _ON_THE_CPU = (Delegate.NONE, Delegate.XNNPACK)
@@ -265,7 +264,7 @@ def _front(target: Target) -> tuple[int, Front] | None:
     artifact = target.artifact
     if artifact is None or artifact.frontend == NO_FRONTEND:
         return None
-    path = frontend_path(artifact, Zoo(target.path.parent))
+    path = Zoo(target.path.parent).frontend_path(artifact)
     if path is None:
         return None
     model = Model(path)

@@ -22,7 +22,6 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import BenchError, DeviceError, ToolOutputError
 from bench.core.paths import cache_dir
 from bench.core.score import Score
-from bench.flow.build.score import frontend_path
 from bench.flow.device.phone import ToolFor, Wanted, phone_sweep
 from bench.flow.device.retry import WAIT_S, patiently
 from bench.flow.measure.session import open_session
@@ -32,8 +31,9 @@ from bench.plan.suite import ALL_CORES, Suite, Target
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.flags import InputFile
-from models.accuracy.embed import BATCH, Floats, clip_windows, embed_clips, pooled, shaped
+from models.accuracy.embed import BATCH, clip_windows, embed_clips, pooled, shaped
 from models.accuracy.score import score_beside_host
+from models.arrays import Floats
 from models.audio.taskset import TaskSet
 from models.tflite import reader
 from models.tflite.litert import Model
@@ -260,7 +260,7 @@ def _score(
         ToolOutputError: a process fails, or its output carries nothing.
     """
     clips, cache = wanted.task_set.paths(), cache_dir()
-    front = frontend_path(artifact, wanted.zoo)
+    front = wanted.zoo.frontend_path(artifact)
     hosts = embed_clips(target.path, artifact, clips, cache=cache, frontend_path=front)
     owners, windows = [], []
     for sha256, many in clip_windows(artifact, clips, cache=cache, frontend_path=front):
