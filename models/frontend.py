@@ -12,7 +12,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE_HZ = 16_000
+from bench.core.artifact import SAMPLE_RATE_HZ
+from models.arrays import Floats
+
 FRAME_SAMPLES = 400
 FRAME_HOP_SAMPLES = 160
 FFT_SAMPLES = 512
@@ -26,8 +28,6 @@ PATCH_HOP_FRAMES = 17
 PATCH_HOP_SAMPLES = PATCH_HOP_FRAMES * FRAME_HOP_SAMPLES
 WINDOW_SAMPLES = (PATCH_FRAMES - 1) * FRAME_HOP_SAMPLES + FRAME_SAMPLES  # 15,600: one patch
 MIN_SAMPLES = SAMPLE_RATE_HZ  # shorter audio is zero-padded at its end to one second
-
-Floats = NDArray[np.float32]
 
 
 @lru_cache(maxsize=1)

@@ -6,16 +6,21 @@ import shutil
 from pathlib import Path
 
 from bench.core import atomic, config
-from bench.core.artifact import Artifact, Format, Role, manifests
+from bench.core.artifact import (
+    IN_GRAPH,
+    LOG_MEL,
+    NO_FRONTEND,
+    Artifact,
+    Format,
+    Role,
+    WeightsOrigin,
+    manifests,
+)
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
-from models import frontend, litert, tflite_file
-
-GIVEN = "given"
-LOG_MEL = "log-mel"
-IN_GRAPH = "in graph"
-NO_FRONTEND = "none"
+from models import frontend
+from models.tflite import litert, reader
 
 
 class Zoo:
@@ -32,10 +37,12 @@ class Zoo:
         """Returns all artifacts, by name and format; none if the folder is not there.
 
         Raises:
-            ConfigurationError: it is no folder, or a manifest cannot be read.
+            ConfigurationError: it is not a folder, or a manifest cannot be read.
         """
         if self.root.exists() and not self.root.is_dir():
-            raise ConfigurationError(f"{self.root}: is no folder", hint="give a folder with --zoo")
+            raise ConfigurationError(
+                f"{self.root}: is not a folder", hint="give a folder with --zoo"
+            )
         return [config.load(path, Artifact) for path in manifests(self.root)]
 
     def of(self, name: str) -> list[Artifact]:
@@ -66,17 +73,27 @@ class Zoo:
         path = self.path(artifact)
         if not path.is_file():
             raise ConfigurationError(
-                f"{path}: no such file, though there is a manifest of it",
+                f"{path}: no such file, but it has a manifest",
                 hint="convert or add it again, or remove the manifest",
             )
         found = sha256_file(path)
         if found != artifact.sha256:
             raise ConfigurationError(
-                f"{path}: its SHA-256 begins {found[:12]}, "
+                f"{path}: its SHA-256 starts with {found[:12]}, "
                 f"its manifest says {artifact.sha256[:12]}",
-                hint="convert or add it again, or remove the manifest beside it",
+                hint="convert or add it again, or remove its manifest",
             )
         return path
+
+    def frontend_path(self, artifact: Artifact) -> Path | None:
+        """Returns the file that makes an artifact's input from audio, where it has its own.
+
+        Raises:
+            ConfigurationError: that file is missing or is not what its manifest says.
+        """
+        if artifact.frontend in (LOG_MEL, IN_GRAPH):
+            return None
+        return self.checked_path(self.of(artifact.frontend)[0])
 
     def manifest(self, name: str, format: Format) -> Path:
         """Returns where the manifest of a model in a format belongs."""
@@ -105,21 +122,21 @@ class Zoo:
         role: Role | None = None,
         hop_samples: int | None = None,
     ) -> Artifact:
-        """Returns the artifact of somebody's .tflite file, copied into the zoo.
+        """Returns the artifact of any .tflite file, copied into the zoo.
 
         Args:
             source: the file.
-            name: what it is called here; its file name without the ending by default.
+            name: its name in the zoo; the file name without the ending by default.
             frontend_name: the zoo's artifact that makes its input from audio, if it needs one.
-            role: what it is, where its shapes do not tell.
+            role: what it takes and gives, where its shapes do not show that.
             hop_samples: audio samples between two inferences; a whole window by default.
 
         Raises:
-            ModelFileError: the file is no usable model.
-            ConfigurationError: the name is taken by another file or is no file name, or the
+            ModelFileError: the file is not a usable model.
+            ConfigurationError: the name belongs to another file or cannot be a file name, or the
                 front-end is unknown.
         """
-        found = tflite_file.read(source)
+        found = reader.read(source)
         name = source.stem if name is None else name
         if not name or name.startswith(".") or "/" in name or "\\" in name:
             raise ConfigurationError(
@@ -152,7 +169,7 @@ class Zoo:
             partitions=litert.try_partitions(source),
             float_ops=found.float_ops,
             tools={},
-            weights=GIVEN,
+            weights=WeightsOrigin.GIVEN,
             provenance=f"added from {source.name}",
         )
         self._refuse_clash(artifact)
@@ -173,11 +190,11 @@ class Zoo:
         if manifest.exists() and config.load(manifest, Artifact).sha256 != artifact.sha256:
             raise ConfigurationError(
                 f"{manifest}: another file has the name {artifact.name!r}",
-                hint="give this one another by --name",
+                hint="give this one another --name",
             )
 
 
-def _takes_log_mel(found: tflite_file.TfliteFile) -> bool:
+def _takes_log_mel(found: reader.TfliteFile) -> bool:
     return found.inputs[0].shape[1:3] == (frontend.PATCH_FRAMES, frontend.MEL_BINS)
 
 

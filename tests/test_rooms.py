@@ -39,14 +39,14 @@ MAY_IMPORT = {
 
 # Heavy or untyped packages, and the files that are their doors.
 DOORS = {
-    "tensorflow": {"models/network/"},
-    "keras": {"models/network/"},
+    "tensorflow": {"models/network/", "models/distill/train.py"},
+    "keras": {"models/network/", "models/distill/train.py"},
     # The runner is a process of its own that may import nothing else of ours.
-    "ai_edge_litert": {"models/litert.py", "bench/tool/litert_runner.py"},
-    "litert_quantizer": {"models/quantise.py"},
+    "ai_edge_litert": {"models/tflite/litert.py", "bench/tool/litert_runner.py"},
+    "litert_quantizer": {"models/tflite/quantise.py"},
     "onnxruntime": {"models/teachers/onnx_door.py"},
     "kagglehub": {"models/teachers/kaggle_door.py"},
-    "sklearn": {"models/head.py"},
+    "sklearn": {"models/accuracy/head.py"},
     "soundfile": {"models/audio/decode.py"},
     "soxr": {"models/audio/decode.py"},
     "matplotlib": {"reports/plots/"},

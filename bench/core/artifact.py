@@ -1,4 +1,4 @@
-"""The model file that is measured, and everything that is known of it."""
+"""The model file that is measured, and its manifest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from pathlib import Path
 
 from bench.core.caveats import Caveat
 
-_SAMPLE_RATE_HZ = 16_000
+SAMPLE_RATE_HZ = 16_000  # of all audio here: mono, float32 in [-1, 1]
+
+# What ``Artifact.frontend`` says where it is not the name of another artifact.
+LOG_MEL = "log-mel"  # our log-mel front-end comes before the file
+IN_GRAPH = "in graph"  # the file takes audio
+NO_FRONTEND = "none"
 
 
 class Format(StrEnum):
@@ -21,12 +26,20 @@ class Format(StrEnum):
 
 
 class Role(StrEnum):
-    """What a file takes and gives: which audio front-end it needs, if it is an embedding at all."""
+    """What a file takes and gives."""
 
     EMBEDDING_PATCH = "embedding-patch"  # log-mel patch in, vector out
     EMBEDDING_WAVEFORM = "embedding-waveform"  # waveform in, vector out
     FRONTEND = "frontend"  # waveform in, log-mel patch out
     OTHER = "other"
+
+
+class WeightsOrigin(StrEnum):
+    """Where a file's weights come from."""
+
+    UNTRAINED = "untrained"
+    DISTILLED = "distilled"
+    GIVEN = "given"  # an added file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +87,13 @@ class Fidelity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partitions:
-    """How XNNPACK on this machine splits a graph.
+    """How XNNPACK splits a graph on this machine.
 
     Args:
         nodes_total: operators of the graph.
         nodes_delegated: those that XNNPACK took.
-        partitions: how many pieces it took them in; 1 with all nodes means wholly delegated.
-        left: operator names that stayed outside, with their count.
+        partitions: number of pieces; 1 with all nodes means that XNNPACK runs the whole graph.
+        left: operators that XNNPACK did not take, by name, with their count.
     """
 
     nodes_total: int
@@ -97,12 +110,13 @@ class Artifact:
         name: the student's canonical name, or the name it was added under.
         file: file name, beside the manifest.
         macs: multiply-accumulates of one inference; ``None`` where unknown.
+        frontend: ``LOG_MEL``, ``IN_GRAPH``, ``NO_FRONTEND`` or the name of the artifact that makes
+            this one's input from audio.
         window_samples: audio samples that one inference covers, at 16 kHz.
         hop_samples: audio samples between two inferences as scored and as paid for.
         float_ops: operators that compute in float, by name, with their count.
         tools: name to version of what made the file.
         calibration_sha256: identity of the calibration patches of a full int8 file.
-        weights: ``untrained``, ``trained`` or ``given`` (an added file).
         recipe_sha256: identity of everything that decided the bytes of a file made here.
     """
 
@@ -122,7 +136,7 @@ class Artifact:
     partitions: Partitions | None
     float_ops: dict[str, int]
     tools: dict[str, str]
-    weights: str
+    weights: WeightsOrigin
     calibration_sha256: str | None = None
     fidelity: Fidelity | None = None
     caveats: tuple[Caveat, ...] = field(default=())
@@ -133,7 +147,7 @@ class Artifact:
     @property
     def hop_s(self) -> float:
         """Seconds of audio between two inferences."""
-        return self.hop_samples / _SAMPLE_RATE_HZ
+        return self.hop_samples / SAMPLE_RATE_HZ
 
 
 def manifests(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a task set says of one artifact, with its uncertainty and what it is to be read beside."""
+"""The accuracy of one artifact on a task set, with confidence intervals, chance and floor."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class TaskScore:
         metric: ``balanced_accuracy``, ``recall`` (a single class is tested) or ``top1``.
         value, low, high: the score and its 95 % interval, in [0, 1].
         chance: what guessing would score.
-        floor: what the log-mel floor scores on the very same clips; ``None`` if it was not run.
-        test_clips: how many clips (queries) were judged.
+        floor: the log-mel floor on the same clips; ``None`` if it was not computed.
+        test_clips: number of test clips (queries).
     """
 
     task: str
@@ -33,7 +33,7 @@ class TaskScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What one embedding of clips scores, less what another scores on the same clips.
+    """One embedding's score minus another's on the same clips.
 
     Args:
         task: its name, or ``mean``.
@@ -48,10 +48,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A task set's verdict on one artifact.
+    """One artifact's accuracy on a task set.
 
     Args:
-        artifact_sha256: the very file that was scored, or ``log-mel`` for the floor.
+        artifact_sha256: of the file that was scored, or ``log-mel`` for the floor.
         task_set: its name, ``quick`` or ``default`` or a folder's name.
         task_set_sha256: identity of clips, labels and splits.
         mean, mean_low, mean_high: plain mean over the tasks with its 95 % interval.
@@ -59,7 +59,7 @@ class Score:
         delegate, threads: as used for the embeddings.
         device: key of the phone whose outputs were scored, on a sample of the clips; ``None`` for
             this machine.
-        less_host: how far such a score is from the host's on the same clips, the mean last.
+        less_host: such a score minus the host's on the same clips, the mean last.
     """
 
     artifact_sha256: str
@@ -80,6 +80,6 @@ class Score:
 
     @property
     def floor_mean(self) -> float | None:
-        """What the log-mel floor scores on the mean of the tasks; ``None`` if it was not run."""
+        """The log-mel floor's mean over the tasks; ``None`` if it was not computed."""
         floors = [task.floor for task in self.tasks if task.floor is not None]
         return fmean(floors) if floors and len(floors) == len(self.tasks) else None

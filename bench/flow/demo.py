@@ -11,8 +11,8 @@ from pathlib import Path
 from bench.core.artifact import Artifact, Format
 from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
 from bench.core.lock import locked
-from bench.flow.build.convert import convert
-from bench.flow.build.score import scorable, score
+from bench.flow.build.convert import convert_to_zoo
+from bench.flow.build.score import scorable, score_artifacts
 from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import RunRequest
 from bench.flow.measure.session import measure, open_session
@@ -23,6 +23,7 @@ from models.audio import packages
 from models.audio.folder import own
 from models.audio.tasks import QUICK, task_set
 from models.audio.taskset import TaskSet
+from models.student import buildable
 from models.zoo import Zoo
 
 STUDENTS = (  # trained ones, one of them with either hard-swish and a front-end, and a random one
@@ -169,7 +170,7 @@ def _audio(audio: Path | None, notes: list[str], on_progress: OnProgress) -> boo
         return True
     on_progress("audio", 0, 0)
     try:
-        packages.fetch(progress=lambda _, done, total: on_progress("audio", done, total))
+        packages.fetch(on_progress=lambda _, done, total: on_progress("audio", done, total))
     except InfrastructureError as error:
         notes.append(
             f"No audio, so no accuracy and no full int8: {error.message}. Give clips of your own: "
@@ -195,12 +196,12 @@ def _zoo(
         finished.append(name)
         on_progress("convert", len(finished), len(names))
 
-    made, broken = convert(
-        names,
+    made, broken = convert_to_zoo(
+        [buildable.parse(name) for name in names],
         formats=formats,
         zoo=zoo.root,
         audio=audio if audio is None or audio.is_dir() else audio.parent,
-        done=count,
+        on_finished=count,
     )
     failed += [str(error) for error in broken.values()]
     return [each for group in made for each in group]
@@ -251,5 +252,5 @@ def _score(
             finished[name] = None
         on_progress(stage, len(finished), len(chosen) + 1)  # and the log-mel floor
 
-    _, failed = score(chosen, zoo=zoo, task_set=tasks, store=store, told=count)
+    _, failed = score_artifacts(chosen, zoo=zoo, task_set=tasks, store=store, on_progress=count)
     return [str(error) for error in failed.values()]

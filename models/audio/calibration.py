@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes, sha256_file
 from models import frontend
+from models.arrays import Floats
 from models.audio import packages
 from models.audio.decode import audio_files, decode
 
 Purpose = Literal["calibration", "heldout"]
-Floats = NDArray[np.float32]
 
 # Speakers of the packaged audio on the calibration side; all others are held out. Allison speaks
 # both English and Spanish. The voices of gcin are file names; ufoai's people are split by content.

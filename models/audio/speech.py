@@ -9,16 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bench.core.artifact import Role, Tensor
+from bench.core.artifact import SAMPLE_RATE_HZ, Role, Tensor
 from bench.core.errors import BenchError
 from bench.core.hashing import sha256_bytes
 from models import frontend
+from models.arrays import Floats
 from models.audio.calibration import patches_for
-from models.raw_tensors import elements, sides
+from models.tflite.raw_tensors import elements, sides
 
-Floats = NDArray[np.float32]
 # From one window of audio, float32 [samples], to the input that a model takes.
 Front = Callable[[Floats], Floats]
 
@@ -106,10 +105,10 @@ def _noise(count: int) -> Floats:
     samples = frontend.WINDOW_SAMPLES
     spectrum = np.fft.rfft(rng.normal(size=(count, samples)))
     coloured = np.fft.irfft(spectrum / np.sqrt(1 + np.arange(spectrum.shape[1])), samples)
-    time_s = np.arange(samples) / frontend.SAMPLE_RATE_HZ
+    time_s = np.arange(samples) / SAMPLE_RATE_HZ
     phase = rng.uniform(0, 2 * math.pi, (count, 1))
     swell = 0.55 + 0.45 * np.sin(2 * math.pi * _SYLLABLES_HZ * time_s + phase)
     loudness = rng.uniform(0.1, 1.0, (count, 1))
-    heard = coloured * swell
-    scaled = _PEAK * loudness * heard / np.abs(heard).max(axis=1, keepdims=True)
+    speech = coloured * swell
+    scaled = _PEAK * loudness * speech / np.abs(speech).max(axis=1, keepdims=True)
     return np.asarray(scaled, dtype=np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -319,26 +320,14 @@ def _kfold(task: Task, clips: Sequence[Clip]) -> Task:
     folds = grouped_folds(
         [clip.label for clip in clips], [clip.group for clip in clips], count=_FOLDS
     )
-    return _with(task, clips, folds)
+    return replace(task, clips=tuple(clips), folds=folds)
 
 
 def _split(task: Task, train: Sequence[Clip], test: Sequence[Clip]) -> Task:
     fold = Fold(
         train=tuple(range(len(train))), test=tuple(range(len(train), len(train) + len(test)))
     )
-    return _with(task, [*train, *test], (fold,))
-
-
-def _with(task: Task, clips: Sequence[Clip], folds: tuple[Fold, ...]) -> Task:
-    return Task(
-        name=task.name,
-        metric=task.metric,
-        clips=tuple(clips),
-        folds=folds,
-        pooled=task.pooled,
-        chance=task.chance,
-        stand_in_for=task.stand_in_for,
-    )
+    return replace(task, clips=(*train, *test), folds=(fold,))
 
 
 def _thinned(clips: Sequence[Clip], count: int, rng: np.random.Generator) -> list[Clip]:

@@ -1,1 +1,1 @@
-"""The only room that imports TensorFlow: builds networks in Keras and exports them to TFLite."""
+"""Networks in Keras: built from a spec, made ready for int8 or low rank, exported to TFLite."""

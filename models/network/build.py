@@ -10,11 +10,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError
-from models import frontend, mobilenetv3, resnet
-from models.distil.weights import Arrays
+from models import frontend
 from models.network.frontend_layer import LogMel
 from models.network.keras_ops import KerasOps
-from models.spec import Frontend, StudentSpec
+from models.student import mobilenetv3, resnet
+from models.student.spec import InGraphFrontend, StudentSpec
+from models.student.weights import Arrays
 
 _SETTLING_PASSES = 25
 _SETTLING_MOMENTUM = 0.8
@@ -29,7 +30,7 @@ def build_student(spec: StudentSpec, *, seed: int, ops: KerasOps | None = None) 
 def begin_student(spec: StudentSpec, *, seed: int) -> Any:
     """Returns a student's input, with Keras' names and random numbers begun afresh."""
     _fresh(seed)
-    return _patch_input() if spec.frontend is Frontend.NONE else _audio_input()
+    return _patch_input() if spec.frontend is InGraphFrontend.NONE else _audio_input()
 
 
 def build_teacher(*, seed: int) -> keras.Model:
@@ -51,7 +52,7 @@ def set_weights(model: keras.Model, arrays: Arrays, *, name: str) -> None:
 
     Args:
         model: the student.
-        arrays: ``LAYER/INDEX`` to values, float32; see models/distil/weights.py.
+        arrays: ``LAYER/INDEX`` to values, float32; see models/student/weights.py.
         name: what errors call it.
 
     Raises:

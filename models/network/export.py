@@ -20,16 +20,14 @@ import tensorflow as tf
 
 from bench.core import atomic
 from bench.core.errors import ConversionError
-from models.distil.weights import Arrays
 from models.network import build
-from models.resnet import TRILL_SHAPED
-from models.spec import parse_name
-
-FRONTEND_PREFIX = "frontend-"
+from models.student.buildable import Buildable, LogMelFrontend, TrillShaped
+from models.student.spec import StudentSpec
+from models.student.weights import Arrays
 
 
 def export_float32(
-    name: str,
+    spec: Buildable,
     path: Path,
     *,
     seed: int,
@@ -39,7 +37,7 @@ def export_float32(
     """Writes a network's float32 TFLite file and returns the versions of the tools used.
 
     Args:
-        name: a student's name, ``trill-shaped``, ``frontend-conv`` or ``frontend-stft``.
+        spec: what to build.
         path: where the file goes.
         seed: of the random weights.
         inputs: real patches or audio that batch normalisation is settled on; ``None`` skips it.
@@ -53,12 +51,12 @@ def export_float32(
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.set_visible_devices([], "GPU")
-    model = network(name, seed=seed)
+    model = network(spec, seed=seed)
     if weights is not None:
-        build.set_weights(model, weights, name=name)
+        build.set_weights(model, weights, name=spec.name)
     elif inputs is not None:
         build.settle_batch_norm(model, inputs)
-    write_float32(model, path, name=name)
+    write_float32(model, path, name=spec.name)
     return {"tensorflow": tf.__version__, "keras": keras.__version__}
 
 
@@ -86,13 +84,15 @@ def write_float32(model: keras.Model, path: Path, *, name: str) -> None:
     atomic.write_bytes(path, content)
 
 
-def network(name: str, *, seed: int) -> keras.Model:
-    """Returns the Keras model of a student's name, ``trill-shaped`` or ``frontend-KIND``."""
-    if name == TRILL_SHAPED:
-        return build.build_teacher(seed=seed)
-    if name.startswith(FRONTEND_PREFIX):
-        return build.build_frontend(name.removeprefix(FRONTEND_PREFIX))
-    return build.build_student(parse_name(name), seed=seed)
+def network(spec: Buildable, *, seed: int) -> keras.Model:
+    """Returns the Keras model of what can be built."""
+    match spec:
+        case StudentSpec():
+            return build.build_student(spec, seed=seed)
+        case LogMelFrontend():
+            return build.build_frontend(spec.graph.value)
+        case TrillShaped():
+            return build.build_teacher(seed=seed)
 
 
 def _converter(model: keras.Model) -> tf.lite.TFLiteConverter:

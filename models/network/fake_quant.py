@@ -1,4 +1,4 @@
-"""``models.ops.Ops`` in layers that round as full int8 does, so that a network learns to bear it.
+"""``Ops`` in layers that round as full int8 does, so that a network learns to bear it.
 
 Each tensor that the converted file keeps in int8 is rounded once: a convolution together with the
 ReLU that is fused into it, both halves of a hard-swish, gates, sums and products. Weights are

@@ -1,7 +1,7 @@
 """The log-mel front-end as a Keras layer of TFLite's built-in operators.
 
 It must be named ``frontend``: the quantiser leaves alone what has that name, because quantising it
-destroys the embedding (see models/quantise.py).
+destroys the embedding (see models/tflite/quantise.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``models.ops.Ops`` in Keras: what builds the networks for real."""
+"""``models.student.ops.Ops`` in Keras: what builds the networks for real."""
 
 from __future__ import annotations
 

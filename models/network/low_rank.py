@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from bench.core.errors import ConfigurationError
 from models.network import build
 from models.network.keras_ops import KerasOps
-from models.spec import StudentSpec
+from models.student.spec import StudentSpec
 
 _EMBEDDING = "embedding"
 _LOW_RANK = "embedding_low_rank"

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
-from models import mobilenetv3, quantise
 from models.network import build, fake_quant
 from models.network.export import write_float32
 from models.network.fake_quant import FakeQuantOps, RoundedDense, Value
 from models.network.keras_ops import KerasOps
-from models.spec import StudentSpec
+from models.student import mobilenetv3
+from models.student.spec import StudentSpec
+from models.tflite import quantise
 
 Range = tuple[float, float]
 PERCENTILE = 99.0  # where the learned ranges start

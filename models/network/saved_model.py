@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
+from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
-from models.frontend import SAMPLE_RATE_HZ
-
-Floats = NDArray[np.float32]
+from models.arrays import Floats
 
 
 class NotTakenError(ConfigurationError):
@@ -58,7 +56,7 @@ def calls(folder: Path) -> list[Call]:
     """Returns every way to call a SavedModel, the most particular first.
 
     TRILL takes a clip and its rate, FRILL and TRILLsson take clips, YAMNet a clip, FRILL without
-    its front-end patches; by keyword or by position. A model that is no function has a signature.
+    its front-end patches; by keyword or by position. A model that is not callable has a signature.
 
     Raises:
         ConfigurationError: the folder holds no SavedModel.
@@ -67,7 +65,7 @@ def calls(folder: Path) -> list[Call]:
         model = tf.saved_model.load(str(folder))
     except (OSError, ValueError, TypeError, tf.errors.OpError) as error:
         raise ConfigurationError(
-            f"{folder}: is no SavedModel that TensorFlow can load: {_line(error)}",
+            f"{folder}: TensorFlow cannot load it as a SavedModel: {_line(error)}",
             hint="give the folder that holds saved_model.pb and variables/",
         ) from error
     found = list(_direct(model)) if callable(model) else []
@@ -88,7 +86,7 @@ def _direct(model: Any) -> Iterator[Call]:
 
 
 def _signed(model: Any, signature: Any) -> Call:
-    """Returns the call of a signature; ``model`` is kept, because its variables die with it."""
+    """Returns the call of a signature; ``model`` must stay alive, with its variables."""
     specs = signature.structured_input_signature[1]
     rates = {name for name, spec in specs.items() if spec.dtype.is_integer}
     inputs = [name for name in specs if name not in rates]
@@ -125,5 +123,5 @@ def _named(outputs: Any) -> dict[str, Floats]:
 
 
 def _line(error: Exception) -> str:
-    said, *_ = " ".join(str(error).split()).split("Received args")  # which are long arrays
-    return said[:200].strip()
+    text, *_ = " ".join(str(error).split()).split("Received args")  # which are long arrays
+    return text[:200].strip()

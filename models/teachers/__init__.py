@@ -1,4 +1,4 @@
-"""Teachers: trained embeddings that a student learns, from packages, hubs and files."""
+"""Teachers: trained embeddings that students are trained to match; packages, hubs and files."""
 
 from __future__ import annotations
 
@@ -51,6 +51,6 @@ def load(
     if (path / saved_model.MARK).is_file():
         return saved_model.from_folder(path, output=output)
     raise ConfigurationError(
-        f"{handle}: is no teacher and no model's file or folder",
+        f"{handle}: is not a teacher, nor a model's file or folder",
         hint=f"name one of {', '.join(NAMES)}, or give a SavedModel, a .tflite or an .onnx file",
     )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.core import atomic
 from bench.core.hashing import sha256_value
+from bench.core.progress import OnProgress, ignore
+from models.arrays import Floats
 from models.audio.decode import decode, duration_s
 from models.teachers.teacher import Concatenated, Teacher
-
-Floats = NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
 _VERSION = 1  # of the mean below
 _DECODED = 256  # clips held in memory
@@ -27,7 +25,7 @@ def clip_vectors(
     clips: Mapping[str, Path],
     *,
     cache: Path,
-    progress: Progress | None = None,
+    on_progress: OnProgress = ignore,
 ) -> Floats:
     """Returns a teacher's mean over the frames of each whole clip, float32 [clips, size].
 
@@ -35,7 +33,7 @@ def clip_vectors(
         teacher: whose vectors; those of each part of several are kept apart in the cache.
         clips: SHA-256 of each clip to a file that holds it; the rows follow this order.
         cache: the cache folder.
-        progress: is told how many clips are done, and of how many.
+        on_progress: called with the clips done and all clips.
 
     Raises:
         ConfigurationError: a clip cannot be decoded.
@@ -43,24 +41,25 @@ def clip_vectors(
     """
     if isinstance(teacher, Concatenated):
         parts = (
-            clip_vectors(part, clips, cache=cache, progress=progress) for part in teacher.parts
+            clip_vectors(part, clips, cache=cache, on_progress=on_progress)
+            for part in teacher.parts
         )
         return np.concatenate(list(parts), axis=1)
     name = sha256_value([_VERSION, teacher.sha256, teacher.runtime, list(clips)])
     stored = cache / "embeddings" / f"{name}.npy"
     if not stored.is_file():
-        vectors = _means(teacher, list(clips.values()), progress or (lambda done, total: None))
+        vectors = _means(teacher, list(clips.values()), on_progress)
         with atomic.replacing(stored) as partial:
             np.save(partial, vectors)
     return np.asarray(np.load(stored), dtype=np.float32)
 
 
-def _means(teacher: Teacher, paths: Sequence[Path], progress: Progress) -> Floats:
+def _means(teacher: Teacher, paths: Sequence[Path], on_progress: OnProgress) -> Floats:
     vectors = np.empty((len(paths), teacher.size), dtype=np.float32)
     # Clips of like length come together, so that many are of one length and go in one call.
     order = sorted(range(len(paths)), key=lambda row: duration_s(paths[row]))
     for first in range(0, len(order), _DECODED):
-        progress(first, len(order))
+        on_progress(first, len(order))
         rows = order[first : first + _DECODED]
         vectors[rows] = means(teacher, [decode(paths[row]) for row in rows])
     return vectors

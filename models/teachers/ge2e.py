@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
-from models.frontend import FRAME_HOP_SAMPLES, FRAME_SAMPLES, SAMPLE_RATE_HZ, hann
-
-Floats = NDArray[np.float32]
+from models.arrays import Floats
+from models.frontend import FRAME_HOP_SAMPLES, FRAME_SAMPLES, hann
 
 SIZE = 256
 WINDOW_FRAMES = 160

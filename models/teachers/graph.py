@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
-from models import frontend, litert, tflite_file
+from models import frontend
+from models.arrays import Floats
 from models.teachers import onnx_door
 from models.teachers.outputs import chosen
 from models.teachers.teacher import Network, checked
+from models.tflite import litert, reader
 
-Floats = NDArray[np.float32]
 Run = Callable[[Floats], Mapping[str, Floats]]
 
 _VERSION = 1  # of the calls below
-_MIN_WAVEFORM = 4_000  # samples; a shorter fixed input is no audio
+_MIN_WAVEFORM = 4_000  # samples; a shorter fixed input is not audio
 _OWN_LICENCE = "the file's own"
 
 
@@ -115,7 +115,7 @@ def from_file(
 
 
 def _tflite(path: Path) -> tuple[Run, tuple[int, ...]]:
-    read = tflite_file.read(path)
+    read = reader.read(path)
     if len(read.inputs) != 1:
         raise ConfigurationError(
             f"{path}: has {len(read.inputs)} inputs, not one",

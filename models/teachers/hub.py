@@ -30,7 +30,7 @@ class Published:
     Args:
         kaggle: its handle there.
         tf_hub: paths below ``https://tfhub.dev``, each tried.
-        sizes: width of each output that can be taught.
+        sizes: width of each output that can be a target.
         output: the one that is taken where none is named.
     """
 

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError
-
-Floats = NDArray[np.float32]
+from models.arrays import Floats
 
 _FATAL = 4  # log severity: all else that goes wrong is in its exceptions
 
@@ -29,7 +27,7 @@ class Model:
         threads: CPU threads.
 
     Raises:
-        ConfigurationError: the file is no such model.
+        ConfigurationError: the file is not such a model.
     """
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:

@@ -50,7 +50,7 @@ def centred_speech_embedding(cache: Path) -> Network:
     """Returns the same with silence of half a first frame around the audio.
 
     Its frames are then centred on every 80 ms of a clip, the beginning and the end included, and
-    a short word is heard at several places instead of one.
+    a short word falls into several frames instead of one.
 
     Raises:
         InfrastructureError: its wheel cannot be had.

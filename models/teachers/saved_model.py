@@ -8,22 +8,22 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
 from models import frontend
+from models.arrays import Floats
 from models.teachers.outputs import chosen
 from models.teachers.teacher import Network, checked
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     from models.network.saved_model import Call
 
-Floats = NDArray[np.float32]
 
 MARK = "saved_model.pb"
 _VERSION = 1  # of the calls
-_PROBE_SAMPLES = 2 * frontend.SAMPLE_RATE_HZ
+_PROBE_SAMPLES = 2 * SAMPLE_RATE_HZ
 _NEAR = 1e-3
 
 
@@ -58,7 +58,7 @@ class _Called:
         wide = chosen(self.call.run(value), self.output)
         if wide.ndim == 0 or not wide.size:
             raise ConfigurationError(
-                f"the output is {list(wide.shape)}, which is no embedding",
+                f"the output is {list(wide.shape)}, which is not an embedding",
                 hint="name another output",
             )
         return wide.reshape(batch, -1, wide.shape[-1])
@@ -83,7 +83,7 @@ def from_folder(
         licence: of its weights.
 
     Raises:
-        ConfigurationError: it is no SavedModel, takes no audio, or its output has another width.
+        ConfigurationError: it is not a SavedModel, takes no audio, or its output has another width.
         ConversionError: its output for noise is not finite, or all zero.
     """
     name = name or folder.resolve().name

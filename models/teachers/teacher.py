@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError, ConversionError
 from bench.core.hashing import sha256_value
-
-Floats = NDArray[np.float32]
+from models.arrays import Floats
 
 
 class Teacher(Protocol):
@@ -134,7 +132,7 @@ class Concatenated:
 
 
 def checked(frames: Floats, name: str, size: int) -> None:
-    """Refuses an output that is no embedding.
+    """Checks that an output is an embedding.
 
     Raises:
         ConfigurationError: it is not [batch, frames, ``size`` ].

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError
-
-Floats = NDArray[np.float32]
+from models.arrays import Floats
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _LENGTH_BYTES = 8
@@ -38,7 +36,7 @@ def read(path: Path, key: str) -> dict[str, Floats]:
     """Returns the tensors, float32, that a checkpoint holds under ``key``.
 
     Raises:
-        ConfigurationError: the file is no such checkpoint, or names anything but tensors.
+        ConfigurationError: the file is not such a checkpoint, or names anything but tensors.
     """
     try:
         with path.open("rb") as stream:
@@ -52,7 +50,7 @@ def read(path: Path, key: str) -> dict[str, Floats]:
         return {name: _tensor(view, storages) for name, view in views.items()}
     except (pickle.UnpicklingError, ValueError, KeyError, IndexError, TypeError, EOFError) as error:
         raise ConfigurationError(
-            f"{path}: is no checkpoint of tensors: {error}",
+            f"{path}: is not a checkpoint of tensors: {error}",
             hint="fetch it again; a checkpoint that names code is never run",
         ) from error
 

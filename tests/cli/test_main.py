@@ -71,7 +71,7 @@ def test_a_file_that_is_no_model_is_usage(tmp_path: Path) -> None:
     (tmp_path / "a.tflite").write_text("no")
     done = frill_bench("zoo", "add", str(tmp_path / "a.tflite"), "--zoo", str(tmp_path / "zoo"))
     assert done.returncode == 2
-    assert "a.tflite: is no TFLite model" in done.stderr
+    assert "a.tflite: is not a TFLite model" in done.stderr
     assert not (tmp_path / "zoo").exists()
 
 

@@ -1,4 +1,4 @@
-"""Students taught for real, from audio to int8; the smallest, for seconds."""
+"""Students trained for real, from audio to int8; the smallest, for seconds."""
 
 import json
 import os
@@ -16,18 +16,20 @@ import soundfile
 from support.program import COMMAND, frill_bench
 
 from bench.core import config
-from bench.core.artifact import Format
+from bench.core.artifact import SAMPLE_RATE_HZ, Format, WeightsOrigin
 from bench.core.caveats import CaveatKind
 from models import frontend
-from models.distil import weights
-from models.distil.outcome import OUTCOME, WEIGHTS, Job, Outcome
-from models.distil.recipe import Lesson, Schedule
-from models.distil.targets import Clip, Floats, prepared
+from models.arrays import Floats
+from models.distill.job import OUTCOME, WEIGHTS, TrainingJob, TrainingOutcome
+from models.distill.recipe import Schedule, TargetSpec
+from models.distill.targets import TrainingClip, prepare_targets
+from models.student import weights
+from models.student.spec import parse_name
 from models.zoo import Zoo
 
 pytestmark = pytest.mark.zoo
 TINY = "tiny_w0.5_keras3_gap_e16_unfused"
-TRAIN = (sys.executable, "-P", "-m", "models.network.train")
+TRAIN = (sys.executable, "-P", "-m", "models.distill.train")
 # Stands in for TRILL: called with samples and a rate, gives two outputs a frame.
 TRILL = """
 import sys
@@ -57,11 +59,11 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 from bench.core import config
-from models.distil.outcome import Job
-from models.network import train
+from models.distill.job import TrainingJob
+from models.distill import train
 
 train._strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-train.train(config.load(Path(sys.argv[1]), Job))
+train.train(config.load(Path(sys.argv[1]), TrainingJob))
 """
 
 
@@ -80,7 +82,7 @@ class Bands:
 def tone(number: int) -> Floats:
     """Returns a second and a half of a tone in noise, float32 [24000]."""
     rng = np.random.default_rng(number)
-    time_s = np.arange(24_000) / frontend.SAMPLE_RATE_HZ
+    time_s = np.arange(24_000) / SAMPLE_RATE_HZ
     hertz = rng.uniform(150, 3_000)
     noise = rng.normal(scale=rng.uniform(0.001, 0.05), size=len(time_s))
     heard: Floats = (0.3 * np.sin(2 * np.pi * hertz * time_s) + noise).astype(np.float32)
@@ -88,20 +90,22 @@ def tone(number: int) -> Floats:
 
 
 @pytest.fixture(scope="module")
-def lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clips = [
-        Clip(name=str(n), read=lambda n=n: tone(n), sha256=f"{n:064d}")  # type: ignore[misc]  # the default binds n
+        TrainingClip(name=str(n), read=lambda n=n: tone(n), sha256=f"{n:064d}")  # type: ignore[misc]  # the default binds n
         for n in range(70)
     ]
-    asked = Lesson(copies=1, telephone_ratio=0.0, validation_ratio=0.1, hop_s=0.25)
-    return prepared(asked, Bands(), clips, cache=tmp_path_factory.mktemp("lesson")).folder
+    asked = TargetSpec(copies=1, telephone_ratio=0.0, validation_ratio=0.1, hop_s=0.25)
+    return prepare_targets(asked, Bands(), clips, cache=tmp_path_factory.mktemp("targets")).folder
 
 
-def job(lesson: Path, folder: Path, epochs: int, **more: Any) -> Path:
+def job(targets: Path, folder: Path, epochs: int, student: str = TINY, **more: Any) -> Path:
     folder.mkdir()
     schedule = Schedule(epochs=epochs, batch_size=32, warmup_steps=4, learning_rate=3e-3)
-    made = Job(**{"student": TINY, **more}, schedule=schedule, targets=lesson, folder=folder)
-    config.save(folder / "job.json", made)
+    described = TrainingJob(
+        student=parse_name(student), schedule=schedule, targets=targets, folder=folder, **more
+    )
+    config.save(folder / "job.json", described)
     return folder / "job.json"
 
 
@@ -133,14 +137,14 @@ def interrupt(*words: str | Path, once: tuple[Path, str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(lesson: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return done(job(lesson, tmp_path_factory.mktemp("taught") / "whole", 4))
+def whole(targets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return done(job(targets, tmp_path_factory.mktemp("trained") / "whole", 4))
 
 
 def test_interrupted_training_goes_on_to_the_same_curve(
-    lesson: Path, whole: Path, tmp_path: Path
+    targets: Path, whole: Path, tmp_path: Path
 ) -> None:
-    halved = job(lesson, tmp_path / "halved", 4)
+    halved = job(targets, tmp_path / "halved", 4)
     with subprocess.Popen(
         [*TRAIN, str(halved)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
@@ -150,7 +154,7 @@ def test_interrupted_training_goes_on_to_the_same_curve(
         process.kill()
     assert process.returncode not in (0, None)
     assert not (halved.parent / WEIGHTS).exists()
-    one, two = (config.load(each / OUTCOME, Outcome) for each in (whole, done(halved)))
+    one, two = (config.load(each / OUTCOME, TrainingOutcome) for each in (whole, done(halved)))
     assert [each.loss for each in two.curve] == pytest.approx(
         [each.loss for each in one.curve], rel=1e-3
     )
@@ -163,39 +167,39 @@ def test_interrupted_training_goes_on_to_the_same_curve(
 
 
 @pytest.mark.evidence
-def test_several_devices_share_a_training(lesson: Path, tmp_path: Path) -> None:
+def test_several_devices_share_a_training(targets: Path, tmp_path: Path) -> None:
     # Two parts of the CPU stand for two GPUs: what a strategy does to a training is the same.
-    described = job(lesson, tmp_path / "both", 1, student=TINY.replace("gap_", "gap_r4_"))
+    described = job(targets, tmp_path / "both", 1, student=TINY.replace("gap_", "gap_r4_"))
     subprocess.run([sys.executable, "-c", TWO_DEVICES, str(described)], check=True, timeout=200)
-    (epoch,) = config.load(described.parent / OUTCOME, Outcome).curve
+    (epoch,) = config.load(described.parent / OUTCOME, TrainingOutcome).curve
     assert np.isfinite([epoch.loss, epoch.validation_loss]).all()
     assert (described.parent / WEIGHTS).is_file()
 
 
-def test_frills_own_way_learns_no_ranges(lesson: Path, whole: Path, tmp_path: Path) -> None:
+def test_frills_own_way_learns_no_ranges(targets: Path, whole: Path, tmp_path: Path) -> None:
     aware = {"student": f"{TINY}_qat", "start": whole, "rounded": "embedding"}
-    taught = weights.load(done(job(lesson, tmp_path / "aware", 1, **aware)) / WEIGHTS)
+    trained = weights.load(done(job(targets, tmp_path / "aware", 1, **aware)) / WEIGHTS)
     start = weights.load(whole / WEIGHTS)
-    assert taught.ranges == ()
-    assert taught.arrays.keys() == start.arrays.keys()
-    assert (taught.arrays["embedding/0"] != start.arrays["embedding/0"]).any()
+    assert trained.ranges == ()
+    assert trained.arrays.keys() == start.arrays.keys()
+    assert (trained.arrays["embedding/0"] != start.arrays["embedding/0"]).any()
 
 
 @dataclass(frozen=True)
-class School:
-    """What students of a local SavedModel learn from, and where they end."""
+class Distillation:
+    """A teacher, audio and an output folder for students of a local SavedModel."""
 
     words: tuple[str, ...]
     tones: Path
     out: Path
 
-    def distil(self, *names: str) -> tuple[str, ...]:
+    def command(self, *names: str) -> tuple[str, ...]:
         return ("distill", *names, *self.words, "--out", str(self.out), "--json")
 
 
 @pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> School:
-    folder = tmp_path_factory.mktemp("school")
+def distillation(tmp_path_factory: pytest.TempPathFactory) -> Distillation:
+    folder = tmp_path_factory.mktemp("distillation")
     teacher, tones = folder / "trill", folder / "tones"
     subprocess.run([sys.executable, "-c", TRILL, str(teacher)], check=True, capture_output=True)
     for index, (label, hertz) in enumerate((("low", 300), ("middle", 900), ("high", 2_700))):
@@ -203,18 +207,18 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> School:
             speaker = tones / label / f"speaker{take}"
             speaker.mkdir(parents=True)
             noise = np.random.default_rng(100 * index + take).normal(scale=0.01, size=19_200)
-            time_s = np.arange(len(noise)) / frontend.SAMPLE_RATE_HZ
+            time_s = np.arange(len(noise)) / SAMPLE_RATE_HZ
             heard = 0.3 * np.sin(2 * np.pi * hertz * (1 + take / 50) * time_s) + noise
-            soundfile.write(speaker / "clip.wav", heard, frontend.SAMPLE_RATE_HZ)
+            soundfile.write(speaker / "clip.wav", heard, SAMPLE_RATE_HZ)
     words = ("--teacher", str(teacher), "--output", "layer19", "--audio", str(tones))
     words += ("--epochs", "2", "--batch-size", "8")
-    return School(words=words, tones=tones, out=folder / "students")
+    return Distillation(words=words, tones=tones, out=folder / "students")
 
 
 def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
-    school: School, audio_root: Path
+    distillation: Distillation, audio_root: Path
 ) -> None:
-    done = frill_bench(*school.distil(TINY), "--score", school.tones, status=0)
+    done = frill_bench(*distillation.command(TINY), "--score", distillation.tones, status=0)
     (card,) = json.loads(done.stdout)["students"]
     assert card["teacher"] == "trill"
     assert len(card["curve"]) == 2
@@ -228,28 +232,30 @@ def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
         assert mean["low"] <= mean["value"] <= mean["high"]
     assert card["teacher_score"]["mean"] > 0.5  # pitches are easily told apart
     assert card["teacher_score"]["tasks"][0]["floor"] is not None
-    told = (school.out / f"{TINY}.md").read_text()
+    markdown = (distillation.out / f"{TINY}.md").read_text()
     for line in ("int8", "teacher", "less float32"):
-        assert f"| {line} |" in told
-    files = {each.file: each for each in Zoo(school.out / "zoo").artifacts()}
+        assert f"| {line} |" in markdown
+    files = {each.file: each for each in Zoo(distillation.out / "zoo").artifacts()}
     assert len(files) == 4
     for artifact in files.values():
-        assert artifact.weights == "distilled"
+        assert artifact.weights is WeightsOrigin.DISTILLED
         assert CaveatKind.UNTRAINED not in {caveat.kind for caveat in artifact.caveats}
         assert artifact.provenance.startswith("distilled from trill, ")
     assert files[f"{TINY}.int8.tflite"].calibration_sha256
 
 
 def test_its_quantisation_aware_student_goes_on_after_ctrl_c_and_has_no_float_operator(
-    school: School, audio_root: Path
+    distillation: Distillation, audio_root: Path
 ) -> None:
     aware = f"{TINY}_qat"
-    interrupt(*school.distil(TINY, aware), once=(school.out, ".training/*_qat-*/state.npz"))
-    taught = json.loads(frill_bench(*school.distil(aware), status=0).stdout)
-    assert taught["new"] == [aware]  # the other was ready
-    zoo = school.out / "aware"
+    interrupt(
+        *distillation.command(TINY, aware), once=(distillation.out, ".training/*_qat-*/state.npz")
+    )
+    result = json.loads(frill_bench(*distillation.command(aware), status=0).stdout)
+    assert result["new"] == [aware]  # the other was ready
+    zoo = distillation.out / "aware"
     frill_bench(
-        "convert", aware, "--weights", school.out, "--formats", "int8", "--zoo", zoo, status=0
+        "convert", aware, "--weights", distillation.out, "--formats", "int8", "--zoo", zoo, status=0
     )
     (learned,) = (each for each in Zoo(zoo).artifacts() if each.format is Format.INT8)
     assert learned.float_ops == {}
@@ -262,7 +268,7 @@ def test_random_weights_with_learned_ranges_are_refused(tmp_path: Path) -> None:
     assert "cannot have random weights" in done.stderr
 
 
-def test_nobody_to_teach_is_usage() -> None:
+def test_a_call_without_students_is_a_usage_error() -> None:
     done = frill_bench("distill")
     assert done.returncode == 2
-    assert "nobody to teach" in done.stderr
+    assert "no students given" in done.stderr

@@ -2,9 +2,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.core import config
 from bench.core.errors import ConfigurationError
-from models.distil import recipe
-from models.distil.recipe import Lesson, Recipe, Schedule
+from bench.core.hashing import sha256_value
+from models.distill import card as cards
+from models.distill import recipe
+from models.distill.recipe import Recipe, Schedule, TargetSpec
+from models.student.spec import parse_name
+from models.student.weights import starter_folder
 
 TINY = "tiny_w0.5_keras3_gap_e16_unfused"
 
@@ -22,7 +27,7 @@ def test_an_unknown_key_of_a_recipe_names_the_near_one(tmp_path: Path) -> None:
         recipe.load(str(path))
 
 
-def test_a_recipe_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_recipe_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no such recipe or file"):
         recipe.load(str(tmp_path / "no.yaml"))
 
@@ -37,9 +42,9 @@ def test_a_recipe_that_is_not_there_is_told(tmp_path: Path) -> None:
         {"speed_range": (1.25, 0.8)},
     ],
 )
-def test_a_lesson_out_of_range_is_refused(wrong: dict[str, float]) -> None:
+def test_targets_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError):
-        Lesson(**wrong)  # type: ignore[arg-type]  # one of its numbers
+        TargetSpec(**wrong)  # type: ignore[arg-type]  # one of its numbers
 
 
 def test_a_schedule_without_a_step_or_with_an_unknown_optimizer_is_refused() -> None:
@@ -49,10 +54,10 @@ def test_a_schedule_without_a_step_or_with_an_unknown_optimizer_is_refused() -> 
         Schedule(optimizer="sgd")
 
 
-def test_a_student_with_a_front_end_is_told_whom_to_teach_instead() -> None:
-    with pytest.raises(ConfigurationError, match="learns nothing") as error:
+def test_a_student_with_a_front_end_names_the_one_to_train_instead() -> None:
+    with pytest.raises(ConfigurationError, match="nothing to train") as error:
         Recipe(students=(f"{TINY}_conv",))
-    assert f"distil {TINY};" in error.value.hint
+    assert f"distill {TINY};" in error.value.hint
 
 
 def test_what_decides_a_students_weights_is_its_identity() -> None:
@@ -60,19 +65,44 @@ def test_what_decides_a_students_weights_is_its_identity() -> None:
     slower = Recipe(students=one.students, schedule=Schedule(learning_rate=1e-4))
     tuned = Recipe(students=one.students, fine_tuning=Schedule(epochs=1))
     more = Recipe(students=(*one.students, "frill"))
-    assert one.sha256_of(TINY) == more.sha256_of(TINY) == tuned.sha256_of(TINY)
-    assert one.sha256_of(TINY) != slower.sha256_of(TINY)
-    assert one.sha256_of(f"{TINY}_qat") != tuned.sha256_of(f"{TINY}_qat")
+    assert (
+        one.sha256_of(parse_name(TINY))
+        == more.sha256_of(parse_name(TINY))
+        == tuned.sha256_of(parse_name(TINY))
+    )
+    assert one.sha256_of(parse_name(TINY)) != slower.sha256_of(parse_name(TINY))
+    assert one.sha256_of(parse_name(f"{TINY}_qat")) != tuned.sha256_of(parse_name(f"{TINY}_qat"))
 
 
-def test_a_student_that_learns_longer_is_another_and_its_quantised_one_too() -> None:
+def test_a_student_that_is_trained_longer_is_another_and_its_quantised_one_too() -> None:
     other = "tiny_w0.5_keras3_gap_e32_unfused"
     one = Recipe(students=(TINY, f"{TINY}_qat", other))
     long = Recipe(students=one.students, longer={TINY: 10})
-    assert long.schedule_of(TINY) == Schedule(epochs=10)
-    assert long.schedule_of(f"{TINY}_qat") == one.fine_tuning
-    assert long.sha256_of(other) == one.sha256_of(other)
+    assert long.schedule_of(parse_name(TINY)) == Schedule(epochs=10)
+    assert long.schedule_of(parse_name(f"{TINY}_qat")) == one.fine_tuning
+    assert long.sha256_of(parse_name(other)) == one.sha256_of(parse_name(other))
     for name in (TINY, f"{TINY}_qat"):
-        assert long.sha256_of(name) != one.sha256_of(name)
+        assert long.sha256_of(parse_name(name)) != one.sha256_of(parse_name(name))
     with pytest.raises(ConfigurationError, match="less than an epoch"):
         Recipe(students=(TINY,), longer={TINY: 0})
+
+
+def test_a_recipe_and_a_card_with_the_key_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.yaml"
+    path.write_text(f"students: [{TINY}]\nlesson: {{teacher: ge2e}}\n")
+    assert recipe.load(str(path)) == Recipe(students=(TINY,), targets=TargetSpec(teacher="ge2e"))
+    card = cards.load(starter_folder(), recipe.load(recipe.STARTER).students[0])
+    assert card is not None
+    document = config.unstructure(card)
+    document["lesson"] = document.pop("targets")
+    config.save(tmp_path / f"{card.student}.json", document)
+    assert cards.load(tmp_path, card.student) == card
+
+
+def test_students_of_earlier_versions_are_still_up_to_date() -> None:
+    starter = recipe.load(recipe.STARTER)
+    for student in starter.specs:
+        card = cards.load(starter_folder(), student.name)
+        assert card is not None
+        identity = [starter.sha256_of(student), card.audio_sha256, card.teacher_sha256]
+        assert sha256_value(identity) == card.recipe_sha256

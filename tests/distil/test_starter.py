@@ -4,11 +4,13 @@ import pytest
 
 from bench.core.hashing import sha256_file
 from models.audio import packages
-from models.distil import card as cards
-from models.distil import recipe, students, weights
-from models.distil.card import Card
+from models.distill import card as cards
+from models.distill import recipe
+from models.distill.card import Card
+from models.student import weights
+from models.student.spec import parse_name
 
-FOLDER = students.starter_folder()
+FOLDER = weights.starter_folder()
 STARTER = recipe.load(recipe.STARTER)
 CARDS = [found for name in STARTER.students if (found := cards.load(FOLDER, name)) is not None]
 FORMATS = ["float32", "float16", "dynamic", "int8"]
@@ -25,20 +27,20 @@ def test_every_starter_student_has_weights_and_a_card_and_nothing_else_lies_ther
     expected = {f"{name}.{end}" for name in STARTER.students for end in ("npz", "json", "md")}
     assert {path.name for path in FOLDER.iterdir()} == expected
     assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) <= 20e6
-    assert not set(STARTER.kept_out) & set(students.names(FOLDER))
+    assert not set(STARTER.kept_out) & set(weights.students_in(FOLDER))
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.student)
 def test_a_card_is_of_the_very_weights_and_of_the_recipe(card: Card) -> None:
     path = FOLDER / f"{card.student}.npz"
     assert card.weights_sha256 == sha256_file(path)
-    assert card.lesson == STARTER.lesson
-    assert card.schedule == STARTER.schedule_of(card.student)
+    assert card.targets == STARTER.targets
+    assert card.schedule == STARTER.schedule_of(parse_name(card.student))
     assert len(card.curve) <= card.schedule.epochs
     assert bool(weights.load(path).ranges) == card.student.endswith("_qat")
     assert [each.format for each in card.scores] == FORMATS
     assert card.audio_licences
-    assert (FOLDER / f"{card.student}.md").read_text() == cards.in_words(card)
+    assert (FOLDER / f"{card.student}.md").read_text() == cards.to_markdown(card)
 
 
 def test_the_packages_to_learn_from_are_none_of_the_tasks() -> None:

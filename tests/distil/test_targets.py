@@ -5,16 +5,18 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
 from models import frontend
+from models.arrays import Floats
 from models.audio.decode import resampled, through_telephone
-from models.distil import targets
-from models.distil.recipe import Lesson
-from models.distil.targets import Clip, Floats, prepared
+from models.distill import targets
+from models.distill.recipe import TargetSpec
+from models.distill.targets import TrainingClip, prepare_targets
 from models.teachers.teacher import Concatenated
 
-SECOND = frontend.SAMPLE_RATE_HZ
-PLAIN = Lesson(copies=1, telephone_ratio=0.0, validation_ratio=0.25, hop_s=0.5, context_s=0.5)
+SECOND = SAMPLE_RATE_HZ
+PLAIN = TargetSpec(copies=1, telephone_ratio=0.0, validation_ratio=0.25, hop_s=0.5, context_s=0.5)
 
 
 class Loudness:
@@ -31,15 +33,15 @@ class Loudness:
         return np.stack([loud, -loud], axis=2).astype(np.float32)
 
 
-def clip(number: int, seconds: float = 2.0) -> Clip:
+def clip(number: int, seconds: float = 2.0) -> TrainingClip:
     rng = np.random.default_rng(number)
     audio = rng.uniform(-0.02, 0.02, int(seconds * SECOND)).astype(np.float32) * (number + 1)
-    return Clip(name=str(number), read=lambda: audio, sha256=f"{number:064d}")
+    return TrainingClip(name=str(number), read=lambda: audio, sha256=f"{number:064d}")
 
 
 def test_a_window_has_its_patch_and_its_teachers_mean(tmp_path: Path) -> None:
     teacher, clips = Loudness(), [clip(number) for number in range(8)]
-    found = prepared(PLAIN, teacher, clips, cache=tmp_path)
+    found = prepare_targets(PLAIN, teacher, clips, cache=tmp_path)
     # Two seconds hold three windows of 0.975 s every 0.5 s; six clips teach, two judge.
     assert (found.index.training, found.index.validation) == (18, 6)
     assert found.patches.shape == (24, 96, 64)
@@ -67,7 +69,7 @@ def test_the_teacher_hears_what_is_around_a_window_within_its_clip(tmp_path: Pat
     wide = replace(PLAIN, context_s=1.5)
     clips = [clip(number) for number in range(8)]
     clips += [clip(10 + number, 1.2) for number in range(4)]  # a shorter one is heard whole
-    found = prepared(wide, Long(), clips, cache=tmp_path)
+    found = prepare_targets(wide, Long(), clips, cache=tmp_path)
     assert Long.lengths == {3 * SECOND // 2, round(1.2 * SECOND)}
     said = found.values * np.array(found.index.deviation) + np.array(found.index.mean)
     audio = clips[0].read()
@@ -80,9 +82,9 @@ def test_the_teacher_hears_what_is_around_a_window_within_its_clip(tmp_path: Pat
 
 def test_a_further_copy_of_a_clip_that_teaches_is_played_at_another_speed(tmp_path: Path) -> None:
     clips = [clip(number) for number in range(8)]
-    plain = prepared(PLAIN, Loudness(), clips, cache=tmp_path)
-    lesson = replace(PLAIN, copies=2, speed_range=(1.6, 1.6))
-    found = prepared(lesson, Loudness(), clips, cache=tmp_path)
+    plain = prepare_targets(PLAIN, Loudness(), clips, cache=tmp_path)
+    spec = replace(PLAIN, copies=2, speed_range=(1.6, 1.6))
+    found = prepare_targets(spec, Loudness(), clips, cache=tmp_path)
     # At 1.6 times the speed two seconds are 1.25 s, which hold one window; judges stay as they are.
     assert (found.index.training, found.index.validation) == (18 + 6, 6)
     assert found.index.duration_s == plain.index.duration_s
@@ -96,12 +98,14 @@ def test_a_further_copy_of_a_clip_that_teaches_is_played_at_another_speed(tmp_pa
 
 def test_a_second_call_asks_the_teacher_nothing(tmp_path: Path) -> None:
     teacher, clips = Loudness(), [clip(number) for number in range(4)]
-    first = prepared(PLAIN, teacher, clips, cache=tmp_path)
+    first = prepare_targets(PLAIN, teacher, clips, cache=tmp_path)
     calls = teacher.calls
-    again = prepared(PLAIN, teacher, [*clips, clips[0]], cache=tmp_path)  # a copy counts once
+    again = prepare_targets(
+        PLAIN, teacher, [*clips, clips[0]], cache=tmp_path
+    )  # a copy counts once
     assert teacher.calls == calls
     assert again.folder == first.folder
-    other = prepared(PLAIN, teacher, clips[:3], cache=tmp_path)
+    other = prepare_targets(PLAIN, teacher, clips[:3], cache=tmp_path)
     assert other.folder != first.folder
 
 
@@ -117,11 +121,11 @@ def test_what_was_cut_short_goes_on_after_the_last_whole_part(
     monkeypatch.setattr(targets, "_PART", 2)  # a part is minutes of work otherwise
     clips = [clip(number) for number in range(8)]
     with pytest.raises(KeyboardInterrupt):
-        prepared(PLAIN, Tired(), clips, cache=tmp_path)
+        prepare_targets(PLAIN, Tired(), clips, cache=tmp_path)
     fresh = Loudness()
-    found = prepared(PLAIN, fresh, clips, cache=tmp_path)
+    found = prepare_targets(PLAIN, fresh, clips, cache=tmp_path)
     assert fresh.calls == 2  # of four parts
-    whole = prepared(PLAIN, Loudness(), clips, cache=tmp_path / "other")
+    whole = prepare_targets(PLAIN, Loudness(), clips, cache=tmp_path / "other")
     assert (found.patches == whole.patches).all()
     assert (found.values == whole.values).all()
     assert sorted(path.name for path in found.folder.iterdir()) == [
@@ -133,22 +137,22 @@ def test_a_clip_that_cannot_be_decoded_is_counted_and_many_are_an_error(tmp_path
     def unreadable() -> Floats:
         raise ConfigurationError("no audio", hint="")
 
-    broken = Clip(name="broken", read=unreadable, sha256="f" * 64)
+    broken = TrainingClip(name="broken", read=unreadable, sha256="f" * 64)
     many = [clip(number, 1.0) for number in range(60)]
-    assert prepared(PLAIN, Loudness(), [*many, broken], cache=tmp_path).index.unreadable == 1
+    assert prepare_targets(PLAIN, Loudness(), [*many, broken], cache=tmp_path).index.unreadable == 1
     with pytest.raises(ConfigurationError, match="1 of 9 clips cannot be decoded"):
-        prepared(PLAIN, Loudness(), [*many[:8], broken], cache=tmp_path)
+        prepare_targets(PLAIN, Loudness(), [*many[:8], broken], cache=tmp_path)
 
 
 def test_no_more_windows_than_asked_for_teach(tmp_path: Path) -> None:
-    lesson = replace(PLAIN, max_windows=5)
-    found = prepared(lesson, Loudness(), [clip(number) for number in range(8)], cache=tmp_path)
+    spec = replace(PLAIN, max_windows=5)
+    found = prepare_targets(spec, Loudness(), [clip(number) for number in range(8)], cache=tmp_path)
     assert found.index.training == 5
 
 
-def test_a_single_clip_cannot_teach_and_judge(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="leave 0 windows to learn from"):
-        prepared(PLAIN, Loudness(), [clip(0)], cache=tmp_path)
+def test_a_single_clip_cannot_both_train_and_validate(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="leave 0 training windows"):
+        prepare_targets(PLAIN, Loudness(), [clip(0)], cache=tmp_path)
 
 
 def test_a_telephone_lets_nothing_above_4_khz_through() -> None:
@@ -168,7 +172,7 @@ def test_of_several_teachers_each_has_the_same_share_of_the_loss(tmp_path: Path)
             return np.repeat(super().__call__(audio), 3, axis=2)
 
     both = Concatenated(parts=(Loudness(), Wide()))
-    found = prepared(PLAIN, both, [clip(number) for number in range(8)], cache=tmp_path)
+    found = prepare_targets(PLAIN, both, [clip(number) for number in range(8)], cache=tmp_path)
     squares = np.square(found.values[: found.index.training]).sum(axis=1).mean()
     narrow = np.square(found.values[: found.index.training, :2]).sum(axis=1).mean()
     assert found.index.sizes == (2, 6)

@@ -30,7 +30,7 @@ class Tones(tfds.core.GeneratorBasedBuilder):
 """
 LEARNER = """
 from tones.tones import Tones
-from models.distil.corpus import clips_of
+from models.distill.corpus import clips_of
 
 Tones().download_and_prepare()
 clips, licences = clips_of("tfds:tones:train[:50%]")

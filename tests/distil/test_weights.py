@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from bench.core.errors import ConfigurationError
-from models.distil import students, weights
-from models.distil.weights import Weights
+from models.student import weights
+from models.student.buildable import parse
+from models.student.weights import Weights
 
 TINY = "tiny_w0.5_keras3_gap_e16_unfused"
 
@@ -38,12 +39,12 @@ def test_a_folder_without_a_students_weights_names_those_it_has(tmp_path: Path) 
     path = tmp_path / f"{TINY}.npz"
     path.touch()
     with pytest.raises(ConfigurationError, match=f"it holds: {TINY}"):
-        students.weights_of("frill", str(tmp_path))
-    assert students.weights_of(TINY, str(tmp_path)) == path
-    assert students.weights_of(f"{TINY}_conv", str(tmp_path)) == path  # a front-end has none
-    assert students.weights_of(TINY, students.RANDOM) is None
-    assert students.weights_of(TINY, students.STARTER) is None  # it does not come with the project
-    assert students.weights_of("frontend-conv", str(tmp_path)) is None
+        weights.find(parse("frill"), str(tmp_path))
+    assert weights.find(parse(TINY), str(tmp_path)) == path
+    assert weights.find(parse(f"{TINY}_conv"), str(tmp_path)) == path  # a front-end has none
+    assert weights.find(parse(TINY), weights.RANDOM) is None
+    assert weights.find(parse(TINY), weights.STARTER) is None  # it does not come with the project
+    assert weights.find(parse("frontend-conv"), str(tmp_path)) is None
 
 
 def test_fused_and_unfused_students_share_weights_unless_ranges_were_learned(
@@ -52,12 +53,12 @@ def test_fused_and_unfused_students_share_weights_unless_ranges_were_learned(
     path = tmp_path / f"{TINY}.npz"
     path.touch()
     fused = TINY.replace("unfused", "fused")
-    assert students.weights_of(fused, str(tmp_path)) == path
+    assert weights.find(parse(fused), str(tmp_path)) == path
     own = tmp_path / f"{fused}.npz"
     own.touch()
-    assert students.weights_of(fused, str(tmp_path)) == own
+    assert weights.find(parse(fused), str(tmp_path)) == own
     (tmp_path / f"{TINY}_qat.npz").touch()
     with pytest.raises(ConfigurationError, match="holds no weights"):
-        students.weights_of(f"{fused}_qat", str(tmp_path))
+        weights.find(parse(f"{fused}_qat"), str(tmp_path))
     with pytest.raises(ConfigurationError, match="holds no weights"):
-        students.weights_of(TINY.replace("unfused", "minimalistic"), str(tmp_path))
+        weights.find(parse(TINY.replace("unfused", "minimalistic")), str(tmp_path))

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from support.tables import write_table
 
-from bench.core.artifact import Artifact, Format, Role, Tensor
+from bench.core.artifact import Artifact, Format, Role, Tensor, WeightsOrigin
 from bench.core.hashing import sha256_file
 from bench.core.score import Score
+from models.accuracy.score import score_artifact, score_floor
 from models.audio import packages
 from models.audio.tasks import task_set
-from models.score import score_artifact, score_floor
 
 pytestmark = [pytest.mark.evidence, pytest.mark.audio]
 
@@ -102,5 +102,5 @@ def _manifest(path: Path) -> Artifact:
         partitions=None,
         float_ops={},
         tools={},
-        weights="trained",
+        weights=WeightsOrigin.GIVEN,
     )

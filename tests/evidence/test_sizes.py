@@ -6,9 +6,9 @@ import pytest
 from support.tables import write_table
 
 from bench.core.artifact import Artifact, Format
-from bench.flow.build.convert import convert
-from models.resnet import TRILL_SHAPED
-from models.spec import FRILL
+from bench.flow.build.convert import convert_to_zoo
+from models.student.buildable import TrillShaped
+from models.student.spec import FRILL
 
 pytestmark = [pytest.mark.evidence, pytest.mark.zoo, pytest.mark.audio]
 
@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.evidence, pytest.mark.zoo, pytest.mark.audio]
 def test_frill_and_the_trill_shaped_teacher_have_their_sizes(
     tmp_path: Path, audio_root: Path
 ) -> None:
-    frill, failed = convert([FRILL.name], formats=list(Format), zoo=tmp_path, audio=audio_root)
-    trill, broken = convert([TRILL_SHAPED], formats=[Format.FLOAT32], zoo=tmp_path)
+    frill, failed = convert_to_zoo([FRILL], formats=list(Format), zoo=tmp_path, audio=audio_root)
+    trill, broken = convert_to_zoo([TrillShaped()], formats=[Format.FLOAT32], zoo=tmp_path)
     assert not failed
     assert not broken
     made = [*frill[0], *trill[0]]
@@ -33,7 +33,7 @@ def test_frill_and_the_trill_shaped_teacher_have_their_sizes(
     assert size[FRILL.name, Format.FLOAT16] == pytest.approx(20.2e6, rel=0.005)
     assert 10.4e6 < size[FRILL.name, Format.DYNAMIC] < 10.5e6
     assert 10.7e6 < size[FRILL.name, Format.INT8] < 10.8e6
-    assert size[TRILL_SHAPED, Format.FLOAT32] == pytest.approx(98.1e6, rel=0.001)
+    assert size[TrillShaped().name, Format.FLOAT32] == pytest.approx(98.1e6, rel=0.001)
 
 
 def _cells(artifact: Artifact) -> list[str]:

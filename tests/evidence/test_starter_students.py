@@ -12,9 +12,10 @@ from bench.core.hashing import sha256_file
 from bench.flow.build.model_cards import score_cards
 from models.audio import packages
 from models.audio.tasks import task_set
-from models.distil import card as cards
-from models.distil import recipe, students
-from models.distil.card import Card
+from models.distill import card as cards
+from models.distill import recipe
+from models.distill.card import Card
+from models.student import weights
 
 pytestmark = [pytest.mark.evidence, pytest.mark.timeout(7_200)]
 
@@ -24,7 +25,7 @@ TOLERANCE = 0.02
 
 
 def known() -> dict[str, Card]:
-    folder = students.starter_folder()
+    folder = weights.starter_folder()
     found = (cards.load(folder, name) for name in recipe.load(recipe.STARTER).students)
     return {each.student: each for each in found if each is not None}
 
@@ -46,7 +47,7 @@ def test_the_students_learnt_from_other_clips_than_they_are_judged_by() -> None:
 
 def test_the_starter_students_score_what_their_cards_say(tmp_path: Path) -> None:
     out = tmp_path / "starter"
-    shutil.copytree(students.starter_folder(), out)
+    shutil.copytree(weights.starter_folder(), out)
     again, failed = score_cards(list(known().values()), out, task_set=task_set("default"))
     assert not failed
     rows = []

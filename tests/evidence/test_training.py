@@ -11,10 +11,12 @@ import pytest
 from support.tables import write_table
 
 from bench.core import config
+from bench.core.artifact import SAMPLE_RATE_HZ
 from models import frontend
-from models.distil.outcome import OUTCOME, Job, Outcome
-from models.distil.recipe import Lesson, Schedule
-from models.distil.targets import Clip, Floats, prepared
+from models.arrays import Floats
+from models.distill.job import OUTCOME, TrainingJob, TrainingOutcome
+from models.distill.recipe import Schedule, TargetSpec
+from models.distill.targets import TrainingClip, prepare_targets
 
 pytestmark = [pytest.mark.evidence, pytest.mark.timeout(1_800)]
 
@@ -27,7 +29,7 @@ import json, os, sys, time
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras, numpy as np
 from models.network import build
-from models.spec import parse_name
+from models.student.spec import parse_name
 
 name, folder, count, size, batch = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
 patches = np.fromfile(f"{folder}/patches.f16", np.float16).reshape(-1, 96, 64, 1)[:count]
@@ -59,22 +61,22 @@ class Noise:
 
 def noise(number: int) -> Floats:
     rng = np.random.default_rng(number)
-    return rng.uniform(-0.1, 0.1, 10 * frontend.SAMPLE_RATE_HZ).astype(np.float32)
+    return rng.uniform(-0.1, 0.1, 10 * SAMPLE_RATE_HZ).astype(np.float32)
 
 
 def test_students_learn_as_fast_as_in_a_plain_keras_loop(tmp_path: Path) -> None:
     clips = [
-        Clip(name=str(n), read=lambda n=n: noise(n), sha256=f"{n:064d}")  # type: ignore[misc]  # the default binds n
+        TrainingClip(name=str(n), read=lambda n=n: noise(n), sha256=f"{n:064d}")  # type: ignore[misc]  # the default binds n
         for n in range(120)
     ]
-    lesson = Lesson(telephone_ratio=0.0, max_windows=WINDOWS)
-    folder = prepared(lesson, Noise(), clips, cache=tmp_path).folder
+    spec = TargetSpec(telephone_ratio=0.0, max_windows=WINDOWS)
+    folder = prepare_targets(spec, Noise(), clips, cache=tmp_path).folder
     rows = []
     for student in STUDENTS:
         ours: list[float] = []
         plain: list[float] = []
         for n in range(ROUNDS):  # in turn, so that what else runs here meets both
-            job = Job(
+            job = TrainingJob(
                 student=student,
                 schedule=Schedule(epochs=4, batch_size=BATCH),
                 targets=folder,
@@ -82,9 +84,9 @@ def test_students_learn_as_fast_as_in_a_plain_keras_loop(tmp_path: Path) -> None
             )
             job.folder.mkdir()
             config.save(job.folder / "job.json", job)
-            command = ["-P", "-m", "models.network.train", str(job.folder / "job.json")]
+            command = ["-P", "-m", "models.distill.train", str(job.folder / "job.json")]
             subprocess.run([sys.executable, *command], check=True, capture_output=True)
-            curve = config.load(job.folder / OUTCOME, Outcome).curve
+            curve = config.load(job.folder / OUTCOME, TrainingOutcome).curve
             ours += [each.rate for each in curve[1:]]  # the first builds the graph
             numbers = map(str, (WINDOWS, SIZE, BATCH))
             done = subprocess.run(

@@ -15,7 +15,7 @@ from bench.cli.main import main
 from bench.core.caveats import CaveatKind
 from bench.core.errors import BenchError
 from bench.core.score import Score
-from bench.flow.build.score import score
+from bench.flow.build.score import score_artifacts
 from bench.flow.device.phone import PhoneDevice
 from bench.flow.device.phone_tool import PhoneTools
 from bench.flow.device.requests import PhoneRequest, ToolRequest
@@ -88,7 +88,9 @@ def test_a_handset_scores_what_the_host_scores_and_the_score_counts_for_it_alone
         assert store.scores() == list(made.values())
         processes = store.invocations()
         assert join(store)[1] == []
-        score(zoo.artifacts(), zoo=zoo, task_set=tasks, store=store, told=lambda *_: None)
+        score_artifacts(
+            zoo.artifacts(), zoo=zoo, task_set=tasks, store=store, on_progress=lambda *_: None
+        )
         on_host = {each.student: each.value for each in join(store)[1]}
     assert on_host == {name: each.mean for name, each in made.items()}
     assert {each.case.protocol.mode for each in processes} == {Mode.CORRECTNESS}

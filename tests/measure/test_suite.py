@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench.core import config
-from bench.core.artifact import Artifact, Format, Role
+from bench.core.artifact import Artifact, Format, Role, WeightsOrigin
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.hashing import sha256_file
 from bench.plan.case import Delegate, Protocol, Runner
@@ -36,7 +36,7 @@ def add_artifact(zoo: Path, name: str, form: Format, source: str = "tiny") -> Pa
         partitions=None,
         float_ops={},
         tools={},
-        weights="untrained",
+        weights=WeightsOrigin.UNTRAINED,
     )
     config.save(zoo / f"{name}.{form}.json", artifact)
     return path

@@ -6,15 +6,16 @@ import pytest
 from support.zoo_names import CONV, FUSED, STFT, UNFUSED, WITH_FRONTEND
 
 from bench.core.artifact import Format
-from bench.flow.build.convert import convert
+from bench.flow.build.convert import convert_to_zoo
+from models.student.buildable import parse
 from models.zoo import Zoo
 
 
 @pytest.fixture(scope="session")
 def zoo(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Zoo:
     root = tmp_path_factory.mktemp("zoo")
-    _, failed = convert(
-        [UNFUSED, FUSED, WITH_FRONTEND, CONV, STFT],
+    _, failed = convert_to_zoo(
+        [parse(name) for name in (UNFUSED, FUSED, WITH_FRONTEND, CONV, STFT)],
         formats=list(Format),
         zoo=root,
         audio=audio_root,

@@ -12,11 +12,15 @@ from support.zoo_names import CONV, FUSED, STFT, UNFUSED, WITH_FRONTEND
 from bench.core.artifact import Artifact, Format, Role
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
-from bench.flow.build.convert import convert
-from models import convert as zoo_convert
-from models import fidelity, frontend, quantise
+from bench.flow.build.convert import convert_to_zoo
+from models import frontend
 from models.audio.calibration import patches_for
-from models.litert import Model
+from models.convert import fidelity
+from models.convert.job import ConversionJob
+from models.convert.pool import convert_models, processes
+from models.student.buildable import parse
+from models.tflite import quantise
+from models.tflite.litert import Model
 from models.zoo import Zoo
 
 pytestmark = [pytest.mark.zoo, pytest.mark.audio]
@@ -135,7 +139,7 @@ def test_a_second_conversion_gives_the_same_bytes(
     zoo: Zoo, audio_root: Path, tmp_path: Path
 ) -> None:
     again = Zoo(tmp_path)
-    convert([WITH_FRONTEND], formats=list(Format), zoo=tmp_path, audio=audio_root)
+    convert_to_zoo([parse(WITH_FRONTEND)], formats=list(Format), zoo=tmp_path, audio=audio_root)
     first = {each.format: each.sha256 for each in zoo.of(WITH_FRONTEND)}
     assert {each.format: each.sha256 for each in again.of(WITH_FRONTEND)} == first
 
@@ -146,29 +150,27 @@ def test_what_is_up_to_date_is_not_made_again_and_a_damaged_file_is(
     found = artifact(zoo, CONV, Format.FLOAT32)
     path = zoo.path(found)
     before = path.stat().st_mtime_ns
-    convert([CONV], formats=[Format.FLOAT32], zoo=zoo.root, audio=audio_root)
+    convert_to_zoo([parse(CONV)], formats=[Format.FLOAT32], zoo=zoo.root, audio=audio_root)
     assert path.stat().st_mtime_ns == before
     path.write_bytes(b"damaged")
     assert zoo.get(CONV, Format.FLOAT32) is None
-    convert([CONV], formats=[Format.FLOAT32], zoo=zoo.root, audio=audio_root)
+    convert_to_zoo([parse(CONV)], formats=[Format.FLOAT32], zoo=zoo.root, audio=audio_root)
     assert artifact(zoo, CONV, Format.FLOAT32).sha256 == found.sha256
 
 
 def test_without_audio_nothing_is_called_checked_and_int8_says_what_it_needs(
     tmp_path: Path,
 ) -> None:
-    job = zoo_convert.Job(
-        name="tiny_w0.5_keras3_gap_e64_unfused",
+    job = ConversionJob(
+        model=parse("tiny_w0.5_keras3_gap_e64_unfused"),
         formats=(Format.FLOAT16,),
         zoo=tmp_path,
         inputs=None,
     )
-    with zoo_convert.processes() as executor:
-        made, failed = zoo_convert.convert_all(
-            [job, replace(job, name="tiny_w0.5_keras3_gap_e32_unfused", formats=(Format.INT8,))],
-            executor=executor,
-        )
-    (float16,) = (each for each in made[job.name] if each.format is Format.FLOAT16)
+    other = replace(job, model=parse("tiny_w0.5_keras3_gap_e32_unfused"), formats=(Format.INT8,))
+    with processes() as executor:
+        made, failed = convert_models([job, other], executor=executor)
+    (float16,) = (each for each in made[job.model.name] if each.format is Format.FLOAT16)
     assert float16.fidelity is None
     assert CaveatKind.UNCHECKED in {caveat.kind for caveat in float16.caveats}
     (error,) = failed.values()

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.core.artifact import Artifact, Format, Role, Tensor
+from bench.core.artifact import Artifact, Format, Role, Tensor, WeightsOrigin
 from bench.core.errors import ConfigurationError, ConversionError
 from bench.core.hashing import sha256_file
 from models import frontend
+from models.accuracy.embed import embed_clips
 from models.audio import packages
 from models.audio.decode import decode
 from models.audio.tasks import task_set
-from models.embed import embed_clips
 
 MODELS = Path(__file__).parent.parent / "data" / "audio_models"
 
@@ -37,7 +37,7 @@ def manifest(
         partitions=None,
         float_ops={},
         tools={},
-        weights="given",
+        weights=WeightsOrigin.GIVEN,
     )
     return replace(artifact, **changes)
 
@@ -81,12 +81,12 @@ def test_a_second_call_reads_the_cache(tones: Path, tmp_path: Path) -> None:
     path, clips = MODELS / "patch_one.tflite", task_set(str(tones)).paths()
     seen: list[tuple[int, int]] = []
     first = embed_clips(
-        path, manifest(path), clips, cache=tmp_path, progress=lambda *at: seen.append(at)
+        path, manifest(path), clips, cache=tmp_path, on_progress=lambda *at: seen.append(at)
     )
     assert seen[-1] == (17, 18)
     seen.clear()
     again = embed_clips(
-        path, manifest(path), clips, cache=tmp_path, progress=lambda *at: seen.append(at)
+        path, manifest(path), clips, cache=tmp_path, on_progress=lambda *at: seen.append(at)
     )
     assert not seen
     assert np.array_equal(first, again)

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from models import convert, mobilenetv3, resnet
-from models.ops import CountOps, Shape
-from models.spec import FRILL, Head, Pooling, Size, StudentSpec
+from models.student import mobilenetv3, resnet
+from models.student.buildable import architecture, parse
+from models.student.ops import CountOps, Shape
+from models.student.spec import FRILL, Head, Pooling, Size, StudentSpec
 
 
 def test_frill_has_exactly_the_parameters_of_the_released_model() -> None:
@@ -86,5 +87,5 @@ def test_backbones_have_kerass_own_parameter_counts(size: Size, width: float) ->
 def test_what_is_counted_is_what_keras_builds(name: str) -> None:
     from models.network import export
 
-    model = export.network(convert.canonical(name), seed=1)
-    assert model.count_params() == convert.count(convert.canonical(name))[0]
+    model = export.network(parse(name), seed=1)
+    assert model.count_params() == architecture(parse(name)).parameters

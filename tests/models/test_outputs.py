@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from bench.core.artifact import Fidelity, Format, Role, Tensor
 from bench.core.errors import ConfigurationError, ToolOutputError
 from models.audio.speech import inputs_for
-from models.fidelity import below_snr, compare, degenerate, held_to, no_worse, shortfall
-from models.raw_tensors import from_bytes, to_bytes
+from models.convert.fidelity import below_snr, compare, degenerate, held_to, no_worse, shortfall
+from models.tflite.raw_tensors import from_bytes, to_bytes
 
 PATCH = Tensor(name="log_mel:0", shape=(-1, 96, 64, 1), dtype="float32")
 AUDIO = Tensor(name="audio:0", shape=(1, 40_000), dtype="float32")

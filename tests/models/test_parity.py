@@ -11,9 +11,10 @@ from support.zoo_names import FUSED, UNFUSED, WITH_FRONTEND
 
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
-from models import litert, parity, tflite_file
 from models.audio.calibration import patches_for
-from models.quantise import quantise
+from models.convert import layer_fidelity
+from models.tflite import litert, reader
+from models.tflite.quantise import quantise
 from models.zoo import Zoo
 
 pytestmark = [pytest.mark.zoo, pytest.mark.audio]
@@ -30,7 +31,7 @@ def narrowed(source: Path, sound: Path, target: Path, tensor: str, by: float) ->
     """Writes ``source`` in int8 with the ranges of ``sound``, one of them divided by ``by``."""
     model = litert.Traced(sound)
     ranges = []
-    for names in tflite_file.rounded_tensors(source):
+    for names in reader.rounded_tensors(source):
         low, high, _ = model.limits(names[0]) or (0.0, 0.0, 0.0)
         share = by if tensor in names else 1
         ranges.append((low / share, high / share))
@@ -47,7 +48,7 @@ def test_every_layer_of_a_conversion_stands_beside_its_source(
     zoo: Zoo, patches: Floats, format: Format
 ) -> None:
     source, converted = files(zoo, UNFUSED, format)
-    found = parity.compare(source, converted, patches, format=format)
+    found = layer_fidelity.compare_layers(source, converted, patches, format=format)
     operators = [each for each in found.layers if each.op != "INPUT"]
     assert len(operators) == len(litert.Traced(source).operations)
     assert (found.unmatched, found.patches) == (0, 6)
@@ -64,28 +65,28 @@ def test_every_layer_of_a_conversion_stands_beside_its_source(
 
 def test_a_file_loses_nothing_against_itself(zoo: Zoo, patches: Floats) -> None:
     source, _ = files(zoo, UNFUSED, Format.INT8)
-    found = parity.compare(source, source, patches, format=Format.FLOAT16)
+    found = layer_fidelity.compare_layers(source, source, patches, format=Format.FLOAT16)
     assert {each.snr_db for each in found.layers} == {None}
-    assert parity.sentence(found) == "no layer loses more than its number format does"
+    assert layer_fidelity.sentence(found) == "no layer loses more than its number format does"
 
 
 def test_a_range_that_is_too_narrow_is_named_with_what_it_clips(
     zoo: Zoo, tmp_path: Path, patches: Floats
 ) -> None:
     source, converted = files(zoo, UNFUSED, Format.INT8)
-    before = parity.compare(source, converted, patches, format=Format.INT8)
+    before = layer_fidelity.compare_layers(source, converted, patches, format=Format.INT8)
     sound = next(
         each
         for each in before.layers
         if each.op == "CONV_2D" and each.name.startswith("expanded_conv_2_project")
     )
     spoiled = narrowed(source, converted, tmp_path / "narrow.tflite", sound.tensor, 50)
-    found = parity.compare(source, spoiled, patches, format=Format.INT8)
-    (layer,) = parity.worst(found, 1)
+    found = layer_fidelity.compare_layers(source, spoiled, patches, format=Format.INT8)
+    (layer,) = layer_fidelity.worst(found, 1)
     assert layer.tensor == sound.tensor
     assert layer.high == pytest.approx((sound.high or 0) / 50, rel=0.02)
     assert (sound.clipped_ratio or 0) < 0.05 < 0.5 < (layer.clipped_ratio or 0)
-    said = parity.sentence(found)
+    said = layer_fidelity.sentence(found)
     assert said.startswith(f"the embedding loses most at {layer.name} (CONV_2D): ")
     assert said.endswith(f"; {100 * (layer.clipped_ratio or 0):.1f} % of its values are clipped")
     assert f"-> {layer.snr_db:.1f} dB" in said
@@ -95,7 +96,9 @@ def test_a_float_front_end_loses_nothing_and_its_cast_hides_no_loss(
     zoo: Zoo, audio_root: Path
 ) -> None:
     audio, _ = patches_for("heldout", count=4, waveform=True, audio_root=audio_root)
-    found = parity.compare(*files(zoo, WITH_FRONTEND, Format.INT8), audio, format=Format.INT8)
+    found = layer_fidelity.compare_layers(
+        *files(zoo, WITH_FRONTEND, Format.INT8), audio, format=Format.INT8
+    )
     front = [each for each in found.layers if "frontend" in each.name]
     assert front
     assert all(each.snr_db is None or each.snr_db > 100 for each in front)
@@ -105,7 +108,7 @@ def test_a_float_front_end_loses_nothing_and_its_cast_hides_no_loss(
 def test_files_of_two_models_are_not_compared(zoo: Zoo, patches: Floats) -> None:
     source, _ = files(zoo, UNFUSED, Format.INT8)
     with pytest.raises(ConfigurationError, match="shares no tensor name"):
-        parity.compare(source, DATA / "tiny.tflite", patches, format=Format.INT8)
+        layer_fidelity.compare_layers(source, DATA / "tiny.tflite", patches, format=Format.INT8)
 
 
 def test_the_command_says_where_a_file_loses_and_how_it_is_split(zoo: Zoo) -> None:

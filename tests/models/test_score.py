@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from test_embed import MODELS, manifest
 
 from bench.core.caveats import CaveatKind
-from models import head
+from models.accuracy import head
+from models.accuracy.classification import _resampled, evaluate_task, paired_difference
+from models.accuracy.score import score_artifact, score_floor
 from models.audio.tasks import task_set
 from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet
-from models.judging import _resampled, judge, paired
-from models.score import score_artifact, score_floor
 
 
 def task(
@@ -43,7 +43,11 @@ def test_scoring_again_gives_the_very_same_score(tones: Path, tmp_path: Path) ->
     seen: list[tuple[int, int]] = []
     scores = [
         score_artifact(
-            manifest(path, batch=-1), path, tasks, cache=cache, progress=lambda *at: seen.append(at)
+            manifest(path, batch=-1),
+            path,
+            tasks,
+            cache=cache,
+            on_progress=lambda *at: seen.append(at),
         )
         for cache in (tmp_path / "one", tmp_path / "one", tmp_path / "two")
     ]
@@ -65,14 +69,14 @@ def test_labels_that_mean_nothing_score_near_chance() -> None:
     vectors = rng.normal(size=(400, 16)).astype(np.float32)
     labels = [str(label) for label in rng.integers(4, size=400)]
     fold = Fold(train=tuple(range(200)), test=tuple(range(200, 400)))
-    verdict = judge(task(labels, (fold,), metric=Metric.BALANCED_ACCURACY), vectors)
-    assert verdict.value == pytest.approx(0.25, abs=0.08)
+    result = evaluate_task(task(labels, (fold,), metric=Metric.BALANCED_ACCURACY), vectors)
+    assert result.value == pytest.approx(0.25, abs=0.08)
 
 
 def test_balanced_accuracy_is_the_mean_recall_of_the_classes() -> None:
     truth = ["a"] * 8 + ["b"] * 2
-    said = ["a"] * 8 + ["a", "b"]  # recalls: 1 and one half
-    assert head.balanced_accuracy(truth, said) == 0.75
+    predicted = ["a"] * 8 + ["a", "b"]  # recalls: 1 and one half
+    assert head.balanced_accuracy(truth, predicted) == 0.75
 
 
 def test_a_nearest_neighbour_is_asked_after_each_voice_is_standardised() -> None:
@@ -82,10 +86,10 @@ def test_a_nearest_neighbour_is_asked_after_each_voice_is_standardised() -> None
     sides = (tuple(range(5)), tuple(range(5, 10)))
     folds = (Fold(train=sides[0], test=sides[1]), Fold(train=sides[1], test=sides[0]))
     labels = [*"abcde", *"abcde"]
-    assert judge(task(labels, folds, metric=Metric.TOP1), vectors).value == 1.0
+    assert evaluate_task(task(labels, folds, metric=Metric.TOP1), vectors).value == 1.0
     swapped = [*"abcde", *"bacde"]  # two of five words are called by each other's name
-    verdict = judge(task(swapped, folds, metric=Metric.TOP1), vectors)
-    assert verdict.value == pytest.approx(0.6)
+    result = evaluate_task(task(swapped, folds, metric=Metric.TOP1), vectors)
+    assert result.value == pytest.approx(0.6)
 
 
 def test_folds_are_pooled_or_averaged_as_the_task_says() -> None:
@@ -95,7 +99,7 @@ def test_folds_are_pooled_or_averaged_as_the_task_says() -> None:
     folds = (Fold(train=(0, 1, 2, 3), test=(4, 5, 6, 7)), Fold(train=(0, 1), test=(8, 9)))
     for pooled, value in ((True, 4 / 6), (False, 1 / 2)):
         one = task(labels, folds, metric=Metric.TOP1, pooled=pooled)
-        assert judge(one, vectors.astype(np.float32)).value == pytest.approx(value)
+        assert evaluate_task(one, vectors.astype(np.float32)).value == pytest.approx(value)
 
 
 def test_the_head_is_chosen_on_the_validation_split_where_there_is_one() -> None:
@@ -104,9 +108,9 @@ def test_the_head_is_chosen_on_the_validation_split_where_there_is_one() -> None
     vectors = rng.normal(size=(120, 8)).astype(np.float32)
     vectors[::2, 0] += 2
     fold = Fold(train=tuple(range(40)), validation=tuple(range(40, 80)), test=tuple(range(80, 120)))
-    said, strength = head.predict(vectors, labels, ["one"] * 120, fold)
+    predicted, strength = head.predict(vectors, labels, ["one"] * 120, fold)
     assert strength in head.STRENGTHS
-    assert head.balanced_accuracy(labels[80:], said) > 0.8
+    assert head.balanced_accuracy(labels[80:], predicted) > 0.8
 
 
 def test_the_test_clips_never_choose_the_head() -> None:
@@ -123,8 +127,8 @@ def test_the_test_clips_never_choose_the_head() -> None:
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=40), min_size=1, max_size=5))
 @settings(max_examples=30, deadline=None)
 def test_the_bootstrap_is_that_of_drawn_clips(strata: list[list[bool]]) -> None:
-    judged = {str(index): right for index, right in enumerate(strata)}
-    value, quick = _resampled(judged, np.random.default_rng(1))
+    correct = {str(index): right for index, right in enumerate(strata)}
+    value, quick = _resampled(correct, np.random.default_rng(1))
     rng = np.random.default_rng(2)
     slow = np.array(
         [
@@ -139,10 +143,10 @@ def test_the_bootstrap_is_that_of_drawn_clips(strata: list[list[bool]]) -> None:
 
 def test_a_difference_of_pairs_is_narrower_than_two_intervals_and_nothing_where_all_agree() -> None:
     host = {"a": [True] * 30 + [False] * 10, "b": [True] * 20 + [False] * 20}
-    same = paired([host], [host])
+    same = paired_difference([host], [host])
     assert same.value == 0 == same.resampled.min() == same.resampled.max()
     phone = {"a": [*host["a"][:-4], True, True, True, True], "b": host["b"]}
-    found = paired([phone], [host])
+    found = paired_difference([phone], [host])
     assert found.value == pytest.approx((4 / 40 + 0) / 2)  # four of forty a, and no b
     low, high = np.percentile(found.resampled, [2.5, 97.5])
     assert 0 <= low < found.value < high
@@ -157,9 +161,9 @@ def test_the_mean_of_two_tasks_has_a_narrower_interval_than_each(tmp_path: Path)
     vectors[::2, 0] += 1
     fold = Fold(train=tuple(range(40)), test=tuple(range(40, 80)))
     one = task(labels, (fold,), metric=Metric.BALANCED_ACCURACY)
-    verdict = judge(one, vectors)
-    low, high = np.percentile(verdict.resampled, [2.5, 97.5])
-    assert low < verdict.value < high
+    result = evaluate_task(one, vectors)
+    low, high = np.percentile(result.resampled, [2.5, 97.5])
+    assert low < result.value < high
     # Binomial half-width at n = 40 is at most 1.96 * sqrt(1 / 160) = 0.155.
     assert high - low < 2 * 0.155 + 0.03
 

@@ -3,15 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.errors import ConfigurationError
-from models.spec import (
+from models.student.spec import (
     FRILL,
     Activation,
-    Frontend,
     Head,
+    InGraphFrontend,
     Pooling,
     Size,
     StudentSpec,
-    grid,
+    parse_grid,
     parse_name,
 )
 
@@ -24,7 +24,7 @@ specs = st.builds(
     bottleneck_rank=st.none() | st.integers(1, 63),
     embedding_size=st.integers(64, 4096),
     activation=st.sampled_from(Activation),
-    frontend=st.sampled_from(Frontend),
+    frontend=st.sampled_from(InGraphFrontend),
     qat=st.booleans(),
 )
 
@@ -47,7 +47,7 @@ def test_a_name_with_every_part_reads_in_order() -> None:
         bottleneck_rank=100,
         embedding_size=1024,
         activation=Activation.UNFUSED,
-        frontend=Frontend.CONV,
+        frontend=InGraphFrontend.CONV,
         qat=True,
     )
     assert spec.name == "tiny_w0.5_keras3_flatten_r100_e1024_unfused_conv_qat"
@@ -57,7 +57,7 @@ def test_a_name_with_every_part_reads_in_order() -> None:
     "name", ["", "frills", "small", "small_w1.0", "huge_w1.0_keras3_gap_e1_fused"]
 )
 def test_a_name_of_nothing_is_refused_with_an_example(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="no student's name") as caught:
+    with pytest.raises(ConfigurationError, match="not the name of a student") as caught:
         parse_name(name)
     assert FRILL.name in caught.value.hint
 
@@ -74,10 +74,8 @@ def test_what_cannot_be_built_is_refused(wrong: dict[str, float]) -> None:
 
 
 def test_a_grid_is_the_product_with_the_last_axis_fastest() -> None:
-    names = [
-        spec.name
-        for spec in grid(sizes=[Size.TINY, Size.SMALL], widths=[0.5, 1.0], qats=[False, True])
-    ]
+    words = ["activation=fused,unfused", "size=tiny,small", "width=0.5,1.0"]
+    names = [spec.name for spec in parse_grid(words)]
     assert len(names) == len(set(names)) == 8
-    assert names[:2] == ["tiny_w0.5_keras3_gap_e2048_fused", "tiny_w0.5_keras3_gap_e2048_fused_qat"]
-    assert names[-1] == "small_w1.0_keras3_gap_e2048_fused_qat"
+    assert names[:2] == ["tiny_w0.5_keras3_gap_e2048_fused", "tiny_w0.5_keras3_gap_e2048_unfused"]
+    assert names[-1] == "small_w1.0_keras3_gap_e2048_unfused"

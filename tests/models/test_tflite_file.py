@@ -4,10 +4,11 @@ import flatbuffers
 import pytest
 from support.zoo_names import CONV, FUSED, UNFUSED
 
-from bench.core.artifact import Format, Role
+from bench.core.artifact import Format, Role, WeightsOrigin
 from bench.core.errors import ConfigurationError, ModelFileError
-from models import litert, mobilenetv3, tflite_file
-from models.spec import parse_name
+from models.student import mobilenetv3
+from models.student.spec import parse_name
+from models.tflite import litert, reader
 from models.zoo import Zoo
 
 pytestmark = [pytest.mark.zoo, pytest.mark.audio]
@@ -15,7 +16,7 @@ pytestmark = [pytest.mark.zoo, pytest.mark.audio]
 
 @pytest.mark.parametrize("format", list(Format))
 def test_a_file_is_read_as_what_it_was_made(zoo: Zoo, format: Format) -> None:
-    found = tflite_file.read(zoo.root / f"{FUSED}.{format.value}.tflite")
+    found = reader.read(zoo.root / f"{FUSED}.{format.value}.tflite")
     assert found.format is format
     assert found.role is Role.EMBEDDING_PATCH
     assert found.macs == mobilenetv3.count(parse_name(FUSED))[1]
@@ -24,19 +25,19 @@ def test_a_file_is_read_as_what_it_was_made(zoo: Zoo, format: Format) -> None:
 
 
 def test_a_front_end_is_known_by_what_it_gives(zoo: Zoo) -> None:
-    assert tflite_file.read(zoo.root / f"{CONV}.float32.tflite").role is Role.FRONTEND
+    assert reader.read(zoo.root / f"{CONV}.float32.tflite").role is Role.FRONTEND
 
 
 def test_a_file_that_is_no_model_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "notes.tflite"
     path.write_text("not a model at all")
-    with pytest.raises(ModelFileError, match=r"notes\.tflite: is no TFLite model"):
-        tflite_file.read(path)
+    with pytest.raises(ModelFileError, match=r"notes\.tflite: is not a TFLite model"):
+        reader.read(path)
     path.write_bytes(b"")
-    with pytest.raises(ModelFileError, match="is no TFLite model"):
-        tflite_file.read(path)
+    with pytest.raises(ModelFileError, match="is not a TFLite model"):
+        reader.read(path)
     with pytest.raises(ModelFileError, match="cannot be read"):
-        tflite_file.read(tmp_path / "absent.tflite")
+        reader.read(tmp_path / "absent.tflite")
 
 
 @pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9, 0.999])
@@ -48,7 +49,7 @@ def test_a_truncated_model_is_refused(
     path = tmp_path / "cut.tflite"
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(ModelFileError, match=r"cut\.tflite"):
-        tflite_file.read(path)
+        reader.read(path)
 
 
 def test_a_flex_model_is_refused_with_the_operators_it_needs(zoo: Zoo, tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_a_flex_model_is_refused_with_the_operators_it_needs(zoo: Zoo, tmp_path:
     path = tmp_path / "flex.tflite"
     path.write_bytes(builder.Output())
     with pytest.raises(ModelFileError, match=r"TensorFlow operators \(FlexRFFT\)"):
-        tflite_file.read(path)
+        reader.read(path)
 
 
 def test_a_file_joins_the_zoo_and_its_name_is_taken_then(zoo: Zoo, tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_a_file_joins_the_zoo_and_its_name_is_taken_then(zoo: Zoo, tmp_path: Pat
     source = zoo.root / f"{UNFUSED}.int8.tflite"
     added = mine.add(source, name="mine")
     assert added == mine.get("mine", Format.INT8)
-    assert added.weights == "given"
+    assert added.weights is WeightsOrigin.GIVEN
     assert mine.path(added).read_bytes() == source.read_bytes()
     assert mine.add(source, name="mine") == added
     with pytest.raises(ConfigurationError, match="another file has the name"):

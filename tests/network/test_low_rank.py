@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError
-from models.spec import Size, StudentSpec
+from models.student.spec import Size, StudentSpec
 
 pytestmark = pytest.mark.zoo
 

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError, ConversionError
-from models import fidelity, litert, quantise, tflite_file
-from models.spec import Activation, Frontend, Pooling, Size, StudentSpec
+from models.convert import fidelity
+from models.student.spec import Activation, InGraphFrontend, Pooling, Size, StudentSpec
+from models.tflite import litert, quantise, reader
 
 pytestmark = pytest.mark.zoo
 
@@ -99,7 +100,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, heldout: Floats) -> Traine
 
 
 def test_all_of_the_exported_network_is_int8_and_one_partition(trained: Trained) -> None:
-    found = tflite_file.read(trained.int8)
+    found = reader.read(trained.int8)
     assert found.format is Format.INT8
     assert not found.float_ops
     assert {"QUANTIZE", "DEQUANTIZE"}.isdisjoint(found.operators)
@@ -175,7 +176,7 @@ def test_a_front_end_stays_float_and_fused_swish_flattening_and_low_rank_are_int
     tmp_path: Path,
 ) -> None:
     spec = replace(
-        SPEC, pooling=Pooling.FLATTEN, bottleneck_rank=8, frontend=Frontend.CONV,
+        SPEC, pooling=Pooling.FLATTEN, bottleneck_rank=8, frontend=InGraphFrontend.CONV,
         activation=Activation.FUSED,
     )  # fmt: skip
     student = build.build_student(spec, seed=1)
@@ -186,7 +187,7 @@ def test_a_front_end_stays_float_and_fused_swish_flattening_and_low_rank_are_int
     path = tmp_path / "student.tflite"
     qat.export_int8(aware, spec, path)
     assert cosines(aware(audio).numpy(), fidelity.embeddings(path, audio)).mean() > 0.99
-    found = tflite_file.read(path)
+    found = reader.read(path)
     assert found.inputs[0].dtype == "float32"
     assert {"HARD_SWISH", "DEPTHWISE_CONV_2D", "MEAN"}.isdisjoint(found.float_ops)
     assert found.float_ops["CONV_2D"] == found.float_ops["FULLY_CONNECTED"] == 1  # DFT and mel
@@ -198,7 +199,7 @@ def test_frills_own_way_quantises_the_embedding_layer_only(
     aware = qat.bottleneck_aware(SPEC, trained.float_model)
     path = tmp_path / "student.tflite"
     qat.export_bottleneck(aware, SPEC, path)
-    found = tflite_file.read(path)
+    found = reader.read(path)
     assert found.format is Format.DYNAMIC
     tensors = litert.read_graph(path.read_bytes()).subgraphs[0].tensors
     types = [litert.tensor_type_names()[each.type] for each in tensors]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from bench.core.artifact import Artifact, Fidelity, Format, Partitions, Role, Tensor
+from bench.core.artifact import Artifact, Fidelity, Format, Partitions, Role, Tensor, WeightsOrigin
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.score import Score, TaskScore
@@ -53,7 +53,7 @@ ARTIFACT = Artifact(
     partitions=Partitions(nodes_total=4, nodes_delegated=3, partitions=2, left={"FLOOR_MOD": 1}),
     float_ops={"MEAN": 1},
     tools={"tensorflow": "2.21"},
-    weights="untrained",
+    weights=WeightsOrigin.UNTRAINED,
     fidelity=Fidelity(
         patches=1,
         patches_sha256="p",

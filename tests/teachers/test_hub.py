@@ -110,6 +110,6 @@ def test_what_is_no_whole_archive_leaves_nothing_behind(
 
 
 def test_what_is_no_teacher_is_told_with_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="vggish: is no teacher") as caught:
+    with pytest.raises(ConfigurationError, match="vggish: is not a teacher") as caught:
         load("vggish", cache=tmp_path)
     assert all(name in caught.value.hint for name in NAMES)

@@ -118,7 +118,7 @@ def test_a_model_that_takes_no_audio_is_told_with_every_way_that_was_tried(
 @pytest.mark.zoo
 def test_a_folder_that_is_no_saved_model_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"nothing")
-    with pytest.raises(ConfigurationError, match="no SavedModel that TensorFlow can load"):
+    with pytest.raises(ConfigurationError, match="TensorFlow cannot load it as a SavedModel"):
         load(str(tmp_path), cache=tmp_path)
 
 

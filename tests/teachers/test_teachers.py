@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError, ConversionError
 from models import frontend
+from models.accuracy.score import score_floor, score_teacher
 from models.audio.tasks import task_set
-from models.score import score_floor, score_teacher
 from models.teachers import Concatenated, Teacher, load
 from models.teachers.clips import clip_vectors
 from models.teachers.teacher import Network
@@ -144,7 +144,7 @@ def test_a_clips_vector_is_the_mean_of_its_frames_and_is_kept(tones: Path, tmp_p
 def test_a_teacher_is_scored_beside_the_floor(tones: Path, tmp_path: Path) -> None:
     tasks = task_set(str(tones))
     seen: list[tuple[int, int]] = []
-    found = score_teacher(network(), tasks, cache=tmp_path, progress=lambda *at: seen.append(at))
+    found = score_teacher(network(), tasks, cache=tmp_path, on_progress=lambda *at: seen.append(at))
     assert (found.artifact_sha256, found.runtime) == ("bands", "numpy")
     assert found.mean == 1.0
     assert found.tasks[0].floor == score_floor(tasks, cache=tmp_path).tasks[0].value

@@ -9,7 +9,7 @@ import pytest
 
 from bench.core.hashing import sha256_file
 from bench.tool.litert_runner import RunnerError, parse
-from models.litert import Model
+from models.tflite.litert import Model
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "data" / "tiny.tflite"

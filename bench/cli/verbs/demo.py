@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     from bench.cli.console import print_json, stages, tell
     from bench.core.units import elapsed
     from bench.flow.demo import STUDENTS, demo
-    from models.convert import canonical
+    from models.student.buildable import parse
 
     students = STUDENTS if options.students is None else options.students.split(",")
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
             options.out,
             audio=options.audio,
             on_progress=on_progress,
-            students=[canonical(name) for name in students],
+            students=[parse(name).name for name in students],
             processes=options.processes,
         )
     for note in made.notes:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from bench.cli import flags as shared
 
 if TYPE_CHECKING:
-    from models.distil.card import Card
-    from models.distil.recipe import Recipe
+    from models.distill.card import Card
+    from models.distill.recipe import Recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,50 +18,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "example: frill-bench distill tiny_w0.5_keras3_gap_e512_unfused --audio my-audio --epochs 3"
     )
-    whom = parser.add_argument_group("whom")
-    whom.add_argument("names", nargs="*", metavar="NAME", help="students' names, or frill")
-    whom.add_argument(
+    students = parser.add_argument_group("students")
+    students.add_argument("names", nargs="*", metavar="NAME", help="name of a student, or frill")
+    students.add_argument(
         "--grid",
         nargs="+",
         metavar="AXIS=V1,V2",
         default=[],
-        help="students by product, such as size=tiny,small width=0.5,1.0 activation=unfused",
+        help="all students of a grid, such as size=tiny,small width=0.5,1.0 activation=unfused",
     )
-    whom.add_argument(
+    students.add_argument(
         "--recipe",
         metavar="RECIPE",
-        help="starter (the students that come with the project) or a YAML file; what is given "
-        "besides replaces what it says",
+        help="starter (the trained students of this project) or a YAML file; other "
+        "options override its values",
     )
-    what = parser.add_argument_group("what they learn")
-    what.add_argument(
+    targets = parser.add_argument_group("targets")
+    targets.add_argument(
         "--teacher",
         metavar="HANDLE",
         help="speech-embedding, ge2e, trill, yamnet ..., a SavedModel, a .tflite or .onnx file; "
-        "several joined by +",
+        "join several with +",
     )
-    what.add_argument("--output", metavar="KEY", help="which of the teacher's outputs")
-    what.add_argument(
-        "--model-dir", type=Path, metavar="DIR", help="the teacher's files, not to download them"
+    targets.add_argument("--output", metavar="KEY", help="which of the teacher's outputs")
+    targets.add_argument(
+        "--model-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder with the teacher's files (default: download)",
     )
-    what.add_argument(
-        "--audio", metavar="AUDIO", help="packages (see data fetch), a folder, tfds:NAME[:SPLIT]"
+    targets.add_argument(
+        "--audio", metavar="AUDIO", help="packages (see data fetch), a folder, or tfds:NAME[:SPLIT]"
     )
-    what.add_argument("--max-windows", type=int, metavar="N", help="of 0.975 s to learn from")
-    how = parser.add_argument_group("how")
-    how.add_argument("--epochs", type=int, metavar="N", help="at most")
-    how.add_argument("--batch-size", type=int, metavar="N")
-    how.add_argument("--learning-rate", type=float, metavar="RATE", help="the highest")
-    how.add_argument("--seed", type=int, help="of weights and order")
-    how.add_argument("--workers", type=int, metavar="N", help="students at a time")
+    targets.add_argument(
+        "--max-windows", type=int, metavar="N", help="use at most N training windows (0.975 s each)"
+    )
+    training = parser.add_argument_group("training")
+    training.add_argument("--epochs", type=int, metavar="N", help="train for at most N epochs")
+    training.add_argument("--batch-size", type=int, metavar="N", help="windows a training step")
+    training.add_argument(
+        "--learning-rate", type=float, metavar="RATE", help="the highest learning rate"
+    )
+    training.add_argument("--seed", type=int, help="seed of initial weights and patch order")
+    training.add_argument("--workers", type=int, metavar="N", help="students trained at a time")
     parser.add_argument(
         "--score",
         metavar="SET",
-        help="also convert to all formats, score these and the teacher on a task set (default, "
-        "quick, a folder or CSV), and write that into the cards",
+        help="also convert to all formats, score them and the teacher on a task set (default, "
+        "quick, a folder or a CSV), and write the scores into the model cards",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("students"), metavar="DIR", help="weights and cards"
+        "--out",
+        type=Path,
+        default=Path("students"),
+        metavar="DIR",
+        help="folder for weights and model cards",
     )
     shared.add_json(parser)
 
@@ -75,31 +86,33 @@ def run(options: argparse.Namespace) -> int:
     from models.audio.tasks import task_set
 
     recipe = _recipe(options)
-    tasks = task_set(options.score) if options.score else None  # a wrong one is told before hours
+    tasks = (
+        task_set(options.score) if options.score else None
+    )  # a wrong one fails at once, not after hours
     with progress() as display:
         bars: dict[str, int] = {}
 
-        def told(what: str, done: int, total: int, how: str) -> None:
+        def show(what: str, done: int, total: int, status: str = "") -> None:
             bar = bars.get(what)
             if bar is None:
                 bar = bars[what] = display.add_task(what, total=total)
-            display.update(bar, description=f"{what} {how}", completed=done, total=total)  # type: ignore[arg-type]  # rich's TaskID is an int
+            display.update(bar, description=f"{what} {status}", completed=done, total=total)  # type: ignore[arg-type]  # rich's TaskID is an int
 
-        taught = distill(
+        result = distill(
             recipe,
             options.out,
             model_dir=options.model_dir,
             workers=options.workers,
-            told=told,
+            on_progress=show,
         )
-        cards, failed = taught.cards, dict(taught.failed)
+        cards, failed = result.cards, dict(result.failed)
         if tasks is not None:
             scored, unscored = score_cards(
                 cards,
                 options.out,
                 task_set=tasks,
                 model_dir=options.model_dir,
-                told=lambda what, done, total: told(what, done, total, ""),
+                on_progress=show,
             )
             cards, failed = tuple(scored), failed | unscored
     if options.json:
@@ -107,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
             {
                 "out": str(options.out),
                 "students": config.unstructure(cards),
-                "new": list(taught.new),
+                "new": list(result.new),
                 "failed": {name: error.message for name, error in failed.items()},
             }
         )
@@ -116,8 +129,8 @@ def run(options: argparse.Namespace) -> int:
     for error in failed.values():
         tell(f"failed: {error}")
     tell(
-        f"wrote {len(taught.new)} students to {options.out}"
-        f" ({len(taught.cards) - len(taught.new)} were up to date); "
+        f"wrote {len(result.new)} students to {options.out}"
+        f" ({len(result.cards) - len(result.new)} were up to date); "
         f"next: frill-bench convert NAME --weights {options.out}"
     )
     return 4 if failed else 0
@@ -127,26 +140,28 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     from dataclasses import replace
 
     from bench.core.errors import ConfigurationError
-    from models.distil import recipe as recipes
-    from models.spec import parse_grid, parse_name
+    from models.distill import recipe as recipes
+    from models.student.spec import parse_grid, parse_name
 
-    names = [parse_name(name).name for name in options.names]
-    names += [spec.name for spec in parse_grid(options.grid)]
+    specs = [*map(parse_name, options.names), *parse_grid(options.grid)]
+    names = tuple(dict.fromkeys(spec.name for spec in specs))
     if options.recipe:
-        found = recipes.load(options.recipe)
-        found = replace(found, students=tuple(names) or found.students)
+        recipe = recipes.load(options.recipe)
+        recipe = replace(recipe, students=names or recipe.students)
     elif names:
-        found = recipes.Recipe(students=tuple(dict.fromkeys(names)))
+        recipe = recipes.Recipe(students=names)
     else:
-        raise ConfigurationError("nobody to teach", hint="give a NAME, --grid or --recipe starter")
-    lesson = _given(options, "teacher", "output", "audio", "max_windows")
+        raise ConfigurationError(
+            "no students given", hint="give a NAME, --grid or --recipe starter"
+        )
+    targets = _given(options, "teacher", "output", "audio", "max_windows")
     schedule = _given(options, "epochs", "batch_size", "learning_rate", "seed")
     both = _given(options, "batch_size", "seed")
     return replace(
-        found,
-        lesson=replace(found.lesson, **lesson),
-        schedule=replace(found.schedule, **schedule),
-        fine_tuning=replace(found.fine_tuning, **both),
+        recipe,
+        targets=replace(recipe.targets, **targets),
+        schedule=replace(recipe.schedule, **schedule),
+        fine_tuning=replace(recipe.fine_tuning, **both),
     )
 
 
@@ -168,7 +183,7 @@ def _print(cards: tuple[Card, ...]) -> None:
             each.student,
             f"{each.parameters:,}",
             f"{each.audio_windows:,}",
-            f"{len(each.curve)} (kept {each.best})",
+            f"{len(each.curve)} (best {each.best})",
             f"{each.validation_loss:.4f}",
             f"{each.validation_cosine:.4f}",
             *(f"{one.score.mean:.3f}" for one in each.scores),

@@ -76,7 +76,7 @@ def run(options: Options) -> int:
     """Scores, prints the table, and returns 0, or 4 where an artifact could not be scored."""
     from bench.cli.console import progress
     from bench.core.errors import ConfigurationError
-    from bench.flow.build.score import scorable, score
+    from bench.flow.build.score import scorable, score_artifacts
     from bench.store.store import Store
     from models.audio.tasks import DEFAULT, task_set
     from models.zoo import Zoo
@@ -109,12 +109,12 @@ def run(options: Options) -> int:
     tasks = task_set(options.task_set or DEFAULT)
     with Store.open(options.db) as store, progress() as display:
         bar = display.add_task("score", total=None)
-        made, failed = score(
+        made, failed = score_artifacts(
             artifacts,
             zoo=zoo,
             task_set=tasks,
             store=store,
-            told=lambda name, done, total: display.update(
+            on_progress=lambda name, done, total: display.update(
                 bar, description=name, completed=done, total=total
             ),
         )

@@ -10,8 +10,8 @@ from bench.cli import flags as shared
 
 if TYPE_CHECKING:
     from bench.core.artifact import Artifact
-    from bench.flow.build.layer_fidelity import Compared
-    from models.parity import Layer
+    from bench.flow.build.layer_fidelity import ComparedFile
+    from models.convert.layer_fidelity import Layer
 
 _MAX_HOP_S = 3600.0
 _PATCHES = 50
@@ -22,25 +22,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: frill-bench zoo show frill --json"
     actions = parser.add_subparsers(dest="action", metavar="list|show|add|parity", required=True)
     listing = actions.add_parser("list", help="the artifacts of a zoo", allow_abbrev=False)
-    show = actions.add_parser("show", help="all that is known of one model", allow_abbrev=False)
-    show.add_argument("name", metavar="NAME", help="a model of the zoo, or one that can be built")
-    add = actions.add_parser("add", help="bring any .tflite file", allow_abbrev=False)
+    show = actions.add_parser("show", help="everything known about one model", allow_abbrev=False)
+    show.add_argument("name", metavar="NAME", help="a model in the zoo, or one that can be built")
+    add = actions.add_parser("add", help="add any .tflite file", allow_abbrev=False)
     add.add_argument("file", type=Path, metavar="FILE", help="a .tflite file")
-    add.add_argument("--name", help="what to call it (default: its file name)")
+    add.add_argument("--name", help="its name in the zoo (default: its file name)")
     add.add_argument(
         "--frontend",
         metavar="NAME",
-        help="model of the zoo that makes its input from audio (default: FRILL's log-mel)",
+        help="model in the zoo that makes its input from audio (default: FRILL's log-mel)",
     )
     add.add_argument("--hop-s", type=float, metavar="S", help="seconds of audio between inferences")
     parity = actions.add_parser(
         "parity",
-        help="which layers of a converted file lose the embedding",
+        help="which layers of a converted file lose most",
         allow_abbrev=False,
         epilog="example: frill-bench zoo parity small_w1.0_keras3_gap_e2048_unfused.int8",
     )
     parity.add_argument(
-        "name", metavar="NAME[.FORMAT]", help="a model of the zoo, all its formats or one"
+        "name", metavar="NAME[.FORMAT]", help="a model in the zoo, all its formats or one"
     )
     parity.add_argument(
         "--patches",
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     shared.add_audio(parity)
     parity.add_argument(
-        "--db", metavar="FILE", help="results, to say why int8 is slower or faster there"
+        "--db", metavar="FILE", help="a results database, to say why int8 is slower or faster there"
     )
     for sub in (listing, show, add, parity):
         shared.add_zoo(sub)
@@ -120,46 +120,48 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
-    """Returns what is known of a model: from its manifests, else from its architecture alone."""
+    """Returns what is known about a model: from its manifests, else from its architecture."""
     from bench.core import config
     from bench.core.errors import ConfigurationError
-    from models import convert
+    from models.student.buildable import FRONTENDS, Buildable, architecture, parse
 
-    found = [each for each in artifacts if each.name == name]
+    ours = [each for each in artifacts if each.name == name]
+    model: Buildable | None = None
     try:
-        buildable: str | None = convert.canonical(name)
+        model = parse(name)
     except ConfigurationError:
-        if not found:
-            known = sorted({"frill", *convert.FRONTENDS, *(each.name for each in artifacts)})
+        if not ours:
+            fronts = (each.name for each in FRONTENDS)
+            known = sorted({"frill", *fronts, *(each.name for each in artifacts)})
             raise ConfigurationError(
-                f"no model {name!r} in the zoo, and none of that name can be built"
+                f"no model {name!r} in the zoo, and no model of that name can be built"
                 f"{config.near(name, known)}",
                 hint="frill-bench zoo list, or a name such as small_w1.0_keras3_gap_e2048_unfused",
             ) from None
-        buildable = None
-    found = found or [each for each in artifacts if each.name == buildable]
-    document: dict[str, Any] = {"name": found[0].name if found else buildable}
-    if buildable is not None:
-        document |= convert.describe(buildable)
+    if model is not None:
+        ours = ours or [each for each in artifacts if each.name == model.name]
+        document: dict[str, Any] = {"name": ours[0].name if ours else model.name}
+        document |= config.unstructure(architecture(model))
     else:
-        first = found[0]
-        document |= {
+        first = ours[0]
+        document = {
+            "name": first.name,
             "parameters": first.parameters,
             "macs": first.macs,
             "input_shapes": [list(each.shape) for each in first.inputs],
             "output_shapes": [list(each.shape) for each in first.outputs],
             "frontend": first.frontend,
         }
-    document["weights"] = found[0].weights if found else "not built"
-    document["formats"] = [config.unstructure(each) for each in found]
+    document["weights"] = ours[0].weights.value if ours else "not built"
+    document["formats"] = [config.unstructure(each) for each in ours]
     return document
 
 
 def _add(options: argparse.Namespace) -> int:
     from bench.cli.console import print_json, tell
     from bench.core import config
+    from bench.core.artifact import SAMPLE_RATE_HZ
     from bench.core.errors import ConfigurationError
-    from models.frontend import SAMPLE_RATE_HZ
     from models.zoo import Zoo
 
     zoo = Zoo(options.zoo)
@@ -167,7 +169,7 @@ def _add(options: argparse.Namespace) -> int:
     if options.hop_s is not None:
         if not 1 / SAMPLE_RATE_HZ <= options.hop_s <= _MAX_HOP_S:
             raise ConfigurationError(
-                f"--hop-s {options.hop_s} is no hop", hint="give seconds above 0, such as 0.96"
+                f"--hop-s {options.hop_s} is not a hop", hint="give seconds above 0, such as 0.96"
             )
         hop = round(options.hop_s * SAMPLE_RATE_HZ)
     artifact = zoo.add(
@@ -190,21 +192,23 @@ def _parity(options: argparse.Namespace) -> int:
     from bench.cli.console import print_json, tell
     from bench.core.artifact import Format
     from bench.core.errors import ConfigurationError
-    from bench.flow.build.layer_fidelity import compare, named, why_int8_slower
+    from bench.flow.build.layer_fidelity import compare_formats, converted_files, why_int8_slower
     from bench.store.store import Store
     from models.zoo import Zoo
 
     if options.patches < 1:
-        raise ConfigurationError(f"--patches {options.patches} is none", hint="give 1 or more")
+        raise ConfigurationError(
+            f"--patches {options.patches} is not a number of patches", hint="give 1 or more"
+        )
     zoo = Zoo(options.zoo)
-    artifacts = named(zoo, options.name)
+    artifacts = converted_files(zoo, options.name)
     reasons: dict[str, list[tuple[str, str]]] = {}
     if options.db is not None:
         with Store.open(options.db, create=False) as store:
             for each in artifacts:
                 if each.format is Format.INT8:
                     reasons[each.sha256] = why_int8_slower(store, each)
-    compared = compare(zoo, artifacts, patches=options.patches, audio=options.audio)
+    compared = compare_formats(zoo, artifacts, patches=options.patches, audio=options.audio)
     if options.json:
         print_json(
             {
@@ -221,30 +225,30 @@ def _parity(options: argparse.Namespace) -> int:
     return 0
 
 
-def _losses(compared: Compared, reasons: list[tuple[str, str]] | None) -> dict[str, Any]:
+def _losses(compared: ComparedFile, reasons: list[tuple[str, str]] | None) -> dict[str, Any]:
     from bench.core import config
-    from models import parity
+    from models.convert import layer_fidelity
 
-    artifact, found = compared.artifact, compared.parity
+    artifact, found = compared.artifact, compared.fidelity
     return {
         **config.unstructure(found),
         "sha256": artifact.sha256,
-        "sentence": parity.sentence(found),
+        "sentence": layer_fidelity.sentence(found),
         "float_ops": artifact.float_ops,
         "partitions": config.unstructure(artifact.partitions),
         "why_slower": [{"device": device, "sentence": line} for device, line in reasons or []],
     }
 
 
-def _print_losses(compared: Compared, reasons: list[tuple[str, str]]) -> None:
+def _print_losses(compared: ComparedFile, reasons: list[tuple[str, str]]) -> None:
     from rich.table import Table
 
     from bench.cli.console import print_table
     from bench.core.artifact import Format
-    from models import parity
+    from models.convert import layer_fidelity
 
-    artifact, found = compared.artifact, compared.parity
-    layers = parity.worst(found)
+    artifact, found = compared.artifact, compared.fidelity
+    layers = layer_fidelity.worst(found)
     print(f"{artifact.name}.{artifact.format.value}, {found.patches} held-out patches")
     rounded = artifact.format is Format.INT8
     table = Table("layer", "op")
@@ -264,7 +268,7 @@ def _print_losses(compared: Compared, reasons: list[tuple[str, str]]) -> None:
             f"XNNPACK: {pieces}, {split.nodes_delegated} of {split.nodes_total} operators"
             + (f"; left: {left}" if left else "")
         )
-    print(parity.sentence(found))
+    print(layer_fidelity.sentence(found))
     for device, line in reasons:
         print(f"on {device}: {line}")
     print()

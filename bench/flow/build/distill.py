@@ -1,4 +1,4 @@
-"""Distillation: the lesson once, then a process for each student, each of which can go on."""
+"""Distillation: the targets once, then a process for each student; both can be resumed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
@@ -19,16 +19,17 @@ from bench.core import config
 from bench.core.errors import BenchError, ConversionError
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.paths import cache_dir
-from models import mobilenetv3, teachers
-from models.distil import card as cards
-from models.distil.card import Card, Point
-from models.distil.corpus import clips_of
-from models.distil.outcome import OUTCOME, WEIGHTS, Job, Outcome
-from models.distil.recipe import Recipe
-from models.distil.targets import Targets, prepared
-from models.spec import parse_name
+from models import teachers
+from models.distill import card as cards
+from models.distill.card import Card, CurvePoint
+from models.distill.corpus import clips_of
+from models.distill.job import OUTCOME, WEIGHTS, TrainingJob, TrainingOutcome
+from models.distill.recipe import Recipe
+from models.distill.targets import Targets, prepare_targets
+from models.student.buildable import architecture
+from models.student.spec import StudentSpec
 
-Told = Callable[[str, int, int, str], None]  # what, done, in all, how it goes
+OnProgress = Callable[[str, int, int, str], None]  # what, done, total, status
 
 _WORK = ".training"
 _BYTES_EACH = 3 << 30
@@ -36,11 +37,11 @@ _LAST_LINES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taught:
-    """What came of a recipe.
+class DistillResult:
+    """The students of a recipe.
 
     Args:
-        cards: of the students that are ready, also of those that were before.
+        cards: of the students that are ready, those found up to date included.
         new: names of those trained now.
         failed: the error of each that failed.
     """
@@ -56,150 +57,149 @@ def distill(
     *,
     model_dir: Path | None = None,
     workers: int | None = None,
-    told: Told = lambda what, done, total, how: None,
-) -> Taught:
+    on_progress: OnProgress = lambda what, done, total, status: None,
+) -> DistillResult:
     """Returns the students of a recipe, trained or found up to date in ``out``.
 
-    Interrupted, the same call goes on after the last whole epoch of each.
+    If interrupted, the same call resumes after the last whole epoch of each student.
 
     Args:
-        out: where weights (.npz) and cards (.json, .md) go.
+        out: the folder for weights (.npz) and cards (.json, .md).
         model_dir: a folder that holds the teacher, which is then not downloaded.
         workers: students at a time; by cores and memory by default.
+        on_progress: called with what runs now, done, total and its status.
 
     Raises:
-        ConfigurationError: the recipe names what there is not.
-        InfrastructureError: the teacher or the audio cannot be had.
+        ConfigurationError: the recipe names a teacher or audio that does not exist.
+        InfrastructureError: the teacher or the audio cannot be fetched.
     """
-    lesson = recipe.lesson
-    clips, licences = clips_of(lesson.audio)
+    clips, licences = clips_of(recipe.targets.audio)
     teacher = teachers.load(
-        lesson.teacher, model_dir=model_dir, output=lesson.output, cache=cache_dir()
+        recipe.targets.teacher,
+        model_dir=model_dir,
+        output=recipe.targets.output,
+        cache=cache_dir(),
     )
-    targets = prepared(
-        lesson,
+    targets = prepare_targets(
+        recipe.targets,
         teacher,
         clips,
         cache=cache_dir(),
-        progress=lambda done, total: told(f"{teacher.name} on clips", done, total, ""),
+        on_progress=lambda done, total: on_progress(f"{teacher.name} on clips", done, total, ""),
     )
-    school = _School(recipe, out, targets, licences, told)
-    order = school.order()
-    with _pool(workers or _at_once(), school) as pool:
-        running: dict[Future[Card], str] = {}
-        made: dict[str, Card] = {}
-        failed: dict[str, BenchError] = {}
-        for rank in order:  # float students first: the others start from their weights
-            for name in rank:
-                base = school.base_of(name)
-                if base in failed:
-                    failed[name] = failed[base]
+    trainer = _Trainer(recipe, out, targets, licences, on_progress)
+    ready: dict[StudentSpec, Card] = {}
+    failed: dict[StudentSpec, BenchError] = {}
+    with _pool(workers or _default_workers(), trainer) as pool:
+        for group in trainer.order():  # float students first: the others start from their weights
+            running: dict[Future[Card], StudentSpec] = {}
+            for student in group:
+                if student.qat and student.without_qat in failed:
+                    failed[student] = failed[student.without_qat]
                 else:
-                    running[pool.submit(school.taught, name)] = name
+                    running[pool.submit(trainer.train, student)] = student
             for future in as_completed(running):
-                name = running[future]
                 try:
-                    made[name] = future.result()
+                    ready[running[future]] = future.result()
                 except BenchError as error:
-                    failed[name] = error
-            running.clear()
-    asked = [name for name in recipe.students if name in made]
-    return Taught(
-        cards=tuple(made[name] for name in asked),
-        new=tuple(name for name in asked if name in school.new),
-        failed={name: failed[name] for name in recipe.students if name in failed},
+                    failed[running[future]] = error
+    return DistillResult(
+        cards=tuple(ready[student] for student in recipe.specs if student in ready),
+        new=tuple(student.name for student in recipe.specs if student in trainer.new),
+        failed={student.name: failed[student] for student in recipe.specs if student in failed},
     )
 
 
-class _School:
-    """Teaches the students of one recipe, each in a process of its own."""
+class _Trainer:
+    """Trains the students of one recipe, each in a process of its own."""
 
     def __init__(
-        self, recipe: Recipe, out: Path, targets: Targets, licences: tuple[str, ...], told: Told
+        self,
+        recipe: Recipe,
+        out: Path,
+        targets: Targets,
+        licences: tuple[str, ...],
+        on_progress: OnProgress,
     ) -> None:
         self._recipe, self._out, self._targets = recipe, out, targets
-        self._licences, self._told = licences, told
-        self.new: set[str] = set()
+        self._licences, self._on_progress = licences, on_progress
+        self.new: set[StudentSpec] = set()
         self._running: set[subprocess.Popen[str]] = set()
 
     def end(self) -> None:
-        """Ends all trainings; each goes on after its last whole epoch."""
+        """Ends all training processes; each resumes after its last whole epoch."""
         for process in list(self._running):
             process.kill()
 
-    def order(self) -> list[list[str]]:
-        """Returns whom to teach: first those of float weights, and bases that nobody asked for."""
-        asked = self._recipe.students
-        aware = [name for name in asked if parse_name(name).qat]
-        bases = [self.base_of(name) or name for name in aware]
-        plain = [name for name in asked if name not in aware]
+    def order(self) -> list[list[StudentSpec]]:
+        """Returns whom to train: float students and those that others start from, then the rest."""
+        aware = [student for student in self._recipe.specs if student.qat]
+        plain = [student for student in self._recipe.specs if not student.qat]
+        bases = [student.without_qat for student in aware]
         return [list(dict.fromkeys([*plain, *bases])), aware]
 
-    def base_of(self, name: str) -> str | None:
-        """Returns whose weights a student starts from."""
-        spec = parse_name(name)
-        return replace(spec, qat=False).name if spec.qat else None
-
-    def taught(self, name: str) -> Card:
+    def train(self, student: StudentSpec) -> Card:
         """Returns a student's card, once its weights are there.
 
         Raises:
             BenchError: its training failed.
         """
-        work = self._work(name)
-        known = cards.load(self._out, name)
-        weights = self._out / f"{name}.npz"
-        there = known is not None and known.recipe_sha256 == self._identity(name)
-        if known is not None and there and weights.is_file() and (work / WEIGHTS).is_file():
+        work = self._work(student)
+        known = cards.load(self._out, student.name)
+        weights = self._out / f"{student.name}.npz"
+        trained = (work / WEIGHTS).is_file()
+        current = known is not None and known.recipe_sha256 == self._identity(student)
+        if known is not None and current and weights.is_file() and trained:
             return known
-        base = self.base_of(name)
-        job = Job(
-            student=name,
-            schedule=self._recipe.schedule_of(name),
-            targets=self._targets.folder.resolve(),
-            folder=work.resolve(),
-            start=self._work(base).resolve() if base else None,
-            rounded=self._recipe.rounded,
-        )
-        if not (work / WEIGHTS).is_file():
-            self._train(job)
+        if not trained:
+            self._run(
+                TrainingJob(
+                    student=student,
+                    schedule=self._recipe.schedule_of(student),
+                    targets=self._targets.folder.resolve(),
+                    folder=work.resolve(),
+                    start=self._work(student.without_qat).resolve() if student.qat else None,
+                    rounded=self._recipe.rounded,
+                )
+            )
         self._out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(work / WEIGHTS, weights)
-        made = self._card(name, weights, config.load(work / OUTCOME, Outcome))
-        cards.save(made, self._out)
-        self.new.add(name)
-        return made
+        card = self._card(student, weights, config.load(work / OUTCOME, TrainingOutcome))
+        cards.save(card, self._out)
+        self.new.add(student)
+        return card
 
-    def _identity(self, name: str) -> str:
+    def _identity(self, student: StudentSpec) -> str:
         index = self._targets.index
         return sha256_value(
-            [self._recipe.sha256_of(name), index.audio_sha256, index.teacher_sha256]
+            [self._recipe.sha256_of(student), index.audio_sha256, index.teacher_sha256]
         )
 
-    def _work(self, name: str) -> Path:
-        return self._out / _WORK / f"{name}-{self._identity(name)[:12]}"
+    def _work(self, student: StudentSpec) -> Path:
+        return self._out / _WORK / f"{student.name}-{self._identity(student)[:12]}"
 
-    def _train(self, job: Job) -> None:
+    def _run(self, job: TrainingJob) -> None:
         job.folder.mkdir(parents=True, exist_ok=True)
         config.save(job.folder / "job.json", job)
         log = job.folder / "log.txt"
-        command = [sys.executable, "-P", "-m", "models.network.train", str(job.folder / "job.json")]
+        command = [sys.executable, "-P", "-m", "models.distill.train", str(job.folder / "job.json")]
         with log.open("w") as errors, self._process(command, errors) as process:
             for line in process.stdout or ():
                 step = json.loads(line)
-                self._told(job.student, step["done"], step["total"], step["what"])
+                self._on_progress(job.student.name, step["done"], step["total"], step["status"])
             status = process.wait()
         if status:
             last = [line for line in log.read_text().splitlines() if line.strip()][-_LAST_LINES:]
+            reason = last[-1] if last else "-"
             raise ConversionError(
-                f"{job.student}: its training ended with {status}: {last[-1] if last else '-'}",
-                hint=f"see {log}; the same command goes on after the last whole epoch",
+                f"{job.student.name}: its training ended with {status}: {reason}",
+                hint=f"see {log}; the same command resumes after the last whole epoch",
                 last_lines=last,
             )
 
     @contextmanager
     def _process(self, command: list[str], errors: TextIO) -> Iterator[subprocess.Popen[str]]:
-        # One thread each: two students on two cores learn twice as fast as one after the other on
+        # One thread each: two students on two cores train twice as fast as one after the other on
         # both, and sums always add up in one order.
         threads = {f"TF_NUM_{kind}_THREADS": "1" for kind in ("INTRAOP", "INTEROP")}
         process = subprocess.Popen(
@@ -217,18 +217,18 @@ class _School:
             process.wait()
             self._running.discard(process)
 
-    def _card(self, name: str, weights: Path, outcome: Outcome) -> Card:
+    def _card(self, student: StudentSpec, weights: Path, outcome: TrainingOutcome) -> Card:
         index = self._targets.index
         return Card(
-            student=name,
+            student=student.name,
             weights_sha256=sha256_file(weights),
-            recipe_sha256=self._identity(name),
-            parameters=mobilenetv3.count(parse_name(name))[0],
+            recipe_sha256=self._identity(student),
+            parameters=architecture(student).parameters,
             teacher=index.teacher,
             teacher_sha256=index.teacher_sha256,
             teacher_licence=index.teacher_licence,
-            lesson=self._recipe.lesson,
-            schedule=self._recipe.schedule_of(name),
+            targets=self._recipe.targets,
+            schedule=self._recipe.schedule_of(student),
             audio_clips=index.clips,
             audio_unreadable=index.unreadable,
             audio_hours=round(index.duration_s / 3600, 2),
@@ -236,7 +236,7 @@ class _School:
             audio_sha256=index.audio_sha256,
             audio_licences=self._licences,
             curve=tuple(
-                Point(
+                CurvePoint(
                     epoch=each.epoch,
                     loss=each.loss,
                     validation_loss=each.validation_loss,
@@ -254,20 +254,20 @@ class _School:
 
 
 @contextmanager
-def _pool(workers: int, school: _School) -> Iterator[ThreadPoolExecutor]:
+def _pool(workers: int, trainer: _Trainer) -> Iterator[ThreadPoolExecutor]:
     """Yields threads; when this program is interrupted, the processes they wait for are ended."""
     pool = ThreadPoolExecutor(workers)
     try:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        school.end()
+        trainer.end()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _at_once() -> int:
+def _default_workers() -> int:
     """Returns how many students to train at a time: a core and 3 GiB each."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return max(1, min(os.cpu_count() or 1, memory // _BYTES_EACH))

@@ -1,4 +1,4 @@
-"""Parity of a model's formats on held-out audio, and why its int8 is slower, from a store."""
+"""Layer by layer, what a model's formats lose on held-out audio; and why its int8 is slower."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from bench.core.artifact import Artifact, Format, Role
 from bench.core.errors import ConfigurationError
 from bench.flow.report.join import join
 from bench.store.store import Store
-from models import frontend, parity
+from models import frontend
 from models.audio import calibration, packages
+from models.convert.layer_fidelity import LayerFidelity, compare_layers
 from models.zoo import Zoo
 from reports.int8 import causes
 
@@ -19,14 +20,14 @@ _AUDIO = (frontend.WINDOW_SAMPLES,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """One converted file and what its layers lose."""
+class ComparedFile:
+    """One converted file and the loss of its layers."""
 
     artifact: Artifact
-    parity: parity.Parity
+    fidelity: LayerFidelity
 
 
-def named(zoo: Zoo, text: str) -> list[Artifact]:
+def converted_files(zoo: Zoo, text: str) -> list[Artifact]:
     """Returns the converted files that ``NAME`` or ``NAME.FORMAT`` means, in the zoo's order.
 
     Raises:
@@ -37,7 +38,7 @@ def named(zoo: Zoo, text: str) -> list[Artifact]:
         name, ending = text, ""
     if ending == Format.FLOAT32:
         raise ConfigurationError(
-            f"{text}: float32 is what the others are held against",
+            f"{text}: the other formats are compared with float32",
             hint=f"give {name} alone, or one of its other formats",
         )
     found = [
@@ -53,13 +54,13 @@ def named(zoo: Zoo, text: str) -> list[Artifact]:
     return found
 
 
-def compare(
+def compare_formats(
     zoo: Zoo, artifacts: list[Artifact], *, patches: int, audio: Path | None = None
-) -> list[Compared]:
+) -> list[ComparedFile]:
     """Returns each converted file of one model beside its float32 file, on held-out patches.
 
     Args:
-        artifacts: what ``named`` returns.
+        artifacts: what ``converted_files`` returns.
         patches: how many; fewer where the audio holds fewer.
         audio: a folder of one's own; the packaged audio by default.
 
@@ -90,9 +91,9 @@ def compare(
     )
     source = zoo.checked_path(base)
     return [
-        Compared(
+        ComparedFile(
             artifact=each,
-            parity=parity.compare(source, zoo.checked_path(each), inputs, format=each.format),
+            fidelity=compare_layers(source, zoo.checked_path(each), inputs, format=each.format),
         )
         for each in artifacts
     ]

@@ -1,89 +1,89 @@
-"""What students score in each format, written into their model cards."""
+"""Writes what students score in each format into their model cards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from bench.core.artifact import Format
+from bench.core.artifact import Artifact, Format
 from bench.core.errors import BenchError
 from bench.core.paths import cache_dir
-from bench.flow.build.convert import convert
+from bench.core.progress import OnStepProgress, ignore
+from bench.flow.build.convert import convert_to_zoo
 from models import teachers
+from models.accuracy.score import differences_to_first, score_artifact, score_teacher
 from models.audio.taskset import TaskSet
-from models.distil import card as cards
-from models.distil.card import Card, Scored
-from models.score import differences_to_first, score_artifact, score_teacher
+from models.distill import card as card_file
+from models.distill.card import Card, FormatScore
+from models.student.spec import parse_name
 from models.zoo import Zoo
-
-Told = Callable[[str, int, int], None]
 
 
 def score_cards(
-    found: Sequence[Card],
+    cards: Sequence[Card],
     out: Path,
     *,
     task_set: TaskSet,
     model_dir: Path | None = None,
-    told: Told = lambda what, done, total: None,
+    on_progress: OnStepProgress = ignore,
 ) -> tuple[list[Card], dict[str, BenchError]]:
     """Returns the cards with the scores of all formats and of the teacher, written to ``out``.
 
     Args:
-        found: cards of students of one lesson, whose weights are in ``out``; the files made of them
-            go to ``out/zoo``.
-        told: how far it is: what is scored, clips done, clips in all.
+        cards: of students with the same targets, whose weights are in ``out``; their converted
+            files go to ``out/zoo``.
+        on_progress: called with what is scored, clips done and all clips.
     """
-    if not found:
+    if not cards:
         return [], {}
     zoo = Zoo(out / "zoo")
-    names = [each.student for each in found]
-    formats = tuple(Format)
-    made, failed = convert(names, formats=formats, zoo=zoo.root, weights=str(out))
-    artifacts = {group[0].name: group for group in made}
-    lesson = found[0].lesson
+    converted, failed = convert_to_zoo(
+        [parse_name(card.student) for card in cards],
+        formats=tuple(Format),
+        zoo=zoo.root,
+        weights=str(out),
+    )
+    artifacts = {group[0].name: group for group in converted}
+    targets = cards[0].targets
     teacher = teachers.load(
-        lesson.teacher, model_dir=model_dir, output=lesson.output, cache=cache_dir()
+        targets.teacher, model_dir=model_dir, output=targets.output, cache=cache_dir()
     )
     teacher_score = score_teacher(
-        teacher, task_set, cache=cache_dir(), progress=_named(told, teacher.name)
+        teacher, task_set, cache=cache_dir(), on_progress=partial(on_progress, teacher.name)
     )
     scored = []
-    for each in found:
-        if each.student not in artifacts:
-            continue
-        files = [(artifact, zoo.checked_path(artifact)) for artifact in artifacts[each.student]]
-        scores = [
-            score_artifact(
-                artifact,
-                path,
-                task_set,
-                cache=cache_dir(),
-                progress=_named(told, f"{artifact.name}.{artifact.format.value}"),
-            )
-            for artifact, path in files
-        ]
-        losses = differences_to_first(
-            [(artifact, path, None) for artifact, path in files], task_set, cache=cache_dir()
-        )
-        card = replace(
-            each,
-            teacher_score=teacher_score,
-            scores=tuple(
-                Scored(
-                    format=artifact.format.value,
-                    size_bytes=artifact.size_bytes,
-                    score=score,
-                    less_float32=loss,
-                )
-                for (artifact, _), score, loss in zip(files, scores, losses, strict=True)
-            ),
-        )
-        cards.save(card, out)
-        scored.append(card)
+    for card in cards:
+        if card.student in artifacts:
+            scores = _scores(artifacts[card.student], zoo, task_set, on_progress)
+            scored.append(replace(card, teacher_score=teacher_score, scores=scores))
+            card_file.save(scored[-1], out)
     return scored, failed
 
 
-def _named(told: Told, what: str) -> Callable[[int, int], None]:
-    return lambda done, total: told(what, done, total)
+def _scores(
+    artifacts: Sequence[Artifact], zoo: Zoo, task_set: TaskSet, on_progress: OnStepProgress
+) -> tuple[FormatScore, ...]:
+    paths = [zoo.checked_path(artifact) for artifact in artifacts]
+    scores = [
+        score_artifact(
+            artifact,
+            path,
+            task_set,
+            cache=cache_dir(),
+            on_progress=partial(on_progress, f"{artifact.name}.{artifact.format.value}"),
+        )
+        for artifact, path in zip(artifacts, paths, strict=True)
+    ]
+    files = [(artifact, path, None) for artifact, path in zip(artifacts, paths, strict=True)]
+    differences = differences_to_first(files, task_set, cache=cache_dir())
+    return tuple(
+        FormatScore(
+            format=artifact.format.value,
+            size_bytes=artifact.size_bytes,
+            score=score,
+            less_float32=difference,
+        )
+        for artifact, score, difference in zip(artifacts, scores, differences, strict=True)
+    )

@@ -1,20 +1,19 @@
-"""Scores the zoo's artifacts on a task set and keeps the scores in the store."""
+"""Scores the zoo's artifacts on a task set and stores the scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
 
 from bench.core.artifact import Artifact, Role
 from bench.core.errors import BenchError
 from bench.core.paths import cache_dir
+from bench.core.progress import OnStepProgress
 from bench.core.score import Score
 from bench.store.store import Store
+from models.accuracy.score import FLOOR, score_artifact, score_floor
 from models.audio.taskset import TaskSet
-from models.score import score_artifact, score_floor
-from models.zoo import IN_GRAPH, LOG_MEL, Zoo
-
-Told = Callable[[str, int, int], None]
+from models.zoo import Zoo
 
 _EMBEDDINGS = (Role.EMBEDDING_PATCH, Role.EMBEDDING_WAVEFORM)
 
@@ -24,47 +23,40 @@ def scorable(artifacts: Sequence[Artifact]) -> list[Artifact]:
     return [each for each in artifacts if each.role in _EMBEDDINGS]
 
 
-def score(
+def score_artifacts(
     artifacts: Sequence[Artifact],
     *,
     zoo: Zoo,
     task_set: TaskSet,
     store: Store,
-    told: Told,
+    on_progress: OnStepProgress,
 ) -> tuple[list[Score], dict[str, BenchError]]:
-    """Returns the score of each artifact, stored as it is made, and the error of each that failed.
+    """Returns the score of each artifact and the error of each that failed; stores each score.
 
     The log-mel floor comes first: every score is read beside it.
 
     Args:
-        told: how far it is: what is scored, clips done, clips in all.
+        on_progress: called with what is scored, clips done and all clips.
     """
     cache = cache_dir()
-    score_floor(task_set, cache=cache, progress=lambda done, total: told("log-mel", done, total))
-    made: list[Score] = []
+    score_floor(task_set, cache=cache, on_progress=partial(on_progress, FLOOR))
+    scores: list[Score] = []
     failed: dict[str, BenchError] = {}
     for artifact in artifacts:
         name = f"{artifact.name}.{artifact.format.value}"
         try:
-            one = score_artifact(
+            score = score_artifact(
                 artifact,
                 zoo.checked_path(artifact),
                 task_set,
                 cache=cache,
-                frontend_path=frontend_path(artifact, zoo),
-                progress=lambda done, total, name=name: told(name, done, total),  # type: ignore[misc]  # the default binds the name
+                frontend_path=zoo.frontend_path(artifact),
+                on_progress=partial(on_progress, name),
             )
         except BenchError as error:
             failed[name] = error
             continue
         store.add_artifact(artifact)
-        store.add_score(one)
-        made.append(one)
-    return made, failed
-
-
-def frontend_path(artifact: Artifact, zoo: Zoo) -> Path | None:
-    """Returns the .tflite file that makes an artifact's input from audio, where it has its own."""
-    if artifact.frontend in (LOG_MEL, IN_GRAPH):
-        return None
-    return zoo.checked_path(zoo.of(artifact.frontend)[0])
+        store.add_score(score)
+        scores.append(score)
+    return scores, failed

@@ -9,13 +9,12 @@ from pathlib import Path
 from bench.core.artifact import Artifact
 from bench.core.errors import ConfigurationError
 from bench.core.paths import cache_dir
-from bench.flow.build.score import frontend_path
 from bench.flow.gate.references import FilePair
 from bench.gate.records import Scored
 from bench.plan.suite import Target
+from models.accuracy.score import differences_to_first
 from models.audio.taskset import TaskSet
-from models.litert import runtime
-from models.score import differences_to_first
+from models.tflite.litert import runtime
 from models.zoo import Zoo
 
 # Called with the model, clips done and clips in all.
@@ -37,7 +36,7 @@ def score_pairs(
             files,
             task_set,
             cache=cache_dir(),
-            progress=partial(on_progress, str(pair.model)),
+            on_progress=partial(on_progress, str(pair.model)),
         )
         yield Scored(
             model=pair.model,
@@ -55,4 +54,4 @@ def _scorable(target: Target) -> tuple[Artifact, Path, Path | None]:
             f"{target.path}: has no manifest, so its audio input is unknown",
             hint="frill-bench zoo add FILE writes one; or leave out --task-set",
         )
-    return artifact, target.path, frontend_path(artifact, Zoo(target.path.parent))
+    return artifact, target.path, Zoo(target.path.parent).frontend_path(artifact)

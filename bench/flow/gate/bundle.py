@@ -25,7 +25,7 @@ from bench.gate.verdict import ModelKey
 from bench.plan.case import Runner
 from bench.plan.suite import Target
 from bench.tool.host import Tool
-from models import tflite_file
+from models.tflite import reader
 
 SCHEMA_VERSION = 1
 CONTENTS = "bundle.json"
@@ -179,7 +179,7 @@ def model_key(target: Target) -> ModelKey:
     """
     if target.artifact is not None:
         return ModelKey(name=target.artifact.name, format=target.artifact.format)
-    return ModelKey(name=target.path.stem, format=tflite_file.read(target.path).format)
+    return ModelKey(name=target.path.stem, format=reader.read(target.path).format)
 
 
 def _add(folder: Path, target: Target) -> BundledFile:

@@ -17,7 +17,7 @@ from bench.plan.order import Planned
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.op_profile import OpRow, parse_op_profile
-from models.tflite_file import layers
+from models.tflite.reader import layers
 
 
 def explain(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core import config
-from bench.core.artifact import Fidelity, Format, Tensor
+from bench.core.artifact import NO_FRONTEND, Fidelity, Format, Tensor
 from bench.core.errors import (
     BenchError,
     ConfigurationError,
@@ -22,7 +22,6 @@ from bench.core.errors import (
     ToolOutputError,
 )
 from bench.core.hashing import sha256_bytes
-from bench.flow.build.score import frontend_path
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.outputs.record import EVENT, Check, Verdict, checks, subject_of
@@ -32,12 +31,13 @@ from bench.plan.suite import Target
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.flags import InputFile
-from models import fidelity, tflite_file
 from models.audio import packages
 from models.audio.speech import Front, Inputs, inputs_for
-from models.litert import Model
-from models.raw_tensors import from_bytes, sides, to_bytes
-from models.zoo import NO_FRONTEND, Zoo
+from models.convert import fidelity
+from models.tflite import reader
+from models.tflite.litert import Model
+from models.tflite.raw_tensors import from_bytes, sides, to_bytes
+from models.zoo import Zoo
 
 INPUTS = 8
 _ON_THE_CPU = (Delegate.NONE, Delegate.XNNPACK)
@@ -187,7 +187,7 @@ def _expected(target: Target) -> _Expected:
         ConfigurationError: LiteRT is not installed, or the model takes what no audio is made for.
         ModelFileError: LiteRT cannot run it.
     """
-    file = tflite_file.read(target.path)
+    file = reader.read(target.path)
     source, source_sha256 = _source(target)
     inputs = inputs_for(
         file.inputs,
@@ -226,7 +226,7 @@ def _front(target: Target) -> tuple[int, Front] | None:
     artifact = target.artifact
     if artifact is None or artifact.frontend == NO_FRONTEND:
         return None
-    path = frontend_path(artifact, Zoo(target.path.parent))
+    path = Zoo(target.path.parent).frontend_path(artifact)
     if path is None:
         return None
     model = Model(path)

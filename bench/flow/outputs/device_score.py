@@ -15,7 +15,6 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import BenchError, DeviceError, ToolOutputError
 from bench.core.paths import cache_dir
 from bench.core.score import Score
-from bench.flow.build.score import frontend_path
 from bench.flow.device.device import Contact
 from bench.flow.device.phone import PhoneDevice
 from bench.flow.device.requests import RunRequest
@@ -27,12 +26,13 @@ from bench.plan.suite import ALL_CORES, Suite, Target
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.flags import InputFile
-from models import tflite_file
+from models.accuracy.embed import BATCH, clip_windows, embed_clips, pooled, shaped
+from models.accuracy.score import score_beside_host
+from models.arrays import Floats
 from models.audio.taskset import TaskSet
-from models.embed import BATCH, Floats, clip_windows, embed_clips, pooled, shaped
-from models.litert import Model
-from models.raw_tensors import from_bytes, to_bytes
-from models.score import score_beside_host
+from models.tflite import reader
+from models.tflite.litert import Model
+from models.tflite.raw_tensors import from_bytes, to_bytes
 from models.zoo import Zoo
 
 _MAX_SECS = 60.0
@@ -145,7 +145,7 @@ class _WindowRunner:
     def __init__(
         self, device: PhoneDevice, outputs: Outputs, case: Case, target: Target, folder: Path
     ) -> None:
-        file = tflite_file.read(target.path)
+        file = reader.read(target.path)
         self.case = case
         self._device = device
         self._outputs = outputs
@@ -234,7 +234,7 @@ def _score(
         ToolOutputError: a process fails, or its output carries nothing.
     """
     clips, cache = request.task_set.paths(), cache_dir()
-    front = frontend_path(artifact, request.zoo)
+    front = request.zoo.frontend_path(artifact)
     hosts = embed_clips(target.path, artifact, clips, cache=cache, frontend_path=front)
     owners, inputs = [], []
     for sha256, many in clip_windows(artifact, clips, cache=cache, frontend_path=front):

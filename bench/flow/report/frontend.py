@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.core.artifact import Artifact, Role
+from bench.core.artifact import IN_GRAPH, LOG_MEL, Artifact, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.flow.report.results import CaseResult
-from models.zoo import IN_GRAPH, LOG_MEL
 from reports.schema import Frontend
 
 

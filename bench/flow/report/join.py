@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from bench.core.artifact import Artifact, Format, Role
+from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.score import Score, TaskScore
@@ -18,10 +18,8 @@ from bench.flow.report.results import CaseResult, Timed, all_results
 from bench.plan.case import Mode
 from bench.plan.device import Device, Kind
 from bench.store.store import Store
-from models.frontend import SAMPLE_RATE_HZ
+from models.audio.tasks import QUICK
 from reports.schema import Frontend, Row, Task
-
-QUICK = "quick"
 
 
 def join(

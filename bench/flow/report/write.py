@@ -12,7 +12,7 @@ from bench.flow.report.join import join
 from bench.flow.report.mode_rows import modes
 from bench.flow.report.results import all_results, sessions_of
 from bench.store.store import Store
-from models.spec import Frontend, is_student, parse_name
+from models.student.spec import InGraphFrontend, is_student, parse_name
 from reports.effects import Estimate, Traits, estimates
 from reports.page import ModeFrames, write_report
 from reports.schema import Endurance, Row, Slice, Stream, Task, frame, read
@@ -80,7 +80,7 @@ def _traits(name: str) -> Traits:
         bottleneck="full" if spec.bottleneck_rank is None else "low-rank",
         embedding_size=spec.embedding_size,
         activation=spec.activation.value,
-        graph_begins="patch" if spec.frontend is Frontend.NONE else spec.frontend.value,
+        graph_begins="patch" if spec.frontend is InGraphFrontend.NONE else spec.frontend.value,
         training="qat" if spec.qat else "plain",
     )
 

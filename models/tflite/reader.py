@@ -1,4 +1,4 @@
-"""Reads what a .tflite file is: tensors, operators, number format, parameters and work."""
+"""Reads a .tflite file: tensors, operators, format, parameters and multiply-accumulates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.core.artifact import Format, Role, Tensor
 from bench.core.errors import ModelFileError
-from models import litert
+from models.tflite import litert
 
 _IDENTIFIER = b"TFL3"
 _WAVEFORM_SAMPLES = 4_000  # a longer [1, n] input is audio
@@ -42,8 +42,8 @@ def read(path: Path) -> TfliteFile:
     """Returns what the file holds, after LiteRT has accepted it.
 
     Raises:
-        ModelFileError: no such file, no model, truncated, or it needs operators LiteRT lacks (a
-            flex model).
+        ModelFileError: the file is missing, not a model, truncated, or needs operators that LiteRT
+            lacks (a flex model).
     """
     graph, names = _graph(path)
     main = graph.subgraphs[0]
@@ -111,7 +111,7 @@ def _graph(path: Path) -> tuple[Any, list[str]]:
         ) from error
     if content[4:8] != _IDENTIFIER:
         raise ModelFileError(
-            f"{path}: is no TFLite model (it lacks the mark TFL3)",
+            f"{path}: is not a TFLite model (it lacks the mark TFL3)",
             hint="give a .tflite file; convert a Keras model or SavedModel first",
         )
     try:

@@ -1,4 +1,4 @@
-"""Which layers of a converted file lose the embedding: its tensors against its float32 source's."""
+"""Which layers of a converted file lose most: its tensors against those of its float32 source."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.core import units
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
-from models.litert import Operation, Traced
-
-Floats = NDArray[np.float32]
+from models.arrays import Floats
+from models.tflite.litert import Operation, Traced
 
 # What a full-scale signal keeps when its values, or the weights that made it, have n bits:
 # 6.02 n + 1.76 dB (Bennett 1948). Float16 has 11 significant bits and a sign.
@@ -25,15 +23,15 @@ _PERCENTILE = 99.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """What one operator's result lost by conversion, over all patches.
+    """The loss of one operator's result by conversion, over all patches.
 
     Args:
         name: the result's tensor, without what all names begin with and without what was fused.
         tensor: its whole name, the same in both files.
         op: the operator; ``INPUT`` where the file rounds what it is given.
         snr_db: signal to noise against float32; ``None`` if they do not differ at all.
-        lost_db: how far it is below the worst input; an input better than ``RESOLVED_DB`` of the
-            format counts as that.
+        lost_db: ``snr_db`` below that of the worst input, which counts as ``RESOLVED_DB`` of the
+            format at most.
         clipped_ratio: share of float32's values outside ``low`` to ``high``, by over half a step;
             ``None``, as these are, where the result is not quantised.
         low, high: the range that the file's scale and zero point can hold.
@@ -55,7 +53,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parity:
+class LayerFidelity:
     """A converted file beside its float32 source on the same patches.
 
     Args:
@@ -83,7 +81,9 @@ class _Sums:
     sample: Floats
 
 
-def compare(source: Path, converted: Path, inputs: Floats, *, format: Format) -> Parity:
+def compare_layers(
+    source: Path, converted: Path, inputs: Floats, *, format: Format
+) -> LayerFidelity:
     """Returns what each operator of ``converted`` loses against ``source``.
 
     Both run on LiteRT's built-in kernels, which keep every tensor; a delegate rounds a little
@@ -113,7 +113,7 @@ def compare(source: Path, converted: Path, inputs: Floats, *, format: Format) ->
         ours, theirs = exact(patch[np.newaxis]), rounded(patch[np.newaxis])
         for name, sums in found.items():
             sums.append(_sums(ours[name], theirs[name], ranges[name]))
-    return Parity(
+    return LayerFidelity(
         format=format,
         patches=len(inputs),
         layers=_layers(made, found, format, rounded.outputs),
@@ -121,14 +121,14 @@ def compare(source: Path, converted: Path, inputs: Floats, *, format: Format) ->
     )
 
 
-def worst(parity: Parity, count: int = 10) -> list[Layer]:
+def worst(fidelity: LayerFidelity, count: int = 10) -> list[Layer]:
     """Returns the layers that lose most, the worst first."""
-    return sorted(parity.layers, key=lambda layer: -layer.lost_db)[:count]
+    return sorted(fidelity.layers, key=lambda layer: -layer.lost_db)[:count]
 
 
-def sentence(parity: Parity) -> str:
-    """Returns in one sentence where the embedding loses most."""
-    layer = worst(parity, 1)[0]
+def sentence(fidelity: LayerFidelity) -> str:
+    """Returns one sentence on where the embedding loses most."""
+    layer = worst(fidelity, 1)[0]
     if layer.snr_db is None or layer.lost_db <= 0:
         return "no layer loses more than its number format does"
     before_db = layer.snr_db + layer.lost_db
@@ -151,7 +151,7 @@ def _rounded_inputs(model: Traced) -> list[Operation]:
 
 def _sums(exact: Floats, rounded: Floats, limits: tuple[float, float, float] | None) -> _Sums:
     values = exact.ravel()
-    # What is no number tells nothing: it counts as a lost signal, a noise as loud as it.
+    # NaN and infinity count as a lost signal: noise as loud as the signal.
     noise = values - np.nan_to_num(rounded.ravel(), nan=0.0, posinf=0.0, neginf=0.0)
     clipped = 0
     if limits is not None:

@@ -1,23 +1,25 @@
-"""How a student is trained: everything that decides its weights, and where that is written down."""
+"""How students are trained: everything that decides their weights, read from YAML."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
-from models.spec import Frontend, parse_name
+from models.student.spec import StudentSpec, parse_name
 
 STARTER = "starter"
+T = TypeVar("T")
 TEACHER = "speech-embedding+ge2e"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
-    """What students learn from: a teacher's outputs on windows of audio.
+class TargetSpec:
+    """What students are trained to match: a teacher's outputs on windows of audio.
 
     Args:
         teacher: a handle that ``models.teachers.load`` knows.
@@ -25,17 +27,17 @@ class Lesson:
         audio: ``packages`` (the audio of Debian packages that shares no clip with the tasks), a
             folder, or ``tfds:NAME[:SPLIT]``.
         hop_s: from one window of 0.975 s to the next.
-        context_s: how much of the clip the teacher hears around that window, at most; the window
-            alone if that is shorter. A voice is told from 1.6 s better than from one.
-        max_clip_s: what is longer is cut there.
-        copies: of each clip that teaches. All but the first are played at another speed, which
-            moves pitch and formants: other voices (speed perturbation, Ko et al. 2015).
+        context_s: how much audio the teacher gets around that window, at most; the window alone if
+            that is shorter. GE2E recognises voices better from 1.6 s than from 1 s.
+        max_clip_s: longer clips are cut there.
+        copies: of each training clip. All but the first are played at another speed, which moves
+            pitch and formants: other voices (speed perturbation, Ko et al. 2015).
         speed_range: the lowest and the highest of those speeds.
-        telephone_ratio: of the clips, that go through an 8 kHz GSM 06.10 codec first, as telephone
+        telephone_ratio: share of clips that go through an 8 kHz GSM 06.10 codec first, as telephone
             prompts do.
-        validation_ratio: of the clips, held out to judge by.
+        validation_ratio: share of clips that are held out for validation.
         max_windows: of all clips together; ``None`` for all.
-        seed: of the draws above.
+        seed: of the random choices above.
     """
 
     teacher: str = TEACHER
@@ -52,10 +54,10 @@ class Lesson:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be.
+        """Checks the values.
 
         Raises:
-            ConfigurationError: a ratio or time out of range.
+            ConfigurationError: a ratio or time is out of range.
         """
         if not 0 < self.validation_ratio < 1 or not 0 <= self.telephone_ratio <= 1:
             raise ConfigurationError(
@@ -65,7 +67,7 @@ class Lesson:
             )
         if self.copies < 1 or not 0 < self.speed_range[0] <= self.speed_range[1]:
             raise ConfigurationError(
-                f"copies {self.copies} or speed_range {list(self.speed_range)} cannot be",
+                f"copies {self.copies} or speed_range {list(self.speed_range)} is out of range",
                 hint="give at least 1 copy, and a low and a high speed, such as [0.8, 1.25]",
             )
         if min(self.hop_s, self.max_clip_s, self.context_s) <= 0:
@@ -78,17 +80,17 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How long and how fast a student learns. FRILL: Adam, a constant rate of 1e-4, batches of 512.
+    """How long and how fast a student is trained. FRILL: Adam, a constant 1e-4, batches of 512.
 
     Args:
         epochs: at most.
-        patience: epochs without a better validation loss after which it stops.
+        patience: epochs without a better validation loss after which training stops.
         learning_rate: the highest; it rises for ``warmup_steps`` and falls as a cosine to a
             hundredth.
         optimizer: ``adam`` or ``adamw`` (decoupled weight decay).
-        noise_ratio: of the patches of a batch, that are mixed with another patch at a tenth of its
-            energy: an optional augmentation.
-        seed: of the first weights and of the order of the patches.
+        noise_ratio: share of the patches of a batch that are mixed with another patch at a tenth of
+            its energy, an optional augmentation.
+        seed: of the initial weights and of the order of the patches.
     """
 
     epochs: int = 4
@@ -103,7 +105,7 @@ class Schedule:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be.
+        """Checks the values.
 
         Raises:
             ConfigurationError: no step would be done, or an unknown optimizer.
@@ -121,20 +123,20 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Students that are taught the same lesson.
+    """Students that are trained on the same targets.
 
     Args:
-        students: canonical names; one whose name ends in ``qat`` starts from the weights of the
-            student without it, which is trained first.
+        students: names; one whose name ends in ``qat`` starts from the weights of the student
+            without it, which is trained first.
         fine_tuning: the schedule of quantisation-aware training.
         rounded: what that rounds: the whole ``network``, or the ``embedding`` layer alone, as
-            FRILL's authors did it.
-        longer: epochs of students that learn longer than the others.
+            FRILL's authors did.
+        longer: epochs of students that are trained longer than the others.
         kept_out: students whose weights are made by this recipe and stay out of the repository.
     """
 
     students: tuple[str, ...]
-    lesson: Lesson = Lesson()
+    targets: TargetSpec = TargetSpec()
     schedule: Schedule = Schedule()
     fine_tuning: Schedule = Schedule(epochs=1, patience=1, learning_rate=1e-4)
     rounded: str = "network"
@@ -142,15 +144,15 @@ class Recipe:
     kept_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses students that cannot be taught.
+        """Checks the students.
 
         Raises:
-            ConfigurationError: a name is no student's, or has a front-end.
+            ConfigurationError: a name is not a student's, or has a front-end.
         """
         if self.rounded not in ("network", "embedding"):
             raise ConfigurationError(
                 f"rounded: {self.rounded!r} is neither network nor embedding",
-                hint="network, for full int8, or embedding, as FRILL's authors did it",
+                hint="network, for full int8, or embedding, as FRILL's authors did",
             )
         if min(self.longer.values(), default=1) < 1:
             raise ConfigurationError(
@@ -158,41 +160,56 @@ class Recipe:
             )
         for name in (*self.students, *self.kept_out, *self.longer):
             spec = parse_name(name)
-            if spec.frontend is not Frontend.NONE:
-                bare = replace(spec, frontend=Frontend.NONE).name
+            bare = spec.without_frontend
+            if spec != bare:
                 raise ConfigurationError(
-                    f"{name}: a front-end learns nothing",
-                    hint=f"distil {bare}; convert gives {name} the same weights",
+                    f"{name}: a front-end has nothing to train",
+                    hint=f"distill {bare.name}; convert gives {name} the same weights",
                 )
 
-    def schedule_of(self, student: str) -> Schedule:
-        """Returns how a student is trained."""
-        if parse_name(student).qat:
-            return self.fine_tuning
-        return replace(self.schedule, epochs=self.longer.get(student, self.schedule.epochs))
+    @property
+    def specs(self) -> tuple[StudentSpec, ...]:
+        """The students."""
+        return tuple(parse_name(name) for name in self.students)
 
-    def sha256_of(self, student: str) -> str:
+    def schedule_of(self, student: StudentSpec) -> Schedule:
+        """Returns how a student is trained."""
+        if student.qat:
+            return self.fine_tuning
+        return replace(self.schedule, epochs=self.longer.get(student.name, self.schedule.epochs))
+
+    def sha256_of(self, student: StudentSpec) -> str:
         """Returns the identity of what decides a student's weights."""
-        spec = parse_name(student)
-        learnt = self.schedule_of(replace(spec, qat=False).name)
-        asked: list[object] = [student, self.lesson, learnt]
-        if spec.qat:
-            asked += [self.fine_tuning, self.rounded]
-        return sha256_value(config.unstructure(asked))
+        parts: list[object] = [student.name, self.targets, self.schedule_of(student.without_qat)]
+        if student.qat:
+            parts += [self.fine_tuning, self.rounded]
+        return sha256_value(config.unstructure(parts))
+
+
+def load_renamed(path: Path, cls: type[T]) -> T:
+    """Returns what a recipe's or card's file holds; ``targets`` was once called ``lesson``.
+
+    Raises:
+        ConfigurationError: as ``config.load``.
+    """
+    document = config.load(path, dict[str, Any])
+    if "lesson" in document:
+        document["targets"] = document.pop("lesson")
+    return config.structure(document, cls, source=str(path))
 
 
 def load(source: str) -> Recipe:
     """Returns the recipe of a name (``starter``) or of a YAML file.
 
     Raises:
-        ConfigurationError: there is no such recipe, or the file is none; names the key.
+        ConfigurationError: there is no such recipe, or the file is not one; names the key.
     """
     if source == STARTER:
-        with resources.as_file(resources.files("models.distil") / "starter.yaml") as path:
-            return config.load(path, Recipe)
+        with resources.as_file(resources.files("models.distill") / "starter.yaml") as path:
+            return load_renamed(path, Recipe)
     path = Path(source)
     if not path.is_file():
         raise ConfigurationError(
             f"{source}: no such recipe or file", hint=f"use {STARTER} or the path of a YAML file"
         )
-    return config.load(path, Recipe)
+    return load_renamed(path, Recipe)

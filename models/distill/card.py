@@ -1,4 +1,4 @@
-"""A student's model card: who taught it what, on which audio, how it went, and what it scores."""
+"""A student's model card: teacher, audio, training curve, and the scores of each format."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from bench.core import atomic, config
 from bench.core.score import Difference, Score
-from models.distil.recipe import Lesson, Schedule
+from models.distill.recipe import Schedule, TargetSpec, load_renamed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """An epoch: mean squared errors of standardised targets, mean cosine of held-out clips."""
+class CurvePoint:
+    """One epoch: mean squared errors of standardised targets, mean cosine of held-out clips."""
 
     epoch: int
     loss: float
@@ -21,11 +21,11 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
-    """What a file made of the weights scores.
+class FormatScore:
+    """The score of the weights in one format.
 
     Args:
-        less_float32: how far that is from what the float32 file scores, task by task and the mean.
+        less_float32: the score minus that of the float32 file, of each task and of the mean.
     """
 
     format: str
@@ -36,15 +36,15 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """What is known of a student's weights.
+    """A student's model card.
 
     Args:
-        best: the epoch that was kept.
+        best: the epoch whose weights were saved.
         steps: of the optimiser, up to the end of training.
-        audio_clips, audio_hours: that it learnt from, held-out clips included.
-        audio_unreadable: of the clips.
+        audio_clips, audio_hours: of training, held-out clips included.
+        audio_unreadable: how many of the clips could not be decoded.
         audio_sha256: of the clips' contents.
-        teacher_scores: of the teacher on the same tasks, one vector a clip.
+        teacher_score: of the teacher on the same tasks, one vector a clip.
     """
 
     student: str
@@ -54,7 +54,7 @@ class Card:
     teacher: str
     teacher_sha256: str
     teacher_licence: str
-    lesson: Lesson
+    targets: TargetSpec
     schedule: Schedule
     audio_clips: int
     audio_unreadable: int
@@ -62,34 +62,34 @@ class Card:
     audio_windows: int
     audio_sha256: str
     audio_licences: tuple[str, ...]
-    curve: tuple[Point, ...]
+    curve: tuple[CurvePoint, ...]
     best: int
     steps: int
     validation_loss: float
     validation_cosine: float
     tools: dict[str, str]
     teacher_score: Score | None = None
-    scores: tuple[Scored, ...] = field(default=())
+    scores: tuple[FormatScore, ...] = field(default=())
     schema_version: int = 1
 
 
 def save(card: Card, folder: Path) -> None:
     """Writes a card as JSON, and as Markdown for people."""
     config.save(folder / f"{card.student}.json", card)
-    atomic.write_text(folder / f"{card.student}.md", in_words(card))
+    atomic.write_text(folder / f"{card.student}.md", to_markdown(card))
 
 
 def load(folder: Path, student: str) -> Card | None:
     """Returns a student's card, if it has one there.
 
     Raises:
-        ConfigurationError: the file is no card.
+        ConfigurationError: the file is not a card.
     """
     path = folder / f"{student}.json"
-    return config.load(path, Card) if path.is_file() else None
+    return load_renamed(path, Card) if path.is_file() else None
 
 
-def in_words(card: Card) -> str:
+def to_markdown(card: Card) -> str:
     """Returns a card as Markdown."""
     schedule = card.schedule
     lines = [
@@ -124,7 +124,9 @@ def _scores(card: Card) -> list[str]:
     if not card.scores:
         return []
     tasks = card.scores[0].score.tasks
-    rows = [(each.format, f"{each.size_bytes:,}", each.score, _loss(each)) for each in card.scores]
+    rows = [
+        (each.format, f"{each.size_bytes:,}", each.score, _change(each)) for each in card.scores
+    ]
     if card.teacher_score is not None:
         rows.append(("teacher", "", card.teacher_score, ""))
     floor = card.scores[0].score.floor_mean
@@ -141,8 +143,8 @@ def _scores(card: Card) -> list[str]:
         *(
             f"| {name} | {size} | "
             + " | ".join(f"{task.value:.3f}" for task in score.tasks)
-            + f" | {score.mean:.3f} ({score.mean_low:.3f} to {score.mean_high:.3f}) | {loss} |"
-            for name, size, score, loss in rows
+            + f" | {score.mean:.3f} ({score.mean_low:.3f} to {score.mean_high:.3f}) | {change} |"
+            for name, size, score, change in rows
         ),
         "| log-mel floor | | "
         + " | ".join("-" if task.floor is None else f"{task.floor:.3f}" for task in tasks)
@@ -150,7 +152,7 @@ def _scores(card: Card) -> list[str]:
     ]
 
 
-def _loss(scored: Scored) -> str:
+def _change(scored: FormatScore) -> str:
     mean = next((each for each in scored.less_float32 if each.task == "mean"), None)
     if mean is None or scored.format == "float32":
         return ""

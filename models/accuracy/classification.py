@@ -1,4 +1,4 @@
-"""Which test clips an embedding names rightly, and how sure that is: bootstraps over clips."""
+"""Per-clip correctness of an embedding on tasks, with bootstrap confidence intervals."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.score import Difference
-from models import head
+from models.accuracy import head
+from models.arrays import Floats
 from models.audio.taskset import Metric, Task, TaskSet
 
-Floats = NDArray[np.float32]
-# A label (a stratum of the bootstrap) and whether each of its test clips was named rightly.
-Judged = dict[str, list[bool]]
+# A label (a stratum of the bootstrap) and whether each of its test clips was classified correctly.
+Correct = dict[str, list[bool]]
 
 _RESAMPLES = 1_000
 _SEED = 95
@@ -23,79 +23,86 @@ _TINY = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """A task's value, and what it was in each bootstrap resample, float64 [1000].
+class TaskAccuracy:
+    """A task's value, and its value in each bootstrap resample, float64 [1000].
 
     Args:
-        judged: which clips were right, that it is the value of.
+        correct: which clips were right.
     """
 
     value: float
     resampled: NDArray[np.float64]
-    judged: tuple[Judged, ...] = ()
+    correct: tuple[Correct, ...] = ()
 
 
-def verdicts(task_set: TaskSet, vectors: Floats) -> list[Verdict]:
-    """Judges every task; ``vectors`` are float32 [clips, dimensions] in the order of the paths."""
+def evaluate(task_set: TaskSet, vectors: Floats) -> list[TaskAccuracy]:
+    """Returns the accuracy of every task.
+
+    Args:
+        vectors: float32 [clips, dimensions], in the order of the task set's paths.
+    """
     rows = {sha256: row for row, sha256 in enumerate(task_set.paths())}
     return [
-        judge(task, vectors[[rows[clip.sha256] for clip in task.clips]]) for task in task_set.tasks
+        evaluate_task(task, vectors[[rows[clip.sha256] for clip in task.clips]])
+        for task in task_set.tasks
     ]
 
 
 def differences(
-    task_set: TaskSet, ours: Sequence[Verdict], theirs: Sequence[Verdict]
+    task_set: TaskSet, ours: Sequence[TaskAccuracy], theirs: Sequence[TaskAccuracy]
 ) -> tuple[Difference, ...]:
-    """Returns how far one side's values are from the other's, task by task and of the mean (last).
+    """Returns one side's values minus the other's, task by task and of the mean (last).
 
     Each side's heads are fitted to its own embeddings. The interval is that of a bootstrap of
     pairs: a clip is drawn with both its answers (Efron and Tibshirani 1993, chapter 8), so that
-    what makes a clip hard cancels out.
+    the difficulty of a clip cancels out.
     """
     apart = {
-        task.name: paired(one.judged, other.judged)
+        task.name: paired_difference(one.correct, other.correct)
         for task, one, other in zip(task_set.tasks, ours, theirs, strict=True)
     }
-    apart["mean"] = Verdict(
+    apart["mean"] = TaskAccuracy(
         value=float(np.mean([each.value for each in apart.values()])),
         resampled=np.mean([each.resampled for each in apart.values()], axis=0),
     )
-    found = []
-    for name, verdict in apart.items():
-        low, high = interval(verdict.resampled)
-        found.append(Difference(task=name, value=verdict.value, low=low, high=high))
-    return tuple(found)
+    results = []
+    for name, result in apart.items():
+        low, high = confidence_interval(result.resampled)
+        results.append(Difference(task=name, value=result.value, low=low, high=high))
+    return tuple(results)
 
 
-def judge(task: Task, vectors: Floats) -> Verdict:
+def evaluate_task(task: Task, vectors: Floats) -> TaskAccuracy:
     """Returns a task's value; ``vectors`` are float32 [clips, dimensions] in the task's order."""
     rng = np.random.default_rng(_SEED)
-    judged = _judged(task, vectors)
-    verdict = _averaged([_resampled(part, rng) for part in judged])
-    return replace(verdict, judged=tuple(judged))
+    correct = _classify(task, vectors)
+    average = _averaged([_resampled(part, rng) for part in correct])
+    return replace(average, correct=tuple(correct))
 
 
-def _judged(task: Task, vectors: Floats) -> list[Judged]:
-    """Returns which test clips were named rightly, in one part or, not pooled, in one a fold."""
-    judged = _nearest(task, vectors) if task.metric is Metric.TOP1 else _headed(task, vectors)
-    if task.pooled:
-        merged: Judged = defaultdict(list)
-        for part in judged:
-            for label, right in part.items():
-                merged[label] += right
-        judged = [dict(merged)]
-    return judged
+def _classify(task: Task, vectors: Floats) -> list[Correct]:
+    """Returns which test clips were right, in one part or, if not pooled, in one a fold."""
+    by_fold = (
+        _by_neighbour(task, vectors) if task.metric is Metric.TOP1 else _by_head(task, vectors)
+    )
+    if not task.pooled:
+        return by_fold
+    merged: Correct = defaultdict(list)
+    for part in by_fold:
+        for label, right in part.items():
+            merged[label] += right
+    return [dict(merged)]
 
 
-def _averaged(parts: Sequence[tuple[float, NDArray[np.float64]]]) -> Verdict:
-    return Verdict(
+def _averaged(parts: Sequence[tuple[float, NDArray[np.float64]]]) -> TaskAccuracy:
+    return TaskAccuracy(
         value=float(np.mean([value for value, _ in parts])),
         resampled=np.mean([resampled for _, resampled in parts], axis=0),
     )
 
 
-def paired(ours: Sequence[Judged], theirs: Sequence[Judged]) -> Verdict:
-    """Returns one side's value less the other's; both judged the same clips."""
+def paired_difference(ours: Sequence[Correct], theirs: Sequence[Correct]) -> TaskAccuracy:
+    """Returns one side's value minus the other's on the same clips."""
     rng = np.random.default_rng(_SEED)
     return _averaged(
         [_resampled_pairs(part, other, rng) for part, other in zip(ours, theirs, strict=True)]
@@ -103,7 +110,7 @@ def paired(ours: Sequence[Judged], theirs: Sequence[Judged]) -> Verdict:
 
 
 def _resampled_pairs(
-    ours: Judged, theirs: Judged, rng: np.random.Generator
+    ours: Correct, theirs: Correct, rng: np.random.Generator
 ) -> tuple[float, NDArray[np.float64]]:
     """Returns the mean difference of the strata's recalls, and of 1000 resamples of their clips.
 
@@ -119,33 +126,33 @@ def _resampled_pairs(
     return float(np.mean(values)), np.mean(drawn, axis=0)
 
 
-def _resampled(judged: Judged, rng: np.random.Generator) -> tuple[float, NDArray[np.float64]]:
+def _resampled(correct: Correct, rng: np.random.Generator) -> tuple[float, NDArray[np.float64]]:
     """Returns the mean recall of the strata, and of 1000 bootstrap resamples of their clips.
 
     Drawing n clips with replacement from n of which k are right gives a binomial(n, k / n) count,
     so the bootstrap (Efron and Tibshirani 1993, chapter 13, percentile intervals) is drawn as such.
     """
-    counts = np.array([len(right) for right in judged.values()])
-    recalls = np.array([np.mean(right) for right in judged.values()])
+    counts = np.array([len(right) for right in correct.values()])
+    recalls = np.array([np.mean(right) for right in correct.values()])
     drawn = rng.binomial(counts, recalls, size=(_RESAMPLES, len(counts))) / counts
     return float(recalls.mean()), drawn.mean(axis=1)
 
 
-def _headed(task: Task, vectors: Floats) -> list[Judged]:
-    """Returns for each fold and label whether each test clip was named rightly."""
+def _by_head(task: Task, vectors: Floats) -> list[Correct]:
+    """Returns for each fold and label whether a linear head classified each test clip correctly."""
     labels = [clip.label for clip in task.clips]
     groups = [clip.group for clip in task.clips]
     parts = []
     for fold in task.folds:
-        said, _ = head.predict(vectors, labels, groups, fold)
-        judged: Judged = defaultdict(list)
-        for index, word in zip(fold.test, said, strict=True):
-            judged[labels[index]].append(word == labels[index])
-        parts.append(dict(judged))
+        predicted, _ = head.predict(vectors, labels, groups, fold)
+        correct: Correct = defaultdict(list)
+        for index, label in zip(fold.test, predicted, strict=True):
+            correct[labels[index]].append(label == labels[index])
+        parts.append(dict(correct))
     return parts
 
 
-def _nearest(task: Task, vectors: Floats) -> list[Judged]:
+def _by_neighbour(task: Task, vectors: Floats) -> list[Correct]:
     """Returns for each fold whether each query's nearest neighbour among the train clips is right.
 
     Each side is one voice and is standardised by its own mean and deviation, as NOSS does.
@@ -156,8 +163,8 @@ def _nearest(task: Task, vectors: Floats) -> list[Judged]:
         known = _standardised(vectors[list(fold.train)])
         asked = _standardised(vectors[list(fold.test)])
         distances = (known**2).sum(axis=1) - 2 * asked @ known.T  # plus a constant of each query
-        said = labels[list(fold.train)][distances.argmin(axis=1)]
-        right = said == labels[list(fold.test)]
+        predicted = labels[list(fold.train)][distances.argmin(axis=1)]
+        right = predicted == labels[list(fold.test)]
         parts.append({"queries": [bool(value) for value in right]})
     return parts
 
@@ -168,7 +175,7 @@ def _standardised(vectors: Floats) -> NDArray[np.float64]:
     return standardised
 
 
-def interval(resampled: NDArray[np.float64]) -> tuple[float, float]:
+def confidence_interval(resampled: NDArray[np.float64]) -> tuple[float, float]:
     """Returns the 95 % interval of resampled values."""
     low, high = np.percentile(resampled, [2.5, 97.5])
     return float(low), float(high)

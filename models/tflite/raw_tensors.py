@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from bench.core.artifact import Tensor
 from bench.core.errors import ConfigurationError, ToolOutputError
-
-Floats = NDArray[np.float32]
+from models.arrays import Floats
 
 
 def sides(tensor: Tensor) -> tuple[int, ...]:
@@ -31,13 +30,10 @@ def to_bytes(value: Floats, tensor: Tensor) -> bytes:
         return value.astype(dtype).tobytes()
     if not np.issubdtype(dtype, np.integer) or not tensor.scale:
         raise ConfigurationError(
-            f"the input {tensor.name} takes {tensor.dtype}, which no audio is made for",
-            hint="there is nothing to be done: only models that take floats can be checked",
+            f"the input {tensor.name} takes {tensor.dtype}, so no audio can be given to it",
+            hint="only models that take float or quantised inputs can be checked",
         )
-    limits = np.iinfo(dtype)
-    quantised = np.round(value / tensor.scale) + (tensor.zero_point or 0)
-    clipped: NDArray[Any] = np.clip(quantised, limits.min, limits.max).astype(dtype)
-    return clipped.tobytes()
+    return quantised(value, dtype, tensor.scale, tensor.zero_point or 0).tobytes()
 
 
 def from_bytes(content: bytes, tensors: Sequence[Tensor], sizes: Sequence[int]) -> list[Floats]:
@@ -54,16 +50,32 @@ def from_bytes(content: bytes, tensors: Sequence[Tensor], sizes: Sequence[int]) 
     if len(content) != wanted:
         raise ToolOutputError(
             f"the outputs are {len(content)} bytes, not {wanted}",
-            hint="the tool may be of a version that writes them in another way",
+            hint="this version of the tool may write them in another format",
         )
-    found, start = [], 0
+    values, start = [], 0
     for tensor, size, dtype in zip(tensors, sizes, dtypes, strict=True):
         value: NDArray[Any] = np.frombuffer(content, dtype, count=size, offset=start)
         start += size * dtype.itemsize
         if np.issubdtype(dtype, np.integer) and tensor.scale:
-            value = (value.astype(np.float32) - (tensor.zero_point or 0)) * tensor.scale
-        found.append(value.astype(np.float32))
-    return found
+            value = dequantised(value, tensor.scale, tensor.zero_point or 0)
+        values.append(value.astype(np.float32))
+    return values
+
+
+def quantised(
+    value: NDArray[Any], dtype: np.dtype[Any], scale: float, zero_point: int
+) -> NDArray[Any]:
+    """Returns float values rounded to the steps of an integer type, and clipped to its range."""
+    limits = np.iinfo(dtype)
+    rounded = np.round(value / scale) + zero_point
+    clipped: NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(dtype)
+    return clipped
+
+
+def dequantised(value: NDArray[Any], scale: float, zero_point: int) -> Floats:
+    """Returns the float values of quantised ones, float32."""
+    floats: Floats = ((value.astype(np.float32) - zero_point) * scale).astype(np.float32)
+    return floats
 
 
 def elements(tensor: Tensor) -> int:
@@ -76,6 +88,6 @@ def _dtype(tensor: Tensor) -> np.dtype[Any]:
         return np.dtype(tensor.dtype).newbyteorder("<")
     except TypeError as error:
         raise ConfigurationError(
-            f"the tensor {tensor.name} holds {tensor.dtype}, which has no raw bytes here",
-            hint="there is nothing to be done: such models cannot be checked",
+            f"the tensor {tensor.name} holds {tensor.dtype}, which cannot be read as raw bytes",
+            hint="such models cannot be checked",
         ) from error

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.artifact import Fidelity, Format
-from models.litert import Model
-
-Floats = NDArray[np.float32]
+from models.arrays import Floats
+from models.tflite.litert import Model
 
 # The least mean cosine (raw, centred) that a conversion may have; docs/conversion.md says why.
 BOUNDS: dict[Format, tuple[float, float]] = {

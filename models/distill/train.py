@@ -1,8 +1,8 @@
-"""Trains a student to say what its teacher says. Runs in a process of its own, one a student.
+"""Trains a student to match its teacher's outputs. Runs in a process of its own, one a student.
 
-As FRILL did it (mean squared error of a linear layer over the embedding, Adam), with what that
-lacked: a held-out part, early stopping, and checkpoints after each epoch from which an interrupted
-training goes on to the same curve.
+As FRILL did (mean squared error of a linear layer over the embedding, Adam), with three additions:
+a held-out part, early stopping, and a checkpoint after each epoch, from which an interrupted
+training resumes and gives the same curve.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,57 +25,57 @@ from numpy.typing import NDArray
 
 from bench.core import atomic, config
 from bench.core.errors import BenchError, ConfigurationError, ConversionError
-from models.distil import targets as lessons
-from models.distil import weights as weights_file
-from models.distil.outcome import OUTCOME, WEIGHTS, Epoch, Job, Outcome
-from models.distil.recipe import Schedule
-from models.distil.targets import Targets
-from models.distil.weights import Weights
+from bench.core.progress import ignore
+from models.distill.job import OUTCOME, WEIGHTS, Epoch, TrainingJob, TrainingOutcome
+from models.distill.recipe import Schedule
+from models.distill.targets import Targets, open_targets
 from models.network import build, fake_quant, low_rank, qat
-from models.spec import StudentSpec, parse_name
+from models.student import weights as weights_file
+from models.student.spec import StudentSpec
+from models.student.weights import Weights
 
 _STATE, _HEAD = "state.npz", "head.npz"
 _LAST_RATE = 0.01  # of the highest
 _SETTLING_PATCHES = 512
-_JUDGED_AT_ONCE = 256
+_VALIDATION_BATCH = 256
 _NOISE = 0.1
-_TOLD_EVERY_S = 0.5
+_REPORT_EVERY_S = 0.5
 
 
-Told = Callable[[int, int, str], None]  # steps done, steps in all, what is going on
+OnProgress = Callable[[int, int, str], None]  # steps done, all steps, status
 
 
-def train(job: Job, *, told: Told = lambda done, total, what: None) -> Outcome:
-    """Returns how a training went, after writing the weights and that into the job's folder.
+def train(job: TrainingJob, *, on_progress: OnProgress = ignore) -> TrainingOutcome:
+    """Returns the outcome of a training, after writing it and the weights to the job's folder.
 
     Raises:
         ConfigurationError: quantisation-aware training without weights to start from.
         ConversionError: the loss is not finite any more.
     """
-    targets = lessons.opened(job.targets)
+    targets = open_targets(job.targets)
     strategy = _strategy()
     with strategy.scope():
-        run = _Run(job, targets)
-    run.resume()
-    for epoch in range(len(run.curve), job.schedule.epochs):
-        if run.is_stuck():
+        training = _Training(job, targets)
+    training.resume()
+    for epoch in range(len(training.curve), job.schedule.epochs):
+        if training.is_stuck():
             break
-        run.learn(epoch, told)
-        run.save()
-    outcome, kept = run.finished()
+        training.run_epoch(epoch, on_progress)
+        training.save()
+    outcome, weights = training.finish()
     config.save(job.folder / OUTCOME, outcome)
-    weights_file.save(job.folder / WEIGHTS, kept)  # last: its being there says that all is
+    weights_file.save(job.folder / WEIGHTS, weights)  # last: it marks the training as complete
     (job.folder / _STATE).unlink(missing_ok=True)
     return outcome
 
 
-class _Run:
-    """A network in training, with all that must be kept to go on with it."""
+class _Training:
+    """A network in training, with everything that resuming needs."""
 
-    def __init__(self, job: Job, targets: Targets) -> None:
+    def __init__(self, job: TrainingJob, targets: Targets) -> None:
         self._job = job
         self._targets = targets
-        self._spec = parse_name(job.student)
+        self._spec = job.student
         self._steps = targets.index.training // job.schedule.batch_size
         if self._steps == 0:
             raise ConfigurationError(
@@ -102,7 +101,7 @@ class _Run:
         self._best: list[NDArray[np.float32]] = []
 
     def resume(self) -> None:
-        """Goes on from the last whole epoch, if there is one."""
+        """Restores the state after the last whole epoch, if there is one."""
         path = self._job.folder / _STATE
         if not path.is_file():
             return
@@ -116,27 +115,27 @@ class _Run:
             self._best = [state[f"best{i}"] for i in range(len(self._net.variables))]
 
     def save(self) -> None:
-        """Keeps everything that the next epoch depends on."""
-        kept = {f"now{i}": each.numpy() for i, each in enumerate(self._variables())}
-        kept |= {f"best{index}": values for index, values in enumerate(self._best)}
-        kept["curve"] = np.array(json.dumps(config.unstructure(self.curve)))
+        """Writes everything that the next epoch depends on."""
+        state = {f"now{i}": each.numpy() for i, each in enumerate(self._variables())}
+        state |= {f"best{index}": values for index, values in enumerate(self._best)}
+        state["curve"] = np.array(json.dumps(config.unstructure(self.curve)))
         self._job.folder.mkdir(parents=True, exist_ok=True)
         with atomic.replacing(self._job.folder / _STATE) as partial, partial.open("wb") as stream:
-            np.savez(stream, **kept)
+            np.savez(stream, **state)
 
     def is_stuck(self) -> bool:
-        """Returns whether the held-out loss has not fallen for as long as is waited."""
+        """Returns whether the held-out loss has not improved for ``patience`` epochs."""
         return len(self.curve) - self._best_epoch() >= self._job.schedule.patience
 
-    def learn(self, epoch: int, told: Told) -> None:
-        """Does one epoch and judges it.
+    def run_epoch(self, epoch: int, on_progress: OnProgress) -> None:
+        """Trains for one epoch and validates.
 
         Raises:
             ConversionError: the loss is not finite.
         """
         started_s = time.monotonic()
         callbacks: list[keras.callbacks.Callback] = [
-            _Progress(told, epoch * self._steps, self._steps * self._job.schedule.epochs)
+            _Progress(on_progress, epoch * self._steps, self._steps * self._job.schedule.epochs)
         ]
         if self._spec.bottleneck_rank is not None:
             callbacks.append(low_rank.Mixing())
@@ -147,10 +146,10 @@ class _Run:
         loss = float(fitted.history["loss"][0])
         if not np.isfinite(loss):
             raise ConversionError(
-                f"{self._job.student}: the loss is {loss} after epoch {epoch + 1}",
-                hint="a lower learning_rate; the last whole epoch is kept",
+                f"{self._spec.name}: the loss is {loss} after epoch {epoch + 1}",
+                hint="try a lower learning_rate; the last whole epoch is kept",
             )
-        validation_loss, cosine = self._judged()
+        validation_loss, cosine = self._validate()
         self.curve.append(
             Epoch(
                 epoch=epoch + 1,
@@ -165,8 +164,8 @@ class _Run:
         if self._best_epoch() == len(self.curve):
             self._best = [each.numpy() for each in self._net.variables]
 
-    def finished(self) -> tuple[Outcome, Weights]:
-        """Returns how it went, and the best epoch's weights as they are exported."""
+    def finish(self) -> tuple[TrainingOutcome, Weights]:
+        """Returns the outcome, and the best epoch's weights as they are exported."""
         for variable, values in zip(self._net.variables, self._best, strict=True):
             variable.assign(values)
         if not fake_quant.rounders(self._student):  # there it is folded into the convolutions
@@ -175,8 +174,8 @@ class _Run:
         kernel, bias = self._head.get_weights()
         with atomic.replacing(self._job.folder / _HEAD) as partial, partial.open("wb") as stream:
             np.savez(stream, kernel=kernel, bias=bias)
-        validation_loss, cosine = self._judged()
-        outcome = Outcome(
+        validation_loss, cosine = self._validate()
+        outcome = TrainingOutcome(
             curve=tuple(self.curve),
             best=self._best_epoch(),
             validation_loss=validation_loss,
@@ -194,21 +193,21 @@ class _Run:
     def _variables(self) -> list[Any]:
         return [*self._net.variables, *self._optimizer.variables]
 
-    def _judged(self) -> tuple[float, float]:
+    def _validate(self) -> tuple[float, float]:
         """Returns mean squared error and mean cosine of the held-out windows."""
         first, last = self._targets.index.training, len(self._targets.values)
         errors, cosines = [], []
-        for start in range(first, last, _JUDGED_AT_ONCE):
-            rows = np.arange(start, min(start + _JUDGED_AT_ONCE, last))
-            said = self._forward(_patches(self._targets, rows)).numpy()
+        for start in range(first, last, _VALIDATION_BATCH):
+            rows = np.arange(start, min(start + _VALIDATION_BATCH, last))
+            outputs = self._forward(_patches(self._targets, rows)).numpy()
             truth = self._targets.values[rows]
-            errors.append(np.square(said - truth).mean(axis=1))
-            norms = np.linalg.norm(said, axis=1) * np.linalg.norm(truth, axis=1)
-            cosines.append((said * truth).sum(axis=1) / np.maximum(norms, 1e-9))
+            errors.append(np.square(outputs - truth).mean(axis=1))
+            norms = np.linalg.norm(outputs, axis=1) * np.linalg.norm(truth, axis=1)
+            cosines.append((outputs * truth).sum(axis=1) / np.maximum(norms, 1e-9))
         return float(np.concatenate(errors).mean()), float(np.concatenate(cosines).mean())
 
     def _batches(self, epoch: int) -> tf.data.Dataset:
-        """Returns an epoch's batches, in an order that its number alone decides."""
+        """Returns an epoch's batches, in an order that depends on seed and epoch only."""
         schedule, targets = self._job.schedule, self._targets
         order = np.random.default_rng([schedule.seed, epoch]).permutation(targets.index.training)
         order = order[: self._steps * schedule.batch_size]
@@ -234,19 +233,19 @@ class _Run:
 
 
 class _Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Tells how far a training is, at most twice a second."""
+    """Reports the progress of a training, at most twice a second."""
 
-    def __init__(self, told: Told, done: int, total: int) -> None:
+    def __init__(self, on_progress: OnProgress, done: int, total: int) -> None:
         super().__init__()
-        self._told, self._done, self._total = told, done, total
+        self._on_progress, self._done, self._total = on_progress, done, total
         self._next_s = 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Tells it."""
+        """Reports it."""
         if time.monotonic() >= self._next_s:
-            self._next_s = time.monotonic() + _TOLD_EVERY_S
+            self._next_s = time.monotonic() + _REPORT_EVERY_S
             loss = (logs or {}).get("loss", float("nan"))
-            self._told(self._done + batch + 1, self._total, f"loss {loss:.4f}")
+            self._on_progress(self._done + batch + 1, self._total, f"loss {loss:.4f}")
 
 
 def _patches(targets: Targets, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -281,15 +280,15 @@ def _optimizer(schedule: Schedule, steps: int) -> keras.optimizers.Optimizer:
     return keras.optimizers.Adam(rate)
 
 
-def _student(job: Job, spec: StudentSpec, targets: Targets) -> keras.Model:
+def _student(job: TrainingJob, spec: StudentSpec, targets: Targets) -> keras.Model:
     if spec.qat:
         if job.start is None:
             raise ConfigurationError(
-                f"{job.student}: quantisation-aware training starts from trained weights",
-                hint=f"distil {replace(spec, qat=False).name} first",
+                f"{spec.name}: quantisation-aware training starts from trained weights",
+                hint=f"distill {spec.without_qat.name} first",
             )
         trained = weights_file.load(job.start / WEIGHTS)
-        source = build.build_student(replace(spec, qat=False), seed=0)
+        source = build.build_student(spec.without_qat, seed=0)
         build.set_weights(source, trained.arrays, name=source.name)
         if job.rounded == "embedding":
             return qat.bottleneck_aware(spec, source)
@@ -315,15 +314,15 @@ def _weights(student: keras.Model, spec: StudentSpec) -> Weights:
 
 
 def main(path: str) -> None:
-    """Trains what a job's file says and prints progress, a JSON line each."""
-    job = config.load(Path(path), Job)
+    """Runs the job in a file and prints progress as lines of JSON."""
+    job = config.load(Path(path), TrainingJob)
 
-    def told(done: int, total: int, what: str) -> None:
-        sys.__stdout__.write(json.dumps({"done": done, "total": total, "what": what}) + "\n")  # type: ignore[union-attr]  # a pipe is there
+    def report(done: int, total: int, status: str) -> None:
+        sys.__stdout__.write(json.dumps({"done": done, "total": total, "status": status}) + "\n")  # type: ignore[union-attr]  # a pipe is there
         sys.__stdout__.flush()  # type: ignore[union-attr]
 
     try:
-        train(job, told=told)
+        train(job, on_progress=report)
     except BenchError as error:
         sys.exit(f"{error.message} ({error.hint})")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from bench.core import atomic
 from bench.core.hashing import sha256_value
+from bench.core.progress import OnProgress
 from models import frontend
+from models.arrays import Floats
 from models.audio.decode import decode
-
-Floats = NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
 _VERSION = 1  # of the file layout and of the front-end
 
@@ -42,18 +41,18 @@ class Frames:
         row = self.rows[sha256]
         return self.values[self.bounds[row] : self.bounds[row + 1]]
 
-    def heard(self, sha256: str) -> Floats:
+    def unpadded(self, sha256: str) -> Floats:
         """Returns a clip's frames without the padding, float32 [frames, 64], at least one."""
         return self.of(sha256)[: self.real[self.rows[sha256]]]
 
 
-def frames_of(paths: Mapping[str, Path], *, cache: Path, progress: Progress) -> Frames:
+def frames_of(paths: Mapping[str, Path], *, cache: Path, on_progress: OnProgress) -> Frames:
     """Returns the log-mel frames of clips, from the cache or computed into it.
 
     Args:
         paths: SHA-256 of each clip to a file that holds it.
         cache: the cache folder.
-        progress: is told how many clips are done, and of how many.
+        on_progress: called with the clips done and all clips.
 
     Raises:
         ConfigurationError: a file cannot be decoded.
@@ -62,7 +61,7 @@ def frames_of(paths: Mapping[str, Path], *, cache: Path, progress: Progress) -> 
     stem = sha256_value([_VERSION, names])
     values_file, index_file = cache / "frames" / f"{stem}.f32", cache / "frames" / f"{stem}.npz"
     if not (values_file.is_file() and index_file.is_file()):
-        _write(values_file, index_file, paths, progress)
+        _write(values_file, index_file, paths, on_progress)
     with np.load(index_file) as index:
         bounds, real = index["bounds"], index["real"]
     return Frames(
@@ -76,12 +75,12 @@ def frames_of(paths: Mapping[str, Path], *, cache: Path, progress: Progress) -> 
 
 
 def _write(
-    values_file: Path, index_file: Path, paths: Mapping[str, Path], progress: Progress
+    values_file: Path, index_file: Path, paths: Mapping[str, Path], on_progress: OnProgress
 ) -> None:
     bounds, real = [0], []
     with atomic.replacing(values_file) as partial, partial.open("wb") as stream:
         for done, path in enumerate(paths.values()):
-            progress(done, len(paths))
+            on_progress(done, len(paths))
             audio = decode(path)
             frames = frontend.log_mel(audio)
             stream.write(frames.tobytes())

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError
+from models.arrays import Floats
 from models.audio.taskset import Fold, grouped_folds
-
-Floats = NDArray[np.float32]
 
 VERSION = 1  # of everything here that a score depends on
 # Not above 0.1: weaker heads read more out of the channel, and 0.1 is what the published table of
@@ -25,7 +23,7 @@ _ITERATIONS = 1_000
 def predict(
     embeddings: Floats, labels: Sequence[str], groups: Sequence[str], fold: Fold
 ) -> tuple[list[str], float]:
-    """Returns what a linear head says of a fold's test clips, and its inverse regularisation.
+    """Returns a linear head's labels of a fold's test clips, and its inverse regularisation.
 
     The head is StandardScaler and a class-balanced multinomial logistic regression. Its strength is
     chosen by balanced accuracy on the fold's validation clips, else by three grouped folds inside
@@ -37,31 +35,37 @@ def predict(
         groups: of all clips; one group is never on both sides of an inner fold.
         fold: indices into the clips.
     """
-    strength = _chosen(embeddings, labels, groups, fold)
-    return _said(embeddings, labels, fold.train, fold.test, strength), strength
+    strength = _choose_strength(embeddings, labels, groups, fold)
+    return _fit_and_predict(embeddings, labels, fold.train, fold.test, strength), strength
 
 
-def balanced_accuracy(truth: Sequence[str], said: Sequence[str]) -> float:
+def balanced_accuracy(truth: Sequence[str], predicted: Sequence[str]) -> float:
     """Returns the mean recall of the classes in ``truth``, in [0, 1]."""
-    right = np.array([a == b for a, b in zip(truth, said, strict=True)])
+    right = np.array([a == b for a, b in zip(truth, predicted, strict=True)])
     own = np.array(truth)
     return float(np.mean([right[own == label].mean() for label in sorted(set(truth))]))
 
 
-def _chosen(embeddings: Floats, labels: Sequence[str], groups: Sequence[str], fold: Fold) -> float:
-    inner = _inner(labels, groups, fold)
+def _choose_strength(
+    embeddings: Floats, labels: Sequence[str], groups: Sequence[str], fold: Fold
+) -> float:
+    inner = _inner_folds(labels, groups, fold)
     if not inner:
         return STRENGTHS[-1]
-    marks = []
+    scores = []
     for strength in STRENGTHS:
-        said = [_said(embeddings, labels, one.train, one.test, strength) for one in inner]
-        truth = [labels[index] for one in inner for index in one.test]
-        marks.append(balanced_accuracy(truth, [word for part in said for word in part]))
-    return STRENGTHS[int(np.argmax(marks))]
+        predicted = [
+            label
+            for part in inner
+            for label in _fit_and_predict(embeddings, labels, part.train, part.test, strength)
+        ]
+        truth = [labels[index] for part in inner for index in part.test]
+        scores.append(balanced_accuracy(truth, predicted))
+    return STRENGTHS[int(np.argmax(scores))]
 
 
-def _inner(labels: Sequence[str], groups: Sequence[str], fold: Fold) -> tuple[Fold, ...]:
-    """Returns the folds that choose the head; none where a label has a single group."""
+def _inner_folds(labels: Sequence[str], groups: Sequence[str], fold: Fold) -> tuple[Fold, ...]:
+    """Returns the folds that the strength is chosen on; none where a label has a single group."""
     if fold.validation:
         return (Fold(train=fold.train, test=fold.validation),)
     own = [labels[index] for index in fold.train]
@@ -79,7 +83,7 @@ def _inner(labels: Sequence[str], groups: Sequence[str], fold: Fold) -> tuple[Fo
     )
 
 
-def _said(
+def _fit_and_predict(
     embeddings: Floats,
     labels: Sequence[str],
     train: Sequence[int],
@@ -91,7 +95,7 @@ def _said(
     with threads(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", too_few_iterations)
         classifier.fit(embeddings[list(train)], [labels[index] for index in train])
-        return [str(word) for word in classifier.predict(embeddings[list(test)])]
+        return [str(label) for label in classifier.predict(embeddings[list(test)])]
 
 
 def _classifier(strength: float) -> tuple[Any, type[Warning], Any]:

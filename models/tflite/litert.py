@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +17,11 @@ from numpy.typing import NDArray
 from bench.core.artifact import Partitions
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.partitions import Node, partitions
+from models.arrays import Floats
+from models.native_output import STDERR, redirected
+from models.tflite.raw_tensors import dequantised, quantised
 
-Floats = NDArray[np.float32]
-# Two threads at once would put back each other's stderr.
+# Two threads at once would restore each other's stderr.
 _ALONE = threading.Lock()
 
 
@@ -41,7 +42,7 @@ class Model:
         keep_all: keeps what each operator gives, for ``Traced``.
 
     Raises:
-        ModelFileError: the file is no model, or needs operators that LiteRT lacks.
+        ModelFileError: the file is not a model, or needs operators that LiteRT lacks.
     """
 
     def __init__(
@@ -252,17 +253,9 @@ def tensor_type_names() -> dict[int, str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps the runtime's native chatter off stderr; what goes wrong is in its exceptions."""
-    with _ALONE:
-        sys.stderr.flush()
-        kept = os.dup(2)
-        try:
-            with Path(os.devnull).open("wb") as nowhere:
-                os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    """Keeps LiteRT's native messages off stderr; its exceptions say what goes wrong."""
+    with _ALONE, redirected(Path(os.devnull), STDERR):
+        yield
 
 
 def _module() -> Any:
@@ -280,15 +273,11 @@ def _to_model(value: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
     dtype = np.dtype(detail["dtype"])
     if not np.issubdtype(dtype, np.integer):
         return value.astype(dtype)
-    scale, zero_point = detail["quantization"]
-    limits = np.iinfo(dtype)
-    quantised = np.round(value / scale) + zero_point
-    clipped: NDArray[Any] = np.clip(quantised, limits.min, limits.max).astype(dtype)
-    return clipped
+    return quantised(value, dtype, *detail["quantization"])
 
 
 def _to_float(value: NDArray[Any], detail: dict[str, Any]) -> Floats:
     scale, zero_point = detail["quantization"]
     if np.issubdtype(value.dtype, np.integer) and scale:
-        value = (value.astype(np.float32) - zero_point) * scale
+        return dequantised(value, scale, zero_point)
     return value.astype(np.float32)

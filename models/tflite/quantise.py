@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from bench.core import atomic
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError, ConversionError
-from models import tflite_file
-from models.litert import Model
+from models.tflite import reader
+from models.tflite.litert import Model
 
 PERCENTILE = 99.0
 _EVERYTHING = ".*"
@@ -142,7 +142,7 @@ def _percentile_ranges(
 
 def _learned_ranges(source: Path, ranges: Sequence[tuple[float, float]]) -> dict[str, Any]:
     """Returns each tensor's range as it was learned in training."""
-    tensors = tflite_file.rounded_tensors(source)
+    tensors = reader.rounded_tensors(source)
     if len(tensors) != len(ranges):
         raise ConversionError(
             f"{source}: {len(ranges)} ranges were learned, and {len(tensors)} tensors need one",

@@ -1,11 +1,11 @@
-"""What a student is: the hyper-parameters of FRILL's grid, and the one name they have."""
+"""What a student is: the hyper-parameters of FRILL's grid, and its canonical name."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -43,8 +43,8 @@ class Activation(StrEnum):
     MINIMALISTIC = "minimalistic"
 
 
-class Frontend(StrEnum):
-    """What the graph begins with: a log-mel patch, or audio through one of two log-mel graphs."""
+class InGraphFrontend(StrEnum):
+    """The front-end in a student's graph: none (it takes a log-mel patch), or one of two graphs."""
 
     NONE = "none"
     CONV = "conv"
@@ -59,7 +59,7 @@ class StudentSpec:
         width: multiplies every channel count, in (0, 4].
         bottleneck_rank: rank of the low-rank embedding layer; ``None`` for a full one.
         embedding_size: length of the embedding.
-        qat: trained with fake quantisation.
+        qat: trained with simulated int8 rounding.
     """
 
     size: Size = Size.SMALL
@@ -69,11 +69,11 @@ class StudentSpec:
     bottleneck_rank: int | None = None
     embedding_size: int = 2048
     activation: Activation = Activation.FUSED
-    frontend: Frontend = Frontend.NONE
+    frontend: InGraphFrontend = InGraphFrontend.NONE
     qat: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be built.
+        """Checks that it can be built.
 
         Raises:
             ConfigurationError: a width, rank or size out of range.
@@ -88,13 +88,23 @@ class StudentSpec:
             )
 
     @property
+    def without_frontend(self) -> StudentSpec:
+        """The student with the same weights that takes log-mel patches."""
+        return replace(self, frontend=InGraphFrontend.NONE)
+
+    @property
+    def without_qat(self) -> StudentSpec:
+        """The student that quantisation-aware training starts from."""
+        return replace(self, qat=False)
+
+    @property
     def name(self) -> str:
         """The canonical name, such as ``small_w2.0_legacy_gap_e2048_fused``."""
         parts = [self.size.value, f"w{self.width}", self.head.value, self.pooling.value]
         if self.bottleneck_rank is not None:
             parts.append(f"r{self.bottleneck_rank}")
         parts += [f"e{self.embedding_size}", self.activation.value]
-        if self.frontend is not Frontend.NONE:
+        if self.frontend is not InGraphFrontend.NONE:
             parts.append(self.frontend.value)
         if self.qat:
             parts.append("qat")
@@ -113,7 +123,7 @@ _NAME = re.compile(
 
 
 def is_student(name: str) -> bool:
-    """Returns whether ``name`` (canonical, or an alias) is a student's."""
+    """Returns whether ``name`` (canonical, or an alias) is the name of a student."""
     return name in ALIASES or _NAME.fullmatch(name) is not None
 
 
@@ -121,14 +131,14 @@ def parse_name(name: str) -> StudentSpec:
     """Returns the student that ``name`` (canonical, or an alias such as ``frill``) stands for.
 
     Raises:
-        ConfigurationError: the name is no student's.
+        ConfigurationError: it is not the name of a student.
     """
     if name in ALIASES:
         return ALIASES[name]
     match = _NAME.fullmatch(name)
     if match is None:
         raise ConfigurationError(
-            f"{name!r} is no student's name{near(name, list(ALIASES))}",
+            f"{name!r} is not the name of a student{near(name, list(ALIASES))}",
             hint="SIZE_wWIDTH_HEAD_POOLING[_rRANK]_eSIZE_ACTIVATION[_FRONTEND][_qat], "
             f"such as {FRILL.name}",
         )
@@ -141,46 +151,15 @@ def parse_name(name: str) -> StudentSpec:
         bottleneck_rank=int(rank) if rank else None,
         embedding_size=int(match["embedding"]),
         activation=Activation(match["activation"]),
-        frontend=Frontend(match["frontend"] or "none"),
+        frontend=InGraphFrontend(match["frontend"] or "none"),
         qat=bool(match["qat"]),
     )
 
 
-def grid(
-    *,
-    sizes: Iterable[Size] = (Size.SMALL,),
-    widths: Iterable[float] = (1.0,),
-    heads: Iterable[Head] = (Head.KERAS3,),
-    poolings: Iterable[Pooling] = (Pooling.GAP,),
-    bottleneck_ranks: Iterable[int | None] = (None,),
-    embedding_sizes: Iterable[int] = (2048,),
-    activations: Iterable[Activation] = (Activation.FUSED,),
-    frontends: Iterable[Frontend] = (Frontend.NONE,),
-    qats: Iterable[bool] = (False,),
-) -> list[StudentSpec]:
-    """Returns every combination of the given values, the last axis changing fastest."""
-    axes = itertools.product(
-        sizes, widths, heads, poolings, bottleneck_ranks, embedding_sizes, activations, frontends,
-        qats,
-    )  # fmt: skip
-    return [
-        StudentSpec(
-            size=size,
-            width=width,
-            head=head,
-            pooling=pooling,
-            bottleneck_rank=rank,
-            embedding_size=embedding,
-            activation=activation,
-            frontend=frontend,
-            qat=qat,
-        )
-        for size, width, head, pooling, rank, embedding, activation, frontend, qat in axes
-    ]
-
-
 def parse_grid(axes: list[str]) -> list[StudentSpec]:
-    """Returns the students of a grid written as ``AXIS=V1,V2`` words; none for no words.
+    """Returns every combination of a grid written as ``AXIS=V1,V2`` words; none for no words.
+
+    Of ``_AXES`` the last one changes fastest.
 
     Raises:
         ConfigurationError: an unknown axis (suggests the near one) or value.
@@ -194,28 +173,32 @@ def parse_grid(axes: list[str]) -> list[StudentSpec]:
             raise ConfigurationError(
                 f"unknown axis {axis!r}{near(axis, list(_AXES))}", hint=f"one of {', '.join(_AXES)}"
             )
-        parameter, parse = _AXES[axis]
+        parse = _AXES[axis][1]
         try:
-            values[parameter] = [parse(value) for value in listed.split(",")]
+            values[axis] = [parse(value) for value in listed.split(",")]
         except ValueError as error:
             raise ConfigurationError(
                 f"axis {axis}: {error}", hint=f"write {axis}=VALUE,VALUE"
             ) from error
-    return grid(**values)
+    given = [axis for axis in _AXES if axis in values]
+    return [
+        StudentSpec(**{_AXES[axis][0]: value for axis, value in zip(given, row, strict=True)})
+        for row in itertools.product(*(values[axis] for axis in given))
+    ]
 
 
 def _rank(text: str) -> int | None:
     return None if text == "none" else int(text)
 
 
-# How a grid is written on a command line: the parameter of ``grid`` and how a value reads.
+# How a grid is written on a command line: the field of ``StudentSpec`` and how a value is parsed.
 _AXES: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "size": ("sizes", Size),
-    "width": ("widths", float),
-    "head": ("heads", Head),
-    "pooling": ("poolings", Pooling),
-    "rank": ("bottleneck_ranks", _rank),
-    "embedding": ("embedding_sizes", int),
-    "activation": ("activations", Activation),
-    "frontend": ("frontends", Frontend),
+    "size": ("size", Size),
+    "width": ("width", float),
+    "head": ("head", Head),
+    "pooling": ("pooling", Pooling),
+    "rank": ("bottleneck_rank", _rank),
+    "embedding": ("embedding_size", int),
+    "activation": ("activation", Activation),
+    "frontend": ("frontend", InGraphFrontend),
 }

@@ -1,4 +1,4 @@
-"""Accuracy of an artifact, and of the log-mel floor, on a task set, with 95 % intervals."""
+"""Scores: accuracy of an artifact, a teacher or the log-mel floor on a task set."""
 
 from __future__ import annotations
 
@@ -7,25 +7,30 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.core import config
 from bench.core.artifact import Artifact
 from bench.core.hashing import sha256_file, sha256_value
+from bench.core.progress import OnProgress, ignore
 from bench.core.score import Difference, Score, TaskScore
-from models import frontend, head, litert
+from models import frontend
+from models.accuracy import head
+from models.accuracy.classification import (
+    TaskAccuracy,
+    confidence_interval,
+    differences,
+    evaluate,
+)
+from models.accuracy.embed import DELEGATE, THREADS, embed_clips
+from models.accuracy.frames import frames_of
+from models.arrays import Floats
 from models.audio.taskset import TaskSet
-from models.embed import embed_clips
-from models.frames import frames_of
-from models.judging import Verdict, differences, interval, verdicts
 from models.teachers.clips import clip_vectors
 from models.teachers.teacher import Teacher
-
-Floats = NDArray[np.float32]
-Progress = Callable[[int, int], None]
+from models.tflite import litert
 
 FLOOR = "log-mel"
-_VERSION = 2  # of the judging
+_VERSION = 2  # of the classification
 _FLOOR_OFFSET = 1e-6
 
 
@@ -36,13 +41,11 @@ def score_artifact(
     *,
     cache: Path,
     frontend_path: Path | None = None,
-    progress: Progress | None = None,
-    threads: int = 1,
-    delegate: str = "xnnpack",
+    on_progress: OnProgress = ignore,
 ) -> Score:
     """Returns an artifact's accuracy on every task, beside the log-mel floor's on the same clips.
 
-    Embeddings and scores are kept in the cache, so a second call takes no time.
+    Embeddings and scores are cached, so a second call takes no time.
 
     Args:
         artifact: the manifest.
@@ -50,52 +53,46 @@ def score_artifact(
         task_set: the tasks.
         cache: the cache folder.
         frontend_path: a .tflite file that makes the model's input from a window of audio.
-        progress: is told how many clips are embedded, and of how many.
-        threads: CPU threads of the interpreter.
-        delegate: ``xnnpack`` or ``none``.
+        on_progress: called with the clips embedded and all clips.
 
     Raises:
         ConfigurationError: the file embeds no audio, or a clip cannot be decoded.
         ConversionError: an embedding is not finite or all zero.
     """
-    clips = task_set.paths()
-    key = [artifact.sha256, artifact.window_samples, artifact.hop_samples, delegate, threads]
+    key = [artifact.sha256, artifact.window_samples, artifact.hop_samples, DELEGATE, THREADS]
     key += [litert.runtime(), sha256_file(frontend_path) if frontend_path else ""]
 
     def computed() -> Score:
-        floor = {task.task: task.value for task in _floor(task_set, cache, progress).tasks}
+        floor = _floor(task_set, cache, on_progress)
         embeddings = embed_clips(
             path,
             artifact,
-            clips,
+            task_set.paths(),
             cache=cache,
             frontend_path=frontend_path,
-            threads=threads,
-            delegate=delegate,
-            progress=progress,
+            on_progress=on_progress,
         )
         return _score(
             task_set,
-            verdicts(task_set, embeddings),
+            evaluate(task_set, embeddings),
             floor,
             artifact_sha256=artifact.sha256,
             runtime=litert.runtime(),
-            delegate=delegate,
-            threads=threads,
+            delegate=DELEGATE,
             hop_samples=artifact.hop_samples,
         )
 
-    score = _kept(computed, key, task_set, cache)
-    _finish(progress, task_set)
+    score = _cached(computed, key, task_set, cache)
+    _report_done(on_progress, task_set)
     return score
 
 
 def score_teacher(
-    teacher: Teacher, task_set: TaskSet, *, cache: Path, progress: Progress | None = None
+    teacher: Teacher, task_set: TaskSet, *, cache: Path, on_progress: OnProgress = ignore
 ) -> Score:
     """Returns a teacher's accuracy on every task, with the same heads and floor as a student's.
 
-    A clip's vector is the mean over the frames of the whole clip. Kept in the cache.
+    A clip's vector is the mean over the frames of the whole clip. Cached.
 
     Raises:
         ConfigurationError: a clip cannot be decoded.
@@ -103,35 +100,33 @@ def score_teacher(
     """
 
     def computed() -> Score:
-        floor = {task.task: task.value for task in _floor(task_set, cache, progress).tasks}
+        floor = _floor(task_set, cache, on_progress)
+        vectors = clip_vectors(teacher, task_set.paths(), cache=cache, on_progress=on_progress)
         return _score(
             task_set,
-            verdicts(
-                task_set, clip_vectors(teacher, task_set.paths(), cache=cache, progress=progress)
-            ),
+            evaluate(task_set, vectors),
             floor,
             artifact_sha256=teacher.sha256,
             runtime=teacher.runtime,
             delegate="none",
-            threads=1,
             hop_samples=0,
         )
 
-    score = _kept(computed, ["teacher", teacher.sha256, teacher.runtime], task_set, cache)
-    _finish(progress, task_set)
+    score = _cached(computed, ["teacher", teacher.sha256, teacher.runtime], task_set, cache)
+    _report_done(on_progress, task_set)
     return score
 
 
-def score_floor(task_set: TaskSet, *, cache: Path, progress: Progress | None = None) -> Score:
-    """Returns what mean and deviation of a log-mel score, with the same heads on the same clips.
+def score_floor(task_set: TaskSet, *, cache: Path, on_progress: OnProgress = ignore) -> Score:
+    """Returns the log-mel floor: the score of mean and deviation of a clip's log-mel frames.
 
-    The recording channel differs from voice to voice, so a score says little without its floor.
+    The recording channel differs from voice to voice, so a score means little without its floor.
 
     Raises:
         ConfigurationError: a clip cannot be decoded.
     """
-    score = _floor(task_set, cache, progress)
-    _finish(progress, task_set)
+    score = _floor(task_set, cache, on_progress)
+    _report_done(on_progress, task_set)
     return score
 
 
@@ -146,7 +141,7 @@ def score_beside_host(
     runtime: str,
     delegate: str,
 ) -> Score:
-    """Returns the accuracy of what a device made of the clips, and how far it is from the host's.
+    """Returns the accuracy of a device's embeddings, and its difference from the host's.
 
     Args:
         artifact: the manifest of the file that ran on the device.
@@ -155,16 +150,14 @@ def score_beside_host(
         device: its key.
         runtime, delegate: that made ``vectors``, with one thread.
     """
-    floor = {task.task: task.value for task in _floor(task_set, cache, None).tasks}
-    ours, hosts = verdicts(task_set, vectors), verdicts(task_set, host_vectors)
+    ours, hosts = evaluate(task_set, vectors), evaluate(task_set, host_vectors)
     score = _score(
         task_set,
         ours,
-        floor,
+        _floor(task_set, cache, ignore),
         artifact_sha256=artifact.sha256,
         runtime=runtime,
         delegate=delegate,
-        threads=1,
         hop_samples=artifact.hop_samples,
     )
     apart = differences(task_set, ours, hosts)
@@ -176,11 +169,11 @@ def differences_to_first(
     task_set: TaskSet,
     *,
     cache: Path,
-    progress: Progress | None = None,
+    on_progress: OnProgress = ignore,
 ) -> list[tuple[Difference, ...]]:
-    """Returns how far each file's values are from the first one's on the same clips.
+    """Returns each file's values minus the first one's on the same clips.
 
-    What a format costs is such a difference: of pairs, so that it is known better than the scores.
+    The loss of a format is such a difference. It is paired, so it is known better than the scores.
 
     Args:
         files: manifest, .tflite file, and that of its own front-end where it has one.
@@ -190,57 +183,54 @@ def differences_to_first(
         ConversionError: an embedding is not finite or all zero.
     """
     clips = task_set.paths()
-    judged = [
-        verdicts(
+    results = [
+        evaluate(
             task_set,
             embed_clips(
-                path, artifact, clips, cache=cache, frontend_path=frontend, progress=progress
+                path, artifact, clips, cache=cache, frontend_path=frontend, on_progress=on_progress
             ),
         )
         for artifact, path, frontend in files
     ]
-    return [differences(task_set, each, judged[0]) for each in judged]
+    return [differences(task_set, each, results[0]) for each in results]
 
 
-def _finish(progress: Progress | None, task_set: TaskSet) -> None:
-    if progress is not None:
-        total = len(task_set.paths())
-        progress(total, total)
+def _report_done(on_progress: OnProgress, task_set: TaskSet) -> None:
+    total = len(task_set.paths())
+    on_progress(total, total)
 
 
-def _floor(task_set: TaskSet, cache: Path, progress: Progress | None) -> Score:
+def _floor(task_set: TaskSet, cache: Path, on_progress: OnProgress) -> Score:
     def computed() -> Score:
         clips = task_set.paths()
-        frames = frames_of(clips, cache=cache, progress=progress or (lambda done, total: None))
-        heard = (frames.heard(sha256) for sha256 in clips)
-        mels = (_plain_log_mel(each) for each in heard)
+        frames = frames_of(clips, cache=cache, on_progress=on_progress)
+        mels = (_plain_log_mel(frames.unpadded(sha256)) for sha256 in clips)
         statistics = np.stack([np.concatenate([m.mean(axis=0), m.std(axis=0)]) for m in mels])
         return _score(
             task_set,
-            verdicts(task_set, statistics),
-            {},
+            evaluate(task_set, statistics),
+            None,
             artifact_sha256=FLOOR,
             runtime=f"numpy {np.__version__}",
             delegate="none",
-            threads=1,
             hop_samples=frontend.FRAME_HOP_SAMPLES,
         )
 
-    return _kept(computed, [FLOOR], task_set, cache)
+    return _cached(computed, [FLOOR], task_set, cache)
 
 
 def _plain_log_mel(frames: Floats) -> Floats:
     """Returns log(mel + 1e-6) of frames of log(mel + 0.001), float32 [frames, 64].
 
-    FRILL's offset hides the quiet bins that tell voices apart; a floor should not be handicapped.
-    With this one the floor also agrees with its published scores on all six tasks.
+    FRILL's offset hides the quiet bins that distinguish voices, which would weaken the floor. With
+    this offset the floor also agrees with its published scores on all six tasks.
     """
     mel = np.exp(frames.astype(np.float64)) - frontend.LOG_OFFSET
     plain: Floats = np.log(np.maximum(mel, 0.0) + _FLOOR_OFFSET).astype(np.float32)
     return plain
 
 
-def _kept(
+def _cached(
     computed: Callable[[], Score], key: list[object], task_set: TaskSet, cache: Path
 ) -> Score:
     name = sha256_value([_VERSION, head.VERSION, task_set.name, task_set.sha256, key])
@@ -252,42 +242,43 @@ def _kept(
 
 def _score(
     task_set: TaskSet,
-    judged: Sequence[Verdict],
-    floor: dict[str, float],
+    results: Sequence[TaskAccuracy],
+    floor: Score | None,
     *,
     artifact_sha256: str,
     runtime: str,
     delegate: str,
-    threads: int,
     hop_samples: int,
 ) -> Score:
+    floors = {} if floor is None else {task.task: task.value for task in floor.tasks}
     tasks = []
-    for task, verdict in zip(task_set.tasks, judged, strict=True):
-        low, high = interval(verdict.resampled)
+    for task, result in zip(task_set.tasks, results, strict=True):
+        low, high = confidence_interval(result.resampled)
         tasks.append(
             TaskScore(
                 task=task.name,
                 metric=task.metric.value,
-                value=verdict.value,
+                value=result.value,
                 low=low,
                 high=high,
                 chance=task.chance,
-                floor=floor.get(task.name),
+                floor=floors.get(task.name),
                 test_clips=task.test_clips,
             )
         )
-    mean_low, mean_high = interval(np.mean([verdict.resampled for verdict in judged], axis=0))
+    resampled = np.mean([result.resampled for result in results], axis=0)
+    mean_low, mean_high = confidence_interval(resampled)
     return Score(
         artifact_sha256=artifact_sha256,
         task_set=task_set.name,
         task_set_sha256=task_set.sha256,
         tasks=tuple(tasks),
-        mean=float(np.mean([verdict.value for verdict in judged])),
+        mean=float(np.mean([result.value for result in results])),
         mean_low=mean_low,
         mean_high=mean_high,
         runtime=runtime,
         delegate=delegate,
-        threads=threads,
+        threads=THREADS,
         hop_samples=hop_samples,
         caveats=task_set.caveats,
     )

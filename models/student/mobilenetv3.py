@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models import frontend
-from models.ops import CountOps, Ops, Shape, X
-from models.spec import Activation, Frontend, Head, Pooling, Size, StudentSpec
+from models.student.ops import CountOps, Ops, Shape, X
+from models.student.spec import Activation, Head, InGraphFrontend, Pooling, Size, StudentSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def student(ops: Ops[X], x: X, spec: StudentSpec) -> X:
         x: [batch, 96, 64, 1] log-mel, or [batch, 15600] audio in [-1, 1] with a front-end.
         spec: the student.
     """
-    if spec.frontend is not Frontend.NONE:
+    if spec.frontend is not InGraphFrontend.NONE:
         x = ops.audio_to_patch(x, spec.frontend.value)
     x = backbone(ops, x, spec)
     if spec.pooling is Pooling.GAP:
@@ -109,10 +109,10 @@ def count(spec: StudentSpec) -> tuple[int, int]:
     return ops.parameters, ops.macs
 
 
-def count_frontend(kind: str) -> int:
+def count_frontend(graph: InGraphFrontend) -> int:
     """Returns the multiply-accumulates of a log-mel graph per patch (of a DFT by FFT: none)."""
     ops = CountOps()
-    ops.audio_to_patch(Shape(1, frontend.WINDOW_SAMPLES, 1), kind)
+    ops.audio_to_patch(Shape(1, frontend.WINDOW_SAMPLES, 1), graph.value)
     return ops.macs
 
 

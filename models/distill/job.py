@@ -1,30 +1,30 @@
-"""One student's training: what its process is told, and what it leaves behind."""
+"""One student's training: what its process gets, and what it leaves in its folder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.distil.recipe import Schedule
+from models.distill.recipe import Schedule
+from models.student.spec import StudentSpec
 
 # In the job's folder.
 WEIGHTS, OUTCOME = "weights.npz", "outcome.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class TrainingJob:
     """One student's training.
 
     Args:
-        student: its canonical name.
-        targets: the folder of its lesson.
+        targets: the folder of its targets (models/distill/targets.py).
         folder: where checkpoints and the weights go; one of its own.
-        start: the folder of the float student, whose weights and head quantisation-aware training
+        start: the folder of the float student whose weights and head quantisation-aware training
             starts from.
-        rounded: what that rounds: ``network`` or ``embedding``.
+        rounded: what quantisation-aware training rounds: ``network`` or ``embedding``.
     """
 
-    student: str
+    student: StudentSpec
     schedule: Schedule
     targets: Path
     folder: Path
@@ -34,12 +34,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """How far a student was after an epoch.
+    """One epoch of a training.
 
     Args:
         loss: mean squared error of the standardised targets in training.
         validation_loss, validation_cosine: of held-out clips.
-        rate: windows a second, training alone.
+        rate: training windows a second.
     """
 
     epoch: int
@@ -52,11 +52,11 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of a training.
+class TrainingOutcome:
+    """The result of a training.
 
     Args:
-        best: the epoch, from 1, whose weights were kept.
+        best: the epoch, from 1, whose weights were saved.
         validation_loss, validation_cosine: of the student as it is exported, with settled batch
             normalisation.
         stopped_early: by ``patience``.

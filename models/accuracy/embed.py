@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,18 @@ from bench.core import atomic
 from bench.core.artifact import Artifact, Role
 from bench.core.errors import ConfigurationError, ConversionError
 from bench.core.hashing import sha256_file, sha256_value
-from models import frontend, litert
+from bench.core.progress import OnProgress, ignore
+from models import frontend
+from models.accuracy.frames import frames_of
+from models.arrays import Floats
 from models.audio.decode import decode
-from models.frames import frames_of
+from models.tflite import litert
 
-Floats = NDArray[np.float32]
-Progress = Callable[[int, int], None]
 # A clip's SHA-256 and its windows, float32 [windows, ...].
 Windows = Iterator[tuple[str, Floats]]
 
+# What the interpreter runs with here.
+DELEGATE, THREADS = "xnnpack", 1
 BATCH = 32  # windows an inference, where the file's batch axis is free
 
 
@@ -33,9 +36,7 @@ def embed_clips(
     *,
     cache: Path,
     frontend_path: Path | None = None,
-    threads: int = 1,
-    delegate: str = "xnnpack",
-    progress: Progress | None = None,
+    on_progress: OnProgress = ignore,
 ) -> Floats:
     """Returns the embeddings of clips, float32 [clips, dimensions], from the cache if there.
 
@@ -46,23 +47,20 @@ def embed_clips(
         cache: the cache folder.
         frontend_path: a .tflite file that makes the model's input from a window of audio, for
             models whose log-mel is not ours.
-        threads: CPU threads of the interpreter.
-        delegate: ``xnnpack`` or ``none``.
-        progress: is told how many clips are done, and of how many.
+        on_progress: called with the clips done and all clips.
 
     Raises:
-        ConfigurationError: the file is no audio embedding, or a clip cannot be decoded.
+        ConfigurationError: the file is not an audio embedding, or a clip cannot be decoded.
         ConversionError: an embedding is not finite or all zero; names file and clip.
     """
     key = [artifact.sha256, list(clips), artifact.window_samples, artifact.hop_samples]
     front_sha256 = sha256_file(frontend_path) if frontend_path else None
-    name = sha256_value([*key, front_sha256, delegate, litert.runtime()])
+    name = sha256_value([*key, front_sha256, DELEGATE, litert.runtime()])
     stored = cache / "embeddings" / f"{name}.npy"
     if not stored.is_file():
-        say = progress or (lambda done, total: None)
-        model = litert.Model(path, threads=threads, delegate=delegate)
+        model = litert.Model(path, threads=THREADS, delegate=DELEGATE)
         windows = clip_windows(
-            artifact, clips, cache=cache, frontend_path=frontend_path, progress=say
+            artifact, clips, cache=cache, frontend_path=frontend_path, on_progress=on_progress
         )
         vectors = _vectors(model, _input_shape(artifact, model), windows)
         embeddings = pooled(vectors, clips, source=str(path))
@@ -81,23 +79,23 @@ def clip_windows(
     *,
     cache: Path,
     frontend_path: Path | None = None,
-    progress: Progress = lambda done, total: None,
+    on_progress: OnProgress = ignore,
 ) -> Windows:
     """Yields each clip's SHA-256 and the model's inputs of it, float32 [windows, ...].
 
     Args:
-        artifact, clips, cache, frontend_path, progress: as for ``embed_clips``.
+        artifact, clips, cache, frontend_path, on_progress: as for ``embed_clips``.
 
     Raises:
-        ConfigurationError: the file is no audio embedding, or a clip cannot be decoded.
+        ConfigurationError: the file is not an audio embedding, or a clip cannot be decoded.
     """
     if frontend_path is not None:
-        return _through(litert.Model(frontend_path), _audio_windows(artifact, clips, progress))
+        return _through(litert.Model(frontend_path), _audio_windows(artifact, clips, on_progress))
     match artifact.role:
         case Role.EMBEDDING_PATCH:
-            return _patches(artifact, clips, cache, progress)
+            return _patches(artifact, clips, cache, on_progress)
         case Role.EMBEDDING_WAVEFORM:
-            return _audio_windows(artifact, clips, progress)
+            return _audio_windows(artifact, clips, on_progress)
         case _:
             raise ConfigurationError(
                 f"{artifact.file}: its role is {artifact.role}, so it embeds no audio",
@@ -106,21 +104,23 @@ def clip_windows(
 
 
 def _patches(
-    artifact: Artifact, clips: Mapping[str, Path], cache: Path, progress: Progress
+    artifact: Artifact, clips: Mapping[str, Path], cache: Path, on_progress: OnProgress
 ) -> Windows:
     hop = max(1, round(artifact.hop_samples / frontend.FRAME_HOP_SAMPLES))
-    frames = frames_of(clips, cache=cache, progress=progress)
+    frames = frames_of(clips, cache=cache, on_progress=on_progress)
     for done, sha256 in enumerate(clips):
-        progress(done, len(clips))
+        on_progress(done, len(clips))
         cut = np.lib.stride_tricks.sliding_window_view(
             frames.of(sha256), frontend.PATCH_FRAMES, axis=0
         )
         yield sha256, cut[::hop].transpose(0, 2, 1)
 
 
-def _audio_windows(artifact: Artifact, clips: Mapping[str, Path], progress: Progress) -> Windows:
+def _audio_windows(
+    artifact: Artifact, clips: Mapping[str, Path], on_progress: OnProgress
+) -> Windows:
     for done, (sha256, path) in enumerate(clips.items()):
-        progress(done, len(clips))
+        on_progress(done, len(clips))
         yield (
             sha256,
             frontend.windows(

@@ -7,10 +7,10 @@ cost, so that FRILL's speed and size ratios can be measured anywhere.
 from __future__ import annotations
 
 from models import frontend
-from models.ops import CountOps, Ops, Shape, X
+from models.student.ops import CountOps, Ops, Shape, X
 
-TRILL_SHAPED = "trill-shaped"
 EMBEDDING_SIZE = 512
+LAYER19_SIZE = 12_288
 
 # Stages of bottleneck blocks: inner channels and how many blocks.
 _STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))

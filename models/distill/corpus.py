@@ -1,4 +1,4 @@
-"""The audio that students learn from: packages, a folder, or a data set of TFDS."""
+"""The audio that students are trained on: packages, a folder, or a data set of TFDS."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_bytes, sha256_file
+from models.arrays import Floats
 from models.audio import packages
-from models.audio.decode import SAMPLE_RATE_HZ, audio_files, decode, resampled
-from models.distil.targets import Clip, Floats
+from models.audio.decode import audio_files, decode, resampled
+from models.distill.targets import TrainingClip
 
 PACKAGES = "packages"
 _TFDS = "tfds:"
 
 
-def clips_of(audio: str) -> tuple[list[Clip], tuple[str, ...]]:
+def clips_of(audio: str) -> tuple[list[TrainingClip], tuple[str, ...]]:
     """Returns the clips of ``packages``, a folder or ``tfds:NAME[:SPLIT]``, and their licences.
 
     Raises:
@@ -41,11 +43,11 @@ def clips_of(audio: str) -> tuple[list[Clip], tuple[str, ...]]:
     return _files(root, names), ("your own audio",)
 
 
-def _packaged() -> tuple[list[Clip], tuple[str, ...]]:
+def _packaged() -> tuple[list[TrainingClip], tuple[str, ...]]:
     root = packages.distillation_root()
     if packages.manifest(root) is None:
         raise InfrastructureError(
-            "the audio to learn from is not there",
+            "the training audio was not fetched",
             hint="run: frill-bench data fetch --distillation",
         )
     licences = tuple(
@@ -55,17 +57,17 @@ def _packaged() -> tuple[list[Clip], tuple[str, ...]]:
     return _files(root, packages.packaged_files(root)), licences
 
 
-def _files(root: Path, names: list[str]) -> list[Clip]:
+def _files(root: Path, names: list[str]) -> list[TrainingClip]:
     return [
-        Clip(name=name, read=partial(decode, root / name), sha256=sha256_file(root / name))
+        TrainingClip(name=name, read=partial(decode, root / name), sha256=sha256_file(root / name))
         for name in names
     ]
 
 
-def _from_tfds(name: str, split: str) -> list[Clip]:
+def _from_tfds(name: str, split: str) -> list[TrainingClip]:
     """Returns the clips of a data set with an ``audio`` feature, as TFDS prepared it.
 
-    They are held in memory: a split such as ``train[:10%]`` bounds them.
+    They are held in memory; a split such as ``train[:10%]`` limits them.
     """
     try:
         import tensorflow_datasets as tfds
@@ -86,17 +88,17 @@ def _from_tfds(name: str, split: str) -> list[Clip]:
 
 
 def _rate_hz(features: Any) -> int:
-    # TFDS' own dict of features is no mapping; of a data set without names it is no dict either.
+    # TFDS has its own class of dict for features; a data set without names has none.
     audio = features["audio"] if "audio" in getattr(features, "keys", tuple)() else None
     if audio is None:
         raise ConfigurationError("the data set has no audio feature", hint="name another")
     return int(getattr(audio, "sample_rate", None) or SAMPLE_RATE_HZ)
 
 
-def _example(name: str, example: dict[str, Any], rate_hz: int) -> Clip:
+def _example(name: str, example: dict[str, Any], rate_hz: int) -> TrainingClip:
     audio = np.asarray(example["audio"])
     if np.issubdtype(audio.dtype, np.integer):
         audio = audio / 32_767.0  # whole samples are 16 bits, as FRILL took them
-    heard: Floats = np.clip(audio, -1.0, 1.0).astype(np.float32)
-    heard = resampled(heard, rate_hz)
-    return Clip(name=name, read=lambda: heard, sha256=sha256_bytes(heard.tobytes()))
+    clipped: Floats = np.clip(audio, -1.0, 1.0).astype(np.float32)
+    waveform = resampled(clipped, rate_hz)
+    return TrainingClip(name=name, read=lambda: waveform, sha256=sha256_bytes(waveform.tobytes()))

@@ -1,0 +1,1 @@
+"""Accuracy of an embedding: clips to vectors, linear heads, scores with confidence intervals."""

@@ -1,0 +1,114 @@
+"""Converts several models, each in a process of its own, and ends them quietly on Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+
+from bench.core.artifact import Artifact
+from bench.core.errors import BenchError, ConversionError, InfrastructureError
+from models.convert.job import ConversionJob
+from models.convert.model import convert_model
+
+# Two at a time: one needs up to 2.4 GB, and the converter is single-threaded.
+_WORKERS = 2
+_INTERRUPTED = 130
+_LEAVE_WITHIN_S = 5.0  # for a converter to leave its native code and clean up
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def convert_models(
+    jobs: Sequence[ConversionJob],
+    *,
+    executor: Executor,
+    on_finished: Callable[[str], None] | None = None,
+) -> tuple[dict[str, list[Artifact]], dict[str, BenchError]]:
+    """Returns the artifacts of each model, and the error of each that failed; one stops no other.
+
+    Args:
+        executor: where the jobs run; ``processes()`` gives the right one.
+        on_finished: called with the name of each finished model.
+    """
+    artifacts: dict[str, list[Artifact]] = {}
+    failed: dict[str, BenchError] = {}
+    with _interrupts_wait():  # a new process holds Ctrl-C back until it can end quietly
+        waiting = {executor.submit(_convert, job): job.model.name for job in jobs}
+    for future in as_completed(waiting):
+        name = waiting[future]
+        try:
+            artifacts[name] = future.result()
+        except BenchError as error:
+            failed[name] = error
+        except OSError as error:
+            failed[name] = InfrastructureError(
+                f"{name}: {error}",
+                hint="check the zoo's path, its permissions and the free disk space",
+            )
+        except Exception as error:  # the process died: out of memory, killed
+            failed[name] = ConversionError(
+                f"{name}: the converting process died: {error}", hint="free memory and run again"
+            )
+        if on_finished is not None:
+            on_finished(name)
+    return artifacts, failed
+
+
+@contextmanager
+def processes() -> Iterator[Executor]:
+    """Yields an executor with a fresh process for each model: TensorFlow leaks between them.
+
+    When this program is interrupted, the processes are ended and waiting jobs are dropped.
+    """
+    before = set(active_children())
+    executor = ProcessPoolExecutor(
+        _WORKERS,
+        mp_context=get_context("spawn"),
+        max_tasks_per_child=1,
+        initializer=_leave_on_signal,
+    )
+    try:
+        yield executor
+    except BaseException:
+        own = set(active_children()) - before
+        for process in own:
+            process.terminate()
+        for process in own:
+            process.join(_LEAVE_WITHIN_S)
+            process.kill()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Holds Ctrl-C back from this thread, and from what it starts, while the block runs."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _convert(job: ConversionJob) -> list[Artifact]:
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        return convert_model(job)
+    except SystemExit:
+        os._exit(_INTERRUPTED)  # else the pool takes it for a result and starts the next job
+
+
+def _leave_on_signal() -> None:
+    # Unlike KeyboardInterrupt, SystemExit prints no traceback; both clean up on the way out.
+    def leave(*_: object) -> None:
+        for number in _SIGNALS:  # a second one would interrupt the cleaning up
+            signal.signal(number, lambda *_: None)
+        sys.exit(_INTERRUPTED)
+
+    for number in _SIGNALS:
+        signal.signal(number, leave)

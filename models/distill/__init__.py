@@ -1,0 +1,1 @@
+"""Distillation: the targets, the training, and the cards of what came of it."""
