@@ -15,7 +15,7 @@ from bench.core.score import Score, TaskScore
 from bench.flow.measure.session import open_session
 from bench.flow.measure.sweep import host_sweep
 from bench.flow.outputs.check import check_outputs_here
-from bench.flow.outputs.record import Check, Verdict, checks
+from bench.flow.outputs.record import Check, Verdict, read_checks
 from bench.flow.report.join import join
 from bench.flow.report.results import CaseResult
 from bench.handset.running import Running
@@ -214,7 +214,7 @@ def test_the_official_tool_on_this_machine_is_checked_too(
         session = open_session(plan, store)
         for _ in range(2):  # once a session
             check_outputs_here(plan, session, store, targets=targets, said=lines.append)
-        found = checks(store, session.device, session=session.id)
+        found = read_checks(store, session=session.id).on(session.device)
         assert len(store.invocations(session.id)) == 3 * 8
     reasons = {each.artifact_sha256: each.reason for each in found.values()}
     assert {target.name: reasons[target.sha256] for target in targets} == {

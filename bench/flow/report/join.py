@@ -12,7 +12,7 @@ from bench.core.artifact import Artifact, Format, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.score import Score, TaskScore
-from bench.flow.outputs.record import host_score_doubts, output_doubts
+from bench.flow.outputs.record import host_score_caveats, output_caveats
 from bench.flow.report.frontend import frontend_caveats, frontend_of
 from bench.flow.report.results import CaseResult, Timed, all_results
 from bench.plan.case import Mode
@@ -95,7 +95,7 @@ def _row(
     frontend, added = frontend_of(case, artifact, cases)
     caveats = {*case.caveats, *frontend_caveats(frontend), *_score_caveats(case, score, device)}
     if added is not None:
-        caveats |= set(output_doubts(added.check))
+        caveats |= set(output_caveats(added.check))
     row: dict[str, Any] = {
         "artifact_sha256": artifact.sha256,
         "student": artifact.name,
@@ -218,7 +218,7 @@ def _score_caveats(case: CaseResult, score: Score | None, device: Device) -> lis
     # On a host, one delegate is one code. On a phone, the kernels of fewer bits are others.
     exact = device.kind is Kind.HOST or (case.artifact and case.artifact.format is Format.FLOAT32)
     if score.delegate != case.case.delegate.value or not exact:
-        found += host_score_doubts(case.check, scored_by=score.delegate)
+        found += host_score_caveats(case.check, scored_by=score.delegate)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bench.core.artifact import Artifact, Role
 from bench.core.caveats import Caveat
@@ -12,7 +12,7 @@ from bench.flow.report.join import family_of
 from bench.flow.report.results import CaseResult, Timed
 from bench.measure.streaming import Streaming
 from bench.measure.sustained import Curve, Point
-from bench.plan.case import Case, Mode, Protocol
+from bench.plan.case import Case, Mode
 from bench.store.records import Session
 from reports.schema import Endurance, Slice, Stream
 
@@ -102,15 +102,14 @@ def _ends(cost: Streaming, front: Streaming | None) -> dict[str, float | None]:
 
 
 def _back_to_back_us(case: Case, cases: Sequence[CaseResult]) -> float | None:
-    wanted = replace(case, protocol=Protocol()).key
-    found = (
+    medians_us = (
         each.summary.latency_us_median
         for each in cases
         if each.summary is not None
         and each.case.protocol.mode is Mode.BACK_TO_BACK
-        and replace(each.case, protocol=Protocol()).key == wanted
+        and each.case.without_protocol == case.without_protocol
     )
-    return next(found, None)
+    return next(medians_us, None)
 
 
 def _endurance(case: CaseResult, found: Curve, artifact: Artifact, session: Session) -> Endurance:
