@@ -1,4 +1,4 @@
-"""A model's ratio to its anchor, night by night: pure ``frame -> History``, drawn in ``plots``."""
+"""A model's ratio to its anchor, night by night: pure ``rows -> History``, drawn in ``plots``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from bench.core import units
-from bench.core.caveats import Effect
+from bench.core.caveats import Caveat, CaveatKind
 from reports import schema
-from reports.schema import Frame, column, maybe
+from reports.charts import hollow
+from reports.schema import Listing, column, maybe
 
 _DAY_S = 86_400.0
 WORDS = {
@@ -101,7 +102,7 @@ class History:
     flags: tuple[Flag, ...]
     levels: tuple[float, ...]
     unit: str
-    numbers: Frame
+    numbers: Listing
 
     @property
     def dots(self) -> tuple[NightDot, ...]:
@@ -109,14 +110,14 @@ class History:
         return tuple(dot for run in self.runs for dot in run)
 
 
-def history(nights: Frame, *, margin: float) -> History:
+def history(nights: Sequence[Nightly], *, margin: float) -> History:
     """Returns the picture of one model on one device.
 
     Args:
-        nights: a frame of ``Nightly`` of that model there, at least one, in any order.
+        nights: of that model there, at least one, in any order.
         margin: the share at which the accumulated drift is gated.
     """
-    rows = sorted(schema.read(nights, Nightly), key=_day)
+    rows = sorted(nights, key=_day)
     scale = units.duration_scale(each for row in rows for each in (row.candidate_us, row.anchor_us))
     caption = (
         "Bars: a night's 95 % interval. Line: level between change points, whose 95 % interval is "
@@ -139,7 +140,7 @@ def history(nights: Frame, *, margin: float) -> History:
         flags=tuple(_flags(rows)),
         levels=(1.0, 1 + margin),
         unit=scale.unit,
-        numbers=schema.frame(rows, Nightly),
+        numbers=schema.listing(rows, Nightly),
     )
 
 
@@ -152,7 +153,7 @@ def _dot(row: Nightly, per: float) -> NightDot:
         level=row.level_ratio,
         candidate=None if row.candidate_us is None else row.candidate_us / per,
         anchor=None if row.anchor_us is None else row.anchor_us / per,
-        hollow=any(doubt.effect is not Effect.NOTE for doubt in schema.doubts_of(row.caveats)),
+        hollow=hollow(Caveat(kind=CaveatKind(kind)) for kind in row.caveats.split(";") if kind),
     )
 
 

@@ -10,7 +10,6 @@ from bench.core import atomic
 from reports import schema, table
 from reports.history import Nightly, history
 from reports.page import Picture, environment, picture
-from reports.schema import Frame
 from reports.standings import Standing, alarms, day, notes, short, who
 from reports.standings import table as standings_table
 
@@ -29,7 +28,7 @@ class Part:
 
 def write_history(
     standings: Sequence[Standing],
-    nights: Frame,
+    nights: Sequence[Nightly],
     *,
     out: Path,
     left_out: Sequence[str],
@@ -39,15 +38,16 @@ def write_history(
 
     Args:
         standings: at least one.
-        nights: a frame of ``Nightly``, of all of them.
+        nights: of all of them.
         left_out: sentences.
         provenance: name to text of what made these numbers.
     """
-    rows = schema.read(schema.check(nights, Nightly), Nightly)
     parts = []
     for number, standing in enumerate(standings, start=1):
-        own = [row for row in rows if (row.model, row.device) == (standing.model, standing.device)]
-        chart = history(schema.frame(own, Nightly), margin=standing.margin)
+        own = [
+            row for row in nights if (row.model, row.device) == (standing.model, standing.device)
+        ]
+        chart = history(own, margin=standing.margin)
         parts.append(
             Part(
                 heading=who(standing),
@@ -61,7 +61,7 @@ def write_history(
         .get_template("history.html")
         .render(
             title=_TITLE,
-            subtitle=_subtitle(rows),
+            subtitle=_subtitle(nights),
             alarms=[f"{who(each)}: {line}." for each in standings for line in alarms(each)],
             standings=standings_table(standings),
             parts=parts,
@@ -69,7 +69,7 @@ def write_history(
             provenance={**_anchors(standings), **provenance},
         )
     )
-    atomic.write_text(out / "nights.csv", table.to_csv(nights))
+    atomic.write_text(out / "nights.csv", table.to_csv(schema.listing(nights, Nightly)))
     atomic.write_text(out / "index.html", html)
     return out / "index.html"
 

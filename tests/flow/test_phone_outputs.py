@@ -1,10 +1,9 @@
 """The outputs of the official tool on a handset, held against the host's."""
 
 import shutil
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.phone_sweeps import DATA, QUICK, SPLIT, Swept, stand_in, sweep, wanted
@@ -26,7 +25,7 @@ from bench.store.store import Store
 from bench.tool.host import official_tool
 from models.zoo import Zoo
 from reports.frontier import mark
-from reports.schema import Row, frame
+from reports.schema import Row
 
 MODELS = DATA / "audio_models"
 REAL = "/data/local/tmp/real_tool"
@@ -107,8 +106,8 @@ def test_the_official_tool_gives_what_the_host_gives_for_real_speech_and_its_row
         assert any(word.startswith("--input_layer_value_files=") for word in each.command)
     assert not list(handset.path("/data/local/tmp/frill-bench").glob("outputs*"))
     row = joined(tmp_path / "db", zoo)["waveform"]
-    assert row["on_frontier"]
-    assert "scored_on_host" not in row["caveats"]
+    assert row.on_frontier
+    assert CaveatKind.SCORED_ON_HOST not in kinds(row)
 
 
 def test_without_the_check_a_score_of_the_host_does_not_count_on_a_phone(
@@ -116,8 +115,8 @@ def test_without_the_check_a_score_of_the_host_does_not_count_on_a_phone(
 ) -> None:
     swept(handset.serial, official_binary, zoo, tmp_path / "db", check=False)
     row = joined(tmp_path / "db", zoo)["waveform"]
-    assert not row["on_frontier"]
-    assert "scored_on_host" in row["caveats"].split(";")
+    assert not row.on_frontier
+    assert CaveatKind.SCORED_ON_HOST in kinds(row)
 
 
 def test_a_model_that_gives_zeros_or_no_numbers_is_refused_though_the_host_gives_the_same(
@@ -163,7 +162,7 @@ def test_spoiled_outputs_are_refused(
         (doubt,) = (each for each in result.caveats if each.kind is CaveatKind.WRONG_OUTPUT)
         assert code in doubt.evidence
         assert any(line.startswith(f"{name}: wrong output") for line in found.watch.lines)
-    assert not any(row["on_frontier"] for row in joined(tmp_path / "db", zoo).values())
+    assert not any(row.on_frontier for row in joined(tmp_path / "db", zoo).values())
 
 
 @pytest.mark.parametrize("flag", ["input_layer_value_files", "output_filepath"])
@@ -181,8 +180,8 @@ def test_a_tool_without_files_leaves_the_outputs_unchecked_and_says_why(
         assert f"no flag --{flag}" in check.reason
         assert result.summary is not None
     for row in joined(tmp_path / "db", zoo).values():
-        assert "scored_on_host" in row["caveats"].split(";")
-        assert not row["on_frontier"]
+        assert CaveatKind.SCORED_ON_HOST in kinds(row)
+        assert not row.on_frontier
 
 
 def test_a_file_without_manifest_is_checked_on_request_and_by_random_numbers_if_it_takes_no_audio(
@@ -225,13 +224,17 @@ def test_the_official_tool_on_this_machine_is_checked_too(
     assert [line.partition(":")[0] for line in lines] == ["zero.float32"]
 
 
-def joined(database: Path, zoo: Zoo) -> dict[str, dict[Hashable, Any]]:
+def joined(database: Path, zoo: Zoo) -> dict[str, Row]:
     """Returns the marked rows by student, all scored on the host alike."""
     with Store.open(database) as store:
         for artifact in zoo.artifacts():
             store.add_score(score_of(artifact))
-        table = mark(frame(join(store)[0], Row))
-    return {row["student"]: row for row in table.to_dict("records")}
+        marked = mark(join(store)[0])
+    return {each.row.file.student: each.row for each in marked}
+
+
+def kinds(row: Row) -> set[CaveatKind]:
+    return {caveat.kind for caveat in row.caveats}
 
 
 def score_of(artifact: Artifact) -> Score:

@@ -6,9 +6,7 @@ import pytest
 from support.night_rows import nights
 
 from reports.gate.rows import Estimate
-from reports.history import Nightly
 from reports.history_page import write_history
-from reports.schema import frame
 from reports.standings import Change, Missed, Move, Standing, alarms, notes, short, table
 
 SHA = "9c015cdb481912fe4e7d0f447852fbfddb26aaaa"
@@ -92,7 +90,7 @@ def test_models_are_named_with_their_device_where_there_are_several() -> None:
 
 def test_a_page_without_an_alarm_says_so_and_escapes_what_logs_say(tmp_path: Path) -> None:
     name = "<b>tiny</b> int8"
-    rows = frame([replace(row, model=name) for row in nights(20)], Nightly)
+    rows = [replace(row, model=name) for row in nights(20)]
     first, again = (
         write_history(
             [standing(model=name)],

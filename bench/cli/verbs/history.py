@@ -153,14 +153,12 @@ def _written(
     nights: Sequence[Nightly],
 ) -> Path:
     from bench.core.version import VERSION
-    from reports.history import Nightly
     from reports.history_page import write_history
-    from reports.schema import frame
 
     anchor = f" --anchor {options.anchor}" if options.anchor else ""
     return write_history(
         standings,
-        frame(nights, Nightly),
+        nights,
         out=options.out,
         left_out=found.notes,
         provenance={"command": f"frill-bench history{anchor}", "frill-bench": VERSION},

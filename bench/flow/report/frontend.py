@@ -38,7 +38,7 @@ def frontend_of(
 
 
 def frontend_caveats(frontend: Frontend) -> list[Caveat]:
-    """Returns the doubts that come with it."""
+    """Returns the caveats that come with it."""
     match frontend:
         case Frontend.ADDED:
             return [Caveat(kind=CaveatKind.FRONTEND_ADDED)]

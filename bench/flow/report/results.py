@@ -46,7 +46,7 @@ class CaseResult:
         failures: why, each reason once.
         summary: of the processes that did not; ``None`` if there are none, or only their
             statistics are kept.
-        caveats: all doubts, the artifact's own among them.
+        caveats: all of them, the artifact's own among them.
         sampled_memory_mb_peak: highest resident memory that sampling saw, in a process of its own.
         profile: time by operator, from a process of its own.
         discarded: how many processes the device's state made invalid.
@@ -57,6 +57,7 @@ class CaseResult:
         curve: latency over time, in the sustained mode.
         check: whether the device computes what the host does; ``None`` if nobody looked.
         sampled: the device while its processes ran; ``None`` if none of them took long.
+        runtime: name and version of what ran the graph, where the tool gives it.
     """
 
     case: Case
@@ -77,6 +78,7 @@ class CaseResult:
     curve: Curve | None = None
     check: Check | None = None
     sampled: Sampled | None = None
+    runtime: str | None = None
 
     @property
     def is_wrong(self) -> bool:
@@ -248,6 +250,7 @@ def _result(
         else None,
         curve=sustained,
         sampled=sampled(each.sensed.samples for each in processes),
+        runtime=measured[0].runtime if measured else None,
     )
 
 
