@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from bench.core import units
@@ -14,7 +14,7 @@ from bench.core.units import Scale
 from reports import int8, schema
 from reports.frontier import Marked
 from reports.names import row_names
-from reports.schema import Listing, Row
+from reports.schema import Listing, Row, Timed
 
 _LABEL_LENGTH = 28
 _PER_AUDIO_S = (
@@ -24,6 +24,7 @@ _MOST_FAMILIES = 7  # as many as there are colours
 OTHER = "other"
 
 Families: TypeAlias = Mapping[str, str]
+Span: TypeAlias = tuple[float, float, float]  # low, middle, high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,14 +136,10 @@ def accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
     """Returns accuracy against latency per second of audio; ``None`` if no row has both."""
     chosen = [row for row in rows if None not in (row.score_mean, row.latency_us_per_audio_s)]
     scale = units.duration_scale(row.latency_us_per_audio_s for row in chosen)
-    names = row_names(rows)
     return _accuracy(
+        {row: (_latency(row, scale), row.on_frontier) for row in chosen},
+        row_names(rows),
         families,
-        chosen,
-        [
-            _dot(row, names, families, x=_latency(row, scale), y=_score(row), on=row.on_frontier)
-            for row in chosen
-        ],
         name="accuracy-latency",
         title="Accuracy against latency",
         x_label=f"latency per second of audio, front-end included ({scale.unit}, log scale)",
@@ -154,21 +151,10 @@ def accuracy_size(marked: Sequence[Marked], families: Families) -> Chart | None:
     """Returns accuracy against file size; ``None`` if no row has a score."""
     chosen = [each for each in marked if each.row.score_mean is not None]
     scale = units.size_scale(each.row.size_bytes for each in chosen)
-    names = row_names([each.row for each in marked])
     return _accuracy(
+        {each.row: (_size(each.row, scale), each.mark.on_frontier_size) for each in chosen},
+        row_names([each.row for each in marked]),
         families,
-        [each.row for each in chosen],
-        [
-            _dot(
-                each.row,
-                names,
-                families,
-                x=_size(each.row, scale),
-                y=_score(each.row),
-                on=each.mark.on_frontier_size,
-            )
-            for each in chosen
-        ],
         name="accuracy-size",
         title="Accuracy against size",
         x_label=f"size of the file ({scale.unit}, log scale)",
@@ -191,7 +177,7 @@ def latency_size(rows: Sequence[Row], families: Families) -> Chart | None:
         y_label=f"latency per second of audio ({up.unit}, log scale)",
         caption="Bars: 95 % intervals. Hollow: a caveat. Nothing was scored.",
         dots=tuple(
-            _dot(row, names, families, x=_size(row, across), y=_latency(row, up), on=False)
+            dot(row, families, label=brief(names[row]), x=_size(row, across), y=_latency(row, up))
             for row in chosen
         ),
         families=shown(families),
@@ -227,18 +213,27 @@ def format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
 
 
 def _accuracy(
+    places: Mapping[Row, tuple[Span, bool]],
+    names: Mapping[Row, str],
     families: Families,
-    chosen: Sequence[Row],
-    dots: list[Dot],
     *,
     name: str,
     title: str,
     x_label: str,
     costs: tuple[str, ...],
 ) -> Chart | None:
-    if not dots:
+    """Returns accuracy against a cost.
+
+    Args:
+        places: each row's cost, and whether it is on the frontier.
+    """
+    if not places:
         return None
-    levels, note = _levels(chosen, dots)
+    dots = tuple(
+        dot(row, families, label=brief(names[row]), x=x, y=_score(row), on=on)
+        for row, (x, on) in places.items()
+    )
+    levels, note = _levels(list(places), dots)
     scores = ("score_mean", "score_low", "score_high", "score_floor_mean", "chance_mean")
     return Chart(
         name=name,
@@ -246,9 +241,9 @@ def _accuracy(
         x_label=x_label,
         y_label="accuracy, mean over the tasks (%)",
         caption="Bars: 95 % intervals. Line: frontier by the estimates. Hollow: a caveat." + note,
-        dots=tuple(dots),
+        dots=dots,
         families=shown(families),
-        numbers=_numbers(chosen, (*costs, *scores, "on_frontier")),
+        numbers=_numbers(places, (*costs, *scores, "on_frontier")),
         levels=levels,
     )
 
@@ -277,17 +272,16 @@ def brief(name: str) -> str:
     return name if len(name) <= _LABEL_LENGTH else f"{name[: _LABEL_LENGTH - 1]}…"
 
 
-def _dot(
-    row: Row,
-    names: Mapping[Row, str],
-    families: Families,
-    *,
-    x: tuple[float, float, float],
-    y: tuple[float, float, float],
-    on: bool,
+def dot(
+    row: Timed, families: Families, *, label: str = "", x: Span, y: Span, on: bool = False
 ) -> Dot:
+    """Returns the dot of a row.
+
+    Args:
+        on: the frontier line goes through it.
+    """
     return Dot(
-        label=brief(names[row]),
+        label=label,
         x_low=x[0],
         x=x[1],
         x_high=x[2],
@@ -301,7 +295,7 @@ def _dot(
     )
 
 
-def _latency(row: Row, scale: Scale) -> tuple[float, float, float]:
+def _latency(row: Row, scale: Scale) -> Span:
     middle = row.latency_us_per_audio_s or 0.0
     low, high = row.latency_us_per_audio_s_low, row.latency_us_per_audio_s_high
     return (
@@ -311,14 +305,14 @@ def _latency(row: Row, scale: Scale) -> tuple[float, float, float]:
     )
 
 
-def _score(row: Row) -> tuple[float, float, float]:
+def _score(row: Row) -> Span:
     middle = row.score_mean or 0.0
     low = middle if row.score_low is None else row.score_low
     high = middle if row.score_high is None else row.score_high
     return 100 * low, 100 * middle, 100 * high
 
 
-def _size(row: Row, scale: Scale) -> tuple[float, float, float]:
+def _size(row: Row, scale: Scale) -> Span:
     size = row.size_bytes / scale.per
     return size, size, size
 
@@ -350,6 +344,5 @@ def _ratio_dot(each: int8.Comparison, families: Families, lane: int) -> Dot:
     partitions = each.row.partitions or 0
     low = each.ratio if each.ratio_low is None else each.ratio_low
     high = each.ratio if each.ratio_high is None else each.ratio_high
-    x, y = (low, each.ratio, high), (lane, lane, lane)
-    dot = _dot(each.row, {each.row: ""}, families, x=x, y=y, on=False)
-    return replace(dot, label=f"{partitions} partitions" if partitions > 1 else "")
+    label = f"{partitions} partitions" if partitions > 1 else ""
+    return dot(each.row, families, label=label, x=(low, each.ratio, high), y=(lane,) * 3)

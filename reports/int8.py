@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from bench.core import units
 from bench.core.artifact import Format
-from reports.names import short_sha256
+from reports.aspects import short_sha256
 from reports.schema import Row, Setup
 
 # Without intervals, ratios nearer to one than this are called equal.

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from bench.core import units
 from bench.core.state import thermal_word
 from bench.core.units import GAP, Scale
 from reports import schema
-from reports.charts import Chart, Dot, Families, Trace, brief, hollow, shown
-from reports.names import Timed, row_names, short_names
-from reports.schema import Endurance, Listing, Slice, Stream
-from reports.table import Cell, Footnotes, Heading, Line, Table, interval, name_cell, plain, varying
+from reports.aspects import shared_sentence
+from reports.charts import Chart, Families, Trace, brief, dot, shown
+from reports.names import row_names, short_names
+from reports.schema import Endurance, Listing, Slice, Stream, Timed
+from reports.sections import Section
+from reports.table import (
+    Cell,
+    Footnotes,
+    Heading,
+    Line,
+    Table,
+    interval,
+    name_cell,
+    plain,
+    varying_columns,
+)
 
 _NEAR_LIMIT = 0.1  # of real time; below, the limit itself would only squeeze the points
 _THROTTLED = 1.10
@@ -24,46 +35,42 @@ _OF_CURVE = (
 )  # fmt: skip
 
 
+_IDLE = (
+    "One inference a hop, and idle in between, as a model that hears a stream is used. Small: 95 % "
+    "intervals. "
+)
+_BUSY = (
+    "The file alone, without a pause. Small: from the fastest to the slowest of the three slices "
+    "of the start, and of the last quarter of all. "
+)
+
 R = TypeVar("R", bound=Timed)
 _Column = tuple[Heading, Callable[[R], Cell]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """The rows of one mode on one device, timed by one program.
-
-    Args:
-        heading: device and runner.
-        rows: of them, for what they share.
-    """
-
-    heading: str
-    chart: Chart
-    table: Table
-    rows: Sequence[Timed]
-
-
-def streaming(streams: Sequence[Stream], families: Families, notes: Footnotes) -> list[Place]:
-    """Returns the cost of each model in the streaming mode."""
+def streaming(streams: Sequence[Stream], families: Families, notes: Footnotes) -> list[Section]:
+    """Returns the cost of each model in the streaming mode, a section for each device."""
     return [
-        Place(
+        Section(
             heading=heading,
-            chart=_real_time(rows, families),
+            sentences=(_IDLE + shared_sentence(rows),),
+            charts=(_real_time(rows, families),),
             table=_streams(rows, notes),
-            rows=rows,
         )
         for heading, rows in _places(streams)
     ]
 
 
-def sustained(endurances: Sequence[Endurance], families: Families, notes: Footnotes) -> list[Place]:
-    """Returns the latency of each model over minutes."""
+def sustained(
+    endurances: Sequence[Endurance], families: Families, notes: Footnotes
+) -> list[Section]:
+    """Returns the latency of each model over minutes, a section for each device."""
     return [
-        Place(
+        Section(
             heading=heading,
-            chart=_curves(rows, families),
+            sentences=(_BUSY + shared_sentence(rows),),
+            charts=(_curves(rows, families),),
             table=_endurances(rows, notes),
-            rows=rows,
         )
         for heading, rows in _places(endurances)
     ]
@@ -90,18 +97,15 @@ def _real_time(rows: Sequence[Stream], families: Families) -> Chart:
         y_label="",
         caption="Bars: 95 % intervals. Hollow: a caveat. One inference a hop, idle in between.",
         dots=tuple(
-            Dot(
-                label="",
-                x=100 * row.real_time_ratio,
-                x_low=100 * _either(row.real_time_ratio_low, row.real_time_ratio),
-                x_high=100 * _either(row.real_time_ratio_high, row.real_time_ratio),
-                y=(lane := lanes.index(names[row])),
-                y_low=lane,
-                y_high=lane,
-                family=families[row.file.family],
-                format=row.file.format,
-                hollow=hollow(row.caveats),
-                on_frontier=False,
+            dot(
+                row,
+                families,
+                x=(
+                    100 * _either(row.real_time_ratio_low, row.real_time_ratio),
+                    100 * row.real_time_ratio,
+                    100 * _either(row.real_time_ratio_high, row.real_time_ratio),
+                ),
+                y=(lanes.index(names[row]),) * 3,
             )
             for row in rows
         ),
@@ -124,21 +128,7 @@ def _curves(rows: Sequence[Endurance], families: Families) -> Chart:
         family = families[row.file.family]
         traces.append(Trace(points=places, family=family, cross=_cross(row, places)))
         x, y = places[-1]
-        dots.append(
-            Dot(
-                label=brief(names[row]),
-                x=x,
-                x_low=x,
-                x_high=x,
-                y=y,
-                y_low=y,
-                y_high=y,
-                family=family,
-                format=row.file.format,
-                hollow=hollow(row.caveats),
-                on_frontier=False,
-            )
-        )
+        dots.append(dot(row, families, label=brief(names[row]), x=(x,) * 3, y=(y,) * 3))
     return Chart(
         name="sustained-curve",
         title="Latency over time without a pause",
@@ -267,7 +257,7 @@ def _table(rows: Sequence[R], own: Sequence[_Column[R]], notes: Footnotes, mode:
     columns: list[_Column[R]] = [
         (Heading(name="student", numeric=False), student),
         (Heading(name="format", numeric=False), lambda row: plain(row.file.format)),
-        *varying(rows),
+        *varying_columns(rows),
         *own,
     ]
     return Table(

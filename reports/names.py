@@ -4,61 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from bench.core.caveats import Caveat
-from reports.schema import File, Setup
-
-_SHORT = 8  # signs of a SHA-256
-
-
-class Timed(Protocol):
-    """A row of any kind that was timed."""
-
-    @property
-    def file(self) -> File:
-        """The file."""
-
-    @property
-    def setup(self) -> Setup:
-        """How it was run."""
-
-    @property
-    def session(self) -> str:
-        """In which session."""
-
-    @property
-    def caveats(self) -> tuple[Caveat, ...]:
-        """Its caveats."""
-
+from reports.aspects import SETTINGS, of_setup, short_protocols, short_sha256
+from reports.schema import Timed
 
 R = TypeVar("R", bound=Timed)
-
-
-def short_sha256(sha256: str | None) -> str:
-    """Returns the first signs of a hash; "none" for none."""
-    return sha256[:_SHORT] if sha256 else "none"
-
-
-def short_protocols(texts: Iterable[str]) -> dict[str, str]:
-    """Returns of each protocol what not all of them share."""
-    parts = {text: text.split(", ") for text in texts}
-    shared = set.intersection(*map(set, parts.values())) if parts else set()
-    return {
-        text: ", ".join(each for each in own if each not in shared) for text, own in parts.items()
-    }
-
-
-# In what a setup may differ besides device, program, delegate and threads: a word for it, and
-# its value in words.
-SETTINGS: Mapping[str, Callable[[Setup], str]] = {
-    "cores": lambda setup: setup.affinity or "all",
-    "tool": lambda setup: short_sha256(setup.tool_sha256),
-    "library": lambda setup: short_sha256(setup.library_sha256),
-    "options": lambda setup: setup.library_options or "none",
-    "delegation": lambda setup: "whole graph" if setup.full_delegation else "any part",
-    "clocks": lambda setup: "fixed" if setup.fixed_performance else "free",
-}
 
 
 def variants(rows: Iterable[R]) -> dict[R, str]:
@@ -94,7 +45,7 @@ def _told_apart(group: Sequence[R]) -> dict[R, list[str]]:
     """Returns as many words for each row as tell all of them apart."""
     protocols = short_protocols(row.setup.protocol for row in group)
     kinds: list[tuple[str, Callable[[R], str]]] = [
-        *((name, _of_setup(value)) for name, value in SETTINGS.items()),
+        *((name, of_setup(value)) for name, value in SETTINGS.items()),
         ("", lambda row: protocols[row.setup.protocol]),
         ("", lambda row: row.setup.runtime),
         ("file", lambda row: short_sha256(row.file.artifact_sha256)),
@@ -107,10 +58,6 @@ def _told_apart(group: Sequence[R]) -> dict[R, list[str]]:
             for row in group:
                 words[row].append(f"{name} {value(row)}".strip())
     return words
-
-
-def _of_setup(value: Callable[[Setup], str]) -> Callable[[Timed], str]:
-    return lambda row: value(row.setup)
 
 
 def row_names(rows: Sequence[R]) -> dict[R, str]:

@@ -10,15 +10,15 @@ from pathlib import Path
 import jinja2
 
 from bench.core import atomic
-from reports import charts, frontier, looks, modes, plots, schema, sections, table
+from reports import aspects, charts, frontier, looks, modes, plots, schema, sections, table
 from reports.charts import Chart, Families
 from reports.effects import study
 from reports.effects.fit import Estimate
 from reports.frontier import View
 from reports.history import History
-from reports.modes import Place
-from reports.names import Timed, short_names
-from reports.schema import Endurance, Row, Stream, Task
+from reports.names import short_names
+from reports.schema import Endurance, Row, Stream, Task, Timed
+from reports.sections import Section
 from reports.table import Footnotes
 
 
@@ -53,26 +53,8 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModePart:
-    """What the page says of streaming or sustained runs on one device, by one program.
-
-    Args:
-        shared: what all its rows have in common.
-    """
-
-    heading: str
-    shared: Mapping[str, str]
-    picture: Picture
-    table: table.Table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoicePart:
-    """What the page says of the effect of each hyper-parameter on one device.
-
-    Args:
-        sentences: how many files it is over, what they leave unexplained, and what is refused.
-    """
+class Drawn:
+    """A section with its charts drawn."""
 
     heading: str
     sentences: Sequence[str]
@@ -127,13 +109,13 @@ def write_report(
             subtitle=subtitle,
             notes=notes,
             parts=parts,
-            shared=table.shared(rows),
-            streaming=_mode_parts(streaming, out),
-            sustained=_mode_parts(sustained, out),
+            shared=aspects.shared(rows),
+            streaming=_drawn(streaming, out),
+            sustained=_drawn(sustained, out),
             results=results,
             tasks=sections.task_scores(tasks, footnotes),
             fidelity=sections.fidelity(rows, footnotes),
-            choices=_choice_parts(effects, out, footnotes),
+            choices=_drawn(study.studies(effects, footnotes), out),
             provenance={**_measured(rows), **provenance},
             files={row.file.artifact_sha256: row.file.name for row in rows},
             short=_shortened(rows),
@@ -141,7 +123,9 @@ def write_report(
         )
     )
     atomic.write_text(out / "results.csv", table.results_csv(rows))
-    atomic.write_text(out / "results.md", table.to_markdown(results, listed, _lead(rows)))
+    atomic.write_text(
+        out / "results.md", table.to_markdown(results, listed, aspects.shared_sentence(rows))
+    )
     atomic.write_text(out / "tasks.csv", table.to_csv(schema.listing(tasks, Task)))
     apart = {
         "streaming": schema.listing(streams, Stream),
@@ -175,30 +159,17 @@ def _part(
     )
 
 
-def _mode_parts(places: Sequence[Place], out: Path) -> list[ModePart]:
+def _drawn(found: Sequence[Section], out: Path) -> list[Drawn]:
     return [
-        ModePart(
-            heading=place.heading if len(places) > 1 else "",
-            shared=table.shared(place.rows),
-            picture=picture(place.chart, out, "" if number == 1 else f"-{number}"),
-            table=place.table,
-        )
-        for number, place in enumerate(places, start=1)
-    ]
-
-
-def _choice_parts(effects: Sequence[Estimate], out: Path, footnotes: Footnotes) -> list[ChoicePart]:
-    studies = study.studies(effects, footnotes)
-    return [
-        ChoicePart(
-            heading=each.heading if len(studies) > 1 else "",
-            sentences=each.sentences,
+        Drawn(
+            heading=section.heading if len(found) > 1 else "",
+            sentences=section.sentences,
             pictures=[
-                picture(chart, out, "" if number == 1 else f"-{number}") for chart in each.charts
+                picture(chart, out, "" if number == 1 else f"-{number}") for chart in section.charts
             ],
-            table=each.table,
+            table=section.table,
         )
-        for number, each in enumerate(studies, start=1)
+        for number, section in enumerate(found, start=1)
     ]
 
 
@@ -241,11 +212,6 @@ def _measured(rows: Sequence[Row]) -> dict[str, str]:
         for name, of in values.items()
         if (texts := [str(each) for each in dict.fromkeys(of) if each not in (None, "")])
     }
-
-
-def _lead(rows: Sequence[Row]) -> str:
-    words = [f"{name} {value}" for name, value in table.shared(rows).items()]
-    return f"In all rows: {', '.join(words)}." if words else ""
 
 
 def _shortened(rows: Sequence[Row]) -> bool:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from bench.core.artifact import Format
 from bench.core.caveats import Caveat
@@ -81,6 +81,26 @@ class Setup:
     affinity: str | None = maybe("mask of cores, in hex; empty for all cores")
     fixed_performance: bool = column("clocks held at a sustainable level", default=False)
     protocol: str = column("how it was measured: mode, runs, warm-up", default="")
+
+
+class Timed(Protocol):
+    """A row of any kind that was timed."""
+
+    @property
+    def file(self) -> File:
+        """The file."""
+
+    @property
+    def setup(self) -> Setup:
+        """How it was run."""
+
+    @property
+    def session(self) -> str:
+        """In which session."""
+
+    @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """Its caveats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,19 +279,6 @@ _CAVEATS = (
     Column(name="caveat_evidence", meaning="kind: evidence, where there is any", unit=""),
 )
 
-# (low, middle, high) of every quantity that has an interval.
-_INTERVALS = (
-    ("latency_us_low", "latency_us_median", "latency_us_high"),
-    ("latency_us_per_audio_s_low", "latency_us_per_audio_s", "latency_us_per_audio_s_high"),
-    ("score_low", "score_mean", "score_high"),
-    ("low", "value", "high"),
-    ("low", "effect", "high"),
-    ("real_time_ratio_low", "real_time_ratio", "real_time_ratio_high"),
-    ("core_share_low", "core_share", "core_share_high"),
-    ("start_us_low", "start_us", "start_us_high"),
-    ("end_us_low", "end_us", "end_us_high"),
-)
-
 
 def columns(record: type[object]) -> tuple[Column, ...]:
     """Returns the columns of ``record``, a dataclass of a row, in the order of its fields."""
@@ -317,11 +324,15 @@ def check(rows: Iterable[object]) -> None:
         ConfigurationError: names the column and the row.
     """
     for index, row in enumerate(rows):
-        for low, middle, high in _INTERVALS:
-            ends = [getattr(row, name, None) for name in (low, middle, high)]
+        values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}  # type: ignore[arg-type]  # records are dataclasses
+        for low in [name for name in values if name.endswith("low")]:
+            stem = low.removesuffix("low")
+            middles = (stem.rstrip("_"), f"{stem}median", f"{stem}mean", "value", "effect")
+            middle = next(name for name in middles if name in values)
+            ends = [values[name] for name in (low, middle, f"{stem}high")]
             known = [end for end in ends if end is not None]
-            if ends[1] is not None and known != sorted(known):
+            if values[middle] is not None and known != sorted(known):
                 raise ConfigurationError(
-                    f"column {middle} lies outside {low} to {high} in row {index}",
+                    f"column {middle} lies outside {low} to {stem}high in row {index}",
                     hint="an interval holds its own estimate",
                 )

@@ -9,6 +9,7 @@ from bench.core import units
 from bench.core.caveats import Effect
 from bench.core.units import GAP
 from reports import int8
+from reports.charts import Chart
 from reports.frontier import Mark, Marked, Membership
 from reports.names import row_names, short_names
 from reports.schema import Row, Task
@@ -35,6 +36,20 @@ class Pick:
     marks: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Charts and a table with sentences before them, of one place such as a device.
+
+    Args:
+        heading: that place.
+    """
+
+    heading: str
+    sentences: tuple[str, ...]
+    charts: tuple[Chart, ...]
+    table: Table
+
+
 def verdict(marked: Sequence[Marked]) -> str:
     """Returns in one or two sentences what of a view's rows is worth shipping."""
     rows, marks = [each.row for each in marked], [each.mark for each in marked]
@@ -51,12 +66,14 @@ def verdict(marked: Sequence[Marked]) -> str:
     else:
         verb = "is" if front == 1 else "are"
         text = (
-            f"{front} of {_count(len(eligible), 'file')} {verb} on the frontier: for each, no "
-            "other file is both faster and at least as accurate. "
+            f"{front} of {units.counted(len(eligible), 'file')} {verb} on the frontier: for each, "
+            "no other file is both faster and at least as accurate. "
         )
         text += _sureness(front, sure)
     left = len(rows) - len(eligible)
-    return text + (f" {_count(left, 'file')} could not compete (see the table)." if left else "")
+    return text + (
+        f" {units.counted(left, 'file')} could not compete (see the table)." if left else ""
+    )
 
 
 def picks(marked: Sequence[Marked], notes: Footnotes) -> list[Pick]:
@@ -291,7 +308,7 @@ def _sentences(
         found.append("Surely on the frontier.")
     else:
         found.append(
-            f"Within the intervals {_count(mark.challengers, 'other file')} could beat it."
+            f"Within the intervals {units.counted(mark.challengers, 'other file')} could beat it."
         )
     return tuple(found)
 
@@ -333,7 +350,3 @@ def _task_cell(score: Task | None, notes: Footnotes) -> Cell:
     if score.floor is not None:
         detail += f", {units.points(score.value - score.floor)}"
     return Cell(text=units.percent(score.value), detail=detail, order=score.value)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,9 +12,10 @@ from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.units import GAP
 from reports import schema
+from reports.aspects import Aspect, in_words, varying
 from reports.frontier import Mark, Marked
-from reports.names import SETTINGS, Timed, row_names, short_names, short_protocols, short_sha256
-from reports.schema import Listing, Row
+from reports.names import row_names, short_names
+from reports.schema import Listing, Row, Timed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,89 +148,6 @@ def results(marked: Sequence[Marked], notes: Footnotes) -> Table:
     return Table(headings=tuple(heading for heading, _ in columns), lines=lines)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Aspect:
-    """What rows may share or differ in besides their numbers.
-
-    Args:
-        value: of a row; ``None`` where it has none.
-        usual: what goes without saying where all rows share it.
-        whole: of a row, for the line of what all share, where ``value`` is short.
-    """
-
-    name: str
-    value: Callable[[Timed], object]
-    usual: object = ""
-    whole: Callable[[Timed], object] | None = None
-
-
-def _aspects(rows: Sequence[Timed]) -> list[_Aspect]:
-    """Returns what rows of any kind may share or differ in, in the order of their columns."""
-    protocols = short_protocols(row.setup.protocol for row in rows)
-    usual = {"library": "none", "options": "none", "delegation": "any part", "clocks": "free"}
-    usual["cores"] = "all"
-    settings = {
-        name: _Aspect(name=name, value=_setting(value), usual=usual.get(name, ""))
-        for name, value in SETTINGS.items()
-    }
-    named: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in rows:
-        named[row.file.student, row.file.format].add(row.file.artifact_sha256)
-    several = any(len(files) > 1 for files in named.values())
-    return [
-        _Aspect(name="device", value=lambda row: row.setup.device),
-        _Aspect(name="timed by", value=lambda row: row.setup.runner),
-        settings.pop("tool"),
-        _Aspect(name="runtime", value=lambda row: row.setup.runtime),
-        _Aspect(name="delegate", value=lambda row: row.setup.delegate),
-        _Aspect(name="threads", value=lambda row: row.setup.threads),
-        *settings.values(),
-        _Aspect(name="protocol", value=lambda row: protocols[row.setup.protocol]),
-        _Aspect(
-            name="session",
-            value=lambda row: row.session[:_SESSION_LENGTH],
-            whole=lambda row: row.session,
-        ),
-        *(
-            _Aspect(name=name, value=_attribute(column))
-            for name, column in (
-                ("processes a file", "processes"),
-                ("task set", "score_task_set"),
-                ("hop (s)", "audio_s_per_inference"),
-            )
-        ),
-        *(
-            [_Aspect(name="file", value=lambda row: short_sha256(row.file.artifact_sha256))]
-            if several
-            else []
-        ),
-    ]
-
-
-def _setting(value: Callable[[schema.Setup], str]) -> Callable[[Timed], object]:
-    return lambda row: value(row.setup)
-
-
-def _attribute(column: str) -> Callable[[Timed], object]:
-    return lambda row: getattr(row, column, None)
-
-
-def shared(rows: Sequence[Timed]) -> dict[str, str]:
-    """Returns what all rows have in common, in words, for the line above the table."""
-    found = {}
-    for aspect in _aspects(rows):
-        values = {(aspect.whole or aspect.value)(row) for row in rows} - {None}
-        if len(values) == 1 and (value := values.pop()) not in ("", aspect.usual):
-            found[aspect.name] = _words(value)
-    return found
-
-
-def _words(value: object) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:g}" if abs(value) < 1e6 else units.significant(value)
-
-
 def results_csv(rows: Sequence[Row]) -> str:
     """Returns all columns of rows as CSV, the published ones first; no value is an empty field."""
     listed = schema.listing(rows, Row)
@@ -284,7 +202,6 @@ def interval(low: str, high: str) -> str:
 
 
 _Make = Callable[[Row, Mark], Cell]
-_SESSION_LENGTH = 8  # of a UUID; the whole of it is where the numbers come from
 _BETWEEN_SESSIONS = (
     "as far apart were the medians of several sessions on this device; intervals are within one"
 )
@@ -303,7 +220,7 @@ def _columns(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make
         (Heading(name="format", numeric=False), lambda row, _: plain(row.file.format)),
         (Heading(name="frontier", numeric=False), lambda _, mark: _membership(mark, notes)),
     ]
-    columns += [(heading, _of_row(make)) for heading, make in varying(rows)]
+    columns += [(heading, _of_row(make)) for heading, make in varying_columns(rows)]
     columns += _scores(notes)
     columns += _latencies(rows, notes)
     columns += _between_sessions(rows, notes)
@@ -319,28 +236,29 @@ def _membership(mark: Mark, notes: Footnotes) -> Cell:
     return Cell(text=star + mark.frontier_latency, order=order)
 
 
-def _of_row(make: Callable[[Timed], Cell]) -> _Make:
-    return lambda row, _: make(row)
-
-
-def varying(rows: Sequence[Timed]) -> list[tuple[Heading, Callable[[Timed], Cell]]]:
-    """Returns columns of what ``shared`` leaves out, as rows differ in it."""
-    columns: list[tuple[Heading, Callable[[Timed], Cell]]] = []
-    for aspect in _aspects(rows):
+def varying_columns(
+    rows: Sequence[Timed],
+) -> list[tuple[Heading, Callable[[Timed], Cell]]]:
+    """Returns columns of what rows differ in besides their numbers."""
+    columns = []
+    for aspect in varying(rows):
         values = {aspect.value(row) for row in rows} - {None}
-        if len(values) > 1:
-            numeric = all(isinstance(value, int | float) for value in values)
-            columns.append((Heading(name=aspect.name, numeric=numeric), _aspect_cell(aspect)))
+        numeric = all(isinstance(value, int | float) for value in values)
+        columns.append((Heading(name=aspect.name, numeric=numeric), _aspect_cell(aspect)))
     return columns
 
 
-def _aspect_cell(aspect: _Aspect) -> Callable[[Timed], Cell]:
+def _aspect_cell(aspect: Aspect) -> Callable[[Timed], Cell]:
     def make(row: Timed) -> Cell:
         value = aspect.value(row)
         order = value if isinstance(value, int | float | str) else None
-        return Cell(text=GAP if value is None else _words(value), order=order)
+        return Cell(text=GAP if value is None else in_words(value), order=order)
 
     return make
+
+
+def _of_row(make: Callable[[Timed], Cell]) -> _Make:
+    return lambda row, _: make(row)
 
 
 def _scores(notes: Footnotes) -> list[tuple[Heading, _Make]]:

@@ -33,12 +33,13 @@ class Scale:
 
 _DURATIONS = (Scale(unit="µs", per=1), Scale(unit="ms", per=1e3), Scale(unit="s", per=1e6))
 _COUNTS = (Scale(unit="", per=1), Scale(unit="k", per=1e3), Scale(unit="M", per=1e6))
-_CLOCKS = (
-    Scale(unit="kHz", per=1),
-    Scale(unit="MHz", per=1e3),
-    Scale(unit="GHz", per=1e6),
-)
+_CLOCKS = (Scale(unit="kHz", per=1), Scale(unit="MHz", per=1e3), Scale(unit="GHz", per=1e6))
 _SIZES = (Scale(unit="B", per=1), Scale(unit="kB", per=1e3), Scale(unit="MB", per=1e6))
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns ``1 file``, ``2 files``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def absent(value: float | None) -> bool:

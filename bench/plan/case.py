@@ -167,6 +167,11 @@ class Computation:
     library_sha256: str | None
     library_options: str
 
+    @classmethod
+    def of(cls, about: object) -> Computation:
+        """Returns that of a case, or of anything else that has these fields."""
+        return cls(**{field.name: getattr(about, field.name) for field in fields(cls)})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -230,10 +235,4 @@ class Case:
     @property
     def computation(self) -> Computation:
         """What cases share that give the same outputs."""
-        return Computation(
-            artifact_sha256=self.artifact_sha256,
-            tool_sha256=self.tool_sha256,
-            delegate=self.delegate,
-            library_sha256=self.library_sha256,
-            library_options=self.library_options,
-        )
+        return Computation.of(self)

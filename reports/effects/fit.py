@@ -14,6 +14,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -310,20 +311,15 @@ def _refusals(axes: Sequence[_Axis]) -> dict[str, str]:
         for axis in axes
         if whole - _rank([other for other in axes if other is not axis]) < len(axis.levels)
     ]
-    return {axis.name: _reason(axis, tangled) for axis in tangled}
-
-
-def _reason(axis: _Axis, tangled: Sequence[_Axis]) -> str:
-    others = [other for other in tangled if other is not axis]
-    pairs = [
-        (axis, other) if tangled.index(axis) < tangled.index(other) else (other, axis)
-        for other in others
-        if _rank([axis, other]) < 1 + len(axis.levels) + len(other.levels)
-    ]
-    if pairs:
-        return "; ".join(_together(*pair) for pair in pairs)
-    names = ", ".join(words(other.name) for other in others)
-    return f"{words(axis.name)} cannot be told apart from {names}"
+    reasons: dict[str, list[str]] = {axis.name: [] for axis in tangled}
+    for one, other in combinations(tangled, 2):
+        if _rank([one, other]) < 1 + len(one.levels) + len(other.levels):
+            reasons[one.name].append(_together(one, other))
+            reasons[other.name].append(_together(one, other))
+    for name, found in reasons.items():
+        others = ", ".join(words(other) for other in reasons if other != name)
+        found += [] if found else [f"{words(name)} cannot be told apart from {others}"]
+    return {name: "; ".join(found) for name, found in reasons.items()}
 
 
 def _together(one: _Axis, other: _Axis) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from bench.core import units
 from bench.core.caveats import Effect
@@ -11,34 +10,20 @@ from reports import schema
 from reports.charts import Chart, Dot, hollow
 from reports.effects.fit import DOUBLED, RESPONSES, Estimate, words
 from reports.schema import Setup
+from reports.sections import Section
 from reports.table import Cell, Footnotes, Heading, Line, Table, plain
 
 _SMALLEST = 0.01  # residual that is shown
 _CLEAR, _UNCLEAR = "clear effect", "may have none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Study:
-    """The effects on files with one setup.
-
-    Args:
-        sentences: how many files it is over, what they leave unexplained, and what is refused.
-        charts: one a response; none where everything is refused.
-    """
-
-    heading: str
-    sentences: tuple[str, ...]
-    charts: tuple[Chart, ...]
-    table: Table
-
-
-def studies(estimates: Sequence[Estimate], notes: Footnotes) -> list[Study]:
-    """Returns a study for each setup."""
+def studies(estimates: Sequence[Estimate], notes: Footnotes) -> list[Section]:
+    """Returns a section for each setup."""
     places: dict[Setup, list[Estimate]] = {}
     for each in estimates:
         places.setdefault(each.setup, []).append(each)
     return [
-        Study(
+        Section(
             heading=f"{at.device}, {at.runner}, {at.delegate}, threads: {at.threads}",
             sentences=(_explained(rows), *_refused(rows)),
             charts=tuple(_charts(rows)),

@@ -116,13 +116,13 @@ def test_the_limit_of_real_time_is_drawn_only_where_it_is_near() -> None:
     far = [stream(row) for row in FOUND[:4]]
     near = [stream(row, idle_ratio=400) for row in FOUND[:4]]
     (place,) = modes.streaming(far, FAMILIES, Footnotes())
-    assert place.chart.limit is None
+    assert place.charts[0].limit is None
     (place,) = modes.streaming(near, FAMILIES, Footnotes())
-    assert place.chart.limit == 100
+    assert place.charts[0].limit == 100
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_one_curve_and_twenty_can_be_drawn(look: str) -> None:
     for found in ([endured(FOUND[0], slices=1)], [endured(row) for row in FOUND[:20]]):
         (place,) = modes.sustained(found, FAMILIES, Footnotes())
-        assert len(plots.draw(place.chart, LOOKS[look]).axes[0].lines) >= len(found)
+        assert len(plots.draw(place.charts[0], LOOKS[look]).axes[0].lines) >= len(found)

@@ -10,6 +10,7 @@ from support.report_rows import changed, rows, timed
 
 from bench.core.caveats import Caveat, CaveatKind
 from reports import frontier, schema, table
+from reports.aspects import shared
 from reports.frontier import Marked
 from reports.names import row_names
 from reports.schema import Frontend, Row
@@ -89,7 +90,7 @@ def test_a_column_appears_only_where_rows_differ_in_it() -> None:
 
     assert "device" not in headings([here])
     assert "device" in headings([here, there])
-    assert table.shared([here, there])["threads"] == "1"
+    assert shared([here, there])["threads"] == "1"
 
 
 def test_the_evidence_of_a_caveat_is_in_its_footnote_and_names_the_files_where_it_differs() -> None:

@@ -56,13 +56,7 @@ class Check:
     @property
     def computation(self) -> Computation:
         """What was checked."""
-        return Computation(
-            artifact_sha256=self.artifact_sha256,
-            tool_sha256=self.tool_sha256,
-            delegate=self.delegate,
-            library_sha256=self.library_sha256,
-            library_options=self.library_options,
-        )
+        return Computation.of(self)
 
     @property
     def evidence(self) -> str:

@@ -1,9 +1,9 @@
-"""What a session says of each of its cases: computed on read, from the stored outcomes."""
+"""The results of each case of a session: computed on read, from the stored outcomes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.flow.device.drift_probe import probe_caveats
 from bench.flow.device.readiness import session_caveats
 from bench.flow.outputs.record import Check, Checks, Verdict, output_caveats, read_checks
-from bench.measure.outcome import Failed, Measured, Outcome, Statistics
+from bench.measure.outcome import Failed, Measured, Statistics
 from bench.measure.result_caveats import convention_differs, threads_change_nothing, wide_interval
 from bench.measure.sampled import Sampled, sampled
 from bench.measure.spread import SessionSpread, between_sessions
@@ -211,14 +211,13 @@ def _result(
     protocol = first.case.protocol
     artifact = artifacts.get(first.case.artifact_sha256)
     processes = [each for group in (invocations, *companions.values()) for each in group]
-    outcomes = [each.outcome for each in processes]
-    failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-    timed = [each.outcome for each in invocations]
-    measured = [
-        each for each in timed if isinstance(each, Measured) and counts(each, protocol.mode)
-    ]
+    failed = [each.outcome for each in processes if isinstance(each.outcome, Failed)]
+    measured = [each for _, each in _measured(invocations) if counts(each, protocol.mode)]
     summary = None if protocol.mode.is_statistics or not measured else summarise(measured)
-    conventional = _conventional(companions.get(Mode.CONVENTIONAL, ()))
+    beside = {mode: list(_measured(of_mode)) for mode, of_mode in companions.items()}
+    conventional = next(
+        (each.statistics for _, each in beside.get(Mode.CONVENTIONAL, ()) if each.is_valid), None
+    )
     sustained = _curve(invocations) if protocol.mode is Mode.SUSTAINED else None
     caveats = [
         *_device_caveats(device),
@@ -230,7 +229,7 @@ def _result(
     busy = busy_caveat([invocation.sensed for invocation in invocations])
     if busy is not None and summary is not None and device.kind is Kind.HOST:
         caveats.append(busy)
-    discards = _discards(outcomes, protocol.mode)
+    discards = [each for _, each in _measured(processes) if not counts(each, protocol.mode)]
     return CaseResult(
         case=first.case,
         name=f"{artifact.name}.{artifact.format}" if artifact else Path(first.model).stem,
@@ -240,8 +239,12 @@ def _result(
         failures=tuple(dict.fromkeys(outcome.failure for outcome in failed)),
         summary=summary,
         caveats=tuple(caveats),
-        sampled_memory_mb_peak=_sampled_memory_mb(companions.get(Mode.PEAK_MEMORY, ())),
-        profile=_profile(companions.get(Mode.OP_PROFILE, ())),
+        sampled_memory_mb_peak=next(
+            (each.memory_mb_peak for _, each in beside.get(Mode.PEAK_MEMORY, ())), None
+        ),
+        profile=next(
+            (parse_op_profile(each.stdout) for each, _ in beside.get(Mode.OP_PROFILE, ())), None
+        ),
         discarded=len(discards),
         discards=once_each([each.caveats for each in discards]),
         conventional=conventional,
@@ -252,10 +255,6 @@ def _result(
         sampled=sampled(each.sensed.samples for each in processes),
         runtime=measured[0].runtime if measured else None,
     )
-
-
-def _discards(outcomes: Sequence[Outcome | None], mode: Mode) -> list[Measured]:
-    return [each for each in outcomes if isinstance(each, Measured) and not counts(each, mode)]
 
 
 def _noted(
@@ -301,37 +300,29 @@ def _device_caveats(device: Device) -> list[Caveat]:
     return found
 
 
-def _sampled_memory_mb(invocations: Sequence[Invocation]) -> float | None:
+def _measured(invocations: Iterable[Invocation]) -> Iterator[tuple[Invocation, Measured]]:
     for invocation in invocations:
         if isinstance(invocation.outcome, Measured):
-            return invocation.outcome.memory_mb_peak
-    return None
-
-
-def _conventional(invocations: Sequence[Invocation]) -> Statistics | None:
-    for invocation in invocations:
-        if isinstance(invocation.outcome, Measured) and invocation.outcome.is_valid:
-            return invocation.outcome.statistics
-    return None
+            yield invocation, invocation.outcome
 
 
 def _curve(invocations: Sequence[Invocation]) -> Curve | None:
     began = datetime.fromisoformat(invocations[0].started_at)
     points = [
-        _point(each, (datetime.fromisoformat(each.started_at) - began).total_seconds())
-        for each in invocations
-        if isinstance(each.outcome, Measured) and each.outcome.statistics is not None
+        _point(
+            each,
+            (datetime.fromisoformat(each.started_at) - began).total_seconds(),
+            outcome.statistics.middle_us,
+        )
+        for each, outcome in _measured(invocations)
+        if outcome.statistics is not None
     ]
     return curve(points) if points else None
 
 
-def _point(invocation: Invocation, at_s: float) -> Point:
-    outcome, after = invocation.outcome, invocation.sensed.after
-    assert isinstance(outcome, Measured)  # noqa: S101 - the caller leaves out others
-    assert outcome.statistics is not None  # noqa: S101 - likewise
-    point = Point(
-        at_s=at_s, until_s=at_s + invocation.wall_s, latency_us=outcome.statistics.middle_us
-    )
+def _point(invocation: Invocation, at_s: float, latency_us: float) -> Point:
+    after = invocation.sensed.after
+    point = Point(at_s=at_s, until_s=at_s + invocation.wall_s, latency_us=latency_us)
     if after is None:
         return point
     fastest = max(after.clocks, key=lambda clock: clock.max_khz.number or 0.0, default=None)
@@ -345,15 +336,8 @@ def _point(invocation: Invocation, at_s: float) -> Point:
     )
 
 
-def _profile(invocations: Sequence[Invocation]) -> OpProfile | None:
-    for invocation in invocations:
-        if isinstance(invocation.outcome, Measured):
-            return parse_op_profile(invocation.stdout)
-    return None
-
-
 def busy_caveat(sensed: Sequence[Sensed]) -> Caveat | None:
-    """Returns the doubt that most processes had to wait for their core, if they had."""
+    """Returns the caveat that most processes had to wait for their core, if they had."""
     shares = [
         each.run_queue_wait_s / (each.run_s + each.run_queue_wait_s)
         for each in sensed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.core.units import counted
 from bench.core.version import VERSION
 from bench.flow.report.join import device_names, join
 from bench.flow.report.mode_rows import modes
@@ -69,13 +70,9 @@ def _traits(name: str) -> Traits:
 def _subtitle(store: Store, rows: Sequence[Row]) -> str:
     devices = sorted({row.setup.device for row in rows})
     students = len({row.file.student for row in rows})
-    files = _count(len({row.file.artifact_sha256 for row in rows}), "file")
-    models = _count(students, "model")
+    files = counted(len({row.file.artifact_sha256 for row in rows}), "file")
+    models = counted(students, "model")
     return f"{files} of {models} on {', '.join(devices) or 'no device'}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _provenance(store: Store, command: str) -> dict[str, str]:
