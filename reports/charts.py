@@ -24,7 +24,7 @@ _MOST_FAMILIES = 7  # as many as there are colours
 OTHER = "other"
 
 Families: TypeAlias = Mapping[str, str]
-Span: TypeAlias = tuple[float, float, float]  # low, middle, high
+_Span: TypeAlias = tuple[float, float, float]  # low, middle, high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """A row of the numbers behind ``format_ratios``."""
+    """A row of the numbers behind ``_format_ratios``."""
 
     student: str = schema.column("the model's name")
     format: str = schema.column("number format of the file")
@@ -126,13 +126,13 @@ def charts(marked: Sequence[Marked], families: Families) -> list[Chart]:
         families: of all rows, so that colours are the same in every view.
     """
     rows = [each.row for each in marked]
-    found = [accuracy_latency(rows, families), accuracy_size(marked, families)]
+    found = [_accuracy_latency(rows, families), _accuracy_size(marked, families)]
     if not any(found):
-        found = [latency_size(rows, families)]
-    return [chart for chart in [*found, format_ratios(rows, families)] if chart is not None]
+        found = [_latency_size(rows, families)]
+    return [chart for chart in [*found, _format_ratios(rows, families)] if chart is not None]
 
 
-def accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
+def _accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
     """Returns accuracy against latency per second of audio; ``None`` if no row has both."""
     chosen = [row for row in rows if None not in (row.score_mean, row.latency_us_per_audio_s)]
     scale = units.duration_scale(row.latency_us_per_audio_s for row in chosen)
@@ -147,7 +147,7 @@ def accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
     )
 
 
-def accuracy_size(marked: Sequence[Marked], families: Families) -> Chart | None:
+def _accuracy_size(marked: Sequence[Marked], families: Families) -> Chart | None:
     """Returns accuracy against file size; ``None`` if no row has a score."""
     chosen = [each for each in marked if each.row.score_mean is not None]
     scale = units.size_scale(each.row.size_bytes for each in chosen)
@@ -162,7 +162,7 @@ def accuracy_size(marked: Sequence[Marked], families: Families) -> Chart | None:
     )
 
 
-def latency_size(rows: Sequence[Row], families: Families) -> Chart | None:
+def _latency_size(rows: Sequence[Row], families: Families) -> Chart | None:
     """Returns latency per second of audio against size, for where nothing was scored."""
     chosen = [row for row in rows if row.latency_us_per_audio_s is not None]
     if not chosen:
@@ -186,7 +186,7 @@ def latency_size(rows: Sequence[Row], families: Families) -> Chart | None:
     )
 
 
-def format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
+def _format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
     """Returns each format's latency over float32's, a lane a student; ``None`` if none compare."""
     found = [int8.compare(row, base) for row, base in int8.pairs(rows)]
     ratios = [each for each in found if isinstance(each, int8.Comparison)]
@@ -213,7 +213,7 @@ def format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
 
 
 def _accuracy(
-    places: Mapping[Row, tuple[Span, bool]],
+    places: Mapping[Row, tuple[_Span, bool]],
     names: Mapping[Row, str],
     families: Families,
     *,
@@ -273,7 +273,7 @@ def brief(name: str) -> str:
 
 
 def dot(
-    row: Timed, families: Families, *, label: str = "", x: Span, y: Span, on: bool = False
+    row: Timed, families: Families, *, label: str = "", x: _Span, y: _Span, on: bool = False
 ) -> Dot:
     """Returns the dot of a row.
 
@@ -295,7 +295,7 @@ def dot(
     )
 
 
-def _latency(row: Row, scale: Scale) -> Span:
+def _latency(row: Row, scale: Scale) -> _Span:
     middle = row.latency_us_per_audio_s or 0.0
     low, high = row.latency_us_per_audio_s_low, row.latency_us_per_audio_s_high
     return (
@@ -305,14 +305,14 @@ def _latency(row: Row, scale: Scale) -> Span:
     )
 
 
-def _score(row: Row) -> Span:
+def _score(row: Row) -> _Span:
     middle = row.score_mean or 0.0
     low = middle if row.score_low is None else row.score_low
     high = middle if row.score_high is None else row.score_high
     return 100 * low, 100 * middle, 100 * high
 
 
-def _size(row: Row, scale: Scale) -> Span:
+def _size(row: Row, scale: Scale) -> _Span:
     size = row.size_bytes / scale.per
     return size, size, size
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from bench.core.caveats import Caveat, CaveatKind, Effect
 from reports.schema import Row, Setup, column, maybe
 
-CONFIDENCE = 0.95
+_CONFIDENCE = 0.95
 DOUBLED = "doubled"
 RESPONSES = ("accuracy", "latency", "size")
 _FEWEST_STUDENTS = 6
@@ -269,7 +269,7 @@ def t_quantile(degrees_of_freedom: int) -> float:
     low, high = 0.0, 13.0  # 12.706 for one degree
     for _ in range(60):
         middle = (low + high) / 2
-        if _within(middle, degrees_of_freedom) < CONFIDENCE:
+        if _within(middle, degrees_of_freedom) < _CONFIDENCE:
             low = middle
         else:
             high = middle

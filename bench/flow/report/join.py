@@ -95,7 +95,7 @@ class Source:
             artifact_sha256=self.artifact.sha256,
             student=self.artifact.name,
             format=self.artifact.format,
-            family=family_of(self.artifact.name),
+            family=_family_of(self.artifact.name),
         )
 
     @property
@@ -307,7 +307,7 @@ def _task(artifact: Artifact, task: TaskScore) -> Task:
     )
 
 
-def family_of(name: str) -> str:
+def _family_of(name: str) -> str:
     """Returns what a model shares a colour with: its size, else its name."""
     size, _, rest = name.partition("_")
     return size if rest.startswith("w") else name

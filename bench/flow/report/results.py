@@ -31,7 +31,7 @@ from bench.store.records import Event, Invocation, Sensed, Session
 from bench.store.store import Store
 from bench.tool.op_profile import OpProfile, parse_op_profile
 
-BUSY_SHARE = 0.05  # of a process's time spent waiting for a core that others had
+_BUSY_SHARE = 0.05  # of a process's time spent waiting for a core that others had
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,11 +343,11 @@ def busy_caveat(sensed: Sequence[Sensed]) -> Caveat | None:
         for each in sensed
         if each.run_s and each.run_queue_wait_s is not None
     ]
-    busy = [share for share in shares if share > BUSY_SHARE]
+    busy = [share for share in shares if share > _BUSY_SHARE]
     if 2 * len(busy) <= len(shares):
         return None
     return Caveat(
         kind=CaveatKind.BUSY_MACHINE,
         evidence=f"{len(busy)} of {len(shares)} processes waited for a core more than "
-        f"{BUSY_SHARE:.0%} of their time, the median one {median(shares):.1%}",
+        f"{_BUSY_SHARE:.0%} of their time, the median one {median(shares):.1%}",
     )
