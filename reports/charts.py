@@ -1,27 +1,30 @@
-"""What each picture shows: pure ``frame -> Chart``. How it is drawn is in ``plots``."""
+"""What each picture shows: pure ``rows -> Chart``. How it is drawn is in ``plots``."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from bench.core import units
-from bench.core.caveats import Effect
+from bench.core.artifact import Format
+from bench.core.caveats import Caveat, Effect
 from bench.core.units import Scale
 from reports import int8, schema
-from reports.frontier import Mark
+from reports.frontier import Marked
 from reports.names import row_names
-from reports.schema import Frame, Row
+from reports.schema import Listing, Row, Timed
 
 _LABEL_LENGTH = 28
-
-
+_PER_AUDIO_S = (
+    "latency_us_per_audio_s", "latency_us_per_audio_s_low", "latency_us_per_audio_s_high",
+)  # fmt: skip
 _MOST_FAMILIES = 7  # as many as there are colours
 OTHER = "other"
 
 Families: TypeAlias = Mapping[str, str]
+_Span: TypeAlias = tuple[float, float, float]  # low, middle, high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,7 @@ class Dot:
 
     Args:
         label: what stands beside it, before its format in a chart without lanes; may be empty.
+        format: which sets its marker; ``None`` for a dot that is not a file.
         on_frontier: the frontier line goes through it, and it is labelled first.
     """
 
@@ -41,7 +45,7 @@ class Dot:
     y_low: float
     y_high: float
     family: str
-    format: str
+    format: Format | None
     hollow: bool
     on_frontier: bool
 
@@ -69,8 +73,9 @@ class Chart:
         levels: labelled horizontal lines.
         lanes: names of y = 0, 1, ... from the bottom; empty for a continuous y.
         limit: an upright line to compare with.
+        is_linear: the x axis is linear.
         traces: lines over a linear x from 0; the dots are their ends, or the points around them.
-        families: all of the frame, so that each has one colour in all of its charts.
+        families: of all rows, so that each has one colour in all charts.
     """
 
     name: str
@@ -79,32 +84,33 @@ class Chart:
     y_label: str
     caption: str
     dots: tuple[Dot, ...]
-    numbers: Frame
+    numbers: Listing
     families: tuple[str, ...]
     log_y: bool = False
     levels: tuple[tuple[str, float], ...] = ()
     lanes: tuple[str, ...] = ()
     limit: float | None = None
+    is_linear: bool = False
     traces: tuple[Trace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """A row of the numbers behind ``format_ratios``."""
+    """A row of the numbers behind ``_format_ratios``."""
 
-    student: str
-    format: str
-    device: str
-    latency_ratio: float
-    latency_ratio_low: float | None
-    latency_ratio_high: float | None
-    partitions: int | None
-    partitions_float32: int | None
+    student: str = schema.column("the model's name")
+    format: str = schema.column("number format of the file")
+    device: str = schema.column("what both were timed on")
+    latency_ratio: float = schema.column("latency over that of float32, the files alone")
+    latency_ratio_low: float | None = schema.maybe("lower end of its 95 % interval")
+    latency_ratio_high: float | None = schema.maybe("upper end of its 95 % interval")
+    partitions: int | None = schema.maybe("pieces in which the delegate took the graph")
+    partitions_float32: int | None = schema.maybe("the same of the float32 file")
 
 
-def families_of(*frames: Frame) -> Families:
+def families_of(families: Iterable[str]) -> Families:
     """Returns what each family is shown as: itself, or "other" beyond the six of most rows."""
-    counted = Counter(str(family) for frame in frames for family in frame["family"])
+    counted = Counter(families)
     common = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     own = {family for family, _ in common[: _MOST_FAMILIES - 1]}
     if len(common) <= _MOST_FAMILIES:
@@ -112,57 +118,43 @@ def families_of(*frames: Frame) -> Families:
     return {family: family if family in own else OTHER for family in counted}
 
 
-def charts(marked: Frame, families: Families) -> list[Chart]:
+def charts(marked: Sequence[Marked], families: Families) -> list[Chart]:
     """Returns the charts that a view's marked rows can fill, the most telling one first.
 
     Args:
         marked: one view's rows.
-        families: of the whole frame, so that colours are the same in every view.
+        families: of all rows, so that colours are the same in every view.
     """
-    found = [accuracy_latency(marked, families), accuracy_size(marked, families)]
+    rows = [each.row for each in marked]
+    found = [_accuracy_latency(rows, families), _accuracy_size(marked, families)]
     if not any(found):
-        found = [latency_size(marked, families)]
-    return [chart for chart in [*found, format_ratios(marked, families)] if chart is not None]
+        found = [_latency_size(rows, families)]
+    return [chart for chart in [*found, _format_ratios(rows, families)] if chart is not None]
 
 
-def accuracy_latency(marked: Frame, families: Families) -> Chart | None:
+def _accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
     """Returns accuracy against latency per second of audio; ``None`` if no row has both."""
-    chosen = marked[marked["score_mean"].notna() & marked["latency_us_per_audio_s"].notna()]
-    rows = schema.read(chosen, Row)
-    scale = units.duration_scale(row.latency_us_per_audio_s for row in rows)
-    names = row_names(schema.read(marked, Row))
+    chosen = [row for row in rows if None not in (row.score_mean, row.latency_us_per_audio_s)]
+    scale = units.duration_scale(row.latency_us_per_audio_s for row in chosen)
     return _accuracy(
+        {row: (_latency(row, scale), row.on_frontier) for row in chosen},
+        row_names(rows),
         families,
-        chosen,
-        [
-            _dot(row, names, families, x=_latency(row, scale), y=_score(row), on=row.on_frontier)
-            for row in rows
-        ],
         name="accuracy-latency",
         title="Accuracy against latency",
         x_label=f"latency per second of audio, front-end included ({scale.unit}, log scale)",
-        costs=(
-            "latency_us_per_audio_s",
-            "latency_us_per_audio_s_low",
-            "latency_us_per_audio_s_high",
-        ),
+        costs=_PER_AUDIO_S,
     )
 
 
-def accuracy_size(marked: Frame, families: Families) -> Chart | None:
+def _accuracy_size(marked: Sequence[Marked], families: Families) -> Chart | None:
     """Returns accuracy against file size; ``None`` if no row has a score."""
-    chosen = marked[marked["score_mean"].notna()]
-    rows = schema.read(chosen, Row)
-    marks = schema.read(chosen, Mark)
-    scale = units.size_scale(row.size_bytes for row in rows)
-    names = row_names(schema.read(marked, Row))
+    chosen = [each for each in marked if each.row.score_mean is not None]
+    scale = units.size_scale(each.row.size_bytes for each in chosen)
     return _accuracy(
+        {each.row: (_size(each.row, scale), each.mark.on_frontier_size) for each in chosen},
+        row_names([each.row for each in marked]),
         families,
-        chosen,
-        [
-            _dot(row, names, families, x=_size(row, scale), y=_score(row), on=mark.on_frontier_size)
-            for row, mark in zip(rows, marks, strict=True)
-        ],
         name="accuracy-size",
         title="Accuracy against size",
         x_label=f"size of the file ({scale.unit}, log scale)",
@@ -170,15 +162,14 @@ def accuracy_size(marked: Frame, families: Families) -> Chart | None:
     )
 
 
-def latency_size(marked: Frame, families: Families) -> Chart | None:
+def _latency_size(rows: Sequence[Row], families: Families) -> Chart | None:
     """Returns latency per second of audio against size, for where nothing was scored."""
-    chosen = marked[marked["latency_us_per_audio_s"].notna()]
-    rows = schema.read(chosen, Row)
-    if not rows:
+    chosen = [row for row in rows if row.latency_us_per_audio_s is not None]
+    if not chosen:
         return None
-    names = row_names(schema.read(marked, Row))
-    across = units.size_scale(row.size_bytes for row in rows)
-    up = units.duration_scale(row.latency_us_per_audio_s for row in rows)
+    names = row_names(rows)
+    across = units.size_scale(row.size_bytes for row in chosen)
+    up = units.duration_scale(row.latency_us_per_audio_s for row in chosen)
     return Chart(
         name="latency-size",
         title="Latency against size",
@@ -186,31 +177,22 @@ def latency_size(marked: Frame, families: Families) -> Chart | None:
         y_label=f"latency per second of audio ({up.unit}, log scale)",
         caption="Bars: 95 % intervals. Hollow: a caveat. Nothing was scored.",
         dots=tuple(
-            _dot(row, names, families, x=_size(row, across), y=_latency(row, up), on=False)
-            for row in rows
+            dot(row, families, label=brief(names[row]), x=_size(row, across), y=_latency(row, up))
+            for row in chosen
         ),
         families=shown(families),
-        numbers=_numbers(
-            chosen,
-            (
-                "size_bytes",
-                "latency_us_per_audio_s",
-                "latency_us_per_audio_s_low",
-                "latency_us_per_audio_s_high",
-                "caveats",
-            ),
-        ),
+        numbers=_numbers(chosen, ("size_bytes", *_PER_AUDIO_S)),
         log_y=True,
     )
 
 
-def format_ratios(marked: Frame, families: Families) -> Chart | None:
+def _format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
     """Returns each format's latency over float32's, a lane a student; ``None`` if none compare."""
-    found = [int8.compare(row, base) for row, base in int8.pairs(schema.read(marked, Row))]
+    found = [int8.compare(row, base) for row, base in int8.pairs(rows)]
     ratios = [each for each in found if isinstance(each, int8.Comparison)]
     if not ratios:
         return None
-    names = row_names(schema.read(marked, Row))
+    names = row_names(rows)
     slowest: dict[str, float] = {}
     for each in ratios:
         name = names[each.row]
@@ -223,7 +205,7 @@ def format_ratios(marked: Frame, families: Families) -> Chart | None:
         y_label="",
         caption="Bars: 95 % intervals of the ratio. Partitions where more than one.",
         dots=tuple(_ratio_dot(each, families, lanes.index(names[each.row])) for each in ratios),
-        numbers=schema.frame([_ratio(each) for each in ratios], Ratio),
+        numbers=schema.listing([_ratio(each) for each in ratios], Ratio),
         families=shown(families),
         lanes=tuple(brief(name) for name in lanes),
         limit=1.0,
@@ -231,18 +213,27 @@ def format_ratios(marked: Frame, families: Families) -> Chart | None:
 
 
 def _accuracy(
+    places: Mapping[Row, tuple[_Span, bool]],
+    names: Mapping[Row, str],
     families: Families,
-    chosen: Frame,
-    dots: list[Dot],
     *,
     name: str,
     title: str,
     x_label: str,
     costs: tuple[str, ...],
 ) -> Chart | None:
-    if not dots:
+    """Returns accuracy against a cost.
+
+    Args:
+        places: each row's cost, and whether it is on the frontier.
+    """
+    if not places:
         return None
-    levels, note = _levels(schema.read(chosen, Row), dots)
+    dots = tuple(
+        dot(row, families, label=brief(names[row]), x=x, y=_score(row), on=on)
+        for row, (x, on) in places.items()
+    )
+    levels, note = _levels(list(places), dots)
     scores = ("score_mean", "score_low", "score_high", "score_floor_mean", "chance_mean")
     return Chart(
         name=name,
@@ -250,9 +241,9 @@ def _accuracy(
         x_label=x_label,
         y_label="accuracy, mean over the tasks (%)",
         caption="Bars: 95 % intervals. Line: frontier by the estimates. Hollow: a caveat." + note,
-        dots=tuple(dots),
+        dots=dots,
         families=shown(families),
-        numbers=_numbers(chosen, (*costs, *scores, "on_frontier", "caveats")),
+        numbers=_numbers(places, (*costs, *scores, "on_frontier")),
         levels=levels,
     )
 
@@ -281,31 +272,30 @@ def brief(name: str) -> str:
     return name if len(name) <= _LABEL_LENGTH else f"{name[: _LABEL_LENGTH - 1]}…"
 
 
-def _dot(
-    row: Row,
-    names: Mapping[Row, str],
-    families: Families,
-    *,
-    x: tuple[float, float, float],
-    y: tuple[float, float, float],
-    on: bool,
+def dot(
+    row: Timed, families: Families, *, label: str = "", x: _Span, y: _Span, on: bool = False
 ) -> Dot:
+    """Returns the dot of a row.
+
+    Args:
+        on: the frontier line goes through it.
+    """
     return Dot(
-        label=brief(names[row]),
+        label=label,
         x_low=x[0],
         x=x[1],
         x_high=x[2],
         y_low=y[0],
         y=y[1],
         y_high=y[2],
-        family=families[row.family],
-        format=row.format,
-        hollow=any(doubt.effect is not Effect.NOTE for doubt in row.doubts),
+        family=families[row.file.family],
+        format=row.file.format,
+        hollow=hollow(row.caveats),
         on_frontier=on,
     )
 
 
-def _latency(row: Row, scale: Scale) -> tuple[float, float, float]:
+def _latency(row: Row, scale: Scale) -> _Span:
     middle = row.latency_us_per_audio_s or 0.0
     low, high = row.latency_us_per_audio_s_low, row.latency_us_per_audio_s_high
     return (
@@ -315,27 +305,33 @@ def _latency(row: Row, scale: Scale) -> tuple[float, float, float]:
     )
 
 
-def _score(row: Row) -> tuple[float, float, float]:
+def _score(row: Row) -> _Span:
     middle = row.score_mean or 0.0
     low = middle if row.score_low is None else row.score_low
     high = middle if row.score_high is None else row.score_high
     return 100 * low, 100 * middle, 100 * high
 
 
-def _size(row: Row, scale: Scale) -> tuple[float, float, float]:
+def _size(row: Row, scale: Scale) -> _Span:
     size = row.size_bytes / scale.per
     return size, size, size
 
 
-def _numbers(chosen: Frame, columns: tuple[str, ...]) -> Frame:
-    return chosen[["artifact_sha256", "student", "format", "family", "device", *columns]]
+def hollow(caveats: Iterable[Caveat]) -> bool:
+    """Returns whether a caveat degrades or invalidates, so that the marker is hollow."""
+    return any(caveat.effect is not Effect.NOTE for caveat in caveats)
+
+
+def _numbers(chosen: Iterable[Row], columns: tuple[str, ...]) -> Listing:
+    file = ("artifact_sha256", "student", "format", "family", "device")
+    return schema.listing(chosen, Row).select((*file, *columns, "caveats", "caveat_evidence"))
 
 
 def _ratio(each: int8.Comparison) -> Ratio:
     return Ratio(
-        student=each.row.student,
-        format=each.row.format,
-        device=each.row.device,
+        student=each.row.file.student,
+        format=each.row.file.format,
+        device=each.row.setup.device,
         latency_ratio=each.ratio,
         latency_ratio_low=each.ratio_low,
         latency_ratio_high=each.ratio_high,
@@ -348,6 +344,5 @@ def _ratio_dot(each: int8.Comparison, families: Families, lane: int) -> Dot:
     partitions = each.row.partitions or 0
     low = each.ratio if each.ratio_low is None else each.ratio_low
     high = each.ratio if each.ratio_high is None else each.ratio_high
-    x, y = (low, each.ratio, high), (lane, lane, lane)
-    dot = _dot(each.row, {each.row: ""}, families, x=x, y=y, on=False)
-    return replace(dot, label=f"{partitions} partitions" if partitions > 1 else "")
+    label = f"{partitions} partitions" if partitions > 1 else ""
+    return dot(each.row, families, label=label, x=(low, each.ratio, high), y=(lane,) * 3)

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bench.core.caveats import Effect
-from reports import schema
 from reports.names import variants
-from reports.schema import Frame, Frontend, Row
+from reports.schema import Frontend, Row
 
 
 class Membership(StrEnum):
-    """What the intervals say of a row."""
+    """Where the intervals place a row."""
 
     ON = "on"
     OFF = "off"
@@ -80,37 +79,35 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """What ``mark`` says of a row, in two views: cost is latency per second of audio, or size.
+    """Where a row stands in two views: cost is latency per second of audio, or size.
 
     Args:
-        on_frontier: by the estimates, in the latency view.
         not_eligible: why it may not be on any frontier; empty if it may.
-        frontier_latency, frontier_size: a ``Membership``; ``None`` where not eligible.
-        dominated_by, dominated_by_size: student.format of the rival, and its delegate and threads
-            where rows differ in them.
-        dominated_by_row: where in the frame the rival of the latency view is.
-        margin_score, margin_score_size: the rival's score less its own.
-        margin_latency_ratio, margin_size_ratio: its cost over the rival's.
+        on_frontier, on_frontier_size: by the estimates.
+        frontier_latency, frontier_size: by the intervals; ``None`` where not eligible.
+        rival: the row that shows best that it is dominated in the latency view, if it is.
+        margin_score: the rival's score less its own.
+        margin_latency_ratio: its latency over the rival's.
         challengers: how many rows could dominate it in the latency view, by the intervals.
     """
 
-    on_frontier: bool = False
     not_eligible: str = ""
-    frontier_latency: str | None = None
-    dominated_by: str | None = None
-    dominated_by_row: int | None = None
+    on_frontier: bool = False
+    on_frontier_size: bool = False
+    frontier_latency: Membership | None = None
+    frontier_size: Membership | None = None
+    rival: Row | None = None
     margin_score: float | None = None
     margin_latency_ratio: float | None = None
     challengers: int = 0
-    frontier_size: str | None = None
-    dominated_by_size: str | None = None
-    margin_score_size: float | None = None
-    margin_size_ratio: float | None = None
 
-    @property
-    def on_frontier_size(self) -> bool:
-        """Whether it is on the frontier of accuracy and size, by the estimates."""
-        return not self.not_eligible and self.dominated_by_size is None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """A row, and where it stands; the row says too whether it is on the frontier."""
+
+    row: Row
+    mark: Mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +116,13 @@ class View:
 
     Args:
         task_set: ``None`` where nothing was scored on that device.
-        rows: of a marked frame, with its index; unscored rows are in all views of their device.
+        rows: unscored ones are in all views of their device.
     """
 
     device: str
     runner: str
     task_set: str | None
-    rows: Frame
+    rows: tuple[Marked, ...]
 
 
 def standings(points: Sequence[Point]) -> list[Standing]:
@@ -134,69 +131,78 @@ def standings(points: Sequence[Point]) -> list[Standing]:
     return [_standing(index, points, front) for index in range(len(points))]
 
 
-def mark(frame: Frame) -> Frame:
-    """Returns ``frame`` with the columns of ``Mark``; rows compete within one view only.
+def mark(rows: Sequence[Row]) -> list[Marked]:
+    """Returns each of ``rows`` with its mark; rows compete within one view only.
 
     A view is a device, a runner and a task set. Rows without a score, without a latency that pays
     for the front-end, or with a caveat that invalidates, are not eligible.
     """
-    rows = schema.read(frame, Row)
     names = {
-        row: f"{row.name} ({variant})" if variant else row.name
+        row: f"{row.file.name} ({variant})" if variant else row.file.name
         for row, variant in variants(rows).items()
     }
     marks = [Mark(not_eligible=_reason(row)) for row in rows]
     groups: defaultdict[tuple[str, str, str | None], list[int]] = defaultdict(list)
-    for index, (row, found) in enumerate(zip(rows, marks, strict=True)):
-        if not found.not_eligible:
-            groups[row.device, row.runner, row.score_task_set].append(index)
+    for index, row in enumerate(rows):
+        if not marks[index].not_eligible:
+            groups[row.setup.device, row.setup.runner, row.score_task_set].append(index)
     for indices in groups.values():
         for index, found in _marks({index: rows[index] for index in indices}, names):
             marks[index] = found
-    return schema.with_columns(frame, marks, Mark)
+    final = {
+        row: replace(row, on_frontier=each.on_frontier)
+        for row, each in zip(rows, marks, strict=True)
+    }
+    return [
+        Marked(row=final[row], mark=replace(each, rival=each.rival and final[each.rival]))
+        for row, each in zip(rows, marks, strict=True)
+    ]
 
 
-def views(marked: Frame) -> list[View]:
-    """Returns the rows of a marked frame, split into what may share one picture."""
-    found = []
-    for (device, runner), rows in marked.groupby(["device", "runner"], sort=False):
-        task_sets = list(rows["score_task_set"].dropna().unique())
-        for task_set in task_sets or [None]:
-            chosen = rows["score_task_set"].isna() | (rows["score_task_set"] == task_set)
-            found.append(
-                View(
-                    device=str(device),
-                    runner=str(runner),
-                    task_set=task_set,
-                    rows=rows[chosen],
-                )
-            )
-    return found
-
-
-def _marks(rows: Mapping[int, Row], names: Mapping[Row, str]) -> Iterable[tuple[int, Mark]]:
-    positions = list(rows)
-    fast = [_point(row, names[row], *_latency(row)) for row in rows.values()]
-    small = [_point(row, names[row], *[float(row.size_bytes)] * 3) for row in rows.values()]
-    for index, (by_latency, by_size) in enumerate(
-        zip(standings(fast), standings(small), strict=True)
-    ):
-        rival, margin_score, margin_ratio = _margins(fast, index, by_latency)
-        rival_size, margin_score_size, margin_ratio_size = _margins(small, index, by_size)
-        mark = Mark(
-            on_frontier=by_latency.on_frontier,
-            frontier_latency=by_latency.membership.value,
-            dominated_by=rival,
-            margin_score=margin_score,
-            margin_latency_ratio=margin_ratio,
-            challengers=by_latency.challengers,
-            frontier_size=by_size.membership.value,
-            dominated_by_size=rival_size,
-            margin_score_size=margin_score_size,
-            margin_size_ratio=margin_ratio_size,
-            dominated_by_row=None if by_latency.rival is None else positions[by_latency.rival],
+def views(marked: Sequence[Marked]) -> list[View]:
+    """Returns marked rows, split into what may share one picture."""
+    places: defaultdict[tuple[str, str], list[Marked]] = defaultdict(list)
+    for each in marked:
+        places[each.row.setup.device, each.row.setup.runner].append(each)
+    return [
+        View(
+            device=device,
+            runner=runner,
+            task_set=task_set,
+            rows=tuple(each for each in rows if each.row.score_task_set in (None, task_set)),
         )
-        yield positions[index], mark
+        for (device, runner), rows in places.items()
+        for task_set in _task_sets(rows)
+    ]
+
+
+def _task_sets(rows: Sequence[Marked]) -> list[str | None]:
+    scored = dict.fromkeys(each.row.score_task_set for each in rows)
+    return [task_set for task_set in scored if task_set is not None] or [None]
+
+
+def _marks(rows: Mapping[int, Row], names: Mapping[Row, str]) -> Iterator[tuple[int, Mark]]:
+    competing = list(rows.values())
+    fast = [_point(row, names[row], *_latency(row)) for row in competing]
+    small = [_point(row, names[row], *[float(row.size_bytes)] * 3) for row in competing]
+    both = zip(rows, standings(fast), standings(small), strict=True)
+    for place, (index, by_latency, by_size) in enumerate(both):
+        found = Mark(
+            on_frontier=by_latency.on_frontier,
+            on_frontier_size=by_size.on_frontier,
+            frontier_latency=by_latency.membership,
+            frontier_size=by_size.membership,
+            challengers=by_latency.challengers,
+        )
+        if by_latency.rival is not None:
+            point, rival = fast[place], fast[by_latency.rival]
+            found = replace(
+                found,
+                rival=competing[by_latency.rival],
+                margin_score=rival.score - point.score,
+                margin_latency_ratio=point.cost / rival.cost,
+            )
+        yield index, found
 
 
 def _standing(index: int, points: Sequence[Point], front: Sequence[bool]) -> Standing:
@@ -218,15 +224,6 @@ def _standing(index: int, points: Sequence[Point], front: Sequence[bool]) -> Sta
     return Standing(
         on_frontier=front[index], membership=membership, rival=best, challengers=challengers
     )
-
-
-def _margins(
-    points: Sequence[Point], index: int, standing: Standing
-) -> tuple[str | None, float | None, float | None]:
-    if standing.rival is None:
-        return None, None, None
-    point, rival = points[index], points[standing.rival]
-    return rival.name, rival.score - point.score, point.cost / rival.cost
 
 
 def _latency(row: Row) -> tuple[float, float, float]:
@@ -251,12 +248,12 @@ def _point(row: Row, name: str, cost: float, cost_low: float, cost_high: float) 
 
 
 def _reason(row: Row) -> str:
-    doubts = [doubt.text for doubt in row.doubts if doubt.effect is Effect.INVALIDATE]
+    invalid = [each.text for each in row.caveats if each.effect is Effect.INVALIDATE]
     if row.score_mean is None or row.score_task_set is None:
         return "not scored"
     if row.latency_us_per_audio_s is None:
         return "not timed"
-    if doubts:
-        return doubts[0]
-    paid = row.includes_frontend or row.frontend == Frontend.NONE_NEEDED
+    if invalid:
+        return invalid[0]
+    paid = row.includes_frontend or row.frontend is Frontend.NONE_NEEDED
     return "" if paid else "the latency leaves out the log-mel front-end"

@@ -66,7 +66,7 @@ def write_history(
     )
     named = sorted(trends, key=lambda trend: (trend.model, trend.device))
     runs = [row for trend in named for row in history.rows(trend)]
-    atomic.write_text(out / "history.csv", to_csv(schema.frame(runs, history.RunRow)))
+    atomic.write_text(out / "history.csv", to_csv(schema.listing(runs, history.RunRow)))
     atomic.write_text(out / "index.html", html)
     return out / "index.html"
 
@@ -98,7 +98,7 @@ def chart(trend: Trend) -> Chart:
             for trace in _levels(series, first, name)
         ),
         families=tuple(names),
-        numbers=schema.frame(history.rows(trend), history.RunRow),
+        numbers=schema.listing(history.rows(trend), history.RunRow),
         levels=(
             ("pinned baseline", 0.0),
             (f"margin {units.points(margin)} %", 100 * margin),

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from bench.core import units
 from bench.core.artifact import Format
-from reports.schema import Row
+from reports.aspects import short_sha256
+from reports.schema import Row, Setup
 
 # Without intervals, ratios nearer to one than this are called equal.
 _EQUAL_RATIO = 1.05
 
-# What two rows must share to be compared.
-_ALIKE = ("session", "delegate", "threads", "runtime")
+# What comes first: all else that differs does so between kernels that are different code.
+_OTHER_FORMAT = "The number format differs: int8 kernels run, not float32 ones."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +62,11 @@ class Cause:
 def compare(row: Row, base: Row) -> Comparison | str:
     """Returns ``row`` against ``base``, or why they may not be compared."""
     if row.latency_us_median is None or base.latency_us_median is None:
-        return f"{row.format if row.latency_us_median is None else base.format} was not timed"
-    for field in _ALIKE:
-        ours, theirs = getattr(row, field), getattr(base, field)
+        missing = row if row.latency_us_median is None else base
+        return f"{missing.file.format} was not timed"
+    for name, (ours, theirs) in _conditions(row, base).items():
         if ours != theirs:
-            return f"not comparable: {field} {ours} against {theirs}"
+            return f"not comparable: {name} {ours} against {theirs}"
     ratio_low = ratio_high = None
     if None not in (row.latency_us_low, base.latency_us_high):
         ratio_low = (row.latency_us_low or 0) / (base.latency_us_high or 1)
@@ -90,23 +91,34 @@ def pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
         bases = [
             base
             for base in rows
-            if base.format == Format.FLOAT32
-            and (base.student, base.device, base.runner) == (row.student, row.device, row.runner)
+            if base.file.format is Format.FLOAT32
+            and base.file.student == row.file.student
+            and (base.setup.device, base.setup.runner) == (row.setup.device, row.setup.runner)
         ]
-        if bases and row.format != Format.FLOAT32:
+        if bases and row.file.format is not Format.FLOAT32:
             found.append((row, max(bases, key=lambda base: _alike(row, base))))
     return found
 
 
 def _alike(row: Row, base: Row) -> int:
-    return sum(getattr(row, field) == getattr(base, field) for field in _ALIKE)
+    return sum(ours == theirs for ours, theirs in _conditions(row, base).values())
+
+
+def _conditions(row: Row, base: Row) -> dict[str, tuple[object, object]]:
+    """Returns by name what two rows must share to be compared, of both of them."""
+    names = [field.name for field in fields(Setup)]
+    both = {name: (getattr(row.setup, name), getattr(base.setup, name)) for name in names}
+    for name in ("tool_sha256", "library_sha256"):
+        ours, theirs = (getattr(each.setup, name) for each in (row, base))
+        both[name] = (short_sha256(ours), short_sha256(theirs))
+    return {"session": (row.session, base.session), **both}
 
 
 def causes(rows: Sequence[Row]) -> list[Cause]:
     """Returns one line for each student that has an int8 and a float32 file."""
     found = []
     for row, base in pairs(rows):
-        if row.format == Format.INT8:
+        if row.file.format is Format.INT8:
             outcome = compare(row, base)
             if isinstance(outcome, str):
                 cause = Cause(row=row, comparison=None, sentence=_stop(outcome))
@@ -117,9 +129,12 @@ def causes(rows: Sequence[Row]) -> list[Cause]:
 
 
 def explain(comparison: Comparison) -> str:
-    """Returns in one or two sentences how fast int8 is against float32, and what in it says why."""
+    """Returns in a few sentences how fast int8 is against float32, and what in it says why.
+
+    The number format comes first: it differs by definition, and with it the kernels.
+    """
     row, base = comparison.row, comparison.base
-    delegate = _delegate(row.delegate)
+    delegate = _delegate(row.setup.delegate)
     if comparison.slower:
         verdict = f"{units.ratio(comparison.ratio)} the time of float32"
     elif comparison.faster:
@@ -128,11 +143,13 @@ def explain(comparison: Comparison) -> str:
         verdict = "as fast as float32 within the interval"
     if comparison.ratio_low is None:
         verdict += " (no interval)"
-    if row.delegate == "none":
-        return f"{_capital(verdict)}. No delegate ran: both use the built-in kernels."
-    if row.partitions is None or base.partitions is None:
-        return f"{_capital(verdict)}. How {delegate} split the graphs is not known."
-    return f"{_capital(verdict)}. {_because(comparison, delegate)}"
+    if row.setup.delegate == "none":
+        why = "No delegate ran: each format uses built-in kernels of its own."
+    elif row.partitions is None or base.partitions is None:
+        why = f"How {delegate} split the graphs is not known."
+    else:
+        why = _because(comparison, delegate)
+    return f"{_capital(verdict)}. {_OTHER_FORMAT} {why}"
 
 
 def _because(comparison: Comparison, delegate: str) -> str:
@@ -147,7 +164,7 @@ def _because(comparison: Comparison, delegate: str) -> str:
             return f"It runs in {pieces}, so {cost}{_remedy(row)}."
         if comparison.faster:
             return f"That is in spite of {pieces}; {cost}{_remedy(row)}."
-        return f"It runs in {pieces}: what 8-bit kernels win, {2 * partitions} hand-overs lose."
+        return f"It runs in {pieces}: what int8 kernels win, {2 * partitions} hand-overs lose."
     whole = "one partition" if partitions == 1 else f"{partitions} partitions"
     if comparison.faster:
         return (
@@ -156,15 +173,15 @@ def _because(comparison: Comparison, delegate: str) -> str:
         )
     if comparison.slower:
         return (
-            f"Partitions are not the cause ({whole}, no more than float32): the 8-bit kernels "
+            f"Partitions are not the cause ({whole}, no more than float32): the int8 kernels "
             "themselves are slower on this device."
         )
-    return f"{delegate} takes it in {whole}, no more than float32; 8-bit kernels win nothing here."
+    return f"{delegate} takes it in {whole}, no more than float32; int8 kernels win nothing here."
 
 
 def _left(row: Row) -> str:
     names = [entry.split(":")[0] for entry in (row.operators_left or "").split(";") if entry]
-    if "HARD_SWISH" in names and row.delegate == "xnnpack":
+    if "HARD_SWISH" in names and row.setup.delegate == "xnnpack":
         return " (HARD_SWISH has no int8 kernel there)"
     return f" (left outside: {', '.join(names[:3])})" if names else ""
 

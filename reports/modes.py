@@ -4,85 +4,86 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from bench.core import units
-from bench.core.caveats import Caveat, Effect
 from bench.core.state import thermal_word
 from bench.core.units import GAP, Scale
 from reports import schema
-from reports.charts import Chart, Dot, Families, Trace, brief, shown
-from reports.names import Named, row_names, short_names
-from reports.schema import Endurance, Frame, Slice, Stream
-from reports.table import Cell, Footnotes, Heading, Line, Table, interval, name_cell, plain, varying
+from reports.aspects import shared_sentence
+from reports.charts import Chart, Families, Trace, brief, dot, shown
+from reports.names import row_names, short_names
+from reports.schema import Endurance, Listing, Slice, Stream, Timed
+from reports.sections import Section
+from reports.table import (
+    Cell,
+    Footnotes,
+    Heading,
+    Line,
+    Table,
+    interval,
+    name_cell,
+    plain,
+    varying_columns,
+)
 
 _NEAR_LIMIT = 0.1  # of real time; below, the limit itself would only squeeze the points
 _THROTTLED = 1.10
+# What tells the curve of a point.
+_OF_CURVE = (
+    "artifact_sha256", "student", "format", "device", "runner", "delegate", "threads", "case_key",
+)  # fmt: skip
 
 
-class _Timed(Named, Protocol):
-    @property
-    def format(self) -> str: ...
+_IDLE = (
+    "One inference a hop, and idle in between, as a model that hears a stream is used. Small: 95 % "
+    "intervals. "
+)
+_BUSY = (
+    "The file alone, without a pause. Small: from the fastest to the slowest of the three slices "
+    "of the start, and of the last quarter of all. "
+)
 
-    @property
-    def doubts(self) -> tuple[Caveat, ...]: ...
-
-
-R = TypeVar("R", bound=_Timed)
+R = TypeVar("R", bound=Timed)
 _Column = tuple[Heading, Callable[[R], Cell]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """The rows of one mode on one device, timed by one program.
-
-    Args:
-        heading: device and runner.
-        rows: of them, for what they share.
-    """
-
-    heading: str
-    chart: Chart
-    table: Table
-    rows: Frame
-
-
-def streaming(streams: Frame, families: Families, notes: Footnotes) -> list[Place]:
-    """Returns what a model costs that hears a stream, of a frame of ``Stream``."""
+def streaming(streams: Sequence[Stream], families: Families, notes: Footnotes) -> list[Section]:
+    """Returns the cost of each model in the streaming mode, a section for each device."""
     return [
-        Place(
+        Section(
             heading=heading,
-            chart=_real_time(rows, families),
-            table=_streams(schema.read(rows, Stream), notes),
-            rows=rows,
+            sentences=(_IDLE + shared_sentence(rows),),
+            charts=(_real_time(rows, families),),
+            table=_streams(rows, notes),
         )
         for heading, rows in _places(streams)
     ]
 
 
 def sustained(
-    endurances: Frame, slices: Frame, families: Families, notes: Footnotes
-) -> list[Place]:
-    """Returns latency over minutes, of a frame of ``Endurance`` and one of ``Slice``."""
+    endurances: Sequence[Endurance], families: Families, notes: Footnotes
+) -> list[Section]:
+    """Returns the latency of each model over minutes, a section for each device."""
     return [
-        Place(
+        Section(
             heading=heading,
-            chart=_curves(rows, slices, families),
-            table=_endurances(schema.read(rows, Endurance), notes),
-            rows=rows,
+            sentences=(_BUSY + shared_sentence(rows),),
+            charts=(_curves(rows, families),),
+            table=_endurances(rows, notes),
         )
         for heading, rows in _places(endurances)
     ]
 
 
-def _places(frame: Frame) -> Iterable[tuple[str, Frame]]:
-    for (device, runner), rows in frame.groupby(["device", "runner"], sort=False):
-        yield f"{device}, {runner}", rows
+def _places(rows: Sequence[R]) -> Iterable[tuple[str, list[R]]]:
+    places: dict[str, list[R]] = defaultdict(list)
+    for row in rows:
+        places[f"{row.setup.device}, {row.setup.runner}"].append(row)
+    return places.items()
 
 
-def _real_time(frame: Frame, families: Families) -> Chart:
-    rows = schema.read(frame, Stream)
+def _real_time(rows: Sequence[Stream], families: Families) -> Chart:
     names = row_names(rows)
     slowest: dict[str, float] = defaultdict(float)
     for row in rows:
@@ -96,61 +97,38 @@ def _real_time(frame: Frame, families: Families) -> Chart:
         y_label="",
         caption="Bars: 95 % intervals. Hollow: a caveat. One inference a hop, idle in between.",
         dots=tuple(
-            Dot(
-                label="",
-                x=100 * row.real_time_ratio,
-                x_low=100 * _either(row.real_time_ratio_low, row.real_time_ratio),
-                x_high=100 * _either(row.real_time_ratio_high, row.real_time_ratio),
-                y=(lane := lanes.index(names[row])),
-                y_low=lane,
-                y_high=lane,
-                family=families[row.family],
-                format=row.format,
-                hollow=_hollow(row.doubts),
-                on_frontier=False,
+            dot(
+                row,
+                families,
+                x=(
+                    100 * _either(row.real_time_ratio_low, row.real_time_ratio),
+                    100 * row.real_time_ratio,
+                    100 * _either(row.real_time_ratio_high, row.real_time_ratio),
+                ),
+                y=(lanes.index(names[row]),) * 3,
             )
             for row in rows
         ),
-        numbers=frame,
+        numbers=schema.listing(rows, Stream),
         families=shown(families),
         lanes=tuple(brief(name) for name in lanes),
         limit=100.0 if max(slowest.values()) > _NEAR_LIMIT else None,
     )
 
 
-def _curves(frame: Frame, slices: Frame, families: Families) -> Chart:
-    rows = schema.read(frame, Endurance)
+def _curves(rows: Sequence[Endurance], families: Families) -> Chart:
     names = row_names(rows)
-    points: dict[object, list[Slice]] = defaultdict(list)
-    for each in schema.read(slices, Slice):
-        points[each.curve].append(each)
     longest_s = max(row.duration_s for row in rows)
     scale = Scale(unit="min", per=60) if longest_s >= 120 else Scale(unit="s", per=1)
-    dots, traces, kept = [], [], []
+    dots, traces = [], []
     for row in rows:
-        own = points[row.artifact_sha256, row.device, row.runner, row.delegate, row.threads]
-        kept += own
         places = tuple(
-            ((each.at_s + each.until_s) / 2 / scale.per, each.latency_ratio) for each in own
+            ((each.at_s + each.until_s) / 2 / scale.per, each.latency_ratio) for each in row.points
         )
-        family = families[row.family]
-        traces.append(Trace(points=places, family=family, cross=_cross(row, own, places)))
+        family = families[row.file.family]
+        traces.append(Trace(points=places, family=family, cross=_cross(row, places)))
         x, y = places[-1]
-        dots.append(
-            Dot(
-                label=brief(names[row]),
-                x=x,
-                x_low=x,
-                x_high=x,
-                y=y,
-                y_low=y,
-                y_high=y,
-                family=family,
-                format=row.format,
-                hollow=_hollow(row.doubts),
-                on_frontier=False,
-            )
-        )
+        dots.append(dot(row, families, label=brief(names[row]), x=(x,) * 3, y=(y,) * 3))
     return Chart(
         name="sustained-curve",
         title="Latency over time without a pause",
@@ -159,17 +137,25 @@ def _curves(frame: Frame, slices: Frame, families: Families) -> Chart:
         caption="Each point of a line is a slice's median. Cross: throttled, from here three "
         "slices in a row are 10 % slower than the start. Hollow: a caveat.",
         dots=tuple(dots),
-        numbers=schema.frame(kept, Slice),
+        numbers=_points(rows),
         families=shown(families),
         levels=(("", 1.0), ("throttled", _THROTTLED)),
         traces=tuple(traces),
     )
 
 
-def _cross(
-    row: Endurance, own: Sequence[Slice], places: Sequence[tuple[float, float]]
-) -> tuple[float, float] | None:
-    begun = zip(own, places, strict=True)
+def _points(rows: Sequence[Endurance]) -> Listing:
+    """Returns all points of all curves, each beside what it is a curve of."""
+    places = schema.listing(rows, Endurance).select(_OF_CURVE)
+    repeated = [
+        place for place, row in zip(places.rows, rows, strict=True) for _ in range(len(row.points))
+    ]
+    points = schema.listing([point for row in rows for point in row.points], Slice)
+    return Listing(columns=places.columns, rows=tuple(repeated)).beside(points)
+
+
+def _cross(row: Endurance, places: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
+    begun = zip(row.points, places, strict=True)
     return next((place for each, place in begun if each.at_s == row.throttled_after_s), None)
 
 
@@ -201,7 +187,7 @@ def _streams(rows: Sequence[Stream], notes: Footnotes) -> Table:
         (Heading(name="file alone", unit=f"{scale.unit}, after idling"), idled),
         (Heading(name="over back to back"), at_once),
     ]
-    return _table(rows, columns, notes)
+    return _table(rows, columns, notes, "streaming")
 
 
 def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
@@ -232,13 +218,13 @@ def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
 
     def heat(row: Endurance) -> Cell:
         if row.thermal_status_highest is None:
-            return notes.gap("the device does not tell")
+            return notes.gap("the device does not show it")
         word = thermal_word(row.thermal_status_highest)
         return Cell(text=word, order=row.thermal_status_highest)
 
     def known(value: float | None, scale: float, digits: int) -> Cell:
         if value is None:
-            return notes.gap("the device does not tell")
+            return notes.gap("the device does not show it")
         return Cell(text=f"{value / scale:.{digits}f}", order=value)
 
     columns: list[_Column[Endurance]] = [
@@ -257,18 +243,21 @@ def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
             lambda row: known(row.clock_khz_lowest, 1e3, 0),
         ),
     ]
-    return _table(rows, columns, notes)
+    return _table(rows, columns, notes, "sustained")
 
 
-def _table(rows: Sequence[R], own: Sequence[_Column[R]], notes: Footnotes) -> Table:
-    short = short_names(row.student for row in rows)
+def _table(rows: Sequence[R], own: Sequence[_Column[R]], notes: Footnotes, mode: str) -> Table:
+    short = short_names(row.file.student for row in rows)
+    names = row_names(rows)
+
+    def student(row: R) -> Cell:
+        marks = notes.doubts(row.caveats, of=f"{names[row]} {row.file.format}, {mode}")
+        return name_cell(row.file.student, short, marks)
+
     columns: list[_Column[R]] = [
-        (
-            Heading(name="student", numeric=False),
-            lambda row: name_cell(row.student, short, notes.doubts(row.doubts)),
-        ),
-        (Heading(name="format", numeric=False), lambda row: plain(row.format)),
-        *varying(rows),
+        (Heading(name="student", numeric=False), student),
+        (Heading(name="format", numeric=False), lambda row: plain(row.file.format)),
+        *varying_columns(rows),
         *own,
     ]
     return Table(
@@ -287,7 +276,3 @@ def _ends(text: Callable[[float | None], str], low: float | None, high: float | 
 
 def _either(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
-
-
-def _hollow(doubts: Iterable[Caveat]) -> bool:
-    return any(doubt.effect is not Effect.NOTE for doubt in doubts)

@@ -2,49 +2,69 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
+from reports.aspects import SETTINGS, of_setup, short_protocols, short_sha256
+from reports.schema import Timed
 
-class Named(Protocol):
-    """A row of any frame that tells the model and how it was timed."""
-
-    @property
-    def student(self) -> str:
-        """The model's name."""
-
-    @property
-    def delegate(self) -> str:
-        """What ran the graph."""
-
-    @property
-    def threads(self) -> int:
-        """Threads of the runner."""
-
-
-R = TypeVar("R", bound=Named)
+R = TypeVar("R", bound=Timed)
 
 
 def variants(rows: Iterable[R]) -> dict[R, str]:
-    """Returns each row's delegate and threads in words, as far as rows differ in them."""
+    """Returns how each row was timed in words, as far as they tell rows of one name apart.
+
+    Delegate and threads stand wherever rows differ in them; all else only where nothing else tells
+    two rows apart.
+    """
     listed = list(rows)
-    delegates = {row.delegate for row in listed}
-    threads = {row.threads for row in listed}
-    found = {}
+    delegates = {row.setup.delegate for row in listed}
+    threads = {row.setup.threads for row in listed}
+    words: dict[R, list[str]] = {row: [] for row in listed}
     for row in listed:
-        words = [row.delegate] if len(delegates) > 1 else []
+        if len(delegates) > 1:
+            words[row].append(row.setup.delegate)
         if len(threads) > 1:
-            words.append("1 thread" if row.threads == 1 else f"{row.threads} threads")
-        found[row] = ", ".join(words)
-    return found
+            words[row].append(_threads(row.setup.threads))
+    alike: dict[object, list[R]] = defaultdict(list)
+    for row in listed:
+        place = (row.file.student, row.file.format, row.setup.device, row.setup.runner)
+        alike[*place, row.setup.delegate, row.setup.threads].append(row)
+    for group in alike.values():
+        for row, more in _told_apart(group).items():
+            words[row] += more
+    return {row: ", ".join(words[row]) for row in listed}
+
+
+def _threads(number: int) -> str:
+    return "1 thread" if number == 1 else f"{number} threads"
+
+
+def _told_apart(group: Sequence[R]) -> dict[R, list[str]]:
+    """Returns as many words for each row as tell all of them apart."""
+    protocols = short_protocols(row.setup.protocol for row in group)
+    kinds: list[tuple[str, Callable[[R], str]]] = [
+        *((name, of_setup(value)) for name, value in SETTINGS.items()),
+        ("", lambda row: protocols[row.setup.protocol]),
+        ("", lambda row: row.setup.runtime),
+        ("file", lambda row: short_sha256(row.file.artifact_sha256)),
+    ]
+    words: dict[R, list[str]] = {row: [] for row in group}
+    for name, value in kinds:
+        if len({tuple(each) for each in words.values()}) == len(group):
+            break
+        if len({value(row) for row in group}) > 1:
+            for row in group:
+                words[row].append(f"{name} {value(row)}".strip())
+    return words
 
 
 def row_names(rows: Sequence[R]) -> dict[R, str]:
     """Returns each row's short student name, with its variant where rows differ in that."""
-    short = short_names(row.student for row in rows)
+    short = short_names(row.file.student for row in rows)
     return {
-        row: f"{short[row.student]} ({variant})" if variant else short[row.student]
+        row: f"{short[row.file.student]} ({variant})" if variant else short[row.file.student]
         for row, variant in variants(rows).items()
     }
 

@@ -10,15 +10,14 @@ from pathlib import Path
 import jinja2
 
 from bench.core import atomic
-from reports import charts, choices, frontier, looks, plots, schema, sections, table
-from reports import modes as mode_rows
+from reports import aspects, charts, frontier, looks, modes, plots, schema, sections, table
 from reports.charts import Chart, Families
-from reports.choices import Panels
-from reports.effects import Estimate
+from reports.effects import study
+from reports.effects.fit import Estimate
 from reports.frontier import View
-from reports.modes import Place
 from reports.names import short_names
-from reports.schema import Endurance, Frame, Row, Slice, Stream, Task
+from reports.schema import Endurance, Row, Stream, Task, Timed
+from reports.sections import Section
 from reports.table import Footnotes
 
 
@@ -53,82 +52,54 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModePart:
-    """What the page says of streaming or sustained runs on one device, by one program.
-
-    Args:
-        shared: what all its rows have in common.
-    """
-
-    heading: str
-    shared: Mapping[str, str]
-    picture: Picture
-    table: table.Table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoicePart:
-    """What the page says of the effect of each hyper-parameter on one device.
-
-    Args:
-        sentences: how many files it is over, what they leave unexplained, and what is refused.
-    """
+class Drawn:
+    """A section with its charts drawn."""
 
     heading: str
     sentences: Sequence[str]
-    picture: Picture | None
+    pictures: Sequence[Picture]
     table: table.Table
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModeFrames:
-    """Rows that stand apart from the latencies: frames of ``Stream``, ``Endurance``, ``Slice``."""
-
-    streams: Frame
-    endurances: Frame
-    slices: Frame
-
-
 def write_report(
-    rows: Frame,
-    tasks: Frame,
+    rows: Sequence[Row],
+    tasks: Sequence[Task],
     *,
     out: Path,
     title: str,
     subtitle: str,
     provenance: Mapping[str, str],
     notes: Sequence[str],
-    modes: ModeFrames | None = None,
-    effects: Frame | None = None,
+    streams: Sequence[Stream] = (),
+    endurances: Sequence[Endurance] = (),
+    effects: Sequence[Estimate] = (),
 ) -> Path:
     """Returns the page it wrote into the folder ``out``, beside plots, results and tasks.
 
     Args:
-        rows: a frame of ``schema.Row``.
-        tasks: a frame of ``schema.Task``; may be empty.
         provenance: name to text of what made these numbers: versions, commands, seeds.
         notes: sentences to read before the numbers.
-        modes: of streaming and sustained runs, if there are any.
-        effects: a frame of ``effects.Estimate``, if hyper-parameters were compared.
+        streams, endurances: of streaming and sustained runs, if there are any.
+        effects: of hyper-parameters, if they were compared.
 
     Raises:
-        ConfigurationError: a frame is not as its columns are declared.
+        ConfigurationError: an interval does not hold its own estimate.
     """
-    marked = frontier.mark(schema.check(rows, Row))
-    scores = schema.check(tasks, Task)
-    streams, endurances, slices = _checked(modes)
-    compared = schema.frame([], Estimate) if effects is None else schema.check(effects, Estimate)
+    schema.check([*rows, *tasks, *streams, *endurances, *effects])
+    marked = frontier.mark(rows)
+    rows = [each.row for each in marked]
     footnotes = Footnotes()
     results = table.results(marked, footnotes)
     listed = footnotes.listed()
     views = frontier.views(marked)
-    families = charts.families_of(marked, streams, endurances)
+    timed: list[Timed] = [*rows, *streams, *endurances]
+    families = charts.families_of(row.file.family for row in timed)
     parts = [
         _part(view, families, out, footnotes, several=len(views) > 1, number=number)
         for number, view in enumerate(views, start=1)
     ]
-    streaming = mode_rows.streaming(streams, families, footnotes)
-    sustained = mode_rows.sustained(endurances, slices, families, footnotes)
+    streaming = modes.streaming(streams, families, footnotes)
+    sustained = modes.sustained(endurances, families, footnotes)
     html = (
         environment()
         .get_template("page.html")
@@ -137,26 +108,32 @@ def write_report(
             subtitle=subtitle,
             notes=notes,
             parts=parts,
-            shared=table.shared(marked),
-            streaming=_mode_parts(streaming, out),
-            sustained=_mode_parts(sustained, out),
+            shared=aspects.shared(rows),
+            streaming=_drawn(streaming, out),
+            sustained=_drawn(sustained, out),
             results=results,
-            tasks=sections.task_scores(scores, footnotes),
-            fidelity=sections.fidelity(marked, footnotes),
-            choices=_choice_parts(compared, out, footnotes),
-            provenance={**_measured(marked), **provenance},
-            files=_files(marked),
-            short=_shortened(marked),
-            footnotes=footnotes.listed(),
+            tasks=sections.task_scores(tasks, footnotes),
+            fidelity=sections.fidelity(rows, footnotes),
+            choices=_drawn(study.studies(effects, footnotes), out),
+            provenance={**_measured(rows), **provenance},
+            files={row.file.artifact_sha256: row.file.name for row in rows},
+            short=_shortened(rows),
+            footnotes=footnotes.with_evidence(),
         )
     )
-    atomic.write_text(out / "results.csv", table.results_csv(marked))
-    atomic.write_text(out / "results.md", table.to_markdown(results, listed, _lead(marked)))
-    atomic.write_text(out / "tasks.csv", table.to_csv(scores))
-    apart = {"streaming": streams, "sustained": endurances, "effects": compared}
-    for name, rows_apart in apart.items():
-        if len(rows_apart):
-            atomic.write_text(out / f"{name}.csv", table.to_csv(rows_apart))
+    atomic.write_text(out / "results.csv", table.results_csv(rows))
+    atomic.write_text(
+        out / "results.md", table.to_markdown(results, listed, aspects.shared_sentence(rows))
+    )
+    atomic.write_text(out / "tasks.csv", table.to_csv(schema.listing(tasks, Task)))
+    apart = {
+        "streaming": schema.listing(streams, Stream),
+        "sustained": schema.listing(endurances, Endurance),
+        "effects": schema.listing(effects, Estimate),
+    }
+    for name, numbers in apart.items():
+        if numbers.rows:
+            atomic.write_text(out / f"{name}.csv", table.to_csv(numbers))
     atomic.write_text(out / "index.html", html)
     return out / "index.html"
 
@@ -176,51 +153,26 @@ def _part(
         picks=sections.picks(view.rows, footnotes),
         pictures=list(drawn.values()),
         ratios=ratios,
-        causes=sections.causes(view.rows),
+        causes=sections.causes([each.row for each in view.rows]),
         dominated=sections.dominated(view.rows),
     )
 
 
-def _checked(modes: ModeFrames | None) -> tuple[Frame, Frame, Frame]:
-    if modes is None:
-        return schema.frame([], Stream), schema.frame([], Endurance), schema.frame([], Slice)
-    return (
-        schema.check(modes.streams, Stream),
-        schema.check(modes.endurances, Endurance),
-        schema.check(modes.slices, Slice),
-    )
-
-
-def _mode_parts(places: Sequence[Place], out: Path) -> list[ModePart]:
+def _drawn(found: Sequence[Section], out: Path) -> list[Drawn]:
     return [
-        ModePart(
-            heading=place.heading if len(places) > 1 else "",
-            shared=table.shared(place.rows),
-            picture=picture(place.chart, out, "" if number == 1 else f"-{number}"),
-            table=place.table,
+        Drawn(
+            heading=section.heading if len(found) > 1 else "",
+            sentences=section.sentences,
+            pictures=[
+                picture(chart, out, "" if number == 1 else f"-{number}") for chart in section.charts
+            ],
+            table=section.table,
         )
-        for number, place in enumerate(places, start=1)
+        for number, section in enumerate(found, start=1)
     ]
 
 
-def _choice_parts(compared: Frame, out: Path, footnotes: Footnotes) -> list[ChoicePart]:
-    studies = choices.studies(compared, footnotes)
-    return [
-        ChoicePart(
-            heading=study.heading if len(studies) > 1 else "",
-            sentences=study.sentences,
-            picture=(
-                picture(study.panels, out, "" if number == 1 else f"-{number}")
-                if study.panels
-                else None
-            ),
-            table=study.table,
-        )
-        for number, study in enumerate(studies, start=1)
-    ]
-
-
-def picture(chart: Chart | Panels, out: Path, suffix: str) -> Picture:
+def picture(chart: Chart, out: Path, suffix: str) -> Picture:
     """Returns a chart drawn in each look; the wide ones are files too, beside its numbers."""
     file = f"{chart.name}{suffix}"
     uris = {}
@@ -239,29 +191,30 @@ def picture(chart: Chart | Panels, out: Path, suffix: str) -> Picture:
     return Picture(file=file, alt=alt, width=size[0], height=size[1], uris=uris)
 
 
-def _measured(marked: Frame) -> dict[str, str]:
-    """Returns what the rows themselves say of how they were measured."""
-    names = ("device", "runner", "runtime", "delegate", "threads", "session", "score_task_set")
-    found = {}
-    for name in names:
-        values = [str(value) for value in marked[name].dropna().unique()]
-        if values:
-            found[name.replace("score_task_set", "task set")] = ", ".join(values)
-    return found
+def _measured(rows: Sequence[Row]) -> dict[str, str]:
+    """Returns what the rows themselves hold of how they were measured."""
+    values: dict[str, list[str | int | None]] = {
+        "device": [row.setup.device for row in rows],
+        "runner": [row.setup.runner for row in rows],
+        "tool": [row.setup.tool_sha256 for row in rows],
+        "runtime": [row.setup.runtime for row in rows],
+        "delegate": [row.setup.delegate for row in rows],
+        "library": [row.setup.library_sha256 for row in rows],
+        "threads": [row.setup.threads for row in rows],
+        "protocol": [row.setup.protocol for row in rows],
+        "session": [row.session for row in rows],
+        "task set": [row.score_task_set for row in rows],
+    }
+    return {
+        name: "\n".join(texts) if name in ("tool", "protocol") else ", ".join(texts)
+        for name, of in values.items()
+        if (texts := [str(each) for each in dict.fromkeys(of) if each not in (None, "")])
+    }
 
 
-def _lead(marked: Frame) -> str:
-    words = [f"{name} {value}" for name, value in table.shared(marked).items()]
-    return f"In all rows: {', '.join(words)}." if words else ""
-
-
-def _files(marked: Frame) -> list[tuple[str, str]]:
-    named = {row.artifact_sha256: row.name for row in schema.read(marked, Row)}
-    return [(name, sha256) for sha256, name in named.items()]
-
-
-def _shortened(marked: Frame) -> bool:
-    return any(name != short for name, short in short_names(marked["student"]).items())
+def _shortened(rows: Sequence[Row]) -> bool:
+    short = short_names(row.file.student for row in rows)
+    return any(name != brief for name, brief in short.items())
 
 
 def environment() -> jinja2.Environment:

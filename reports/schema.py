@@ -1,22 +1,20 @@
-"""The columns of the tidy frames that reports are made of, and the check on entry."""
+"""The rows that reports are made of, and rows as the columns of a CSV file or of JSON."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
-
-import pandas as pd
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from bench.core.artifact import Format
-from bench.core.caveats import Caveat, CaveatKind
-from bench.core.config import near
+from bench.core.caveats import Caveat
 from bench.core.errors import ConfigurationError
 
 R = TypeVar("R")
-Frame: TypeAlias = pd.DataFrame
+Value: TypeAlias = str | float | None
+_APART = " | "  # between the evidence of two caveats
 
 
 class Frontend(StrEnum):
@@ -30,18 +28,14 @@ class Frontend(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a tidy frame.
+    """One column of a CSV file.
 
     Args:
-        dtype: in pandas' words.
-        nullable: whether a row may lack it.
         meaning: one line.
         unit: empty for text and pure numbers.
     """
 
     name: str
-    dtype: str
-    nullable: bool
     meaning: str
     unit: str
 
@@ -57,16 +51,66 @@ def maybe(meaning: str, unit: str = "") -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One artifact on one device: latency, size and accuracy of the very same file."""
+class File:
+    """The file that a row is about."""
 
     artifact_sha256: str = column("identity of the very file that was timed, scored and weighed")
     student: str = column("the model's canonical name, or the name it was added under")
-    format: str = column("number format of the file")
+    format: Format = column("number format of the file")  # noqa: RUF009 - a field
+    family: str = column("what shares a colour in plots")
+
+    @property
+    def name(self) -> str:
+        """Student and format."""
+        return f"{self.student}.{self.format}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How and on what a file was run: two rows are compared only where these are equal."""
+
     device: str = column("what it was timed on")
     runner: str = column("program that timed it")
-    delegate: str = column("delegate that was seen to run")
+    tool_sha256: str = column("identity of that program")
+    runtime: str = column("inference runtime and its version")
+    delegate: str = column("delegate that was asked for")
+    library_sha256: str | None = maybe("identity of an external delegate's library")
+    library_options: str = column("options of an external delegate", default="")
+    full_delegation: bool = column("the delegate had to take the whole graph", default=False)
     threads: int = column("threads of the runner")
+    affinity: str | None = maybe("mask of cores, in hex; empty for all cores")
+    fixed_performance: bool = column("clocks held at a sustainable level", default=False)
+    protocol: str = column("how it was measured: mode, runs, warm-up", default="")
+
+
+class Timed(Protocol):
+    """A row of any kind that was timed."""
+
+    @property
+    def file(self) -> File:
+        """The file."""
+
+    @property
+    def setup(self) -> Setup:
+        """How it was run."""
+
+    @property
+    def session(self) -> str:
+        """In which session."""
+
+    @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """Its caveats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One case, timed back to back: latency, size and accuracy of the very same file."""
+
+    file: File
+    setup: Setup
+    case_key: str = column("identity of the case: file, device, tool, delegate, protocol, ...")
+    session: str = column("the session in which it was timed")
     latency_us_median: float | None = maybe("median latency of the file as timed alone", "us")
     latency_us_low: float | None = maybe("lower end of its 95 % interval over processes", "us")
     latency_us_high: float | None = maybe("upper end of its 95 % interval over processes", "us")
@@ -79,13 +123,10 @@ class Row:
     score_high: float | None = maybe("upper end of its 95 % interval", "[0, 1]")
     score_task_set: str | None = maybe("which tasks were scored")
     on_frontier: bool = column("no row is faster and as accurate or better", default=False)
-    caveats: str = column("kinds of doubt, joined by semicolons; empty for none", default="")
-    family: str = column("what shares a colour in plots")
-    runtime: str = column("inference runtime and its version")
-    session: str = column("the sitting in which it was timed")
+    caveats: tuple[Caveat, ...] = ()
     processes: int = column("how many processes the interval is over")
     init_us_median: float | None = maybe("median time to load the model", "us")
-    frontend: str = column("in graph, added, missing or none needed")
+    frontend: Frontend = column("in graph, added, missing or none needed")  # noqa: RUF009 - a field
     frontend_latency_us: float | None = maybe("median latency of one run of the front-end", "us")
     latency_us_per_audio_s_low: float | None = maybe("lower end of its 95 % interval", "us/s")
     latency_us_per_audio_s_high: float | None = maybe("upper end of its 95 % interval", "us/s")
@@ -112,15 +153,14 @@ class Row:
     sessions: int = column("sessions of this very case on the device", default=1)
     session_spread_ratio: float | None = maybe("range of their medians over their median")
 
-    @property
-    def name(self) -> str:
-        """Student and format, as people say it."""
-        return f"{self.student}.{self.format}"
 
-    @property
-    def doubts(self) -> tuple[Caveat, ...]:
-        """Its caveats."""
-        return doubts_of(self.caveats)
+# The published columns of results.csv, which come first there; others follow as declared.
+PUBLISHED = (
+    "artifact_sha256", "student", "format", "device", "runner", "delegate", "threads",
+    "latency_us_median", "latency_us_low", "latency_us_high", "includes_frontend",
+    "audio_s_per_inference", "latency_us_per_audio_s", "size_bytes", "score_mean", "score_low",
+    "score_high", "score_task_set", "on_frontier", "caveats", "caveat_evidence",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +169,7 @@ class Task:
 
     artifact_sha256: str = column("identity of the file that was scored")
     student: str = column("the model's name")
-    format: str = column("number format of the file")
+    format: Format = column("number format of the file")  # noqa: RUF009 - a field
     task: str = column("what was classified or searched for")
     metric: str = column("balanced_accuracy or top1")
     value: float = column("the score", "[0, 1]")
@@ -142,25 +182,19 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """One artifact that heard a stream on one device: one inference a hop, idle in between."""
+    """One case in the streaming mode: one inference a hop, idle in between."""
 
-    artifact_sha256: str = column("identity of the very file that was timed")
-    student: str = column("the model's name")
-    format: str = column("number format of the file")
-    family: str = column("what shares a colour in plots")
-    device: str = column("what it was timed on")
-    runner: str = column("program that timed it")
-    runtime: str = column("inference runtime and its version")
-    delegate: str = column("delegate that was seen to run")
-    threads: int = column("threads of the runner")
-    session: str = column("the sitting in which it was timed")
+    file: File
+    setup: Setup
+    case_key: str = column("identity of the case")
+    session: str = column("the session in which it was timed")
     processes: int = column("how many processes the intervals are over")
     hop_s: float = column("audio between two inferences", "s")
     latency_us_median: float = column("median latency of the file alone, after idling", "us")
     latency_us_low: float | None = maybe("lower end of its 95 % interval", "us")
     latency_us_high: float | None = maybe("upper end of its 95 % interval", "us")
     back_to_back_us: float | None = maybe("its median latency without idling, same session", "us")
-    frontend: str = column("in graph, added, missing or none needed")
+    frontend: Frontend = column("in graph, added, missing or none needed")  # noqa: RUF009 - a field
     frontend_latency_us: float | None = maybe("median latency of one run of the front-end", "us")
     real_time_ratio: float = column("latency with the front-end over the hop")
     real_time_ratio_low: float | None = maybe("lower end of its 95 % interval")
@@ -168,27 +202,36 @@ class Stream:
     core_share: float = column("cores kept busy, at most, with the front-end")
     core_share_low: float | None = maybe("lower end of its 95 % interval")
     core_share_high: float | None = maybe("upper end of its 95 % interval")
-    caveats: str = column("kinds of doubt, joined by semicolons; empty for none", default="")
+    caveats: tuple[Caveat, ...] = ()
 
-    @property
-    def doubts(self) -> tuple[Caveat, ...]:
-        """Its caveats."""
-        return doubts_of(self.caveats)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One point of the curve of an ``Endurance``."""
+
+    at_s: float = column("begin, since the first one's", "s")
+    until_s: float = column("end, since the first one's begin", "s")
+    latency_us: float = column("median, or the mean where the tool gives no median", "us")
+    latency_ratio: float = column("over the start of its curve")
+    thermal_status: float | None = maybe("after it; 0 for none")
+    temp_c: float | None = maybe("after it, of the processor, else of the skin", "degrees Celsius")
+    clock_khz: float | None = maybe("after it, of the fastest cores", "kHz")
+    cap_khz: float | None = maybe("after it, the highest they might run at", "kHz")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endurance:
-    """One artifact that ran for minutes without a pause on one device, the file alone."""
+    """One case in the sustained mode: minutes without a pause, the file alone.
 
-    artifact_sha256: str = column("identity of the very file that was timed")
-    student: str = column("the model's name")
-    format: str = column("number format of the file")
-    family: str = column("what shares a colour in plots")
-    device: str = column("what it was timed on")
-    runner: str = column("program that timed it")
-    delegate: str = column("delegate that was asked for")
-    threads: int = column("threads of the runner")
-    session: str = column("the sitting in which it was timed")
+    Args:
+        points: its curve, in the order of time; a table of their own.
+    """
+
+    file: File
+    setup: Setup
+    points: tuple[Slice, ...]
+    case_key: str = column("identity of the case")
+    session: str = column("the session in which it was timed")
     slices: int = column("points of its curve")
     duration_s: float = column("from the first slice's begin to the last one's end", "s")
     start_us: float = column("median of the first three slices", "us")
@@ -202,174 +245,94 @@ class Endurance:
     thermal_status_highest: float | None = maybe("Android's, 0 for none")
     temp_c_highest: float | None = maybe("of the processor, else of the skin", "degrees Celsius")
     clock_khz_lowest: float | None = maybe("of the fastest cores, after a slice", "kHz")
-    caveats: str = column("kinds of doubt, joined by semicolons; empty for none", default="")
-
-    @property
-    def doubts(self) -> tuple[Caveat, ...]:
-        """Its caveats."""
-        return doubts_of(self.caveats)
+    caveats: tuple[Caveat, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
-    """One point of the curve of an ``Endurance``; those of one row follow each other."""
+class Listing:
+    """Rows as plain values, ready for a CSV file or JSON."""
 
-    artifact_sha256: str = column("identity of the file")
-    student: str = column("the model's name")
-    format: str = column("number format of the file")
-    device: str = column("what it was timed on")
-    runner: str = column("program that timed it")
-    delegate: str = column("delegate that was asked for")
-    threads: int = column("threads of the runner")
-    at_s: float = column("begin, since the first one's", "s")
-    until_s: float = column("end, since the first one's begin", "s")
-    latency_us: float = column("median, or the mean where the tool tells no median", "us")
-    latency_ratio: float = column("over the start of its curve")
-    thermal_status: float | None = maybe("after it; 0 for none")
-    temp_c: float | None = maybe("after it, of the processor, else of the skin", "degrees Celsius")
-    clock_khz: float | None = maybe("after it, of the fastest cores", "kHz")
-    cap_khz: float | None = maybe("after it, what they might reach", "kHz")
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
 
-    @property
-    def curve(self) -> tuple[str, str, str, str, int]:
-        """What tells whose curve it is on, as for an ``Endurance``."""
-        return self.artifact_sha256, self.device, self.runner, self.delegate, self.threads
+    def select(self, names: Sequence[str]) -> Listing:
+        """Returns these columns alone, in this order."""
+        places = [self.columns.index(name) for name in names]
+        rows = tuple(tuple(row[place] for place in places) for row in self.rows)
+        return Listing(columns=tuple(names), rows=rows)
 
+    def records(self) -> list[dict[str, Value]]:
+        """Returns each row by column, for JSON."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
-def doubts_of(caveats: str) -> tuple[Caveat, ...]:
-    """Returns the caveats whose kinds are joined by semicolons."""
-    return tuple(Caveat(kind=CaveatKind(kind)) for kind in caveats.split(";") if kind)
+    def beside(self, other: Listing) -> Listing:
+        """Returns these columns, then those of ``other``, which has as many rows."""
+        rows = zip(self.rows, other.rows, strict=True)
+        return Listing(
+            columns=(*self.columns, *other.columns), rows=tuple((*a, *b) for a, b in rows)
+        )
 
 
-_DTYPES: dict[object, str] = {str: "str", bool: "bool", int: "Int64", float: "float64"}
-
-# (low, middle, high) of every quantity that has an interval.
-_INTERVALS = (
-    ("latency_us_low", "latency_us_median", "latency_us_high"),
-    ("latency_us_per_audio_s_low", "latency_us_per_audio_s", "latency_us_per_audio_s_high"),
-    ("score_low", "score_mean", "score_high"),
-    ("low", "value", "high"),
-    ("low", "effect", "high"),
-    ("real_time_ratio_low", "real_time_ratio", "real_time_ratio_high"),
-    ("core_share_low", "core_share", "core_share_high"),
-    ("start_us_low", "start_us", "start_us_high"),
-    ("end_us_low", "end_us", "end_us_high"),
+_PARTS: dict[str, type[object]] = {"file": File, "setup": Setup}
+_CAVEATS = (
+    Column(name="caveats", meaning="kinds, joined by semicolons; empty for none", unit=""),
+    Column(name="caveat_evidence", meaning="kind: evidence, where there is any", unit=""),
 )
 
 
 def columns(record: type[object]) -> tuple[Column, ...]:
-    """Returns the columns of a frame of ``record``, a dataclass, in the order of its fields."""
-    types = get_type_hints(record)
-    found = []
+    """Returns the columns of ``record``, a dataclass of a row, in the order of its fields."""
+    declared: list[Column] = []
     for field in dataclasses.fields(record):  # type: ignore[arg-type]  # records are dataclasses
-        kinds = get_args(types[field.name]) or (types[field.name],)
-        found.append(
-            Column(
-                name=field.name,
-                dtype=_DTYPES[kinds[0]],
-                nullable=type(None) in kinds,
-                meaning=field.metadata.get("meaning", ""),
-                unit=field.metadata.get("unit", ""),
-            )
-        )
-    return tuple(found)
+        if field.name in _PARTS:
+            declared += columns(_PARTS[field.name])
+        elif "meaning" in field.metadata:
+            declared.append(Column(name=field.name, **field.metadata))
+        elif field.name == "caveats":
+            declared += _CAVEATS
+    return tuple(declared)
 
 
-def frame(items: Iterable[R], record: type[R]) -> Frame:
-    """Returns a checked tidy frame, one row for each of ``items``, which are ``record``."""
-    listed = list(items)
-    return check(
-        pd.DataFrame(
-            {
-                column.name: pd.Series(
-                    [getattr(item, column.name) for item in listed], dtype=column.dtype
-                )
-                for column in columns(record)
-            }
-        ),
-        record,
+def listing(rows: Iterable[R], record: type[R]) -> Listing:
+    """Returns rows, all of them ``record``, as values."""
+    return Listing(
+        columns=tuple(column.name for column in columns(record)),
+        rows=tuple(tuple(_values(row)) for row in rows),
     )
 
 
-def read(tidy: Frame, record: type[R]) -> list[R]:
-    """Returns the rows of a frame that holds at least the columns of ``record``."""
-    listed = []
-    for values in tidy[[column.name for column in columns(record)]].to_dict("records"):
-        listed.append(record(**{str(key): _plain(value) for key, value in values.items()}))
-    return listed
+def _values(row: object) -> Iterator[Value]:
+    for field in dataclasses.fields(row):  # type: ignore[arg-type]  # records are dataclasses
+        value = getattr(row, field.name)
+        if field.name in _PARTS:
+            yield from _values(value)
+        elif "meaning" in field.metadata:
+            yield value
+        elif field.name == "caveats":
+            yield ";".join(sorted({caveat.kind.value for caveat in value}))
+            yield _APART.join(
+                f"{caveat.kind}: {caveat.evidence}"
+                for caveat in sorted(set(value))
+                if caveat.evidence
+            )
 
 
-def with_columns(tidy: Frame, items: Iterable[R], record: type[R]) -> Frame:
-    """Returns ``tidy`` with the columns of ``items``, one a row, in place of any so named."""
-    added = frame(items, record)
-    kept = tidy.drop(columns=[name for name in added.columns if name in tidy.columns])
-    return pd.concat([kept.reset_index(drop=True), added], axis=1)
-
-
-def check(tidy: Frame, record: type[object] = Row) -> Frame:
-    """Returns ``tidy`` with its columns in order, once each is known to be as declared.
+def check(rows: Iterable[object]) -> None:
+    """Checks that each interval holds its own estimate.
 
     Raises:
-        ConfigurationError: names the column that is unknown, missing, of a wrong dtype, null where
-            it must not be, or holds what it cannot mean.
+        ConfigurationError: names the column and the row.
     """
-    declared = columns(record)
-    known = [column.name for column in declared]
-    for name in tidy.columns:
-        if name not in known:
-            raise ConfigurationError(
-                f"unknown column {name}{near(str(name), known)}",
-                hint="the columns are in reports/schema.py",
-            )
-    for column in declared:
-        _check_column(tidy, column)
-    _check_words(tidy, "format", tuple(Format))
-    _check_words(tidy, "frontend", tuple(Frontend))
-    if "caveats" in tidy:
-        kinds = tidy["caveats"].str.split(";").explode()
-        _check_words(pd.DataFrame({"caveats": kinds[kinds != ""]}), "caveats", tuple(CaveatKind))
-    _check_intervals(tidy)
-    return tidy[known].reset_index(drop=True)
-
-
-def _plain(value: Any) -> Any:
-    return None if pd.isna(value) else value
-
-
-def _check_column(tidy: Frame, column: Column) -> None:
-    if column.name not in tidy.columns:
-        raise ConfigurationError(
-            f"column {column.name} is missing", hint=f"add it: {column.meaning}"
-        )
-    found = str(tidy[column.name].dtype)
-    if found != column.dtype:
-        raise ConfigurationError(
-            f"column {column.name} is {found}, not {column.dtype}",
-            hint=f"convert it with astype({column.dtype!r})",
-        )
-    if not column.nullable and bool(tidy[column.name].isna().any()):
-        raise ConfigurationError(
-            f"column {column.name} has a null", hint=f"fill it: {column.meaning}"
-        )
-
-
-def _check_words(tidy: Frame, column: str, words: tuple[str, ...]) -> None:
-    for word in tidy[column].unique() if column in tidy else ():
-        if word not in words:
-            raise ConfigurationError(
-                f"column {column} holds {word!r}{near(str(word), [str(known) for known in words])}",
-                hint=f"one of {', '.join(words)}",
-            )
-
-
-def _check_intervals(tidy: Frame) -> None:
-    for low, middle, high in _INTERVALS:
-        if middle not in tidy:
-            continue
-        outside = (tidy[low] > tidy[middle]) | (tidy[middle] > tidy[high])
-        if bool(outside.any()):
-            raise ConfigurationError(
-                f"column {middle} lies outside {low} to {high} in row "
-                f"{int(outside.to_numpy().argmax())}",
-                hint="an interval holds its own estimate",
-            )
+    for index, row in enumerate(rows):
+        values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}  # type: ignore[arg-type]  # records are dataclasses
+        for low in [name for name in values if name.endswith("low")]:
+            stem = low.removesuffix("low")
+            middles = (stem.rstrip("_"), f"{stem}median", f"{stem}mean", "value", "effect")
+            middle = next(name for name in middles if name in values)
+            ends = [values[name] for name in (low, middle, f"{stem}high")]
+            known = [end for end in ends if end is not None]
+            if values[middle] is not None and known != sorted(known):
+                raise ConfigurationError(
+                    f"column {middle} lies outside {low} to {stem}high in row {index}",
+                    hint="an interval holds its own estimate",
+                )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from bench.core import units
 from bench.core.caveats import Effect
-from bench.core.units import GAP, counted
-from reports import int8, schema
-from reports.frontier import Mark, Membership
+from bench.core.units import GAP
+from reports import int8
+from reports.charts import Chart
+from reports.frontier import Mark, Marked, Membership
 from reports.names import row_names, short_names
-from reports.schema import Frame, Row, Task
+from reports.schema import Row, Task
 from reports.table import Cell, Footnotes, Heading, Line, Table, interval, plain
 
 
@@ -35,9 +36,23 @@ class Pick:
     marks: tuple[str, ...]
 
 
-def verdict(marked: Frame) -> str:
-    """Returns in one or two sentences what a view's rows say of what is worth shipping."""
-    rows, marks = schema.read(marked, Row), schema.read(marked, Mark)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Charts and a table with sentences before them, of one place such as a device.
+
+    Args:
+        heading: that place.
+    """
+
+    heading: str
+    sentences: tuple[str, ...]
+    charts: tuple[Chart, ...]
+    table: Table
+
+
+def verdict(marked: Sequence[Marked]) -> str:
+    """Returns in one or two sentences what of a view's rows is worth shipping."""
+    rows, marks = [each.row for each in marked], [each.mark for each in marked]
     if all(row.score_mean is None for row in rows):
         return "Nothing was scored, so nothing can be called worth shipping." + _extremes(rows)
     eligible = [mark for mark in marks if not mark.not_eligible]
@@ -45,46 +60,46 @@ def verdict(marked: Frame) -> str:
         reasons = sorted({mark.not_eligible for mark in marks})
         return f"No file may stand on the frontier: {'; '.join(reasons)}."
     front = sum(mark.on_frontier for mark in eligible)
-    sure = sum(mark.on_frontier and mark.frontier_latency == Membership.ON for mark in eligible)
+    sure = sum(mark.on_frontier and mark.frontier_latency is Membership.ON for mark in eligible)
     if len(eligible) == 1:
         text = "One file may stand on the frontier, and nothing competes with it."
     else:
         verb = "is" if front == 1 else "are"
         text = (
-            f"{front} of {counted(len(eligible), 'file')} {verb} on the frontier: for each, no "
-            "other file is both faster and at least as accurate. "
+            f"{front} of {units.counted(len(eligible), 'file')} {verb} on the frontier: for each, "
+            "no other file is both faster and at least as accurate. "
         )
         text += _sureness(front, sure)
     left = len(rows) - len(eligible)
-    return text + (f" {counted(left, 'file')} could not compete (see the table)." if left else "")
-
-
-def picks(marked: Frame, notes: Footnotes) -> list[Pick]:
-    """Returns the files on the frontier of accuracy and latency, the fastest first."""
-    names = row_names(schema.read(marked, Row))
-    both = zip(schema.read(marked, Row), schema.read(marked, Mark), strict=True)
-    front = sorted(
-        ((row, mark) for row, mark in both if mark.on_frontier),
-        key=lambda each: (each[0].latency_us_per_audio_s or 0, each[0].name),
+    return text + (
+        f" {units.counted(left, 'file')} could not compete (see the table)." if left else ""
     )
-    rows = [row for row, _ in front]
+
+
+def picks(marked: Sequence[Marked], notes: Footnotes) -> list[Pick]:
+    """Returns the files on the frontier of accuracy and latency, the fastest first."""
+    names = row_names([each.row for each in marked])
+    front = sorted(
+        (each for each in marked if each.mark.on_frontier),
+        key=lambda each: (each.row.latency_us_per_audio_s or 0, each.row.file.name),
+    )
+    rows = [each.row for each in front]
     return [
         Pick(
             student=names[row],
-            full_name="" if names[row] == row.student else row.student,
-            format=row.format,
+            full_name="" if names[row] == row.file.student else row.file.student,
+            format=row.file.format,
             tags=_tags(row, rows),
             facts=_facts(row),
-            sentences=_sentences(row, mark, rows, names),
-            marks=notes.doubts(row.doubts),
+            sentences=_sentences(row, each.mark, rows, names),
+            marks=notes.doubts(row.caveats),
         )
-        for row, mark in front
+        for each, row in zip(front, rows, strict=True)
     ]
 
 
-def causes(marked: Frame) -> Table | None:
+def causes(rows: Sequence[Row]) -> Table | None:
     """Returns the table "Why is int8 slower?"; ``None`` if no student has both formats."""
-    rows = schema.read(marked, Row)
     found = int8.causes(rows)
     if not found:
         return None
@@ -125,9 +140,8 @@ def causes(marked: Frame) -> Table | None:
     return Table(headings=headings, lines=tuple(lines))
 
 
-def task_scores(tasks: Frame, notes: Footnotes) -> Table | None:
+def task_scores(scores: Sequence[Task], notes: Footnotes) -> Table | None:
     """Returns scores by file and task, below the log-mel floor and chance; ``None`` if no tasks."""
-    scores = schema.read(tasks, Task)
     if not scores:
         return None
     names = list(dict.fromkeys(score.task for score in scores))
@@ -150,15 +164,15 @@ def task_scores(tasks: Frame, notes: Footnotes) -> Table | None:
     return Table(headings=tuple(headings), lines=tuple(lines))
 
 
-def fidelity(marked: Frame, notes: Footnotes) -> Table | None:
+def fidelity(rows: Sequence[Row], notes: Footnotes) -> Table | None:
     """Returns how near files are to their float32 source; ``None`` if none was checked."""
-    files = {row.artifact_sha256: row for row in schema.read(marked, Row)}
-    rows = [row for row in files.values() if row.cosine_mean is not None]
-    if not rows:
+    files = {row.file.artifact_sha256: row for row in rows}
+    checked = [row for row in files.values() if row.cosine_mean is not None]
+    if not checked:
         return None
-    short = short_names(marked["student"])
+    short = short_names(row.file.student for row in rows)
     lines = []
-    for row in rows:
+    for row in checked:
         numbers = []
         for value, text in (
             (row.cosine_mean, f"{row.cosine_mean:.5f}"),
@@ -169,8 +183,9 @@ def fidelity(marked: Frame, notes: Footnotes) -> Table | None:
             numbers.append(notes.gap("the embeddings are equal, or it was not measured"))
         else:
             numbers.append(Cell(text=f"{row.snr_db:.1f}", order=row.snr_db))
-        name = Cell(text=short[row.student], marks=notes.doubts(row.doubts), order=row.student)
-        lines.append(Line(cells=(name, plain(row.format), *numbers)))
+        student, marks = row.file.student, notes.doubts(row.caveats)
+        name = Cell(text=short[student], marks=marks, order=student)
+        lines.append(Line(cells=(name, plain(row.file.format), *numbers)))
     headings = (
         Heading(name="student", numeric=False),
         Heading(name="format", numeric=False),
@@ -181,23 +196,22 @@ def fidelity(marked: Frame, notes: Footnotes) -> Table | None:
     return Table(headings=headings, lines=tuple(lines))
 
 
-def dominated(marked: Frame) -> Table | None:
+def dominated(marked: Sequence[Marked]) -> Table | None:
     """Returns who is beaten by whom in accuracy and latency, and by how much; ``None`` if none."""
-    rows = dict(zip(marked.index, schema.read(marked, Row), strict=True))
-    names = row_names(list(rows.values()))
+    names = row_names([each.row for each in marked])
     lines = []
-    for row, mark in zip(rows.values(), schema.read(marked, Mark), strict=True):
-        if mark.dominated_by_row is None:
+    for each in marked:
+        row, mark, rival = each.row, each.mark, each.mark.rival
+        if rival is None:
             continue
-        rival = rows[mark.dominated_by_row]
-        sure = mark.frontier_latency == Membership.OFF
+        sure = mark.frontier_latency is Membership.OFF
         size_ratio = row.size_bytes / rival.size_bytes
         lines.append(
             Line(
                 cells=(
                     plain(names[row]),
-                    plain(row.format),
-                    plain(f"{names[rival]} {rival.format}"),
+                    plain(row.file.format),
+                    plain(f"{names[rival]} {rival.file.format}"),
                     Cell(text="surely" if sure else "by the estimates", order=not sure),
                     Cell(text=units.points(mark.margin_score), order=mark.margin_score),
                     Cell(
@@ -222,7 +236,7 @@ def dominated(marked: Frame) -> Table | None:
 
 def _sureness(front: int, sure: int) -> str:
     if sure == front:
-        return "The intervals leave no doubt about it."
+        return "The intervals make each of them sure."
     if sure == 0:
         return "Within the 95 % intervals each of them may be beaten by another."
     return f"{sure} of them surely; the others overlap rivals within the 95 % intervals."
@@ -230,12 +244,12 @@ def _sureness(front: int, sure: int) -> str:
 
 def _extremes(rows: Sequence[Row]) -> str:
     timed = [row for row in rows if row.latency_us_per_audio_s is not None]
-    smallest = min(rows, key=lambda row: (row.size_bytes, row.name))
-    text = f" The smallest is {smallest.name} with {units.size(smallest.size_bytes)}."
+    smallest = min(rows, key=lambda row: (row.size_bytes, row.file.name))
+    text = f" The smallest is {smallest.file.name} with {units.size(smallest.size_bytes)}."
     if timed:
-        fastest = min(timed, key=lambda row: (row.latency_us_per_audio_s or 0, row.name))
+        fastest = min(timed, key=lambda row: (row.latency_us_per_audio_s or 0, row.file.name))
         latency = units.duration(fastest.latency_us_per_audio_s)
-        text += f" The fastest is {fastest.name} with {latency} per second of audio."
+        text += f" The fastest is {fastest.file.name} with {latency} per second of audio."
     return text
 
 
@@ -274,23 +288,27 @@ def _facts(row: Row) -> tuple[tuple[str, str, str], ...]:
 def _sentences(
     row: Row, mark: Mark, front: Sequence[Row], names: Mapping[Row, str]
 ) -> tuple[str, ...]:
-    found = [f"In doubt: {doubt.text}." for doubt in row.doubts if doubt.effect is Effect.DEGRADE]
-    best = max(front, key=lambda each: (each.score_mean or 0, each.name))
+    found = [
+        f"Caveat: {each.text}{f' ({each.evidence})' if each.evidence else ''}."
+        for each in row.caveats
+        if each.effect is Effect.DEGRADE
+    ]
+    best = max(front, key=lambda each: (each.score_mean or 0, each.file.name))
     if best is not row:
         lost = units.points((row.score_mean or 0) - (best.score_mean or 0))
         faster = (best.latency_us_per_audio_s or 0) / (row.latency_us_per_audio_s or 1)
         found.append(
-            f"Against the most accurate ({names[best]} {best.format}): {lost} points, "
+            f"Against the most accurate ({names[best]} {best.file.format}): {lost} points, "
             f"{units.ratio(faster, 2)} as fast, {_size_words(row.size_bytes / best.size_bytes)}."
         )
     found += _against_floor(row)
     if row.latency_us_per_audio_s_low is None:
         found.append("Its latency has no interval, so how sure that is cannot be told.")
-    elif mark.frontier_latency == Membership.ON:
+    elif mark.frontier_latency is Membership.ON:
         found.append("Surely on the frontier.")
     else:
         found.append(
-            f"Within the intervals {counted(mark.challengers, 'other file')} could beat it."
+            f"Within the intervals {units.counted(mark.challengers, 'other file')} could beat it."
         )
     return tuple(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,10 @@ from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.units import GAP
 from reports import schema
-from reports.frontier import Mark
-from reports.names import short_names
-from reports.schema import Frame, Row
+from reports.aspects import Aspect, in_words, varying
+from reports.frontier import Mark, Marked
+from reports.names import row_names, short_names
+from reports.schema import Listing, Row, Timed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +67,15 @@ class Table:
     lines: tuple[Line, ...]
 
 
+_MOST_NAMES = 3  # of files that share one evidence
+
+
 class Footnotes:
-    """Letters for the doubts and gaps of one document, in the order of their first use."""
+    """Letters for the caveats and gaps of one document, in the order of their first use."""
 
     def __init__(self) -> None:
         self._marks: dict[str, str] = {}
+        self._evidence: dict[str, dict[str, dict[str, None]]] = defaultdict(dict)
 
     def mark(self, text: str) -> str:
         """Returns the letter of a footnote."""
@@ -78,73 +84,82 @@ class Footnotes:
             self._marks[text] = chr(ord("a") + index % 26) * (1 + index // 26)
         return self._marks[text]
 
-    def doubts(self, doubts: Iterable[Caveat]) -> tuple[str, ...]:
-        """Returns the letters of caveats."""
-        return tuple(
-            sorted(self.mark(f"{each.text} ({each.kind}: {each.effect})") for each in doubts)
-        )
+    def doubts(self, caveats: Iterable[Caveat], of: str = "") -> tuple[str, ...]:
+        """Returns the letters of caveats.
+
+        Args:
+            of: what they are about, in words: with it, the footnotes hold their evidence.
+        """
+        letters = set()
+        for caveat in caveats:
+            text = f"{caveat.text} ({caveat.kind}: {caveat.effect})"
+            letters.add(self.mark(text))
+            if of and caveat.evidence:
+                self._evidence[text].setdefault(caveat.evidence, {})[of] = None
+        return tuple(sorted(letters))
 
     def gap(self, reason: str) -> Cell:
         """Returns an empty cell with the reason as its footnote."""
         return Cell(text=GAP, marks=(self.mark(reason),))
 
     def listed(self) -> list[tuple[str, str]]:
-        """Returns (letter, text) of all footnotes used so far."""
-        return [(letter, text) for text, letter in self._marks.items()]
+        """Returns (letter, text) of all footnotes used so far, evidence included."""
+        return [
+            (letter, "; ".join([f"{text}: {lines[0]}", *lines[1:]]) if lines else text)
+            for letter, text, lines in self.with_evidence()
+        ]
+
+    def with_evidence(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Returns (letter, text, lines of evidence) of all footnotes used so far."""
+        return [
+            (letter, text, tuple(_lines(self._evidence.get(text, {}))))
+            for text, letter in self._marks.items()
+        ]
 
 
-def results(marked: Frame, notes: Footnotes) -> Table:
+def _lines(evidence: Mapping[str, Mapping[str, None]]) -> list[str]:
+    """Returns each evidence, and what it is about where there are several."""
+    if len(evidence) == 1:
+        return list(evidence)
+    lines = []
+    for text, about in evidence.items():
+        names = list(about)
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        lines.append(f"{', '.join(names[:_MOST_NAMES])}{more}: {text}")
+    return lines
+
+
+def results(marked: Sequence[Marked], notes: Footnotes) -> Table:
     """Returns the table of all rows; what is the same in all of them is left to ``shared``."""
-    rows = schema.read(marked, Row)
-    marks = schema.read(marked, Mark)
+    rows = [each.row for each in marked]
     for kind in CaveatKind:  # in the order of kinds, whatever the order of rows
-        if any(doubt.kind is kind for row in rows for doubt in row.doubts):
+        if any(caveat.kind is kind for row in rows for caveat in row.caveats):
             notes.doubts([Caveat(kind=kind)])
-    columns = _columns(rows, marks, notes)
+    columns = _columns(rows, notes)
     lines = tuple(
         Line(
-            cells=tuple(make(row, mark) for _, make in columns),
-            strong=mark.on_frontier,
+            cells=tuple(make(each.row, each.mark) for _, make in columns),
+            strong=each.mark.on_frontier,
         )
-        for row, mark in zip(rows, marks, strict=True)
+        for each in marked
     )
     return Table(headings=tuple(heading for heading, _ in columns), lines=lines)
 
 
-_SHARED = {
-    "device": "device",
-    "runner": "timed by",
-    "runtime": "runtime",
-    "delegate": "delegate",
-    "threads": "threads",
-    "session": "session",
-    "processes": "processes a file",
-    "score_task_set": "task set",
-    "audio_s_per_inference": "hop (s)",
-}
+def results_csv(rows: Sequence[Row]) -> str:
+    """Returns all columns of rows as CSV, the published ones first; no value is an empty field."""
+    listed = schema.listing(rows, Row)
+    others = [name for name in listed.columns if name not in schema.PUBLISHED]
+    return to_csv(listed.select([*schema.PUBLISHED, *others]))
 
 
-def shared(frame: Frame) -> dict[str, str]:
-    """Returns what all rows have in common, in words, for the line above the table."""
-    found = {}
-    for column, words in _SHARED.items():
-        if column not in frame:
-            continue
-        values = frame[column].dropna().unique()
-        if len(values) == 1:
-            value = values[0]
-            found[words] = f"{value:g}" if isinstance(value, float) else str(value)
-    return found
+def to_csv(listed: Listing) -> str:
+    """Returns rows as CSV with unrounded numbers."""
+    import pandas  # what writes no CSV starts without it
 
-
-def results_csv(frame: Frame) -> str:
-    """Returns the schema's columns, in its order, as CSV; a null is an empty field."""
-    return to_csv(frame[[column.name for column in schema.columns(Row)]])
-
-
-def to_csv(frame: Frame) -> str:
-    """Returns a frame as CSV with unrounded numbers."""
-    return frame.to_csv(index=False, lineterminator="\n")
+    # Objects, so that a column of whole numbers with gaps is not turned into floats.
+    frame = pandas.DataFrame(listed.rows, columns=list(listed.columns), dtype=object)
+    return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
 def to_markdown(table: Table, notes: Sequence[tuple[str, str]] = (), lead: str = "") -> str:
@@ -185,28 +200,28 @@ def interval(low: str, high: str) -> str:
 
 
 _Make = Callable[[Row, Mark], Cell]
-_SESSION_LENGTH = 8
-_ANOTHER_DAY = (
+_BETWEEN_SESSIONS = (
     "as far apart were the medians of several sessions on this device; intervals are within one"
 )
 
 
-def _columns(
-    rows: Sequence[Row], marks: Sequence[Mark], notes: Footnotes
-) -> list[tuple[Heading, _Make]]:
-    short = short_names(row.student for row in rows)
+def _columns(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:
+    short = short_names(row.file.student for row in rows)
+    names = row_names(rows)
+
+    def student(row: Row, _: Mark) -> Cell:
+        marks = notes.doubts(row.caveats, of=f"{names[row]} {row.file.format}")
+        return name_cell(row.file.student, short, marks)
+
     columns: list[tuple[Heading, _Make]] = [
-        (
-            Heading(name="student", numeric=False),
-            lambda row, _: name_cell(row.student, short, notes.doubts(row.doubts)),
-        ),
-        (Heading(name="format", numeric=False), lambda row, _: plain(row.format)),
+        (Heading(name="student", numeric=False), student),
+        (Heading(name="format", numeric=False), lambda row, _: plain(row.file.format)),
         (Heading(name="frontier", numeric=False), lambda _, mark: _membership(mark, notes)),
     ]
-    columns += [(heading, _of_row(make)) for heading, make in varying(rows)]
+    columns += [(heading, _of_row(make)) for heading, make in varying_columns(rows)]
     columns += _scores(notes)
     columns += _latencies(rows, notes)
-    columns += _another_day(rows, notes)
+    columns += _between_sessions(rows, notes)
     columns += _sizes(rows, notes)
     return columns
 
@@ -219,30 +234,29 @@ def _membership(mark: Mark, notes: Footnotes) -> Cell:
     return Cell(text=star + mark.frontier_latency, order=order)
 
 
-def _of_row(make: Callable[[object], Cell]) -> _Make:
-    return lambda row, _: make(row)
-
-
-def varying(rows: Sequence[object]) -> list[tuple[Heading, Callable[[object], Cell]]]:
-    """Returns columns of what ``shared`` leaves out, as rows differ in it."""
-    columns: list[tuple[Heading, Callable[[object], Cell]]] = []
-    for column, words in _SHARED.items():
-        values = {getattr(row, column, None) for row in rows} - {None}
-        if len(values) > 1:
-            numeric = all(isinstance(value, (int, float)) for value in values)
-            columns.append((Heading(name=words, numeric=numeric), _attribute(column)))
+def varying_columns(
+    rows: Sequence[Timed],
+) -> list[tuple[Heading, Callable[[Timed], Cell]]]:
+    """Returns columns of what rows differ in besides their numbers."""
+    columns = []
+    for aspect in varying(rows):
+        values = {aspect.value(row) for row in rows} - {None}
+        numeric = all(isinstance(value, int | float) for value in values)
+        columns.append((Heading(name=aspect.name, numeric=numeric), _aspect_cell(aspect)))
     return columns
 
 
-def _attribute(column: str) -> Callable[[object], Cell]:
-    def make(row: object) -> Cell:
-        value = getattr(row, column)
-        text = GAP if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-        if column == "session":  # a UUID; the whole of it is where the numbers come from
-            text = text[:_SESSION_LENGTH]
-        return Cell(text=text, order=value)
+def _aspect_cell(aspect: Aspect) -> Callable[[Timed], Cell]:
+    def make(row: Timed) -> Cell:
+        value = aspect.value(row)
+        order = value if isinstance(value, int | float | str) else None
+        return Cell(text=GAP if value is None else in_words(value), order=order)
 
     return make
+
+
+def _of_row(make: Callable[[Timed], Cell]) -> _Make:
+    return lambda row, _: make(row)
 
 
 def _scores(notes: Footnotes) -> list[tuple[Heading, _Make]]:
@@ -295,7 +309,7 @@ def _latencies(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Ma
     return columns
 
 
-def _another_day(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:
+def _between_sessions(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:
     """Returns how far sessions lie apart, where there are several; no interval holds that."""
 
     def spread(row: Row, _: Mark) -> Cell:
@@ -304,13 +318,13 @@ def _another_day(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _
         return Cell(
             text=f"±{units.percent(row.session_spread_ratio)}",
             detail=f"{row.sessions} sessions",
-            marks=(notes.mark(_ANOTHER_DAY),),
+            marks=(notes.mark(_BETWEEN_SESSIONS),),
             order=row.session_spread_ratio,
         )
 
     if all(row.session_spread_ratio is None for row in rows):
         return []
-    return [(Heading(name="another day", unit="%"), spread)]
+    return [(Heading(name="between sessions", unit="%"), spread)]
 
 
 def _sizes(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:

@@ -50,7 +50,7 @@ DOORS = {
     "soundfile": {"models/audio/decode.py"},
     "soxr": {"models/audio/decode.py"},
     "matplotlib": {"reports/plots/"},
-    "pandas": {"reports/", "bench/flow/"},
+    "pandas": {"reports/table.py"},
     "sqlalchemy": {"bench/store/"},
     "jinja2": {"reports/page.py"},
     "adb_shell": {"bench/adb/transport/direct.py"},

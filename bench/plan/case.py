@@ -1,9 +1,13 @@
-"""What is measured, as an identity: two results with equal keys measure the same thing."""
+"""What is measured, as an identity: two results with equal keys measure the same thing.
+
+A case has one identity, its key, and a few named parts of it. Nothing else compares cases by fields
+of its own choice, so a new field is in all of them or is left out of one by name.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 from bench.core import config
@@ -76,7 +80,7 @@ class Protocol:
         max_secs: limit of each phase.
         run_delay_s: sleep between runs; negative for none.
 
-    How much evidence there is to be, the first four, is no part of a case's identity.
+    How much evidence there is to be, the first four, is not part of a case's identity.
     """
 
     mode: Mode = Mode.BACK_TO_BACK
@@ -103,6 +107,16 @@ class Protocol:
     def repeats(self) -> int:
         """How many processes may make up for invalid ones."""
         return self.processes if self.max_repeats is None else self.max_repeats
+
+    @property
+    def text(self) -> str:
+        """What of it is identity, as ``mode=cold, num_runs=1, ...``."""
+        parts = {each.name: getattr(self, each.name) for each in fields(self)}
+        return ", ".join(
+            f"{name}={value if isinstance(value, str) else f'{value:g}'}"
+            for name, value in parts.items()
+            if name not in EVIDENCE
+        )
 
     def __post_init__(self) -> None:
         self._check_evidence()
@@ -141,6 +155,22 @@ class Protocol:
                 "these are counts",
                 hint="count processes from 1 and repeats from 0",
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computation:
+    """What decides the outputs of an artifact on one device: the number of threads does not."""
+
+    artifact_sha256: str
+    tool_sha256: str
+    delegate: Delegate
+    library_sha256: str | None
+    library_options: str
+
+    @classmethod
+    def of(cls, about: object) -> Computation:
+        """Returns that of a case, or of anything else that has these fields."""
+        return cls(**{field.name: getattr(about, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,3 +216,23 @@ class Case:
             for name, value in identity["protocol"].items()
         }
         return sha256_value(identity)
+
+    @property
+    def without_protocol(self) -> str:
+        """The key of what is measured, in whichever mode: cases in several modes share it."""
+        return replace(self, protocol=Protocol()).key
+
+    @property
+    def without_threads(self) -> str:
+        """The key but for the number of threads and the cores chosen for them."""
+        return replace(self, threads=1, affinity=None).key
+
+    @property
+    def setup(self) -> str:
+        """The key of how and on what it runs: cases of several artifacts and modes share it."""
+        return replace(self, artifact_sha256="", protocol=Protocol()).key
+
+    @property
+    def computation(self) -> Computation:
+        """What cases share that give the same outputs."""
+        return Computation.of(self)

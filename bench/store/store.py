@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from bench.plan.device import Device
 from bench.store import schema
 from bench.store.engine import WRITE, open_engine, translated
 from bench.store.records import Event, Invocation, Sensed, Session
+
+_ROWS_AT_ONCE = 200  # that are held while a query is read: raw text can be long
 
 
 class Store:
@@ -216,38 +219,39 @@ class Store:
 
     def invocations(self, session_id: str | None = None) -> list[Invocation]:
         """Returns the processes of one session, or of all, in the order they were stored."""
-        newest = (
-            select(func.max(schema.outcome.c.id).label("id"))
-            .group_by(schema.outcome.c.invocation_id)
-            .subquery()
-        )
-        latest = (
-            select(
-                schema.outcome.c.invocation_id,
-                schema.outcome.c.measured,
-                schema.outcome.c.payload.label("outcome"),
-            )
-            .join(newest, schema.outcome.c.id == newest.c.id)
-            .subquery()
-        )
-        table = schema.invocation
-        query = (
-            select(table, latest.c.measured, latest.c.outcome)
-            .outerjoin(latest, latest.c.invocation_id == table.c.id)
-            .order_by(table.c.id)
-        )
+        query = _with_outcomes().order_by(schema.invocation.c.id)
         if session_id is not None:
-            query = query.where(table.c.session_id == session_id)
+            query = query.where(schema.invocation.c.session_id == session_id)
         return [self._invocation(row) for row in self._rows(query)]
+
+    def invocations_by_session(
+        self, *, except_suite: str
+    ) -> Iterator[tuple[str, list[Invocation]]]:
+        """Yields the id and the processes of each session that has any, one session at a time.
+
+        Args:
+            except_suite: whose sessions are left out.
+        """
+        session, invocation = schema.session, schema.invocation
+        query = (
+            _with_outcomes()
+            .join(session, session.c.id == invocation.c.session_id)
+            .where(session.c.suite != except_suite)
+            .order_by(invocation.c.session_id, invocation.c.id)
+        )
+        with translated(self.url), self._engine.connect() as connection:
+            rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+            for identity, group in groupby(rows, key=lambda row: str(row.session_id)):
+                yield identity, [self._invocation(row) for row in group]
 
     def measured(self, case_keys: Collection[str]) -> Iterator[tuple[str, str, Measured]]:
         """Yields session, case and outcome of all processes of some cases that were measured."""
         invocation, outcome = schema.invocation, schema.outcome
-        newest = select(func.max(outcome.c.id)).group_by(outcome.c.invocation_id)
         query = (
             select(invocation.c.session_id, invocation.c.case_key, outcome.c.payload)
-            .join(outcome, outcome.c.invocation_id == invocation.c.id)
-            .where(outcome.c.id.in_(newest), outcome.c.measured)
+            .select_from(invocation)
+            .join(outcome, outcome.c.id == _newest_outcome())
+            .where(outcome.c.measured)
             .order_by(invocation.c.id)
         )
         for row in self._rows(query.where(invocation.c.case_key.in_(case_keys))):
@@ -329,6 +333,27 @@ class Store:
                 f"{self.url}: its schema is version {found}, this program knows {schema.VERSION}",
                 hint="update frill-bench, or give another file with --db",
             )
+
+
+def _newest_outcome() -> Any:
+    """Returns the id of what the newest parser made of an invocation, for a query of those."""
+    another = schema.outcome.alias()
+    return (
+        select(func.max(another.c.id))
+        .where(another.c.invocation_id == schema.invocation.c.id)
+        .correlate(schema.invocation)
+        .scalar_subquery()
+    )
+
+
+def _with_outcomes() -> Any:
+    """Returns the query of all invocations, each with its newest outcome if it has any."""
+    invocation, outcome = schema.invocation, schema.outcome
+    return (
+        select(invocation, outcome.c.measured, outcome.c.payload.label("outcome"))
+        .select_from(invocation)
+        .outerjoin(outcome, outcome.c.id == _newest_outcome())
+    )
 
 
 def _check_file(path: Path, *, create: bool) -> None:

@@ -24,9 +24,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.core.artifact import Format
 from reports.axis import log_range, log_ticks
 from reports.charts import Chart, Dot, Trace
-from reports.choices import Panels
 from reports.looks import Look, Theme
-from reports.plots import panels
 from reports.plots.tags import label
 
 _MARKERS = {Format.FLOAT32: "o", Format.FLOAT16: "s", Format.DYNAMIC: "^", Format.INT8: "D"}
@@ -43,14 +41,11 @@ _LINE_IN = 0.21
 _LANE_IN = 0.40
 
 
-def draw(chart: Chart | Panels, look: Look) -> Figure:
+def draw(chart: Chart, look: Look) -> Figure:
     """Returns the figure of a chart."""
     with _style():
         figure = Figure(dpi=_DPI, facecolor=look.theme.background)
         FigureCanvasAgg(figure)
-        if isinstance(chart, Panels):
-            panels.fill(figure, chart, look)
-            return figure
         axes = figure.add_subplot()
         _frame(figure, axes, chart, look)
         _limits(axes, chart, look)
@@ -196,7 +191,11 @@ def _limits(axes: Axes, chart: Chart, look: Look) -> None:
     edges = [edge for dot in chart.dots for edge in (dot.x_low, dot.x_high)]
     if chart.limit is not None:
         edges.append(chart.limit)
-    _log_axis(axes, "x", edges, most=6 if look.narrow else 9)
+    if chart.is_linear:
+        room = 0.06 * (max(edges) - min(edges)) or 1.0
+        axes.set_xlim(min(edges) - room, max(edges) + room)
+    else:
+        _log_axis(axes, "x", edges, most=6 if look.narrow else 9)
     if chart.lanes:
         axes.set_ylim(-0.6, len(chart.lanes) - 0.4)
         axes.set_yticks(range(len(chart.lanes)), chart.lanes)
@@ -291,8 +290,8 @@ def _draw_dot(axes: Axes, dot: Dot, colour: str, theme: Theme) -> None:
         [dot.x],
         [dot.y],
         linestyle="",
-        marker=_MARKERS[Format(dot.format)],
-        markersize=_SIZES_PT[Format(dot.format)],
+        marker=_MARKERS[dot.format or Format.FLOAT32],
+        markersize=_SIZES_PT[dot.format or Format.FLOAT32],
         markerfacecolor=theme.background if dot.hollow else colour,
         markeredgecolor=colour,
         markeredgewidth=1.4,

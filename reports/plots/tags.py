@@ -77,7 +77,7 @@ def _tags(axes: Axes, chart: Chart) -> list[_Tag]:
     tags = []
     for cluster in clusters:
         x, y, first = max(cluster, key=lambda each: each[0])
-        formats = " " + ", ".join(dot.format for _, _, dot in cluster)
+        formats = " " + ", ".join(dot.format or "" for _, _, dot in cluster)
         if chart.lanes or len(cluster) == len(Format):
             formats = ""
         bold = any(dot.on_frontier for _, _, dot in cluster)

@@ -12,7 +12,7 @@ from bench.cli import main as cli
 from bench.cli.main import main
 
 HELP = Path(__file__).parent.parent / "data" / "help"
-HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "numpy", "sqlalchemy", "rich", "jinja2")
+HEAVY = ("tensorflow", "keras", "matplotlib", "numpy", "sqlalchemy", "rich", "jinja2")
 
 
 @pytest.mark.evidence

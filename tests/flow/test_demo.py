@@ -163,7 +163,7 @@ def test_a_row_is_a_join_on_the_very_file(demo: Ran, rows: list[dict[str, str]])
     with Store.open(demo.out / "results.db") as store:
         joined, tasks = join(store)
         scores = {score.artifact_sha256 for score in store.scores()}
-    assert {row.artifact_sha256 for row in joined} == {row["artifact_sha256"] for row in rows}
+    assert {row.file.artifact_sha256 for row in joined} == {row["artifact_sha256"] for row in rows}
     assert {task.artifact_sha256 for task in tasks} <= scores
 
 

@@ -291,6 +291,6 @@ def test_the_verb_prints_modes_spread_and_exact_sizes(
     told = capsys.readouterr()
     widest = max(map(len, told.out.splitlines()))
     assert widest <= 120
-    for word in ("median", "another", "p90", "between", "peak", "size", "weights"):
+    for word in ("median", "sessions", "p90", "between", "peak", "size", "weights"):
         assert word in told.out
     assert "the medians of 3 sessions" in told.err

@@ -1,10 +1,9 @@
 """The outputs of the official tool on a handset, held against the host's."""
 
 import shutil
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.phone_sweeps import DATA, QUICK, SPLIT, Swept, stand_in, sweep, wanted
@@ -17,7 +16,7 @@ from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import RunRequest, ToolRequest
 from bench.flow.measure.session import open_session
 from bench.flow.outputs.check import check_outputs
-from bench.flow.outputs.record import Check, Verdict, checks
+from bench.flow.outputs.record import Check, Verdict, read_checks
 from bench.flow.report.join import join
 from bench.flow.report.results import CaseResult
 from bench.handset.running import Running
@@ -27,7 +26,7 @@ from bench.plan.suite import Suite, zoo_targets
 from bench.store.store import Store
 from models.zoo import Zoo
 from reports.frontier import mark
-from reports.schema import Row, frame
+from reports.schema import Row
 
 MODELS = DATA / "audio_models"
 REAL = "/data/local/tmp/real_tool"
@@ -108,8 +107,8 @@ def test_the_official_tool_gives_what_the_host_gives_for_real_speech_and_its_row
         assert any(word.startswith("--input_layer_value_files=") for word in each.command)
     assert not list(handset.path("/data/local/tmp/frill-bench").glob("outputs*"))
     row = joined(tmp_path / "db", zoo)["waveform"]
-    assert row["on_frontier"]
-    assert "scored_on_host" not in row["caveats"]
+    assert row.on_frontier
+    assert CaveatKind.SCORED_ON_HOST not in kinds(row)
 
 
 def test_without_the_check_a_score_of_the_host_does_not_count_on_a_phone(
@@ -117,8 +116,8 @@ def test_without_the_check_a_score_of_the_host_does_not_count_on_a_phone(
 ) -> None:
     swept(handset.serial, official_binary, zoo, tmp_path / "db", check=False)
     row = joined(tmp_path / "db", zoo)["waveform"]
-    assert not row["on_frontier"]
-    assert "scored_on_host" in row["caveats"].split(";")
+    assert not row.on_frontier
+    assert CaveatKind.SCORED_ON_HOST in kinds(row)
 
 
 def test_a_model_that_gives_zeros_or_no_numbers_is_refused_though_the_host_gives_the_same(
@@ -164,7 +163,7 @@ def test_spoiled_outputs_are_refused(
         (doubt,) = (each for each in result.caveats if each.kind is CaveatKind.WRONG_OUTPUT)
         assert code in doubt.evidence
         assert any(line.startswith(f"{name}: wrong output") for line in found.watch.lines)
-    assert not any(row["on_frontier"] for row in joined(tmp_path / "db", zoo).values())
+    assert not any(row.on_frontier for row in joined(tmp_path / "db", zoo).values())
 
 
 @pytest.mark.parametrize("flag", ["input_layer_value_files", "output_filepath"])
@@ -182,8 +181,8 @@ def test_a_tool_without_files_leaves_the_outputs_unchecked_and_says_why(
         assert f"no flag --{flag}" in check.reason
         assert result.summary is not None
     for row in joined(tmp_path / "db", zoo).values():
-        assert "scored_on_host" in row["caveats"].split(";")
-        assert not row["on_frontier"]
+        assert CaveatKind.SCORED_ON_HOST in kinds(row)
+        assert not row.on_frontier
 
 
 def test_a_file_without_manifest_is_checked_on_request_and_by_random_numbers_if_it_takes_no_audio(
@@ -219,7 +218,7 @@ def test_the_official_tool_on_this_machine_is_checked_too(
                 check_outputs(
                     device, plan, session, store, targets=targets, on_message=lines.append
                 )
-        found = checks(store, session.device, session=session.id)
+        found = read_checks(store, session=session.id).on(session.device)
         assert len(store.invocations(session.id)) == 3 * 8
     reasons = {each.artifact_sha256: each.reason for each in found.values()}
     assert {target.name: reasons[target.sha256] for target in targets} == {
@@ -230,13 +229,17 @@ def test_the_official_tool_on_this_machine_is_checked_too(
     assert [line.partition(":")[0] for line in lines] == ["zero.float32"]
 
 
-def joined(database: Path, zoo: Zoo) -> dict[str, dict[Hashable, Any]]:
+def joined(database: Path, zoo: Zoo) -> dict[str, Row]:
     """Returns the marked rows by student, all scored on the host alike."""
     with Store.open(database) as store:
         for artifact in zoo.artifacts():
             store.add_score(score_of(artifact))
-        table = mark(frame(join(store)[0], Row))
-    return {row["student"]: row for row in table.to_dict("records")}
+        marked = mark(join(store)[0])
+    return {each.row.file.student: each.row for each in marked}
+
+
+def kinds(row: Row) -> set[CaveatKind]:
+    return {caveat.kind for caveat in row.caveats}
 
 
 def score_of(artifact: Artifact) -> Score:

@@ -162,7 +162,9 @@ def test_the_picture_has_a_dot_a_run_a_line_a_level_and_a_cross_a_step() -> None
     crosses = [trace.cross[0] for trace in found.traces if trace.cross]
     assert crosses == [SLOWER_AT + 1, FASTER_AT + 1]
     assert found.levels == (("pinned baseline", 0.0), ("margin +5.0 %", 5.0))
-    assert list(found.numbers["session"]) == [row.session for row in rows(history())]
+    assert [row["session"] for row in found.numbers.records()] == [
+        row.session for row in rows(history())
+    ]
 
 
 def test_a_run_is_hollow_if_a_caveat_degrades_it() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import itertools
 import math
 import random
@@ -10,14 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support.report_rows import timed
+from support.report_rows import changed, timed
 
 from bench.flow.report.write import effects_of
-from reports import choices, page, plots, schema
-from reports.effects import BASES, Estimate, Traits, estimates
-from reports.least_squares import t_quantile
+from reports import page, plots, schema
+from reports.effects import study
+from reports.effects.fit import BASES, Estimate, Traits, estimates, t_quantile
 from reports.looks import LOOKS
-from reports.schema import Row, Task
+from reports.schema import Row
 from reports.table import Footnotes
 
 NOISE = (0.004, -0.003, 0.001, 0.002, -0.006, 0.005, -0.001, -0.002)
@@ -48,9 +47,7 @@ def grid(
 
 def noisy(rows: Sequence[Row]) -> list[Row]:
     return [
-        dataclasses.replace(
-            row, score_mean=(row.score_mean or 0) + shift, score_low=0, score_high=1
-        )
+        changed(row, score_mean=(row.score_mean or 0) + shift, score_low=0, score_high=1)
         for row, shift in zip(rows, itertools.cycle(NOISE), strict=False)
     ]
 
@@ -61,14 +58,14 @@ def of(found: Sequence[Estimate], response: str) -> dict[str, Estimate]:
 
 def write(rows: Sequence[Row], out: Path) -> str:
     path = page.write_report(
-        schema.frame(rows, Row),
-        schema.frame([], Task),
+        rows,
+        [],
         out=out,
         title="Effects",
         subtitle="a test",
         provenance={},
         notes=[],
-        effects=schema.frame(effects_of(rows), Estimate),
+        effects=effects_of(rows),
     )
     return path.read_text(encoding="utf-8")
 
@@ -87,11 +84,11 @@ def test_luck_in_training_is_in_the_interval_however_many_files_a_student_has() 
     rows = grid(formats=("float32", "float16", "dynamic", "int8"))
     missed, narrow = 0, 0
     for _ in range(100):
-        shifts = {row.student: luck.gauss(0, 0.01) for row in rows}
+        shifts = {row.file.student: luck.gauss(0, 0.01) for row in rows}
         lucky = [
-            dataclasses.replace(
+            changed(
                 row,
-                score_mean=(row.score_mean or 0) + shifts[row.student] + luck.gauss(0, 0.001),
+                score_mean=(row.score_mean or 0) + shifts[row.file.student] + luck.gauss(0, 0.001),
                 score_low=0,
                 score_high=1,
             )
@@ -146,28 +143,23 @@ def test_a_small_example_agrees_with_one_worked_by_hand() -> None:
 
 
 def test_another_base_changes_signs_only() -> None:
-    rows = schema.frame(noisy(grid()), Row)
-    traits = schema.frame(
-        [
-            Traits(
-                student=name,
-                size=name.split("_")[0],
-                width=float(name.split("_")[1][1:]),
-                head="keras3",
-                pooling="gap",
-                bottleneck="full",
-                embedding_size=2048,
-                activation="fused",
-                graph_begins="patch",
-                training="plain",
-            )
-            for name in rows["student"]
-        ],
-        Traits,
-    )
-    usual = of(schema.read(estimates(rows, traits), Estimate), "accuracy")
-    bases = {**BASES, "size": "tiny"}
-    other = of(schema.read(estimates(rows, traits, bases=bases), Estimate), "accuracy")
+    rows = noisy(grid())
+    traits = {
+        row.file.student: Traits(
+            size=row.file.student.split("_")[0],
+            width=float(row.file.student.split("_")[1][1:]),
+            head="keras3",
+            pooling="gap",
+            bottleneck="full",
+            embedding_size=2048,
+            activation="fused",
+            graph_begins="patch",
+            training="plain",
+        )
+        for row in rows
+    }
+    usual = of(estimates(rows, traits), "accuracy")
+    other = of(estimates(rows, traits, bases={**BASES, "size": "tiny"}), "accuracy")
     one, two = usual["tiny"], other["small"]
     assert (one.base, two.base) == ("small", "tiny")
     assert one.effect == pytest.approx(-(two.effect or 0))
@@ -198,7 +190,7 @@ def test_too_few_spare_degrees_of_freedom_are_refused() -> None:
     rows = grid(widths=(1.0, 2.0), sizes=("tiny", "small", "large"))
     # 6 files, and 1 + 1 + 2 coefficients: 2 to spare. One score less leaves 1.
     assert effects_of(rows)[0].effect is not None
-    rows[0] = dataclasses.replace(
+    rows[0] = changed(
         rows[0], score_mean=None, score_low=None, score_high=None, score_task_set=None
     )
     found = effects_of(rows)
@@ -208,15 +200,24 @@ def test_too_few_spare_degrees_of_freedom_are_refused() -> None:
 
 def test_what_invalidates_a_score_does_not_invalidate_a_latency() -> None:
     rows = grid()
-    rows[0] = dataclasses.replace(rows[0], caveats="scored_on_host")
-    rows[1] = dataclasses.replace(rows[1], caveats="throttled")
+    rows[0] = changed(rows[0], caveats="scored_on_host")
+    rows[1] = changed(rows[1], caveats="throttled")
     found = {each.response: each for each in effects_of(rows)}
     assert {name: each.n for name, each in found.items()} == {
         "accuracy": 7,
         "latency": 7,
         "size": 8,
     }
-    assert (found["accuracy"].caveats, found["latency"].caveats) == ("throttled", "scored_on_host")
+    listed = schema.listing(found.values(), Estimate).records()
+    assert [(each["response"], each["caveats"], each["caveat_evidence"]) for each in listed] == [
+        ("accuracy", "throttled", "throttled: 1 of 7 files"),
+        ("latency", "scored_on_host", "scored_on_host: 1 of 7 files"),
+        (
+            "size",
+            "scored_on_host;throttled",
+            "scored_on_host: 1 of 8 files | throttled: 1 of 8 files",
+        ),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,7 @@ def test_what_invalidates_a_score_does_not_invalidate_a_latency() -> None:
     [
         [*grid()[:5], timed("EfficientWord-Net", "float32", 9400.0, score=0.75)],
         grid(widths=(0.25, 0.5, 1.0, 1.5, 2.0, 4.0), sizes=("small",)),
-        [dataclasses.replace(row, device=f"phone {n % 2}") for n, row in enumerate(grid())],
+        [changed(row, device=f"phone {n % 2}") for n, row in enumerate(grid())],
     ],
     ids=["five students", "one axis", "four students on each of two devices"],
 )
@@ -245,15 +246,26 @@ def test_the_page_tells_effects_and_refusals_with_the_numbers_beside(tmp_path: P
     assert responses == {"accuracy", "latency", "size"}
 
 
-def test_a_picture_has_a_panel_a_response_and_the_same_bytes_twice() -> None:
-    found = schema.frame(effects_of(noisy(grid())), Estimate)
-    (study,) = choices.studies(found, Footnotes())
-    assert study.panels is not None
+def test_files_with_another_setup_are_not_compared_with_these() -> None:
+    rows = grid()
+    apart = [changed(row, tool_sha256="9" * 64) for row in rows[:4]]
+    assert effects_of([*apart, *rows[4:]]) == []
+    both = effects_of([*rows, *(changed(row, affinity="f0") for row in rows)])
+    assert {each.n for each in both} == {8}
+    assert {each.setup.affinity for each in both} == {None, "f0"}
+
+
+def test_each_response_has_a_picture_which_has_the_same_bytes_twice() -> None:
+    (found,) = study.studies(effects_of(noisy(grid())), Footnotes())
+    assert [chart.name for chart in found.charts] == [
+        "effects-accuracy",
+        "effects-latency",
+        "effects-size",
+    ]
+    for chart in found.charts:
+        assert chart.lanes == ("width doubled", "tiny, not small")
     for look in LOOKS.values():
-        figure = plots.draw(study.panels, look)
-        assert [axes.get_xlabel() for axes in figure.axes] == [
-            "accuracy (points)",
-            "latency of the file (%, log scale)",
-            "size (%, log scale)",
-        ]
-        assert plots.svg(figure) == plots.svg(plots.draw(study.panels, look))
+        for chart in found.charts:
+            figure = plots.draw(chart, look)
+            assert figure.axes[0].get_xscale() == ("linear" if chart.is_linear else "log")
+            assert plots.svg(figure) == plots.svg(plots.draw(chart, look))

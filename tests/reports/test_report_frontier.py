@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.report_rows import rows, timed
+from support.report_rows import changed, rows, timed
 
-from reports import frontier, schema
+from reports import frontier
 from reports.frontier import Mark, Membership, Point
 from reports.schema import Row
 
@@ -29,7 +29,7 @@ def point(name: str, score: float, half: float, cost: float, cost_half: float) -
 
 
 def marks(of: Sequence[Row]) -> list[Mark]:
-    return schema.read(frontier.mark(schema.frame(of, Row)), Mark)
+    return [each.mark for each in frontier.mark(of)]
 
 
 def test_a_hand_worked_table_without_overlap() -> None:
@@ -80,12 +80,13 @@ def test_margins_say_how_far_a_row_is_beaten_in_both_views() -> None:
     worse = timed("worse", "int8", 192.0, score=0.70, half=0.01, size_bytes=4000)
     winner, loser = marks([best, worse])
     assert (winner.on_frontier, winner.frontier_latency, winner.frontier_size) == (True, ON, ON)
-    assert winner.dominated_by is None
+    assert winner.rival is None
     assert (loser.on_frontier, loser.frontier_latency, loser.frontier_size) == (False, OFF, OFF)
-    assert (loser.dominated_by, loser.dominated_by_size) == ("best.int8", "best.int8")
+    assert loser.rival is not None
+    assert loser.rival.file.name == "best.int8"
+    assert (winner.on_frontier_size, loser.on_frontier_size) == (True, False)
     assert loser.margin_score == pytest.approx(0.10)
     assert loser.margin_latency_ratio == pytest.approx(2.0)
-    assert loser.margin_size_ratio == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize(
@@ -103,30 +104,33 @@ def test_what_may_not_compete_says_why_and_beats_nobody(
     best = timed("best", "int8", 10.0, score=0.9)
     if "latency_us_per_audio_s" in change:
         change |= {"latency_us_per_audio_s_low": None, "latency_us_per_audio_s_high": None}
-    barred = dataclasses.replace(best, **change)  # type: ignore[arg-type]  # fields of Row
+    barred = changed(best, **change)
     first, second = marks([barred, timed("other", "int8", 20.0, score=0.5)])
     assert reason in first.not_eligible
-    assert (first.on_frontier, first.frontier_latency, first.dominated_by) == (False, None, None)
+    assert (first.on_frontier, first.frontier_latency, first.rival) == (False, None, None)
     assert (second.on_frontier, second.frontier_latency) == (True, ON)
 
 
 @pytest.mark.parametrize("field", ["device", "runner", "score_task_set"])
 def test_rows_of_another_device_runner_or_task_set_do_not_compete(field: str) -> None:
     best = timed("best", "int8", 10.0, score=0.9)
-    worse = dataclasses.replace(timed("worse", "int8", 20.0, score=0.5), **{field: "other"})  # type: ignore[arg-type]  # a field of Row
+    worse = changed(timed("worse", "int8", 20.0, score=0.5), **{field: "other"})
     assert [mark.on_frontier for mark in marks([best, worse])] == [True, True]
-    views = frontier.views(frontier.mark(schema.frame([best, worse], Row)))
-    assert [list(view.rows["student"]) for view in views] == [["best"], ["worse"]]
+    views = frontier.views(frontier.mark([best, worse]))
+    assert [[each.row.file.student for each in view.rows] for view in views] == [
+        ["best"],
+        ["worse"],
+    ]
 
 
 def test_a_view_without_scores_has_no_task_set() -> None:
     unscored = timed("a", "int8", 10.0, score=None)
-    (view,) = frontier.views(frontier.mark(schema.frame([unscored], Row)))
+    (view,) = frontier.views(frontier.mark([unscored]))
     assert view.task_set is None
 
 
 def test_the_example_has_the_frontier_that_its_numbers_give() -> None:
-    found = [row.name for row, mark in zip(rows(), marks(rows()), strict=True) if mark.on_frontier]
+    found = [each.row.file.name for each in frontier.mark(rows()) if each.row.on_frontier]
     assert found == [
         "tiny_w0.5_keras3_gap_e2048_fused.float16",
         "small_w1.0_keras3_gap_e2048_fused.float32",

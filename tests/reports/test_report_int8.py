@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
-from support.report_rows import rows, timed
+from support.report_rows import changed, rows, timed
 
 from reports import int8
 from reports.int8 import Comparison
 from reports.schema import Row
+
+# The first reason, whatever else differs or does not.
+OTHER_FORMAT = "The number format differs: int8 kernels run, not float32 ones."
 
 
 def pair(us: float, *, base_us: float = 100.0, **int8_fields: Any) -> tuple[Row, Row]:
@@ -41,7 +43,7 @@ def sentence(us: float, **int8_fields: Any) -> str:
             240.0,
             {"partitions": 1},
             "2.40× the time of float32. Partitions are not the cause (one partition, no more than "
-            "float32): the 8-bit kernels themselves are slower on this device.",
+            "float32): the int8 kernels themselves are slower on this device.",
         ),
         (
             50.0,
@@ -60,13 +62,13 @@ def sentence(us: float, **int8_fields: Any) -> str:
             101.0,
             {"partitions": 9},
             "As fast as float32 within the interval. It runs in 9 XNNPACK partitions against 1: "
-            "what 8-bit kernels win, 18 hand-overs lose.",
+            "what int8 kernels win, 18 hand-overs lose.",
         ),
         (
             101.0,
             {"partitions": 1},
             "As fast as float32 within the interval. XNNPACK takes it in one partition, no more "
-            "than float32; 8-bit kernels win nothing here.",
+            "than float32; int8 kernels win nothing here.",
         ),
         (
             240.0,
@@ -82,22 +84,24 @@ def sentence(us: float, **int8_fields: Any) -> str:
             240.0,
             {"partitions": 1, "latency_us_low": None, "latency_us_high": None},
             "2.40× the time of float32 (no interval). Partitions are not the cause (one partition, "
-            "no more than float32): the 8-bit kernels themselves are slower on this device.",
+            "no more than float32): the int8 kernels themselves are slower on this device.",
         ),
     ],
 )
 def test_the_cause_follows_from_the_numbers(
     us: float, fields: dict[str, object], wanted: str
 ) -> None:
-    assert sentence(us, **fields) == wanted
+    verdict, why = wanted.split(". ", 1)
+    assert sentence(us, **fields) == f"{verdict}. {OTHER_FORMAT} {why}"
 
 
-def test_without_a_delegate_partitions_are_not_blamed() -> None:
-    row, base = (dataclasses.replace(each, delegate="none") for each in pair(240.0, partitions=0))
+def test_without_a_delegate_partitions_are_not_the_reason() -> None:
+    row, base = (changed(each, delegate="none") for each in pair(240.0, partitions=0))
     outcome = int8.compare(row, base)
     assert isinstance(outcome, Comparison)
     assert int8.explain(outcome) == (
-        "2.40× the time of float32. No delegate ran: both use the built-in kernels."
+        f"2.40× the time of float32. {OTHER_FORMAT} No delegate ran: each format uses built-in "
+        "kernels of its own."
     )
 
 
@@ -109,10 +113,13 @@ def test_the_interval_of_a_ratio_takes_the_unkind_ends_of_both() -> None:
     assert outcome.ratio_high == pytest.approx(205.6 / 98)
 
 
-@pytest.mark.parametrize("field", ["session", "delegate", "threads", "runtime"])
+@pytest.mark.parametrize(
+    "field",
+    ["session", "delegate", "threads", "runtime", "tool_sha256", "affinity", "library_sha256"],
+)
 def test_files_timed_otherwise_are_not_compared(field: str) -> None:
     row, base = pair(200.0)
-    other = dataclasses.replace(row, **{field: 4 if field == "threads" else "x"})  # type: ignore[arg-type]  # a field of Row
+    other = changed(row, **{field: 4 if field == "threads" else "x"})
     assert str(int8.compare(other, base)).startswith(f"not comparable: {field}")
     (cause,) = int8.causes([other, base])
     assert cause.comparison is None

@@ -1,17 +1,15 @@
 import csv
-import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from support.mode_rows import endured, stream
-from support.report_rows import rows, tasks
+from support.report_rows import changed, rows, tasks
 
-from reports import charts, modes, page, plots, schema
+from reports import charts, modes, page, plots
 from reports.looks import LOOKS
-from reports.page import ModeFrames
-from reports.schema import Endurance, Row, Slice, Stream, Task
+from reports.schema import Endurance, Row, Stream
 from reports.table import Footnotes
 
 FOUND = rows()
@@ -19,26 +17,25 @@ HOT = [endured(row, slower=0.2 + 0.1 * n) for n, row in enumerate(FOUND[4:8])]
 COOL = [endured(FOUND[0], from_s=None, hidden=True)]
 
 
-def framed(
-    streams: Sequence[Stream], endurances: Sequence[tuple[Endurance, list[Slice]]]
-) -> ModeFrames:
-    return ModeFrames(
-        streams=schema.frame(streams, Stream),
-        endurances=schema.frame([row for row, _ in endurances], Endurance),
-        slices=schema.frame([each for _, points in endurances for each in points], Slice),
-    )
+FAMILIES = charts.families_of(row.file.family for row in FOUND)
 
 
-def write(out: Path, found: Sequence[Row], frames: ModeFrames | None) -> str:
+def write(
+    out: Path,
+    found: Sequence[Row],
+    streams: Sequence[Stream] = (),
+    endurances: Sequence[Endurance] = (),
+) -> str:
     path = page.write_report(
-        schema.frame(found, Row),
-        schema.frame(tasks(list(found)), Task),
+        found,
+        tasks(list(found)),
         out=out,
         title="Modes",
         subtitle="a test",
         provenance={"seed": "7"},
         notes=[],
-        modes=frames,
+        streams=streams,
+        endurances=endurances,
     )
     return path.read_text(encoding="utf-8")
 
@@ -51,15 +48,15 @@ def section(html: str, title: str) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("modes")
-    write(out, FOUND[:8], framed([stream(row) for row in FOUND[:8]], [*HOT, *COOL]))
+    write(out, FOUND[:8], [stream(row) for row in FOUND[:8]], [*HOT, *COOL])
     return out
 
 
 def test_sections_appear_only_where_such_rows_exist(tmp_path: Path) -> None:
-    html = write(tmp_path / "without", FOUND[:2], None)
+    html = write(tmp_path / "without", FOUND[:2])
     assert "<h2>Streaming</h2>" not in html
     assert "<h2>Sustained</h2>" not in html
-    html = write(tmp_path / "with", FOUND[:2], framed([stream(FOUND[0])], []))
+    html = write(tmp_path / "with", FOUND[:2], [stream(FOUND[0])])
     assert "<h2>Streaming</h2>" in html
     assert "<h2>Sustained</h2>" not in html
     assert not (tmp_path / "with" / "sustained.csv").exists()
@@ -83,7 +80,7 @@ def test_a_curve_says_when_it_was_throttled_and_where_it_ended(folder: Path) -> 
     text = section(html, "Sustained")
     assert text.count("moderate") == 4
     assert text.count("never") == 1
-    assert "the device does not tell" in html  # heat and clocks of the fifth
+    assert "the device does not show it" in html  # heat and clocks of the fifth
     assert "1.20×" in text
     assert "60 slices" in text
 
@@ -91,7 +88,7 @@ def test_a_curve_says_when_it_was_throttled_and_where_it_ended(folder: Path) -> 
 def test_results_and_frontier_are_the_same_with_and_without_the_modes(
     folder: Path, tmp_path: Path
 ) -> None:
-    write(tmp_path, FOUND[:8], None)
+    write(tmp_path, FOUND[:8])
     for name in ("results.csv", "results.md", "accuracy-latency.svg"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
@@ -107,28 +104,25 @@ def test_pictures_come_in_light_and_dark_with_their_numbers(folder: Path) -> Non
 
 
 def test_each_place_has_a_picture_of_its_own(tmp_path: Path) -> None:
-    phone = dataclasses.replace(FOUND[1], device="Pixel 6", runner="benchmark_model")
+    phone = changed(FOUND[1], device="Pixel 6", runner="benchmark_model")
     both = [FOUND[0], phone]
-    html = write(tmp_path, both, framed([stream(row) for row in both], []))
+    html = write(tmp_path, both, [stream(row) for row in both])
     assert html.count("<h2>Streaming</h2>") == 2
     assert "Pixel 6, benchmark_model" in html
     assert (tmp_path / "streaming-real-time-2.svg").is_file()
 
 
 def test_the_limit_of_real_time_is_drawn_only_where_it_is_near() -> None:
-    families = charts.families_of(schema.frame(FOUND, Row))
-    far = schema.frame([stream(row) for row in FOUND[:4]], Stream)
-    near = schema.frame([stream(row, idle_ratio=400) for row in FOUND[:4]], Stream)
-    (place,) = modes.streaming(far, families, Footnotes())
-    assert place.chart.limit is None
-    (place,) = modes.streaming(near, families, Footnotes())
-    assert place.chart.limit == 100
+    far = [stream(row) for row in FOUND[:4]]
+    near = [stream(row, idle_ratio=400) for row in FOUND[:4]]
+    (place,) = modes.streaming(far, FAMILIES, Footnotes())
+    assert place.charts[0].limit is None
+    (place,) = modes.streaming(near, FAMILIES, Footnotes())
+    assert place.charts[0].limit == 100
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_one_curve_and_twenty_can_be_drawn(look: str) -> None:
-    families = charts.families_of(schema.frame(FOUND, Row))
     for found in ([endured(FOUND[0], slices=1)], [endured(row) for row in FOUND[:20]]):
-        frames = framed([], found)
-        (place,) = modes.sustained(frames.endurances, frames.slices, families, Footnotes())
-        assert len(plots.draw(place.chart, LOOKS[look]).axes[0].lines) >= len(found)
+        (place,) = modes.sustained(found, FAMILIES, Footnotes())
+        assert len(plots.draw(place.charts[0], LOOKS[look]).axes[0].lines) >= len(found)

@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from support.report_rows import rows, tasks, timed
+from support.report_rows import changed, rows, tasks, timed
 
+from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
-from reports import page, schema
-from reports.schema import Row, Task
+from reports import page
+from reports.schema import Row
 
 _VOID = {"meta", "link", "img", "source", "br", "input"}
 _NASTY = 'evil"><script>alert(1)</script>'
@@ -49,8 +50,8 @@ class Outline(HTMLParser):
 
 def write(found: list[Row], out: Path) -> str:
     path = page.write_report(
-        schema.frame(found, Row),
-        schema.frame(tasks(found), Task),
+        found,
+        tasks(found),
         out=out,
         title="Speech embeddings <here>",
         subtitle="a test",
@@ -103,8 +104,8 @@ def test_each_row_is_in_the_table_and_each_file_has_its_hash(
     results = html[html.index('id="results"') :].split("</table>")[0]
     assert results.count("<tr") == 1 + len(rows())
     for row in rows():
-        assert row.student in outline.text
-        assert f"{row.name} {row.artifact_sha256}" in outline.text
+        assert row.file.student in outline.text
+        assert f"{row.file.name} {row.file.artifact_sha256}" in outline.text
 
 
 def test_what_is_worth_shipping_comes_first_in_words_and_numbers(outline: Outline) -> None:
@@ -165,7 +166,7 @@ def test_without_scores_the_page_says_so_and_draws_latency_against_size(tmp_path
     missing = dict.fromkeys(
         ("score_mean", "score_low", "score_high", "score_task_set", "score_floor_mean")
     )
-    html = write([dataclasses.replace(row, **missing) for row in rows()], tmp_path)  # type: ignore[arg-type]  # fields of Row
+    html = write([changed(row, **missing) for row in rows()], tmp_path)
     outline = Outline(html)
     assert outline.open == []
     assert "Nothing was scored, so nothing can be called worth shipping." in outline.text
@@ -180,7 +181,7 @@ def test_a_row_that_was_neither_timed_nor_scored_is_still_a_row(tmp_path: Path) 
         for field in dataclasses.fields(Row)
         if field.name.startswith(("latency_", "score_", "init_")) or field.name == "partitions"
     }
-    html = write([dataclasses.replace(rows()[0], **missing)], tmp_path)  # type: ignore[arg-type]  # fields of Row
+    html = write([changed(rows()[0], **missing)], tmp_path)
     outline = Outline(html)
     assert "not timed" in outline.text
     assert "not scored" in outline.text
@@ -193,7 +194,7 @@ def test_a_row_that_was_neither_timed_nor_scored_is_still_a_row(tmp_path: Path) 
 
 
 def test_each_device_has_a_frontier_of_its_own(tmp_path: Path) -> None:
-    phone = [dataclasses.replace(row, device="Pixel 6", runner="benchmark_model") for row in rows()]
+    phone = [changed(row, device="Pixel 6", runner="benchmark_model") for row in rows()]
     text = Outline(write([*rows()[:4], *phone[4:6]], tmp_path)).text
     assert "this machine (x86-64, 2 cores), litert-python, default" in text
     assert "Pixel 6, benchmark_model, default" in text
@@ -201,23 +202,17 @@ def test_each_device_has_a_frontier_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_degrading_caveat_is_told_beside_the_pick(tmp_path: Path) -> None:
-    text = Outline(write([timed("a", "int8", 9.0, score=0.5, caveats="untrained")], tmp_path)).text
-    assert "In doubt: random weights: shows the machinery, not a model." in text
+    bound = Caveat(kind=CaveatKind.BELOW_BOUND, evidence="cosine 0.71 mean, the bound is 0.99")
+    row = timed("a", "int8", 9.0, score=0.5, caveats=(bound, Caveat(kind=CaveatKind.UNTRAINED)))
+    text = Outline(write([row], tmp_path)).text
+    assert "Caveat: random weights: shows the machinery, not a model." in text
+    assert "than its bound allows (cosine 0.71 mean, the bound is 0.99)." in text
     assert "15.5 points below the log-mel floor" in text
 
 
-def test_a_frame_that_does_not_fit_writes_nothing(tmp_path: Path) -> None:
-    frame = schema.frame(rows(), Row).drop(columns="student")
-    with pytest.raises(ConfigurationError, match="column student is missing"):
-        page.write_report(
-            frame,
-            schema.frame([], Task),
-            out=tmp_path / "report",
-            title="",
-            subtitle="",
-            provenance={},
-            notes=[],
-        )
+def test_rows_that_cannot_be_write_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="column score_mean lies outside"):
+        write([changed(rows()[0], score_low=0.9)], tmp_path / "report")
     assert not (tmp_path / "report").exists()
 
 
@@ -270,7 +265,7 @@ def test_a_real_browser_shows_every_row_without_an_error(folder: Path, tmp_path:
 
 def test_a_file_timed_by_several_threads_is_told_apart(tmp_path: Path) -> None:
     alone = [timed("a", "float32", 100.0, score=0.5), timed("a", "int8", 50.0, score=0.5)]
-    more = [dataclasses.replace(row, threads=2) for row in alone]
+    more = [changed(row, threads=2) for row in alone]
     text = Outline(write([*alone, *more], tmp_path)).text
     assert "a (1 thread)" in text
     assert "a (2 threads)" in text

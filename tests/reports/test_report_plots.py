@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import io
 import re
 
@@ -8,17 +7,18 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from support.report_rows import rows, timed
+from support.report_rows import changed, rows, timed
 
-from reports import charts, frontier, plots, schema
+from bench.core.caveats import CaveatKind
+from reports import charts, frontier, plots
 from reports.charts import Chart
 from reports.looks import DARK, LIGHT, LOOKS
 from reports.schema import Row
 
 
 def charts_of(found: list[Row]) -> dict[str, Chart]:
-    marked = frontier.mark(schema.frame(found, Row))
-    return {chart.name: chart for chart in charts.charts(marked, charts.families_of(marked))}
+    families = charts.families_of(row.file.family for row in found)
+    return {chart.name: chart for chart in charts.charts(frontier.mark(found), families)}
 
 
 def marker_faces(figure: Figure) -> list[str]:
@@ -72,7 +72,9 @@ def test_the_example_has_as_many_hollow_markers_as_degraded_rows(
 ) -> None:
     faces = marker_faces(plots.draw(drawn["accuracy-latency"], LOOKS["light"]))
     assert len(faces) == 21
-    assert faces.count(LIGHT.background) == sum("below_bound" in row.caveats for row in rows())
+    assert faces.count(LIGHT.background) == sum(
+        any(caveat.kind is CaveatKind.BELOW_BOUND for caveat in row.caveats) for row in rows()
+    )
 
 
 def test_units_and_intervals_are_named(drawn: dict[str, Chart]) -> None:
@@ -94,12 +96,12 @@ def test_each_frontier_point_is_labelled(drawn: dict[str, Chart]) -> None:
 
 def test_the_numbers_beside_a_picture_are_those_of_its_points(drawn: dict[str, Chart]) -> None:
     chart = drawn["accuracy-latency"]
-    assert list(chart.numbers["latency_us_per_audio_s"]) == pytest.approx(
-        [dot.x for dot in chart.dots]
-    )
-    assert list(100 * chart.numbers["score_mean"]) == pytest.approx([dot.y for dot in chart.dots])
+    numbers = chart.numbers.select(["latency_us_per_audio_s", "score_mean"]).rows
+    assert [us for us, _ in numbers] == pytest.approx([dot.x for dot in chart.dots])
+    assert [score for _, score in numbers] == pytest.approx([dot.y / 100 for dot in chart.dots])
     ratios = drawn["format-ratios"]
-    assert list(ratios.numbers["latency_ratio"]) == pytest.approx([dot.x for dot in ratios.dots])
+    (listed,) = zip(*ratios.numbers.select(["latency_ratio"]).rows, strict=True)
+    assert listed == pytest.approx([dot.x for dot in ratios.dots])
 
 
 def test_without_scores_latency_is_drawn_against_size() -> None:
@@ -111,7 +113,7 @@ def test_without_scores_latency_is_drawn_against_size() -> None:
         for name in ("latency_us", "latency_us_per_audio_s")
         for end in ("low", "high")
     }
-    assert charts_of([dataclasses.replace(row, **untimed, **bare) for row in unscored]) == {}  # type: ignore[arg-type]  # fields of Row
+    assert charts_of([changed(row, **untimed, **bare) for row in unscored]) == {}
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -120,7 +122,7 @@ def test_one_row_and_a_hundred_rows_can_be_drawn(look: str) -> None:
     assert set(one) == {"accuracy-latency", "accuracy-size"}
     many = charts_of(
         [
-            dataclasses.replace(row, student=f"{row.student}_{copy}", family=f"{row.family}{copy}")
+            changed(row, student=f"{row.file.student}_{copy}", family=f"{row.file.family}{copy}")
             for copy in range(5)
             for row in rows()
         ]

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
-import dataclasses
+import csv
+import io
 
 import pytest
-from support.report_rows import rows, tasks, timed
+from support.mode_rows import endured, stream
+from support.report_rows import changed, rows, tasks, timed
 
+from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from reports import schema
-from reports.schema import Frame, Row, Task
+from reports.effects.fit import Estimate
+from reports.schema import Endurance, Row, Slice, Stream, Task
+from reports.table import results_csv
 
 FIRST_TWENTY = [
     "artifact_sha256",
@@ -33,61 +38,59 @@ FIRST_TWENTY = [
 ]
 
 
-@pytest.fixture
-def frame() -> Frame:
-    return schema.frame(rows(), Row)
+def test_the_first_twenty_columns_are_the_published_ones() -> None:
+    header = next(csv.reader(io.StringIO(results_csv(rows()))))
+    assert header[:20] == FIRST_TWENTY
+    assert header[20] == "caveat_evidence"
 
 
-def test_a_frame_gives_back_the_rows_it_was_made_of(frame: Frame) -> None:
-    assert schema.read(frame, Row) == rows()
-    assert schema.read(schema.frame(tasks(rows()), Task), Task) == tasks(rows())
+def test_what_a_case_is_stands_in_every_row_of_results() -> None:
+    names = {column.name for column in schema.columns(Row)}
+    assert {
+        "case_key", "tool_sha256", "affinity", "library_sha256", "library_options",
+        "full_delegation", "fixed_performance", "protocol",
+    } <= names  # fmt: skip
 
 
-def test_the_first_twenty_columns_are_the_published_ones(frame: Frame) -> None:
-    assert list(frame.columns)[:20] == FIRST_TWENTY
+def test_caveats_are_two_columns_their_kinds_and_their_evidence() -> None:
+    bound = Caveat(kind=CaveatKind.BELOW_BOUND, evidence="cosine 0.71 mean, the bound is 0.99")
+    drift = Caveat(kind=CaveatKind.PROBE_DRIFTED, evidence="by 7 %")
+    virtual = Caveat(kind=CaveatKind.VIRTUAL)
+    row = changed(timed("a", "int8", 100.0, score=0.5), caveats=(virtual, drift, bound))
+    for found, record in (
+        ([row], Row),
+        ([stream(row)], Stream),
+        ([endured(row)], Endurance),
+    ):
+        (read,) = schema.listing(found, record).records()
+        assert read["caveats"] == "below_bound;probe_drifted;virtual"
+        assert read["caveat_evidence"] == (
+            "below_bound: cosine 0.71 mean, the bound is 0.99 | probe_drifted: by 7 %"
+        )
 
 
-def test_columns_come_back_in_order_whatever_order_they_came_in(frame: Frame) -> None:
-    shuffled = frame[sorted(frame.columns)]
-    assert list(schema.check(shuffled).columns) == list(frame.columns)
+def test_columns_can_be_selected_and_put_beside_others() -> None:
+    listed = schema.listing(rows()[:2], Row)
+    both = listed.select(["format", "student"]).beside(listed.select(["threads"]))
+    assert both.columns == ("format", "student", "threads")
+    assert both.records()[1] == {
+        "format": "float16",
+        "student": "tiny_w0.5_keras3_gap_e2048_fused",
+        "threads": 1,
+    }
 
 
-def test_an_unknown_column_is_named_with_the_near_one(frame: Frame) -> None:
-    with pytest.raises(ConfigurationError, match="size_byte; did you mean 'size_bytes'"):
-        schema.check(frame.rename(columns={"size_bytes": "size_byte"}))
-
-
-def test_a_missing_column_is_named(frame: Frame) -> None:
-    with pytest.raises(ConfigurationError, match="column macs is missing"):
-        schema.check(frame.drop(columns="macs"))
-
-
-def test_a_wrong_dtype_is_named(frame: Frame) -> None:
-    with pytest.raises(ConfigurationError, match="column threads is float64, not Int64"):
-        schema.check(frame.astype({"threads": "float64"}))
-
-
-def test_a_null_is_refused_only_where_the_column_must_be_filled(frame: Frame) -> None:
-    schema.check(frame.assign(macs=frame["macs"].where(frame["macs"] < 0)))
-    with pytest.raises(ConfigurationError, match="column size_bytes has a null"):
-        schema.check(frame.assign(size_bytes=frame["size_bytes"].where(frame["size_bytes"] < 0)))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"format": "int9"}, "column format holds 'int9'; did you mean 'int8'"),
-        ({"frontend": "perhaps"}, "column frontend holds 'perhaps'"),
-        ({"caveats": "untrained;dubious"}, "column caveats holds 'dubious'"),
-        ({"score_low": 0.9}, "column score_mean lies outside score_low to score_high in row 0"),
-    ],
-)
-def test_a_value_that_means_nothing_is_refused(change: dict[str, object], message: str) -> None:
-    row = dataclasses.replace(timed("a", "int8", 100.0, score=0.5), **change)  # type: ignore[arg-type]  # a field of Row
+def test_an_estimate_outside_its_own_interval_is_refused() -> None:
+    schema.check([*rows(), *tasks(rows())])
+    row = changed(timed("a", "int8", 100.0, score=0.5), score_low=0.9)
+    message = "column score_mean lies outside score_low to score_high in row 0"
     with pytest.raises(ConfigurationError, match=message):
-        schema.frame([row], Row)
+        schema.check([row])
 
 
-def test_every_column_says_what_it_means() -> None:
-    for column in (*schema.columns(Row), *schema.columns(Task)):
+@pytest.mark.parametrize("record", [Row, Task, Stream, Endurance, Slice, Estimate])
+def test_every_column_says_what_it_means(record: type[object]) -> None:
+    names = [column.name for column in schema.columns(record)]
+    assert len(names) == len(set(names))
+    for column in schema.columns(record):
         assert column.meaning, column.name

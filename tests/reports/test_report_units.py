@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,9 +40,14 @@ def test_a_column_has_one_scale_that_its_median_decides() -> None:
     assert [scale.number(value) for value in (76.0, 1300.0, None)] == ["76.0", "1\u202f300", "–"]
 
 
-def test_a_null_of_pandas_is_absent() -> None:
-    assert units.absent(pd.NA)  # type: ignore[arg-type]  # a cell of a frame
-    assert not units.absent(0)
+def test_only_none_and_nan_are_absent() -> None:
+    assert [units.absent(value) for value in (None, math.nan, 0, 0.0)] == [True, True, False, False]
+
+
+def test_a_clock_is_never_in_exponents() -> None:
+    assert units.clock_scale([3_187_200.0]).text(3_187_200.0) == "3.19 GHz"
+    assert units.clock_scale([600_000.0]).text(600_000.0) == "600 MHz"
+    assert units.clock_scale([None]).text(None) == "–"
 
 
 def test_points_are_signed_and_shares_are_percentages() -> None:

@@ -12,15 +12,9 @@ def stream(row: Row, *, idle_ratio: float = 1.6) -> Stream:
     front_us = idle_ratio * (row.frontend_latency_us or 0.0)
     ratio = (own_us + front_us) / 1e6 / HOP_S
     return Stream(
-        artifact_sha256=row.artifact_sha256,
-        student=row.student,
-        format=row.format,
-        family=row.family,
-        device=row.device,
-        runner=row.runner,
-        runtime=row.runtime,
-        delegate=row.delegate,
-        threads=row.threads,
+        file=row.file,
+        setup=row.setup,
+        case_key=row.case_key,
         session=row.session,
         processes=10,
         hop_s=HOP_S,
@@ -47,7 +41,7 @@ def endured(
     slower: float = 0.4,
     from_s: float | None = 200.0,
     hidden: bool = False,
-) -> tuple[Endurance, list[Slice]]:
+) -> Endurance:
     """Returns ten minutes of a file that from ``from_s`` on is slowed down, step by step.
 
     Args:
@@ -61,13 +55,6 @@ def endured(
         ratio = 1 + slower * hot + (0.004 if n % 2 and n > 2 else 0.0)
         points.append(
             Slice(
-                artifact_sha256=row.artifact_sha256,
-                student=row.student,
-                format=row.format,
-                device=row.device,
-                runner=row.runner,
-                delegate=row.delegate,
-                threads=row.threads,
                 at_s=at_s,
                 until_s=at_s + _SLICE_S,
                 latency_us=ratio * start_us,
@@ -79,31 +66,24 @@ def endured(
         )
     throttled = next((each.at_s for each in points if each.latency_ratio > 1.1), None)
     end_us = points[-1].latency_us
-    return (
-        Endurance(
-            artifact_sha256=row.artifact_sha256,
-            student=row.student,
-            format=row.format,
-            family=row.family,
-            device=row.device,
-            runner=row.runner,
-            delegate=row.delegate,
-            threads=row.threads,
-            session=row.session,
-            slices=slices,
-            duration_s=points[-1].until_s,
-            start_us=start_us,
-            start_us_low=start_us,
-            start_us_high=start_us,
-            end_us=end_us,
-            end_us_low=0.99 * end_us,
-            end_us_high=end_us,
-            is_steady=True,
-            throttled_after_s=throttled,
-            thermal_status_highest=None if hidden else (2.0 if throttled is not None else 0.0),
-            temp_c_highest=None if hidden else 45.0,
-            clock_khz_lowest=None if hidden else 1_850_000.0,
-            caveats=row.caveats,
-        ),
-        points,
+    return Endurance(
+        file=row.file,
+        setup=row.setup,
+        case_key=row.case_key,
+        points=tuple(points),
+        session=row.session,
+        slices=slices,
+        duration_s=points[-1].until_s,
+        start_us=start_us,
+        start_us_low=start_us,
+        start_us_high=start_us,
+        end_us=end_us,
+        end_us_low=0.99 * end_us,
+        end_us_high=end_us,
+        is_steady=True,
+        throttled_after_s=throttled,
+        thermal_status_highest=None if hidden else (2.0 if throttled is not None else 0.0),
+        temp_c_highest=None if hidden else 45.0,
+        clock_khz_lowest=None if hidden else 1_850_000.0,
+        caveats=row.caveats,
     )

@@ -6,7 +6,9 @@ import dataclasses
 import hashlib
 from typing import Any
 
-from reports.schema import Row, Task
+from bench.core.artifact import Format
+from bench.core.caveats import Caveat, CaveatKind
+from reports.schema import File, Frontend, Row, Setup, Task
 
 # student, family, parameters, macs; per format: us, bytes, accuracy, partitions, operators left.
 _TIMES: dict[str, tuple[str, int, int, dict[str, tuple[float, int, float, int, str]]]] = {
@@ -85,13 +87,15 @@ def rows() -> list[Row]:
     for student, (family, parameters, macs, formats) in _TIMES.items():
         for format, (us, size, score, partitions, left) in formats.items():
             cosine = _COSINES.get(format, (None, None, None))
-            caveats = ["frontend_added"]
-            if partitions > 1:
-                caveats.append("partly_delegated")
-            if cosine[0] is not None and cosine[0] < 0.99 and partitions > 1:
-                caveats.append("below_bound")
             nodes = 90
             outside = int(left.split(":")[1]) if left else 0
+            found_caveats = caveats("frontend_added")
+            if partitions > 1:
+                evidence = f"{nodes - outside} of {nodes} nodes in {partitions} partitions"
+                found_caveats += (Caveat(kind=CaveatKind.PARTLY_DELEGATED, evidence=evidence),)
+            if cosine[0] is not None and cosine[0] < 0.99 and partitions > 1:
+                evidence = f"cosine {cosine[0]} mean, the bound is 0.99"
+                found_caveats += (Caveat(kind=CaveatKind.BELOW_BOUND, evidence=evidence),)
             found.append(
                 timed(
                     student,
@@ -110,7 +114,7 @@ def rows() -> list[Row]:
                     cosine_mean=cosine[0],
                     cosine_min=cosine[1],
                     snr_db=cosine[2],
-                    caveats=";".join(caveats),
+                    caveats=found_caveats,
                 )
             )
     found.append(
@@ -124,7 +128,7 @@ def rows() -> list[Row]:
             parameters=22_100_000,
             macs=None,
             audio_s=1.5,
-            frontend="in graph",
+            frontend=Frontend.IN_GRAPH,
             partitions=3,
             nodes_delegated=410,
             nodes_total=430,
@@ -149,14 +153,25 @@ def timed(
 ) -> Row:
     """Returns a row whose intervals and sums follow from its latency and score."""
     per_audio = (us + frontend_us) / audio_s
-    base = Row(
+    file = File(
         artifact_sha256=sha256(student + format),
         student=student,
-        format=format,
+        format=Format(format),
+        family=student,
+    )
+    setup = Setup(
         device="this machine (x86-64, 2 cores)",
         runner="litert-python",
+        tool_sha256=sha256("tool"),
+        runtime="ai-edge-litert 2.3.0",
         delegate="xnnpack",
         threads=1,
+        protocol="mode=back-to-back, num_runs=3",
+    )
+    base = Row(
+        file=file,
+        setup=setup,
+        case_key=sha256(f"{student}{format}case"),
         latency_us_median=us,
         latency_us_low=us * (1 - spread),
         latency_us_high=us * (1 + 1.4 * spread),
@@ -172,24 +187,38 @@ def timed(
         score_task_set=None if score is None else "default",
         score_floor_mean=None if score is None else 0.655,
         chance_mean=None if score is None else 0.183,
-        family=student,
-        runtime="ai-edge-litert 2.3.0",
         session="2026-05-12-a",
         processes=10,
         init_us_median=us * 12 + 1500,
-        frontend="added" if frontend_us else "in graph",
+        frontend=Frontend.ADDED if frontend_us else Frontend.IN_GRAPH,
         frontend_latency_us=frontend_us or None,
     )
-    return dataclasses.replace(base, **fields)
+    return changed(base, **fields)
+
+
+def changed(row: Row, **fields: Any) -> Row:
+    """Returns a row with other values, of its file and setup too; kinds of caveats as text."""
+    parts: dict[str, Any] = {"file": row.file, "setup": row.setup}
+    for name, part in parts.items():
+        names = {field.name for field in dataclasses.fields(part)}
+        own = {key: fields.pop(key) for key in names & set(fields)}
+        parts[name] = dataclasses.replace(part, **own)
+    if isinstance(fields.get("caveats"), str):
+        fields["caveats"] = caveats(*fields["caveats"].split(";"))
+    return dataclasses.replace(row, **parts, **fields)
+
+
+def caveats(*kinds: str) -> tuple[Caveat, ...]:
+    return tuple(Caveat(kind=CaveatKind(kind)) for kind in kinds if kind)
 
 
 def tasks(of: list[Row]) -> list[Task]:
     """Returns four task scores for each scored row."""
     return [
         Task(
-            artifact_sha256=row.artifact_sha256,
-            student=row.student,
-            format=row.format,
+            artifact_sha256=row.file.artifact_sha256,
+            student=row.file.student,
+            format=row.file.format,
             task=task,
             metric="top1" if task == "speaker" else "balanced_accuracy",
             value=min(0.99, row.score_mean + shift),

@@ -41,7 +41,7 @@ def show(
 
         for session, found in measured:
             marks = {
-                each.case.key: ", ".join(str(notes[note]) for note in _doubts(each))
+                each.case.key: ", ".join(str(notes[note]) for note in _notes_of(each))
                 for each in found
             }
             title = f"{session.device.name}: {session.suite}"
@@ -56,39 +56,43 @@ def _notes(measured: Sequence[Measured]) -> dict[str, int]:
     notes: dict[str, int] = {}
     for _, found in measured:
         for result in found:
-            for note in _doubts(result):
+            for note in _notes_of(result):
                 notes.setdefault(note, len(notes) + 1)
     return notes
 
 
-def _doubts(result: CaseResult) -> list[str]:
-    caveats = [f"{each.text}; {each.evidence}".removesuffix("; ") for each in result.caveats]
-    discards = [f"measured again: {each.text}; {each.evidence}" for each in result.discards]
-    return [*caveats, *_another_day(result), *_sampled(result), *discards, *result.failures]
+def _notes_of(result: CaseResult) -> list[str]:
+    caveats = [_sentence(each) for each in result.caveats]
+    discards = [f"measured again: {_sentence(each)}" for each in result.discards]
+    return [*caveats, *_between_sessions(result), *_sampled(result), *discards, *result.failures]
+
+
+def _sentence(caveat: Caveat) -> str:
+    return f"{caveat.text}; {caveat.evidence}".removesuffix("; ")
 
 
 def _sampled(result: CaseResult) -> list[str]:
     found = result.sampled
     if found is None:
         return []
-    told = [
+    parts = [
         f"the fastest cores were at {found.clock_khz_min / 1e3:.0f} MHz or more"
         if found.clock_khz_min is not None
         else "",
         f"might reach {found.cap_khz_min / 1e3:.0f} MHz" if found.cap_khz_min is not None else "",
         f"the hottest zone had {found.temp_c_max:.1f} °C" if found.temp_c_max is not None else "",
     ]
-    seen = ", ".join(filter(None, told)) or "the device shows nothing"
+    seen = ", ".join(filter(None, parts)) or "the device shows nothing"
     return [f"while it ran (samples: {found.samples}, processes: {found.processes}): {seen}"]
 
 
-def _another_day(result: CaseResult) -> list[str]:
+def _between_sessions(result: CaseResult) -> list[str]:
     spread = result.spread
     if spread is None:
         return []
     return [
-        f"another day: the medians of {spread.sessions} sessions on this device were as far apart; "
-        "expect that beside the interval, which is within this session"
+        f"between sessions: the medians of {spread.sessions} sessions on this device were as far "
+        "apart; expect that beside the interval, which is within this session"
     ]
 
 

@@ -12,6 +12,7 @@ from bench.core import units
 from bench.core.units import GAP
 from bench.flow.report.results import CaseResult
 from bench.measure.summary import Summary
+from bench.measure.sustained import Point
 from bench.plan.case import Mode
 
 # A heading and what a result has under it; a column that has nothing for any result is left out.
@@ -39,11 +40,11 @@ def tables(title: str, found: Sequence[CaseResult], notes: Mapping[str, str]) ->
 
 def _table(title: str, found: Sequence[CaseResult], columns: Sequence[_Column]) -> Table:
     table = plain_table(title)
-    told = [(heading, [make(each) for each in found]) for heading, make in columns]
-    kept = [(heading, cells) for heading, cells in told if any(cell is not None for cell in cells)]
-    for heading, _ in kept:
+    made = [(heading, [make(each) for each in found]) for heading, make in columns]
+    shown = [(heading, cells) for heading, cells in made if any(cell is not None for cell in cells)]
+    for heading, _ in shown:
         table.add_column(heading, justify="left" if heading in _TEXT else "right")
-    for row in zip(*(cells for _, cells in kept), strict=True):
+    for row in zip(*(cells for _, cells in shown), strict=True):
         table.add_row(*(GAP if cell is None else escape(cell) for cell in row))
     return table
 
@@ -66,14 +67,14 @@ def _latency(found: Sequence[CaseResult]) -> list[_Column]:
     load = _scale(found, lambda each: each.init_us_median)
     first = _scale(found, lambda each: each.first_us_median)
 
-    def another_day(each: CaseResult) -> str | None:
+    def between_sessions(each: CaseResult) -> str | None:
         return None if each.spread is None else f"±{units.percent(each.spread.range_ratio)} %"
 
     return [
         _of(f"median\n{scale.unit}", lambda each: scale.number(each.latency_us_median)),
         _of(f"95 % low\n{scale.unit}", lambda each: scale.number(each.latency_us_low)),
         _of(f"high\n{scale.unit}", lambda each: scale.number(each.latency_us_high)),
-        ("another\nday", another_day),
+        ("between\nsessions", between_sessions),
         _of(f"min\n{scale.unit}", lambda each: scale.number(each.latency_us_min)),
         _of(f"init\n{load.unit}", lambda each: load.number(each.init_us_median)),
         _of(f"first\n{first.unit}", lambda each: first.number(each.first_us_median)),
@@ -90,8 +91,8 @@ def _runs(found: Sequence[CaseResult]) -> list[_Column]:
     weights = units.count_scale(each.parameters for each in artifacts)
 
     def memory_mb(each: CaseResult) -> str | None:
-        told = each.summary.memory_mb_peak if each.summary else None
-        value = told if each.sampled_memory_mb_peak is None else each.sampled_memory_mb_peak
+        of_tool = each.summary.memory_mb_peak if each.summary else None
+        value = of_tool if each.sampled_memory_mb_peak is None else each.sampled_memory_mb_peak
         return None if value is None else units.significant(value)
 
     return [
@@ -128,14 +129,9 @@ def _runs(found: Sequence[CaseResult]) -> list[_Column]:
 def _sustained(found: Sequence[CaseResult]) -> list[_Column]:
     curves = [each.curve for each in found if each.curve is not None]
     scale = units.duration_scale([each.start_us for each in curves])
-
-    def of(heading: str, values: str) -> _Column:
-        def make(each: CaseResult) -> str | None:
-            points = each.curve.points if each.curve else ()
-            told = [value for point in points if (value := getattr(point, values)) is not None]
-            return f"{told[0]:g} to {told[-1]:g}" if told else None
-
-        return heading, make
+    points = [point for each in curves for point in each.points]
+    clock = units.clock_scale(point.clock_khz for point in points)
+    cap = units.clock_scale(point.cap_khz for point in points)
 
     def throttled(each: CaseResult) -> str | None:
         after_s = each.curve.throttled_after_s if each.curve else None
@@ -146,11 +142,24 @@ def _sustained(found: Sequence[CaseResult]) -> list[_Column]:
         (f"start\n{scale.unit}", lambda each: each.curve and scale.number(each.curve.start_us)),
         ("throttled\nafter", throttled),
         (f"steady\n{scale.unit}", lambda each: each.curve and scale.number(each.curve.steady_us)),
-        of("clock\nkHz", "clock_khz"),
-        of("cap\nkHz", "cap_khz"),
-        of("heat\nstatus", "thermal_status"),
-        of("°C", "temp_c"),
+        _ends(f"clock\n{clock.unit}", lambda point: point.clock_khz, clock.number),
+        _ends(f"cap\n{cap.unit}", lambda point: point.cap_khz, cap.number),
+        _ends("heat\nstatus", lambda point: point.thermal_status, "{:.0f}".format),
+        _ends("°C", lambda point: point.temp_c, "{:.1f}".format),
     ]
+
+
+def _ends(
+    heading: str, of: Callable[[Point], float | None], text: Callable[[float], str]
+) -> _Column:
+    """Returns a column of the first and the last value of a curve."""
+
+    def make(each: CaseResult) -> str | None:
+        points = each.curve.points if each.curve else ()
+        known = [value for point in points if (value := of(point)) is not None]
+        return f"{text(known[0])} to {text(known[-1])}" if known else None
+
+    return heading, make
 
 
 def _of(heading: str, make: Callable[[Summary], str | None]) -> _Column:

@@ -25,9 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Writes the report and names it."""
     from bench.cli.console import print_json, tell
-    from bench.core import config
     from bench.flow.report.write import effects_of, report
     from bench.store.store import Store
+    from reports.effects.fit import Estimate
+    from reports.schema import Row, listing
 
     with Store.open(options.db, create=False) as store:
         page, rows = report(
@@ -41,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
         print_json(
             {
                 "page": str(page),
-                "rows": config.unstructure(rows),
-                "effects": config.unstructure(effects_of(rows)),
+                "rows": listing(rows, Row).records(),
+                "effects": listing(effects_of(rows), Estimate).records(),
             }
         )
     if not rows:

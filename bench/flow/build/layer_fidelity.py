@@ -103,7 +103,7 @@ def why_int8_slower(store: Store, artifact: Artifact) -> list[tuple[str, str]]:
     """Returns each device that timed an int8 file, and the sentence on its speed there."""
     rows, _ = join(store)
     return [
-        (each.row.device, each.sentence)
+        (each.row.setup.device, each.sentence)
         for each in causes(rows)
-        if each.row.artifact_sha256 == artifact.sha256
+        if each.row.file.artifact_sha256 == artifact.sha256
     ]

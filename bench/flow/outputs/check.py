@@ -24,7 +24,7 @@ from bench.core.errors import (
 from bench.core.hashing import sha256_bytes
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
-from bench.flow.outputs.record import EVENT, Check, Verdict, checks, subject_of
+from bench.flow.outputs.record import EVENT, Check, Verdict, read_checks
 from bench.flow.outputs.run import Outputs, once
 from bench.plan.case import Case, Delegate
 from bench.plan.suite import Target
@@ -160,16 +160,16 @@ def _waiting(
     sweep: Sweep, session: Session, store: Store, targets: Sequence[Target]
 ) -> list[tuple[Target, Case]]:
     """Returns what is to be checked: one case of those that compute the same."""
-    known = checks(store, session.device, session=session.id)
+    known = read_checks(store, session=session.id).on(session.device)
     files = {target.sha256: target for target in targets}
-    alike = {subject_of(case): case for case in reversed(sweep.cases)}
+    alike = {case.computation: case for case in reversed(sweep.cases)}
     return [
         (
             files[case.artifact_sha256],
             replace(case, protocol=once(INPUTS, max_secs=case.protocol.max_secs)),
         )
-        for subject, case in sorted(alike.items(), key=lambda each: str(each[0]))
-        if subject not in known and case.artifact_sha256 in files
+        for computation, case in sorted(alike.items(), key=lambda each: str(each[0]))
+        if computation not in known and case.artifact_sha256 in files
     ]
 
 

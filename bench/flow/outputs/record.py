@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.core import config
 from bench.core.artifact import Fidelity
 from bench.core.caveats import Caveat, CaveatKind
-from bench.plan.case import Case, Delegate
+from bench.plan.case import Computation, Delegate
 from bench.plan.device import Device
 from bench.store.store import Store
 
 EVENT = "correctness"
-# Artifact, tool, delegate, its library and what that was given.
-Subject = tuple[str | None, ...]
 
 
 class Verdict(StrEnum):
@@ -54,6 +54,11 @@ class Check:
     fidelity: Fidelity | None = None
 
     @property
+    def computation(self) -> Computation:
+        """What was checked."""
+        return Computation.of(self)
+
+    @property
     def evidence(self) -> str:
         """The reason and the numbers, for people."""
         found = self.fidelity
@@ -67,37 +72,39 @@ class Check:
         return "; ".join(filter(None, (f"{self.delegate}: {self.reason}", numbers)))
 
 
-def subject_of(about: Case | Check) -> Subject:
-    """Returns what computes the same on one device: numbers of threads make no other numbers."""
-    return (
-        *(about.artifact_sha256, about.tool_sha256, about.delegate.value),
-        *(about.library_sha256, about.library_options),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """The newest check of each computation, by the device's key and system."""
+
+    by_device: Mapping[tuple[str, str], Mapping[Computation, Check]]
+
+    def on(self, device: Device) -> Mapping[Computation, Check]:
+        """Returns those on a device as it is now."""
+        return self.by_device.get((device.key, device.os_build), {})
 
 
-def checks(store: Store, device: Device, *, session: str | None = None) -> dict[Subject, Check]:
-    """Returns the newest check of each subject on a device as it is now, by subject.
+def read_checks(store: Store, *, session: str | None = None) -> Checks:
+    """Returns the checks of outputs that a store holds.
 
     Args:
         session: only those that were made in it.
     """
-    found = [
-        config.structure(event.facts, Check, source=store.url)
-        for event in store.events(session, kind=EVENT)
-    ]
-    here = (device.key, device.os_build)
-    return {subject_of(each): each for each in found if (each.device, each.os_build) == here}
+    by_device: dict[tuple[str, str], dict[Computation, Check]] = defaultdict(dict)
+    for event in store.events(session, kind=EVENT):
+        check = config.structure(event.facts, Check, source=store.url)
+        by_device[check.device, check.os_build][check.computation] = check
+    return Checks(by_device=by_device)
 
 
-def output_doubts(check: Check | None) -> tuple[Caveat, ...]:
-    """Returns the doubt that a device computes something else, where it does."""
+def output_caveats(check: Check | None) -> tuple[Caveat, ...]:
+    """Returns the caveat that a device computes something else, where it does."""
     if check is None or check.verdict is not Verdict.FAILED:
         return ()
     return (Caveat(kind=CaveatKind.WRONG_OUTPUT, evidence=check.evidence),)
 
 
-def host_score_doubts(check: Check | None, *, scored_by: str) -> tuple[Caveat, ...]:
-    """Returns the doubt about a score that was made on the host by another delegate or precision.
+def host_score_caveats(check: Check | None, *, scored_by: str) -> tuple[Caveat, ...]:
+    """Returns the caveat about a score that was made on the host by another delegate or precision.
 
     Args:
         check: of the row's artifact, device and delegate.

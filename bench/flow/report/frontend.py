@@ -29,8 +29,7 @@ def frontend_of(
         and each.summary is not None
         and each.artifact.role is Role.FRONTEND
         and _serves(each.artifact, artifact)
-        and (each.case.runner, each.case.delegate, each.case.threads, each.case.tool_sha256)
-        == (case.case.runner, case.case.delegate, case.case.threads, case.case.tool_sha256)
+        and each.case.setup == case.case.setup
     ]
     if not alike:
         return Frontend.MISSING, None
@@ -38,7 +37,7 @@ def frontend_of(
 
 
 def frontend_caveats(frontend: Frontend) -> list[Caveat]:
-    """Returns the doubts that come with it."""
+    """Returns the caveats that come with it."""
     match frontend:
         case Frontend.ADDED:
             return [Caveat(kind=CaveatKind.FRONTEND_ADDED)]

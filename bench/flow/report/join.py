@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any
 
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.score import Score, TaskScore
-from bench.flow.outputs.record import host_score_doubts, output_doubts
+from bench.flow.outputs.record import host_score_caveats, output_caveats
 from bench.flow.report.frontend import frontend_caveats, frontend_of
 from bench.flow.report.results import CaseResult, Timed, all_results
 from bench.plan.case import Mode
 from bench.plan.device import Device, Kind
+from bench.store.records import Session
 from bench.store.store import Store
 from models.audio.tasks import QUICK
-from reports.schema import Frontend, Row, Task
+from reports.schema import File, Frontend, Row, Setup, Task
+
+_MOST_SESSIONS = 4  # that a caveat names
+_SHORT = 8  # signs of a hash or a UUID
 
 
 def join(
     store: Store, *, task_set: str | None = None, timed: Sequence[Timed] | None = None
 ) -> tuple[list[Row], list[Task]]:
-    """Returns one row an artifact and device, and the scores per task, of all that a store holds.
+    """Returns one row a case that was timed back to back, and the scores per task.
 
-    A side that is missing is a gap. Where an artifact was timed in several sessions on a device,
-    the newest counts; rows of different sessions then say so.
+    A side that is missing is a gap. Where a case was timed in several sessions, the newest counts.
+    Two cases are never one row: they differ in file, device, tool, delegate or its library,
+    threads, cores or protocol, and the rows carry what they differ in. Rows of one device from
+    several sessions have a caveat that names those.
 
     Args:
         task_set: which scores to use; by default the set that most artifacts were scored on.
@@ -39,23 +44,77 @@ def join(
     """
     scores = _scores(store.scores(), task_set)
     artifacts = {each.sha256: each for each in store.artifacts()}
-    newest: dict[tuple[str, ...], Row] = {}
-    for session, found in all_results(store) if timed is None else timed:
+    timed = all_results(store) if timed is None else timed
+    names = device_names(session.device for session, _ in timed)
+    newest: dict[str, Row] = {}
+    for session, found in timed:
         cases = [each for each in found if each.case.protocol.mode is Mode.BACK_TO_BACK]
         for case in cases:
             if case.artifact is None or case.artifact.role is Role.FRONTEND:
                 continue
-            row = _row(case, cases, scores.get(case.artifact.sha256), session.device, session.id)
-            key = (row.artifact_sha256, row.device, row.runner, row.delegate, str(row.threads))
-            newest[key] = row
-    rows = _with_session_doubts(list(newest.values()))
+            source = Source(case=case, artifact=case.artifact, session=session, device_names=names)
+            newest[case.case.key] = _row(source, cases, scores.get(case.artifact.sha256))
     tasks = [
         _task(artifacts[sha256], each)
         for sha256, score in scores.items()
         if sha256 in artifacts
         for each in score.tasks
     ]
-    return rows, tasks
+    return _with_session_caveats(list(newest.values())), tasks
+
+
+def device_names(devices: Iterable[Device]) -> dict[str, str]:
+    """Returns a name for each device's key; where several have one name, with part of the key."""
+    names = {device.key: device.name for device in devices}
+    counted = Counter(names.values())
+    return {
+        key: name if counted[name] == 1 else f"{name} ({key[:_SHORT]})"
+        for key, name in names.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a row is made from, whatever its mode.
+
+    Args:
+        artifact: the case's.
+        device_names: of all devices of the report, by key.
+    """
+
+    case: CaseResult
+    artifact: Artifact
+    session: Session
+    device_names: dict[str, str]
+
+    @property
+    def file(self) -> File:
+        """What the row is about."""
+        return File(
+            artifact_sha256=self.artifact.sha256,
+            student=self.artifact.name,
+            format=self.artifact.format,
+            family=_family_of(self.artifact.name),
+        )
+
+    @property
+    def setup(self) -> Setup:
+        """How and on what that was run: all of the case's identity but the file."""
+        case = self.case.case
+        return Setup(
+            device=self.device_names[case.device],
+            runner=case.runner.value,
+            tool_sha256=case.tool_sha256,
+            runtime=self.case.runtime or "unknown",
+            delegate=case.delegate.value,
+            library_sha256=case.library_sha256,
+            library_options=case.library_options,
+            full_delegation=case.full_delegation,
+            threads=case.threads,
+            affinity=case.affinity,
+            fixed_performance=case.fixed_performance,
+            protocol=case.protocol.text,
+        )
 
 
 def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, Score]:
@@ -81,127 +140,116 @@ def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, Score]:
     return {each.artifact_sha256: each for each in found if each.task_set_sha256 == most}
 
 
-def _row(
-    case: CaseResult,
-    cases: Sequence[CaseResult],
-    score: Score | None,
-    device: Device,
-    session: str,
-) -> Row:
-    artifact, summary = case.artifact, case.summary
-    assert artifact is not None  # noqa: S101 - the caller leaves out files without a manifest
+def _row(source: Source, cases: Sequence[CaseResult], score: Score | None) -> Row:
+    case, artifact = source.case, source.artifact
     frontend, added = frontend_of(case, artifact, cases)
-    caveats = {*case.caveats, *frontend_caveats(frontend), *_score_caveats(case, score, device)}
-    if added is not None:
-        caveats |= set(output_doubts(added.check))
-    row: dict[str, Any] = {
-        "artifact_sha256": artifact.sha256,
-        "student": artifact.name,
-        "format": artifact.format.value,
-        "family": family_of(artifact.name),
-        "device": device.name,
-        "runner": case.case.runner.value,
-        "runtime": (summary.runtime if summary else None) or "unknown",
-        "delegate": case.case.delegate.value,
-        "threads": case.case.threads,
-        "session": session,
-        "processes": summary.processes if summary else 0,
-        "sessions": case.spread.sessions if case.spread else 1,
-        "session_spread_ratio": case.spread.range_ratio if case.spread else None,
-        "includes_frontend": frontend in (Frontend.IN_GRAPH, Frontend.ADDED),
-        "frontend": frontend.value,
-        "audio_s_per_inference": artifact.hop_samples / SAMPLE_RATE_HZ,
-        "size_bytes": artifact.size_bytes,
-        "parameters": artifact.parameters,
-        "macs": artifact.macs,
-        "caveats": ";".join(sorted({caveat.kind.value for caveat in caveats})),
+    caveats = {
+        *case.caveats,
+        *frontend_caveats(frontend),
+        *_score_caveats(case, score, source.session.device),
+        *(output_caveats(added.check) if added else ()),
     }
-    row |= _latency(case, artifact, added)
-    row |= _delegation(artifact, case)
-    row |= _accuracy(score)
-    row |= _fidelity(artifact)
-    return Row(**row)
+    row = Row(
+        file=source.file,
+        setup=source.setup,
+        case_key=case.case.key,
+        session=source.session.id,
+        processes=case.summary.processes if case.summary else 0,
+        sessions=case.spread.sessions if case.spread else 1,
+        session_spread_ratio=case.spread.range_ratio if case.spread else None,
+        includes_frontend=frontend in (Frontend.IN_GRAPH, Frontend.ADDED),
+        frontend=frontend,
+        audio_s_per_inference=artifact.hop_samples / SAMPLE_RATE_HZ,
+        size_bytes=artifact.size_bytes,
+        parameters=artifact.parameters,
+        macs=artifact.macs,
+        caveats=tuple(sorted(caveats)),
+    )
+    row = _with_latency(row, case, added)
+    row = _with_delegation(row, case, artifact)
+    row = _with_accuracy(row, score)
+    return _with_fidelity(row, artifact)
 
 
-def _latency(
-    case: CaseResult, artifact: Artifact, added: CaseResult | None
-) -> Mapping[str, float | None]:
-    """Returns the latency columns; the interval of a sum is the sum of the ends, which is wide."""
-    summary = case.summary
+def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
+    """Returns the row with latencies; the interval of a sum is the sum of the ends: wide."""
+    summary, front = case.summary, added.summary if added else None
     if summary is None:
-        return {}
-    front = added.summary if added else None
-    hop_s = artifact.hop_samples / SAMPLE_RATE_HZ
+        return row
 
     def per_audio_s(own: float | None, frontend: float | None) -> float | None:
         if own is None or (front is not None and frontend is None):
             return None
-        return (own + (frontend or 0.0)) / hop_s
+        return (own + (frontend or 0.0)) / (row.audio_s_per_inference or 1.0)
 
-    return {
-        "latency_us_median": summary.latency_us_median,
-        "latency_us_low": summary.latency_us_low,
-        "latency_us_high": summary.latency_us_high,
-        "latency_us_min": summary.latency_us_min,
-        "latency_us_p5": summary.latency_us_p5,
-        "latency_us_p90": summary.latency_us_p90,
-        "latency_us_p95": summary.latency_us_p95,
-        "first_us_median": summary.first_us_median,
-        "process_spread_ratio": summary.process_spread_ratio,
-        "memory_mb_peak": summary.memory_mb_peak,
-        "init_us_median": summary.init_us_median,
-        "frontend_latency_us": front.latency_us_median if front else None,
-        "latency_us_per_audio_s": per_audio_s(
+    return replace(
+        row,
+        latency_us_median=summary.latency_us_median,
+        latency_us_low=summary.latency_us_low,
+        latency_us_high=summary.latency_us_high,
+        latency_us_min=summary.latency_us_min,
+        latency_us_p5=summary.latency_us_p5,
+        latency_us_p90=summary.latency_us_p90,
+        latency_us_p95=summary.latency_us_p95,
+        first_us_median=summary.first_us_median,
+        process_spread_ratio=summary.process_spread_ratio,
+        memory_mb_peak=summary.memory_mb_peak,
+        init_us_median=summary.init_us_median,
+        frontend_latency_us=front.latency_us_median if front else None,
+        latency_us_per_audio_s=per_audio_s(
             summary.latency_us_median, front.latency_us_median if front else None
         ),
-        "latency_us_per_audio_s_low": per_audio_s(
+        latency_us_per_audio_s_low=per_audio_s(
             summary.latency_us_low, front.latency_us_low if front else None
         ),
-        "latency_us_per_audio_s_high": per_audio_s(
+        latency_us_per_audio_s_high=per_audio_s(
             summary.latency_us_high, front.latency_us_high if front else None
         ),
-    }
+    )
 
 
-def _delegation(artifact: Artifact, case: CaseResult) -> Mapping[str, object]:
-    """Returns what was seen in the timed processes, and by name what the manifest says was left."""
+def _with_delegation(row: Row, case: CaseResult, artifact: Artifact) -> Row:
+    """Returns the row with partitions as seen, and the operators that the manifest has outside."""
     summary = case.summary
     if summary is None:
-        return {}
+        return row
     left = artifact.partitions.left if artifact.partitions else {}
     same = artifact.partitions is not None and (
         artifact.partitions.nodes_delegated == summary.nodes_delegated
     )
-    return {
-        "partitions": summary.partitions,
-        "nodes_delegated": summary.nodes_delegated,
-        "nodes_total": summary.nodes_total,
-        "operators_left": ";".join(f"{name}:{n}" for name, n in left.items()) if same else None,
-    }
+    return replace(
+        row,
+        partitions=summary.partitions,
+        nodes_delegated=summary.nodes_delegated,
+        nodes_total=summary.nodes_total,
+        operators_left=";".join(f"{name}:{n}" for name, n in left.items()) if same else None,
+    )
 
 
-def _accuracy(score: Score | None) -> Mapping[str, object]:
+def _with_accuracy(row: Row, score: Score | None) -> Row:
     if score is None:
-        return {}
-    return {
-        "score_mean": score.mean,
-        "score_low": score.mean_low,
-        "score_high": score.mean_high,
-        "score_task_set": score.task_set,
-        "score_floor_mean": score.floor_mean,
-        "chance_mean": fmean(task.chance for task in score.tasks),
-    }
+        return row
+    return replace(
+        row,
+        score_mean=score.mean,
+        score_low=score.mean_low,
+        score_high=score.mean_high,
+        score_task_set=score.task_set,
+        score_floor_mean=score.floor_mean,
+        chance_mean=fmean(task.chance for task in score.tasks),
+    )
 
 
-def _fidelity(artifact: Artifact) -> Mapping[str, float | None]:
-    found = artifact.fidelity
-    if found is None:
-        return {}
-    return {
-        "cosine_mean": found.cosine_mean,
-        "cosine_min": found.cosine_min,
-        "snr_db": found.snr_db,
-    }
+def _with_fidelity(row: Row, artifact: Artifact) -> Row:
+    fidelity = artifact.fidelity
+    if fidelity is None:
+        return row
+    return replace(
+        row,
+        cosine_mean=fidelity.cosine_mean,
+        cosine_min=fidelity.cosine_min,
+        snr_db=fidelity.snr_db,
+    )
 
 
 def _score_caveats(case: CaseResult, score: Score | None, device: Device) -> list[Caveat]:
@@ -216,29 +264,37 @@ def _score_caveats(case: CaseResult, score: Score | None, device: Device) -> lis
     # On a host, one delegate is one code. On a phone, the kernels of fewer bits are others.
     exact = device.kind is Kind.HOST or (case.artifact and case.artifact.format is Format.FLOAT32)
     if score.delegate != case.case.delegate.value or not exact:
-        found += host_score_doubts(case.check, scored_by=score.delegate)
+        found += host_score_caveats(case.check, scored_by=score.delegate)
     return found
 
 
-def _with_session_doubts(rows: list[Row]) -> list[Row]:
-    """Returns the rows, those of a device that was sat with more than once marked so."""
-    sessions: dict[str, set[str]] = {}
+def _with_session_caveats(rows: Sequence[Row]) -> list[Row]:
+    """Returns the rows, with a caveat on those of a device that was measured in several sessions.
+
+    It names the sessions.
+    """
+    sessions: dict[str, dict[str, None]] = {}
     for row in rows:
-        sessions.setdefault(row.device, set()).add(row.session)
-    kind = CaveatKind.SEVERAL_SESSIONS.value
+        sessions.setdefault(row.setup.device, {})[row.session] = None
+    caveats = {device: _several(list(ids)) for device, ids in sessions.items() if len(ids) > 1}
     return [
-        replace(row, caveats=";".join(sorted({*filter(None, row.caveats.split(";")), kind})))
-        if len(sessions[row.device]) > 1
-        else row
+        replace(row, caveats=tuple(sorted({*row.caveats, *caveats.get(row.setup.device, ())})))
         for row in rows
     ]
+
+
+def _several(sessions: Sequence[str]) -> tuple[Caveat]:
+    names = ", ".join(each[:_SHORT] for each in sessions[:_MOST_SESSIONS])
+    left = len(sessions) - _MOST_SESSIONS
+    evidence = f"sessions {names}{f' and {left} more' if left > 0 else ''}"
+    return (Caveat(kind=CaveatKind.SEVERAL_SESSIONS, evidence=evidence),)
 
 
 def _task(artifact: Artifact, task: TaskScore) -> Task:
     return Task(
         artifact_sha256=artifact.sha256,
         student=artifact.name,
-        format=artifact.format.value,
+        format=artifact.format,
         task=task.task,
         metric=task.metric,
         value=task.value,
@@ -250,7 +306,7 @@ def _task(artifact: Artifact, task: TaskScore) -> Task:
     )
 
 
-def family_of(name: str) -> str:
+def _family_of(name: str) -> str:
     """Returns what a model shares a colour with: its size, else its name."""
     size, _, rest = name.partition("_")
     return size if rest.startswith("w") else name

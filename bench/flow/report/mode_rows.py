@@ -1,162 +1,132 @@
-"""What the streaming and the sustained mode found: rows of a report apart from the latencies."""
+"""Rows of the streaming and the sustained mode, which stand apart from the latencies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from bench.core.artifact import Artifact, Role
-from bench.core.caveats import Caveat
+from bench.core.artifact import Role
 from bench.flow.report.frontend import frontend_caveats, frontend_of
-from bench.flow.report.join import family_of
+from bench.flow.report.join import Source, device_names
 from bench.flow.report.results import CaseResult, Timed
 from bench.measure.streaming import Streaming
 from bench.measure.sustained import Curve, Point
-from bench.plan.case import Case, Mode, Protocol
-from bench.store.records import Session
+from bench.plan.case import Case, Mode
 from reports.schema import Endurance, Slice, Stream
+
+_ENDS = ("real_time_ratio_low", "real_time_ratio_high", "core_share_low", "core_share_high")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modes:
-    """Rows of a report; of each file, device and way to run it those of the newest session."""
+    """Rows of a report, one a case: of the newest session that has it."""
 
     streams: tuple[Stream, ...] = ()
     endurances: tuple[Endurance, ...] = ()
-    slices: tuple[Slice, ...] = ()
 
 
-def modes(timed: Iterable[Timed]) -> Modes:
-    """Returns what was found in these modes of files with a manifest, the oldest session first."""
-    streams: dict[tuple[object, ...], Stream] = {}
-    endured: dict[tuple[object, ...], tuple[Endurance, tuple[Slice, ...]]] = {}
+def modes(timed: Sequence[Timed]) -> Modes:
+    """Returns the rows of files with a manifest in these modes, the oldest session first."""
+    names = device_names(session.device for session, _ in timed)
+    streams: dict[str, Stream] = {}
+    endurances: dict[str, Endurance] = {}
     for session, cases in timed:
-        for each in cases:
-            artifact = each.artifact
+        for case in cases:
+            artifact = case.artifact
             if artifact is None:
                 continue
-            key = (artifact.sha256, session.device.name, *_way(each.case))
-            if each.streaming is not None and artifact.role is not Role.FRONTEND:
-                streams[key] = _stream(each, each.streaming, artifact, session, cases)
-            if each.curve is not None:
-                row = _endurance(each, each.curve, artifact, session)
-                endured[key] = (row, tuple(_slice(row, point) for point in each.curve.points))
-    return Modes(
-        streams=tuple(streams.values()),
-        endurances=tuple(row for row, _ in endured.values()),
-        slices=tuple(each for _, slices in endured.values() for each in slices),
-    )
+            source = Source(case=case, artifact=artifact, session=session, device_names=names)
+            if case.streaming is not None and artifact.role is not Role.FRONTEND:
+                streams[case.case.key] = _stream(source, case.streaming, cases)
+            if case.curve is not None:
+                endurances[case.case.key] = _endurance(source, case.curve)
+    return Modes(streams=tuple(streams.values()), endurances=tuple(endurances.values()))
 
 
-def _way(case: Case) -> tuple[str, str, int]:
-    return case.runner.value, case.delegate.value, case.threads
-
-
-def _stream(
-    case: CaseResult,
-    cost: Streaming,
-    artifact: Artifact,
-    session: Session,
-    cases: Sequence[CaseResult],
-) -> Stream:
+def _stream(source: Source, cost: Streaming, cases: Sequence[CaseResult]) -> Stream:
+    case = source.case
     alike = [each for each in cases if each.case.protocol.mode is Mode.STREAMING]
-    frontend, added = frontend_of(case, artifact, alike)
+    frontend, added = frontend_of(case, source.artifact, alike)
     front = added.streaming if added else None
-    caveats = [*case.caveats, *frontend_caveats(frontend), *(added.caveats if added else ())]
+    caveats = {*case.caveats, *frontend_caveats(frontend), *(added.caveats if added else ())}
     summary = case.summary
     assert summary is not None  # noqa: S101 - it has a cost
+    ratio_low, ratio_high, share_low, share_high = (
+        _sum(getattr(part, name) for part in (cost, front) if part is not None) for name in _ENDS
+    )
     return Stream(
-        artifact_sha256=artifact.sha256,
-        student=artifact.name,
-        format=artifact.format.value,
-        family=family_of(artifact.name),
-        device=session.device.name,
-        runner=case.case.runner.value,
-        runtime=summary.runtime or "unknown",
-        delegate=case.case.delegate.value,
-        threads=case.case.threads,
-        session=session.id,
+        file=source.file,
+        setup=source.setup,
+        case_key=case.case.key,
+        session=source.session.id,
         processes=summary.processes,
         hop_s=cost.hop_s,
         latency_us_median=summary.latency_us_median,
         latency_us_low=summary.latency_us_low,
         latency_us_high=summary.latency_us_high,
         back_to_back_us=_back_to_back_us(case.case, cases),
-        frontend=frontend.value,
+        frontend=frontend,
         frontend_latency_us=added.summary.latency_us_median if added and added.summary else None,
         real_time_ratio=cost.real_time_ratio + (front.real_time_ratio if front else 0.0),
+        real_time_ratio_low=ratio_low,
+        real_time_ratio_high=ratio_high,
         core_share=cost.core_share + (front.core_share if front else 0.0),
-        caveats=_kinds(caveats),
-        **_ends(cost, front),
+        core_share_low=share_low,
+        core_share_high=share_high,
+        caveats=tuple(sorted(caveats)),
     )
 
 
-def _ends(cost: Streaming, front: Streaming | None) -> dict[str, float | None]:
-    """Returns the intervals; that of a sum is the sum of the ends, which is wide."""
-    found = {}
-    for name in ("real_time_ratio", "core_share"):
-        for end in (f"{name}_low", f"{name}_high"):
-            parts = [getattr(each, end) for each in (cost, front) if each is not None]
-            found[end] = None if None in parts else sum(parts)
-    return found
+def _sum(parts: Iterable[float | None]) -> float | None:
+    """Returns the end of the interval of a sum, which is wide: the sum of the ends."""
+    ends = list(parts)
+    return None if None in ends else sum(end for end in ends if end is not None)
 
 
 def _back_to_back_us(case: Case, cases: Sequence[CaseResult]) -> float | None:
-    wanted = replace(case, protocol=Protocol()).key
-    found = (
+    medians_us = (
         each.summary.latency_us_median
         for each in cases
         if each.summary is not None
         and each.case.protocol.mode is Mode.BACK_TO_BACK
-        and replace(each.case, protocol=Protocol()).key == wanted
+        and each.case.without_protocol == case.without_protocol
     )
-    return next(found, None)
+    return next(medians_us, None)
 
 
-def _endurance(case: CaseResult, found: Curve, artifact: Artifact, session: Session) -> Endurance:
-    points = found.points
+def _endurance(source: Source, curve: Curve) -> Endurance:
+    points = curve.points
     return Endurance(
-        artifact_sha256=artifact.sha256,
-        student=artifact.name,
-        format=artifact.format.value,
-        family=family_of(artifact.name),
-        device=session.device.name,
-        runner=case.case.runner.value,
-        delegate=case.case.delegate.value,
-        threads=case.case.threads,
-        session=session.id,
+        file=source.file,
+        setup=source.setup,
+        points=tuple(_slice(point, curve) for point in points),
+        case_key=source.case.case.key,
+        session=source.session.id,
         slices=len(points),
         duration_s=points[-1].until_s,
-        start_us=found.start_us,
-        start_us_low=found.start_us_low,
-        start_us_high=found.start_us_high,
-        end_us=found.end_us,
-        end_us_low=found.end_us_low,
-        end_us_high=found.end_us_high,
-        is_steady=found.steady_us is not None,
-        throttled_after_s=found.throttled_after_s,
+        start_us=curve.start_us,
+        start_us_low=curve.start_us_low,
+        start_us_high=curve.start_us_high,
+        end_us=curve.end_us,
+        end_us_low=curve.end_us_low,
+        end_us_high=curve.end_us_high,
+        is_steady=curve.steady_us is not None,
+        throttled_after_s=curve.throttled_after_s,
         thermal_status_highest=_highest(point.thermal_status for point in points),
         temp_c_highest=_highest(point.temp_c for point in points),
         clock_khz_lowest=min(
             (point.clock_khz for point in points if point.clock_khz is not None), default=None
         ),
-        caveats=_kinds(case.caveats),
+        caveats=tuple(sorted(set(source.case.caveats))),
     )
 
 
-def _slice(row: Endurance, point: Point) -> Slice:
+def _slice(point: Point, curve: Curve) -> Slice:
     return Slice(
-        artifact_sha256=row.artifact_sha256,
-        student=row.student,
-        format=row.format,
-        device=row.device,
-        runner=row.runner,
-        delegate=row.delegate,
-        threads=row.threads,
         at_s=point.at_s,
         until_s=point.until_s,
         latency_us=point.latency_us,
-        latency_ratio=point.latency_us / row.start_us,
+        latency_ratio=point.latency_us / curve.start_us,
         thermal_status=point.thermal_status,
         temp_c=point.temp_c,
         clock_khz=point.clock_khz,
@@ -166,7 +136,3 @@ def _slice(row: Endurance, point: Point) -> Slice:
 
 def _highest(values: Iterable[float | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
-
-
-def _kinds(caveats: Iterable[Caveat]) -> str:
-    return ";".join(sorted({caveat.kind.value for caveat in caveats}))

@@ -1,9 +1,9 @@
-"""What a session says of each of its cases: computed on read, from the stored outcomes."""
+"""The results of each case of a session: computed on read, from the stored outcomes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +14,8 @@ from bench.core.artifact import Artifact
 from bench.core.caveats import Caveat, CaveatKind
 from bench.flow.device.drift_probe import probe_caveats
 from bench.flow.device.readiness import session_caveats
-from bench.flow.outputs.record import Check, Verdict, checks, output_doubts, subject_of
-from bench.measure.outcome import Failed, Measured, Outcome, Statistics
+from bench.flow.outputs.record import Check, Checks, Verdict, output_caveats, read_checks
+from bench.measure.outcome import Failed, Measured, Statistics
 from bench.measure.result_caveats import convention_differs, threads_change_nothing, wide_interval
 from bench.measure.sampled import Sampled, sampled
 from bench.measure.spread import SessionSpread, between_sessions
@@ -27,11 +27,11 @@ from bench.measure.validity import once_each
 from bench.plan.case import Case, Mode, Protocol
 from bench.plan.device import Device, Kind
 from bench.plan.suite import GATE
-from bench.store.records import Invocation, Sensed, Session
+from bench.store.records import Event, Invocation, Sensed, Session
 from bench.store.store import Store
 from bench.tool.op_profile import OpProfile, parse_op_profile
 
-BUSY_SHARE = 0.05  # of a process's time spent waiting for a core that others had
+_BUSY_SHARE = 0.05  # of a process's time spent waiting for a core that others had
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class CaseResult:
         failures: why, each reason once.
         summary: of the processes that did not; ``None`` if there are none, or only their
             statistics are kept.
-        caveats: all doubts, the artifact's own among them.
+        caveats: all of them, the artifact's own among them.
         sampled_memory_mb_peak: highest resident memory that sampling saw, in a process of its own.
         profile: time by operator, from a process of its own.
         discarded: how many processes the device's state made invalid.
@@ -57,6 +57,7 @@ class CaseResult:
         curve: latency over time, in the sustained mode.
         check: whether the device computes what the host does; ``None`` if nobody looked.
         sampled: the device while its processes ran; ``None`` if none of them took long.
+        runtime: name and version of what ran the graph, where the tool gives it.
     """
 
     case: Case
@@ -77,6 +78,7 @@ class CaseResult:
     curve: Curve | None = None
     check: Check | None = None
     sampled: Sampled | None = None
+    runtime: str | None = None
 
     @property
     def is_wrong(self) -> bool:
@@ -93,72 +95,103 @@ class CaseResult:
 Timed: TypeAlias = tuple[Session, tuple[CaseResult, ...]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What the sessions of a store have in common, read once."""
+
+    artifacts: Mapping[str, Artifact]
+    checks: Checks
+
+
 def all_results(store: Store) -> list[Timed]:
     """Returns every session of a store with its results, the oldest first.
 
-    Those of gates are left out: old revisions are in them, and what they say is in their logs.
+    Those of gates are left out: old revisions are in them, and their verdicts are in their logs.
+    The number of queries does not depend on the number of sessions.
     """
-    sessions = sorted(sessions_of(store), key=lambda each: each.started_at)
-    return [(session, results(store, session)) for session in sessions]
+    sessions = {session.id: session for session in sessions_of(store)}
+    shared = _read_shared(store)
+    events: dict[str | None, list[Event]] = defaultdict(list)
+    for event in store.events():
+        events[event.session_id].append(event)
+    by_session = {
+        identity: _session_results(sessions[identity], invocations, events[identity], shared)
+        for identity, invocations in store.invocations_by_session(except_suite=GATE)
+    }
+    timed = [(session, by_session.get(session.id, [])) for session in sessions.values()]
+    spreads = _spreads(store, {each.case.key for cases in by_session.values() for each in cases})
+    return [(session, _with_spreads(cases, spreads)) for session, cases in timed]
 
 
 def sessions_of(store: Store) -> list[Session]:
-    """Returns the sessions of a store that were no gates'."""
-    return [each for each in store.sessions() if each.suite != GATE]
+    """Returns the sessions of a store that are not gates', the oldest first."""
+    return [session for session in store.sessions() if session.suite != GATE]
 
 
 def results(store: Store, session: Session) -> tuple[CaseResult, ...]:
     """Returns every case of a session that has a process stored, by name, delegate and threads.
 
-    Processes that were for something else than a latency of their own are told with the
-    back-to-back case that they belong to.
+    Processes that are not for a latency of their own are counted with the back-to-back case that
+    they belong to.
     """
-    artifacts = {artifact.sha256: artifact for artifact in store.artifacts()}
+    cases = _session_results(
+        session, store.invocations(session.id), store.events(session.id), _read_shared(store)
+    )
+    return _with_spreads(cases, _spreads(store, {each.case.key for each in cases}))
+
+
+def _read_shared(store: Store) -> _Shared:
+    return _Shared(
+        artifacts={artifact.sha256: artifact for artifact in store.artifacts()},
+        checks=read_checks(store),
+    )
+
+
+def _session_results(
+    session: Session,
+    invocations: Iterable[Invocation],
+    events: Sequence[Event],
+    shared: _Shared,
+) -> list[CaseResult]:
     rows: dict[str, list[Invocation]] = defaultdict(list)
     beside: dict[str, dict[Mode, list[Invocation]]] = defaultdict(lambda: defaultdict(list))
-    for invocation in store.invocations(session.id):
+    for invocation in invocations:
         case, mode = invocation.case, invocation.case.protocol.mode
         if mode is Mode.CORRECTNESS:  # what they gave is in the check
             continue
         if mode.is_companion:
-            beside[_without_protocol(case)][mode].append(invocation)
+            beside[case.without_protocol][mode].append(invocation)
         else:
             rows[case.key].append(invocation)
-    spreads = _spreads(store, rows.keys())
-    known = checks(store, session.device)
-    events = store.events(session.id)
-    marks = (*session_caveats(events), *probe_caveats(events))
-    found = []
-    for key, invocations in rows.items():
-        case = invocations[0].case
+    checks = shared.checks.on(session.device)
+    of_session = (*session_caveats(events), *probe_caveats(events))
+    cases = []
+    for processes in rows.values():
+        case = processes[0].case
         at_once = case.protocol.mode is Mode.BACK_TO_BACK
-        companions = beside.get(_without_protocol(case), {}) if at_once else {}
-        result = _result(invocations, companions, session.device, artifacts)
-        check = known.get(subject_of(case))
-        caveats = (*result.caveats, *output_doubts(check), *marks)
-        found.append(replace(result, spread=spreads.get(key), check=check, caveats=caveats))
-    modes = list(Mode)
-    return tuple(
-        sorted(
-            _with_thread_doubts(found, session.device),
-            key=lambda each: (
-                each.name,
-                each.case.delegate,
-                modes.index(each.case.protocol.mode),
-                each.case.threads,
-            ),
-        )
-    )
+        companions = beside.get(case.without_protocol, {}) if at_once else {}
+        result = _result(processes, companions, session.device, shared.artifacts)
+        check = checks.get(case.computation)
+        caveats = (*result.caveats, *output_caveats(check), *of_session)
+        cases.append(replace(result, check=check, caveats=caveats))
+    return sorted(_with_thread_caveats(cases, session.device), key=_order)
 
 
-def _without_protocol(case: Case) -> str:
-    return replace(case, protocol=Protocol()).key
+def _order(result: CaseResult) -> tuple[object, ...]:
+    case = result.case
+    return result.name, case.delegate, list(Mode).index(case.protocol.mode), case.threads
 
 
-def _spreads(store: Store, keys: Iterable[str]) -> dict[str, SessionSpread]:
+def _with_spreads(
+    cases: Iterable[CaseResult], spreads: Mapping[str, SessionSpread]
+) -> tuple[CaseResult, ...]:
+    return tuple(replace(each, spread=spreads.get(each.case.key)) for each in cases)
+
+
+def _spreads(store: Store, keys: Collection[str]) -> dict[str, SessionSpread]:
     """Returns how far the sessions of each case lie apart, where there are several."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for session_id, key, outcome in store.measured(list(keys)):
+    for session_id, key, outcome in store.measured(keys):
         if outcome.is_valid and outcome.inference_us:
             values[key][session_id].append(median(outcome.inference_us))
     spreads = {
@@ -178,14 +211,13 @@ def _result(
     protocol = first.case.protocol
     artifact = artifacts.get(first.case.artifact_sha256)
     processes = [each for group in (invocations, *companions.values()) for each in group]
-    outcomes = [each.outcome for each in processes]
-    failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-    timed = [each.outcome for each in invocations]
-    measured = [
-        each for each in timed if isinstance(each, Measured) and counts(each, protocol.mode)
-    ]
+    failed = [each.outcome for each in processes if isinstance(each.outcome, Failed)]
+    measured = [each for _, each in _measured(invocations) if counts(each, protocol.mode)]
     summary = None if protocol.mode.is_statistics or not measured else summarise(measured)
-    conventional = _conventional(companions.get(Mode.CONVENTIONAL, ()))
+    beside = {mode: list(_measured(of_mode)) for mode, of_mode in companions.items()}
+    conventional = next(
+        (each.statistics for _, each in beside.get(Mode.CONVENTIONAL, ()) if each.is_valid), None
+    )
     sustained = _curve(invocations) if protocol.mode is Mode.SUSTAINED else None
     caveats = [
         *_device_caveats(device),
@@ -197,7 +229,7 @@ def _result(
     busy = busy_caveat([invocation.sensed for invocation in invocations])
     if busy is not None and summary is not None and device.kind is Kind.HOST:
         caveats.append(busy)
-    discards = _discards(outcomes, protocol.mode)
+    discards = [each for _, each in _measured(processes) if not counts(each, protocol.mode)]
     return CaseResult(
         case=first.case,
         name=f"{artifact.name}.{artifact.format}" if artifact else Path(first.model).stem,
@@ -207,8 +239,12 @@ def _result(
         failures=tuple(dict.fromkeys(outcome.failure for outcome in failed)),
         summary=summary,
         caveats=tuple(caveats),
-        sampled_memory_mb_peak=_sampled_memory_mb(companions.get(Mode.PEAK_MEMORY, ())),
-        profile=_profile(companions.get(Mode.OP_PROFILE, ())),
+        sampled_memory_mb_peak=next(
+            (each.memory_mb_peak for _, each in beside.get(Mode.PEAK_MEMORY, ())), None
+        ),
+        profile=next(
+            (parse_op_profile(each.stdout) for each, _ in beside.get(Mode.OP_PROFILE, ())), None
+        ),
         discarded=len(discards),
         discards=once_each([each.caveats for each in discards]),
         conventional=conventional,
@@ -217,11 +253,8 @@ def _result(
         else None,
         curve=sustained,
         sampled=sampled(each.sensed.samples for each in processes),
+        runtime=measured[0].runtime if measured else None,
     )
-
-
-def _discards(outcomes: Sequence[Outcome | None], mode: Mode) -> list[Measured]:
-    return [each for each in outcomes if isinstance(each, Measured) and not counts(each, mode)]
 
 
 def _noted(
@@ -242,22 +275,19 @@ def _noted(
     return [caveat for caveat in found if caveat is not None]
 
 
-def _with_thread_doubts(found: Sequence[CaseResult], device: Device) -> list[CaseResult]:
-    """Returns the results, those whose number of threads changed nothing marked so."""
+def _with_thread_caveats(cases: Sequence[CaseResult], device: Device) -> list[CaseResult]:
+    """Returns the results, with a caveat where the number of threads changed nothing."""
     alike: dict[str, list[CaseResult]] = defaultdict(list)
-    for each in found:
+    for each in cases:
         if each.summary is not None:
-            alike[replace(each.case, threads=1, affinity=None).key].append(each)
-    doubts: dict[str, Caveat] = {}
+            alike[each.case.without_threads].append(each)
+    caveats: dict[str, tuple[Caveat, ...]] = {}
     for group in alike.values():
         summaries = {each.case.threads: each.summary for each in group if each.summary is not None}
-        doubt = threads_change_nothing(summaries, device.cores)
-        doubts |= {each.case.key: doubt for each in group if doubt is not None}
+        caveat = threads_change_nothing(summaries, device.cores)
+        caveats |= {each.case.key: (caveat,) for each in group if caveat is not None}
     return [
-        replace(each, caveats=(*each.caveats, doubts[each.case.key]))
-        if each.case.key in doubts
-        else each
-        for each in found
+        replace(each, caveats=(*each.caveats, *caveats.get(each.case.key, ()))) for each in cases
     ]
 
 
@@ -270,37 +300,29 @@ def _device_caveats(device: Device) -> list[Caveat]:
     return found
 
 
-def _sampled_memory_mb(invocations: Sequence[Invocation]) -> float | None:
+def _measured(invocations: Iterable[Invocation]) -> Iterator[tuple[Invocation, Measured]]:
     for invocation in invocations:
         if isinstance(invocation.outcome, Measured):
-            return invocation.outcome.memory_mb_peak
-    return None
-
-
-def _conventional(invocations: Sequence[Invocation]) -> Statistics | None:
-    for invocation in invocations:
-        if isinstance(invocation.outcome, Measured) and invocation.outcome.is_valid:
-            return invocation.outcome.statistics
-    return None
+            yield invocation, invocation.outcome
 
 
 def _curve(invocations: Sequence[Invocation]) -> Curve | None:
     began = datetime.fromisoformat(invocations[0].started_at)
     points = [
-        _point(each, (datetime.fromisoformat(each.started_at) - began).total_seconds())
-        for each in invocations
-        if isinstance(each.outcome, Measured) and each.outcome.statistics is not None
+        _point(
+            each,
+            (datetime.fromisoformat(each.started_at) - began).total_seconds(),
+            outcome.statistics.middle_us,
+        )
+        for each, outcome in _measured(invocations)
+        if outcome.statistics is not None
     ]
     return curve(points) if points else None
 
 
-def _point(invocation: Invocation, at_s: float) -> Point:
-    outcome, after = invocation.outcome, invocation.sensed.after
-    assert isinstance(outcome, Measured)  # noqa: S101 - the caller leaves out others
-    assert outcome.statistics is not None  # noqa: S101 - likewise
-    point = Point(
-        at_s=at_s, until_s=at_s + invocation.wall_s, latency_us=outcome.statistics.middle_us
-    )
+def _point(invocation: Invocation, at_s: float, latency_us: float) -> Point:
+    after = invocation.sensed.after
+    point = Point(at_s=at_s, until_s=at_s + invocation.wall_s, latency_us=latency_us)
     if after is None:
         return point
     fastest = max(after.clocks, key=lambda clock: clock.max_khz.number or 0.0, default=None)
@@ -314,25 +336,18 @@ def _point(invocation: Invocation, at_s: float) -> Point:
     )
 
 
-def _profile(invocations: Sequence[Invocation]) -> OpProfile | None:
-    for invocation in invocations:
-        if isinstance(invocation.outcome, Measured):
-            return parse_op_profile(invocation.stdout)
-    return None
-
-
 def busy_caveat(sensed: Sequence[Sensed]) -> Caveat | None:
-    """Returns the doubt that most processes had to wait for their core, if they had."""
+    """Returns the caveat that most processes had to wait for their core, if they had."""
     shares = [
         each.run_queue_wait_s / (each.run_s + each.run_queue_wait_s)
         for each in sensed
         if each.run_s and each.run_queue_wait_s is not None
     ]
-    busy = [share for share in shares if share > BUSY_SHARE]
+    busy = [share for share in shares if share > _BUSY_SHARE]
     if 2 * len(busy) <= len(shares):
         return None
     return Caveat(
         kind=CaveatKind.BUSY_MACHINE,
         evidence=f"{len(busy)} of {len(shares)} processes waited for a core more than "
-        f"{BUSY_SHARE:.0%} of their time, the median one {median(shares):.1%}",
+        f"{_BUSY_SHARE:.0%} of their time, the median one {median(shares):.1%}",
     )

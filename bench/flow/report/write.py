@@ -8,14 +8,15 @@ from pathlib import Path
 
 from bench.core.units import counted, elapsed
 from bench.core.version import VERSION
-from bench.flow.report.join import join
+from bench.flow.report.join import device_names, join
 from bench.flow.report.mode_rows import modes
 from bench.flow.report.results import all_results, sessions_of
 from bench.store.store import Store
 from models.student.spec import InGraphFrontend, is_student, parse_name
-from reports.effects import Estimate, Traits, estimates
-from reports.page import ModeFrames, write_report
-from reports.schema import Endurance, Row, Slice, Stream, Task, frame, read
+from reports.effects.fit import Estimate, Traits, estimates
+from reports.frontier import mark
+from reports.page import write_report
+from reports.schema import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,36 +44,31 @@ def report(
     """
     timed = all_results(store)
     rows, tasks = join(store, task_set=task_set, timed=timed)
-    found = modes(timed)
+    apart = modes(timed)
     page = write_report(
-        frame(rows, Row),
-        frame(tasks, Task),
+        rows,
+        tasks,
         out=out,
         title=title,
         subtitle=_subtitle(store, rows) + _made_in(stages),
         provenance=_provenance(store, command) | _stage_times(stages),
         notes=notes,
-        modes=ModeFrames(
-            streams=frame(found.streams, Stream),
-            endurances=frame(found.endurances, Endurance),
-            slices=frame(found.slices, Slice),
-        ),
-        effects=frame(effects_of(rows), Estimate),
+        streams=apart.streams,
+        endurances=apart.endurances,
+        effects=effects_of(rows),
     )
-    return page, rows
+    return page, [marked.row for marked in mark(rows)]
 
 
 def effects_of(rows: Sequence[Row]) -> list[Estimate]:
     """Returns what each hyper-parameter does, by the students among ``rows``; none if too few."""
-    names = sorted({row.student for row in rows if is_student(row.student)})
-    traits = frame([_traits(name) for name in names], Traits)
-    return read(estimates(frame(rows, Row), traits), Estimate)
+    names = {row.file.student for row in rows if is_student(row.file.student)}
+    return estimates(rows, {name: _traits(name) for name in names})
 
 
 def _traits(name: str) -> Traits:
     spec = parse_name(name)
     return Traits(
-        student=name,
         size=spec.size.value,
         width=spec.width,
         head=spec.head.value,
@@ -86,9 +82,10 @@ def _traits(name: str) -> Traits:
 
 
 def _subtitle(store: Store, rows: Sequence[Row]) -> str:
-    devices = sorted({row.device for row in rows})
-    students = len({row.student for row in rows})
-    files, models = counted(len(rows), "file"), counted(students, "model")
+    devices = sorted({row.setup.device for row in rows})
+    students = len({row.file.student for row in rows})
+    files = counted(len({row.file.artifact_sha256 for row in rows}), "file")
+    models = counted(students, "model")
     return f"{files} of {models} on {', '.join(devices) or 'no device'}"
 
 
@@ -103,11 +100,13 @@ def _stage_times(stages: Sequence[StageTime]) -> dict[str, str]:
 
 def _provenance(store: Store, command: str) -> dict[str, str]:
     found = {"frill-bench": VERSION, "command": command, "database": store.url}
-    for number, session in enumerate(sessions_of(store), 1):
+    sessions = sessions_of(store)
+    names = device_names(session.device for session in sessions)
+    for number, session in enumerate(sessions, 1):
         device = session.device
         what = [
             device.kind.value,
-            device.name,
+            names[device.key],
             device.cpu,
             f"{device.cores} cores",
             device.os_build,

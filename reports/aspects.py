@@ -1,0 +1,127 @@
+"""What rows share or differ in besides their numbers: device, tool, delegate, cores, session."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.core import units
+from reports.schema import Setup, Timed
+
+_SHORT = 8  # signs of a hash or a UUID; the whole of it is where the numbers come from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aspect:
+    """Something that rows share or differ in.
+
+    Args:
+        value: of a row; ``None`` where it has none.
+        usual: what goes without saying where all rows share it.
+        whole: of a row, for the line of what all share, where ``value`` is short.
+    """
+
+    name: str
+    value: Callable[[Timed], object]
+    usual: str = ""
+    whole: Callable[[Timed], object] | None = None
+
+
+# In what a setup may differ besides device, program, delegate and threads, in words.
+SETTINGS: Mapping[str, Callable[[Setup], str]] = {
+    "tool": lambda setup: short_sha256(setup.tool_sha256),
+    "cores": lambda setup: setup.affinity or "all",
+    "library": lambda setup: short_sha256(setup.library_sha256),
+    "options": lambda setup: setup.library_options or "none",
+    "delegation": lambda setup: "whole graph" if setup.full_delegation else "any part",
+    "clocks": lambda setup: "fixed" if setup.fixed_performance else "free",
+}
+_USUAL = {
+    "cores": "all", "library": "none", "options": "none", "delegation": "any part",
+    "clocks": "free",
+}  # fmt: skip
+
+
+def short_sha256(sha256: str | None) -> str:
+    """Returns the first signs of a hash; "none" for none."""
+    return sha256[:_SHORT] if sha256 else "none"
+
+
+def short_protocols(texts: Iterable[str]) -> dict[str, str]:
+    """Returns of each protocol what not all of them share."""
+    parts = {text: text.split(", ") for text in texts}
+    shared = set.intersection(*map(set, parts.values())) if parts else set()
+    return {
+        text: ", ".join(each for each in own if each not in shared) for text, own in parts.items()
+    }
+
+
+def of_setup(value: Callable[[Setup], str]) -> Callable[[Timed], str]:
+    """Returns what gives the same of a row."""
+    return lambda row: value(row.setup)
+
+
+def varying(rows: Sequence[Timed]) -> list[Aspect]:
+    """Returns what rows differ in, in the order of their columns."""
+    return [
+        aspect for aspect in _aspects(rows) if len({aspect.value(row) for row in rows} - {None}) > 1
+    ]
+
+
+def shared(rows: Sequence[Timed]) -> dict[str, str]:
+    """Returns what all rows have in common, in words, for the line above the table."""
+    found = {}
+    for aspect in _aspects(rows):
+        values = {(aspect.whole or aspect.value)(row) for row in rows} - {None}
+        if len(values) == 1 and (value := values.pop()) not in ("", aspect.usual):
+            found[aspect.name] = in_words(value)
+    return found
+
+
+def shared_sentence(rows: Sequence[Timed]) -> str:
+    """Returns what all rows have in common as a sentence; empty for nothing."""
+    parts = [f"{name} {value}" for name, value in shared(rows).items()]
+    return f"In all rows: {', '.join(parts)}." if parts else ""
+
+
+def in_words(value: object) -> str:
+    """Returns the value of an aspect as text; a number never in exponents."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:g}" if abs(value) < 1e6 else units.significant(value)
+
+
+def _aspects(rows: Sequence[Timed]) -> list[Aspect]:
+    protocols = short_protocols(row.setup.protocol for row in rows)
+    settings = [
+        Aspect(name=name, value=of_setup(value), usual=_USUAL.get(name, ""))
+        for name, value in SETTINGS.items()
+    ]
+    files: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        files[row.file.name].add(row.file.artifact_sha256)
+    file = Aspect(name="file", value=lambda row: short_sha256(row.file.artifact_sha256))
+    return [
+        Aspect(name="device", value=lambda row: row.setup.device),
+        Aspect(name="timed by", value=lambda row: row.setup.runner),
+        settings[0],
+        Aspect(name="runtime", value=lambda row: row.setup.runtime),
+        Aspect(name="delegate", value=lambda row: row.setup.delegate),
+        Aspect(name="threads", value=lambda row: row.setup.threads),
+        *settings[1:],
+        Aspect(name="protocol", value=lambda row: protocols[row.setup.protocol]),
+        Aspect(
+            name="session",
+            value=lambda row: row.session[:_SHORT],
+            whole=lambda row: row.session,
+        ),
+        Aspect(name="processes a file", value=_column("processes")),
+        Aspect(name="task set", value=_column("score_task_set")),
+        Aspect(name="hop (s)", value=_column("audio_s_per_inference")),
+        *([file] if any(len(of_name) > 1 for of_name in files.values()) else []),
+    ]
+
+
+def _column(name: str) -> Callable[[Timed], object]:
+    return lambda row: getattr(row, name, None)  # some kinds of rows lack it

@@ -1,0 +1,341 @@
+"""Effects of hyper-parameters on accuracy, latency and size: ordinary least squares on a grid.
+
+As in the FRILL paper (Peplinski et al., 2020, section 4): main effects only. What a student is
+built of is fitted over students, the format within them. The files of a student share its weights
+and all its luck in training, so they are one observation of its structure and not four: a
+split-plot design (Fisher 1925). Categories are differences to a base level, numbers are per
+doubling (log2). Latency and size are fitted as logarithms, so their effects are ratios, in per
+cent. Intervals are estimate +- t times standard error, at 95 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core.caveats import Caveat, CaveatKind, Effect
+from reports.schema import Row, Setup, column, maybe
+
+_CONFIDENCE = 0.95
+DOUBLED = "doubled"
+RESPONSES = ("accuracy", "latency", "size")
+_FEWEST_STUDENTS = 6
+_FEWEST_AXES = 2
+_FEWEST_SPARE = 2
+# Categories and the level that others are compared with: what a student is by default.
+BASES: Mapping[str, str] = {
+    "size": "small",
+    "head": "keras3",
+    "pooling": "gap",
+    "bottleneck": "full",
+    "activation": "fused",
+    "graph_begins": "patch",
+    "training": "plain",
+    "format": "float32",
+}
+
+_Matrix: TypeAlias = NDArray[np.float64]
+_Files: TypeAlias = Sequence[tuple[Row, float]]  # and the response that is fitted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """The hyper-parameters of a student, which are the axes beside the format.
+
+    Args:
+        bottleneck: full or low-rank.
+        graph_begins: patch, or the log-mel graph inside, conv or stft.
+        training: plain or qat.
+    """
+
+    size: str
+    width: float
+    head: str
+    pooling: str
+    bottleneck: str
+    embedding_size: int
+    activation: str
+    graph_begins: str
+    training: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """The effect of one level of one axis on one response, over files with one setup."""
+
+    setup: Setup
+    response: str = column("accuracy (mean over the tasks), latency (of the file alone) or size")
+    unit: str = column("of effect, interval and residual: points, or % of the ratio")
+    axis: str = column("the hyper-parameter, or the format")
+    level: str = column("what is compared, or doubled")
+    base: str = column("what it is compared with; empty for numbers")
+    effect: float | None = maybe("the estimate; empty where refused")
+    low: float | None = maybe("lower end of its 95 % interval")
+    high: float | None = maybe("upper end of its 95 % interval")
+    refused: str = column("why there is no number; empty where there is one", default="")
+    n: int = column("files that the fit is over")
+    students: int = column("students that the fit is over")
+    degrees_of_freedom: int = column("students, or files within them, less coefficients")
+    residual_sd: float | None = maybe("standard deviation of what the axes leave unexplained")
+    caveats: tuple[Caveat, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Axis:
+    """An axis that varies.
+
+    Args:
+        values: its level in every file.
+        columns: float64 [files, levels]: 0 or 1, or log2 of a number.
+    """
+
+    name: str
+    base: str
+    levels: tuple[str, ...]
+    values: tuple[Any, ...]
+    columns: _Matrix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Fit:
+    """Levels whose effects have one kind of error.
+
+    Args:
+        units: what varies by itself there: files of one student, or students.
+        coefficients, reach: float64 [levels], estimates and half of their intervals.
+        spare: degrees of freedom.
+        sd: standard deviation of what is left.
+    """
+
+    axes: tuple[_Axis, ...]
+    units: str
+    coefficients: _Matrix
+    reach: _Matrix
+    spare: int
+    sd: float
+
+
+def estimates(
+    rows: Sequence[Row], traits: Mapping[str, Traits], *, bases: Mapping[str, str] = BASES
+) -> list[Estimate]:
+    """Returns the effects on each response, none where there are too few students to compare.
+
+    Args:
+        traits: by student; rows of other models are left out.
+        bases: axis to the level that its others are compared with.
+    """
+    places: defaultdict[Setup, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.file.student in traits:
+            places[row.setup].append(row)
+    found: list[Estimate] = []
+    for setup, listed in places.items():
+        students = {row.file.student for row in listed}
+        if len(students) < _FEWEST_STUDENTS or len(_axes(listed, traits, bases)) < _FEWEST_AXES:
+            continue
+        for response in RESPONSES:
+            values = [(row, _response(row, response)) for row in listed]
+            files = [(row, value) for row, value in values if value is not None]
+            axes = _axes([row for row, _ in files], traits, bases)
+            found += _estimates(setup, response, files, axes)
+    return found
+
+
+def _response(row: Row, response: str) -> float | None:
+    """Returns what is fitted: points or a logarithm; ``None`` where a caveat invalidates it."""
+    invalid = {caveat.kind for caveat in row.caveats if caveat.effect is Effect.INVALIDATE}
+    match response:
+        case "accuracy":
+            # The clocks and the heat of a device do not change what a file scores.
+            left_out = invalid & {CaveatKind.SCORED_ON_HOST, CaveatKind.WRONG_OUTPUT}
+            return None if left_out or row.score_mean is None else 100 * row.score_mean
+        case "latency":
+            left_out = invalid - {CaveatKind.SCORED_ON_HOST, CaveatKind.NO_FRONTEND}
+            us = row.latency_us_median
+            return None if left_out or not us else math.log(us)
+        case _:
+            return math.log(row.size_bytes)
+
+
+def _axes(
+    rows: Sequence[Row], traits: Mapping[str, Traits], bases: Mapping[str, str]
+) -> list[_Axis]:
+    """Returns the axes that vary."""
+    files = [{**asdict(traits[row.file.student]), "format": row.file.format.value} for row in rows]
+    found = []
+    for name in files[0] if files else ():
+        values = tuple(file[name] for file in files)
+        distinct = sorted(set(values))
+        if len(distinct) < 2:
+            continue
+        if name not in bases:
+            base, levels = "", (DOUBLED,)
+            columns = np.log2(np.array(values, dtype=np.float64))[:, None]
+        else:
+            base = bases[name] if bases[name] in distinct else distinct[0]
+            levels = tuple(level for level in distinct if level != base)
+            columns = np.array([[value == each for each in levels] for value in values], float)
+        found.append(_Axis(name=name, base=base, levels=levels, values=values, columns=columns))
+    return found
+
+
+def _estimates(
+    setup: Setup, response: str, files: _Files, axes: Sequence[_Axis]
+) -> Iterator[Estimate]:
+    refused = _refusals(axes)
+    counted = Counter(kind for row, _ in files for kind in {each.kind for each in row.caveats})
+    for fit in sorted(_fits(axes, files), key=lambda each: axes.index(each.axes[0])):
+        enough = fit.spare >= _FEWEST_SPARE
+        levels = ((axis, level) for axis in fit.axes for level in axis.levels)
+        for index, (axis, level) in enumerate(levels):
+            reason = refused.get(axis.name, "") if enough else f"too few {fit.units}"
+            middle, reach = float(fit.coefficients[index]), float(fit.reach[index])
+            ends = [_shown(response, each) for each in (middle, middle - reach, middle + reach)]
+            effect, low, high = [None] * 3 if reason else ends
+            yield Estimate(
+                setup=setup,
+                response=response,
+                unit="points" if response == "accuracy" else "%",
+                axis=axis.name,
+                level=level,
+                base=axis.base,
+                effect=effect,
+                low=low,
+                high=high,
+                refused=reason,
+                n=len(files),
+                students=len({row.file.student for row, _ in files}),
+                degrees_of_freedom=fit.spare,
+                residual_sd=_shown(response, fit.sd) if enough else None,
+                caveats=tuple(
+                    Caveat(kind=kind, evidence=f"{counted[kind]} of {len(files)} files")
+                    for kind in sorted(counted)
+                ),
+            )
+
+
+def _fits(axes: Sequence[_Axis], files: _Files) -> Iterator[_Fit]:
+    """Yields the fit of the structure, over students, and that of the format, within them."""
+    response = np.array([value for _, value in files])
+    students = sorted({row.file.student for row, _ in files})
+    is_of = np.array([[row.file.student == name for name in students] for row, _ in files], float)
+    within = tuple(axis for axis in axes if axis.name == "format")
+    between = tuple(axis for axis in axes if axis.name != "format")
+    if within:
+        matrix = np.hstack([is_of, *(axis.columns for axis in within)])
+        fit = _least_squares(within, "files", matrix, response, before=len(students))
+        response = response - matrix[:, len(students) :] @ fit.coefficients
+        yield fit
+    if between:
+        means = (is_of / is_of.sum(axis=0)).T
+        matrix = means @ _matrix(between)
+        yield _least_squares(between, "students", matrix, means @ response, before=1)
+
+
+def _least_squares(
+    axes: tuple[_Axis, ...], units: str, matrix: _Matrix, response: _Matrix, *, before: int
+) -> _Fit:
+    """Returns the fit of ``response``, float64 [rows], without its first ``before`` columns.
+
+    Columns that cannot be told apart stay in the fit, through the pseudo-inverse, so that the
+    others are not blamed for them; only coefficients that the rows determine have a meaning.
+    """
+    inverse = np.linalg.pinv(matrix)
+    coefficients = inverse @ response
+    residuals = response - matrix @ coefficients
+    spare = len(response) - int(np.linalg.matrix_rank(matrix))
+    sd = math.sqrt(float(residuals @ residuals) / spare) if spare > 0 else math.nan
+    t = t_quantile(spare) if spare > 0 else math.nan
+    reach = t * sd * np.sqrt(np.sum(inverse**2, axis=1))
+    return _Fit(
+        axes=axes,
+        units=units,
+        coefficients=coefficients[before:],
+        reach=reach[before:],
+        spare=spare,
+        sd=sd,
+    )
+
+
+def t_quantile(degrees_of_freedom: int) -> float:
+    """Returns the t that holds 95 % of Student's distribution between -t and t, by bisection."""
+    low, high = 0.0, 13.0  # 12.706 for one degree
+    for _ in range(60):
+        middle = (low + high) / 2
+        if _within(middle, degrees_of_freedom) < _CONFIDENCE:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _within(t: float, degrees_of_freedom: int) -> float:
+    """Returns P(-t < T < t): Abramowitz & Stegun, 1964, 26.7.3 and 26.7.4."""
+    angle = math.atan(t / math.sqrt(degrees_of_freedom))
+    odd = degrees_of_freedom % 2
+    term, total = math.cos(angle) if odd else 1.0, 0.0
+    for power in range(odd, degrees_of_freedom - 1, 2):
+        total += term
+        term *= (power + 1) / (power + 2) * math.cos(angle) ** 2
+    inside = math.sin(angle) * total
+    return 2 / math.pi * (angle + inside) if odd else inside
+
+
+def _shown(response: str, value: float) -> float:
+    # An interval of hundreds of decades is not one; its ends stay numbers.
+    return value if response == "accuracy" else 100 * math.expm1(min(value, 700.0))
+
+
+def _matrix(axes: Sequence[_Axis]) -> _Matrix:
+    """Returns float64 [files, 1 + levels]: the constant, then the columns of the axes."""
+    constant = np.ones((len(axes[0].values), 1))
+    return np.hstack([constant, *(axis.columns for axis in axes)])
+
+
+def _rank(axes: Sequence[_Axis]) -> int:
+    return int(np.linalg.matrix_rank(_matrix(axes))) if axes else 1
+
+
+def _refusals(axes: Sequence[_Axis]) -> dict[str, str]:
+    """Returns why an axis has no effect of its own, for those whose levels others can stand for."""
+    whole = _rank(axes)
+    tangled = [
+        axis
+        for axis in axes
+        if whole - _rank([other for other in axes if other is not axis]) < len(axis.levels)
+    ]
+    reasons: dict[str, list[str]] = {axis.name: [] for axis in tangled}
+    for one, other in combinations(tangled, 2):
+        if _rank([one, other]) < 1 + len(one.levels) + len(other.levels):
+            reasons[one.name].append(_together(one, other))
+            reasons[other.name].append(_together(one, other))
+    for name, found in reasons.items():
+        others = ", ".join(words(other) for other in reasons if other != name)
+        found += [] if found else [f"{words(name)} cannot be told apart from {others}"]
+    return {name: "; ".join(found) for name, found in reasons.items()}
+
+
+def _together(one: _Axis, other: _Axis) -> str:
+    pairs = len(set(zip(one.values, other.values, strict=True)))
+    first, second = words(one.name), words(other.name)
+    match pairs == len(set(one.values)), pairs == len(set(other.values)):
+        case True, True:
+            return f"{first} and {second} always change together"
+        case True, False:
+            return f"{second} never changes without {first}"
+        case False, True:
+            return f"{first} never changes without {second}"
+        case _:
+            return f"{first} and {second} cannot be told apart"
+
+
+def words(axis: str) -> str:
+    """Returns an axis in words."""
+    return axis.replace("_", " ")

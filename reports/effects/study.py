@@ -1,0 +1,153 @@
+"""What each choice does, ready to be shown: sentences, charts and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bench.core import units
+from bench.core.caveats import Effect
+from reports import schema
+from reports.charts import Chart, Dot, hollow
+from reports.effects.fit import DOUBLED, RESPONSES, Estimate, words
+from reports.schema import Setup
+from reports.sections import Section
+from reports.table import Cell, Footnotes, Heading, Line, Table, plain
+
+_SMALLEST = 0.01  # residual that is shown
+_CLEAR, _UNCLEAR = "clear effect", "may have none"
+
+
+def studies(estimates: Sequence[Estimate], notes: Footnotes) -> list[Section]:
+    """Returns a section for each setup."""
+    places: dict[Setup, list[Estimate]] = {}
+    for each in estimates:
+        places.setdefault(each.setup, []).append(each)
+    return [
+        Section(
+            heading=f"{at.device}, {at.runner}, {at.delegate}, threads: {at.threads}",
+            sentences=(_explained(rows), *_refused(rows)),
+            charts=tuple(_charts(rows)),
+            table=_table(rows, notes),
+        )
+        for at, rows in places.items()
+    ]
+
+
+def _explained(rows: Sequence[Estimate]) -> str:
+    spreads = []
+    for each in {(row.response, row.axis == "format"): row for row in rows}.values():
+        text = f"{each.response} over {each.students} students"
+        if each.axis == "format":
+            text = f"{each.response} of formats over {each.n} files"
+        text += f", {each.degrees_of_freedom} degrees of freedom"
+        if each.residual_sd is not None:
+            small = each.residual_sd < _SMALLEST
+            number = f"below {_SMALLEST}" if small else units.significant(each.residual_sd, 2)
+            text += f", residual SD {number} {each.unit}"
+        spreads.append(text)
+    return (
+        "By linear regression, each choice by itself: students among students, formats within a "
+        f"student. For {'; for '.join(spreads)}."
+    )
+
+
+def _refused(rows: Sequence[Estimate]) -> list[str]:
+    reasons: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row.refused:
+            reasons.setdefault(row.refused, {})[row.response] = None
+    return [f"No figures for {', '.join(of)}: {reason}." for reason, of in reasons.items()]
+
+
+def _charts(rows: Sequence[Estimate]) -> Iterator[Chart]:
+    known = [row for row in _ordered(rows) if row.effect is not None]
+    lanes = list(dict.fromkeys(map(_lane, known)))[::-1]
+    for response in dict.fromkeys(row.response for row in known):
+        is_ratio = response != "accuracy"
+        own = [row for row in known if row.response == response]
+        yield Chart(
+            name=f"effects-{response}",
+            title=f"Effect of each choice on {response}",
+            x_label=f"{response} over that of the base (log scale)" if is_ratio else "points",
+            y_label="",
+            caption="Bars: 95 % intervals. Hollow: a caveat. Numbers are per doubling, the others "
+            "against a base.",
+            dots=tuple(_dot(row, lanes.index(_lane(row)), is_ratio) for row in own),
+            numbers=schema.listing(own, Estimate),
+            families=(_CLEAR, _UNCLEAR),
+            lanes=tuple(lanes),
+            limit=1.0 if is_ratio else 0.0,
+            is_linear=not is_ratio,
+        )
+
+
+def _dot(row: Estimate, lane: int, is_ratio: bool) -> Dot:
+    low, x, high = (
+        max(1 + (value or 0.0) / 100, 1e-9) if is_ratio else value or 0.0
+        for value in (row.low, row.effect, row.high)
+    )
+    return Dot(
+        label="",
+        x=x,
+        x_low=low,
+        x_high=high,
+        y=lane,
+        y_low=lane,
+        y_high=lane,
+        family=_UNCLEAR if (row.low or 0.0) <= 0 <= (row.high or 0.0) else _CLEAR,
+        format=None,
+        hollow=hollow(row.caveats),
+        on_frontier=False,
+    )
+
+
+def _ordered(rows: Sequence[Estimate]) -> list[Estimate]:
+    """Returns the rows, those of one axis together although a response may lack it."""
+    axes = list(dict.fromkeys(row.axis for row in rows))
+    return sorted(rows, key=lambda row: axes.index(row.axis))
+
+
+def _lane(row: Estimate) -> str:
+    if row.level == DOUBLED:
+        return f"{words(row.axis)} {DOUBLED}"
+    return f"{row.level}, not {row.base}"
+
+
+def _table(rows: Sequence[Estimate], notes: Footnotes) -> Table:
+    by_choice: dict[tuple[str, str, str], dict[str, Estimate]] = {}
+    for row in _ordered(rows):
+        by_choice.setdefault((row.axis, row.level, row.base), {})[row.response] = row
+    lines = []
+    for (axis, level, base), of in by_choice.items():
+        cells = [_cell(of.get(response), notes) for response in RESPONSES]
+        lasting = {
+            caveat
+            for each in of.values()
+            for caveat in each.caveats
+            if caveat.sticky or caveat.effect is not Effect.NOTE
+        }
+        name = Cell(text=words(axis), marks=notes.doubts(sorted(lasting)))
+        lines.append(Line(cells=(name, plain(level), plain(base), *cells)))
+    headings = (
+        Heading(name="choice", numeric=False),
+        Heading(name="level", numeric=False),
+        Heading(name="against", numeric=False),
+        Heading(name="accuracy", unit="points"),
+        Heading(name="latency", unit="%, the file alone"),
+        Heading(name="size", unit="%"),
+    )
+    return Table(headings=headings, lines=tuple(lines))
+
+
+def _cell(row: Estimate | None, notes: Footnotes) -> Cell:
+    if row is None:
+        return notes.gap("it did not vary among the files with such a number")
+    if row.effect is None:
+        return notes.gap(row.refused)
+    ends = f"{_signed(row.low)} to {_signed(row.high)}"
+    return Cell(text=_signed(row.effect), detail=ends, order=row.effect)
+
+
+def _signed(value: float | None) -> str:
+    """Returns points or per cent with one decimal and a sign."""
+    return units.points(None if value is None else value / 100)

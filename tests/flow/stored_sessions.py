@@ -1,0 +1,104 @@
+"""Sessions as a run stores them, with numbers of our choice."""
+
+from collections.abc import Mapping
+
+from bench.core.artifact import Artifact, Format, Partitions, Role, Tensor
+from bench.measure.outcome import Measured
+from bench.plan.case import Case, Delegate, Protocol, Runner
+from bench.plan.device import Device, Kind
+from bench.store.records import Invocation, Sensed, Session
+from bench.store.store import Store
+
+DEVICE = Device(
+    kind=Kind.PHONE,
+    name="Pixel 6",
+    model="Pixel 6",
+    cpu="Tensor",
+    cores=8,
+    os_build="AP2A",
+    abi="arm64-v8a",
+    boot_id="b",
+    serial="one",
+)
+CASE = Case(
+    artifact_sha256="a" * 64,
+    device=DEVICE.key,
+    runner=Runner.BENCHMARK_MODEL,
+    tool_sha256="c" * 64,
+    delegate=Delegate.XNNPACK,
+    threads=1,
+    protocol=Protocol(processes=6),
+)
+ARTIFACT = Artifact(
+    name="tiny_w0.5_keras3_gap_e512_fused",
+    format=Format.FLOAT32,
+    role=Role.EMBEDDING_WAVEFORM,
+    file="tiny.tflite",
+    sha256="a" * 64,
+    size_bytes=3_130_000,
+    inputs=(Tensor(name="x", shape=(1, 15_600), dtype="float32"),),
+    outputs=(Tensor(name="y", shape=(1, 512), dtype="float32"),),
+    parameters=782_000,
+    macs=3_900_000,
+    frontend="in graph",
+    window_samples=15_600,
+    hop_samples=15_360,
+    partitions=Partitions(nodes_total=90, nodes_delegated=90, partitions=1, left={}),
+    float_ops={},
+    tools={"tensorflow": "2.21"},
+    weights="distilled",
+)
+
+
+def add_session(
+    store: Store,
+    identity: str,
+    latencies_us: Mapping[Case, float],
+    *,
+    device: Device = DEVICE,
+    processes: int = 6,
+    day: int = 1,
+) -> Session:
+    """Stores a session in which each case took about so long; each process a little longer."""
+    session = Session(
+        id=identity,
+        device=device,
+        suite="standard",
+        plan_sha256="p",
+        seed=7,
+        started_at=f"2026-05-{day:02}T03:00:00+00:00",
+        program="0.1.0",
+    )
+    store.add_session(session)
+    for case, us in latencies_us.items():
+        for ordinal in range(processes):
+            invocation = Invocation(
+                session_id=identity,
+                case=case,
+                ordinal=ordinal,
+                model="/zoo/tiny.tflite",
+                command=("benchmark_model",),
+                started_at=f"2026-05-{day:02}T03:00:{ordinal:02}+00:00",
+                wall_s=0.5,
+                exit_status=0,
+                timed_out=False,
+                stdout="raw",
+                stderr="",
+                sensed=Sensed(run_s=None, run_queue_wait_s=None, load_before=None, load_after=None),
+            )
+            store.add_outcome(store.add_invocation(invocation), _measured(us + ordinal))
+    return session
+
+
+def _measured(us: float) -> Measured:
+    return Measured(
+        init_us=12 * us,
+        first_us=3 * us,
+        inference_us=(us, us + 1, us + 2),
+        cpu_us=None,
+        nodes_total=90,
+        nodes_delegated=90,
+        partitions=1,
+        memory_mb_peak=7.5,
+        runtime="LiteRT 2.3.0",
+    )

@@ -1,0 +1,76 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from stored_sessions import ARTIFACT, CASE, add_session
+
+from bench.flow.outputs.record import EVENT
+from bench.flow.report.results import all_results, results
+from bench.plan.suite import GATE
+from bench.store.records import Event
+from bench.store.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "bench.db") as opened:
+        opened.add_artifact(ARTIFACT)
+        yield opened
+
+
+@pytest.fixture
+def queries() -> Iterator[list[str]]:
+    """Yields the statements that read rows, as any connection sends them."""
+    seen: list[str] = []
+
+    def note(*arguments: object) -> None:
+        if str(arguments[2]).startswith("SELECT"):
+            seen.append(str(arguments[2]))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+def add_sessions(store: Store, numbers: range) -> None:
+    for number in numbers:
+        session = add_session(store, f"s{number}", {CASE: 1000.0 + number}, day=1 + number)
+        store.add_event(Event(kind=EVENT, at=session.started_at, session_id=session.id, facts={
+            "case": CASE.key, "artifact_sha256": CASE.artifact_sha256, "device": CASE.device,
+            "os_build": session.device.os_build, "tool_sha256": CASE.tool_sha256,
+            "delegate": "xnnpack", "verdict": "passed",
+        }))  # fmt: skip
+
+
+def test_more_sessions_are_read_with_no_more_queries(store: Store, queries: list[str]) -> None:
+    add_sessions(store, range(2))
+    queries.clear()
+    assert len(all_results(store)) == 2
+    few = len(queries)
+    add_sessions(store, range(2, 12))
+    queries.clear()
+    assert len(all_results(store)) == 12
+    assert len(queries) == few
+
+
+def test_a_session_says_the_same_read_alone_and_among_all(store: Store) -> None:
+    add_sessions(store, range(4))
+    for session, found in all_results(store):
+        assert found == results(store, session)
+        (only,) = found
+        assert only.spread is not None
+        assert only.spread.sessions == 4
+        assert only.check is not None
+
+
+def test_sessions_of_gates_are_left_out_and_one_without_a_process_is_not(store: Store) -> None:
+    first = add_session(store, "s0", {CASE: 1000.0})
+    store.add_session(replace(first, id="gate", suite=GATE))
+    store.add_session(replace(first, id="empty", started_at="2026-06-01T00:00:00+00:00"))
+    assert [(session.id, len(found)) for session, found in all_results(store)] == [
+        ("s0", 1),
+        ("empty", 0),
+    ]
