@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.core import units
 from bench.core.caveats import Effect
-from bench.core.units import GAP
+from bench.core.units import GAP, counted
 from reports import int8
 from reports.charts import Chart
 from reports.frontier import Mark, Marked, Membership
@@ -66,14 +66,12 @@ def verdict(marked: Sequence[Marked]) -> str:
     else:
         verb = "is" if front == 1 else "are"
         text = (
-            f"{front} of {units.counted(len(eligible), 'file')} {verb} on the frontier: for each, "
-            "no other file is both faster and at least as accurate. "
+            f"{front} of {counted(len(eligible), 'file')} {verb} on the frontier: for each, no "
+            "other file is both faster and at least as accurate. "
         )
         text += _sureness(front, sure)
     left = len(rows) - len(eligible)
-    return text + (
-        f" {units.counted(left, 'file')} could not compete (see the table)." if left else ""
-    )
+    return text + (f" {counted(left, 'file')} could not compete (see the table)." if left else "")
 
 
 def picks(marked: Sequence[Marked], notes: Footnotes) -> list[Pick]:
@@ -308,7 +306,7 @@ def _sentences(
         found.append("Surely on the frontier.")
     else:
         found.append(
-            f"Within the intervals {units.counted(mark.challengers, 'other file')} could beat it."
+            f"Within the intervals {counted(mark.challengers, 'other file')} could beat it."
         )
     return tuple(found)
 

@@ -33,7 +33,6 @@ class Scale:
 
 _DURATIONS = (Scale(unit="µs", per=1), Scale(unit="ms", per=1e3), Scale(unit="s", per=1e6))
 _COUNTS = (Scale(unit="", per=1), Scale(unit="k", per=1e3), Scale(unit="M", per=1e6))
-_CLOCKS = (Scale(unit="kHz", per=1), Scale(unit="MHz", per=1e3), Scale(unit="GHz", per=1e6))
 _SIZES = (Scale(unit="B", per=1), Scale(unit="kB", per=1e3), Scale(unit="MB", per=1e6))
 
 
@@ -59,11 +58,6 @@ def significant(value: float, digits: int = 3) -> str:
 def duration_scale(values_us: Iterable[float | None]) -> Scale:
     """Returns the scale that suits a whole column of durations in microseconds."""
     return _scale(values_us, _DURATIONS)
-
-
-def clock_scale(values_khz: Iterable[float | None]) -> Scale:
-    """Returns the scale that suits a whole column of clocks in kHz."""
-    return _scale(values_khz, _CLOCKS)
 
 
 def size_scale(values_bytes: Iterable[float | None]) -> Scale:

@@ -44,12 +44,6 @@ def test_only_none_and_nan_are_absent() -> None:
     assert [units.absent(value) for value in (None, math.nan, 0, 0.0)] == [True, True, False, False]
 
 
-def test_a_clock_is_never_in_exponents() -> None:
-    assert units.clock_scale([3_187_200.0]).text(3_187_200.0) == "3.19 GHz"
-    assert units.clock_scale([600_000.0]).text(600_000.0) == "600 MHz"
-    assert units.clock_scale([None]).text(None) == "–"
-
-
 def test_points_are_signed_and_shares_are_percentages() -> None:
     assert [units.points(value) for value in (0.114, -0.02, 0.0, -0.0001)] == [
         "+11.4",

@@ -12,11 +12,12 @@ from bench.core import units
 from bench.core.units import GAP
 from bench.flow.report.results import CaseResult
 from bench.measure.summary import Summary
-from bench.measure.sustained import Point
 from bench.plan.case import Mode
 
 # A heading and what a result has under it; a column that has nothing for any result is left out.
 _Column = tuple[str, Callable[[CaseResult], str | None]]
+_KHZ_PER_MHZ = 1e3
+_WHOLE_FROM = 100
 _TEXT = ("model", "mode", "delegate", "notes")
 
 
@@ -40,11 +41,11 @@ def tables(title: str, found: Sequence[CaseResult], notes: Mapping[str, str]) ->
 
 def _table(title: str, found: Sequence[CaseResult], columns: Sequence[_Column]) -> Table:
     table = plain_table(title)
-    made = [(heading, [make(each) for each in found]) for heading, make in columns]
-    shown = [(heading, cells) for heading, cells in made if any(cell is not None for cell in cells)]
-    for heading, _ in shown:
+    told = [(heading, [make(each) for each in found]) for heading, make in columns]
+    kept = [(heading, cells) for heading, cells in told if any(cell is not None for cell in cells)]
+    for heading, _ in kept:
         table.add_column(heading, justify="left" if heading in _TEXT else "right")
-    for row in zip(*(cells for _, cells in shown), strict=True):
+    for row in zip(*(cells for _, cells in kept), strict=True):
         table.add_row(*(GAP if cell is None else escape(cell) for cell in row))
     return table
 
@@ -91,8 +92,8 @@ def _runs(found: Sequence[CaseResult]) -> list[_Column]:
     weights = units.count_scale(each.parameters for each in artifacts)
 
     def memory_mb(each: CaseResult) -> str | None:
-        of_tool = each.summary.memory_mb_peak if each.summary else None
-        value = of_tool if each.sampled_memory_mb_peak is None else each.sampled_memory_mb_peak
+        told = each.summary.memory_mb_peak if each.summary else None
+        value = told if each.sampled_memory_mb_peak is None else each.sampled_memory_mb_peak
         return None if value is None else units.significant(value)
 
     return [
@@ -129,9 +130,16 @@ def _runs(found: Sequence[CaseResult]) -> list[_Column]:
 def _sustained(found: Sequence[CaseResult]) -> list[_Column]:
     curves = [each.curve for each in found if each.curve is not None]
     scale = units.duration_scale([each.start_us for each in curves])
-    points = [point for each in curves for point in each.points]
-    clock = units.clock_scale(point.clock_khz for point in points)
-    cap = units.clock_scale(point.cap_khz for point in points)
+
+    def of(heading: str, field: str, per: float = 1.0) -> _Column:
+        def make(each: CaseResult) -> str | None:
+            points = each.curve.points if each.curve else ()
+            values = [value for point in points if (value := getattr(point, field)) is not None]
+            if not values:
+                return None
+            return f"{_plain(values[0] / per)} to {_plain(values[-1] / per)}"
+
+        return heading, make
 
     def throttled(each: CaseResult) -> str | None:
         after_s = each.curve.throttled_after_s if each.curve else None
@@ -142,28 +150,20 @@ def _sustained(found: Sequence[CaseResult]) -> list[_Column]:
         (f"start\n{scale.unit}", lambda each: each.curve and scale.number(each.curve.start_us)),
         ("throttled\nafter", throttled),
         (f"steady\n{scale.unit}", lambda each: each.curve and scale.number(each.curve.steady_us)),
-        _ends(f"clock\n{clock.unit}", lambda point: point.clock_khz, clock.number),
-        _ends(f"cap\n{cap.unit}", lambda point: point.cap_khz, cap.number),
-        _ends("heat\nstatus", lambda point: point.thermal_status, "{:.0f}".format),
-        _ends("°C", lambda point: point.temp_c, "{:.1f}".format),
+        of("clock\nMHz", "clock_khz", _KHZ_PER_MHZ),
+        of("cap\nMHz", "cap_khz", _KHZ_PER_MHZ),
+        of("heat\nstatus", "thermal_status"),
+        of("°C", "temp_c"),
     ]
-
-
-def _ends(
-    heading: str, of: Callable[[Point], float | None], text: Callable[[float], str]
-) -> _Column:
-    """Returns a column of the first and the last value of a curve."""
-
-    def make(each: CaseResult) -> str | None:
-        points = each.curve.points if each.curve else ()
-        known = [value for point in points if (value := of(point)) is not None]
-        return f"{text(known[0])} to {text(known[-1])}" if known else None
-
-    return heading, make
 
 
 def _of(heading: str, make: Callable[[Summary], str | None]) -> _Column:
     return heading, lambda each: make(each.summary) if each.summary else None
+
+
+def _plain(number: float) -> str:
+    """Returns a number without exponents: whole from 100, else with one decimal at most."""
+    return f"{number:.0f}" if number >= _WHOLE_FROM else f"{number:.1f}".removesuffix(".0")
 
 
 def _whole(number: int | None) -> str | None:
