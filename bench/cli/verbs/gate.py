@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     baseline = side(chosen.baseline, zoo=chosen.zoo)
     if chosen.own_tools and baseline.tool is None:
         raise ConfigurationError(
-            f"{chosen.baseline}: has no tool for --own-tools; only official ones can be bundled",
+            f"{chosen.baseline}: holds no tool for --own-tools; only official ones can be bundled",
             hint=f"save it with one: {_SAVE} --benchmark-binary PATH",
         )
     comparison = pair_up(
