@@ -97,6 +97,14 @@ def test_a_gate_takes_its_processes_from_the_calibration_of_its_device_and_of_no
     updated = replace(sweep, device=replace(sweep.device, os_build="newer"))
     assert "differ: fingerprint" in begun(gate, updated, store)[1]
 
+    # A calibration of version 1, whose keys said "arm".
+    path.write_text(
+        path.read_text()
+        .replace("processes_per_side", "processes_per_arm")
+        .replace('"schema_version": 2', '"schema_version": 1')
+    )
+    assert begun(gate, sweep, store)[0] == 3
+
     save(folder, found)
     assert list(folder.glob("*.json")) == [path]
     assert begun(gate, sweep, store)[0] == 1
