@@ -15,7 +15,7 @@ from bench.cli.shown.gate import exit_codes, show
 from bench.cli.verbs.run import refuse_phone_flags
 from bench.core.errors import ConfigurationError, worst
 from bench.flow.fleet import Lane, measure_phones
-from bench.flow.gate.blocks import host_bounds
+from bench.flow.gate.blocks import host_limits
 from bench.flow.gate.calibrate import CalibratedGate
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read
@@ -47,7 +47,7 @@ def on_host(
     sweep = host_sweep(_suite(options), targets, tool, timeout_s=options.timeout)
     other = official_tool(second_tool) if second_tool else tool
     tools = {} if other.sha256 == tool.sha256 else {other.sha256: other}
-    sweep = replace(sweep, bounds=host_bounds(sweep), tools=tools)
+    sweep = replace(sweep, limits=host_limits(sweep), tools=tools)
     codes: set[int] = set()
     with Store.open(options.db) as store:
         for target in targets:

@@ -14,17 +14,18 @@ from rich.markup import escape
 
 from bench.adb.phone import opened
 from bench.adb.state.facts import Facts, read_facts
-from bench.adb.state.settings import Asked, put_back
+from bench.adb.state.settings import DeviceSettings, restore_settings
 from bench.adb.transport.serials import Found, resolve
 from bench.cli.console import progress, tell
 from bench.cli.shown.cases import show
 from bench.cli.verbs.run import print_commands
 from bench.core.errors import ConfigurationError, worst
 from bench.flow.device.discovery import affinity, profile_of
-from bench.flow.device.phone import Wanted, phone_sweep
-from bench.flow.device.readiness import Limits, limits_of
+from bench.flow.device.phone import Wanted, phone_limits, phone_sweep
+from bench.flow.device.readiness import limits_of
 from bench.flow.fleet import COOL, PUSH, Lane, measure_phones
 from bench.flow.report.results import results
+from bench.measure.conditions import Limits
 from bench.store.store import Store
 from bench.tool.fetch import fetch_tool
 from bench.tool.flags import Program
@@ -90,8 +91,10 @@ def wanted_of(options: Options, suite: Suite, targets: tuple[Target, ...]) -> Wa
         delegates_are_default=options.suite is None and options.delegate is None,
         wait_s=options.wait_for_device,
         timeout_s=options.timeout,
-        asked=Asked(screen=not options.keep_screen, airplane=options.airplane),
-        limits_for=lambda facts: _limits(profile_of(facts, known), options.cooldown),
+        asked=DeviceSettings(screen=not options.keep_screen, airplane=options.airplane),
+        limits_for=lambda facts: phone_limits(
+            facts, _limits(profile_of(facts, known), options.cooldown)
+        ),
         force_unfit=options.force_unfit,
         check=options.check,
     )
@@ -188,6 +191,6 @@ def _print_commands(found: Sequence[Found], wanted: Wanted, *, as_json: bool) ->
     with ExitStack() as stack:
         for each in found:
             phone = stack.enter_context(opened(each))
-            put_back(phone)
+            restore_settings(phone)
             sweeps.append(phone_sweep(phone, wanted, read_facts(phone), models=False))
     print_commands(sweeps, as_json=as_json)

@@ -11,17 +11,18 @@ from typing import Protocol
 
 from bench.adb.phone import Phone, opened
 from bench.adb.state.facts import TASK_PROFILE, Facts, read_facts
-from bench.adb.state.reading import read_state
-from bench.adb.state.settings import AWAY_S, Conditions, conditions, own_serial, wake
+from bench.adb.state.reading import read_snapshot
+from bench.adb.state.settings import AWAY_S, ChangedSettings, changed_settings, own_serial, wake
 from bench.adb.transport.serials import Found, is_remote
-from bench.core.errors import BenchError, ConfigurationError
+from bench.core.errors import BenchError, ConfigurationError, RebootedError
 from bench.flow.device.drift_probe import Probe
 from bench.flow.device.phone import PhoneBench, Wanted, phone_sweep
-from bench.flow.device.readiness import CONDITIONS, Fitness, Limits, when_forced
-from bench.flow.device.retry import RebootedError, patiently
+from bench.flow.device.readiness import SETTINGS, Readiness
+from bench.flow.device.retry import retry_when_reconnected
 from bench.flow.measure.session import Progress, log
 from bench.flow.measure.sweep import Sweep
 from bench.flow.outputs.check import check_outputs
+from bench.measure.conditions import Limits, when_forced
 from bench.store.records import Session
 from bench.store.store import Store
 
@@ -122,15 +123,15 @@ def _measure(phone: Phone, wanted: Wanted, store: Store, narrator: Narrator) -> 
     """Measures on a phone, in a new session where it was rebooted."""
     serial = phone.serial
     tell = partial(narrator.said, serial)
-    stay = partial(patiently, phone, wait_s=wanted.wait_s, said=tell)
+    stay = partial(retry_when_reconnected, phone, wait_s=wanted.wait_s, on_message=tell)
     asked = replace(wanted.asked, fixed_performance=wanted.suite.fixed_performance)
     for reboots in range(_REBOOTS + 1):
-        with conditions(
+        with changed_settings(
             phone,
             asked,
             serial=stay(lambda losses: own_serial(phone)),
             again=lambda change: stay(lambda losses: change()),
-            said=tell,
+            on_message=tell,
             away_s=min(wanted.wait_s, AWAY_S),
         ) as changed:
             facts, sweep = stay(lambda losses: _ready(phone, wanted, narrator))
@@ -140,12 +141,12 @@ def _measure(phone: Phone, wanted: Wanted, store: Store, narrator: Narrator) -> 
             log(
                 store,
                 session,
-                CONDITIONS,
+                SETTINGS,
                 changed={**changed.changed, **profile},
                 refused=changed.refused,
             )
             if wanted.force_unfit:
-                sweep = replace(sweep, bounds=when_forced(sweep.bounds))
+                sweep = replace(sweep, limits=when_forced(sweep.limits))
             try:
                 limits = wanted.limits_for(facts)
                 _measure_session(phone, sweep, session, wanted, limits, changed, store, narrator)
@@ -171,7 +172,7 @@ def _measure_session(
     session: Session,
     wanted: Wanted,
     limits: Limits,
-    changed: Conditions,
+    changed: ChangedSettings,
     store: Store,
     narrator: Narrator,
 ) -> None:
@@ -189,13 +190,13 @@ def _measure_session(
         said=said,
         wake=partial(wake, phone) if "screen" in changed.changed else None,
     )
-    fitness = Fitness(
+    readiness = Readiness(
         phone.serial,
-        lambda: bench.patiently(lambda: read_state(phone)),
+        lambda: bench.retrying(lambda: read_snapshot(phone)),
         limits,
         force=wanted.force_unfit,
-        far=partial(narrator.far, phone.serial, COOL),
-        said=said,
+        on_progress=partial(narrator.far, phone.serial, COOL),
+        on_message=said,
         log=partial(log, store, session),
         stopped=phone.stopped,
     )
@@ -210,8 +211,8 @@ def _measure_session(
             said=said,
             told=partial(narrator.far, phone.serial, CHECK),
         )
-    fitness.require()
-    probe = Probe(phone, sweep, wanted.wait_s, said=said, log=partial(log, store, session))
-    run = fitness.watching(probe.watching(bench.run))
+    readiness.require()
+    probe = Probe(phone, sweep, wanted.wait_s, on_message=said, log=partial(log, store, session))
+    run = readiness.watching(probe.watching(bench.run))
     wanted.measure(sweep, session, store, run=run, progress=far)
     probe.finish()

@@ -4,7 +4,7 @@ import pytest
 from support.answers import Answering
 from support.reach import Boot, direct
 
-from bench.adb.state.reading import read_state
+from bench.adb.state.reading import read_snapshot
 from bench.core.state import Reading
 from bench.handset.process import may_be_shell
 from bench.handset.running import Running
@@ -15,7 +15,7 @@ ZONE = "/sys/class/thermal/thermal_zone"
 
 def test_a_phone_tells_what_it_is_doing(handset: Running) -> None:
     with closing(direct(handset.serial)) as phone:
-        state = read_state(phone)
+        state = read_snapshot(phone)
     assert state.battery_level_percent == Reading(value=83.0)
     assert state.battery_temp_c == Reading(value=28.1)
     assert state.battery_status == Reading(value="charging")
@@ -48,7 +48,7 @@ def test_what_changes_on_a_phone_is_seen_and_what_it_hides_is_named(boot_phone: 
     with closing(direct(running.serial)) as phone:
         phone.ask("cmd thermalservice override-status 3; dumpsys battery set level 17")
         phone.ask("dumpsys battery unplug; settings put global low_power 1")
-        state = read_state(phone)
+        state = read_snapshot(phone)
     assert state.thermal_status == Reading(value=3.0)
     assert state.thermal_overridden == Reading(value="true")
     assert state.battery_level_percent == Reading(value=17.0)
@@ -100,7 +100,7 @@ Temperature static thresholds from HAL:
 def test_the_thermal_service_is_read_by_name_and_else_by_kind(
     text: str, status: float, overridden: str, cpu_c: float, skin_c: float
 ) -> None:
-    state = read_state(Answering({"thermal": text}))
+    state = read_snapshot(Answering({"thermal": text}))
     assert state.thermal_status == Reading(value=status)
     assert state.thermal_overridden == Reading(value=overridden)
     assert state.cpu_temp_c == Reading(value=cpu_c)
@@ -108,7 +108,7 @@ def test_the_thermal_service_is_read_by_name_and_else_by_kind(
 
 
 def test_a_phone_that_hides_all_gives_a_reason_for_each_reading() -> None:
-    state = read_state(Answering({"thermal": "Can't find service: thermalservice"}))
+    state = read_snapshot(Answering({"thermal": "Can't find service: thermalservice"}))
     assert state.thermal_status.unavailable == "Can't find service: thermalservice"
     assert state.skin_temp_c.unavailable == "Can't find service: thermalservice"
     assert state.battery_level_percent == Reading(unavailable="sh: not found")

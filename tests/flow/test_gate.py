@@ -15,8 +15,13 @@ from support.gate_machine import (
 )
 
 from bench.cli.shown.gate import exit_codes
-from bench.core.errors import ConfigurationError, DeviceError, InfrastructureError, UnfitError
-from bench.flow.device.retry import RebootedError
+from bench.core.errors import (
+    ConfigurationError,
+    DeviceError,
+    InfrastructureError,
+    RebootedError,
+    UnfitError,
+)
 from bench.flow.gate.blocks import Statistic, statistic_of
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read

@@ -18,8 +18,9 @@ from support.phone_sweeps import QUICK, SPLIT, SUITE, TINY, Watch, stand_in, swe
 from support.program import frill_bench
 from support.reach import Boot, direct
 
-from bench.adb.state.facts import big_cores, mask
+from bench.adb.state.facts import big_cores
 from bench.core.caveats import CaveatKind
+from bench.core.cores import mask
 from bench.core.errors import ConfigurationError, DeviceError
 from bench.core.hashing import sha256_file
 from bench.handset.benchmark_tool import delegate_library
@@ -51,8 +52,8 @@ def test_the_official_tool_measures_on_a_phone_and_every_row_says_virtual(
         assert isinstance(invocation.outcome, Measured), invocation.stdout + invocation.stderr
         assert len(invocation.outcome.inference_us) == 3
         assert "frill-bench cores" not in invocation.stdout
-        assert invocation.sensed.cores
-        assert invocation.sensed.load_before is not None
+        assert invocation.telemetry.cores
+        assert invocation.telemetry.before is not None
         assert invocation.case.tool_sha256 == sha256_file(official_binary)
         assert invocation.command[0] == f"{FOLDER}/{sha256_file(official_binary)}"
     (case,) = swept.cases[session.id]
@@ -130,7 +131,7 @@ def test_the_big_cores_are_read_from_the_phone_and_seen_in_the_process(
     )
     swept = sweep([phone.serial], what, database)
     assert [each.case.affinity for each in swept.only] == ["2", "2"]
-    assert [each.sensed.cores for each in swept.only] == ["1", "1"]
+    assert [each.telemetry.cores for each in swept.only] == [(1,), (1,)]
     assert swept.only[0].command[:2] == ("taskset", "2")
     assert all(isinstance(each.outcome, Measured) for each in swept.only)
 
@@ -192,13 +193,13 @@ def test_the_harness_adds_at_most_60_ms_to_a_case(
     what = wanted(stand_in(tmp_path, "sleep 0.05"), *models, suite=suite)
     swept = sweep([handset.serial], what, database)
     starts = [datetime.fromisoformat(each.started_at).timestamp() for each in swept.only]
-    telemetry_s = [each.sensed.telemetry_s or 0.0 for each in swept.only]
+    overhead_s = [each.telemetry.overhead_s or 0.0 for each in swept.only]
     spent_s = [
-        later - earlier - 0.05 - looking_s
-        for (earlier, later), looking_s in zip(pairwise(starts), telemetry_s, strict=False)
+        later - earlier - 0.05 - snapshots_s
+        for (earlier, later), snapshots_s in zip(pairwise(starts), overhead_s, strict=False)
     ]
     assert len(spent_s) == 49
-    assert 0 < median(telemetry_s) < 1
+    assert 0 < median(overhead_s) < 1
     assert median(spent_s) <= 0.060
     print(f"{1e3 * median(spent_s):.1f} ms a case")  # noqa: T201 - shown by -s
 
@@ -283,6 +284,7 @@ def test_a_hung_tool_is_killed_on_the_phone(
     outcome = swept.only[0].outcome
     assert isinstance(outcome, Failed)
     assert outcome.code == "timed-out"
+    assert "the 0.5 s of --timeout" in outcome.failure
     phone = direct(handset.serial)
     assert phone.shell("pgrep -f '[9]87654'").stdout == b""
     phone.close()
@@ -513,7 +515,7 @@ def test_a_result_proto_that_the_tool_writes_is_kept_and_must_agree_with_its_tex
     tool = stand_in(tmp_path, body, flags=["result_file_path"])
     swept = sweep([handset.serial], wanted(tool, TINY), database)
     first = swept.only[0]
-    assert first.sensed.result_base64 == base64.b64encode(proto).decode()
+    assert first.result == proto
     if agrees:
         assert isinstance(first.outcome, Measured), first.outcome
     else:

@@ -19,8 +19,8 @@ from bench.flow.device.phone import PhoneBench, phone_sweep
 from bench.flow.measure.session import measure, open_session
 from bench.flow.report.results import CaseResult, results
 from bench.handset.running import Running
+from bench.measure.conditions import Limits
 from bench.measure.outcome import Measured
-from bench.measure.validity import Bounds
 from bench.plan.case import Case
 from bench.plan.suite import Suite
 from bench.store.records import Invocation
@@ -49,11 +49,11 @@ class Fault:
 
 
 FAULTS = [
-    Fault(CaveatKind.THROTTLED, ZONE, "43500", "moderate after"),
+    Fault(CaveatKind.THROTTLED, ZONE, "43500", "after the process: thermal status moderate"),
     Fault(CaveatKind.CAP_LOWERED, f"{CPU}/scaling_max_freq", "1171200", "1171 MHz of 2016 MHz"),
     Fault(CaveatKind.BATTERY_LOW, "/sys/class/power_supply/battery/capacity", "12", "at 12 %"),
     Fault(CaveatKind.BATTERY_LOW, "/data/system/settings/global/low_power", "1", "battery saver"),
-    Fault(CaveatKind.THERMAL_OVERRIDE, "/data/system/hs/thermal_status", "0", "after"),
+    Fault(CaveatKind.THERMAL_OVERRIDE, "/data/system/hs/thermal_status", "0", "made up"),
     Fault(CaveatKind.SCREEN_CHANGED, "/data/system/hs/wakefulness", "Asleep", "Awake to Asleep"),
 ]
 SLOW = "300000 100400\n691200 100000\n1171200 100000\n1612800 100000\n2016000 100600\n"
@@ -68,10 +68,13 @@ def phone(handset: Running) -> Running:
 
 def measured(
     phone: Running, tool: Path, run: Callable[[Callable[[Case], Execution], Case], Execution],
-    database: Path, *, suite: Suite = SUITE, bounds: Bounds | None = None,
+    database: Path, *, suite: Suite = SUITE,
+    limits: Limits | None = None,
 ) -> tuple[list[Invocation], CaseResult]:  # fmt: skip
     """Returns the processes of a session of one case, and what they add up to."""
-    what = wanted(tool, TINY, suite=suite, bounds=bounds)
+    what = wanted(tool, TINY, suite=suite)
+    if limits is not None:
+        what = replace(what, limits_for=lambda facts: limits)
     with closing(direct(phone.serial)) as way, Store.open(str(database)) as store:
         sweep = phone_sweep(way, what, read_facts(way))
         session = open_session(sweep, store)
@@ -166,8 +169,12 @@ def test_what_happens_within_a_long_process_discards_it_though_all_is_well_at_it
     spoilt = found[0].outcome
     assert isinstance(spoilt, Measured)
     assert [each.kind for each in spoilt.caveats] == [CaveatKind.THROTTLED, CaveatKind.CAP_LOWERED]
-    assert "battery or skin at 38.0 °C, above 37 °C, 2." in spoilt.caveats[0].evidence
-    assert "cores 0-3 may reach 1171 MHz of 2016 MHz 2." in spoilt.caveats[1].evidence
+    assert (
+        "s into the process: battery or skin at 38.0 °C, above 37 °C" in spoilt.caveats[0].evidence
+    )
+    assert (
+        "s into the process: cores 0-3 may reach 1171 MHz of 2016 MHz" in spoilt.caveats[1].evidence
+    )
     assert len(found) == 2
     assert case.sampled is not None
     assert (case.sampled.processes, case.sampled.samples) == (1, 1)
@@ -212,17 +219,17 @@ def test_a_core_that_somebody_else_used_discards_the_process(
         try:
             found, case = measured(
                 phone, stand_in(tmp_path, spins), lambda run, case: run(case), tmp_path / "a.db",
-                suite=suite, bounds=Bounds(),
+                suite=suite, limits=Limits(),
             )  # fmt: skip
         finally:
             stealing.kill()
-    outcome, sensed = found[0].outcome, found[0].sensed
+    outcome, telemetry = found[0].outcome, found[0].telemetry
     assert isinstance(outcome, Measured)
     (caveat,) = outcome.caveats
     assert caveat.kind is CaveatKind.CORE_STOLEN
     assert "for a core" in caveat.evidence
     assert "others used" in caveat.evidence
-    assert (sensed.run_queue_wait_s or 0) > 0.1
-    assert sensed.cores == "0"
+    assert (telemetry.run_queue_wait_s or 0) > 0.1
+    assert telemetry.cores == (0,)
     assert case.summary is None
     assert case.discarded == 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.adb.batch import Answer, ask_all, files_of
 from bench.adb.phone import Phone
+from bench.core.cores import parse_cores
 from bench.core.errors import DeviceError
 
 _CPU = "/sys/devices/system/cpu"
@@ -118,9 +119,9 @@ def read_facts(phone: Phone) -> Facts:
         release=found.get("ro.build.version.release"),
         fingerprint=_first(found, "ro.build.fingerprint", "ro.build.display.id") or "",
         boot_id=files.get(BOOT_ID),
-        cores=cores_of(files.get(f"{_CPU}/present", "")),
+        cores=parse_cores(files.get(f"{_CPU}/present", "")),
         clusters=clusters_of(*_speeds(files)),
-        allowed_cores=cores_of(kernel.get("Cpus_allowed_list", "")),
+        allowed_cores=parse_cores(kernel.get("Cpus_allowed_list", "")),
         page_bytes=_page_bytes(said["page"]),
         memory_bytes=_kilobytes(kernel.get("MemTotal", "")),
         taskset=said["taskset"].exit_status == 0,
@@ -141,21 +142,6 @@ def big_cores(facts: Facts, threads: int) -> tuple[int, ...]:
         if len(chosen) >= threads:
             return tuple(sorted(chosen))
     return tuple(sorted(usable))
-
-
-def mask(cores: Iterable[int]) -> str:
-    """Returns a mask of cores in hexadecimal, as ``taskset`` takes it: without ``0x``."""
-    return f"{sum(1 << core for core in set(cores)):x}"
-
-
-def cores_of(text: str) -> tuple[int, ...]:
-    """Returns the cores of a kernel's list: ``0-3,7`` is (0, 1, 2, 3, 7)."""
-    found: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if first.isdigit() and (last or first).isdigit():
-            found |= set(range(int(first), int(last or first) + 1))
-    return tuple(sorted(found))
 
 
 def clusters_of(khz: Mapping[int, int], capacity: Mapping[int, int]) -> tuple[Cluster, ...]:

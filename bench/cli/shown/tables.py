@@ -16,6 +16,7 @@ from bench.plan.case import Mode
 
 # A heading and what a result has under it; a column that has nothing for any result is left out.
 _Column = tuple[str, Callable[[CaseResult], str | None]]
+_KHZ_PER_MHZ = 1e3
 _TEXT = ("model", "mode", "delegate", "notes")
 
 
@@ -129,11 +130,13 @@ def _sustained(found: Sequence[CaseResult]) -> list[_Column]:
     curves = [each.curve for each in found if each.curve is not None]
     scale = units.duration_scale([each.start_us for each in curves])
 
-    def of(heading: str, values: str) -> _Column:
+    def of(heading: str, field: str, per: float = 1.0) -> _Column:
         def make(each: CaseResult) -> str | None:
             points = each.curve.points if each.curve else ()
-            told = [value for point in points if (value := getattr(point, values)) is not None]
-            return f"{told[0]:g} to {told[-1]:g}" if told else None
+            values = [value for point in points if (value := getattr(point, field)) is not None]
+            if not values:
+                return None
+            return f"{round(values[0] / per, 1):g} to {round(values[-1] / per, 1):g}"
 
         return heading, make
 
@@ -146,8 +149,8 @@ def _sustained(found: Sequence[CaseResult]) -> list[_Column]:
         (f"start\n{scale.unit}", lambda each: each.curve and scale.number(each.curve.start_us)),
         ("throttled\nafter", throttled),
         (f"steady\n{scale.unit}", lambda each: each.curve and scale.number(each.curve.steady_us)),
-        of("clock\nkHz", "clock_khz"),
-        of("cap\nkHz", "cap_khz"),
+        of("clock\nMHz", "clock_khz", _KHZ_PER_MHZ),
+        of("cap\nMHz", "cap_khz", _KHZ_PER_MHZ),
         of("heat\nstatus", "thermal_status"),
         of("°C", "temp_c"),
     ]

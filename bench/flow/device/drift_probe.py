@@ -1,7 +1,7 @@
 """A tiny fixed model, timed between the processes where a phone shows neither heat nor clocks.
 
-It tells whether such a phone became slower while it was measured. It is no filter: a process never
-counts for less because of what it tells.
+It shows whether such a phone became slower while it was measured. It is not a filter: no process
+ever counts for less because of it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import DeviceError
 from bench.core.hashing import sha256_file
 from bench.flow.device.phone import PhoneBench
-from bench.flow.device.retry import patiently
+from bench.flow.device.retry import retry_when_reconnected
 from bench.flow.measure.sweep import Sweep
-from bench.measure.validity import hides_heat_and_clocks
+from bench.measure.conditions import hides_heat_and_clocks
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
 from bench.store.records import Event
 from bench.tool.host import Execution
@@ -48,7 +48,7 @@ class Probe:
 
     Args:
         sweep: what is measured meanwhile; the probe runs on the same cores with the same tool.
-        said: told once if the probe does not run.
+        on_message: gets one message if the probe does not run.
         log: stores an event.
     """
 
@@ -58,13 +58,13 @@ class Probe:
         sweep: Sweep,
         wait_s: float,
         *,
-        said: Callable[[str], None] = lambda what: None,
+        on_message: Callable[[str], None] = lambda message: None,
         log: Callable[..., None] = lambda kind, **facts: None,
     ) -> None:
         self._phone = phone
         self._sweep = sweep
         self._wait_s = wait_s
-        self._said = said
+        self._on_message = on_message
         self._log = log
         self._bench: tuple[PhoneBench, Case] | None = None
         self._wanted = False
@@ -84,7 +84,7 @@ class Probe:
             execution = run(case)
             self._since += 1
             if self._bench is None:
-                after = execution.after
+                after = execution.telemetry.after
                 self._wanted = after is not None and hides_heat_and_clocks(after)
             return execution
 
@@ -110,26 +110,29 @@ class Probe:
         runs = [bench.run(case) for _ in range(PROCESSES)]
         logs = [parse_log(each.stdout, each.stderr, exit_status=each.exit_status) for each in runs]
         failure = next((log.failure or "unreadable" for log in logs if not log.ok), None)
-        told_us = [(log.percentiles_us or {}).get("median", log.inference_avg_us) for log in logs]
-        latency_us = [] if failure else [value for value in told_us if value is not None]
+        medians_us = [
+            (log.percentiles_us or {}).get("median", log.inference_avg_us) for log in logs
+        ]
+        latency_us = [] if failure else [value for value in medians_us if value is not None]
         self._log(PROBE, latency_us=latency_us, command=list(runs[0].command), failure=failure)
         self._since = 0
         if not latency_us:
             self._wanted = False
-            self._said(f"it hides heat and clocks, and the probe for them fails: {failure}")
+            self._on_message(f"it hides heat and clocks, and the probe for them fails: {failure}")
 
     def _staged(self) -> tuple[PhoneBench, Case]:
         """Returns the probe's case and what runs it, on a phone on which its file lies."""
         sha256 = sha256_file(MODEL)
         paths = {**self._sweep.paths, sha256: MODEL}
-        patiently(
+        retry_when_reconnected(
             self._phone,
             lambda losses: stage(self._phone, paths),
             wait_s=self._wait_s,
-            said=self._said,
+            on_message=self._on_message,
         )
         there = {**self._sweep.there, sha256: place_of(self._phone, MODEL, sha256)}
-        sweep = replace(self._sweep, paths=paths, there=there, result_file=None)
+        # The user's --timeout is about other processes.
+        sweep = replace(self._sweep, paths=paths, there=there, result_file=None, timeout_s=None)
         alike = min(sweep.cases, key=lambda case: case.threads)
         compiled = alike.runner is Runner.COMPILED_MODEL  # which knows no other CPU
         case = replace(
@@ -142,11 +145,13 @@ class Probe:
             library_options="",
             protocol=_PROTOCOL,
         )
-        return PhoneBench(self._phone, sweep, self._wait_s, said=self._said, looks=False), case
+        return PhoneBench(
+            self._phone, sweep, self._wait_s, said=self._on_message, looks=False
+        ), case
 
 
 def probe_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
-    """Returns the doubt about every row of a session whose probes drifted."""
+    """Returns the caveat about every row of a session whose probes drifted."""
     probes_us = [_middle_us(event) for event in events if event.kind == PROBE]
     known_us = [value for value in probes_us if value is not None]
     if not known_us[1:]:  # the first has nothing to be compared with
@@ -167,6 +172,6 @@ def probe_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
 
 def _middle_us(event: Event) -> float | None:
     """Returns the median of a probe's processes, from facts that came out of a database."""
-    told = event.facts.get("latency_us")
-    values_us = [float(each) for each in told] if isinstance(told, list) else []
+    stored = event.facts.get("latency_us")
+    values_us = [float(each) for each in stored] if isinstance(stored, list) else []
     return median(values_us) if values_us and min(values_us) > 0 else None

@@ -12,18 +12,18 @@ from typing import TypeVar
 from bench.adb.phone import Phone
 from bench.adb.staging import Told, changed, kill_leftovers, place_of, stage
 from bench.adb.state.facts import AS_IN_FRONT, BOOT_ID, Facts
-from bench.adb.state.reading import read_state
-from bench.adb.state.settings import Asked
-from bench.adb.state.watch import Watch, Watched, keeps_counters
-from bench.core.errors import TransientDeviceError
+from bench.adb.state.reading import read_snapshot
+from bench.adb.state.settings import DeviceSettings
+from bench.adb.state.watch import Watch, keeps_counters
+from bench.core.errors import RebootedError, TransientDeviceError
 from bench.core.hashing import sha256_file
-from bench.core.state import State
+from bench.core.state import Snapshot
+from bench.core.telemetry import Telemetry
 from bench.flow.device.phone_tool import make_executable, tool_there
-from bench.flow.device.readiness import Limits
-from bench.flow.device.retry import WAIT_S, RebootedError, patiently
+from bench.flow.device.retry import WAIT_S, retry_when_reconnected
 from bench.flow.measure.session import measure, open_session
 from bench.flow.measure.sweep import Sweep, runner_of
-from bench.measure.validity import Bounds
+from bench.measure.conditions import Limits, without_contention
 from bench.plan.case import Case, Delegate
 from bench.plan.device import Device, Kind
 from bench.plan.suite import ALL_CORES, BIG_CORES, Suite, Target, cases
@@ -34,11 +34,11 @@ from bench.tool.host import Execution, Tool, raw_text
 
 _AT_ONCE_S = 0.1
 _AWAKE = "Awake"
-_CONDITIONS = (
+_ALIKE = (
     *("battery_level_percent", "low_power", "screen"),
     *("thermal_status", "thermal_overridden"),
 )
-_LOOK_MARGIN_S, _SLOWER = 0.5, 2.0  # how much longer than the first a look may take
+_SNAPSHOT_MARGIN_S, _SLOWER = 10.0, 2.0  # how much longer than the first a snapshot may take
 T = TypeVar("T")
 # What a phone is measured with: its facts to the file of the tool on this machine.
 ToolFor = Callable[[Facts], Path]
@@ -57,8 +57,7 @@ class Wanted:
         timeout_s: when a process is killed, instead of when its protocol must have ended.
         asked: what is changed on the phone meanwhile, besides the suite's fixed performance.
         limits_for: within which it is measured.
-        bounds: beyond which a process is measured again; by default as the phone's limits are.
-        force_unfit: measure it outside of them too, once it was waited for.
+        force_unfit: measure it outside of them too, at once.
         check: whether outputs are compared with the host's: ``None`` for files with a manifest.
         second_tool: one that some cases are measured with instead, on this machine.
         open_session, measure: what is done with the sweep, as ``bench.flow.measure`` does it.
@@ -72,9 +71,8 @@ class Wanted:
     delegates_are_default: bool = False
     wait_s: float = WAIT_S
     timeout_s: float | None = None
-    asked: Asked = field(default_factory=Asked)
-    limits_for: Callable[[Facts], Limits] = lambda facts: Limits()
-    bounds: Bounds | None = None
+    asked: DeviceSettings = field(default_factory=DeviceSettings)
+    limits_for: Callable[[Facts], Limits] = lambda facts: phone_limits(facts, Limits())
     force_unfit: bool = False
     check: bool | None = None
     second_tool: Path | None = None
@@ -101,15 +99,10 @@ def phone_device(facts: Facts) -> Device:
     )
 
 
-def phone_bounds(facts: Facts, limits: Limits) -> Bounds:
-    """Returns beyond which a process on a phone is measured again."""
-    bounds = Bounds(
-        thermal_status=limits.thermal_status,
-        battery_percent=limits.battery_percent,
-        temp_c=limits.temp_c,
-    )
-    # A virtual one has the cores of the machine that it runs on, with all that that does.
-    return replace(bounds, wait_ratio=None, others_ratio=None) if facts.virtual else bounds
+def phone_limits(facts: Facts, limits: Limits) -> Limits:
+    """Returns the limits of a phone's device profile as they hold for this very phone."""
+    # A virtual one shares the cores of the machine that it runs on with all that runs there.
+    return without_contention(limits) if facts.virtual else limits
 
 
 def phone_sweep(
@@ -170,7 +163,7 @@ def phone_sweep(
         device=device,
         seed=suite.seed,
         timeout_s=wanted.timeout_s,
-        bounds=wanted.bounds or phone_bounds(facts, wanted.limits_for(facts)),
+        limits=wanted.limits_for(facts),
     )
 
 
@@ -202,7 +195,7 @@ class PhoneBench:
         self._dark = False
         self._losses = 0
         self._watch: Watch | None = None
-        self._seen: tuple[float, State | None] = (0.0, None)
+        self._seen: tuple[float, Snapshot | None] = (0.0, None)
         self._caps_khz: tuple[tuple[int, float], ...] = ()
 
     def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
@@ -216,10 +209,10 @@ class PhoneBench:
             DeviceError: the phone does not come back, or is lost again and again.
         """
         before = self._losses
-        done = self.patiently(lambda: self._run(case, command or self._sweep.command(case)))
+        done = self.retrying(lambda: self._run(case, command or self._sweep.command(case)))
         return replace(done, losses=self._losses - before)
 
-    def patiently(self, act: Callable[[], T]) -> T:
+    def retrying(self, act: Callable[[], T]) -> T:
         """Returns what ``act`` returns; it is done again when a lost phone is back.
 
         Raises:
@@ -234,7 +227,9 @@ class PhoneBench:
                 self._said("it is back")
             return act()
 
-        return patiently(self._phone, attempt, wait_s=self._wait_s, said=self._said)
+        return retry_when_reconnected(
+            self._phone, attempt, wait_s=self._wait_s, on_message=self._said
+        )
 
     def _run(self, case: Case, command: tuple[str, ...]) -> Execution:
         result_file = self._sweep.result_file
@@ -250,31 +245,22 @@ class PhoneBench:
             + (f"rm -f {result_file}" if result_file else "true"),
             known=self._just_seen(),
         )
-        self._seen = (time.monotonic(), done.after if _is_alike(done) else None)
-        self._dark = done.after is not None and done.after.screen.text not in (None, _AWAKE)
+        after = done.telemetry.after
+        self._seen = (time.monotonic(), after if _is_alike(done.telemetry) else None)
+        self._dark = after is not None and after.screen.text not in (None, _AWAKE)
         wall_s = time.perf_counter() - started_s
         if done.exit_status and not done.timed_out:
             self._blame_storage()
         return Execution(
             command=command,
             started_at=started_at,
-            wall_s=wall_s - (done.telemetry_s or 0.0),
+            wall_s=wall_s - (done.telemetry.overhead_s or 0.0),
             exit_status=done.exit_status,
             timed_out=done.timed_out,
             stdout=raw_text(done.stdout),
             stderr=raw_text(done.stderr),
-            run_s=done.run_s,
-            run_queue_wait_s=done.run_queue_wait_s,
-            load_before=done.before.load.number if done.before else None,
-            load_after=done.after.load.number if done.after else None,
-            cores=done.cores,
+            telemetry=replace(done.telemetry, caps_at_start_khz=self._caps_khz),
             result=self._result(done.exit_status),
-            before=done.before,
-            after=done.after,
-            spent=done.spent,
-            samples=done.samples,
-            telemetry_s=done.telemetry_s,
-            caps_at_start_khz=self._caps_khz,
         )
 
     def _wake_up(self) -> None:
@@ -289,7 +275,7 @@ class PhoneBench:
         else:
             self._said("its screen went dark: it was woken again")
 
-    def _just_seen(self) -> State | None:
+    def _just_seen(self) -> Snapshot | None:
         """Returns the look after the process before, if this one follows it at once.
 
         Not where something had changed meanwhile, for it may change back.
@@ -300,8 +286,8 @@ class PhoneBench:
     def _watching(self) -> Watch:
         """Returns how this phone's processes are watched, found out by a first look at it."""
         started_s = time.perf_counter()
-        state = read_state(self._phone)
-        look_s = _LOOK_MARGIN_S + _SLOWER * (time.perf_counter() - started_s)
+        state = read_snapshot(self._phone)
+        limit_s = _SNAPSHOT_MARGIN_S + _SLOWER * (time.perf_counter() - started_s)
         self._caps_khz = tuple(
             (clock.cores[0], cap_khz)
             for clock in state.clocks
@@ -311,7 +297,7 @@ class PhoneBench:
             phone=self._phone,
             groups=tuple(clock.cores for clock in state.clocks),
             counters=keeps_counters(self._phone),
-            look_s=look_s if self._looks else 0.0,
+            snapshot_limit_s=limit_s if self._looks else 0.0,
         )
         return self._watch
 
@@ -351,12 +337,12 @@ class PhoneBench:
         return found.stdout if found.exit_status == 0 else None
 
 
-def _is_alike(done: Watched) -> bool:
+def _is_alike(telemetry: Telemetry) -> bool:
     """Returns whether a phone was after a process what it was before it, but for its warmth."""
-    before, after = done.before, done.after
+    before, after = telemetry.before, telemetry.after
     if before is None or after is None:
         return False
-    return all(getattr(before, name) == getattr(after, name) for name in _CONDITIONS) and [
+    return all(getattr(before, name) == getattr(after, name) for name in _ALIKE) and [
         each.cap_khz for each in before.clocks
     ] == [each.cap_khz for each in after.clocks]
 

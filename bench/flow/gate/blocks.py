@@ -15,8 +15,8 @@ from bench.gate.records import Block, Discarded, Entry, Failed, Lost, Process, R
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next
 from bench.measure import outcome as outcomes
+from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.measure.summary import percentile
-from bench.measure.validity import OF_HOSTS, Bounds
 from bench.plan.case import Case, Runner
 from bench.plan.order import Planned
 from bench.store.records import Session
@@ -25,7 +25,7 @@ from bench.tool.host import Execution
 
 _LOST = "device-lost"
 # On a machine that others use too; a median of wall time says nothing without it.
-_GUARDED = replace(OF_HOSTS, wait_ratio=0.05)
+_GUARDED = replace(HOST_LIMITS, wait_ratio=0.05)
 
 
 class Statistic(StrEnum):
@@ -45,10 +45,10 @@ def statistic_of(case: Case) -> Statistic:
     return Statistic.CPU if ours else Statistic.WALL
 
 
-def host_bounds(sweep: Sweep) -> Bounds:
-    """Returns beyond which a block on this machine is discarded; nothing touches CPU time."""
+def host_limits(sweep: Sweep) -> Limits:
+    """Returns the limits of blocks on this machine; nothing disturbs CPU time."""
     on_cpu = all(statistic_of(case) is Statistic.CPU for case in sweep.cases)
-    return OF_HOSTS if on_cpu else _GUARDED
+    return HOST_LIMITS if on_cpu else _GUARDED
 
 
 class BlockBench:

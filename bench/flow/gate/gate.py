@@ -22,12 +22,12 @@ from bench.core.errors import (
     ConfigurationError,
     DeviceError,
     InfrastructureError,
+    RebootedError,
     UnfitError,
 )
 from bench.core.hashing import sha256_value
 from bench.core.paths import state_dir
 from bench.core.version import VERSION
-from bench.flow.device.retry import RebootedError
 from bench.flow.gate.blocks import BlockBench, statistic_of
 from bench.flow.gate.explain import explained
 from bench.flow.gate.log_file import Journal, read

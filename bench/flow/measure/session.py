@@ -14,7 +14,6 @@ from functools import partial
 
 from bench.core.version import VERSION
 from bench.flow.measure.outcome import judge
-from bench.flow.measure.sensing import sensed_of
 from bench.flow.measure.sweep import Sweep
 from bench.measure.outcome import Outcome
 from bench.measure.stopping import missing
@@ -189,7 +188,10 @@ def invoke(
         timed_out=execution.timed_out,
         stdout=execution.stdout,
         stderr=execution.stderr,
-        sensed=sensed_of(execution, sweep.bounds),
+        telemetry=execution.telemetry,
+        limits=sweep.limits,
+        timeout_s=sweep.timeout_s,
+        result=execution.result,
     )
     identity = store.add_invocation(raw)
     outcome = judge(raw)

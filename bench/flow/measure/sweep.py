@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from bench.core.errors import ConfigurationError
-from bench.measure.validity import OF_HOSTS, Bounds
+from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.plan.case import Case, Delegate, Mode, Runner
 from bench.plan.device import Device, this_machine
 from bench.plan.order import Planned, Wants, plan, rounds
@@ -31,7 +31,7 @@ class Sweep:
         result_file: that the tool writes its result proto to, where it can.
         timeout_s: when a process is killed, instead of when its protocol must have ended.
         seed: of the order of the processes.
-        bounds: beyond which the device's state makes a process invalid.
+        limits: outside of which the device's state makes a process invalid.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Sweep:
     library: PurePath | None = None
     result_file: PurePath | None = None
     timeout_s: float | None = None
-    bounds: Bounds = OF_HOSTS
+    limits: Limits = HOST_LIMITS
 
     def planned(self) -> tuple[Planned, ...]:
         """Returns all processes, in order, if nothing is invalid and no interval too wide."""

@@ -24,7 +24,7 @@ from bench.core.paths import cache_dir
 from bench.core.score import Score
 from bench.flow.build.score import frontend_path
 from bench.flow.device.phone import ToolFor, Wanted, phone_sweep
-from bench.flow.device.retry import WAIT_S, patiently
+from bench.flow.device.retry import WAIT_S, retry_when_reconnected
 from bench.flow.measure.session import open_session
 from bench.flow.outputs.run import OUTPUT, Outputs, PhonePlace, once
 from bench.plan.case import Case, Delegate
@@ -114,11 +114,11 @@ def _scores(
         Target(path=wanted.zoo.checked_path(each), sha256=each.sha256, artifact=each)
         for each in wanted.artifacts
     )
-    sweep = patiently(
+    sweep = retry_when_reconnected(
         phone,
         lambda losses: phone_sweep(phone, _measured(wanted, targets), read_facts(phone)),
         wait_s=wanted.wait_s,
-        said=wanted.said,
+        on_message=wanted.said,
     )
     session = open_session(sweep, store)
     place = PhonePlace(phone, sweep, {}, wait_s=wanted.wait_s, said=wanted.said)

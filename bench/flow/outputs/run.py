@@ -14,7 +14,7 @@ from bench.adb.phone import Phone
 from bench.adb.staging import place_of, stage, stage_file
 from bench.core.errors import ToolOutputError
 from bench.flow.device.phone import PhoneBench
-from bench.flow.device.retry import patiently
+from bench.flow.device.retry import retry_when_reconnected
 from bench.flow.measure.session import invoke
 from bench.flow.measure.sweep import Sweep
 from bench.measure.outcome import Failed
@@ -84,7 +84,9 @@ class PhonePlace:
     ) -> None:
         self._phone = phone
         paths = {**sweep.paths, **files}
-        patiently(phone, lambda losses: stage(phone, paths), wait_s=wait_s, said=said)
+        retry_when_reconnected(
+            phone, lambda losses: stage(phone, paths), wait_s=wait_s, on_message=said
+        )
         there = {sha256: place_of(phone, path, sha256) for sha256, path in files.items()}
         self.sweep = replace(sweep, paths=paths, there={**sweep.there, **there}, result_file=None)
         self.folder = PurePosixPath(phone.folder)
@@ -92,7 +94,7 @@ class PhonePlace:
 
     def put(self, path: Path) -> PurePosixPath:
         """Returns where a file of this machine lies there, verified."""
-        return self._bench.patiently(lambda: stage_file(self._phone, path))
+        return self._bench.retrying(lambda: stage_file(self._phone, path))
 
     def cut(self, path: PurePath, *, at: int, size_bytes: int) -> PurePosixPath:
         """Returns where a piece of a file there lies, until the next is cut.
@@ -102,7 +104,7 @@ class PhonePlace:
         """
         piece = self.folder / f"piece{path.suffix}"
         names = f"if={shlex.quote(str(path))} of={shlex.quote(str(piece))}"
-        self._bench.patiently(
+        self._bench.retrying(
             lambda: self._phone.ask(f"dd {names} bs={size_bytes} skip={at} count=1")
         )
         return piece
@@ -113,7 +115,7 @@ class PhonePlace:
 
     def read(self, path: PurePath) -> bytes | None:
         """Returns what a file there holds; ``None`` if there is none."""
-        done = self._bench.patiently(lambda: self._phone.shell(f"cat {shlex.quote(str(path))}"))
+        done = self._bench.retrying(lambda: self._phone.shell(f"cat {shlex.quote(str(path))}"))
         return None if done.exit_status else done.stdout
 
     def clear(self) -> None:
@@ -123,7 +125,7 @@ class PhonePlace:
     def remove(self, pattern: str) -> None:
         """Removes files by the pattern of their names."""
         folder = shlex.quote(str(self.folder))
-        self._bench.patiently(lambda: self._phone.shell(f"rm -f {folder}/{pattern}"))
+        self._bench.retrying(lambda: self._phone.shell(f"rm -f {folder}/{pattern}"))
 
 
 class HostPlace:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from bench.core.artifact import Artifact
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.telemetry import Telemetry
 from bench.flow.device.drift_probe import probe_caveats
 from bench.flow.device.readiness import session_caveats
 from bench.flow.outputs.record import Check, Verdict, checks, output_doubts, subject_of
@@ -27,7 +28,7 @@ from bench.measure.validity import once_each
 from bench.plan.case import Case, Mode, Protocol
 from bench.plan.device import Device, Kind
 from bench.plan.suite import GATE
-from bench.store.records import Invocation, Sensed, Session
+from bench.store.records import Invocation, Session
 from bench.store.store import Store
 from bench.tool.op_profile import OpProfile, parse_op_profile
 
@@ -194,7 +195,7 @@ def _result(
         *_noted(summary, protocol, conventional, sustained),
         *once_each([each.caveats for each in measured]),
     ]
-    busy = busy_caveat([invocation.sensed for invocation in invocations])
+    busy = busy_caveat([invocation.telemetry for invocation in invocations])
     if busy is not None and summary is not None and device.kind is Kind.HOST:
         caveats.append(busy)
     discards = _discards(outcomes, protocol.mode)
@@ -216,7 +217,7 @@ def _result(
         if summary is not None and protocol.mode is Mode.STREAMING
         else None,
         curve=sustained,
-        sampled=sampled(each.sensed.samples for each in processes),
+        sampled=sampled(each.telemetry.samples for each in processes),
     )
 
 
@@ -295,7 +296,7 @@ def _curve(invocations: Sequence[Invocation]) -> Curve | None:
 
 
 def _point(invocation: Invocation, at_s: float) -> Point:
-    outcome, after = invocation.outcome, invocation.sensed.after
+    outcome, after = invocation.outcome, invocation.telemetry.after
     assert isinstance(outcome, Measured)  # noqa: S101 - the caller leaves out others
     assert outcome.statistics is not None  # noqa: S101 - likewise
     point = Point(
@@ -321,11 +322,11 @@ def _profile(invocations: Sequence[Invocation]) -> OpProfile | None:
     return None
 
 
-def busy_caveat(sensed: Sequence[Sensed]) -> Caveat | None:
+def busy_caveat(processes: Sequence[Telemetry]) -> Caveat | None:
     """Returns the doubt that most processes had to wait for their core, if they had."""
     shares = [
         each.run_queue_wait_s / (each.run_s + each.run_queue_wait_s)
-        for each in sensed
+        for each in processes
         if each.run_s and each.run_queue_wait_s is not None
     ]
     busy = [share for share in shares if share > BUSY_SHARE]
