@@ -11,7 +11,6 @@ BenchError                    exit 70  never raised itself
 |       +-- UnfitError            exit 4   too hot, too empty or throttled to be measured
 +-- ToolOutputError           exit 4   the benchmark tool's output must not be trusted
 +-- ConversionError           exit 4   a model could not be built or converted
-+-- IncomparableError         exit 4   two things are unlike; names the field that differs
 """
 
 from __future__ import annotations
@@ -87,12 +86,6 @@ class ToolOutputError(BenchError):
 
 class ConversionError(BenchError):
     """A model could not be built, converted or checked."""
-
-    exit_code = 4
-
-
-class IncomparableError(BenchError):
-    """Two things are unlike; the message names the field that differs."""
 
     exit_code = 4
 

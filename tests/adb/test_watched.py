@@ -80,6 +80,15 @@ def test_at_its_limit_all_of_it_is_killed(phone: Phone, counters: bool) -> None:
     assert phone.shell(SLEEPS).stdout == b""
 
 
+@pytest.mark.parametrize("snapshot_limit_s", [0.5, 5.0])
+def test_a_process_that_outlives_its_limit_is_not_a_phone_that_went_away(
+    phone: Phone, snapshot_limit_s: float
+) -> None:
+    done = watch(phone, snapshot_limit_s=snapshot_limit_s).run(["sleep", "1.2"], limit_s=0.3)
+    assert (done.timed_out, done.exit_status) == (True, 137)
+    assert phone.shell(SLEEPS).stdout == b""
+
+
 def test_a_process_of_more_than_two_seconds_is_sampled(phone: Phone) -> None:
     done = watch(phone).run(["sleep", "2.3"], limit_s=20)
     (sample,) = done.telemetry.samples

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.phone_sweeps import SUITE, TINY, Swept, Watch, stand_in, sweep, wanted
+from support.phone_sweeps import SUITE, TINY, Swept, Watch, stand_in, sweep, wait_until, wanted
 from support.reach import Boot, direct
 
 from bench.adb.state.settings import DeviceSettings
@@ -125,11 +125,9 @@ def test_after_ctrl_c_all_is_put_back_at_once_and_after_kill_9_at_the_next_conta
          str(tool), "--fixed-performance"],
         cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    deadline_s = time.monotonic() + 30
-    while not phone.path("/data/local/tmp/began").exists():
-        assert time.monotonic() < deadline_s
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+    began = phone.path("/data/local/tmp/began")
+    wait_until(lambda: began.exists() or process.poll() is not None)
+    assert began.exists(), process.communicate()
     assert looks(phone) != before
     process.send_signal(number)
     process.communicate(timeout=30)
@@ -218,8 +216,7 @@ def test_a_phone_that_gets_hot_between_processes_is_waited_for(
     watch = Watch()
 
     def cool() -> None:
-        while not any("too hot" in line for line in watch.lines):
-            time.sleep(0.05)
+        wait_until(lambda: any("too hot" in line for line in watch.lines))
         hot(phone, 300)
 
     cooler = threading.Thread(target=cool, daemon=True)

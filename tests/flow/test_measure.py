@@ -311,6 +311,7 @@ def test_a_dry_run_prints_commands_that_work_and_stores_nothing(tmp_path: Path) 
         (("--host", "--model", str(TINY), "--db", str(TINY)), "not a database"),
         (("--host", "--zoo", "nowhere"), "--zoo"),
         (("--host", "nowhere.yaml"), "nowhere.yaml"),
+        (("--host", "--model", str(TINY), "--timeout", "0.05"), "at least 0.2 s"),
     ],
 )
 def test_a_wrong_argument_is_status_two_with_a_hint(

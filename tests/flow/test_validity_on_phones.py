@@ -2,16 +2,16 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from support.phone_sweeps import QUICK, SUITE, TINY, stand_in, wanted
+from support.phone_sweeps import QUICK, SUITE, TINY, stand_in, wait_until, wanted
 from support.reach import direct
 
+from bench.adb.phone import FOLDER
 from bench.adb.state.facts import read_facts
 from bench.cli.shown.cases import show
 from bench.core.caveats import CaveatKind
@@ -31,6 +31,7 @@ CPU = "/sys/devices/system/cpu/cpufreq/policy0"
 BEGUN, GO = "/data/local/tmp/begun", "/data/local/tmp/go"
 ZONE = "/sys/class/thermal/thermal_zone4/temp"
 LIMIT_S = 20.0
+LAST_SAMPLED = "cpu7/cpufreq/cpuinfo_max_freq"
 # The second process (the first is thrown away) says that it runs, and waits until it may go on.
 WAITS = (
     f"echo x >>{BEGUN}; n=0; while read -r line; do n=$((n+1)); done <{BEGUN}; "
@@ -108,11 +109,8 @@ class Once:
                 self.path.write_text(before)
 
     def _until_begun(self) -> None:
-        deadline_s = time.monotonic() + LIMIT_S
         begun = self.phone.path(BEGUN)
-        while not begun.exists() or len(begun.read_text().split()) < 2:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.01)
+        wait_until(lambda: begun.exists() and len(begun.read_text().split()) >= 2, limit_s=LIMIT_S)
 
     def _write(self) -> None:
         self._until_begun()
@@ -153,7 +151,8 @@ class Within(Once):
         self._until_begun()
         skin.write_text("38000")
         self.path.write_text(self.text)
-        time.sleep(2.3)
+        samples = self.phone.path(f"{FOLDER}/samples")
+        wait_until(lambda: LAST_SAMPLED in samples.read_text(), limit_s=LIMIT_S)
         skin.write_text(cool)
         self.path.write_text(full)
         self.phone.write(GO, "")

@@ -1,7 +1,8 @@
 """Sweeps on phones for tests: what is measured, with what, and who watches."""
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,6 +58,14 @@ class Swept:
         """The processes of the only session."""
         (found,) = self.invocations.values()
         return found
+
+
+def wait_until(holds: Callable[[], bool], *, limit_s: float = 30.0) -> None:
+    """Returns once a condition holds, which is asked every few milliseconds."""
+    deadline_s = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
 
 
 def wanted(tool: Path, *models: Path, suite: Suite = SUITE, **asked: object) -> Wanted:

@@ -221,11 +221,14 @@ class _Left:
 
 
 def _unreaped(word: str, command: Sequence[str]) -> str:
-    """Returns what runs a command and then shows its counters, as a shell's co-process."""
+    """Returns what runs a command and then shows its counters, as a shell's co-process.
+
+    It begins when its input ends, which is when ``cat`` has taken the shell's place: a command that
+    ends sooner would be reaped by the shell, with its counters.
+    """
     counters = "cat - /proc/$!/stat /proc/$!/schedstat <&p 2>/dev/null"
-    return (
-        f"exec 4>&1\n({_proved(word, command)} 3>&1 1>&4 4>&- |&\nexec {counters} 4>&-)\nexec 4>&-"
-    )
+    gated = f"(read -r; exec {_proved(word, command)}) 3>&1 1>&4 4>&- |&"
+    return f"exec 4>&1\n({gated}\nexec {counters} 4>&-)\nexec 4>&-"
 
 
 def _reaped(word: str, command: Sequence[str]) -> str:
@@ -264,9 +267,10 @@ def _left(word: str, output: bytes, pid: bytes) -> _Left | None:
 
 def _sampler(samples: str) -> str:
     """Returns what samples the phone now and then, once a process takes long."""
-    # A shell ends in its wait, and takes the sleep along, which would outlive it.
+    # A shell ends in its wait, and takes the sleep along, which would outlive it. By a signal that
+    # is not lost on a sleep that is a shell still.
     return (
-        f"echo >{samples}.on\n( trap 'kill $!; exit' TERM; sleep {SAMPLED_AFTER_S} & wait; "
+        f"echo >{samples}.on\n( trap 'kill -9 $!; exit' TERM; sleep {SAMPLED_AFTER_S} & wait; "
         f"while [ -s {samples}.on ]; do "
         f'echo "at $EPOCHREALTIME"; {SAMPLED}; sleep {SAMPLE_S} & wait; done '
         f") >{samples} 2>&1 & sampler=$!"

@@ -17,6 +17,7 @@ from bench.plan.case import Mode
 # A heading and what a result has under it; a column that has nothing for any result is left out.
 _Column = tuple[str, Callable[[CaseResult], str | None]]
 _KHZ_PER_MHZ = 1e3
+_WHOLE_FROM = 100
 _TEXT = ("model", "mode", "delegate", "notes")
 
 
@@ -136,7 +137,7 @@ def _sustained(found: Sequence[CaseResult]) -> list[_Column]:
             values = [value for point in points if (value := getattr(point, field)) is not None]
             if not values:
                 return None
-            return f"{round(values[0] / per, 1):g} to {round(values[-1] / per, 1):g}"
+            return f"{_plain(values[0] / per)} to {_plain(values[-1] / per)}"
 
         return heading, make
 
@@ -158,6 +159,11 @@ def _sustained(found: Sequence[CaseResult]) -> list[_Column]:
 
 def _of(heading: str, make: Callable[[Summary], str | None]) -> _Column:
     return heading, lambda each: make(each.summary) if each.summary else None
+
+
+def _plain(number: float) -> str:
+    """Returns a number without exponents: whole from 100, else with one decimal at most."""
+    return f"{number:.0f}" if number >= _WHOLE_FROM else f"{number:.1f}".removesuffix(".0")
 
 
 def _whole(number: int | None) -> str | None:

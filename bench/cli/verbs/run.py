@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     shared.add_json(parser)
     add_where(parser.add_argument_group("where (by default the only phone that is attached)"))
-    add_state(parser.add_argument_group("the phone's state (put back at the end as it was found)"))
+    add_state(parser.add_argument_group("the phone's settings (restored at the end)"))
     _add_how(parser.add_argument_group("how (instead of what the suite says)"))
     add_tool(parser.add_argument_group("the benchmark tool"))
 
@@ -117,7 +117,11 @@ def add_state(group: argparse._ArgumentGroup) -> None:
         metavar="S",
         help="how long to wait for a hot phone (default: what its device profile says)",
     )
-    add("--force-unfit", action="store_true", help="measure an unfit phone too, and mark each row")
+    add(
+        "--force-unfit",
+        action="store_true",
+        help="measure an unfit phone too, at once and without a cool-down, and mark each row",
+    )
 
 
 def _add_how(group: argparse._ArgumentGroup) -> None:

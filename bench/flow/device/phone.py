@@ -22,7 +22,7 @@ from bench.core.telemetry import Telemetry
 from bench.flow.device.phone_tool import make_executable, tool_there
 from bench.flow.device.retry import WAIT_S, retry_when_reconnected
 from bench.flow.measure.session import measure, open_session
-from bench.flow.measure.sweep import Sweep, runner_of
+from bench.flow.measure.sweep import Sweep, refuse_short_timeout, runner_of
 from bench.measure.conditions import Limits, without_contention
 from bench.plan.case import Case, Delegate
 from bench.plan.device import Device, Kind
@@ -137,11 +137,9 @@ def phone_sweep(
     tools = _second_tool(phone, wanted, facts, files)
     if wanted.library is not None and library_sha256 is not None:
         files[library_sha256] = wanted.library
-    if models:
-        stage(phone, files, told=told)
     places = {sha256: place_of(phone, path, sha256) for sha256, path in files.items()}
     device = phone_device(facts)
-    return Sweep(
+    sweep = Sweep(
         name=suite.name,
         cases=cases(
             suite,
@@ -165,6 +163,10 @@ def phone_sweep(
         timeout_s=wanted.timeout_s,
         limits=wanted.limits_for(facts),
     )
+    refuse_short_timeout(sweep.cases, wanted.timeout_s)
+    if models:
+        stage(phone, files, told=told)
+    return sweep
 
 
 class PhoneBench:

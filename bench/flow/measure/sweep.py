@@ -114,6 +114,23 @@ class Sweep:
         )
 
 
+def refuse_short_timeout(cases: Sequence[Case], timeout_s: float | None) -> None:
+    """Raises if a process of one of the cases could not end within the user's ``--timeout``.
+
+    Raises:
+        ConfigurationError: it could not.
+    """
+    longest = max((case.protocol for case in cases), key=lambda each: each.least_s, default=None)
+    if timeout_s is None or longest is None or timeout_s > longest.least_s:
+        return
+    raise ConfigurationError(
+        f"--timeout {timeout_s:g}: a process of the mode {longest.mode} warms up and measures for "
+        f"at least {longest.least_s:g} s, and would be killed",
+        hint=f"give more than {longest.least_s:g} s and the time to load the model, or leave out "
+        "--timeout",
+    )
+
+
 def runner_of(tool: Tool) -> Runner:
     """Returns which runner a tool's cases belong to."""
     if tool.binary is None:
@@ -141,7 +158,7 @@ def host_sweep(
         )
     device = this_machine()
     mask = None if suite.affinity == ALL_CORES else suite.affinity
-    return Sweep(
+    sweep = Sweep(
         name=suite.name,
         cases=cases(
             suite,
@@ -157,3 +174,5 @@ def host_sweep(
         seed=suite.seed,
         timeout_s=timeout_s,
     )
+    refuse_short_timeout(sweep.cases, timeout_s)
+    return sweep
