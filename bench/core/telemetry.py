@@ -1,6 +1,6 @@
 """What is known of a process besides what it printed: the one record of it.
 
-Whoever runs a process makes it, the store keeps it and ``bench.measure.validity`` judges it.
+Running a process makes it, the store keeps it and ``bench.measure.validity`` judges it.
 """
 
 from __future__ import annotations

@@ -365,8 +365,8 @@ def _remembered(path: Path, serial: str) -> _Remembered:
     if not path.exists():
         return _Remembered(serial=serial, found={})
     try:
-        kept = config.load(path, _Remembered)
-        strange = sorted(set(kept.found) - set(_SETTINGS))
+        remembered = config.load(path, _Remembered)
+        strange = sorted(set(remembered.found) - set(_SETTINGS))
         if strange:
             raise ConfigurationError(
                 f"{path}: {', '.join(strange)} is not a setting that this program changes",
@@ -378,4 +378,4 @@ def _remembered(path: Path, serial: str) -> _Remembered:
             hint="set screen, animations and airplane mode of that phone as you like them, then "
             f"remove {path}",
         ) from error
-    return kept
+    return remembered
