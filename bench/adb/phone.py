@@ -14,7 +14,7 @@ from typing import IO
 
 from bench.adb import shell, sync
 from bench.adb.lock import locked
-from bench.adb.shell import Completed
+from bench.adb.shell import Completed, Limit
 from bench.adb.sync import Progress, RemoteFile
 from bench.adb.transport.direct import PROMPT_LIMIT_S
 from bench.adb.transport.serials import Found, way_to
@@ -54,7 +54,7 @@ class Phone:
         """Returns the serial that adb knows it by."""
         return self.transport.serial
 
-    def shell(self, command: str, *, limit_s: float = COMMAND_LIMIT_S) -> Completed:
+    def shell(self, command: str, *, limit_s: Limit = COMMAND_LIMIT_S) -> Completed:
         """Returns an ended command, whatever its exit status; killed at ``limit_s``.
 
         Raises:

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.adb.transport.stream import ServiceRefusedError, Stream, Transport, lost
-from bench.core.errors import DeviceError, TransientDeviceError
+from bench.adb.transport.stream import Stream, Transport, lost
+from bench.core.errors import DeviceError, ServiceRefusedError, TransientDeviceError
 
 KILLED_STATUS = 137
 _CLOSE_STDIN = 4
@@ -24,6 +24,21 @@ _KILL_LIMIT_S = 5.0
 _SCRATCH = "/data/local/tmp"
 _SLICE_S = 0.25
 Stopped = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseLimits:
+    """A time limit for each phase of a command, which prints a mark between two of them.
+
+    Args:
+        limits_s: of the phase before the first mark, of that after it, and so on.
+    """
+
+    mark: bytes
+    limits_s: tuple[float, ...]
+
+
+Limit = float | PhaseLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +64,7 @@ class Completed:
 
 
 def run(
-    transport: Transport, command: str, *, limit_s: float, stopped: Stopped = lambda: False
+    transport: Transport, command: str, *, limit_s: Limit, stopped: Stopped = lambda: False
 ) -> Completed:
     """Returns the ended command; at ``limit_s``, or when interrupted, it is killed.
 
@@ -70,12 +85,14 @@ def run(
     framed = _Framed()
     with stream:
         _close_stdin(transport, stream)
-        timed_out = _drain(transport, stream, framed.feed, lambda: framed.pid, limit_s, stopped)
+        timed_out = _drain(transport, stream, framed.feed, framed.stdout, limit_s, stopped)
     if framed.exit_status is None and not timed_out:
         raise _truncated(transport, command, framed.stdout)
     return Completed(
         command=command,
-        stdout=_PID.sub(b"", bytes(framed.stdout), count=1) if framed.pid else bytes(framed.stdout),
+        stdout=_PID.sub(b"", bytes(framed.stdout), count=1)
+        if _leading_pid(framed.stdout)
+        else bytes(framed.stdout),
         stderr=bytes(framed.stderr),
         exit_status=KILLED_STATUS if timed_out else framed.exit_status or 0,
         timed_out=timed_out,
@@ -83,7 +100,7 @@ def run(
 
 
 def run_unframed(
-    transport: Transport, command: str, *, limit_s: float, stopped: Stopped = lambda: False
+    transport: Transport, command: str, *, limit_s: Limit, stopped: Stopped = lambda: False
 ) -> Completed:
     """Returns the ended command of a phone older than shell v2.
 
@@ -99,9 +116,7 @@ def run_unframed(
     )
     received = bytearray()
     with transport.open(f"exec:{wrapped}") as stream:
-        timed_out = _drain(
-            transport, stream, received.extend, lambda: _leading_pid(received), limit_s, stopped
-        )
+        timed_out = _drain(transport, stream, received.extend, received, limit_s, stopped)
     if timed_out:
         run_unframed(transport, f"rm -f {errors}", limit_s=_KILL_LIMIT_S)
     marked = re.fullmatch(
@@ -135,11 +150,6 @@ class _Framed:
         self.exit_status: int | None = None
         self._buffer = bytearray()
 
-    @property
-    def pid(self) -> int | None:
-        """Returns the command's process on the phone, its first line."""
-        return _leading_pid(self.stdout)
-
     def feed(self, content: bytes) -> None:
         """Takes more of the stream."""
         self._buffer += content
@@ -169,38 +179,72 @@ def _drain(
     transport: Transport,
     stream: Stream,
     feed: Callable[[bytes], None],
-    pid: Callable[[], int | None],
-    limit_s: float,
+    stdout: bytearray,
+    limit_s: Limit,
     stopped: Stopped,
 ) -> bool:
-    """Reads to the end of the service; returns whether the command was killed for it."""
-    deadline_s = time.monotonic() + limit_s
+    """Reads to the end of the service; returns whether the command was killed for it.
+
+    Args:
+        stdout: what ``feed`` has taken so far of the command's output.
+    """
+    deadline = _Deadline(limit_s, stdout)
     try:
-        if _read_until(stream, feed, deadline_s, stopped):
+        if _read_until(stream, feed, deadline.left_s, stopped):
             return False
     except KeyboardInterrupt:
-        _kill(transport, pid())
+        _kill(transport, _leading_pid(stdout))
         raise
-    _kill(transport, pid())
-    # Until the rest is read, adb's daemon may be stuck in writing it, and reaps nobody.
-    _read_until(stream, feed, time.monotonic() + _KILL_LIMIT_S)
+    _kill(transport, _leading_pid(stdout))
+    # Until the rest is read, adb's daemon may be stuck in writing it, and does not reap it.
+    _read_until(stream, feed, _Deadline(_KILL_LIMIT_S).left_s)
     stream.close()
-    _see_gone(transport, pid())
+    _see_gone(transport, _leading_pid(stdout))
     return True
+
+
+class _Deadline:
+    """When a command, or the phase that it is in, must have ended."""
+
+    def __init__(self, limit: Limit, stdout: bytearray | None = None) -> None:
+        phases = limit if isinstance(limit, PhaseLimits) else PhaseLimits(mark=b"", limits_s=())
+        self._mark = phases.mark
+        self._limits_s = list(phases.limits_s)
+        self._stdout = bytearray() if stdout is None else stdout
+        self._searched = 0
+        first_s = self._limits_s.pop(0) if isinstance(limit, PhaseLimits) else limit
+        self._end_s = time.monotonic() + first_s
+
+    def left_s(self) -> float:
+        """Returns the seconds that are left of the phase that began last."""
+        while self._limits_s:
+            at = self._stdout.find(self._mark, self._searched)
+            if at < 0:
+                self._searched = max(self._searched, len(self._stdout) - len(self._mark) + 1)
+                break
+            self._searched = at + len(self._mark)
+            self._end_s = time.monotonic() + self._limits_s.pop(0)
+        return self._end_s - time.monotonic()
 
 
 def _read_until(
     stream: Stream,
     feed: Callable[[bytes], None],
-    deadline_s: float,
+    left_s: Callable[[], float],
     stopped: Stopped = lambda: False,
 ) -> bool:
-    """Returns whether the service ended in time."""
-    while (left_s := deadline_s - time.monotonic()) > 0:
+    """Returns whether the service ended in time.
+
+    What had come by then is read before the time counts as over: it may be this machine that was
+    slow.
+    """
+    is_late = False
+    while (seconds := left_s()) > 0 or (not is_late and stream.is_readable()):
+        is_late = seconds <= 0
         if stopped():
             raise KeyboardInterrupt
         try:
-            content = stream.read(min(left_s, _SLICE_S))
+            content = stream.read(max(min(seconds, _SLICE_S), 0.0))
         except TimeoutError:
             continue
         if not content:
@@ -217,7 +261,7 @@ def _kill(transport: Transport, pid: int | None) -> None:
     """
     if pid is None:
         raise lost(transport.serial, "a command gave no sign of life before its time limit")
-    _said(transport, pid, f"kill -9 -{pid} {pid} 2>/dev/null")
+    _answer_to(transport, pid, f"kill -9 -{pid} {pid} 2>/dev/null")
 
 
 def _see_gone(transport: Transport, pid: int | None) -> None:
@@ -226,7 +270,7 @@ def _see_gone(transport: Transport, pid: int | None) -> None:
     Raises:
         TransientDeviceError: something is, or the phone does not answer.
     """
-    gone = _said(
+    gone = _answer_to(
         transport,
         pid,
         "for i in 1 2 3 4 5 6 7 8 9 10; do "
@@ -237,16 +281,16 @@ def _see_gone(transport: Transport, pid: int | None) -> None:
         raise _left(transport, pid, "kill did not help")
 
 
-def _said(transport: Transport, pid: int | None, script: str) -> bytes:
-    said = bytearray()
+def _answer_to(transport: Transport, pid: int | None, script: str) -> bytes:
+    answer = bytearray()
     try:
         with transport.open(f"exec:{script}") as stream:
-            ended = _read_until(stream, said.extend, time.monotonic() + _KILL_LIMIT_S)
+            ended = _read_until(stream, answer.extend, _Deadline(_KILL_LIMIT_S).left_s)
     except DeviceError as error:
         raise _left(transport, pid, error.message) from error
     if not ended:
         raise _left(transport, pid, "the phone does not answer")
-    return bytes(said)
+    return bytes(answer)
 
 
 def _left(transport: Transport, pid: int | None, why: str) -> TransientDeviceError:

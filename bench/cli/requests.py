@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.adb.state.settings import Asked
+from bench.adb.state.settings import DeviceSettings
 from bench.adb.transport.serials import Found, resolve
 from bench.cli.flags import DeviceFlags, ToolFlags
 from bench.core.errors import ConfigurationError
@@ -77,7 +77,7 @@ def phone_request(options: DeviceFlags) -> PhoneRequest:
     """Returns how phones are treated."""
     return PhoneRequest(
         wait_s=options.wait_for_device,
-        settings=Asked(screen=not options.keep_screen, airplane=options.airplane),
+        settings=DeviceSettings(screen=not options.keep_screen, airplane=options.airplane),
         cooldown_s=options.cooldown,
         force_unfit=options.force_unfit,
     )

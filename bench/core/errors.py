@@ -2,10 +2,12 @@
 
 BenchError                    exit 70  never raised itself
 +-- ConfigurationError        exit 2   a file, key, flag or argument is wrong
-|   +-- ModelFileError        exit 2   a file is no usable .tflite model
+|   +-- ModelFileError        exit 2   a file is not a usable .tflite model
 +-- InfrastructureError       exit 3   a package, registry, tool or machine failed us
 |   +-- DeviceError           exit 3   a device failed and will fail again
 |       +-- TransientDeviceError  exit 3   worth another try
+|       |   +-- RebootedError     exit 3   the phone came back on another boot
+|       +-- ServiceRefusedError   exit 3   the phone does not offer a service of adb
 |       +-- UnfitError            exit 4   too hot, too empty or throttled to be measured
 +-- ToolOutputError           exit 4   the benchmark tool's output must not be trusted
 +-- ConversionError           exit 4   a model could not be built or converted
@@ -62,8 +64,16 @@ class TransientDeviceError(DeviceError):
     """A device failed in a way that is worth another try."""
 
 
+class RebootedError(TransientDeviceError):
+    """A phone came back on another boot, so its session is over."""
+
+
+class ServiceRefusedError(DeviceError):
+    """A phone is there but does not offer a service of adb."""
+
+
 class UnfitError(DeviceError):
-    """A device is there, but in no state to be measured."""
+    """A device is there, but not in a state to be measured."""
 
     exit_code = 4
 

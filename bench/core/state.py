@@ -1,4 +1,4 @@
-"""What a device is doing, and what a process took of it: values, or why there are none."""
+"""The state of a device at one moment: values, or why there are none."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """A temperature of the kernel's, by the name its driver gives it."""
+    """A temperature that the kernel measures, by the name its driver gives it."""
 
     name: str
     temp_c: Reading
@@ -52,18 +52,18 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """A phone at one moment.
+    """A device at one moment.
 
     Args:
         battery_status: ``charging``, ``discharging``, ``not charging``, ``full`` or ``unknown``.
         plugged: ``ac``, ``usb``, ``wireless``, ``dock`` (several joined by ``+``) or ``none``.
         thermal_status: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
-        thermal_overridden: ``true`` where somebody made that status up.
+        thermal_overridden: ``true`` where that status is made up, by ``override-status``.
         skin_temp_c, cpu_temp_c: the hottest of that kind in the thermal service.
         clocks: by first core; empty where hidden, and ``clocks_unavailable`` says why.
         zones: by name; empty where hidden, and ``zones_unavailable`` says why.
         load: processes that ran or waited, over the last minute.
-        cpu_pressure_percent: of the last 10 s, when somebody waited for a core.
+        cpu_pressure_percent: of the last 10 s, in which some process waited for a core.
         free_bytes: at /data/local/tmp.
         screen: ``Awake``, ``Asleep``, ``Dreaming`` or ``Dozing``.
         low_power: 1 in battery-saver mode.
@@ -87,53 +87,6 @@ class State:
     free_bytes: Reading
     screen: Reading
     low_power: Reading
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockTime:
-    """How long cores that share a clock were at each frequency while a process ran.
-
-    Args:
-        spent: frequency in kHz and seconds there, those above 0 only.
-    """
-
-    cores: tuple[int, ...]
-    spent: tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """What went by on the cores that a process was allowed, while it ran.
-
-    Args:
-        cpu_s: CPU time of the process, all its threads.
-        busy_s: CPU time of everybody, that process too, on those cores.
-        cores_s: the time that went by, times the number of those cores.
-        clocks: of those cores; empty where hidden, and ``clocks_unavailable`` says why.
-    """
-
-    cpu_s: Reading
-    busy_s: Reading
-    cores_s: Reading
-    clocks: tuple[ClockTime, ...]
-    clocks_unavailable: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """A look at a device while a process runs.
-
-    Args:
-        at_s: since the process was started.
-        clocks: as in ``State``.
-        temp_c: of the hottest zone.
-        surface_temp_c: of the hottest zone that is named after the battery or the skin.
-    """
-
-    at_s: float
-    clocks: tuple[Clock, ...]
-    temp_c: Reading
-    surface_temp_c: Reading = Reading(unavailable="not asked")
 
 
 def thermal_word(status: float | None) -> str:

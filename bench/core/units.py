@@ -90,6 +90,11 @@ def size(value_bytes: float | None) -> str:
     return size_scale([value_bytes]).text(value_bytes)
 
 
+def clock(khz: float) -> str:
+    """Returns a clock in kHz as people read it, such as ``1171 MHz``."""
+    return f"{khz / 1e3:.0f} MHz"
+
+
 def ratio(value: float | None, digits: int = 3) -> str:
     """Returns a ratio such as ``2.40×``."""
     return GAP if absent(value) else f"{significant(float(value or 0), digits)}×"

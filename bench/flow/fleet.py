@@ -8,9 +8,8 @@ from functools import partial
 from typing import Protocol
 
 from bench.core.artifact import Artifact
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, RebootedError
 from bench.flow.device.device import Contact, Device
-from bench.flow.device.retry import RebootedError
 from bench.flow.device.stopping import until_stopped
 from bench.flow.device.sweep import Sweep
 from bench.flow.measure.session import Progress, measure, open_session

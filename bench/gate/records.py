@@ -13,7 +13,7 @@ from bench.core.score import Difference
 from bench.gate.rule import AccuracyRule, Rule
 from bench.gate.verdict import UNMEASURED, ModelKey, Verdict
 from bench.plan.case import Delegate, Runner
-from bench.plan.device import Device
+from bench.plan.device import DeviceRecord
 
 DAMAGED = "the log is damaged; restore it from where it was saved"
 
@@ -107,7 +107,7 @@ class Opened:
     session_id: str
     seed: int
     rule: Rule
-    device: Device
+    device: DeviceRecord
     models: tuple[Pair, ...]
     unmeasured: tuple[Unmeasured, ...] = ()
     started_at: str = ""

@@ -95,7 +95,7 @@ def download(
         "APT::Architectures::": abi.architecture,
         "APT::Get::AllowUnauthenticated": "false",
         "APT::Install-Recommends": "false",
-        # A mirror may be a frozen snapshot, whose date has passed; it is signed all the same.
+        # A mirror may be a frozen state, whose date has passed; it is signed all the same.
         "Acquire::Check-Valid-Until": "false",
         "Acquire::Languages": "none",
         "Debug::NoLocking": "true",

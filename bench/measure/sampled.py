@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.core.state import Clock, Sample
+from bench.core.state import Clock
+from bench.core.telemetry import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

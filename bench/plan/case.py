@@ -96,6 +96,11 @@ class Protocol:
     run_delay_s: float = -1.0
 
     @property
+    def least_s(self) -> float:
+        """How long a process warms up and measures at least."""
+        return self.warmup_min_secs + self.min_secs + self.num_runs * max(self.run_delay_s, 0.0)
+
+    @property
     def most(self) -> int:
         """How many processes may be measured for the interval's sake."""
         if self.ci_width is None:

@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
+class DeviceRecord:
     """One device on one boot. What it does not tell is ``None``.
 
     Args:
@@ -54,9 +54,9 @@ class Device:
         return sha256_value([*stable, self.serial] if self.serial else stable)
 
 
-def this_machine() -> Device:
+def this_machine() -> DeviceRecord:
     """Returns the machine this program runs on."""
-    return Device(
+    return DeviceRecord(
         kind=Kind.HOST,
         name=platform.node() or "host",
         model=_line("/sys/devices/virtual/dmi/id/product_name") or _line("/proc/device-tree/model"),

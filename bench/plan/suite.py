@@ -17,7 +17,7 @@ from bench.core.artifact import Artifact, Format, manifests
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.hashing import sha256_file
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
-from bench.plan.device import Device
+from bench.plan.device import DeviceRecord
 
 GATE = "frill-bench gate"  # what the sessions of gates are called, whose numbers no report joins
 ALL_CORES = "all"
@@ -213,7 +213,7 @@ def cases(
     suite: Suite,
     targets: Sequence[Target],
     *,
-    device: Device,
+    device: DeviceRecord,
     runner: Runner,
     tool_sha256: str,
     affinity: Callable[[int], str | None] = lambda threads: None,

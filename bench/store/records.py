@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bench.core.state import Sample, Spent, State
+from bench.core.telemetry import Telemetry
+from bench.measure.conditions import Limits
 from bench.measure.outcome import Outcome
-from bench.measure.validity import Bounds
 from bench.plan.case import Case
-from bench.plan.device import Device
+from bench.plan.device import DeviceRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One sitting with one device on one boot of it.
+    """One series of measurements on one device within one boot.
 
     Args:
         id: UUID.
@@ -23,45 +23,12 @@ class Session:
     """
 
     id: str
-    device: Device
+    device: DeviceRecord
     suite: str
     plan_sha256: str
     seed: int
     started_at: str
     program: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sensed:
-    """What was seen around a process, not by it; unknown is ``None``.
-
-    Args:
-        run_s, run_queue_wait_s: how long its first thread ran, and waited for a core.
-        load_before, load_after: one-minute load average of the machine.
-        cores: that it was allowed, as the kernel lists them: ``4-7``.
-        result_base64: the result proto that the tool wrote.
-        before, after: the device; ``None`` where nobody looked.
-        spent: on the cores meanwhile.
-        samples: of the device while the process ran, if that took long.
-        telemetry_s: how long looking took.
-        caps_at_start_khz: first core of those that share a clock, and what that might reach when
-            the session began.
-        bounds: by which the process is judged.
-    """
-
-    run_s: float | None
-    run_queue_wait_s: float | None
-    load_before: float | None
-    load_after: float | None
-    cores: str | None = None
-    result_base64: str | None = None
-    before: State | None = None
-    after: State | None = None
-    spent: Spent | None = None
-    samples: tuple[Sample, ...] = ()
-    telemetry_s: float | None = None
-    caps_at_start_khz: tuple[tuple[int, float], ...] = ()
-    bounds: Bounds = field(default_factory=Bounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +40,10 @@ class Invocation:
         model: the file's path as it was timed.
         stdout, stderr: raw.
         exit_status: 128 and the signal's number for a killed process.
+        telemetry: what the device did meanwhile.
+        limits: by which that is judged.
+        timeout_s: the user's own ``--timeout``; ``None`` where only the protocol's limit held.
+        result: the proto that the tool wrote, where it wrote one.
         outcome: what the newest parser made of the raw text; ``None`` if none has read it yet.
         id: given by the store; 0 before.
     """
@@ -88,14 +59,17 @@ class Invocation:
     timed_out: bool
     stdout: str
     stderr: str
-    sensed: Sensed
+    telemetry: Telemetry
+    limits: Limits
+    timeout_s: float | None = None
+    result: bytes | None = None
     outcome: Outcome | None = None
     id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened and is no result.
+    """Something that happened and is not a result.
 
     Args:
         kind: kebab-case.

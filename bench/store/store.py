@@ -18,11 +18,10 @@ from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.score import Score
 from bench.core.version import VERSION
 from bench.measure.outcome import Failed, Measured, Outcome
-from bench.plan.case import Case
-from bench.plan.device import Device
-from bench.store import schema
+from bench.plan.device import DeviceRecord
+from bench.store import payload, schema
 from bench.store.engine import WRITE, open_engine, translated
-from bench.store.records import Event, Invocation, Sensed, Session
+from bench.store.records import Event, Invocation, Session
 
 _ROWS_AT_ONCE = 200  # that are held while a query is read: raw text can be long
 
@@ -136,12 +135,8 @@ class Store:
             "timed_out": invocation.timed_out,
             "stdout": invocation.stdout,
             "stderr": invocation.stderr,
-            **_payload(
-                {
-                    "case": config.unstructure(case),
-                    "sensed": config.unstructure(invocation.sensed),
-                }
-            ),
+            "payload_version": payload.VERSION,
+            "payload": payload.payload_of(invocation),
         }
         try:
             with self._writing() as connection:
@@ -207,7 +202,7 @@ class Store:
         return [
             Session(
                 id=row.id,
-                device=config.structure(row.payload, Device, source=self.url),
+                device=config.structure(row.payload, DeviceRecord, source=self.url),
                 suite=row.suite,
                 plan_sha256=row.plan_sha256,
                 seed=row.seed,
@@ -284,10 +279,11 @@ class Store:
         if row.outcome is not None:
             kind: type[Measured] | type[Failed] = Measured if row.measured else Failed
             outcome = config.structure(row.outcome, kind, source=self.url)
+        stored = payload.read_payload(row.payload, version=row.payload_version, source=self.url)
         return Invocation(
             id=row.id,
             session_id=row.session_id,
-            case=config.structure(row.payload["case"], Case, source=self.url),
+            case=stored.case,
             ordinal=row.ordinal,
             model=row.model,
             command=tuple(row.command),
@@ -297,7 +293,10 @@ class Store:
             timed_out=row.timed_out,
             stdout=row.stdout,
             stderr=row.stderr,
-            sensed=config.structure(row.payload["sensed"], Sensed, source=self.url),
+            telemetry=stored.telemetry,
+            limits=stored.limits,
+            timeout_s=stored.timeout_s,
+            result=stored.result,
             outcome=outcome,
         )
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
@@ -19,9 +19,9 @@ from typing import IO
 
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
-from bench.core.state import Sample, Spent, State
+from bench.core.telemetry import Telemetry
 from bench.tool.flags import Flags, known_flags, litert_command, official_command
-from bench.tool.host_state import cpu_ticks, read_host_state, read_ticks, spent_between
+from bench.tool.host_state import cpu_ticks, read_host_snapshot, read_ticks, usage_between
 
 INIT_LIMIT_S = 60.0
 _MARGIN_S = 10.0
@@ -66,23 +66,13 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    r"""One finished process, and what this machine was doing meanwhile.
+    r"""One finished process, and what its device did meanwhile.
 
     Args:
         started_at: UTC, ISO 8601.
         exit_status: as a shell has it: 128 and the signal's number for a killed process.
-        stdout, stderr: raw text; bytes that are no UTF-8 as ``\xNN``.
-        run_s, run_queue_wait_s: how long its first thread ran, and waited for a core that others
-            had; ``None`` where the kernel does not tell.
-        load_before, load_after: one-minute load average; ``None`` likewise.
-        cores: that it was allowed, as in ``4-7``; ``None`` where nobody looked.
+        stdout, stderr: raw text; bytes that are not UTF-8 as ``\xNN``.
         result: the proto that it wrote; ``None`` if it wrote none.
-        before, after: the device; ``None`` where nobody looked.
-        spent: on its cores meanwhile.
-        samples: of the device meanwhile, if it took long.
-        telemetry_s: how long looking took; no part of ``wall_s``.
-        caps_at_start_khz: first core of those that share a clock, and what that might reach when
-            the session began.
         losses: how often the device was lost, and the process begun anew.
     """
 
@@ -93,18 +83,8 @@ class Execution:
     timed_out: bool
     stdout: str
     stderr: str
-    run_s: float | None
-    run_queue_wait_s: float | None
-    load_before: float | None
-    load_after: float | None
-    cores: str | None = None
+    telemetry: Telemetry = field(default_factory=Telemetry)
     result: bytes | None = None
-    before: State | None = None
-    after: State | None = None
-    spent: Spent | None = None
-    samples: tuple[Sample, ...] = ()
-    telemetry_s: float | None = None
-    caps_at_start_khz: tuple[tuple[int, float], ...] = ()
     losses: int = 0
 
 
@@ -151,7 +131,7 @@ def official_tool(binary: Path) -> Tool:
 
 
 def raw_text(content: bytes) -> str:
-    r"""Returns what a process printed, as it is stored; bytes that are no UTF-8 as ``\xNN``."""
+    r"""Returns what a process printed, as it is stored; bytes that are not UTF-8 as ``\xNN``."""
     # A database column of text takes no NUL byte.
     return content.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
 
@@ -180,8 +160,8 @@ def execute(
         KeyboardInterrupt: it was stopped.
     """
     started_s = time.perf_counter()
-    before, ticks = read_host_state(), read_ticks()
-    look_s = time.perf_counter() - started_s
+    before, ticks = read_host_snapshot(), read_ticks()
+    overhead_s = time.perf_counter() - started_s
     started_at = datetime.now(UTC).isoformat()
     # Files, not pipes: nothing of ours then runs beside the process.
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
@@ -195,8 +175,8 @@ def execute(
                 os.killpg(process.pid, signal.SIGKILL)
             status = process.wait()
         wall_s = time.perf_counter() - start_s
-        spent = spent_between(ticks, read_ticks(), _cores(), cpu)
-        after = read_host_state()
+        usage = usage_between(ticks, read_ticks(), _cores(), cpu)
+        after = read_host_snapshot()
         return Execution(
             command=command,
             started_at=started_at,
@@ -205,14 +185,14 @@ def execute(
             timed_out=not finished,
             stdout=_written(stdout),
             stderr=_written(stderr),
-            run_s=scheduling[0],
-            run_queue_wait_s=scheduling[1],
-            load_before=before.load.number,
-            load_after=after.load.number,
-            before=before,
-            after=after,
-            spent=spent,
-            telemetry_s=look_s + time.perf_counter() - start_s - wall_s,
+            telemetry=Telemetry(
+                before=before,
+                after=after,
+                usage=usage,
+                run_s=scheduling[0],
+                run_queue_wait_s=scheduling[1],
+                overhead_s=overhead_s + time.perf_counter() - start_s - wall_s,
+            ),
         )
 
 

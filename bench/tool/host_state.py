@@ -1,4 +1,4 @@
-"""What this machine is doing, in the words that phones have for it, at no more than 2 ms a look."""
+"""A state of this machine, in the words that phones have for it, taken within 2 ms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.core.state import Clock, Reading, Spent, State, Zone
+from bench.core.state import Clock, Reading, State, Zone
+from bench.core.telemetry import Usage
 
 _CLOCKS = Path("/sys/devices/system/cpu/cpufreq")
 _ZONES = Path("/sys/class/thermal")
@@ -24,7 +25,7 @@ _USER, _SYSTEM = 11, 12  # of /proc/PID/stat, from the state on
 Ticks = dict[int, tuple[int, int]]
 
 
-def read_host_state() -> State:
+def read_host_snapshot() -> State:
     """Returns what this machine is doing now."""
     battery, mains = _supply("Battery"), _supply("Mains")
     zones, clocks = tuple(_zones()), tuple(_clocks())
@@ -72,18 +73,18 @@ def cpu_ticks(pid: int) -> int | None:
     return int(words[_USER]) + int(words[_SYSTEM]) if len(words) > _SYSTEM else None
 
 
-def spent_between(before: Ticks, after: Ticks, cores: Sequence[int], cpu: int | None) -> Spent:
-    """Returns what went by on ``cores``, of which a process took ``cpu`` ticks."""
+def usage_between(before: Ticks, after: Ticks, cores: Sequence[int], cpu: int | None) -> Usage:
+    """Returns what was used of ``cores``, of which a process took ``cpu`` ticks."""
     known = [core for core in cores if core in before and core in after]
     busy, whole = (
         sum(after[core][index] - before[core][index] for core in known) for index in (0, 1)
     )
-    return Spent(
+    return Usage(
         cpu_s=_ABSENT if cpu is None else _seconds(cpu),
         busy_s=_seconds(busy) if known else _ABSENT,
         cores_s=_seconds(whole) if known else _ABSENT,
         clocks=(),
-        clocks_unavailable="not looked at on this machine",
+        clocks_unavailable="not read on this machine",
     )
 
 

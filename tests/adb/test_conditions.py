@@ -10,11 +10,17 @@ from support.reach import Boot, direct
 
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
-from bench.adb.state.settings import Asked, Restored, conditions, own_serial, put_back
+from bench.adb.state.settings import (
+    DeviceSettings,
+    Restored,
+    changed_settings,
+    own_serial,
+    restore_settings,
+)
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.handset.running import Running
 
-ALL = Asked(fixed_performance=True, airplane=True)
+ALL = DeviceSettings(fixed_performance=True, airplane=True)
 SETTINGS = "/data/system/settings"
 STATE = "/data/system/hs"
 # What the phone looks like to its owner.
@@ -51,7 +57,7 @@ def test_all_that_was_changed_is_back_as_it_was_found(
     running, reached = phone
     before = looks(reached)
     assert not [line for line in before if "animator_duration" in line]
-    with conditions(reached, ALL, serial=running.name, folder=tmp_path) as set_now:
+    with changed_settings(reached, ALL, serial=running.name, folder=tmp_path) as set_now:
         assert set_now.refused == {}
         inside = looks(reached)
         for line in (
@@ -71,7 +77,9 @@ def test_all_that_was_changed_is_back_as_it_was_found(
 
 def test_what_is_not_asked_for_is_left_alone(phone: tuple[Running, Phone], tmp_path: Path) -> None:
     running, reached = phone
-    with conditions(reached, Asked(screen=False), serial=running.name, folder=tmp_path) as changed:
+    with changed_settings(
+        reached, DeviceSettings(screen=False), serial=running.name, folder=tmp_path
+    ) as changed:
         assert set(changed.changed) == {
             "window-animation", "transition-animation", "animator-duration"
         }  # fmt: skip
@@ -84,7 +92,7 @@ def test_after_an_exception_all_is_back(phone: tuple[Running, Phone], tmp_path: 
     reached.stopped = over.is_set
     with (
         pytest.raises(KeyboardInterrupt),
-        conditions(reached, ALL, serial=running.name, folder=tmp_path),
+        changed_settings(reached, ALL, serial=running.name, folder=tmp_path),
     ):
         threading.Timer(0.2, over.set).start()  # Ctrl-C
         reached.ask("sleep 20")
@@ -97,7 +105,7 @@ def test_a_phone_whose_adb_is_gone_at_the_end_is_waited_for(
 ) -> None:
     running, reached = phone
     before = looks(reached)
-    with conditions(reached, ALL, serial=running.name, folder=tmp_path):
+    with changed_settings(reached, ALL, serial=running.name, folder=tmp_path):
         running.kill_adbd()
     reached.wait(10)
     assert looks(reached) == before
@@ -109,22 +117,22 @@ def test_a_phone_that_stays_away_is_put_back_at_the_next_contact(
 ) -> None:
     running, reached = phone
     before = looks(reached)
-    said: list[str] = []
-    with conditions(
-        reached, ALL, serial=running.name, folder=tmp_path, away_s=0.3, said=said.append
+    messages: list[str] = []
+    with changed_settings(
+        reached, ALL, serial=running.name, folder=tmp_path, away_s=0.3, on_message=messages.append
     ):
         running.write(f"{STATE}/no_respawn", "")
         running.kill_adbd()
         while running.adbd_pids():
             time.sleep(0.02)
-    assert "at the next contact" in said[0]
+    assert "at the next contact" in messages[0]
     running.path(f"{STATE}/no_respawn").unlink()
     reached.wait(10)
     assert looks(reached) != before
-    restored = put_back(reached, folder=tmp_path)
+    restored = restore_settings(reached, folder=tmp_path)
     assert "fixed-performance" in restored.names
     assert looks(reached) == before
-    assert put_back(reached, folder=tmp_path) == Restored()
+    assert restore_settings(reached, folder=tmp_path) == Restored()
 
 
 def test_our_own_values_are_never_taken_for_what_was_found(
@@ -132,16 +140,18 @@ def test_our_own_values_are_never_taken_for_what_was_found(
 ) -> None:
     running, reached = phone
     before = looks(reached)
-    said: list[str] = []
-    cut_off = conditions(reached, ALL, serial=running.name, folder=tmp_path / "one")
+    messages: list[str] = []
+    cut_off = changed_settings(reached, ALL, serial=running.name, folder=tmp_path / "one")
     cut_off.__enter__()  # and never left, as after kill -9
     (tmp_path / "two").mkdir()
     left = tmp_path / "one" / f"{running.name}.json"
     (tmp_path / "two" / left.name).write_text(left.read_text())
-    with conditions(reached, ALL, serial=running.name, folder=tmp_path / "two", said=said.append):
+    with changed_settings(
+        reached, ALL, serial=running.name, folder=tmp_path / "two", on_message=messages.append
+    ):
         assert looks(reached) != before
     assert looks(reached) == before
-    assert "an earlier run was cut off: put back" in said[0]
+    assert "an earlier run was cut off: restored" in messages[0]
 
 
 def test_what_a_phone_refuses_is_told_in_its_own_words_and_the_rest_is_done(
@@ -150,9 +160,9 @@ def test_what_a_phone_refuses_is_told_in_its_own_words_and_the_rest_is_done(
     running, reached = phone
     make_fixed(running, "screen_brightness")
     before = looks(reached)
-    asked = Asked(airplane=True)
+    asked = DeviceSettings(airplane=True)
     running.set_property("ro.build.version.sdk", "29")
-    with conditions(reached, asked, serial=running.name, folder=tmp_path) as changed:
+    with changed_settings(reached, asked, serial=running.name, folder=tmp_path) as changed:
         assert changed.refused.keys() == {"brightness", "airplane-mode"}
         assert "Read-only file system" in changed.refused["brightness"]
         assert changed.refused["airplane-mode"] == "Unknown command: airplane-mode"
@@ -168,7 +178,7 @@ def test_fixed_performance_that_is_refused_is_an_error_and_nothing_stays_changed
     running.set_property("ro.handset.fixed_performance", "0")
     with (
         pytest.raises(DeviceError, match="Failed to set FIXED_PERFORMANCE mode") as caught,
-        conditions(reached, ALL, serial=running.name, folder=tmp_path),
+        changed_settings(reached, ALL, serial=running.name, folder=tmp_path),
     ):
         pass
     assert "--fixed-performance" in caught.value.hint
@@ -181,15 +191,17 @@ def test_what_cannot_be_put_back_stays_remembered(
 ) -> None:
     running, reached = phone
     before = looks(reached)
-    said: list[str] = []
-    with conditions(reached, ALL, serial=running.name, folder=tmp_path, said=said.append):
+    messages: list[str] = []
+    with changed_settings(
+        reached, ALL, serial=running.name, folder=tmp_path, on_message=messages.append
+    ):
         make_fixed(running, "screen_off_timeout")
-    assert "could not be put back, and is tried again next time: screen-time-out: " in said[0]
-    assert "Read-only file system" in said[0]
+    assert "could not be restored, and is tried again next time: screen-time-out: " in messages[0]
+    assert "Read-only file system" in messages[0]
     kept = json.loads((tmp_path / f"{running.name}.json").read_text())
     assert kept["found"] == {"screen-time-out": "30000"}
     running.path(f"{SETTINGS}/system/screen_off_timeout").unlink()
-    assert put_back(reached, folder=tmp_path).names == ("screen-time-out",)
+    assert restore_settings(reached, folder=tmp_path).names == ("screen-time-out",)
     assert looks(reached) == before
 
 
@@ -201,12 +213,12 @@ def test_a_memory_that_cannot_be_read_is_named_with_what_to_do(
     path = tmp_path / f"{own_serial(reached)}.json"
     path.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
-        put_back(reached, folder=tmp_path)
+        restore_settings(reached, folder=tmp_path)
     assert str(path) in caught.value.message
     assert f"remove {path}" in caught.value.hint
     with (
         pytest.raises(ConfigurationError),
-        conditions(reached, ALL, serial=running.name, folder=tmp_path),
+        changed_settings(reached, ALL, serial=running.name, folder=tmp_path),
     ):
         pass
     assert path.read_text() == text
@@ -221,4 +233,4 @@ def test_a_phone_that_is_measured_another_way_is_left_alone(
         locked(running.name, tmp_path),
         pytest.raises(TransientDeviceError, match="is using it"),
     ):
-        put_back(reached, folder=tmp_path)
+        restore_settings(reached, folder=tmp_path)

@@ -11,8 +11,6 @@ from bench.adb.state.facts import (
     Facts,
     big_cores,
     clusters_of,
-    cores_of,
-    mask,
     read_facts,
 )
 from bench.core.errors import DeviceError
@@ -126,17 +124,3 @@ def test_the_big_cores_are_the_fastest_that_suffice_and_may_be_used(
     )
     facts = read_facts(Answering({**OLD, "kernel": kernel, "files": speeds}))
     assert big_cores(facts, threads) == chosen
-
-
-@pytest.mark.parametrize(
-    ("text", "cores", "hexadecimal"),
-    [("0-3,7", (0, 1, 2, 3, 7), "8f"), ("8", (8,), "100"), ("0-63", tuple(range(64)), "f" * 16)],
-)
-def test_lists_of_cores_become_masks(text: str, cores: tuple[int, ...], hexadecimal: str) -> None:
-    assert cores_of(text) == cores
-    assert mask(cores) == hexadecimal
-
-
-@pytest.mark.parametrize("text", ["", "\n", "nonsense", "-", "1-x"])
-def test_what_is_no_list_of_cores_has_none(text: str) -> None:
-    assert cores_of(text) == ()

@@ -8,8 +8,8 @@ import pytest
 from bench.adb import shell
 from bench.adb.phone import Phone
 from bench.adb.shell import Completed
-from bench.adb.transport.stream import ServiceRefusedError, Stream, Transport
-from bench.core.errors import DeviceError
+from bench.adb.transport.stream import Stream, Transport
+from bench.core.errors import DeviceError, ServiceRefusedError
 
 Run = Callable[..., Completed]
 

@@ -9,7 +9,7 @@ from support.answers import Answering
 from support.reach import direct
 
 from bench.adb.phone import FOLDER, Phone
-from bench.adb.shell import Completed
+from bench.adb.shell import Completed, Limit
 from bench.adb.state.watch import Watch, keeps_counters
 from bench.core import config
 from bench.core.errors import TransientDeviceError
@@ -28,8 +28,8 @@ def phone(handset: Running) -> Iterator[Phone]:
         yield found
 
 
-def watch(phone: Phone, *, counters: bool = True, look_s: float = 2.0) -> Watch:
-    return Watch(phone=phone, groups=GROUPS, counters=counters, look_s=look_s)
+def watch(phone: Phone, *, counters: bool = True, state_limit_s: float = 2.0) -> Watch:
+    return Watch(phone=phone, groups=GROUPS, counters=counters, state_limit_s=state_limit_s)
 
 
 @COUNTERS
@@ -45,44 +45,53 @@ def test_streams_and_status_are_the_processes_own(
     assert done.stdout == b"a\r\nb\0\xff7 (sh) Z 1\n12"
     assert done.stderr == b"err\n"
     assert (done.exit_status, done.timed_out) == (status, False)
-    assert done.before is not None
-    assert done.after is not None
-    assert done.before.battery_level_percent == Reading(value=83.0)
-    assert [each.cores for each in done.after.clocks] == list(GROUPS)
-    assert done.telemetry_s is not None
-    assert (done.run_s is not None) is counters
+    assert done.telemetry.before is not None
+    assert done.telemetry.after is not None
+    assert done.telemetry.before.battery_level_percent == Reading(value=83.0)
+    assert [each.cores for each in done.telemetry.after.clocks] == list(GROUPS)
+    assert done.telemetry.overhead_s is not None
+    assert (done.telemetry.run_s is not None) is counters
 
 
 def test_what_a_process_ran_and_waited_is_seen_after_its_end(phone: Phone) -> None:
     spins = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
     done = watch(phone).run(["taskset", "1", "sh", "-c", spins], limit_s=20)
-    assert done.cores == "0"
-    assert done.run_s is not None
-    assert done.run_s > 0.02
-    assert done.run_queue_wait_s is not None
-    assert done.spent is not None
-    assert done.spent.cpu_s.number == pytest.approx(done.run_s, abs=0.03)
-    busy_s, cores_s = done.spent.busy_s.number, done.spent.cores_s.number
+    assert done.telemetry.cores == (0,)
+    assert done.telemetry.run_s is not None
+    assert done.telemetry.run_s > 0.02
+    assert done.telemetry.run_queue_wait_s is not None
+    assert done.telemetry.usage is not None
+    assert done.telemetry.usage.cpu_s.number == pytest.approx(done.telemetry.run_s, abs=0.03)
+    busy_s, cores_s = done.telemetry.usage.busy_s.number, done.telemetry.usage.cores_s.number
     assert busy_s is not None
     assert cores_s is not None
     assert 0 < busy_s <= cores_s + 0.02
-    assert [each.cores for each in done.spent.clocks] == [(0, 1, 2, 3)]
+    assert [each.cores for each in done.telemetry.usage.clocks] == [(0, 1, 2, 3)]
 
 
 @COUNTERS
 def test_at_its_limit_all_of_it_is_killed(phone: Phone, counters: bool) -> None:
     started_s = time.monotonic()
     command = ["sh", "-c", "echo begun; sleep 601 & sleep 602"]
-    done = watch(phone, counters=counters, look_s=0.5).run(command, limit_s=0.5)
+    done = watch(phone, counters=counters, state_limit_s=0.5).run(command, limit_s=0.5)
     assert time.monotonic() - started_s < 5
     assert (done.timed_out, done.exit_status, done.stdout) == (True, 137, b"begun\n")
-    assert done.cores
+    assert done.telemetry.cores
+    assert phone.shell(SLEEPS).stdout == b""
+
+
+@pytest.mark.parametrize("state_limit_s", [0.5, 5.0])
+def test_a_process_that_outlives_its_limit_is_not_a_phone_that_went_away(
+    phone: Phone, state_limit_s: float
+) -> None:
+    done = watch(phone, state_limit_s=state_limit_s).run(["sleep", "1.2"], limit_s=0.3)
+    assert (done.timed_out, done.exit_status) == (True, 137)
     assert phone.shell(SLEEPS).stdout == b""
 
 
 def test_a_process_of_more_than_two_seconds_is_sampled(phone: Phone) -> None:
     done = watch(phone).run(["sleep", "2.3"], limit_s=20)
-    (sample,) = done.samples
+    (sample,) = done.telemetry.samples
     assert 2 <= sample.at_s < 2.3
     assert sample.temp_c == Reading(value=43.9)
     assert sample.surface_temp_c == Reading(value=33.5)
@@ -92,27 +101,32 @@ def test_a_process_of_more_than_two_seconds_is_sampled(phone: Phone) -> None:
 
 
 def test_what_would_sample_a_short_process_ends_with_it(phone: Phone) -> None:
-    assert watch(phone).run(["true"], limit_s=20).samples == ()
+    assert watch(phone).run(["true"], limit_s=20).telemetry.samples == ()
     assert phone.shell(SLEEPS).stdout == b""
 
 
-def test_without_looks_the_process_alone_is_watched(phone: Phone) -> None:
-    done = watch(phone, look_s=0.0).run(["echo", "hello"], limit_s=20)
-    assert (done.stdout, done.before, done.after, done.spent) == (b"hello\n", None, None, None)
-    assert done.run_s is not None
+def test_without_snapshots_the_process_alone_is_watched(phone: Phone) -> None:
+    done = watch(phone, state_limit_s=0.0).run(["echo", "hello"], limit_s=20)
+    assert (done.stdout, done.telemetry.before, done.telemetry.after, done.telemetry.usage) == (
+        b"hello\n",
+        None,
+        None,
+        None,
+    )
+    assert done.telemetry.run_s is not None
 
 
 def test_a_command_that_cannot_be_pinned_is_a_failure_of_its_own(phone: Phone) -> None:
     done = watch(phone).run(["taskset", "zz", "true"], limit_s=20)
     assert done.exit_status == 1
     assert b"taskset" in done.stderr
-    assert done.cores == ""
+    assert done.telemetry.cores == ()
 
 
 def test_a_state_is_stored_and_loaded_back(phone: Phone) -> None:
     done = watch(phone).run(["true"], limit_s=20)
-    plain = config.unstructure(done.before)
-    assert config.structure(plain, State, source="x") == done.before
+    plain = config.unstructure(done.telemetry.before)
+    assert config.structure(plain, State, source="x") == done.telemetry.before
 
 
 class _Says(Answering):
@@ -122,7 +136,7 @@ class _Says(Answering):
         super().__init__({})
         self.stdout = stdout
 
-    def shell(self, command: str, *, limit_s: float = 1.0) -> Completed:
+    def shell(self, command: str, *, limit_s: Limit = 1.0) -> Completed:
         return Completed(
             command=command, stdout=self.stdout, stderr=b"", exit_status=0, timed_out=False
         )
@@ -152,11 +166,11 @@ def test_a_process_after_which_the_phone_was_not_seen_does_not_count(
     clogging.start()
     try:
         with pytest.raises(TransientDeviceError, match="did not tell its state in time"):
-            watch(phone, look_s=0.5).run(["sleep", "1.8"], limit_s=2)
+            watch(phone, state_limit_s=0.5).run(["sleep", "1.8"], limit_s=2)
     finally:
         clogging.join()
         aside.replace(zone)
-    assert watch(phone).run(["true"], limit_s=20).after is not None
+    assert watch(phone).run(["true"], limit_s=20).telemetry.after is not None
 
 
 def test_a_phone_that_never_comes_to_the_process_is_lost() -> None:

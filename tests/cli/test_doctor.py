@@ -40,12 +40,14 @@ def test_a_phone_in_good_order_has_no_problem(handset: Running, capsys: Captured
         assert found[check]["level"] == "ok", found[check]
     assert phone["worth"] == {
         "verdict": "not usable",
-        "because": ["a virtual handset is no phone"],
+        "because": ["a virtual handset is not a phone"],
     }
     assert phone["state"]["battery_level_percent"]["value"] == 83
     assert main(["doctor", "-s", handset.serial]) == 0
     printed = capsys.readouterr().out
-    assert printed.endswith("numbers measured now are not usable: a virtual handset is no phone\n")
+    assert printed.endswith(
+        "numbers measured now are not usable: a virtual handset is not a phone\n"
+    )
     assert "this machine" in printed and "schedutil; none is capped" in printed
 
 
@@ -63,7 +65,7 @@ def test_what_spoils_numbers_is_found_with_the_next_step(
     levels = {check: each["level"] for check, each in found.items()}
     assert levels["ABI"] == levels["clocks"] == levels["screen"] == "warning"
     assert levels["heat"] == levels["battery"] == levels["battery saver"] == "problem"
-    assert "cores 7 at 1.80 of 3.19 GHz" in found["clocks"]["found"]
+    assert "cores 7 may reach 1800 MHz of 3187 MHz" in found["clocks"]["found"]
     assert "status moderate" in found["heat"]["found"]
     for check in ("clocks", "screen", "heat", "battery", "battery saver"):
         assert found[check]["next_step"]
@@ -71,6 +73,17 @@ def test_what_spoils_numbers_is_found_with_the_next_step(
         phone.ask("cmd thermalservice override-status 0")
     found, _ = examined(capsys, running.serial, 3)
     assert "made up" in found["heat"]["found"]
+
+
+def test_a_phone_that_run_would_wait_for_is_not_ok_for_doctor(
+    boot_phone: Boot, capsys: Captured
+) -> None:
+    running = boot_phone()
+    running.write("/sys/class/thermal/thermal_zone4/temp", "38000")
+    running.write("/sys/class/power_supply/battery/temp", "330")
+    found, _ = examined(capsys, running.serial, 3)
+    assert found["heat"]["level"] == "problem"
+    assert "skin at 38.0 °C, above 37 °C" in found["heat"]["found"]
 
 
 def test_a_phone_that_does_not_answer_is_a_problem(capsys: Captured) -> None:
@@ -112,7 +125,7 @@ def test_adb_programs_that_would_kill_each_others_server_are_named(tmp_path: Pat
     assert machine(**nowhere)["adb programs"].level == "note"
 
 
-def test_a_key_that_others_can_read_or_that_is_none_is_found(tmp_path: Path) -> None:
+def test_a_key_that_others_can_read_or_that_is_not_a_key_is_found(tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path), "ANDROID_ADB_SERVER_PORT": "1"}
     assert machine(**environ)["key"].level == "note"
     key = tmp_path / ".android" / "adbkey"

@@ -14,7 +14,7 @@ from support.tables import write_table
 
 from bench.gate.decision import Outcome, block_sd, decide
 from bench.gate.rule import Rule
-from bench.measure.validity import Bounds
+from bench.measure.conditions import Limits
 
 pytestmark = pytest.mark.evidence
 
@@ -60,9 +60,9 @@ def log_ratios(base: Arm, arm: Arm, statistic: str) -> Floats:
     found = np.log(arm.wall_us) - np.log(base.wall_us)
     if statistic == UNGUARDED:
         return np.asarray(found)
-    assert Bounds().wait_ratio is not None
+    assert Limits().wait_ratio is not None
     waited = np.maximum(base.wait_ratio, arm.wait_ratio)
-    return np.asarray(found[waited <= Bounds().wait_ratio])
+    return np.asarray(found[waited <= Limits().wait_ratio])
 
 
 def outcomes(rng: np.random.Generator, blocks: Floats) -> NDArray[np.int8]:

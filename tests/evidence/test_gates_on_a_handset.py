@@ -89,7 +89,7 @@ def gated(
     with Store.open(database) as store:
         found = store.invocations(store.sessions()[-1].id)
     starts_s = [datetime.fromisoformat(each.started_at).timestamp() for each in found]
-    looks_s = [each.sensed.telemetry_s or 0.0 for each in found]
+    looks_s = [each.telemetry.overhead_s or 0.0 for each in found]
     all_s = [later - earlier for earlier, later in pairwise(starts_s)]
     rest_s = [
         one_s - look_s - each.wall_s

@@ -44,7 +44,7 @@ def test_looking_at_the_phone_adds_less_than_two_percent_to_the_latency(
                 log = parse_log(done.stdout, done.stderr, exit_status=done.exit_status)
                 assert log.inference_us, log.failure
                 found_us[looks] = median(log.inference_us)
-                looking_s += [done.telemetry_s or 0.0] if looks else []
+                looking_s += [done.telemetry.overhead_s or 0.0] if looks else []
             ratios.append(math.log(found_us[True] / found_us[False]))
             latencies_us.append(found_us[False])
     interval = median_interval(ratios)

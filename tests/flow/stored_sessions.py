@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from bench.core.artifact import Artifact, Format, Partitions, Role, Tensor
+from bench.core.telemetry import Telemetry
 from bench.measure.outcome import Measured
 from bench.plan.case import Case, Delegate, Protocol, Runner
-from bench.plan.device import Device, Kind
-from bench.store.records import Invocation, Sensed, Session
+from bench.plan.device import DeviceRecord, Kind
+from bench.store.records import Invocation, Session
 from bench.store.store import Store
 
-DEVICE = Device(
+DEVICE = DeviceRecord(
     kind=Kind.PHONE,
     name="Pixel 6",
     model="Pixel 6",
@@ -55,7 +56,7 @@ def add_session(
     identity: str,
     latencies_us: Mapping[Case, float],
     *,
-    device: Device = DEVICE,
+    device: DeviceRecord = DEVICE,
     processes: int = 6,
     day: int = 1,
 ) -> Session:
@@ -84,7 +85,7 @@ def add_session(
                 timed_out=False,
                 stdout="raw",
                 stderr="",
-                sensed=Sensed(run_s=None, run_queue_wait_s=None, load_before=None, load_after=None),
+                telemetry=Telemetry(),
             )
             store.add_outcome(store.add_invocation(invocation), _measured(us + ordinal))
     return session

@@ -5,7 +5,7 @@ from support.reach import Boot
 
 from bench.core.caveats import CaveatKind
 from bench.flow.device.drift_probe import PROBE
-from bench.flow.device.readiness import CONDITIONS
+from bench.flow.device.readiness import SETTINGS
 from bench.handset.running import Running
 from bench.measure.outcome import Measured
 from bench.store.store import Store
@@ -26,7 +26,7 @@ def screens(found: Swept) -> list[tuple[str | None, str | None]]:
     return [
         (before.screen.text, after.screen.text)
         for each in found.only
-        if (before := each.sensed.before) and (after := each.sensed.after)
+        if (before := each.telemetry.before) and (after := each.telemetry.after)
     ]
 
 
@@ -70,7 +70,7 @@ def changed(found: Swept, database: Path) -> object:
         (session,) = found.watch.sessions
         events = store.events(session.id)
     assert PROBE not in {each.kind for each in events}, "it shows its heat and its clocks"
-    (event,) = [each for each in events if each.kind == CONDITIONS]
+    (event,) = [each for each in events if each.kind == SETTINGS]
     told = event.facts["changed"]
     assert isinstance(told, dict)
     return told.get("task-profile")

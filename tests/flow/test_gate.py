@@ -14,9 +14,14 @@ from support.gate_machine import (
     waited,
 )
 
-from bench.core.errors import ConfigurationError, DeviceError, InfrastructureError, UnfitError
+from bench.core.errors import (
+    ConfigurationError,
+    DeviceError,
+    InfrastructureError,
+    RebootedError,
+    UnfitError,
+)
 from bench.flow.device.host import HostDevice
-from bench.flow.device.retry import RebootedError
 from bench.flow.device.sweep import Sweep
 from bench.flow.gate.blocks import statistic_of
 from bench.flow.gate.gate import Gate, log_of

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from measure.test_validity import FINE, clock, state
-from support.gate_machine import Machine, planned
+from support.gate_machine import Machine, planned, scheduled
 
 from bench.core.state import Reading, State
 from bench.flow.device.sweep import Sweep
@@ -16,7 +16,7 @@ from bench.flow.gate.log_file import read
 from bench.gate.log import Log
 from bench.gate.records import Block, Discarded
 from bench.gate.rule import Rule
-from bench.measure.validity import Bounds
+from bench.measure.conditions import Limits
 from bench.store.store import Store
 from bench.tool.host import Execution, execute
 
@@ -37,16 +37,16 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Gate, Sweep, Executi
     gate, sweep = planned(tmp_path_factory.mktemp("plan"), "one", threads=2, rule=RULE)
     command = sweep.command(sweep.cases[0])
     real = execute(command, limit_s=30, environment=sweep.tool.environment())
-    quiet = replace(real, before=FINE.before, after=FINE.after, run_s=1.0, run_queue_wait_s=0.01)
-    return replace(gate, seed=7), replace(sweep, bounds=Bounds()), quiet
+    quiet = scheduled(replace(real, telemetry=FINE), run_s=1.0, wait_s=0.01)
+    return replace(gate, seed=7), replace(sweep, limits=Limits()), quiet
 
 
 def breached(kind: str) -> Callable[[Execution], Execution]:
     def happen(execution: Execution) -> Execution:
         if kind == WAITED:
-            return replace(execution, run_queue_wait_s=0.25)
+            return scheduled(execution, run_s=1.0, wait_s=0.25)
         after: State = BREACHES[kind]
-        return replace(execution, after=after)
+        return replace(execution, telemetry=replace(execution.telemetry, after=after))
 
     return happen
 

@@ -16,6 +16,7 @@ from support.program import frill_bench
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
+from bench.core.telemetry import Telemetry
 from bench.flow.device.host import HostDevice
 from bench.flow.device.sweep import Sweep, runner_of
 from bench.flow.measure.outcome import judge
@@ -25,7 +26,7 @@ from bench.measure.outcome import Failed, Measured
 from bench.plan.case import Delegate, Protocol
 from bench.plan.device import this_machine
 from bench.plan.suite import Suite, bare_target, cases
-from bench.store.records import Invocation, Sensed, Session
+from bench.store.records import Invocation, Session
 from bench.store.store import Store
 from bench.tool.host import Tool, litert_tool, official_tool
 
@@ -233,7 +234,7 @@ def test_an_outcome_is_judged_by_what_was_asked(store: Store) -> None:
 
 
 def test_a_machine_is_busy_if_most_processes_waited_for_a_core() -> None:
-    quiet = Sensed(run_s=1.0, run_queue_wait_s=0.01, load_before=None, load_after=None)
+    quiet = Telemetry(run_s=1.0, run_queue_wait_s=0.01)
     waited = replace(quiet, run_queue_wait_s=0.25)
     unknown = replace(quiet, run_s=None, run_queue_wait_s=None)
     assert busy_caveat([quiet, waited]) is None
@@ -311,6 +312,7 @@ def test_a_dry_run_prints_commands_that_work_and_stores_nothing(tmp_path: Path) 
         (("--host", "--model", str(TINY), "--db", str(TINY)), "not a database"),
         (("--host", "--zoo", "nowhere"), "--zoo"),
         (("--host", "nowhere.yaml"), "nowhere.yaml"),
+        (("--host", "--model", str(TINY), "--timeout", "0.05"), "at least 0.2 s"),
     ],
 )
 def test_a_wrong_argument_is_status_two_with_a_hint(

@@ -14,12 +14,23 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from support.phone_sweeps import QUICK, SPLIT, SUITE, TINY, Watch, stand_in, sweep, wanted
+from support.phone_sweeps import (
+    QUICK,
+    SPLIT,
+    SUITE,
+    TINY,
+    Watch,
+    stand_in,
+    sweep,
+    wait_until,
+    wanted,
+)
 from support.program import frill_bench
 from support.reach import Boot, direct
 from usb_debugging import authorise
 
 from bench.core.caveats import CaveatKind
+from bench.core.cores import list_cores, mask
 from bench.core.errors import ConfigurationError, DeviceError
 from bench.core.hashing import sha256_file
 from bench.handset.benchmark_tool import delegate_library
@@ -31,6 +42,7 @@ from bench.plan.suite import BIG_CORES
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "/data/local/tmp/frill-bench"
+ABSENT_CORE = mask([os.cpu_count() or 1])  # counted from 0
 
 
 @pytest.fixture
@@ -52,8 +64,8 @@ def test_the_official_tool_measures_on_a_phone_and_every_row_says_virtual(
         assert isinstance(invocation.outcome, Measured), invocation.stdout + invocation.stderr
         assert len(invocation.outcome.inference_us) == 3
         assert "frill-bench cores" not in invocation.stdout
-        assert invocation.sensed.cores
-        assert invocation.sensed.load_before is not None
+        assert invocation.telemetry.cores
+        assert invocation.telemetry.before is not None
         assert invocation.case.tool_sha256 == sha256_file(official_binary)
         assert invocation.command[0] == f"{FOLDER}/{sha256_file(official_binary)}"
     (case,) = swept.cases[session.id]
@@ -128,20 +140,41 @@ def test_the_big_cores_are_read_from_the_phone_and_seen_in_the_process(
     what = wanted(official_binary, SPLIT, suite=replace(SUITE, affinity=BIG_CORES))
     swept = sweep([phone.serial], what, database)
     assert [each.case.affinity for each in swept.only] == ["2", "2"]
-    assert [each.sensed.cores for each in swept.only] == ["1", "1"]
+    assert [each.telemetry.cores for each in swept.only] == [(1,), (1,)]
     assert swept.only[0].command[:2] == ("taskset", "2")
     assert all(isinstance(each.outcome, Measured) for each in swept.only)
 
 
 def test_a_mask_that_the_phone_did_not_apply_is_a_failure(
+    boot_phone: Boot, tmp_path: Path, database: Path
+) -> None:
+    phone = boot_phone()
+    ignores = '#!/system/bin/sh\nshift\nexec "$@"\n'  # as a vendor's could
+    phone.write("/product/bin/taskset", ignores)
+    phone.path("/product/bin/taskset").chmod(0o755)
+    suite = replace(SUITE, affinity=ABSENT_CORE, protocol=replace(QUICK, processes=1))
+    swept = sweep([phone.serial], wanted(stand_in(tmp_path), TINY, suite=suite), database)
+    assert swept.lanes[0].error is None
+    outcome = swept.only[0].outcome
+    assert isinstance(outcome, Failed)
+    assert outcome.code == "affinity-mismatch"
+    allowed = list_cores(sorted(os.sched_getaffinity(0)))
+    assert outcome.failure == (
+        f"affinity-mismatch: the mask {ABSENT_CORE} was asked for, "
+        f"the process was allowed the cores {allowed}"
+    )
+
+
+def test_a_mask_of_cores_that_the_phone_lacks_is_a_failure(
     handset: Running, tmp_path: Path, database: Path
 ) -> None:
-    # A taskset that ignores its mask, as a vendor's could.
-    tool = stand_in(tmp_path)
-    suite = replace(SUITE, affinity="40", protocol=replace(QUICK, processes=1))
-    swept = sweep([handset.serial], wanted(tool, TINY, suite=suite), database)
-    outcome = swept.only[0].outcome
-    assert isinstance(outcome, Failed)  # the machine under the handset has no core 6
+    suite = replace(SUITE, affinity=ABSENT_CORE, protocol=replace(QUICK, processes=1))
+    swept = sweep([handset.serial], wanted(stand_in(tmp_path), TINY, suite=suite), database)
+    assert swept.lanes[0].error is None
+    (process,) = swept.only
+    assert isinstance(process.outcome, Failed)
+    assert "taskset" in process.stderr
+    assert process.telemetry.cores == ()
 
 
 def test_operators_and_memory_are_measured_in_processes_of_their_own(
@@ -192,20 +225,21 @@ def test_the_harness_adds_at_most_60_ms_to_a_case(
     what = wanted(stand_in(tmp_path, "sleep 0.05"), *models, suite=suite)
     swept = sweep([handset.serial], what, database)
     starts = [datetime.fromisoformat(each.started_at).timestamp() for each in swept.only]
-    telemetry_s = [each.sensed.telemetry_s or 0.0 for each in swept.only]
+    overhead_s = [each.telemetry.overhead_s or 0.0 for each in swept.only]
     spent_s = [
-        later - earlier - 0.05 - looking_s
-        for (earlier, later), looking_s in zip(pairwise(starts), telemetry_s, strict=False)
+        later - earlier - 0.05 - snapshots_s
+        for (earlier, later), snapshots_s in zip(pairwise(starts), overhead_s, strict=False)
     ]
     assert len(spent_s) == 49
-    assert 0 < median(telemetry_s) < 1
+    assert 0 < median(overhead_s) < 1
     assert median(spent_s) <= 0.060
     print(f"{1e3 * median(spent_s):.1f} ms a case")  # noqa: T201 - shown by -s
 
 
 def test_two_runs_on_one_phone_do_not_meet(boot_phone: Boot, tmp_path: Path) -> None:
     phone = boot_phone()
-    tool = stand_in(tmp_path, "sleep 0.3")
+    begun = phone.path("/data/local/tmp/begun")
+    tool = stand_in(tmp_path, f"touch /data/local/tmp/{begun.name}; sleep 0.3")
     words = ("-s", phone.serial, "--model", str(TINY), "--benchmark-binary", str(tool))
     state = tmp_path / "state"
     first = threading.Thread(
@@ -215,11 +249,7 @@ def test_two_runs_on_one_phone_do_not_meet(boot_phone: Boot, tmp_path: Path) -> 
         daemon=True,
     )
     first.start()
-    deadline_s = time.monotonic() + 20
-    while not list((state / "locks").glob("*.lock")):
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)
-    time.sleep(0.1)
+    wait_until(begun.exists)
     second = frill_bench("run", *words, cwd=tmp_path, FRILL_BENCH_STATE=str(state))
     first.join(60)
     assert second.returncode == 3
@@ -240,10 +270,7 @@ def test_ctrl_c_ends_what_runs_on_the_phone_and_keeps_what_was_measured(
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    deadline_s = time.monotonic() + 30
-    while not runs.exists() or len(runs.read_text().split()) < 4:
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
+    wait_until(lambda: runs.exists() and len(runs.read_text().split()) >= 4)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == 130, stderr
@@ -283,6 +310,9 @@ def test_a_hung_tool_is_killed_on_the_phone(
     outcome = swept.only[0].outcome
     assert isinstance(outcome, Failed)
     assert outcome.code == "timed-out"
+    assert "the 0.5 s of --timeout" in outcome.failure
+    assert swept.lanes[0].error is None
+    assert not any("waiting" in line for line in swept.watch.lines)
     phone = direct(handset.serial)
     assert phone.shell("pgrep -f '[9]87654'").stdout == b""
     phone.close()
@@ -410,19 +440,21 @@ def test_a_phone_that_loses_adb_again_and_again_ends_with_each_process_once(
     suite = replace(SUITE, protocol=replace(QUICK, processes=5))
     watch = Watch()
     over = threading.Event()
+    begun = phone.path("/data/local/tmp/begun")
 
     def kill() -> None:
         for _ in range(2):
             watch.measured.wait(30)
-            time.sleep(0.15)
+            before = len(begun.read_text())
+            wait_until(lambda before=before: len(begun.read_text()) > before)  # it runs
             phone.kill_adbd()
             watch.measured.clear()
         over.set()
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    what = wanted(stand_in(tmp_path, "sleep 0.2"), suite=suite)
-    swept = sweep([phone.serial], what, database, watch=watch)
+    tool = stand_in(tmp_path, f"echo x >>/data/local/tmp/{begun.name}; sleep 0.2")
+    swept = sweep([phone.serial], wanted(tool, suite=suite), database, watch=watch)
     killer.join(10)
     assert over.is_set()
     assert swept.lanes[0].error is None
@@ -441,8 +473,7 @@ def test_a_phone_whose_adb_dies_while_files_are_pushed_is_gone_on_with(
     phone, watch = boot_phone(), Watch()
 
     def kill() -> None:
-        while watch.steps.get((phone.serial, "push"), (0, 1))[0] < 20 << 20:
-            time.sleep(0.001)
+        wait_until(lambda: watch.steps.get((phone.serial, "push"), (0, 1))[0] >= 20 << 20)
         phone.kill_adbd()
 
     killer = threading.Thread(target=kill, daemon=True)
@@ -512,7 +543,7 @@ def test_a_result_proto_that_the_tool_writes_is_kept_and_must_agree_with_its_tex
     tool = stand_in(tmp_path, body, flags=["result_file_path"])
     swept = sweep([handset.serial], wanted(tool, TINY), database)
     first = swept.only[0]
-    assert first.sensed.result_base64 == base64.b64encode(proto).decode()
+    assert first.result == proto
     if agrees:
         assert isinstance(first.outcome, Measured), first.outcome
     else:

@@ -39,7 +39,7 @@ def test_the_official_tool_measures_through_a_server(
     assert [found.way for found in resolve([handset.serial])] == [Way.SERVER]
     swept = sweep([handset.serial], wanted(official_binary), tmp_path / "db", way=Way.SERVER)
     assert len(swept.only) == 4
-    assert all(each.sensed.cores for each in swept.only)
+    assert all(each.telemetry.cores for each in swept.only)
 
 
 def test_a_killed_adb_daemon_loses_and_doubles_nothing(

@@ -81,6 +81,14 @@ def test_a_probe_that_does_not_run_is_told_once_and_left_out(
     assert len(swept.only) == 12
 
 
+def test_the_users_time_out_is_not_the_probes(hiding: Running, tmp_path: Path) -> None:
+    slow = 'for word in "$@"; do case $word in --min_secs=0.1) sleep 1.5;; esac; done'
+    what = wanted(stand_in(tmp_path, slow), TINY, suite=SUITE, timeout_s=1.0)
+    swept = sweep([hiding.serial], what, tmp_path / "a.db")
+    assert swept.lanes[0].error is None
+    assert [each.facts["failure"] for each in probes(tmp_path / "a.db")] == [None, None]
+
+
 def told(*probes_us: tuple[float, ...]) -> list[str]:
     events = [
         Event(kind=PROBE, at="2026-01-01T00:00:00+00:00", facts={"latency_us": list(each)})

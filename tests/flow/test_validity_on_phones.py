@@ -2,7 +2,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -10,16 +9,17 @@ from pathlib import Path
 
 import pytest
 from support.gate_machine import FunctionDevice
-from support.phone_sweeps import QUICK, SUITE, TINY, stand_in, wanted
+from support.phone_sweeps import QUICK, SUITE, TINY, stand_in, wait_until, wanted
 from support.reach import direct
 
+from bench.adb.phone import FOLDER
 from bench.cli.shown.cases import show
 from bench.core.caveats import CaveatKind
 from bench.flow.measure.session import measure, open_session
 from bench.flow.report.results import CaseResult, results
 from bench.handset.running import Running
+from bench.measure.conditions import Limits
 from bench.measure.outcome import Measured
-from bench.measure.validity import Bounds
 from bench.plan.case import Case
 from bench.plan.suite import Suite
 from bench.store.records import Invocation
@@ -30,6 +30,7 @@ CPU = "/sys/devices/system/cpu/cpufreq/policy0"
 BEGUN, GO = "/data/local/tmp/begun", "/data/local/tmp/go"
 ZONE = "/sys/class/thermal/thermal_zone4/temp"
 LIMIT_S = 20.0
+LAST_SAMPLED = "cpu7/cpufreq/cpuinfo_max_freq"
 # The second process (the first is thrown away) says that it runs, and waits until it may go on.
 WAITS = (
     f"echo x >>{BEGUN}; n=0; while read -r line; do n=$((n+1)); done <{BEGUN}; "
@@ -48,11 +49,11 @@ class Fault:
 
 
 FAULTS = [
-    Fault(CaveatKind.THROTTLED, ZONE, "43500", "moderate after"),
+    Fault(CaveatKind.THROTTLED, ZONE, "43500", "after the process: thermal status moderate"),
     Fault(CaveatKind.CAP_LOWERED, f"{CPU}/scaling_max_freq", "1171200", "1171 MHz of 2016 MHz"),
     Fault(CaveatKind.BATTERY_LOW, "/sys/class/power_supply/battery/capacity", "12", "at 12 %"),
     Fault(CaveatKind.BATTERY_LOW, "/data/system/settings/global/low_power", "1", "battery saver"),
-    Fault(CaveatKind.THERMAL_OVERRIDE, "/data/system/hs/thermal_status", "0", "after"),
+    Fault(CaveatKind.THERMAL_OVERRIDE, "/data/system/hs/thermal_status", "0", "made up"),
     Fault(CaveatKind.SCREEN_CHANGED, "/data/system/hs/wakefulness", "Asleep", "Awake to Asleep"),
 ]
 SLOW = "300000 100400\n691200 100000\n1171200 100000\n1612800 100000\n2016000 100600\n"
@@ -67,10 +68,11 @@ def phone(handset: Running) -> Running:
 
 def measured(
     phone: Running, tool: Path, run: Callable[[Callable[[Case], Execution], Case], Execution],
-    database: Path, *, suite: Suite = SUITE, bounds: Bounds | None = None,
+    database: Path, *, suite: Suite = SUITE,
+    limits: Limits | None = None,
 ) -> tuple[list[Invocation], CaseResult]:  # fmt: skip
     """Returns the processes of a session of one case, and what they add up to."""
-    what = wanted(tool, TINY, suite=suite, bounds=bounds)
+    what = wanted(tool, TINY, suite=suite, limits=limits)
     with closing(direct(phone.serial)) as way, Store.open(str(database)) as store:
         sweep, processes = what.staged(way)
         session = open_session(sweep, store)
@@ -103,11 +105,8 @@ class Once:
                 self.path.write_text(before)
 
     def _until_begun(self) -> None:
-        deadline_s = time.monotonic() + LIMIT_S
         begun = self.phone.path(BEGUN)
-        while not begun.exists() or len(begun.read_text().split()) < 2:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.01)
+        wait_until(lambda: begun.exists() and len(begun.read_text().split()) >= 2, limit_s=LIMIT_S)
 
     def _write(self) -> None:
         self._until_begun()
@@ -148,7 +147,8 @@ class Within(Once):
         self._until_begun()
         skin.write_text("38000")
         self.path.write_text(self.text)
-        time.sleep(2.3)
+        samples = self.phone.path(f"{FOLDER}/samples")
+        wait_until(lambda: LAST_SAMPLED in samples.read_text(), limit_s=LIMIT_S)
         skin.write_text(cool)
         self.path.write_text(full)
         self.phone.write(GO, "")
@@ -164,8 +164,12 @@ def test_what_happens_within_a_long_process_discards_it_though_all_is_well_at_it
     spoilt = found[0].outcome
     assert isinstance(spoilt, Measured)
     assert [each.kind for each in spoilt.caveats] == [CaveatKind.THROTTLED, CaveatKind.CAP_LOWERED]
-    assert "battery or skin at 38.0 °C, above 37 °C, 2." in spoilt.caveats[0].evidence
-    assert "cores 0-3 may reach 1171 MHz of 2016 MHz 2." in spoilt.caveats[1].evidence
+    assert (
+        "s into the process: battery or skin at 38.0 °C, above 37 °C" in spoilt.caveats[0].evidence
+    )
+    assert (
+        "s into the process: cores 0-3 may reach 1171 MHz of 2016 MHz" in spoilt.caveats[1].evidence
+    )
     assert len(found) == 2
     assert case.sampled is not None
     assert (case.sampled.processes, case.sampled.samples) == (1, 1)
@@ -210,17 +214,17 @@ def test_a_core_that_somebody_else_used_discards_the_process(
         try:
             found, case = measured(
                 phone, stand_in(tmp_path, spins), lambda run, case: run(case), tmp_path / "a.db",
-                suite=suite, bounds=Bounds(),
+                suite=suite, limits=Limits(),
             )  # fmt: skip
         finally:
             stealing.kill()
-    outcome, sensed = found[0].outcome, found[0].sensed
+    outcome, telemetry = found[0].outcome, found[0].telemetry
     assert isinstance(outcome, Measured)
     (caveat,) = outcome.caveats
     assert caveat.kind is CaveatKind.CORE_STOLEN
     assert "for a core" in caveat.evidence
     assert "others used" in caveat.evidence
-    assert (sensed.run_queue_wait_s or 0) > 0.1
-    assert sensed.cores == "0"
+    assert (telemetry.run_queue_wait_s or 0) > 0.1
+    assert telemetry.cores == (0,)
     assert case.summary is None
     assert case.discarded == 1

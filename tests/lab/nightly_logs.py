@@ -16,7 +16,7 @@ from bench.gate.records import Closed, Opened, Pair, Unmeasured
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next, following
 from bench.gate.verdict import ModelKey, Verdict
-from bench.plan.device import Device, Kind
+from bench.plan.device import DeviceRecord, Kind
 from lab.simulated import SETUP, block
 
 FIRST = datetime(2026, 5, 1, 3, tzinfo=UTC)
@@ -74,7 +74,7 @@ def opened(night: Gated, *, rule: Rule | None = None) -> Opened:
         session_id=f"session {night.number} on {facts['serial']}",
         seed=night.number,
         rule=rule or Rule(),
-        device=Device(**facts),
+        device=DeviceRecord(**facts),
         models=tuple(
             Pair(
                 model=key_of(name),

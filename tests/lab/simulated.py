@@ -13,7 +13,7 @@ from bench.gate.records import Block, Opened, Pair, Process, Setup, Statistic
 from bench.gate.rule import Rule
 from bench.gate.verdict import ModelKey
 from bench.plan.case import Delegate, Runner
-from bench.plan.device import Device, Kind
+from bench.plan.device import DeviceRecord, Kind
 from lab.noise import Floats, Profile, device, median, processes
 from lab.noise import Statistic as Summary
 
@@ -22,7 +22,7 @@ INFERENCES = 15
 PROCESS_S = 0.5 + INFERENCES * 0.020  # adb, start, load and warm-up; a 20 ms model
 _AT_ONCE = 3000  # rows, for the memory
 
-DEVICE = Device(
+DEVICE = DeviceRecord(
     kind=Kind.PHONE, name="Simulated 1", model="Simulated 1", cpu=None, cores=8, os_build="build 1",
     abi="arm64-v8a", boot_id=None,
 )  # fmt: skip

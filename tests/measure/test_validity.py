@@ -3,8 +3,11 @@ from dataclasses import replace
 import pytest
 
 from bench.core.caveats import Caveat, CaveatKind, Effect
-from bench.core.state import Clock, ClockTime, Reading, Sample, Spent, State
-from bench.measure.validity import OF_HOSTS, Around, Bounds, caveats_of, once_each
+from bench.core.state import Clock, Reading, State
+from bench.core.telemetry import ClockTime, Sample, Telemetry, Usage
+from bench.measure.conditions import HOST_LIMITS, Limits
+from bench.measure.validity import caveats_of, once_each
+from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
 
 HIDDEN = Reading(unavailable="Permission denied")
 
@@ -39,44 +42,68 @@ QUIET = State(
     screen=Reading(value="Awake"),
     low_power=Reading(value=0.0),
 )
-SPENT = Spent(
+USAGE = Usage(
     cpu_s=Reading(value=1.0),
     busy_s=Reading(value=1.1),
     cores_s=Reading(value=2.0),
     clocks=(ClockTime(cores=(4, 5), spent=((1e6, 0.05), (2e6, 0.95))),),
     clocks_unavailable=None,
 )
-FINE = Around(
-    before=QUIET, after=QUIET, spent=SPENT, cores=(4, 5), run_s=1.0, wait_s=0.01, fixed_clock=False
+FINE = Telemetry(
+    before=QUIET, after=QUIET, usage=USAGE, cores=(4, 5), run_s=1.0, run_queue_wait_s=0.01
 )
+PINNED = Case(
+    artifact_sha256="a",
+    device="d",
+    runner=Runner.BENCHMARK_MODEL,
+    tool_sha256="t",
+    delegate=Delegate.NONE,
+    threads=1,
+    affinity="30",
+)
+FREE = replace(PINNED, affinity=None)
+FIXED = replace(PINNED, fixed_performance=True)
+SUSTAINED = replace(PINNED, protocol=Protocol(mode=Mode.SUSTAINED))
 
 
 def state(**changed: object) -> State:
     return replace(QUIET, **changed)  # type: ignore[arg-type]  # fields of State
 
 
-def spent(**changed: object) -> Spent:
-    return replace(SPENT, **changed)  # type: ignore[arg-type]  # fields of Spent
+def usage(**changed: object) -> Usage:
+    return replace(USAGE, **changed)  # type: ignore[arg-type]  # fields of Usage
+
+
+def judged(telemetry: Telemetry, limits: Limits, case: Case = PINNED) -> tuple[Caveat, ...]:
+    return caveats_of(telemetry, limits, case)
 
 
 @pytest.mark.parametrize(
-    ("around", "expected"),
+    ("telemetry", "expected"),
     [
         (
             replace(FINE, after=state(thermal_status=Reading(value=2.0))),
-            Caveat(kind=CaveatKind.THROTTLED, evidence="thermal status moderate after the process"),
+            Caveat(
+                kind=CaveatKind.THROTTLED, evidence="after the process: thermal status moderate"
+            ),
         ),
         (
             replace(FINE, before=state(thermal_overridden=Reading(value="true"))),
-            Caveat(kind=CaveatKind.THERMAL_OVERRIDE, evidence="before the process"),
+            Caveat(
+                kind=CaveatKind.THERMAL_OVERRIDE,
+                evidence="before the process: its thermal status is made up",
+            ),
         ),
         (
             replace(FINE, after=state(battery_level_percent=Reading(value=24.0))),
-            Caveat(kind=CaveatKind.BATTERY_LOW, evidence="at 24 %, below 25 %"),
+            Caveat(
+                kind=CaveatKind.BATTERY_LOW,
+                evidence="after the process: battery at 24 %, below 25 %",
+            ),
         ),
         (
             replace(FINE, before=state(low_power=Reading(value=1.0))),
-            Caveat(kind=CaveatKind.BATTERY_LOW, evidence="battery saver is on"),
+            Caveat(kind=CaveatKind.BATTERY_LOW, evidence="before the process: battery saver is on"),
         ),
         (
             replace(FINE, after=state(screen=Reading(value="Asleep"))),
@@ -85,12 +112,13 @@ def spent(**changed: object) -> Spent:
         (
             replace(FINE, after=state(clocks=(clock(1.5e6),))),
             Caveat(
-                kind=CaveatKind.CAP_LOWERED, evidence="cores 4-5 may reach 1500 MHz of 2000 MHz"
+                kind=CaveatKind.CAP_LOWERED,
+                evidence="after the process: cores 4-5 may reach 1500 MHz of 2000 MHz",
             ),
         ),
         (
             replace(
-                FINE, spent=spent(clocks=(ClockTime(cores=(4, 5), spent=((1e6, 0.3), (2e6, 0.7))),))
+                FINE, usage=usage(clocks=(ClockTime(cores=(4, 5), spent=((1e6, 0.3), (2e6, 0.7))),))
             ),
             Caveat(
                 kind=CaveatKind.CLOCK_BELOW_CAP,
@@ -98,14 +126,14 @@ def spent(**changed: object) -> Spent:
             ),
         ),
         (
-            replace(FINE, wait_s=0.06),
+            replace(FINE, run_queue_wait_s=0.06),
             Caveat(
                 kind=CaveatKind.CORE_STOLEN,
                 evidence="it waited 60 ms for a core, 6% of its time",
             ),
         ),
         (
-            replace(FINE, spent=spent(busy_s=Reading(value=1.3))),
+            replace(FINE, usage=usage(busy_s=Reading(value=1.3))),
             Caveat(
                 kind=CaveatKind.CORE_STOLEN,
                 evidence="others used 0.30 s of the 2.00 s of cores 4-5",
@@ -123,8 +151,10 @@ def spent(**changed: object) -> Spent:
         ),
     ],
 )
-def test_each_state_has_its_doubt_with_evidence_in_units(around: Around, expected: Caveat) -> None:
-    assert caveats_of(around, Bounds()) == (expected,)
+def test_each_state_has_its_caveat_with_evidence_in_units(
+    telemetry: Telemetry, expected: Caveat
+) -> None:
+    assert judged(telemetry, Limits()) == (expected,)
 
 
 def sample(at_s: float, *, cap_khz: float = 2e6, surface_c: float = 33.0) -> Sample:
@@ -138,26 +168,26 @@ def sample(at_s: float, *, cap_khz: float = 2e6, surface_c: float = 33.0) -> Sam
 
 def test_what_is_seen_within_a_process_is_judged_as_what_is_seen_around_it() -> None:
     fine = replace(FINE, samples=(sample(2.0), sample(4.1)))
-    assert caveats_of(fine, Bounds(temp_c=37.0)) == ()
+    assert judged(fine, Limits()) == ()
     hot = (sample(2.0), sample(4.1, cap_khz=1.5e6, surface_c=38.24), sample(6.2, surface_c=39.0))
-    assert caveats_of(replace(FINE, samples=hot), Bounds(temp_c=37.0)) == (
+    assert judged(replace(FINE, samples=hot), Limits()) == (
         Caveat(
             kind=CaveatKind.THROTTLED,
-            evidence="battery or skin at 38.2 °C, above 37 °C, 4.1 s into the process",
+            evidence="4.1 s into the process: battery or skin at 38.2 °C, above 37 °C",
         ),
         Caveat(
             kind=CaveatKind.CAP_LOWERED,
-            evidence="cores 4-5 may reach 1500 MHz of 2000 MHz 4.1 s into the process",
+            evidence="4.1 s into the process: cores 4-5 may reach 1500 MHz of 2000 MHz",
         ),
     )
-    assert caveats_of(replace(FINE, samples=hot), OF_HOSTS) == ()
+    assert judged(replace(FINE, samples=hot), HOST_LIMITS) == ()
     # Without a limit, and with what earlier versions stored, temperatures are not judged.
     warm = replace(FINE, samples=(sample(2.0, surface_c=60.0),))
-    assert caveats_of(warm, Bounds()) == ()
+    assert judged(warm, Limits(temp_c=None)) == ()
 
 
-def test_a_quiet_device_raises_no_doubt() -> None:
-    assert caveats_of(FINE, Bounds()) == ()
+def test_a_quiet_device_raises_no_caveat() -> None:
+    assert judged(FINE, Limits()) == ()
 
 
 def test_what_a_device_hides_is_not_held_against_it() -> None:
@@ -168,37 +198,37 @@ def test_what_a_device_hides_is_not_held_against_it() -> None:
         screen=HIDDEN,
         low_power=HIDDEN,
     )
-    around = replace(FINE, before=dark, after=dark, spent=None, run_s=None, wait_s=None)
-    assert caveats_of(around, Bounds()) == ()
+    telemetry = replace(
+        FINE, before=dark, after=dark, usage=None, run_s=None, run_queue_wait_s=None
+    )
+    assert judged(telemetry, Limits()) == ()
 
 
 def test_the_clocks_of_other_cores_count_for_nothing() -> None:
     other = state(clocks=(clock(), clock(5e5, cores=(0, 1))))
-    assert caveats_of(replace(FINE, after=other), Bounds()) == ()
+    assert judged(replace(FINE, after=other), Limits()) == ()
 
 
 def test_fixed_clocks_are_held_to_what_they_were_when_the_session_began() -> None:
     pinned = state(clocks=(clock(1.5e6),))
-    slow = spent(clocks=(ClockTime(cores=(4, 5), spent=((1e6, 0.5), (1.5e6, 0.5))),))
-    around = replace(
-        FINE, before=pinned, after=pinned, fixed_clock=True, caps_at_start_khz={4: 1.5e6}
-    )
-    assert caveats_of(around, Bounds()) == ()
-    (doubt,) = caveats_of(replace(around, spent=slow), Bounds())
-    assert doubt.kind is CaveatKind.CLOCK_BELOW_PIN
-    assert doubt.effect is Effect.INVALIDATE
-    lower = replace(around, after=state(clocks=(clock(1.2e6),)), spent=None)
-    assert [each.kind for each in caveats_of(lower, Bounds())] == [CaveatKind.CAP_LOWERED]
+    slow = usage(clocks=(ClockTime(cores=(4, 5), spent=((1e6, 0.5), (1.5e6, 0.5))),))
+    telemetry = replace(FINE, before=pinned, after=pinned, caps_at_start_khz=((4, 1.5e6),))
+    assert judged(telemetry, Limits(), FIXED) == ()
+    (caveat,) = judged(replace(telemetry, usage=slow), Limits(), FIXED)
+    assert caveat.kind is CaveatKind.CLOCK_BELOW_PIN
+    assert caveat.effect is Effect.INVALIDATE
+    lower = replace(telemetry, after=state(clocks=(clock(1.2e6),)), usage=None)
+    assert [each.kind for each in judged(lower, Limits(), FIXED)] == [CaveatKind.CAP_LOWERED]
 
 
 def test_ticks_are_too_coarse_for_a_short_process() -> None:
-    short = spent(cpu_s=Reading(value=0.0), busy_s=Reading(value=0.1), cores_s=Reading(value=0.2))
-    assert caveats_of(replace(FINE, spent=short), Bounds()) == ()
+    short = usage(cpu_s=Reading(value=0.0), busy_s=Reading(value=0.1), cores_s=Reading(value=0.2))
+    assert judged(replace(FINE, usage=short), Limits()) == ()
 
 
 def test_without_pinning_others_may_have_the_other_cores() -> None:
-    busy = replace(FINE, cores=(), spent=spent(busy_s=Reading(value=2.0)))
-    assert caveats_of(busy, Bounds()) == ()
+    busy = replace(FINE, usage=usage(busy_s=Reading(value=2.0)))
+    assert judged(busy, Limits(), FREE) == ()
 
 
 def test_a_host_is_judged_by_nothing_of_this() -> None:
@@ -207,8 +237,26 @@ def test_a_host_is_judged_by_nothing_of_this() -> None:
         battery_level_percent=Reading(value=1.0),
         clocks=(clock(1.0),),
     )
-    around = replace(FINE, before=worst, after=worst, wait_s=9.0)
-    assert caveats_of(around, OF_HOSTS) == ()
+    telemetry = replace(FINE, before=worst, after=worst, run_queue_wait_s=9.0)
+    assert judged(telemetry, HOST_LIMITS) == ()
+
+
+def test_heat_is_what_the_sustained_mode_measures() -> None:
+    warm = state(thermal_status=Reading(value=1.0), clocks=(clock(1e6),))
+    hot = replace(FINE, before=warm, after=warm, samples=(sample(2.0, surface_c=50.0),))
+    assert judged(hot, Limits(), SUSTAINED) == ()
+    assert [each.kind for each in judged(hot, Limits())] == [
+        CaveatKind.THROTTLED, CaveatKind.CAP_LOWERED,
+    ]  # fmt: skip
+
+
+def test_a_process_may_end_warmer_than_the_next_one_may_begin() -> None:
+    warm = replace(FINE, after=state(skin_temp_c=Reading(value=37.3)))
+    assert judged(warm, Limits()) == ()
+
+
+def test_a_process_without_snapshots_raises_no_caveat() -> None:
+    assert judged(Telemetry(run_s=1.0, run_queue_wait_s=0.5), Limits()) == ()
 
 
 def test_all_but_what_is_usual_on_phones_invalidates() -> None:
@@ -223,7 +271,7 @@ def test_all_but_what_is_usual_on_phones_invalidates() -> None:
     assert set(found.values()) == {Effect.NOTE, Effect.INVALIDATE}
 
 
-def test_the_doubts_of_many_processes_are_told_once_a_kind() -> None:
+def test_the_caveats_of_many_processes_are_told_once_a_kind() -> None:
     low = Caveat(kind=CaveatKind.BATTERY_LOW, evidence="at 12 %, below 25 %")
     hot = Caveat(kind=CaveatKind.THROTTLED, evidence="thermal status light after the process")
     told = once_each([(low,), (), (hot, replace(low, evidence="at 11 %, below 25 %"))])

@@ -10,13 +10,15 @@ from bench.core.artifact import Artifact, Fidelity, Format, Partitions, Role, Te
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.score import Score, TaskScore
+from bench.core.telemetry import Telemetry
+from bench.measure.conditions import Limits
 from bench.measure.outcome import Failed, Measured
 from bench.plan.case import Case, Delegate, Protocol, Runner
-from bench.plan.device import Device, Kind
-from bench.store.records import Event, Invocation, Sensed, Session
+from bench.plan.device import DeviceRecord, Kind
+from bench.store.records import Event, Invocation, Session
 from bench.store.store import Store
 
-DEVICE = Device(
+DEVICE = DeviceRecord(
     kind=Kind.HOST,
     name="bench-1",
     model=None,
@@ -123,7 +125,10 @@ def invocation(ordinal: int = 0, *, session_id: str = "s1", stdout: str = "raw")
         timed_out=True,
         stdout=stdout,
         stderr="naïve\n",
-        sensed=Sensed(run_s=0.2, run_queue_wait_s=None, load_before=1.5, load_after=0.0),
+        telemetry=Telemetry(run_s=0.2, cores=(4, 7), caps_at_start_khz=((4, 2e6),)),
+        limits=Limits(temp_c=40.0),
+        timeout_s=0.3,
+        result=b"\0\xff",
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from bench.adb.phone import COMMAND_LIMIT_S, Phone
-from bench.adb.shell import Completed
+from bench.adb.shell import Completed, Limit
 from bench.adb.transport.stream import Transport
 
 
@@ -20,7 +20,7 @@ class Answering(Phone):
     def serial(self) -> str:
         return "R58N"
 
-    def shell(self, command: str, *, limit_s: float = COMMAND_LIMIT_S) -> Completed:
+    def shell(self, command: str, *, limit_s: Limit = COMMAND_LIMIT_S) -> Completed:
         stdout = ""
         for word, name in re.findall(r"^echo (\w+) (\w+) \$\?$", command, re.MULTILINE):
             text = self.answers.get(name)

@@ -10,7 +10,7 @@ from bench.core.artifact import Format
 from bench.flow.device.host import host_sweep
 from bench.flow.device.requests import RunRequest
 from bench.flow.device.sweep import Sweep
-from bench.flow.gate.blocks import host_bounds
+from bench.flow.gate.blocks import host_limits
 from bench.flow.gate.gate import Gate
 from bench.flow.gate.references import Comparison, FilePair
 from bench.gate.rule import Rule
@@ -56,7 +56,7 @@ def planned(
         rule=rule or Rule(),
         folder=folder / "gates",
     )
-    return gate, replace(sweep, bounds=host_bounds(sweep))
+    return gate, replace(sweep, limits=host_limits(sweep))
 
 
 @dataclass
@@ -117,12 +117,18 @@ def crashed(execution: Execution) -> Execution:
 
 def waited(execution: Execution) -> Execution:
     """Returns a process that others kept from its core for a fifth of its time."""
-    return replace(execution, run_s=1.0, run_queue_wait_s=0.25)
+    return scheduled(execution, run_s=1.0, wait_s=0.25)
 
 
 def undisturbed(execution: Execution) -> Execution:
-    return replace(execution, run_s=1.0, run_queue_wait_s=0.01)
+    return scheduled(execution, run_s=1.0, wait_s=0.01)
 
 
 def lost_once(execution: Execution) -> Execution:
     return replace(execution, losses=1)
+
+
+def scheduled(execution: Execution, *, run_s: float, wait_s: float) -> Execution:
+    """Returns a process that ran and waited for a core so long."""
+    telemetry = replace(execution.telemetry, run_s=run_s, run_queue_wait_s=wait_s)
+    return replace(execution, telemetry=telemetry)

@@ -1,7 +1,8 @@
 """Sweeps on phones for tests: what is measured, with what, and who watches."""
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,11 +14,11 @@ from bench.flow.device.phone import PhoneDevice
 from bench.flow.device.phone_process import PhoneProcesses
 from bench.flow.device.phone_sweep import phone_sweep
 from bench.flow.device.phone_tool import PhoneTools
-from bench.flow.device.readiness import Limits
 from bench.flow.device.requests import PhoneRequest, RunRequest, ToolRequest
 from bench.flow.device.sweep import Sweep
 from bench.flow.fleet import Job, Lane, MeasureJob, measure_devices
 from bench.flow.report.results import CaseResult, results
+from bench.measure.conditions import Limits, without_contention
 from bench.plan.case import Delegate, Protocol
 from bench.plan.suite import ALL_CORES, Suite, Target, bare_target
 from bench.store.records import Invocation, Session
@@ -76,7 +77,7 @@ class Wanted:
             profile_of(facts, profiles()),
             self.run,
             PhoneTools(self.tool),
-            limits=self.phone.limits or Limits(),
+            limits=self.phone.limits or without_contention(Limits()),
         )
         return sweep, PhoneProcesses(phone, sweep)
 
@@ -95,6 +96,14 @@ class Swept:
         """The processes of the only session."""
         (found,) = self.invocations.values()
         return found
+
+
+def wait_until(holds: Callable[[], bool], *, limit_s: float = 30.0) -> None:
+    """Returns once a condition holds, which is asked every few milliseconds."""
+    deadline_s = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
 
 
 def wanted(
@@ -117,7 +126,7 @@ def wanted(
         suite = replace(suite, affinity=ALL_CORES)
     if targets is None:
         targets = tuple(map(bare_target, models or (TINY, SPLIT)))
-    of_run = {name: asked.pop(name) for name in ("library", "timeout_s", "bounds") if name in asked}
+    of_run = {name: asked.pop(name) for name in ("library", "timeout_s") if name in asked}
     return Wanted(
         run=RunRequest(suite=suite, targets=targets, **of_run),  # type: ignore[arg-type]
         tool=ToolRequest(binary=tool, second=second_tool),

@@ -13,7 +13,7 @@ from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
 from bench.tool.flags import Flags
 from bench.tool.host import execute, litert_tool, official_tool, time_limit_s
-from bench.tool.host_state import read_host_state, read_ticks
+from bench.tool.host_state import read_host_snapshot, read_ticks
 
 STAND_IN = Path(__file__).parents[1] / "data" / "stand_in" / "benchmark_model"
 
@@ -49,15 +49,15 @@ def test_a_process_keeps_its_streams_apart_and_its_status() -> None:
 def test_this_machine_is_looked_at_before_and_after_a_process() -> None:
     spins = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
     done = execute(("sh", "-c", spins), limit_s=20)
-    assert done.before is not None
-    assert done.after is not None
-    assert done.after.load.number == done.load_after
-    assert done.after.thermal_status.unavailable == "only phones have it"
-    assert done.telemetry_s is not None
+    assert done.telemetry.before is not None
+    assert done.telemetry.after is not None
+    assert done.telemetry.after.load.number is not None
+    assert done.telemetry.after.thermal_status.unavailable == "only phones have it"
+    assert done.telemetry.overhead_s is not None
     if sys.platform == "linux":
-        assert done.spent is not None
-        cpu_s, busy_s = done.spent.cpu_s.number, done.spent.busy_s.number
-        assert cpu_s == pytest.approx(done.run_s, abs=0.03)
+        assert done.telemetry.usage is not None
+        cpu_s, busy_s = done.telemetry.usage.cpu_s.number, done.telemetry.usage.busy_s.number
+        assert cpu_s == pytest.approx(done.telemetry.run_s, abs=0.03)
         assert busy_s is not None
 
 
@@ -66,7 +66,7 @@ def test_a_look_at_this_machine_takes_at_most_2_ms() -> None:
     took_s = []
     for _ in range(9):
         started_s = time.perf_counter()
-        read_host_state()
+        read_host_snapshot()
         read_ticks()
         took_s.append(time.perf_counter() - started_s)
     assert median(took_s) < 0.002
@@ -113,10 +113,10 @@ def test_an_interrupt_kills_the_process(tmp_path: Path) -> None:
 def test_the_time_that_a_process_ran_is_read_from_the_kernel() -> None:
     code = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
     done = execute((sys.executable, "-c", code), limit_s=20)
-    assert done.run_s is not None
-    assert done.run_s >= 0.3
-    assert done.run_queue_wait_s is not None
-    assert done.run_queue_wait_s >= 0
+    assert done.telemetry.run_s is not None
+    assert done.telemetry.run_s >= 0.3
+    assert done.telemetry.run_queue_wait_s is not None
+    assert done.telemetry.run_queue_wait_s >= 0
 
 
 def test_waiting_for_a_core_is_seen() -> None:
@@ -127,8 +127,8 @@ def test_waiting_for_a_core_is_seen() -> None:
     done = execute(("taskset", mask, sys.executable, "-c", spin.format(0.8)), limit_s=20)
     rival.kill()
     rival.wait()
-    assert done.run_queue_wait_s is not None
-    assert done.run_queue_wait_s > 0.1
+    assert done.telemetry.run_queue_wait_s is not None
+    assert done.telemetry.run_queue_wait_s > 0.1
 
 
 def test_a_program_that_cannot_start_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the kernel counts of cores and clocks, and what went by between two looks at it."""
+"""What the kernel counts of cores and clocks, and what a process used of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from bench.adb.batch import Answer
-from bench.core.state import ClockTime, Reading, Spent
+from bench.core.state import Reading
+from bench.core.telemetry import ClockTime, Usage
 
 TICK_S = 0.01  # USER_HZ is 100 on every Android
 _HIDDEN = "the phone does not tell it"
@@ -31,10 +32,10 @@ def counting(groups: Iterable[Group]) -> str:
     return f"grep -HE '^(cpu)?[0-9]' {' '.join(files)}"
 
 
-def spent(
+def usage_between(
     before: Answer, after: Answer, *, cores: Sequence[int], groups: Iterable[Group], cpu_s: Reading
-) -> Spent:
-    """Returns what went by on ``cores`` between two answers to ``counting``.
+) -> Usage:
+    """Returns what was used of ``cores`` between two answers to ``counting``.
 
     Args:
         cpu_s: what the process used.
@@ -44,7 +45,7 @@ def spent(
     clocks = tuple(
         found for group in used if (found := _clock_time(before, after, group)) is not None
     )
-    return Spent(
+    return Usage(
         cpu_s=cpu_s,
         busy_s=busy_s,
         cores_s=cores_s,

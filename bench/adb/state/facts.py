@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.adb.batch import Answer, ask_all, files_of
 from bench.adb.phone import Phone
+from bench.core.cores import parse_cores
 from bench.core.errors import DeviceError
 
 _CPU = "/sys/devices/system/cpu"
@@ -87,45 +88,45 @@ class Facts:
 
 
 def read_facts(phone: Phone) -> Facts:
-    """Returns what a phone tells of itself, asked in one command.
+    """Returns the facts of a phone, asked in one command.
 
     Raises:
-        DeviceError: it tells nothing at all.
+        DeviceError: it answers nothing at all.
         TransientDeviceError: it went away.
     """
-    said = ask_all(phone, _QUESTIONS)
-    found = {
+    answers = ask_all(phone, _QUESTIONS)
+    properties = {
         key: value.strip()
-        for key, value in _PROPERTY.findall(said["properties"].text)
+        for key, value in _PROPERTY.findall(answers["properties"].text)
         if value.strip() not in _UNSAID
     }
-    if not found:
+    if not properties:
         raise DeviceError(
             f"{phone.serial}: getprop tells nothing; is it Android?",
             hint=f"run it by hand: adb -s {phone.serial} shell getprop",
-            last_lines=said["properties"].lines[-3:],
+            last_lines=answers["properties"].lines[-3:],
         )
-    files = files_of(said["files"])
-    kernel = dict(line.split(":", 1) for line in said["kernel"].lines if ":" in line)
+    files = files_of(answers["files"])
+    kernel = dict(line.split(":", 1) for line in answers["kernel"].lines if ":" in line)
     return Facts(
-        serial=_first(found, "ro.serialno", "ro.boot.serialno") or phone.serial,
-        manufacturer=found.get("ro.product.manufacturer"),
-        model=_first(found, "ro.product.model", "ro.product.device") or "unknown",
-        codename=found.get("ro.product.device"),
-        soc=_soc(found),
-        abis=_abis(found),
-        sdk=_number(found.get("ro.build.version.sdk", "")),
-        release=found.get("ro.build.version.release"),
-        fingerprint=_first(found, "ro.build.fingerprint", "ro.build.display.id") or "",
+        serial=_first(properties, "ro.serialno", "ro.boot.serialno") or phone.serial,
+        manufacturer=properties.get("ro.product.manufacturer"),
+        model=_first(properties, "ro.product.model", "ro.product.device") or "unknown",
+        codename=properties.get("ro.product.device"),
+        soc=_soc(properties),
+        abis=_abis(properties),
+        sdk=_number(properties.get("ro.build.version.sdk", "")),
+        release=properties.get("ro.build.version.release"),
+        fingerprint=_first(properties, "ro.build.fingerprint", "ro.build.display.id") or "",
         boot_id=files.get(BOOT_ID),
-        cores=cores_of(files.get(f"{_CPU}/present", "")),
+        cores=parse_cores(files.get(f"{_CPU}/present", "")),
         clusters=clusters_of(*_speeds(files)),
-        allowed_cores=cores_of(kernel.get("Cpus_allowed_list", "")),
-        page_bytes=_page_bytes(said["page"]),
+        allowed_cores=parse_cores(kernel.get("Cpus_allowed_list", "")),
+        page_bytes=_page_bytes(answers["page"]),
         memory_bytes=_kilobytes(kernel.get("MemTotal", "")),
-        taskset=said["taskset"].exit_status == 0,
-        virtual=found.get("ro.handset.virtual") == "1",
-        task_profile=said["front"].exit_status == 0,
+        taskset=answers["taskset"].exit_status == 0,
+        virtual=properties.get("ro.handset.virtual") == "1",
+        task_profile=answers["front"].exit_status == 0,
     )
 
 
@@ -143,26 +144,11 @@ def big_cores(facts: Facts, threads: int) -> tuple[int, ...]:
     return tuple(sorted(usable))
 
 
-def mask(cores: Iterable[int]) -> str:
-    """Returns a mask of cores in hexadecimal, as ``taskset`` takes it: without ``0x``."""
-    return f"{sum(1 << core for core in set(cores)):x}"
-
-
-def cores_of(text: str) -> tuple[int, ...]:
-    """Returns the cores of a kernel's list: ``0-3,7`` is (0, 1, 2, 3, 7)."""
-    found: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if first.isdigit() and (last or first).isdigit():
-            found |= set(range(int(first), int(last or first) + 1))
-    return tuple(sorted(found))
-
-
 def clusters_of(khz: Mapping[int, int], capacity: Mapping[int, int]) -> tuple[Cluster, ...]:
-    """Returns the clusters of cores, slowest first, told apart by capacity or else by clock.
+    """Returns the clusters of cores, slowest first, distinguished by capacity or else by clock.
 
     Args:
-        khz, capacity: of each core that tells it.
+        khz, capacity: of each core where it is known.
     """
     by = capacity if set(capacity) >= set(khz) else khz
     groups: dict[int, list[int]] = defaultdict(list)

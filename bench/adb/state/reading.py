@@ -1,4 +1,4 @@
-"""What a phone is doing now: battery, heat, clocks, load, space, screen."""
+"""A state of a phone: battery, heat, clocks, load, space, screen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from bench.adb.batch import Answer, ask_all
 from bench.adb.phone import Phone
-from bench.core.state import Clock, Reading, Sample, State, Zone
+from bench.core.state import Clock, Reading, State, Zone
+from bench.core.telemetry import Sample
 
 _CPU = "/sys/devices/system/cpu"
 _ZONE = "/sys/class/thermal/thermal_zone"
@@ -32,7 +33,7 @@ QUESTIONS = {
     "thermal": "dumpsys thermalservice",
     "screen": "dumpsys power | grep -m1 mWakefulness=",
     "low_power": "settings get global low_power",
-    # One process reads all files, for starting one is what a look costs.
+    # One process reads all files, for starting one is what a state costs.
     "files": f"grep -H . {_LOAD} {_MEMORY} {_PRESSURE} {_SENSORS}",
     "space": f"stat -f -c '%a %S' {_SCRATCH}",
 }
@@ -56,26 +57,26 @@ _PLAUSIBLE_C = (-40.0, 150.0)
 
 
 def read_state(phone: Phone) -> State:
-    """Returns what a phone is doing now, asked in one command.
+    """Returns a state of a phone, asked in one command.
 
     Raises:
         TransientDeviceError: it went away.
     """
-    return state_of(ask_all(phone, QUESTIONS))
+    return snapshot_of(ask_all(phone, QUESTIONS))
 
 
-def state_of(said: Mapping[str, Answer]) -> State:
-    """Returns what the answers to ``QUESTIONS`` tell."""
-    battery = _fields(said["battery"])
-    thermal, files = said["thermal"], said["files"]
+def snapshot_of(answers: Mapping[str, Answer]) -> State:
+    """Returns the state that the answers to ``QUESTIONS`` give."""
+    battery = _fields(answers["battery"])
+    thermal, files = answers["thermal"], answers["files"]
     load, memory, pressure = (_about(files, path) for path in (_LOAD, _MEMORY, _PRESSURE))
     zones, zones_unavailable = _zones(files)
     clocks, clocks_unavailable = _clocks(files)
     return State(
-        battery_level_percent=_level(said["battery"], battery),
-        battery_temp_c=_number(said["battery"], battery.get("temperature"), 0.1),
-        battery_status=_battery_status(said["battery"], battery),
-        plugged=_plugged(said["battery"], battery),
+        battery_level_percent=_level(answers["battery"], battery),
+        battery_temp_c=_number(answers["battery"], battery.get("temperature"), 0.1),
+        battery_status=_battery_status(answers["battery"], battery),
+        plugged=_plugged(answers["battery"], battery),
         thermal_status=_number(thermal, _fields(thermal).get("Thermal Status")),
         thermal_overridden=_text(thermal, _fields(thermal).get("IsStatusOverride")),
         skin_temp_c=_hottest(thermal, "skin", _SKIN_TYPE),
@@ -87,14 +88,14 @@ def state_of(said: Mapping[str, Answer]) -> State:
         load=_number(load, _found(rf"{_LOAD}:(\S+)", load)),
         cpu_pressure_percent=_number(pressure, _found(r"some avg10=([\d.]+)", pressure)),
         memory_available_bytes=_number(memory, _found(r"MemAvailable:\s*(\d+) kB", memory), 1024),
-        free_bytes=_free_bytes(said["space"]),
-        screen=_text(said["screen"], _found(r"mWakefulness=(\w+)", said["screen"])),
-        low_power=_low_power(said["low_power"]),
+        free_bytes=_free_bytes(answers["space"]),
+        screen=_text(answers["screen"], _found(r"mWakefulness=(\w+)", answers["screen"])),
+        low_power=_low_power(answers["low_power"]),
     )
 
 
 def sample_of(answer: Answer, at_s: float) -> Sample:
-    """Returns what an answer to ``SAMPLED`` tells."""
+    """Returns the sample that an answer to ``SAMPLED`` gives."""
     zones, zones_unavailable = _zones(answer)
     why = zones_unavailable or _ABSENT
     outer = [zone for zone in zones if _SURFACE.search(zone.name)]
@@ -248,25 +249,25 @@ def _clocks(answer: Answer) -> tuple[tuple[Clock, ...], str | None]:
         if match is not None:
             cores[int(match[1])][match[2]] = content
     groups: dict[str, list[int]] = defaultdict(list)
-    for core, told in sorted(cores.items()):
+    for core, files in sorted(cores.items()):
         # Where the cores that share a clock are not named, cores of equal reach are one group.
-        shared = [told[name].text for name in (_GROUP, "cpuinfo_max_freq") if name in told]
+        shared = [files[name].text for name in (_GROUP, "cpuinfo_max_freq") if name in files]
         groups[next(filter(None, shared), str(core))].append(core)
     clocks = tuple(_clock([cores[core] for core in each], tuple(each)) for each in groups.values())
     return clocks, None if clocks else _why(answer)
 
 
-def _clock(told: list[dict[str, Reading]], cores: tuple[int, ...]) -> Clock:
+def _clock(files: list[dict[str, Reading]], cores: tuple[int, ...]) -> Clock:
     absent = Reading(unavailable=_ABSENT)
 
     def lowest(name: str) -> Reading:
-        found = [each.get(name, absent) for each in told]
+        found = [each.get(name, absent) for each in files]
         values = [value for each in found if (value := _parsed(each.text)) is not None]
         return Reading(value=min(values)) if values else found[0]
 
     return Clock(
         cores=cores,
-        governor=told[0].get("scaling_governor", absent),
+        governor=files[0].get("scaling_governor", absent),
         now_khz=lowest("scaling_cur_freq"),
         cap_khz=lowest("scaling_max_freq"),
         max_khz=lowest("cpuinfo_max_freq"),

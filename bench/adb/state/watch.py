@@ -1,4 +1,4 @@
-"""A process on a phone between two looks at it, all in one command.
+"""A process on a phone between two states of it, all in one command.
 
 How long a process waited for a core is kept until its parent reaps it. So its parent becomes a
 ``cat`` that reaps nothing: it reads a pipe whose other end the process holds, and when that has
@@ -15,17 +15,19 @@ from dataclasses import dataclass, replace
 
 from bench.adb.batch import Answer, answers, script
 from bench.adb.phone import Phone
-from bench.adb.shell import KILLED_STATUS
-from bench.adb.state.counters import TICK_S, Group, counting, spent
-from bench.adb.state.facts import cores_of
-from bench.adb.state.reading import QUESTIONS, SAMPLED, sample_of, state_of
+from bench.adb.shell import KILLED_STATUS, PhaseLimits
+from bench.adb.state.counters import TICK_S, Group, counting, usage_between
+from bench.adb.state.reading import QUESTIONS, SAMPLED, sample_of, snapshot_of
 from bench.adb.transport.stream import lost
-from bench.core.state import Reading, Sample, Spent, State
+from bench.core.cores import parse_cores
+from bench.core.state import Reading, State
+from bench.core.telemetry import Sample, Telemetry
 
 SAMPLED_AFTER_S = 2
 SAMPLE_S = 2
 _PROBE_STATUS = 7
 _PROBE_LIMIT_S = 10.0
+_ROUND_TRIP_S = 10.0  # more than a shell on a phone takes to begin, and its output to arrive
 _SIGNAL_BITS, _SIGNALLED = 0x7F, 128
 _EXITING = 0x4  # of the flags that the kernel has of a process
 # The words of /proc/PID/stat, from the state on.
@@ -33,43 +35,31 @@ _FLAGS, _USER, _SYSTEM, _STATUS = 6, 11, 12, 49
 _COUNTERS, _SAMPLES = "counters", "samples"
 # The parts of the output between the marks.
 _BEFORE, _RUN, _AFTER = 1, 2, 3
-# The program takes the shell's place, so its process is the one that was looked at.
+# The program takes the shell's place, so its process is the one that was asked.
 _PROVE = (
     "while read -r name value; do case $name in Cpus_allowed_list:) "
     'echo "$0 cores $value $$";; esac; done </proc/$$/status; exec "$@"'
 )
 _STAT = rb"%b \([^\n]*\) ([A-Z] [-\d ]+)\r?\n(?:(\d+) (\d+) \d+\r?\n)?\Z"
-_UNTOLD = Reading(unavailable="the phone shows no counters of what has ended")
+_UNKNOWN = Reading(unavailable="the phone shows no counters of what has ended")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """A process that has ended, and what its phone was doing.
+class EndedProcess:
+    """A process that has ended, and what its phone did meanwhile.
 
     Args:
         stdout, stderr: raw bytes of the process alone.
         exit_status: as a shell has it: 128 and the signal's number for a killed process.
-        telemetry_s: how long the looks took, by the phone's clock.
-        cores: that it was allowed, as the kernel lists them; empty where it never began.
         cpu_s: CPU time of all its threads.
-        run_s, run_queue_wait_s: how long its first thread ran, and waited for a core.
-        before, after: the phone; ``None`` where it was not looked at.
-        samples: of the phone while the process ran, if that took long.
     """
 
     stdout: bytes
     stderr: bytes
     exit_status: int
     timed_out: bool
-    telemetry_s: float | None
-    cores: str
-    cpu_s: Reading = _UNTOLD
-    run_s: float | None = None
-    run_queue_wait_s: float | None = None
-    before: State | None = None
-    after: State | None = None
-    spent: Spent | None = None
-    samples: tuple[Sample, ...] = ()
+    telemetry: Telemetry
+    cpu_s: Reading = _UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +70,13 @@ class Watch:
         phone: where they run.
         groups: its cores, those together that share a clock.
         counters: whether it ``keeps_counters``.
-        look_s: how long a look at it may take; 0 for none.
+        state_limit_s: how long a state of it may take; 0 for no states.
     """
 
     phone: Phone
     groups: tuple[Group, ...]
     counters: bool
-    look_s: float
+    state_limit_s: float
 
     def run(
         self,
@@ -95,13 +85,14 @@ class Watch:
         limit_s: float,
         first: str = "true",
         known: State | None = None,
-    ) -> Watched:
-        """Returns a process that has ended, with a look at the phone before and after it.
+    ) -> EndedProcess:
+        """Returns a process that has ended, with a state of the phone before and after it.
 
         Args:
-            limit_s: when it is killed, with all that it started.
+            limit_s: when it is killed, with all that it started. Snapshots have a limit of their
+                own, so that a short one is never mistaken for a phone that went away.
             first: a command to be done before.
-            known: what the phone did a moment ago, instead of a look before.
+            known: the state of the phone a moment ago, instead of a state before.
 
         Raises:
             TransientDeviceError: the phone went away, or does not tell how the process ended.
@@ -110,30 +101,42 @@ class Watch:
         now = f'echo "{word} at $EPOCHREALTIME"'
         run = (_unreaped if self.counters else _reaped)(word, command)
         before = after = ""
-        if self.look_s:
+        if self.state_limit_s:
             samples = f"{self.phone.folder}/samples"
             counters = {_COUNTERS: counting(self.groups)}
-            asked = "" if known else script(word, QUESTIONS)
-            before = f"{asked}{_sampler(samples)}\n{script(word, counters)}"
-            kept = {_SAMPLES: f"cat {samples}; rm {samples} {samples}.on"}
-            after = f"{_sampled(samples)}\n{script(word, counters | QUESTIONS | kept)}"
+            questions = "" if known else script(word, QUESTIONS)
+            before = f"{questions}{_sampler(samples)}\n{script(word, counters)}"
+            sampled = {_SAMPLES: f"cat {samples}; rm {samples} {samples}.on"}
+            after = f"{_sampled(samples)}\n{script(word, counters | QUESTIONS | sampled)}"
         done = self.phone.shell(
             "\n".join([first, now, before + now, run, now, after + now]),
-            limit_s=limit_s + 2 * self.look_s,
+            limit_s=self._limits(word, limit_s),
         )
         parts = re.split(rb"%b at (\S*)\r?\n" % word.encode(), done.stdout)
         ended = len(parts) > 2 * _AFTER
         if len(parts) <= 2 * (_AFTER + 1 if ended else _RUN):
             raise lost(self.phone.serial, "it did not tell its state in time")
-        watched = self._ran(word, parts[2 * _RUN], ended=ended)
-        times = [_seconds(each) for each in parts[1::2]]
-        watched = replace(watched, stderr=done.stderr, telemetry_s=_telemetry_s(times))
-        if not self.look_s or watched.timed_out:
-            return watched
-        looks = parts[2 * _BEFORE], parts[2 * _AFTER]
-        return self._looked(watched, word, known, looks, begun_s=times[_RUN - 1])
+        process = self._ran(word, parts[2 * _RUN], ended=ended)
+        times_s = [_seconds(part) for part in parts[1::2]]
+        telemetry = replace(process.telemetry, overhead_s=_overhead_s(times_s))
+        if self.state_limit_s and ended:
+            telemetry = self._with_snapshots(
+                replace(process, telemetry=telemetry),
+                word,
+                known,
+                (parts[2 * _BEFORE], parts[2 * _AFTER]),
+                begun_s=times_s[_RUN - 1],
+            )
+        return replace(process, stderr=done.stderr, telemetry=telemetry)
 
-    def _ran(self, word: str, output: bytes, *, ended: bool) -> Watched:
+    def _limits(self, word: str, limit_s: float) -> PhaseLimits:
+        snapshot_s = self.state_limit_s + _ROUND_TRIP_S
+        return PhaseLimits(
+            mark=f"{word} at ".encode(),
+            limits_s=(snapshot_s, snapshot_s, limit_s, snapshot_s, _ROUND_TRIP_S),
+        )
+
+    def _ran(self, word: str, output: bytes, *, ended: bool) -> EndedProcess:
         """Returns what a process printed and left; without an end it was killed."""
         begun = re.match(rb"%b cores (\S*) (\d+)\r?\n" % word.encode(), output)
         if begun is not None:
@@ -141,46 +144,47 @@ class Watch:
         left = _left(word, output, begun[2] if begun else rb"\d+") if ended else None
         if ended and left is None:
             raise lost(self.phone.serial, "it does not tell how a process ended")
-        watched = Watched(
-            stdout=output,
-            stderr=b"",
-            exit_status=KILLED_STATUS,
-            timed_out=not ended,
-            telemetry_s=None,
-            cores=begun[1].decode(errors="replace") if begun else "",
-        )
+        cores = parse_cores(begun[1].decode(errors="replace")) if begun else ()
         if left is None:
-            return watched
-        return replace(
-            watched,
+            return EndedProcess(
+                stdout=output,
+                stderr=b"",
+                exit_status=KILLED_STATUS,
+                timed_out=True,
+                telemetry=Telemetry(cores=cores),
+            )
+        return EndedProcess(
             stdout=output[: left.begins_at],
+            stderr=b"",
             exit_status=left.exit_status,
+            timed_out=False,
+            telemetry=Telemetry(
+                cores=cores, run_s=left.run_s, run_queue_wait_s=left.run_queue_wait_s
+            ),
             cpu_s=left.cpu_s,
-            run_s=left.run_s,
-            run_queue_wait_s=left.run_queue_wait_s,
         )
 
-    def _looked(
+    def _with_snapshots(
         self,
-        watched: Watched,
+        process: EndedProcess,
         word: str,
         known: State | None,
-        looks: tuple[bytes, bytes],
+        outputs: tuple[bytes, bytes],
         begun_s: float | None,
-    ) -> Watched:
-        before, after = looks
+    ) -> Telemetry:
+        before, after = outputs
         first = answers(word, before.decode(errors="replace"), [*QUESTIONS, _COUNTERS])
         last = answers(word, after.decode(errors="replace"), [*QUESTIONS, _COUNTERS, _SAMPLES])
         return replace(
-            watched,
-            before=known or state_of(first),
-            after=state_of(last),
-            spent=spent(
+            process.telemetry,
+            before=known or snapshot_of(first),
+            after=snapshot_of(last),
+            usage=usage_between(
                 first[_COUNTERS],
                 last[_COUNTERS],
-                cores=cores_of(watched.cores),
+                cores=process.telemetry.cores or (),
                 groups=self.groups,
-                cpu_s=watched.cpu_s,
+                cpu_s=process.cpu_s,
             ),
             samples=_samples(last[_SAMPLES], begun_s),
         )
@@ -206,7 +210,7 @@ class _Left:
     """What is left of a process that has ended.
 
     Args:
-        begins_at: where it is told in the output, of which all before is the process's own.
+        begins_at: where it begins in the output, of which all before is the process's own.
     """
 
     begins_at: int
@@ -217,9 +221,14 @@ class _Left:
 
 
 def _unreaped(word: str, command: Sequence[str]) -> str:
-    """Returns what runs a command and then shows its counters, as a shell's co-process."""
-    told = "cat - /proc/$!/stat /proc/$!/schedstat <&p 2>/dev/null"
-    return f"exec 4>&1\n({_proved(word, command)} 3>&1 1>&4 4>&- |&\nexec {told} 4>&-)\nexec 4>&-"
+    """Returns what runs a command and then shows its counters, as a shell's co-process.
+
+    It begins when its input ends, which is when ``cat`` has taken the shell's place: a command that
+    ends sooner would be reaped by the shell, with its counters.
+    """
+    counters = "cat - /proc/$!/stat /proc/$!/schedstat <&p 2>/dev/null"
+    gated = f"(read -r; exec {_proved(word, command)}) 3>&1 1>&4 4>&- |&"
+    return f"exec 4>&1\n({gated}\nexec {counters} 4>&-)\nexec 4>&-"
 
 
 def _reaped(word: str, command: Sequence[str]) -> str:
@@ -236,31 +245,32 @@ def _proved(word: str, command: Sequence[str]) -> str:
 
 
 def _left(word: str, output: bytes, pid: bytes) -> _Left | None:
-    """Returns what the end of an output tells of the process; ``None`` where it does not."""
+    """Returns what the end of an output says of the process; ``None`` where it says nothing."""
     reaped = re.search(rb"%b ended (\d+)\r?\n\Z" % word.encode(), output)
     if reaped is not None:
-        return _Left(begins_at=reaped.start(), exit_status=int(reaped[1]), cpu_s=_UNTOLD)
-    found = re.search(_STAT % pid, output)
-    words = found[1].split() if found else []
-    if found is None or len(words) <= _STATUS or not int(words[_FLAGS]) & _EXITING:
+        return _Left(begins_at=reaped.start(), exit_status=int(reaped[1]), cpu_s=_UNKNOWN)
+    stat = re.search(_STAT % pid, output)
+    words = stat[1].split() if stat else []
+    if stat is None or len(words) <= _STATUS or not int(words[_FLAGS]) & _EXITING:
         return None
     status = int(words[_STATUS])
     signal = status & _SIGNAL_BITS
-    waited = found[2] is not None
+    waited = stat[2] is not None
     return _Left(
-        begins_at=found.start(),
+        begins_at=stat.start(),
         exit_status=_SIGNALLED + signal if signal else status >> 8,
         cpu_s=Reading(value=round((int(words[_USER]) + int(words[_SYSTEM])) * TICK_S, 2)),
-        run_s=int(found[2]) / 1e9 if waited else None,
-        run_queue_wait_s=int(found[3]) / 1e9 if waited else None,
+        run_s=int(stat[2]) / 1e9 if waited else None,
+        run_queue_wait_s=int(stat[3]) / 1e9 if waited else None,
     )
 
 
 def _sampler(samples: str) -> str:
-    """Returns what looks at the phone now and then, once a process takes long."""
-    # A shell ends in its wait, and takes the sleep along, which would outlive it.
+    """Returns what samples the phone now and then, once a process takes long."""
+    # A shell ends in its wait, and takes the sleep along, which would outlive it. By a signal that
+    # is not lost on a sleep that is a shell still.
     return (
-        f"echo >{samples}.on\n( trap 'kill $!; exit' TERM; sleep {SAMPLED_AFTER_S} & wait; "
+        f"echo >{samples}.on\n( trap 'kill -9 $!; exit' TERM; sleep {SAMPLED_AFTER_S} & wait; "
         f"while [ -s {samples}.on ]; do "
         f'echo "at $EPOCHREALTIME"; {SAMPLED}; sleep {SAMPLE_S} & wait; done '
         f") >{samples} 2>&1 & sampler=$!"
@@ -268,20 +278,20 @@ def _sampler(samples: str) -> str:
 
 
 def _sampled(samples: str) -> str:
-    """Returns what ends the looks, also where the signal came before the trap and was lost."""
+    """Returns what ends the sampling, also where the signal came before the trap and was lost."""
     return f": >{samples}.on; {{ kill $sampler; wait $sampler; }} 2>/dev/null"
 
 
 def _samples(answer: Answer, begun_s: float | None) -> tuple[Sample, ...]:
     """Returns what was seen while a process ran that began at ``begun_s``."""
     parts = re.split(r"^at (\S*)\r?\n", answer.text, flags=re.MULTILINE)
-    found = []
+    samples = []
     for index, (at, text) in enumerate(zip(parts[1::2], parts[2::2], strict=True)):
         now_s = _seconds(at)
         late_s = None if now_s is None or begun_s is None else round(now_s - begun_s, 1)
         at_s = SAMPLED_AFTER_S + index * SAMPLE_S if late_s is None else late_s
-        found.append(sample_of(Answer(text=text, exit_status=0), at_s))
-    return tuple(found)
+        samples.append(sample_of(Answer(text=text, exit_status=0), at_s))
+    return tuple(samples)
 
 
 def _seconds(text: bytes | str) -> float | None:
@@ -291,8 +301,8 @@ def _seconds(text: bytes | str) -> float | None:
         return None
 
 
-def _telemetry_s(times: Sequence[float | None]) -> float | None:
-    looked, begun, ended, done = [*times, None, None, None, None][:4]
-    if looked is None or begun is None or ended is None or done is None:
+def _overhead_s(times: Sequence[float | None]) -> float | None:
+    first, begun, ended, done = [*times, None, None, None, None][:4]
+    if first is None or begun is None or ended is None or done is None:
         return None
-    return begun - looked + done - ended
+    return begun - first + done - ended

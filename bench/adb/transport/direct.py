@@ -24,14 +24,8 @@ from adb_shell.transport.base_transport import BaseTransport
 
 from bench.adb.transport.keys import Key
 from bench.adb.transport.link import Link
-from bench.adb.transport.stream import (
-    CONNECT_LIMIT_S,
-    IO_LIMIT_S,
-    ServiceRefusedError,
-    Stream,
-    lost,
-)
-from bench.core.errors import DeviceError
+from bench.adb.transport.stream import CONNECT_LIMIT_S, IO_LIMIT_S, Stream, lost
+from bench.core.errors import DeviceError, ServiceRefusedError
 
 PROMPT_LIMIT_S = 30.0
 _HEADER = struct.Struct("<6I")

@@ -14,11 +14,15 @@ from dataclasses import dataclass
 from bench.adb.transport.stream import (
     CONNECT_LIMIT_S,
     IO_LIMIT_S,
-    ServiceRefusedError,
     Stream,
     lost,
 )
-from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
+from bench.core.errors import (
+    ConfigurationError,
+    DeviceError,
+    ServiceRefusedError,
+    TransientDeviceError,
+)
 
 _PORT = 5037
 _READ_BYTES = 1 << 20

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bench.core.errors import DeviceError, TransientDeviceError
+from bench.core.errors import TransientDeviceError
 
 CONNECT_LIMIT_S = 10.0
 IO_LIMIT_S = 30.0
-
-
-class ServiceRefusedError(DeviceError):
-    """The phone is there but does not offer the service."""
 
 
 class Stream(Protocol):

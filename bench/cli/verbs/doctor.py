@@ -1,4 +1,4 @@
-"""``frill-bench doctor``: what stands between this machine, its phones and a good number."""
+"""``frill-bench doctor``: checks of this machine and its phones, before anything is measured."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def run(options: argparse.Namespace) -> int:
     known = profiles()
     machine = examine_machine()
     phones = _phones(options.serial)
-    checkups = [check_up(each, known, on_prompt=partial(_prompted, each.serial)) for each in phones]
+    checkups = [
+        check_up(each, known, on_prompt=partial(_ask_to_allow, each.serial)) for each in phones
+    ]
     if options.json:
         print_json(
             {
@@ -68,7 +70,7 @@ def _phones(serials: Sequence[str]) -> list[Found]:
     return found
 
 
-def _prompted(serial: str) -> None:
+def _ask_to_allow(serial: str) -> None:
     from bench.cli.console import tell
 
     tell(f"{serial}: unlock it and accept 'Allow USB debugging?' on its screen")

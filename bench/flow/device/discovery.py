@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
-from bench.adb.state.facts import Cluster, Facts, big_cores, mask, read_facts
-from bench.adb.state.settings import put_back
+from bench.adb.state.facts import Cluster, Facts, big_cores, read_facts
+from bench.adb.state.settings import restore_settings
 from bench.adb.transport.serials import Found, present, resolve, way_to
 from bench.adb.transport.server import unusable_state
+from bench.core.cores import mask
 from bench.core.errors import DeviceError
 from bench.core.version import VERSION
 from device_profiles.device_profile import CoreCluster, Match, Profile, choose
@@ -93,7 +94,7 @@ def look(found: Found, environ: Mapping[str, str] = os.environ) -> Attached:
 
     try:
         with reached(found, environ, on_prompt=refuse) as phone:
-            put_back(phone)
+            restore_settings(phone)
             return Attached(found=found, facts=read_facts(phone))
     except DeviceError as error:
         found = replace(found, state=state)

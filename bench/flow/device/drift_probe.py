@@ -1,7 +1,7 @@
 """A tiny fixed model, timed between the processes where a phone shows neither heat nor clocks.
 
-It tells whether such a phone became slower while it was measured. It is no filter: a process never
-counts for less because of what it tells.
+It shows whether such a phone became slower while it was measured. It is not a filter: no process
+ever counts for less because of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bench.core.errors import DeviceError
 from bench.core.hashing import sha256_file
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
-from bench.measure.validity import hides_heat_and_clocks
+from bench.measure.conditions import hides_heat_and_clocks
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
 from bench.store.records import Event
 from bench.tool.host import Execution
@@ -46,7 +46,7 @@ class Probe:
     Args:
         device: where it is timed.
         sweep: what is measured meanwhile; the probe runs on the same cores with the same tool.
-        said: takes the message that the probe does not run, once.
+        on_message: gets one message if the probe does not run.
         log: stores an event.
     """
 
@@ -55,12 +55,12 @@ class Probe:
         device: Device,
         sweep: Sweep,
         *,
-        said: Callable[[str], None] = lambda what: None,
+        on_message: Callable[[str], None] = lambda message: None,
         log: Callable[..., None] = lambda kind, **facts: None,
     ) -> None:
         self._device = device
         self._sweep = sweep
-        self._said = said
+        self._on_message = on_message
         self._log = log
         self._staged: tuple[Case, tuple[str, ...]] | None = None
         self._wanted = False
@@ -80,7 +80,7 @@ class Probe:
             return
         self._since += 1
         if self._staged is None:
-            after = execution.after
+            after = execution.telemetry.after
             self._wanted = after is not None and hides_heat_and_clocks(after)
 
     def finish(self) -> None:
@@ -111,7 +111,7 @@ class Probe:
         self._since = 0
         if not latency_us:
             self._wanted = False
-            self._said(f"it hides heat and clocks, and the probe for them fails: {failure}")
+            self._on_message(f"it hides heat and clocks, and the probe for them fails: {failure}")
 
     def _stage(self) -> tuple[Case, tuple[str, ...]]:
         """Returns the probe's case and command, after its file was put on the device."""
@@ -122,6 +122,7 @@ class Probe:
             paths={**self._sweep.paths, sha256: MODEL},
             there={**self._sweep.there, **there},
             result_file=None,
+            timeout_s=None,  # the user's --timeout is about other processes
         )
         alike = min(sweep.cases, key=lambda case: case.threads)
         compiled = alike.runner is Runner.COMPILED_MODEL  # which knows no other CPU
@@ -139,7 +140,7 @@ class Probe:
 
 
 def probe_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
-    """Returns the doubt about every row of a session whose probes drifted."""
+    """Returns the caveat about every row of a session whose probes drifted."""
     probes_us = [_middle_us(event) for event in events if event.kind == PROBE]
     known_us = [value for value in probes_us if value is not None]
     if not known_us[1:]:  # the first has nothing to be compared with
@@ -160,6 +161,6 @@ def probe_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
 
 def _middle_us(event: Event) -> float | None:
     """Returns the median of a probe's processes, from facts that came out of a database."""
-    told = event.facts.get("latency_us")
-    values_us = [float(each) for each in told] if isinstance(told, list) else []
+    stored = event.facts.get("latency_us")
+    values_us = [float(each) for each in stored] if isinstance(stored, list) else []
     return median(values_us) if values_us and min(values_us) > 0 else None

@@ -10,8 +10,8 @@ from pathlib import Path, PurePath
 from bench.core.errors import ConfigurationError
 from bench.flow.device.device import Contact
 from bench.flow.device.requests import RunRequest, ToolRequest
-from bench.flow.device.sweep import Sweep, runner_of
-from bench.measure.validity import OF_HOSTS
+from bench.flow.device.sweep import Sweep, refuse_short_timeout, runner_of
+from bench.measure.conditions import HOST_LIMITS
 from bench.plan.case import Case
 from bench.plan.device import this_machine
 from bench.plan.suite import ALL_CORES, BIG_CORES, cases
@@ -104,7 +104,7 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
     tools: dict[str, Tool] = {} if second.sha256 == tool.sha256 else {second.sha256: second}
     device = this_machine()
     mask = None if suite.affinity == ALL_CORES else suite.affinity
-    return Sweep(
+    sweep = Sweep(
         name=suite.name,
         cases=cases(
             suite,
@@ -120,5 +120,7 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
         device=device,
         seed=suite.seed,
         timeout_s=run.timeout_s,
-        bounds=run.bounds or OF_HOSTS,
+        limits=HOST_LIMITS,
     )
+    refuse_short_timeout(sweep.cases, run.timeout_s)
+    return sweep

@@ -1,4 +1,4 @@
-"""What stands between this machine and a good number: checks, each with its next step."""
+"""Checks of this machine, each with its next step."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def note(check: str, found: str, next_step: str = "") -> Finding:
 
 
 def warning(check: str, found: str, next_step: str = "") -> Finding:
-    """Returns what makes numbers doubtful."""
+    """Returns what gives numbers a caveat."""
     return Finding(check=check, level=Level.WARNING, found=found, next_step=next_step)
 
 
@@ -123,19 +123,21 @@ def _programs(environ: Mapping[str, str]) -> Finding:
         running = AdbServer(environ).version()
     except (ConfigurationError, DeviceError):
         running = None
-    told = "; ".join(f"{path} ({version or 'version unknown'})" for path, version in found.items())
+    programs = "; ".join(
+        f"{path} ({version or 'version unknown'})" for path, version in found.items()
+    )
     versions = {version for version in (*found.values(), running) if version is not None}
     if len(versions) > 1:
         server = f"; the server that runs: {running}" if running else ""
         return warning(
             "adb programs",
-            f"their versions differ: {told}{server}. Each kills the server of another "
+            f"their versions differ: {programs}{server}. Each kills the server of another "
             "version when it starts, and every phone is lost for a moment",
             "keep one adb on PATH, and run none of the others while measuring",
         )
     if not found:
         return note("adb programs", "no adb on PATH; none is needed for USB and host:port")
-    return ok("adb programs", told)
+    return ok("adb programs", programs)
 
 
 def _adb_paths(environ: Mapping[str, str]) -> list[Path]:

@@ -14,25 +14,27 @@ from bench.adb.phone import Phone, opened
 from bench.adb.staging import kill_leftovers, place_of, stage, stage_file
 from bench.adb.state.facts import BOOT_ID, TASK_PROFILE, Facts, read_facts
 from bench.adb.state.reading import read_state
-from bench.adb.state.settings import AWAY_S, Conditions, conditions, own_serial, put_back, wake
+from bench.adb.state.settings import (
+    AWAY_S,
+    ChangedSettings,
+    changed_settings,
+    own_serial,
+    restore_settings,
+    wake,
+)
 from bench.adb.transport.serials import Found, is_remote
-from bench.core.errors import ConfigurationError, DeviceError
+from bench.core.errors import ConfigurationError, DeviceError, RebootedError
 from bench.flow.device.device import COOL, PUSH, Contact
 from bench.flow.device.discovery import profile_of
 from bench.flow.device.drift_probe import Probe
 from bench.flow.device.phone_process import PhoneProcesses
 from bench.flow.device.phone_sweep import phone_sweep
 from bench.flow.device.phone_tool import PhoneTools, make_executable
-from bench.flow.device.readiness import (
-    CONDITIONS,
-    Fitness,
-    Limits,
-    limits_of,
-    when_forced,
-)
+from bench.flow.device.readiness import SETTINGS, Readiness, limits_of
 from bench.flow.device.requests import PhoneRequest, RunRequest
-from bench.flow.device.retry import RebootedError, patiently
+from bench.flow.device.retry import retry_when_reconnected
 from bench.flow.device.sweep import Sweep
+from bench.measure.conditions import Limits, when_forced, without_contention
 from bench.plan.case import Case, Mode
 from bench.store.records import Session
 from bench.store.store import Store
@@ -73,8 +75,8 @@ class PhoneDevice:
         self._staged: Sweep | None = None
         self._facts: Facts | None = None
         self._processes: PhoneProcesses | None = None
-        self._changed: Conditions | None = None
-        self._watching: tuple[Fitness, Probe] | None = None
+        self._changed: ChangedSettings | None = None
+        self._watching: tuple[Readiness, Probe] | None = None
         self._extra: dict[str, Path] = {}
         self._losses = 0
 
@@ -127,7 +129,7 @@ class PhoneDevice:
     def stage(self, *, models: bool = True) -> Sweep:
         """Returns what is measured on this boot, its files staged and verified."""
         if not models:  # no settings will be changed; those of an interrupted run are restored
-            put_back(self._phone)
+            restore_settings(self._phone)
         sweep = self._retry(lambda losses: self._stage(models))
         self._staged = sweep
         self._processes = PhoneProcesses(self._phone, sweep)
@@ -146,7 +148,7 @@ class PhoneDevice:
             models=models,
         )
         forced = self._request.force_unfit
-        return replace(sweep, bounds=when_forced(sweep.bounds)) if forced else sweep
+        return replace(sweep, limits=when_forced(sweep.limits)) if forced else sweep
 
     @contextmanager
     def prepared(self) -> Iterator[Sweep]:
@@ -159,12 +161,12 @@ class PhoneDevice:
         settings = replace(
             request.settings, fixed_performance=self._request_run.suite.fixed_performance
         )
-        with conditions(
+        with changed_settings(
             self._phone,
             settings,
             serial=self._retry(lambda losses: own_serial(self._phone)),
             again=lambda change: self._retry(lambda losses: change()),
-            said=self._contact.on_message,
+            on_message=self._contact.on_message,
             away_s=min(request.wait_s, AWAY_S),
         ) as changed:
             self._changed = changed
@@ -176,17 +178,17 @@ class PhoneDevice:
         log = partial(store.log, session)
         self._log_settings(log)
         outer, self._contact = self._contact, contact
-        readiness = Fitness(
+        readiness = Readiness(
             self.name,
             lambda: self._again(lambda: read_state(self._phone)),
             self._limits(),
             force=self._request.force_unfit,
-            far=partial(contact.on_progress, COOL),
-            said=contact.on_message,
+            on_progress=partial(contact.on_progress, COOL),
+            on_message=contact.on_message,
             log=log,
             stopped=contact.stopped,
         )
-        probe = Probe(self, self._sweep, said=contact.on_message, log=log)
+        probe = Probe(self, self._sweep, on_message=contact.on_message, log=log)
         self._watching = (readiness, probe)
         try:
             yield
@@ -203,7 +205,7 @@ class PhoneDevice:
         changed = self._changed
         if changed is not None:
             profile = {"task-profile": TASK_PROFILE} if task else {}
-            log(CONDITIONS, changed={**changed.changed, **profile}, refused=changed.refused)
+            log(SETTINGS, changed={**changed.changed, **profile}, refused=changed.refused)
 
     def require_ready(self) -> None:
         """Returns once the phone may be measured; a hot one is waited for.
@@ -292,17 +294,20 @@ class PhoneDevice:
         facts, request = self._facts, self._request
         if facts is None:
             raise AssertionError(f"{self.name}: not read yet")
-        limits = request.limits or limits_of(profile_of(facts, self._known))
+        if request.limits is not None:
+            return request.limits
+        limits = limits_of(profile_of(facts, self._known))
         if request.cooldown_s is not None:
             limits = replace(limits, cooldown_s=request.cooldown_s)
-        return limits
+        # A virtual one shares the cores of the machine that it runs on with all that runs there.
+        return without_contention(limits) if facts.virtual else limits
 
     def _files(self) -> dict[str, Path]:
         return {**self._sweep.paths, **self._extra}
 
     def _retry(self, attempt: Callable[[int], T]) -> T:
-        return patiently(
-            self._phone, attempt, wait_s=self._request.wait_s, said=self._contact.on_message
+        return retry_when_reconnected(
+            self._phone, attempt, wait_s=self._request.wait_s, on_message=self._contact.on_message
         )
 
     def _again(self, act: Callable[[], T]) -> T:

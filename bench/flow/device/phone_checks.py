@@ -1,4 +1,4 @@
-"""What a phone's numbers would be worth now: checks of what it is and of what it is doing."""
+"""Checks of a phone: what it is, what it does, and what numbers measured now would be worth."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from enum import StrEnum
 
 from bench.adb.state.facts import Facts, read_facts
 from bench.adb.state.reading import read_state
-from bench.adb.state.settings import put_back
+from bench.adb.state.settings import restore_settings
 from bench.adb.transport.serials import Found
+from bench.core.cores import list_cores
 from bench.core.errors import ConfigurationError, DeviceError
-from bench.core.state import Clock, Reading, State, thermal_word
-from bench.core.units import significant, size
+from bench.core.state import Reading, State, thermal_word
+from bench.core.units import clock, size
 from bench.flow.device.discovery import affinity, completed, profile_of, reached
 from bench.flow.device.host_checks import Finding, Level, note, ok, problem, warning
+from bench.flow.device.readiness import limits_of
+from bench.measure.conditions import Condition, ConditionKind, Limits, Response, assess, in_words
 from device_profiles.device_profile import Profile
 
 _SPACE_BYTES = 256 << 20  # a large model beside the tool
-_MODERATE = 2
 _BUSY_PERCENT = 10.0
 _SHELL_V2_SDK = 24
 _NNAPI_LAST_SDK = 34
 _PAGE_BYTES = 4096
-_COOL = "unplug it, lay it on something cool and wait"
+_HEAT = (ConditionKind.STATUS_MADE_UP, ConditionKind.THROTTLED, ConditionKind.HOT)
 
 
 class Verdict(StrEnum):
     """What numbers measured now are worth."""
 
     GOOD = "good"
-    DOUBTFUL = "usable with doubts"
+    DOUBTFUL = "usable with caveats"
     WORTHLESS = "not usable"
 
 
@@ -45,7 +47,7 @@ class Worth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """A phone and what was found; without facts and state if it cannot be used."""
+    """A phone and its checks; without facts and state if it cannot be used."""
 
     found: Found
     facts: Facts | None
@@ -70,7 +72,7 @@ def check_up(
     facts = state = None
     try:
         with reached(found, environ, on_prompt=on_prompt) as phone:
-            restored = put_back(phone)
+            restored = restore_settings(phone)
             facts, state = read_facts(phone), read_state(phone)
     except (ConfigurationError, DeviceError) as error:
         findings: tuple[Finding, ...] = (problem("connection", error.message, error.hint),)
@@ -91,15 +93,20 @@ def check_up(
 
 
 def examine_phone(facts: Facts, state: State, profile: Profile) -> tuple[Finding, ...]:
-    """Returns what speaks for and against measuring on a phone now."""
+    """Returns what speaks for and against measuring on a phone now.
+
+    Its state is assessed as ``run`` assesses it.
+    """
+    limits = limits_of(profile)
+    conditions = assess(state, limits)
     return (
         *_identity(facts, profile),
         *_cores(facts, profile),
-        _clocks(state),
-        _battery(state, profile),
-        _heat(state, profile),
+        _clocks(state, conditions),
+        _battery(state, conditions),
+        _heat(state, conditions, limits),
         _screen(state),
-        _saver(state),
+        _saver(state, conditions),
         _load(state),
         _space(state),
     )
@@ -109,13 +116,13 @@ def worth(findings: Iterable[Finding], *, virtual: bool) -> Worth:
     """Returns what numbers measured now are worth."""
     known = tuple(findings)
     problems = [each.check for each in known if each.level is Level.PROBLEM]
-    doubts = [each.check for each in known if each.level is Level.WARNING]
+    warnings = [each.check for each in known if each.level is Level.WARNING]
     if virtual:
-        return Worth(verdict=Verdict.WORTHLESS, because=("a virtual handset is no phone",))
+        return Worth(verdict=Verdict.WORTHLESS, because=("a virtual handset is not a phone",))
     if problems:
         return Worth(verdict=Verdict.WORTHLESS, because=tuple(problems))
-    verdict = Verdict.DOUBTFUL if doubts else Verdict.GOOD
-    return Worth(verdict=verdict, because=tuple(doubts))
+    verdict = Verdict.DOUBTFUL if warnings else Verdict.GOOD
+    return Worth(verdict=verdict, because=tuple(warnings))
 
 
 def _identity(facts: Facts, profile: Profile) -> Iterator[Finding]:
@@ -161,15 +168,15 @@ def _page(facts: Facts) -> Finding:
 
 
 def _cores(facts: Facts, profile: Profile) -> Iterator[Finding]:
-    told = completed(facts, profile)
-    if not told.clusters:
+    known = completed(facts, profile)
+    if not known.clusters:
         yield warning(
             "cores",
             f"{len(facts.cores)} cores; which are fast is hidden",
             "describe them in a device profile",
         )
     else:
-        yield _fastest(told)
+        yield _fastest(known)
     pinned = affinity(facts, profile, 1)
     if not facts.taskset:
         yield warning(
@@ -188,94 +195,67 @@ def _fastest(facts: Facts) -> Finding:
     usable = set(facts.allowed_cores or facts.cores)
     fastest = set(facts.clusters[-1].cores)
     kinds = " + ".join(
-        f"{len(each.cores)}"
-        + (f" of {significant(each.max_khz / 1e6)} GHz" if each.max_khz else "")
+        f"{len(each.cores)}" + (f" of {clock(each.max_khz)}" if each.max_khz else "")
         for each in facts.clusters
     )
     if fastest & usable:
         return ok("cores", kinds)
     return warning(
         "cores",
-        f"{kinds}; adb's shell may use {_list(usable)} only, and the fastest are {_list(fastest)}",
+        f"{kinds}; adb's shell may use {list_cores(usable)} only, "
+        f"and the fastest are {list_cores(fastest)}",
         "numbers are those of the slower cores; try again with the screen on",
     )
 
 
-def _clocks(state: State) -> Finding:
+def _clocks(state: State, conditions: Sequence[Condition]) -> Finding:
     if not state.clocks:
         return note("clocks", f"hidden: {state.clocks_unavailable}")
-    governors = sorted({each.governor.text or "hidden" for each in state.clocks})
-    capped = [text for each in state.clocks if (text := _cap(each))]
-    if capped:
-        return warning(
-            "clocks",
-            f"{', '.join(governors)}; capped: {', '.join(capped)}",
-            "let it cool, charge it, or end the mode that lowers them",
-        )
-    return ok("clocks", f"{', '.join(governors)}; none is capped")
+    governors = ", ".join(sorted({each.governor.text or "hidden" for each in state.clocks}))
+    capped = _of(conditions, ConditionKind.CAPPED_CLOCKS)
+    if not capped:
+        return ok("clocks", f"{governors}; none is capped")
+    return _outside("clocks", f"{governors}; capped, so processes on them are discarded", capped)
 
 
-def _cap(clock: Clock) -> str:
-    cap, most = clock.cap_khz.number, clock.max_khz.number
-    if cap is None or most is None or cap >= most:
-        return ""
-    return (
-        f"cores {_list(clock.cores)} at {significant(cap / 1e6)} of {significant(most / 1e6)} GHz"
-    )
-
-
-def _battery(state: State, profile: Profile) -> Finding:
+def _battery(state: State, conditions: Sequence[Condition]) -> Finding:
     level = state.battery_level_percent.number
     if level is None:
         return _hidden("battery", state.battery_level_percent)
-    found = ", ".join(
-        filter(
-            None,
-            (
-                f"{level:.0f} %",
-                state.battery_status.text,
-                f"plugged: {state.plugged.text}" if state.plugged.text else "",
-            ),
-        )
+    plugged = state.plugged.text
+    words = (
+        f"{level:.0f} %",
+        state.battery_status.text,
+        f"plugged: {plugged}" if plugged else "",
     )
-    if level < profile.battery.min_level:
-        return problem(
-            "battery",
-            f"{found}: below {profile.battery.min_level} % phones take cores away",
-            "charge it",
-        )
-    return ok("battery", found)
+    text = ", ".join(filter(None, words))
+    low = _of(conditions, ConditionKind.LOW_BATTERY)
+    return (
+        _outside("battery", f"{text}; phones take cores away", low) if low else ok("battery", text)
+    )
 
 
-def _heat(state: State, profile: Profile) -> Finding:
-    limits = profile.cooldown
-    if state.thermal_overridden.text == "true":
-        return problem(
-            "heat",
-            "the thermal status is made up: somebody overrode it",
-            "adb shell cmd thermalservice reset",
-        )
-    status, temp_c = state.thermal_status.number, state.battery_temp_c.number
-    known = [
+def _heat(state: State, conditions: Sequence[Condition], limits: Limits) -> Finding:
+    status = state.thermal_status.number
+    readings = (
+        ("battery", state.battery_temp_c),
+        ("skin", state.skin_temp_c),
+        ("cpu", state.cpu_temp_c),
+    )
+    words = (
         "" if status is None else f"status {thermal_word(status)}",
         *(
-            f"{name} {reading.number:.1f} °C" if reading.number is not None else ""
-            for name, reading in (
-                ("battery", state.battery_temp_c),
-                ("skin", state.skin_temp_c),
-                ("cpu", state.cpu_temp_c),
-            )
+            "" if reading.number is None else f"{name} {reading.number:.1f} °C"
+            for name, reading in readings
         ),
-    ]
-    found = ", ".join(filter(None, known))
-    if not found:
-        return _hidden("heat", state.thermal_status)
-    if status is not None and status > limits.thermal_status:
-        level = Level.PROBLEM if status >= _MODERATE else Level.WARNING
-        return Finding(check="heat", level=level, found=f"throttled: {found}", next_step=_COOL)
-    if temp_c is not None and temp_c > limits.max_temp_c:
-        return warning("heat", f"{found}: above {limits.max_temp_c:g} °C", _COOL)
-    return ok("heat", found)
+    )
+    text = ", ".join(filter(None, words))
+    outside = _of(conditions, *_HEAT)
+    if any(condition.response is Response.WAIT for condition in outside):
+        text = f"{text}; run waits up to {limits.cooldown_s:g} s for it to cool down"
+    if outside:
+        return _outside("heat", text, outside)
+    return ok("heat", text) if text else _hidden("heat", state.thermal_status)
 
 
 def _screen(state: State) -> Finding:
@@ -291,13 +271,12 @@ def _screen(state: State) -> Finding:
     return ok("screen", screen)
 
 
-def _saver(state: State) -> Finding:
+def _saver(state: State, conditions: Sequence[Condition]) -> Finding:
     if state.low_power.number is None:
         return _hidden("battery saver", state.low_power)
-    if state.low_power.number:
-        return problem(
-            "battery saver", "on: it lowers the clocks", "adb shell settings put global low_power 0"
-        )
+    on = _of(conditions, ConditionKind.BATTERY_SAVER)
+    if on:
+        return _outside("battery saver", "on: it lowers the clocks", on)
     return ok("battery saver", "off")
 
 
@@ -328,5 +307,16 @@ def _hidden(check: str, reading: Reading) -> Finding:
     return Finding(check=check, level=Level.NOTE, found=f"hidden: {reading.unavailable}")
 
 
-def _list(cores: Iterable[int]) -> str:
-    return ",".join(map(str, sorted(cores)))
+def _of(conditions: Sequence[Condition], *kinds: ConditionKind) -> list[Condition]:
+    return [condition for condition in conditions if condition.kind in kinds]
+
+
+def _outside(check: str, text: str, conditions: Sequence[Condition]) -> Finding:
+    """Returns the finding of a state outside the limits; a problem if ``run`` does not start."""
+    discards = all(condition.response is Response.DISCARD for condition in conditions)
+    return Finding(
+        check=check,
+        level=Level.WARNING if discards else Level.PROBLEM,
+        found=f"{in_words(conditions)} ({text})",
+        next_step="; ".join(dict.fromkeys(condition.remedy for condition in conditions)),
+    )

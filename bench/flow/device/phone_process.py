@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bench.adb.phone import Phone
 from bench.adb.staging import changed
 from bench.adb.state.facts import AS_IN_FRONT
 from bench.adb.state.reading import read_state
-from bench.adb.state.watch import Watch, Watched, keeps_counters
+from bench.adb.state.watch import Watch, keeps_counters
 from bench.core.errors import TransientDeviceError
 from bench.core.state import State
+from bench.core.telemetry import Telemetry
 from bench.flow.device.sweep import Sweep
 from bench.plan.case import Case
 from bench.tool.host import Execution, raw_text
 
 _AT_ONCE_S = 0.1
 _AWAKE = "Awake"
-_CONDITIONS = (
+_ALIKE = (
     *("battery_level_percent", "low_power", "screen"),
     *("thermal_status", "thermal_overridden"),
 )
 # How much longer than the first reading of the state a later one may take.
-_READING_MARGIN_S, _SLOWER = 0.5, 2.0
+_READING_MARGIN_S, _SLOWER = 10.0, 2.0
 
 
 class PhoneProcesses:
@@ -78,31 +80,22 @@ class PhoneProcesses:
             known=self._just_seen() if telemetry else None,
         )
         if telemetry:
-            self._seen = (time.monotonic(), done.after if _is_alike(done) else None)
-            self._dark = done.after is not None and done.after.screen.text not in (None, _AWAKE)
+            after = done.telemetry.after
+            self._seen = (time.monotonic(), after if _is_alike(done.telemetry) else None)
+            self._dark = after is not None and after.screen.text not in (None, _AWAKE)
         wall_s = time.perf_counter() - started_s
         if done.exit_status and not done.timed_out:
             self._blame_storage()
         return Execution(
             command=command,
             started_at=started_at,
-            wall_s=wall_s - (done.telemetry_s or 0.0),
+            wall_s=wall_s - (done.telemetry.overhead_s or 0.0),
             exit_status=done.exit_status,
             timed_out=done.timed_out,
             stdout=raw_text(done.stdout),
             stderr=raw_text(done.stderr),
-            run_s=done.run_s,
-            run_queue_wait_s=done.run_queue_wait_s,
-            load_before=done.before.load.number if done.before else None,
-            load_after=done.after.load.number if done.after else None,
-            cores=done.cores,
-            result=self._result(case, done.exit_status) if result_file else None,
-            before=done.before,
-            after=done.after,
-            spent=done.spent,
-            samples=done.samples,
-            telemetry_s=done.telemetry_s,
-            caps_at_start_khz=self._caps_khz,
+            telemetry=replace(done.telemetry, caps_at_start_khz=self._caps_khz),
+            result=self._result(done.exit_status) if result_file else None,
         )
 
     def _just_seen(self) -> State | None:
@@ -118,7 +111,7 @@ class PhoneProcesses:
         if self._watch is None:
             started_s = time.perf_counter()
             state = read_state(self._phone)
-            look_s = _READING_MARGIN_S + _SLOWER * (time.perf_counter() - started_s)
+            limit_s = _READING_MARGIN_S + _SLOWER * (time.perf_counter() - started_s)
             self._caps_khz = tuple(
                 (clock.cores[0], cap_khz)
                 for clock in state.clocks
@@ -126,8 +119,12 @@ class PhoneProcesses:
             )
             groups = tuple(clock.cores for clock in state.clocks)
             counters = keeps_counters(self._phone)
-            self._watch = Watch(phone=self._phone, groups=groups, counters=counters, look_s=look_s)
-            self._bare = Watch(phone=self._phone, groups=groups, counters=counters, look_s=0.0)
+            self._watch = Watch(
+                phone=self._phone, groups=groups, counters=counters, state_limit_s=limit_s
+            )
+            self._bare = Watch(
+                phone=self._phone, groups=groups, counters=counters, state_limit_s=0.0
+            )
         return self._watch if telemetry or self._bare is None else self._bare
 
     def _blame_storage(self) -> None:
@@ -141,7 +138,7 @@ class PhoneProcesses:
                 serial=self._phone.serial,
             )
 
-    def _result(self, case: Case, exit_status: int) -> bytes | None:
+    def _result(self, exit_status: int) -> bytes | None:
         """Returns the result proto, in one more round trip where the tool writes one."""
         if exit_status:
             return None
@@ -149,11 +146,11 @@ class PhoneProcesses:
         return answer.stdout if answer.exit_status == 0 else None
 
 
-def _is_alike(done: Watched) -> bool:
+def _is_alike(telemetry: Telemetry) -> bool:
     """Returns whether a phone was after a process what it was before it, but for its warmth."""
-    before, after = done.before, done.after
+    before, after = telemetry.before, telemetry.after
     if before is None or after is None:
         return False
-    return all(getattr(before, name) == getattr(after, name) for name in _CONDITIONS) and [
+    return all(getattr(before, name) == getattr(after, name) for name in _ALIKE) and [
         clock.cap_khz for clock in before.clocks
     ] == [clock.cap_khz for clock in after.clocks]

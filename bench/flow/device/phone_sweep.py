@@ -12,23 +12,22 @@ from bench.adb.state.facts import Facts
 from bench.core.hashing import sha256_file
 from bench.flow.device.discovery import affinity
 from bench.flow.device.phone_tool import PhoneTools, tool_there
-from bench.flow.device.readiness import Limits
 from bench.flow.device.requests import RunRequest
-from bench.flow.device.sweep import Sweep, runner_of
-from bench.measure.validity import Bounds
+from bench.flow.device.sweep import Sweep, refuse_short_timeout, runner_of
+from bench.measure.conditions import Limits
 from bench.plan.case import Delegate
-from bench.plan.device import Device, Kind
+from bench.plan.device import DeviceRecord, Kind
 from bench.plan.suite import ALL_CORES, BIG_CORES, Suite, cases
 from bench.tool.elf import check
 from bench.tool.host import Tool
 from device_profiles.device_profile import Profile
 
 
-def phone_device(facts: Facts) -> Device:
+def phone_device(facts: Facts) -> DeviceRecord:
     """Returns what is stored of a phone."""
     fastest = facts.clusters[-1].cores if facts.clusters else ()
     out = sorted(set(fastest) - set(facts.allowed_cores)) if facts.allowed_cores else []
-    return Device(
+    return DeviceRecord(
         kind=Kind.PHONE,
         name=f"{facts.model} ({facts.serial})",
         model=" ".join(filter(None, (facts.manufacturer, facts.model))),
@@ -41,17 +40,6 @@ def phone_device(facts: Facts) -> Device:
         virtual=facts.virtual,
         cores_left_out=",".join(map(str, out)) or None,
     )
-
-
-def phone_bounds(facts: Facts, limits: Limits) -> Bounds:
-    """Returns beyond which a process on a phone is measured again."""
-    bounds = Bounds(
-        thermal_status=limits.thermal_status,
-        battery_percent=limits.battery_percent,
-        temp_c=limits.temp_c,
-    )
-    # A virtual one has the cores of the machine that it runs on, with all that that does.
-    return replace(bounds, wait_ratio=None, others_ratio=None) if facts.virtual else bounds
 
 
 def phone_sweep(
@@ -91,10 +79,8 @@ def phone_sweep(
     second = _second_tool(phone, tools.request.second, facts, files)
     if run.library is not None and library_sha256 is not None:
         files[library_sha256] = run.library
-    if models:
-        stage(phone, files, told=on_progress)
     places = {sha256: place_of(phone, path, sha256) for sha256, path in files.items()}
-    return Sweep(
+    sweep = Sweep(
         name=suite.name,
         cases=cases(
             suite,
@@ -116,8 +102,12 @@ def phone_sweep(
         device=phone_device(facts),
         seed=suite.seed,
         timeout_s=run.timeout_s,
-        bounds=run.bounds or phone_bounds(facts, limits),
+        limits=limits,
     )
+    refuse_short_timeout(sweep.cases, run.timeout_s)
+    if models:
+        stage(phone, files, told=on_progress)
+    return sweep
 
 
 def _second_tool(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.adb.state.settings import Asked
-from bench.flow.device.readiness import Limits
+from bench.adb.state.settings import DeviceSettings
 from bench.flow.device.retry import WAIT_S
-from bench.measure.validity import Bounds
+from bench.measure.conditions import Limits
 from bench.plan.suite import Suite, Target
 from bench.tool.flags import Program
 
@@ -21,7 +20,6 @@ class RunRequest:
         library: of the external delegate, on this machine.
         delegates_are_default: nobody asked for XNNPACK by name, so a tool without it will do.
         timeout_s: when a process is killed, instead of when its protocol must have ended.
-        bounds: beyond which a process is invalid, instead of the device's.
     """
 
     suite: Suite
@@ -29,7 +27,6 @@ class RunRequest:
     library: Path | None = None
     delegates_are_default: bool = False
     timeout_s: float | None = None
-    bounds: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +56,12 @@ class PhoneRequest:
         wait_s: how long a lost phone is waited for.
         settings: what is changed on the phone, besides the suite's fixed performance.
         limits: within which it is measured, instead of those of its device profile.
-        cooldown_s: how long a hot phone may cool down, instead of what its limits say.
+        cooldown_s: how long a hot phone may cool down, instead of what its device profile says.
         force_unfit: measure it outside of its limits too.
     """
 
     wait_s: float = WAIT_S
-    settings: Asked = field(default_factory=Asked)
+    settings: DeviceSettings = field(default_factory=DeviceSettings)
     limits: Limits | None = None
     cooldown_s: float | None = None
     force_unfit: bool = False

@@ -1,4 +1,4 @@
-"""A phone that is lost in the middle of something: waited for, and tried again."""
+"""Retries what a lost phone interrupted, once the phone is connected again."""
 
 from __future__ import annotations
 
@@ -7,26 +7,22 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from bench.adb.phone import Phone
-from bench.core.errors import DeviceError, TransientDeviceError
+from bench.core.errors import DeviceError, RebootedError, TransientDeviceError
 
 WAIT_S = 120.0
-_LOSSES = 3  # a phone that is lost so often without a finished process between is sick
-_LOOK_S = 3.0
+_LOSSES = 3  # a phone that is lost more often without a finished process between is unreliable
+_POLL_S = 3.0
 T = TypeVar("T")
 
 
-class RebootedError(TransientDeviceError):
-    """The phone came back on another boot, so its session is over."""
-
-
-def patiently(
+def retry_when_reconnected(
     phone: Phone,
     attempt: Callable[[int], T],
     *,
     wait_s: float,
-    said: Callable[[str], None] = lambda what: None,
+    on_message: Callable[[str], None] = lambda message: None,
 ) -> T:
-    """Returns what ``attempt`` returns, which is tried again when a lost phone is back.
+    """Returns what ``attempt`` returns; it is called again when a lost phone is back.
 
     Args:
         attempt: is given how often the phone was lost in it.
@@ -51,23 +47,23 @@ def patiently(
                     hint="check the phone and its cable, then run again: what was measured is kept",
                     serial=phone.serial,
                 ) from error
-            said(f"{error.message}; waiting up to {wait_s:g} s for it")
-        _wait(phone, wait_s, said)
+            on_message(f"{error.message}; waiting up to {wait_s:g} s for it")
+        _wait(phone, wait_s, on_message)
 
 
-def _wait(phone: Phone, wait_s: float, said: Callable[[str], None]) -> None:
-    """Returns when the phone answers; what keeps it away is told once, with what to do."""
+def _wait(phone: Phone, wait_s: float, on_message: Callable[[str], None]) -> None:
+    """Returns when the phone answers; what keeps it away is reported once, with what to do."""
     deadline_s = time.monotonic() + wait_s
-    told: set[str] = set()
+    reported: set[str] = set()
     while True:
         left_s = max(deadline_s - time.monotonic(), 0.0)
         try:
-            phone.wait(min(left_s, _LOOK_S))
+            phone.wait(min(left_s, _POLL_S))
         except TransientDeviceError as error:
-            if left_s <= _LOOK_S:
+            if left_s <= _POLL_S:
                 raise
-            if error.message not in told:
-                told.add(error.message)
-                said(str(error))
+            if error.message not in reported:
+                reported.add(error.message)
+                on_message(str(error))
         else:
             return

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from bench.core.errors import ConfigurationError
-from bench.measure.validity import OF_HOSTS, Bounds
+from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.plan.case import Case, Delegate, Mode, Runner
-from bench.plan.device import Device
+from bench.plan.device import DeviceRecord
 from bench.plan.order import Planned, Wants, plan, rounds
 from bench.tool.flags import Flags, Program, program
 from bench.tool.host import Tool, time_limit_s
@@ -30,21 +30,21 @@ class Sweep:
         result_file: that the tool writes its result proto to, where it can.
         timeout_s: when a process is killed, instead of when its protocol must have ended.
         seed: of the order of the processes.
-        bounds: beyond which the device's state makes a process invalid.
+        limits: outside of which the device's state makes a process invalid.
     """
 
     name: str
     cases: tuple[Case, ...]
     paths: Mapping[str, Path]
     tool: Tool
-    device: Device
+    device: DeviceRecord
     seed: int
     tools: Mapping[str, Tool] = field(default_factory=dict)
     there: Mapping[str, PurePath] = field(default_factory=dict)
     library: PurePath | None = None
     result_file: PurePath | None = None
     timeout_s: float | None = None
-    bounds: Bounds = OF_HOSTS
+    limits: Limits = HOST_LIMITS
 
     def planned(self) -> tuple[Planned, ...]:
         """Returns all processes, in order, if nothing is invalid and no interval too wide."""
@@ -111,6 +111,23 @@ class Sweep:
             run_delay_s=protocol.run_delay_s,
             affinity=case.affinity,
         )
+
+
+def refuse_short_timeout(cases: Sequence[Case], timeout_s: float | None) -> None:
+    """Raises if a process of one of the cases could not end within the user's ``--timeout``.
+
+    Raises:
+        ConfigurationError: it could not.
+    """
+    longest = max((case.protocol for case in cases), key=lambda each: each.least_s, default=None)
+    if timeout_s is None or longest is None or timeout_s > longest.least_s:
+        return
+    raise ConfigurationError(
+        f"--timeout {timeout_s:g}: a process of the mode {longest.mode} warms up and measures for "
+        f"at least {longest.least_s:g} s, and would be killed",
+        hint=f"give more than {longest.least_s:g} s and the time to load the model, or leave out "
+        "--timeout",
+    )
 
 
 def runner_of(tool: Tool) -> Runner:

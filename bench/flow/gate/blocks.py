@@ -25,8 +25,8 @@ from bench.gate.rule import Rule
 from bench.gate.schedule import Next
 from bench.gate.verdict import ModelKey
 from bench.measure import outcome as outcomes
+from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.measure.summary import percentile
-from bench.measure.validity import OF_HOSTS, Bounds
 from bench.plan.case import Case, Runner
 from bench.plan.order import Planned
 from bench.store.records import Session
@@ -34,7 +34,7 @@ from bench.store.store import Store
 
 _LOST = "device-lost"
 # For shared machines; a median of wall time means nothing without it.
-_GUARDED = replace(OF_HOSTS, wait_ratio=0.05)
+_GUARDED = replace(HOST_LIMITS, wait_ratio=0.05)
 
 
 def statistic_of(case: Case) -> Statistic:
@@ -47,10 +47,10 @@ def statistic_of(case: Case) -> Statistic:
     return Statistic.CPU if ours else Statistic.WALL
 
 
-def host_bounds(sweep: Sweep) -> Bounds:
-    """Returns the bounds beyond which a block on this machine is discarded; none for CPU time."""
+def host_limits(sweep: Sweep) -> Limits:
+    """Returns the limits of blocks on this machine; nothing disturbs CPU time."""
     on_cpu = all(statistic_of(case) is Statistic.CPU for case in sweep.cases)
-    return OF_HOSTS if on_cpu else _GUARDED
+    return HOST_LIMITS if on_cpu else _GUARDED
 
 
 class BlockBench:

@@ -21,13 +21,13 @@ from bench.core.errors import (
     ConfigurationError,
     DeviceError,
     InfrastructureError,
+    RebootedError,
     UnfitError,
 )
 from bench.core.hashing import sha256_value
 from bench.core.paths import state_dir
 from bench.core.version import VERSION
 from bench.flow.device.device import Device
-from bench.flow.device.retry import RebootedError
 from bench.flow.device.sweep import Sweep, runner_of
 from bench.flow.gate.blocks import BlockBench, statistic_of
 from bench.flow.gate.explain import explain
@@ -55,7 +55,7 @@ from bench.gate.rule import AccuracyRule, Rule
 from bench.gate.schedule import Next, following
 from bench.gate.verdict import ModelKey, Verdict
 from bench.plan.case import Case, Runner
-from bench.plan.device import Device as DeviceRecord
+from bench.plan.device import DeviceRecord
 from bench.plan.suite import GATE
 from bench.store.records import Session
 from bench.store.store import Store

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.core.artifact import Artifact
 from bench.flow.device.device import Contact, Device
 from bench.flow.device.sweep import Sweep
-from bench.flow.gate.blocks import host_bounds
+from bench.flow.gate.blocks import host_limits
 from bench.flow.gate.calibrate import StoredCalibration, day, fitting
 from bench.flow.gate.gate import Gate
 from bench.flow.measure.session import Progress
@@ -93,7 +93,7 @@ class OpenGateJob:
 
 def _open(gate: Gate, sweep: Sweep, store: Store) -> OpenGateJob:
     if sweep.device.kind is Kind.HOST:
-        sweep = replace(sweep, bounds=host_bounds(sweep))
+        sweep = replace(sweep, limits=host_limits(sweep))
     session = gate.open_session(sweep, store)
     return OpenGateJob(gate=gate, sweep=sweep, session=session, store=store)
 

@@ -1,13 +1,11 @@
-"""Whether one process measured what its case asks for: from what it left alone."""
+"""Whether one process measured what its case asks for: decided by its record alone."""
 
 from __future__ import annotations
 
-import base64
-
-from bench.adb.state.facts import cores_of, mask
-from bench.flow.measure.sensing import environment_caveats
+from bench.core.cores import list_cores, mask
 from bench.measure.outcome import Failed, Measured, Outcome, Statistics
 from bench.measure.summary import percentile
+from bench.measure.validity import caveats_of
 from bench.plan.case import Delegate, Mode, Runner
 from bench.store.records import Invocation
 from bench.tool.parse import Dialect, ToolLog, parse_bytes, parse_log
@@ -17,7 +15,7 @@ from bench.tool.parse.cross_check import contradiction
 def judge(invocation: Invocation) -> Outcome:
     """Returns its numbers, or why they must not be used."""
     if invocation.timed_out:
-        return Failed(failure=f"timed-out: killed after {invocation.wall_s:.0f} s")
+        return Failed(failure=f"timed-out: {_why_timed_out(invocation)}")
     log = parse_log(invocation.stdout, invocation.stderr, exit_status=invocation.exit_status)
     if not log.ok:
         return Failed(failure=log.failure or "unreadable: the log cannot be trusted")
@@ -40,8 +38,14 @@ def judge(invocation: Invocation) -> Outcome:
         memory_mb_peak=memory_mb.get("peak", memory_mb.get("overall")),
         runtime=log.runtime,
         statistics=statistics,
-        caveats=environment_caveats(invocation),
+        caveats=caveats_of(invocation.telemetry, invocation.limits, invocation.case),
     )
+
+
+def _why_timed_out(invocation: Invocation) -> str:
+    if invocation.timeout_s is None:
+        return f"killed after {invocation.wall_s:.0f} s, when its protocol must have ended"
+    return f"killed after the {invocation.timeout_s:g} s of --timeout; allow more, or leave it out"
 
 
 def _first_us(mode: Mode, log: ToolLog) -> float | None:
@@ -53,42 +57,44 @@ def _first_us(mode: Mode, log: ToolLog) -> float | None:
 def _statistics(log: ToolLog) -> Statistics | None:
     if log.runs is None or log.inference_avg_us is None:
         return None
-    told = log.percentiles_us or {}
+    percentiles_us = log.percentiles_us or {}
     if log.dialect is Dialect.LITERT_RUNNER and log.inference_us:
         ordered = sorted(log.inference_us)
-        told = {"p5": percentile(ordered, 5), "median": percentile(ordered, 50)}
-        told["p95"] = percentile(ordered, 95)
+        percentiles_us = {
+            "p5": percentile(ordered, 5),
+            "median": percentile(ordered, 50),
+            "p95": percentile(ordered, 95),
+        }
     return Statistics(
         runs=log.runs,
         avg_us=log.inference_avg_us,
         min_us=log.inference_min_us,
         max_us=log.inference_max_us,
         std_us=log.inference_std_us,
-        p5_us=told.get("p5"),
-        median_us=told.get("median"),
-        p95_us=told.get("p95"),
+        p5_us=percentiles_us.get("p5"),
+        median_us=percentiles_us.get("median"),
+        p95_us=percentiles_us.get("p95"),
     )
 
 
 def _mismatch(invocation: Invocation, log: ToolLog) -> str | None:
-    case, sensed = invocation.case, invocation.sensed
+    case, cores = invocation.case, invocation.telemetry.cores
     # A log that shows no delegate is evidence for none only: whatever else was asked must be seen.
     seen = log.delegate or Delegate.NONE
     if seen != case.delegate:
         return f"delegate-mismatch: {case.delegate} was asked for, {seen} ran"
     if log.threads is not None and log.threads != case.threads:
         return f"threads-mismatch: {case.threads} were asked for, {log.threads} ran"
-    if case.affinity is not None and case.runner is not Runner.LITERT_PYTHON:
-        allowed = cores_of(sensed.cores or "")
-        if sensed.cores is not None and int(mask(allowed), 16) != int(case.affinity, 16):
-            return (
-                f"affinity-mismatch: the mask {case.affinity} was asked for, "
-                f"the process was allowed the cores {sensed.cores}"
-            )
-    if sensed.result_base64 is not None:
-        said = contradiction(log, parse_bytes(base64.b64decode(sensed.result_base64)))
-        if said is not None:
-            return f"inconsistent: {said}"
+    is_pinned = case.affinity is not None and case.runner is not Runner.LITERT_PYTHON
+    if is_pinned and cores is not None and int(mask(cores), 16) != int(case.affinity or "", 16):
+        return (
+            f"affinity-mismatch: the mask {case.affinity} was asked for, "
+            f"the process was allowed the cores {list_cores(cores)}"
+        )
+    if invocation.result is not None:
+        difference = contradiction(log, parse_bytes(invocation.result))
+        if difference is not None:
+            return f"inconsistent: {difference}"
     return _wrong_runs(invocation, log)
 
 

@@ -15,7 +15,6 @@ from bench.core.version import VERSION
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.measure.outcome import judge
-from bench.flow.measure.sensing import sensed_of
 from bench.measure.outcome import Outcome
 from bench.measure.stopping import missing
 from bench.plan.case import Case
@@ -189,7 +188,10 @@ def keep(
         timed_out=execution.timed_out,
         stdout=execution.stdout,
         stderr=execution.stderr,
-        sensed=sensed_of(execution, sweep.bounds),
+        telemetry=execution.telemetry,
+        limits=sweep.limits,
+        timeout_s=sweep.timeout_s,
+        result=execution.result,
     )
     identity = store.add_invocation(raw)
     outcome = judge(raw)

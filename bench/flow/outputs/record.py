@@ -11,7 +11,7 @@ from bench.core import config
 from bench.core.artifact import Fidelity
 from bench.core.caveats import Caveat, CaveatKind
 from bench.plan.case import Computation, Delegate
-from bench.plan.device import Device
+from bench.plan.device import DeviceRecord
 from bench.store.store import Store
 
 EVENT = "correctness"
@@ -78,7 +78,7 @@ class Checks:
 
     by_device: Mapping[tuple[str, str], Mapping[Computation, Check]]
 
-    def on(self, device: Device) -> Mapping[Computation, Check]:
+    def on(self, device: DeviceRecord) -> Mapping[Computation, Check]:
         """Returns those on a device as it is now."""
         return self.by_device.get((device.key, device.os_build), {})
 

@@ -15,7 +15,7 @@ from bench.flow.outputs.record import host_score_caveats, output_caveats
 from bench.flow.report.frontend import frontend_caveats, frontend_of
 from bench.flow.report.results import CaseResult, Timed, all_results
 from bench.plan.case import Mode
-from bench.plan.device import Device, Kind
+from bench.plan.device import DeviceRecord, Kind
 from bench.store.records import Session
 from bench.store.store import Store
 from models.audio.tasks import QUICK
@@ -63,7 +63,7 @@ def join(
     return _with_session_caveats(list(newest.values())), tasks
 
 
-def device_names(devices: Iterable[Device]) -> dict[str, str]:
+def device_names(devices: Iterable[DeviceRecord]) -> dict[str, str]:
     """Returns a name for each device's key; where several have one name, with part of the key."""
     names = {device.key: device.name for device in devices}
     counted = Counter(names.values())
@@ -252,7 +252,7 @@ def _with_fidelity(row: Row, artifact: Artifact) -> Row:
     )
 
 
-def _score_caveats(case: CaseResult, score: Score | None, device: Device) -> list[Caveat]:
+def _score_caveats(case: CaseResult, score: Score | None, device: DeviceRecord) -> list[Caveat]:
     if score is None:
         return []
     found = list(score.caveats)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from bench.core.artifact import Artifact
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.telemetry import Telemetry
 from bench.flow.device.drift_probe import probe_caveats
 from bench.flow.device.readiness import session_caveats
 from bench.flow.outputs.record import Check, Checks, Verdict, output_caveats, read_checks
@@ -25,9 +26,9 @@ from bench.measure.summary import Summary, summarise
 from bench.measure.sustained import Curve, Point, curve
 from bench.measure.validity import once_each
 from bench.plan.case import Case, Mode, Protocol
-from bench.plan.device import Device, Kind
+from bench.plan.device import DeviceRecord, Kind
 from bench.plan.suite import GATE
-from bench.store.records import Event, Invocation, Sensed, Session
+from bench.store.records import Event, Invocation, Session
 from bench.store.store import Store
 from bench.tool.op_profile import OpProfile, parse_op_profile
 
@@ -204,7 +205,7 @@ def _spreads(store: Store, keys: Collection[str]) -> dict[str, SessionSpread]:
 def _result(
     invocations: Sequence[Invocation],
     companions: Mapping[Mode, Sequence[Invocation]],
-    device: Device,
+    device: DeviceRecord,
     artifacts: Mapping[str, Artifact],
 ) -> CaseResult:
     first = invocations[0]
@@ -226,7 +227,7 @@ def _result(
         *_noted(summary, protocol, conventional, sustained),
         *once_each([each.caveats for each in measured]),
     ]
-    busy = busy_caveat([invocation.sensed for invocation in invocations])
+    busy = busy_caveat([invocation.telemetry for invocation in invocations])
     if busy is not None and summary is not None and device.kind is Kind.HOST:
         caveats.append(busy)
     discards = [each for _, each in _measured(processes) if not counts(each, protocol.mode)]
@@ -252,7 +253,7 @@ def _result(
         if summary is not None and protocol.mode is Mode.STREAMING
         else None,
         curve=sustained,
-        sampled=sampled(each.sensed.samples for each in processes),
+        sampled=sampled(each.telemetry.samples for each in processes),
         runtime=measured[0].runtime if measured else None,
     )
 
@@ -275,7 +276,7 @@ def _noted(
     return [caveat for caveat in found if caveat is not None]
 
 
-def _with_thread_caveats(cases: Sequence[CaseResult], device: Device) -> list[CaseResult]:
+def _with_thread_caveats(cases: Sequence[CaseResult], device: DeviceRecord) -> list[CaseResult]:
     """Returns the results, with a caveat where the number of threads changed nothing."""
     alike: dict[str, list[CaseResult]] = defaultdict(list)
     for each in cases:
@@ -291,7 +292,7 @@ def _with_thread_caveats(cases: Sequence[CaseResult], device: Device) -> list[Ca
     ]
 
 
-def _device_caveats(device: Device) -> list[Caveat]:
+def _device_caveats(device: DeviceRecord) -> list[Caveat]:
     found = [Caveat(kind=CaveatKind.VIRTUAL)] if device.virtual else []
     if device.cores_left_out:
         found.append(
@@ -321,7 +322,7 @@ def _curve(invocations: Sequence[Invocation]) -> Curve | None:
 
 
 def _point(invocation: Invocation, at_s: float, latency_us: float) -> Point:
-    after = invocation.sensed.after
+    after = invocation.telemetry.after
     point = Point(at_s=at_s, until_s=at_s + invocation.wall_s, latency_us=latency_us)
     if after is None:
         return point
@@ -336,11 +337,11 @@ def _point(invocation: Invocation, at_s: float, latency_us: float) -> Point:
     )
 
 
-def busy_caveat(sensed: Sequence[Sensed]) -> Caveat | None:
+def busy_caveat(processes: Sequence[Telemetry]) -> Caveat | None:
     """Returns the caveat that most processes had to wait for their core, if they had."""
     shares = [
         each.run_queue_wait_s / (each.run_s + each.run_queue_wait_s)
-        for each in sensed
+        for each in processes
         if each.run_s and each.run_queue_wait_s is not None
     ]
     busy = [share for share in shares if share > _BUSY_SHARE]

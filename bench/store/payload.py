@@ -1,0 +1,90 @@
+"""The JSON beside a stored process: its case, its telemetry and the limits it is judged by.
+
+Version 2 holds the records as they are. Version 1, of earlier programs, had its own names, cores as
+the kernel lists them, and load averages that no one read.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.core import config
+from bench.core.cores import parse_cores
+from bench.core.telemetry import Telemetry
+from bench.measure.conditions import Limits
+from bench.plan.case import Case
+from bench.store.records import Invocation
+
+VERSION = 2
+_RENAMED = {"spent": "usage", "telemetry_s": "overhead_s"}
+_UNREAD = ("load_before", "load_after")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """What of a process is stored as JSON; the fields are those of ``Invocation``.
+
+    Args:
+        result_base64: the proto that the tool wrote.
+    """
+
+    case: Case
+    telemetry: Telemetry
+    limits: Limits
+    timeout_s: float | None = None
+    result_base64: str | None = None
+
+    @property
+    def result(self) -> bytes | None:
+        """The proto that the tool wrote."""
+        return None if self.result_base64 is None else base64.b64decode(self.result_base64)
+
+
+def payload_of(invocation: Invocation) -> dict[str, object]:
+    """Returns the JSON of a process."""
+    result = invocation.result
+    payload: dict[str, object] = config.unstructure(
+        Payload(
+            case=invocation.case,
+            telemetry=invocation.telemetry,
+            limits=invocation.limits,
+            timeout_s=invocation.timeout_s,
+            result_base64=None if result is None else base64.b64encode(result).decode(),
+        )
+    )
+    return payload
+
+
+def read_payload(value: Mapping[str, Any], *, version: int, source: str) -> Payload:
+    """Returns what a stored process's JSON tells.
+
+    Raises:
+        ConfigurationError: it is malformed.
+    """
+    return config.structure(
+        dict(value) if version >= VERSION else _upgraded(value, source), Payload, source=source
+    )
+
+
+def _upgraded(value: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Returns version 2 of version 1."""
+    telemetry = dict(value["sensed"])
+    result_base64 = telemetry.pop("result_base64", None)
+    cores = telemetry.pop("cores", None)
+    bounds = telemetry.pop("bounds", {})
+    for name in _UNREAD:
+        telemetry.pop(name, None)
+    for old, new in _RENAMED.items():
+        if old in telemetry:
+            telemetry[new] = telemetry.pop(old)
+    # A temperature that these had no limit for was not judged.
+    limits = config.structure({"temp_c": None, **bounds}, Limits, source=source)
+    return {
+        "case": value["case"],
+        "telemetry": {**telemetry, "cores": None if cores is None else list(parse_cores(cores))},
+        "limits": config.unstructure(limits),
+        "result_base64": result_base64,
+    }

@@ -1,0 +1,26 @@
+from dataclasses import replace
+
+from measure.test_validity import SUSTAINED
+from rich.console import Console
+
+from bench.cli.shown.tables import tables
+from bench.flow.report.results import CaseResult
+from bench.measure.sustained import Point, curve
+
+
+def test_clocks_are_shown_in_mhz() -> None:
+    first = Point(at_s=0, until_s=10, latency_us=100, clock_khz=3_187_200, cap_khz=3_187_200)
+    last = replace(first, at_s=10, until_s=20, clock_khz=1_171_200.0)
+    result = CaseResult(
+        case=SUSTAINED, name="tiny", model="tiny.tflite", artifact=None, failed=0, failures=(),
+        summary=None, caveats=(), curve=curve([first, last]),
+    )  # fmt: skip
+    console = Console(width=200, record=True)
+    with console.capture() as captured:
+        for table in tables("phone", [result], {SUSTAINED.key: ""}):
+            console.print(table)
+    text = captured.get()
+    assert "3187 to 1171" in text
+    assert "3187 to 3187" in text
+    assert "MHz" in text
+    assert "e+06" not in text
