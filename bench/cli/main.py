@@ -125,8 +125,9 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
 
 def _namespace(verb: str | None) -> argparse.Namespace:
     """Returns the typed namespace of a verb."""
-    options = getattr(_module(verb), "Options", None) if verb in VERBS and verb else None
-    return argparse.Namespace() if options is None else options()
+    known = verb is not None and verb in VERBS
+    options: argparse.Namespace = _module(verb).Options() if known else argparse.Namespace()
+    return options
 
 
 def _module(verb: str) -> Any:

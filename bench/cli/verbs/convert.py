@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
@@ -11,6 +12,20 @@ if TYPE_CHECKING:
     from bench.core.artifact import Artifact
 
 _FORMATS = ["float32", "float16", "dynamic", "int8"]
+
+
+class Options(argparse.Namespace):
+    """What the parser of ``convert`` sets."""
+
+    verb: str
+    names: list[str]
+    grid: list[str]
+    formats: str
+    weights: str
+    seed: int
+    zoo: Path
+    audio: Path | None
+    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Converts every model and returns 0, or the exit code of the worst failure."""
     from bench.cli.console import print_json, progress, tell
     from bench.core import config

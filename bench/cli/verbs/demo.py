@@ -8,6 +8,17 @@ from pathlib import Path
 from bench.cli import flags as shared
 
 
+class Options(argparse.Namespace):
+    """What the parser of ``demo`` sets."""
+
+    verb: str
+    out: Path
+    students: str | None
+    processes: int
+    audio: Path | None
+    json: bool
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``demo``."""
     parser.epilog = "example: frill-bench demo --out demo"
@@ -22,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Runs the whole line and names the page; 4 where a part of it failed."""
     from bench.cli.console import print_json, stages, tell
     from bench.core.units import elapsed

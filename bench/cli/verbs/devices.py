@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 _OWN = Path()  # --capture without a file
 
 
+class Options(argparse.Namespace):
+    """What the parser of ``devices`` sets."""
+
+    verb: str
+    serial: list[str]
+    capture: Path | None
+    json: bool
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``devices``."""
     parser.epilog = "example: frill-bench devices --capture"
@@ -36,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Lists phones, usable or not, and returns 0."""
     from bench.cli.console import print_json, tell
 

@@ -13,6 +13,28 @@ if TYPE_CHECKING:
     from models.distill.recipe import Recipe
 
 
+class Options(argparse.Namespace):
+    """What the parser of ``distill`` sets."""
+
+    verb: str
+    names: list[str]
+    grid: list[str]
+    recipe: str | None
+    teacher: str | None
+    output: str | None
+    model_dir: Path | None
+    audio: str | None
+    max_windows: int | None
+    epochs: int | None
+    batch_size: int | None
+    learning_rate: float | None
+    seed: int | None
+    workers: int | None
+    score: str | None
+    out: Path
+    json: bool
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``distill``."""
     parser.epilog = (
@@ -77,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Trains every student that is not up to date and returns 0, or 4 where one failed."""
     from bench.cli.console import print_json, progress, tell
     from bench.core import config
@@ -136,7 +158,7 @@ def run(options: argparse.Namespace) -> int:
     return 4 if failed else 0
 
 
-def _recipe(options: argparse.Namespace) -> Recipe:
+def _recipe(options: Options) -> Recipe:
     from dataclasses import replace
 
     from bench.core.errors import ConfigurationError
@@ -165,7 +187,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     )
 
 
-def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+def _given(options: Options, *names: str) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 

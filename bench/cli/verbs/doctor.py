@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"}
 
 
+class Options(argparse.Namespace):
+    """What the parser of ``doctor`` sets."""
+
+    verb: str
+    serial: list[str]
+    json: bool
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``doctor``."""
     parser.epilog = "example: frill-bench doctor -s 192.168.0.7:5555"
@@ -25,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Prints the findings; returns 0, or 3 where one of them is a problem."""
     from bench.cli.console import print_json
     from bench.core import config

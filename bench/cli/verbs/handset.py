@@ -11,6 +11,22 @@ if TYPE_CHECKING:
     from bench.handset.running import Running
 
 
+class Options(argparse.Namespace):
+    """What the parser of ``handset`` sets."""
+
+    verb: str
+    action: str
+    json: bool
+    names: list[str]
+    all: bool
+    name: str | None
+    address: str | None
+    port: int
+    property: list[str] | None
+    data_mb: int
+    refresh: bool
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``handset``."""
     parser.epilog = "example: frill-bench handset up --property ro.product.model=Pixel"
@@ -47,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         shared.add_json(action)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Boots, lists or stops handsets, or builds their tool, and returns 0."""
     match options.action:
         case "up":
@@ -61,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _up(options: argparse.Namespace) -> None:
+def _up(options: Options) -> None:
     from bench.cli.console import print_json, tell
     from bench.handset.running import boot
     from bench.handset.tree import prepare
@@ -84,7 +100,7 @@ def _up(options: argparse.Namespace) -> None:
     )
 
 
-def _list(options: argparse.Namespace) -> None:
+def _list(options: Options) -> None:
     from bench.cli.console import print_json, tell
     from bench.handset.running import running
 
@@ -97,7 +113,7 @@ def _list(options: argparse.Namespace) -> None:
         tell("no handset is running; boot one: frill-bench handset up")
 
 
-def _down(options: argparse.Namespace) -> None:
+def _down(options: Options) -> None:
     from bench.cli.console import print_json, tell
     from bench.core.errors import ConfigurationError
     from bench.handset.running import find, running
@@ -112,7 +128,7 @@ def _down(options: argparse.Namespace) -> None:
         print_json({"stopped": [each.name for each in found]})
 
 
-def _tool(options: argparse.Namespace) -> None:
+def _tool(options: Options) -> None:
     from bench.cli.console import print_json, tell
     from bench.core.hashing import sha256_file
     from bench.handset.benchmark_tool import build_tool, delegate_library

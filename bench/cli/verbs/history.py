@@ -19,6 +19,18 @@ _EXAMPLE = "example: frill-bench history --anchor anchor gates --out history"
 _MEASURE = "measure one: frill-bench gate --baseline ANCHOR --candidate REF --measure-unchanged"
 
 
+class Options(argparse.Namespace):
+    """What the parser of ``history`` sets."""
+
+    verb: str
+    logs: list[Path]
+    anchor: str | None
+    zoo: Path
+    db: str
+    out: Path | None
+    json: bool
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``history``."""
     parser.epilog = _EXAMPLE
@@ -47,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Prints the trend of each model, writes the page, returns the exit code."""
     from bench.cli.console import print_json, print_table, tell
     from reports.history import AXIS, alarms, notes, title
@@ -67,11 +79,11 @@ def run(options: argparse.Namespace) -> int:
         for line in alarms(trend):
             tell(f"{AXIS} regressed: {title(trend)}: {line}")
     if options.out is not None:
-        tell(f"wrote {_written(options, history, trends)}")
+        tell(f"wrote {_write(options, options.out, history, trends)}")
     return int(any(trend.is_regressed for trend in trends))
 
 
-def _history(options: argparse.Namespace) -> History:
+def _history(options: Options) -> History:
     from dataclasses import replace
 
     from bench.core.errors import ConfigurationError
@@ -121,9 +133,7 @@ def _table(trends: Sequence[Trend]) -> Table:
     return shown
 
 
-def _document(
-    options: argparse.Namespace, history: History, trends: Sequence[Trend]
-) -> dict[str, object]:
+def _document(options: Options, history: History, trends: Sequence[Trend]) -> dict[str, object]:
     from bench.core import config
     from reports.history import document, rows
 
@@ -135,14 +145,14 @@ def _document(
     }
 
 
-def _written(options: argparse.Namespace, history: History, trends: Sequence[Trend]) -> Path:
+def _write(options: Options, out: Path, history: History, trends: Sequence[Trend]) -> Path:
     from bench.core.version import VERSION
     from reports.history_page import write_history
 
     anchor = f" --anchor {options.anchor}" if options.anchor else ""
     return write_history(
         trends,
-        out=options.out,
+        out=out,
         left_out=history.left_out,
         provenance={"command": f"frill-bench history{anchor}", "frill-bench": VERSION},
     )

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from bench.tool.parse import ToolLog
 
 
+class Options(argparse.Namespace):
+    """What the parser of ``parse`` sets."""
+
+    verb: str
+    files: list[str]
+    stderr: Path | None
+    exit_status: int | None
+    json: bool
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``parse``."""
     parser.add_argument(
@@ -30,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: frill-bench parse benchmark.log --json"
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Prints what the logs say; returns 0, or 4 when one of them must not be trusted."""
     from bench.cli.console import print_json
     from bench.core import config

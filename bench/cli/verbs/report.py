@@ -8,6 +8,17 @@ from pathlib import Path
 from bench.cli import flags as shared
 
 
+class Options(argparse.Namespace):
+    """What the parser of ``report`` sets."""
+
+    verb: str
+    db: str
+    out: Path
+    title: str
+    task_set: str | None
+    json: bool
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``report``."""
     parser.epilog = "example: frill-bench report --db demo/results.db --out report"
@@ -22,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Writes the report and names it."""
     from bench.cli.console import print_json, tell
     from bench.flow.report.write import effects_of, report

@@ -17,6 +17,22 @@ _MAX_HOP_S = 3600.0
 _PATCHES = 50
 
 
+class Options(argparse.Namespace):
+    """What the parser of ``zoo`` sets."""
+
+    verb: str
+    action: str
+    name: str
+    patches: int
+    audio: Path | None
+    db: str | None
+    zoo: Path
+    json: bool
+    file: Path
+    frontend: str | None
+    hop_s: float | None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``zoo``."""
     parser.epilog = "example: frill-bench zoo show frill --json"
@@ -58,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         shared.add_json(sub)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Runs one action and returns its exit code."""
     match options.action:
         case "list":
@@ -71,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
             return _add(options)
 
 
-def _list(options: argparse.Namespace) -> int:
+def _list(options: Options) -> int:
     from rich.table import Table
 
     from bench.cli.console import print_json, print_table, tell
@@ -99,7 +115,7 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(options: argparse.Namespace) -> int:
+def _show(options: Options) -> int:
     from rich.table import Table
 
     from bench.cli.console import print_json, print_table
@@ -157,7 +173,7 @@ def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
     return document
 
 
-def _add(options: argparse.Namespace) -> int:
+def _add(options: Options) -> int:
     from bench.cli.console import print_json, tell
     from bench.core import config
     from bench.core.artifact import SAMPLE_RATE_HZ
@@ -188,7 +204,7 @@ def _add(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parity(options: argparse.Namespace) -> int:
+def _parity(options: Options) -> int:
     from bench.cli.console import print_json, tell
     from bench.core.artifact import Format
     from bench.core.errors import ConfigurationError
