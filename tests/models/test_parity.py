@@ -137,7 +137,7 @@ def test_the_command_gives_every_layer_as_json(zoo: Zoo) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((f"{UNFUSED}.float32",), "float32 is what the others are held against"),
+        ((f"{UNFUSED}.float32",), "compared with float32"),
         (("frontend-conv",), "holds no converted file of frontend-conv"),
         ((f"{UNFUSED}.int8", "--patches", "0"), "--patches 0"),
         ((f"{UNFUSED}x",), "holds no model"),
