@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from bench.core.score import Score
     from models.zoo import Zoo
 
-_CLIPS = 120
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``score``."""
@@ -42,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="score what this phone makes of a sample of the clips, instead of this machine",
     )
     group.add_argument(
-        "--clips", type=int, metavar="N", help=f"how many, of all classes (default: {_CLIPS})"
+        "--clips",
+        type=int,
+        metavar="N",
+        help="how many (default: the fewest that fill all classes and folds, or 120)",
     )
     group.add_argument(
         "--delegate",
@@ -120,9 +121,7 @@ def _on_phone(options: argparse.Namespace, zoo: Zoo, artifacts: Sequence[Artifac
     from models.audio.sample import sampled
     from models.audio.tasks import QUICK, task_set
 
-    tasks = sampled(
-        task_set(options.task_set or QUICK), _CLIPS if options.clips is None else options.clips
-    )
+    tasks = sampled(task_set(options.task_set or QUICK), options.clips)
     (found,) = chosen([options.on])
     with Store.open(options.db) as store:  # one that cannot be used is told before the phone is
         url = store.url
