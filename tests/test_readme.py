@@ -65,7 +65,7 @@ def typed(command: str, folder: Path, phone: Running) -> None:
         environ["ANDROID_SERIAL"] = phone.serial  # its user has a phone on a cable
     done = subprocess.run(
         ["bash", "-c", f"{ACTIVATE}\n{command}"],
-        cwd=folder, env=environ, capture_output=True, text=True, timeout=240,
+        cwd=folder, env=environ, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
@@ -73,7 +73,7 @@ def typed(command: str, folder: Path, phone: Running) -> None:
 @pytest.mark.audio
 @pytest.mark.handset
 @pytest.mark.zoo
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_every_other_command_runs_as_it_stands(
     tmp_path: Path, audio_root: Path, official_binary: Path, handset: Running
 ) -> None:

@@ -74,11 +74,12 @@ class _Log(Progress):
 
     def __init__(self) -> None:
         super().__init__(console=Console(stderr=True), disable=True)
-        self._due_s: dict[TaskID, float] = {}  # by stages that have not ended
+        self._began_s: dict[TaskID, float] = {}  # of stages that have not ended
+        self._due_s: dict[TaskID, float] = {}  # when their next line is
 
     def add_task(self, description: str, *words: Any, **fields: Any) -> TaskID:
         task = super().add_task(description, *words, **fields)
-        self._due_s[task] = time.monotonic() + LOG_EVERY_S
+        self._begin(task)
         self._print(f"{description}: started")
         return task
 
@@ -91,19 +92,26 @@ class _Log(Progress):
         self._show(task_id)
 
     def stop(self) -> None:
-        for task in list(self._due_s):
+        for task in list(self._began_s):
             self._show(task, ended=True)
         super().stop()
+
+    def _begin(self, task_id: TaskID) -> None:
+        self._began_s[task_id] = time.monotonic()
+        self._due_s[task_id] = self._began_s[task_id] + LOG_EVERY_S
 
     def _show(self, task_id: TaskID, *, ended: bool = False) -> None:
         task = next(each for each in self.tasks if each.id == task_id)
         now_s = time.monotonic()
         if ended or (task.total is not None and task.completed >= task.total):
-            if self._due_s.pop(task_id, None) is not None:
-                self._print(f"{_amount(task)} in {units.elapsed(task.elapsed or 0)}")
-        elif now_s >= self._due_s.setdefault(task_id, now_s + LOG_EVERY_S):
+            began_s = self._began_s.pop(task_id, None)
+            if began_s is not None:
+                self._print(f"{_amount(task)} in {units.elapsed(now_s - began_s)}")
+        elif task_id not in self._began_s:
+            self._begin(task_id)  # a bar that shows its next stage
+        elif now_s >= self._due_s[task_id]:
             self._due_s[task_id] = now_s + LOG_EVERY_S
-            self._print(f"{_amount(task)} after {units.elapsed(task.elapsed or 0)}")
+            self._print(f"{_amount(task)} after {units.elapsed(now_s - self._began_s[task_id])}")
 
     def _print(self, line: str) -> None:
         self.console.print(line, highlight=False, soft_wrap=True)

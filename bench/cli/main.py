@@ -125,8 +125,9 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
 
 def _namespace(verb: str | None) -> argparse.Namespace:
     """Returns the typed namespace of a verb."""
-    known = verb is not None and verb in VERBS
-    options: argparse.Namespace = _module(verb).Options() if known else argparse.Namespace()
+    if verb is None or verb not in VERBS:
+        return argparse.Namespace()
+    options: argparse.Namespace = _module(verb).Options()
     return options
 
 

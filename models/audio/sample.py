@@ -12,22 +12,26 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from models.audio.taskset import Fold, Task, TaskSet
 
+FEWEST = 120
 _SEED = 19
 # A task, a label in it, and for each fold which side of it a clip is on.
 _Stratum = tuple[object, ...]
 
 
-def sampled(task_set: TaskSet, count: int) -> TaskSet:
+def sampled(task_set: TaskSet, count: int | None = None) -> TaskSet:
     """Returns a task set of ``count`` of the clips; all of it where it has no more.
 
     Each stratum (a label of a task, and the sides of the folds that a clip is on) keeps a clip;
     beyond that each keeps its share.
 
+    Args:
+        count: ``None`` for the fewest that do so, but at least ``FEWEST``.
+
     Raises:
         ConfigurationError: there are more strata than ``count`` clips can fill.
     """
     clips = list(task_set.paths())
-    if count >= len(clips):
+    if (FEWEST if count is None else count) >= len(clips):
         return task_set
     strata: dict[_Stratum, list[str]] = defaultdict(list)
     for task in task_set.tasks:
@@ -43,6 +47,8 @@ def sampled(task_set: TaskSet, count: int) -> TaskSet:
             here = Fraction(place, len(own))
             stands[sha256] = min(here, stands.get(sha256, here))
     needed = sum(stand == 0 for stand in stands.values())
+    if count is None:
+        count = max(FEWEST, needed)
     if count < needed:
         raise ConfigurationError(
             f"{count} clips of the task set {task_set.name} do not fill its classes and folds",

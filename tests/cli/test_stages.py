@@ -1,6 +1,7 @@
 """Without a terminal, as in CI, a log shows at which stage a verb is and how long each one took."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,18 @@ def test_a_stage_that_takes_long_is_heard_of_now_and_then(
         *(f"train: {done} of 3 after N s" for done in range(3)),
         "train: 3 of 3 in N s",
     ]
+
+
+def test_a_bar_that_begins_again_has_the_time_of_what_it_shows_now(capsys: Captured) -> None:
+    with output.progress() as display:
+        bar = display.add_task("score", total=None)
+        time.sleep(0.3)
+        for name in ("first", "second"):
+            display.update(bar, description=name, completed=0, total=2)
+            display.update(bar, completed=2)
+    times = re.findall(r"(\w+): 2 of 2 in ([\d.]+) s", capsys.readouterr().err)
+    assert [name for name, _ in times] == ["first", "second"]
+    assert float(times[0][1]) >= 0.3 > 0.2 > float(times[1][1])
 
 
 def test_a_stage_that_is_left_early_is_closed_with_how_far_it_came(capsys: Captured) -> None:

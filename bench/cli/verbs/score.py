@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from bench.core.score import Score
     from models.zoo import Zoo
 
-_CLIPS = 120
-
 
 class Options(argparse.Namespace):
     """What the parser of ``score`` sets."""
@@ -57,7 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="score what this phone makes of a sample of the clips, instead of this machine",
     )
     group.add_argument(
-        "--clips", type=int, metavar="N", help=f"how many, of all classes (default: {_CLIPS})"
+        "--clips",
+        type=int,
+        metavar="N",
+        help="how many (default: the fewest that fill all classes and folds, or 120)",
     )
     group.add_argument(
         "--delegate",
@@ -137,9 +138,7 @@ def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     request = ScoreRequest(
         artifacts=tuple(artifacts),
         zoo=zoo,
-        task_set=sampled(
-            task_set(options.task_set or QUICK), _CLIPS if options.clips is None else options.clips
-        ),
+        task_set=sampled(task_set(options.task_set or QUICK), options.clips),
         delegate=Delegate(options.delegate) if options.delegate else None,
     )
     (found,) = phones_of([options.on or ""])

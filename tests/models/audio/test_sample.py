@@ -34,3 +34,13 @@ def test_a_sample_keeps_every_class_on_both_sides_and_is_the_same_each_time(
     with pytest.raises(BenchError, match="do not fill") as refused:
         sampled(whole, 3)
     assert "at least 4 clips" in refused.value.hint
+
+
+@pytest.mark.audio
+def test_by_default_a_packaged_task_set_is_sampled_to_the_fewest_clips_that_fill_it(
+    audio_root: Path,
+) -> None:
+    for name, count in (("quick", 308), ("default", 930)):
+        whole = task_set(name)
+        assert len(whole.paths()) > count
+        assert len(sampled(whole).paths()) == count
