@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.artifact import SAMPLE_RATE_HZ
-from models.arrays import Floats
+from models.tflite.arrays import Floats
 
 FRAME_SAMPLES = 400
 FRAME_HOP_SAMPLES = 160

@@ -10,9 +10,9 @@ from bench.cli.flags import DeviceFlags, ToolFlags
 from bench.core.errors import ConfigurationError
 from bench.flow.device.device import Device
 from bench.flow.device.host import HostDevice, host_sweep
-from bench.flow.device.phone import PhoneDevice
-from bench.flow.device.phone_tool import PhoneTools
 from bench.flow.device.requests import PhoneRequest, RunRequest, ToolRequest
+from bench.flow.phone.phone import PhoneDevice
+from bench.flow.phone.tool import PhoneTools
 from bench.handset.running import running
 from bench.plan.device import Kind
 from bench.tool.flags import Program

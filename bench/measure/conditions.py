@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bench.core import units
-from bench.core.cores import list_cores
-from bench.core.state import Clock, State, thermal_word
-from bench.core.telemetry import Sample
+from bench.core.device_state.cores import list_cores
+from bench.core.device_state.state import Clock, State, thermal_word
+from bench.core.device_state.telemetry import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

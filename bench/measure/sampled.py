@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.core.state import Clock
-from bench.core.telemetry import Sample
+from bench.core.device_state.state import Clock
+from bench.core.device_state.telemetry import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.cores import list_cores
-from bench.core.telemetry import Telemetry, Usage
+from bench.core.device_state.cores import list_cores
+from bench.core.device_state.telemetry import Telemetry, Usage
 from bench.measure.conditions import (
     ClockRule,
     Condition,

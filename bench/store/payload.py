@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.core import config
-from bench.core.cores import parse_cores
-from bench.core.telemetry import Telemetry
+from bench.core.device_state.cores import parse_cores
+from bench.core.device_state.telemetry import Telemetry
 from bench.measure.conditions import Limits
 from bench.plan.case import Case
 from bench.store.records import Invocation

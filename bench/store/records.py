@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bench.core.telemetry import Telemetry
+from bench.core.device_state.telemetry import Telemetry
 from bench.measure.conditions import Limits
 from bench.measure.outcome import Outcome
 from bench.plan.case import Case

@@ -17,9 +17,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from typing import IO
 
+from bench.core.device_state.telemetry import Telemetry
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
-from bench.core.telemetry import Telemetry
 from bench.tool.flags import Flags, known_flags, litert_command, official_command
 from bench.tool.host_state import cpu_ticks, read_host_snapshot, read_ticks, usage_between
 

@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.core.state import Clock, Reading, State, Zone
-from bench.core.telemetry import Usage
+from bench.core.device_state.state import Clock, Reading, State, Zone
+from bench.core.device_state.telemetry import Usage
 
 _CLOCKS = Path("/sys/devices/system/cpu/cpufreq")
 _ZONES = Path("/sys/class/thermal")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from bench.core.score import Difference
 from models.accuracy import head
-from models.arrays import Floats
 from models.audio.taskset import Metric, Task, TaskSet
+from models.tflite.arrays import Floats
 
 # A label (a stratum of the bootstrap) and whether each of its test clips was classified correctly.
 Correct = dict[str, list[bool]]

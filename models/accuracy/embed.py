@@ -17,9 +17,9 @@ from bench.core.hashing import sha256_file, sha256_value
 from bench.core.progress import OnProgress, ignore
 from models import frontend
 from models.accuracy.frames import frames_of
-from models.arrays import Floats
 from models.audio.decode import decode
 from models.tflite import litert
+from models.tflite.arrays import Floats
 
 # A clip's SHA-256 and its windows, float32 [windows, ...].
 Windows = Iterator[tuple[str, Floats]]

@@ -14,8 +14,8 @@ from bench.core import atomic
 from bench.core.hashing import sha256_value
 from bench.core.progress import OnProgress
 from models import frontend
-from models.arrays import Floats
 from models.audio.decode import decode
+from models.tflite.arrays import Floats
 
 _VERSION = 1  # of the file layout and of the front-end
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bench.core.errors import ConfigurationError
-from models.arrays import Floats
 from models.audio.taskset import Fold, grouped_folds
+from models.tflite.arrays import Floats
 
 VERSION = 1  # of everything here that a score depends on
 # Not above 0.1: weaker heads read more out of the channel, and 0.1 is what the published table of

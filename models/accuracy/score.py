@@ -23,11 +23,11 @@ from models.accuracy.classification import (
 )
 from models.accuracy.embed import DELEGATE, THREADS, embed_clips
 from models.accuracy.frames import frames_of
-from models.arrays import Floats
 from models.audio.taskset import TaskSet
 from models.teachers.clips import clip_vectors
 from models.teachers.teacher import Teacher
 from models.tflite import litert
+from models.tflite.arrays import Floats
 
 FLOOR = "log-mel"
 _VERSION = 2  # of the classification

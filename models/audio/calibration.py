@@ -11,9 +11,9 @@ import numpy as np
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes, sha256_file
 from models import frontend
-from models.arrays import Floats
 from models.audio import packages
 from models.audio.decode import audio_files, decode
+from models.tflite.arrays import Floats
 
 Purpose = Literal["calibration", "heldout"]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import BenchError, ConfigurationError
-from models.arrays import Floats
+from models.tflite.arrays import Floats
 
 SUFFIXES = frozenset({".gsm", ".wav", ".ogg", ".oga", ".opus", ".flac", ".mp3", ".aif", ".aiff"})
 # A .gsm file is bare GSM 06.10 frames of 33 bytes and 20 ms each, with no header to read.

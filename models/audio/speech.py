@@ -14,8 +14,8 @@ from bench.core.artifact import SAMPLE_RATE_HZ, Role, Tensor
 from bench.core.errors import BenchError
 from bench.core.hashing import sha256_bytes
 from models import frontend
-from models.arrays import Floats
 from models.audio.calibration import patches_for
+from models.tflite.arrays import Floats
 from models.tflite.raw_tensors import elements, sides
 
 # From one window of audio, float32 [samples], to the input that a model takes.

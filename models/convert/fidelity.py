@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.artifact import Fidelity, Format
-from models.arrays import Floats
+from models.tflite.arrays import Floats
 from models.tflite.litert import Model
 
 # The least mean cosine (raw, centred) that a conversion may have; docs/conversion.md says why.

@@ -11,7 +11,7 @@ import numpy as np
 from bench.core import units
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
-from models.arrays import Floats
+from models.tflite.arrays import Floats
 from models.tflite.litert import Operation, Traced
 
 # What a full-scale signal keeps when its values, or the weights that made it, have n bits:

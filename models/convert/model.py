@@ -15,12 +15,12 @@ from bench.core.errors import ConfigurationError
 from models.convert import fidelity
 from models.convert.job import ConversionJob
 from models.convert.manifest import manifest_of, recipe_sha256
-from models.native_output import STDERR, STDOUT, redirected
 from models.student import weights as weights_file
 from models.student.buildable import LogMelFrontend
 from models.student.spec import StudentSpec
 from models.student.weights import Weights
 from models.tflite import quantise
+from models.tflite.native_output import STDERR, STDOUT, redirected
 from models.zoo import Zoo
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_bytes, sha256_file
-from models.arrays import Floats
 from models.audio import packages
 from models.audio.decode import audio_files, decode, resampled
 from models.distill.targets import TrainingClip
+from models.tflite.arrays import Floats
 
 PACKAGES = "packages"
 _TFDS = "tfds:"

@@ -16,11 +16,11 @@ from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes, sha256_value
 from bench.core.progress import OnProgress, ignore
 from models import frontend
-from models.arrays import Floats
 from models.audio.decode import resampled, through_telephone
 from models.distill.recipe import TargetSpec
 from models.teachers.clips import means
 from models.teachers.teacher import Concatenated, Teacher
+from models.tflite.arrays import Floats
 
 _VERSION = 5  # of the files below and of what is in them
 _PART = 256  # clips

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
-from models.arrays import Floats
+from models.tflite.arrays import Floats
 
 
 class NotTakenError(ConfigurationError):

@@ -11,9 +11,9 @@ import numpy as np
 from bench.core import atomic
 from bench.core.hashing import sha256_value
 from bench.core.progress import OnProgress, ignore
-from models.arrays import Floats
 from models.audio.decode import decode, duration_s
 from models.teachers.teacher import Concatenated, Teacher
+from models.tflite.arrays import Floats
 
 _VERSION = 1  # of the mean below
 _DECODED = 256  # clips held in memory

@@ -18,8 +18,8 @@ import numpy as np
 
 from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
-from models.arrays import Floats
 from models.frontend import FRAME_HOP_SAMPLES, FRAME_SAMPLES, hann
+from models.tflite.arrays import Floats
 
 SIZE = 256
 WINDOW_FRAMES = 160

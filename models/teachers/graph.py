@@ -11,11 +11,11 @@ import numpy as np
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
 from models import frontend
-from models.arrays import Floats
 from models.teachers import onnx_door
 from models.teachers.outputs import chosen
 from models.teachers.teacher import Network, checked
 from models.tflite import litert, reader
+from models.tflite.arrays import Floats
 
 Run = Callable[[Floats], Mapping[str, Floats]]
 

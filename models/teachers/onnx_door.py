@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.core.errors import ConfigurationError
-from models.arrays import Floats
+from models.tflite.arrays import Floats
 
 _FATAL = 4  # log severity: all else that goes wrong is in its exceptions
 

@@ -13,9 +13,9 @@ from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
 from models import frontend
-from models.arrays import Floats
 from models.teachers.outputs import chosen
 from models.teachers.teacher import Network, checked
+from models.tflite.arrays import Floats
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     from models.network.saved_model import Call

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.core.errors import ConfigurationError, ConversionError
 from bench.core.hashing import sha256_value
-from models.arrays import Floats
+from models.tflite.arrays import Floats
 
 
 class Teacher(Protocol):

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from bench.core.errors import ConfigurationError
-from models.arrays import Floats
+from models.tflite.arrays import Floats
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _LENGTH_BYTES = 8

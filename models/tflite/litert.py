@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from bench.core.artifact import Partitions
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.partitions import Node, partitions
-from models.arrays import Floats
-from models.native_output import STDERR, redirected
+from models.tflite.arrays import Floats
+from models.tflite.native_output import STDERR, redirected
 from models.tflite.raw_tensors import dequantised, quantised
 
 # Two threads at once would restore each other's stderr.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.core.artifact import Tensor
 from bench.core.errors import ConfigurationError, ToolOutputError
-from models.arrays import Floats
+from models.tflite.arrays import Floats
 
 
 def sides(tensor: Tensor) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.caveats import Caveat, CaveatKind, Effect
-from reports.schema import Row, Setup, column, maybe
+from reports.rows.schema import Row, Setup, column, maybe
 
 _CONFIDENCE = 0.95
 DOUBLED = "doubled"

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from bench.core import units
 from bench.core.caveats import Effect
-from reports import schema
-from reports.charts import Chart, Dot, hollow
 from reports.effects.fit import DOUBLED, RESPONSES, Estimate, words
-from reports.schema import Setup
-from reports.sections import Section
-from reports.table import Cell, Footnotes, Heading, Line, Table, plain
+from reports.parts.sections import Section
+from reports.parts.table import Cell, Footnotes, Heading, Line, Table, plain
+from reports.plots.charts import Chart, Dot, hollow
+from reports.rows import schema
+from reports.rows.schema import Setup
 
 _SMALLEST = 0.01  # residual that is shown
 _CLEAR, _UNCLEAR = "clear effect", "may have none"

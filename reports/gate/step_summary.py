@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench.gate.verdict import QUIET, Finding, Verdict
 from reports.gate import table, wording
 from reports.gate.gate_report import GateReport
-from reports.table import Cell, Footnotes
+from reports.parts.table import Cell, Footnotes
 
 # GitHub refuses a step's summary above 1 MiB; a second attempt must fit beside the first.
 LIMIT_BYTES = 500_000

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bench.core.units import GAP
 from bench.gate.verdict import Finding, Verdict
 from reports.gate import wording
-from reports.table import Cell, Footnotes, Heading, Line, Table
+from reports.parts.table import Cell, Footnotes, Heading, Line, Table
 
 _HEADINGS = (
     Heading(name="model", numeric=False),

@@ -22,10 +22,10 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.core.artifact import Format
-from reports.axis import log_range, log_ticks
-from reports.charts import Chart, Dot, Trace
-from reports.looks import Look, Theme
+from reports.plots.axis import log_range, log_ticks
+from reports.plots.charts import Chart, Dot, Trace
 from reports.plots.tags import label
+from reports.plots.themes import Look, Theme
 
 _MARKERS = {Format.FLOAT32: "o", Format.FLOAT16: "s", Format.DYNAMIC: "^", Format.INT8: "D"}
 _SIZES_PT = {Format.FLOAT32: 7.5, Format.FLOAT16: 6.5, Format.DYNAMIC: 7.5, Format.INT8: 6.0}

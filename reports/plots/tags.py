@@ -14,9 +14,9 @@ from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
 from bench.core.artifact import Format
-from reports.charts import Chart, Dot
-from reports.labels import Box, Label, place
-from reports.looks import Look, Theme
+from reports.plots.charts import Chart, Dot
+from reports.plots.labels import Box, Label, place
+from reports.plots.themes import Look, Theme
 
 _NEAR_PT = 13.0
 _CROWD = 40  # more dots than this, and only the frontier is labelled

@@ -5,7 +5,7 @@ from support.answers import Answering
 from support.reach import Boot, direct
 
 from bench.adb.state.reading import read_state
-from bench.core.state import Reading
+from bench.core.device_state.state import Reading
 from bench.handset.process import may_be_shell
 from bench.handset.running import Running
 

@@ -12,8 +12,8 @@ from bench.adb.phone import FOLDER, Phone
 from bench.adb.shell import Completed, Limit
 from bench.adb.state.watch import Watch, keeps_counters
 from bench.core import config
+from bench.core.device_state.state import Reading, State
 from bench.core.errors import TransientDeviceError
-from bench.core.state import Reading, State
 from bench.handset.running import Running
 
 GROUPS = ((0, 1, 2, 3), (4, 5, 6), (7,))

@@ -9,8 +9,8 @@ from support.reach import Boot, Serving, direct
 
 from bench.adb.transport.keys import make_key
 from bench.cli.main import main
-from bench.flow.device.host_checks import Finding, examine_machine, note, ok, problem, warning
-from bench.flow.device.phone_checks import Verdict, worth
+from bench.flow.checks.machine import Finding, examine_machine, note, ok, problem, warning
+from bench.flow.checks.phone import Verdict, worth
 from bench.handset.running import Running
 
 Captured = pytest.CaptureFixture[str]

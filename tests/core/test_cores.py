@@ -1,6 +1,6 @@
 import pytest
 
-from bench.core.cores import list_cores, mask, parse_cores
+from bench.core.device_state.cores import list_cores, mask, parse_cores
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Makes bench/flow/device/probe.tflite, which is committed; needs ai-edge-litert, no TensorFlow.
+"""Makes bench/flow/phone/probe.tflite, which is committed; needs ai-edge-litert, no TensorFlow.
 
 Dense layers, one after the other, that share one matrix: 12.6 MFLOP in a file of 7 kB, which takes
 the fastest core of a phone 0.1 ms or more. The matrix is orthogonal, so values keep their size.

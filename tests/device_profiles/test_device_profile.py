@@ -7,7 +7,7 @@ import pytest
 from bench.adb.state.facts import Facts, clusters_of
 from bench.core import config
 from bench.core.errors import ConfigurationError
-from bench.flow.device.discovery import affinity, captured, completed, profile_of
+from bench.flow.phone.discovery import affinity, captured, completed, profile_of
 from device_profiles.device_profile import (
     CoreCluster,
     Match,

@@ -19,12 +19,12 @@ from bench.core import config
 from bench.core.artifact import SAMPLE_RATE_HZ, Format, WeightsOrigin
 from bench.core.caveats import CaveatKind
 from models import frontend
-from models.arrays import Floats
 from models.distill.job import OUTCOME, WEIGHTS, TrainingJob, TrainingOutcome
 from models.distill.recipe import Schedule, TargetSpec
 from models.distill.targets import TrainingClip, prepare_targets
 from models.student import weights
 from models.student.spec import parse_name
+from models.tflite.arrays import Floats
 from models.zoo import Zoo
 
 pytestmark = pytest.mark.zoo

@@ -8,12 +8,12 @@ import pytest
 from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
 from models import frontend
-from models.arrays import Floats
 from models.audio.decode import resampled, through_telephone
 from models.distill import targets
 from models.distill.recipe import TargetSpec
 from models.distill.targets import TrainingClip, prepare_targets
 from models.teachers.teacher import Concatenated
+from models.tflite.arrays import Floats
 
 SECOND = SAMPLE_RATE_HZ
 PLAIN = TargetSpec(copies=1, telephone_ratio=0.0, validation_ratio=0.25, hop_s=0.5, context_s=0.5)

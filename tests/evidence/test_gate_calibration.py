@@ -9,7 +9,7 @@ from lab.self_comparisons import BLOCKS, WARM_UPS_S, levels, process_s, same
 from lab.simulated import gates
 from support.tables import write_table
 
-from bench.gate.calibration import ModelClass, classes
+from bench.gate.calibration.device_noise import ModelClass, classes
 from bench.gate.rule import Rule
 
 pytestmark = [pytest.mark.evidence, pytest.mark.timeout(1800)]

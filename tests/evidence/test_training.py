@@ -13,10 +13,10 @@ from support.tables import write_table
 from bench.core import config
 from bench.core.artifact import SAMPLE_RATE_HZ
 from models import frontend
-from models.arrays import Floats
 from models.distill.job import OUTCOME, TrainingJob, TrainingOutcome
 from models.distill.recipe import Schedule, TargetSpec
 from models.distill.targets import TrainingClip, prepare_targets
+from models.tflite.arrays import Floats
 
 pytestmark = [pytest.mark.evidence, pytest.mark.timeout(1_800)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bench.core.artifact import Artifact, Format, Partitions, Role, Tensor
-from bench.core.telemetry import Telemetry
+from bench.core.device_state.telemetry import Telemetry
 from bench.measure.outcome import Measured
 from bench.plan.case import Case, Delegate, Protocol, Runner
 from bench.plan.device import DeviceRecord, Kind

@@ -20,7 +20,7 @@ from bench.flow.gate.calibrate import calibration_of, save
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.jobs import GateJob
 from bench.flow.gate.log_file import read
-from bench.gate.calibration import Calibration, same_rule
+from bench.gate.calibration.device_noise import Calibration, same_rule
 from bench.gate.findings import latency_findings
 from bench.gate.rule import Rule
 from bench.gate.verdict import Verdict

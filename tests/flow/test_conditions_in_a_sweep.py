@@ -4,8 +4,8 @@ from support.phone_sweeps import QUICK, TINY, Swept, stand_in, sweep, wanted
 from support.reach import Boot
 
 from bench.core.caveats import CaveatKind
-from bench.flow.device.drift_probe import PROBE
-from bench.flow.device.readiness import SETTINGS
+from bench.flow.phone.drift_probe import PROBE
+from bench.flow.phone.readiness import SETTINGS
 from bench.handset.running import Running
 from bench.measure.outcome import Measured
 from bench.store.store import Store

@@ -16,7 +16,7 @@ from support.reach import Boot, direct
 from bench.adb.state.settings import DeviceSettings
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError, DeviceError, UnfitError
-from bench.flow.device.readiness import limits_of, session_caveats
+from bench.flow.phone.readiness import limits_of, session_caveats
 from bench.handset.running import Running
 from bench.measure.conditions import Limits, without_contention
 from bench.measure.outcome import Measured

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from measure.test_validity import FINE, clock, state
 from support.gate_machine import Machine, planned, scheduled
 
-from bench.core.state import Reading, State
+from bench.core.device_state.state import Reading, State
 from bench.flow.device.sweep import Sweep
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read

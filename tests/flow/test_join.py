@@ -18,10 +18,10 @@ from bench.flow.report.results import all_results
 from bench.flow.report.write import report
 from bench.plan.case import Case, Delegate, Protocol, Runner
 from bench.store.store import Store
-from reports.frontier import mark
-from reports.names import row_names
-from reports.schema import Frontend
-from reports.table import Footnotes, results, results_csv, to_markdown
+from reports.parts.table import Footnotes, results, results_csv, to_markdown
+from reports.rows.frontier import mark
+from reports.rows.names import row_names
+from reports.rows.schema import Frontend
 
 ANOTHER_DEVICE = replace(DEVICE, serial="two")
 # Of each field of a case another value; a new field must be added here.

@@ -14,9 +14,9 @@ import pytest
 from support.program import frill_bench
 
 from bench.core.caveats import CaveatKind
+from bench.core.device_state.telemetry import Telemetry
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
-from bench.core.telemetry import Telemetry
 from bench.flow.device.host import HostDevice
 from bench.flow.device.sweep import Sweep, runner_of
 from bench.flow.measure.outcome import judge

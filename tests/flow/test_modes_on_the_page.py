@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.program import frill_bench
 
-from bench.flow.device.drift_probe import (
+from bench.flow.phone.drift_probe import (
     MODEL,  # the tests' tiny ones are too fast for the tool to tell
 )
 from bench.handset.running import Running

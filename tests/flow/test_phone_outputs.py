@@ -25,8 +25,8 @@ from bench.plan.case import Delegate, Mode
 from bench.plan.suite import Suite, zoo_targets
 from bench.store.store import Store
 from models.zoo import Zoo
-from reports.frontier import mark
-from reports.schema import Row
+from reports.rows.frontier import mark
+from reports.rows.schema import Row
 
 MODELS = DATA / "audio_models"
 REAL = "/data/local/tmp/real_tool"

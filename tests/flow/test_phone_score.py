@@ -16,10 +16,10 @@ from bench.core.caveats import CaveatKind
 from bench.core.errors import BenchError
 from bench.core.score import Score
 from bench.flow.build.score import score_artifacts
-from bench.flow.device.phone import PhoneDevice
-from bench.flow.device.phone_tool import PhoneTools
 from bench.flow.device.requests import PhoneRequest, ToolRequest
 from bench.flow.outputs.device_score import ScoreRequest, score_on_device
+from bench.flow.phone.phone import PhoneDevice
+from bench.flow.phone.tool import PhoneTools
 from bench.flow.report.join import join
 from bench.handset.running import Running
 from bench.plan.case import Mode

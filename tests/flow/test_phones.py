@@ -30,7 +30,7 @@ from support.reach import Boot, direct
 from usb_debugging import authorise
 
 from bench.core.caveats import CaveatKind
-from bench.core.cores import list_cores, mask
+from bench.core.device_state.cores import list_cores, mask
 from bench.core.errors import ConfigurationError, DeviceError
 from bench.core.hashing import sha256_file
 from bench.handset.benchmark_tool import delegate_library

@@ -7,7 +7,7 @@ from support.phone_sweeps import DATA, QUICK, SUITE, TINY, stand_in, sweep, want
 from support.reach import Boot
 
 from bench.core.caveats import CaveatKind, Effect
-from bench.flow.device.drift_probe import MODEL, PROBE, probe_caveats
+from bench.flow.phone.drift_probe import MODEL, PROBE, probe_caveats
 from bench.flow.report.results import results
 from bench.handset.running import Running
 from bench.measure.outcome import Measured

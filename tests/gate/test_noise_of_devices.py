@@ -10,8 +10,8 @@ from lab.simulated import gates
 from bench.core import config
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
-from bench.gate.bimodality import modes
-from bench.gate.calibration import (
+from bench.gate.calibration.bimodality import modes
+from bench.gate.calibration.device_noise import (
     MARGINS,
     MOST_BLOCKS,
     Calibration,

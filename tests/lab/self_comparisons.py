@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.gate.calibration import MOST_BLOCKS, same_rule
+from bench.gate.calibration.device_noise import MOST_BLOCKS, same_rule
 from bench.gate.log import Log
 from bench.gate.records import Entry
 from bench.gate.verdict import ModelKey

@@ -8,12 +8,12 @@ from hypothesis import strategies as some
 from measure.test_validity import FINE, FREE, HIDDEN, QUIET, clock, state
 
 from bench.adb.state.facts import Facts
+from bench.core.device_state.state import Reading, State
+from bench.core.device_state.telemetry import Telemetry
 from bench.core.errors import UnfitError
-from bench.core.state import Reading, State
-from bench.core.telemetry import Telemetry
-from bench.flow.device.host_checks import Level
-from bench.flow.device.phone_checks import Verdict, examine_phone, worth
-from bench.flow.device.readiness import Readiness, limits_of
+from bench.flow.checks.machine import Level
+from bench.flow.checks.phone import Verdict, examine_phone, worth
+from bench.flow.phone.readiness import Readiness, limits_of
 from bench.measure.conditions import (
     Limits,
     Response,

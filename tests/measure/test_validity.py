@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from bench.core.caveats import Caveat, CaveatKind, Effect
-from bench.core.state import Clock, Reading, State
-from bench.core.telemetry import ClockTime, Sample, Telemetry, Usage
+from bench.core.device_state.state import Clock, Reading, State
+from bench.core.device_state.telemetry import ClockTime, Sample, Telemetry, Usage
 from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.measure.validity import caveats_of, once_each
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner

@@ -21,7 +21,7 @@ from support.gate_findings import (
 from bench.gate.verdict import UndecidedReason, Verdict
 from reports.gate import junit, step_summary, table, wording
 from reports.gate.annotations import commands
-from reports.table import Footnotes
+from reports.parts.table import Footnotes
 
 
 def test_every_number_of_a_regression_has_its_uncertainty() -> None:

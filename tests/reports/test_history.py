@@ -22,9 +22,9 @@ from bench.gate.verdict import (
     Verdict,
 )
 from reports import plots
-from reports.history import RunRow, alarms, document, notes, rows, short, table
-from reports.history_page import chart, write_history
-from reports.looks import LOOKS
+from reports.history.page import chart, write_history
+from reports.history.trends import RunRow, alarms, document, notes, rows, short, table
+from reports.plots.themes import LOOKS
 
 SHA = "9c015cdb481912fe4e7d0f447852fbfddb26aaaa"
 FIRST = datetime(2026, 5, 12, 3, tzinfo=UTC)

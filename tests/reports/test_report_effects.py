@@ -12,12 +12,14 @@ import pytest
 from support.report_rows import changed, timed
 
 from bench.flow.report.write import effects_of
-from reports import page, plots, schema
+from reports import plots
 from reports.effects import study
 from reports.effects.fit import BASES, Estimate, Traits, estimates, t_quantile
-from reports.looks import LOOKS
-from reports.schema import Row
-from reports.table import Footnotes
+from reports.page.page import page
+from reports.parts.table import Footnotes
+from reports.plots.themes import LOOKS
+from reports.rows import schema
+from reports.rows.schema import Row
 
 NOISE = (0.004, -0.003, 0.001, 0.002, -0.006, 0.005, -0.001, -0.002)
 HEADS = {"tiny": "keras3", "small": "legacy", "large": "keras3"}

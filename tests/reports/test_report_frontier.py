@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.report_rows import changed, rows, timed
 
-from reports import frontier
-from reports.frontier import Mark, Membership, Point
-from reports.schema import Row
+from reports.rows import frontier
+from reports.rows.frontier import Mark, Membership, Point
+from reports.rows.schema import Row
 
 ON, OFF, CANNOT_TELL = Membership.ON, Membership.OFF, Membership.CANNOT_TELL
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from support.report_rows import changed, rows, timed
 
-from reports import int8
-from reports.int8 import Comparison
-from reports.schema import Row
+from reports.rows import int8
+from reports.rows.int8 import Comparison
+from reports.rows.schema import Row
 
 # The first reason, whatever else differs or does not.
 OTHER_FORMAT = "The number format differs: int8 kernels run, not float32 ones."

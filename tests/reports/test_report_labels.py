@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.axis import log_range, log_ticks
-from reports.labels import Box, Label, place
-from reports.names import short_names
+from reports.plots.axis import log_range, log_ticks
+from reports.plots.labels import Box, Label, place
+from reports.rows.names import short_names
 
 _PAGE = Box(left=0, bottom=0, right=300, top=200)
 

@@ -7,10 +7,13 @@ import pytest
 from support.mode_rows import endured, stream
 from support.report_rows import changed, rows, tasks
 
-from reports import charts, modes, page, plots
-from reports.looks import LOOKS
-from reports.schema import Endurance, Row, Stream
-from reports.table import Footnotes
+from reports import plots
+from reports.page.page import page
+from reports.parts import modes
+from reports.parts.table import Footnotes
+from reports.plots import charts
+from reports.plots.themes import LOOKS
+from reports.rows.schema import Endurance, Row, Stream
 
 FOUND = rows()
 HOT = [endured(row, slower=0.2 + 0.1 * n) for n, row in enumerate(FOUND[4:8])]

@@ -13,8 +13,8 @@ from support.report_rows import changed, rows, tasks, timed
 
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
-from reports import page
-from reports.schema import Row
+from reports.page.page import page
+from reports.rows.schema import Row
 
 _VOID = {"meta", "link", "img", "source", "br", "input"}
 _NASTY = 'evil"><script>alert(1)</script>'

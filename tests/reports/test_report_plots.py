@@ -10,10 +10,12 @@ from matplotlib.image import imread
 from support.report_rows import changed, rows, timed
 
 from bench.core.caveats import CaveatKind
-from reports import charts, frontier, plots
-from reports.charts import Chart
-from reports.looks import DARK, LIGHT, LOOKS
-from reports.schema import Row
+from reports import plots
+from reports.plots import charts
+from reports.plots.charts import Chart
+from reports.plots.themes import DARK, LIGHT, LOOKS
+from reports.rows import frontier
+from reports.rows.schema import Row
 
 
 def charts_of(found: list[Row]) -> dict[str, Chart]:

@@ -9,10 +9,10 @@ from support.report_rows import changed, rows, tasks, timed
 
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
-from reports import schema
 from reports.effects.fit import Estimate
-from reports.schema import Endurance, Row, Slice, Stream, Task
-from reports.table import results_csv
+from reports.parts.table import results_csv
+from reports.rows import schema
+from reports.rows.schema import Endurance, Row, Slice, Stream, Task
 
 FIRST_TWENTY = [
     "artifact_sha256",

@@ -9,12 +9,13 @@ import pytest
 from support.report_rows import changed, rows, timed
 
 from bench.core.caveats import Caveat, CaveatKind
-from reports import frontier, schema, table
-from reports.aspects import shared
-from reports.frontier import Marked
-from reports.names import row_names
-from reports.schema import Frontend, Row
-from reports.table import Cell, Footnotes, Heading, Line, Table
+from reports.parts import table
+from reports.parts.table import Cell, Footnotes, Heading, Line, Table
+from reports.rows import frontier, schema
+from reports.rows.aspects import shared
+from reports.rows.frontier import Marked
+from reports.rows.names import row_names
+from reports.rows.schema import Frontend, Row
 
 _GOLDEN = Path(__file__).parent / "golden"
 

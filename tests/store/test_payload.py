@@ -8,8 +8,8 @@ from measure.test_validity import FINE, PINNED, QUIET, clock, sample, state
 
 from bench.core import config
 from bench.core.caveats import CaveatKind
-from bench.core.state import Reading
-from bench.core.telemetry import Telemetry
+from bench.core.device_state.state import Reading
+from bench.core.device_state.telemetry import Telemetry
 from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.measure.validity import caveats_of
 from bench.store.payload import VERSION, Payload, read_payload

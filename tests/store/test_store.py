@@ -8,9 +8,9 @@ from sqlalchemy import create_engine, text
 
 from bench.core.artifact import Artifact, Fidelity, Format, Partitions, Role, Tensor, WeightsOrigin
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.device_state.telemetry import Telemetry
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.score import Score, TaskScore
-from bench.core.telemetry import Telemetry
 from bench.measure.conditions import Limits
 from bench.measure.outcome import Failed, Measured
 from bench.plan.case import Case, Delegate, Protocol, Runner

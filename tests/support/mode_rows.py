@@ -1,6 +1,6 @@
 """Rows of streaming and sustained runs, as a phone that gets hot gives them."""
 
-from reports.schema import Endurance, Row, Slice, Stream
+from reports.rows.schema import Endurance, Row, Slice, Stream
 
 HOP_S = 0.96
 _SLICE_S = 10.0

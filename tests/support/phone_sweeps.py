@@ -9,14 +9,14 @@ from pathlib import Path
 from bench.adb.phone import Phone
 from bench.adb.state.facts import read_facts
 from bench.adb.transport.serials import Found, Way
-from bench.flow.device.discovery import profile_of
-from bench.flow.device.phone import PhoneDevice
-from bench.flow.device.phone_process import PhoneProcesses
-from bench.flow.device.phone_sweep import phone_sweep
-from bench.flow.device.phone_tool import PhoneTools
 from bench.flow.device.requests import PhoneRequest, RunRequest, ToolRequest
 from bench.flow.device.sweep import Sweep
 from bench.flow.fleet import Job, Lane, MeasureJob, measure_devices
+from bench.flow.phone.discovery import profile_of
+from bench.flow.phone.phone import PhoneDevice
+from bench.flow.phone.process import PhoneProcesses
+from bench.flow.phone.sweep import phone_sweep
+from bench.flow.phone.tool import PhoneTools
 from bench.flow.report.results import CaseResult, results
 from bench.measure.conditions import Limits, without_contention
 from bench.plan.case import Delegate, Protocol

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.core.artifact import Format
 from bench.core.caveats import Caveat, CaveatKind
-from reports.schema import File, Frontend, Row, Setup, Task
+from reports.rows.schema import File, Frontend, Row, Setup, Task
 
 # student, family, parameters, macs; per format: us, bytes, accuracy, partitions, operators left.
 _TIMES: dict[str, tuple[str, int, int, dict[str, tuple[float, int, float, int, str]]]] = {

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from bench.adb.batch import Answer
-from bench.core.state import Reading
-from bench.core.telemetry import ClockTime, Usage
+from bench.core.device_state.state import Reading
+from bench.core.device_state.telemetry import ClockTime, Usage
 
 TICK_S = 0.01  # USER_HZ is 100 on every Android
 _HIDDEN = "the phone does not tell it"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.adb.batch import Answer, ask_all, files_of
 from bench.adb.phone import Phone
-from bench.core.cores import parse_cores
+from bench.core.device_state.cores import parse_cores
 from bench.core.errors import DeviceError
 
 _CPU = "/sys/devices/system/cpu"

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from bench.adb.batch import Answer, ask_all
 from bench.adb.phone import Phone
-from bench.core.state import Clock, Reading, State, Zone
-from bench.core.telemetry import Sample
+from bench.core.device_state.state import Clock, Reading, State, Zone
+from bench.core.device_state.telemetry import Sample
 
 _CPU = "/sys/devices/system/cpu"
 _ZONE = "/sys/class/thermal/thermal_zone"

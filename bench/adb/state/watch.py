@@ -19,9 +19,9 @@ from bench.adb.shell import KILLED_STATUS, PhaseLimits
 from bench.adb.state.counters import TICK_S, Group, counting, usage_between
 from bench.adb.state.reading import QUESTIONS, SAMPLED, sample_of, snapshot_of
 from bench.adb.transport.stream import lost
-from bench.core.cores import parse_cores
-from bench.core.state import Reading, State
-from bench.core.telemetry import Sample, Telemetry
+from bench.core.device_state.cores import parse_cores
+from bench.core.device_state.state import Reading, State
+from bench.core.device_state.telemetry import Sample, Telemetry
 
 SAMPLED_AFTER_S = 2
 SAMPLE_S = 2

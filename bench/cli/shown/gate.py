@@ -18,7 +18,7 @@ from bench.gate.records import CloseReason, Unmeasured
 from bench.gate.verdict import Finding, Verdict
 from reports.gate import table, wording
 from reports.gate.document import document, unmeasured
-from reports.table import Cell, Footnotes
+from reports.parts.table import Cell, Footnotes
 
 _EQUAL = "unchanged: equal files, not measured; --measure-unchanged measures them"
 _OPTIONAL = ("blocks", "smallest slowdown", "discarded")  # left out where no line has any

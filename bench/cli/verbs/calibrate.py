@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bench.flow.fleet import Lane
     from bench.flow.gate.references import Side
-    from bench.gate.calibration import Calibration, ModelClass
+    from bench.gate.calibration.device_noise import Calibration, ModelClass
     from bench.gate.log import Log
     from bench.store.records import Session
     from bench.store.store import Store
@@ -95,7 +95,7 @@ def run(options: Options) -> int:
     from bench.flow.gate.gate import Gate
     from bench.flow.gate.jobs import CalibrationJob
     from bench.flow.gate.references import side
-    from bench.gate.calibration import MOST_BLOCKS, same_rule
+    from bench.gate.calibration.device_noise import MOST_BLOCKS, same_rule
 
     default = _BLOCKS if options.minutes is None else MOST_BLOCKS
     rule = same_rule(default if options.blocks is None else options.blocks)
@@ -169,7 +169,7 @@ def _codes(log: Log) -> set[int]:
 
 def _messages(log: Log, calibration: Calibration) -> Iterator[str]:
     from bench.core import units
-    from bench.gate.calibration import LEAST_BLOCKS, MANY_MODELS
+    from bench.gate.calibration.device_noise import LEAST_BLOCKS, MANY_MODELS
     from bench.gate.records import CloseReason, ModelFailed
 
     yield (
@@ -253,7 +253,7 @@ def _modes(each: ModelClass) -> str:
 
 def _costs(calibration: Calibration) -> Table:
     from bench.core import units
-    from bench.gate.calibration import MARGINS
+    from bench.gate.calibration.device_noise import MARGINS
 
     table = _table(
         "cost of a gate per model",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.cli import flags as shared
 
 if TYPE_CHECKING:
-    from bench.flow.device.discovery import Attached
+    from bench.flow.phone.discovery import Attached
 
 _OWN = Path()  # --capture without a file
 
@@ -71,7 +71,7 @@ def run(options: Options) -> int:
 
 def _attached(serials: list[str]) -> list[Attached]:
     from bench.adb.transport.serials import Found, Way
-    from bench.flow.device.discovery import look, meant
+    from bench.flow.phone.discovery import look, meant
     from bench.handset.running import running
 
     handsets = {each.name: each.serial for each in running()}
@@ -86,7 +86,7 @@ def _attached(serials: list[str]) -> list[Attached]:
 def _capture(attached: list[Attached], file: Path) -> Path:
     from bench.core.errors import ConfigurationError
     from bench.core.paths import device_profiles_dir
-    from bench.flow.device.discovery import captured, profile_of
+    from bench.flow.phone.discovery import captured, profile_of
     from device_profiles.device_profile import profiles, save
 
     told = [each.facts for each in attached if each.facts is not None]

@@ -12,8 +12,8 @@ from bench.cli import flags as shared
 
 if TYPE_CHECKING:
     from bench.adb.transport.serials import Found
-    from bench.flow.device.host_checks import Finding
-    from bench.flow.device.phone_checks import Checkup
+    from bench.flow.checks.machine import Finding
+    from bench.flow.checks.phone import Checkup
 
 _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"}
 
@@ -38,8 +38,8 @@ def run(options: Options) -> int:
     from bench.cli.console import print_json
     from bench.core import config
     from bench.core.errors import DeviceError
-    from bench.flow.device.host_checks import Level, examine_machine
-    from bench.flow.device.phone_checks import check_up
+    from bench.flow.checks.machine import Level, examine_machine
+    from bench.flow.checks.phone import check_up
     from device_profiles.device_profile import profiles
 
     known = profiles()
@@ -65,7 +65,7 @@ def _phones(serials: Sequence[str]) -> list[Found]:
     from bench.cli.console import tell
     from bench.cli.requests import serials_of
     from bench.core.errors import TransientDeviceError
-    from bench.flow.device.discovery import meant
+    from bench.flow.phone.discovery import meant
 
     wanted = serials or list(filter(None, [os.environ.get("ANDROID_SERIAL")]))
     try:

@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     """Prints the trend of each model, writes the page, returns the exit code."""
     from bench.cli.console import print_json, print_table, tell
-    from reports.history import AXIS, alarms, notes, title
+    from reports.history.trends import AXIS, alarms, notes, title
 
     history = _history(options)
     trends = sorted(history.trends, key=lambda trend: not trend.is_regressed)
@@ -116,7 +116,7 @@ def _table(trends: Sequence[Trend]) -> Table:
     from rich.markup import escape
 
     from bench.cli.console import plain_table
-    from reports.history import table
+    from reports.history.trends import table
 
     drawn = table(trends)
     devices = sorted({trend.device for trend in trends})
@@ -135,7 +135,7 @@ def _table(trends: Sequence[Trend]) -> Table:
 
 def _document(options: Options, history: History, trends: Sequence[Trend]) -> dict[str, object]:
     from bench.core import config
-    from reports.history import document, rows
+    from reports.history.trends import document, rows
 
     return {
         "anchor": options.anchor,
@@ -147,7 +147,7 @@ def _document(options: Options, history: History, trends: Sequence[Trend]) -> di
 
 def _write(options: Options, out: Path, history: History, trends: Sequence[Trend]) -> Path:
     from bench.core.version import VERSION
-    from reports.history_page import write_history
+    from reports.history.page import write_history
 
     anchor = f" --anchor {options.anchor}" if options.anchor else ""
     return write_history(

@@ -39,7 +39,7 @@ def run(options: Options) -> int:
     from bench.flow.report.write import effects_of, report
     from bench.store.store import Store
     from reports.effects.fit import Estimate
-    from reports.schema import Row, listing
+    from reports.rows.schema import Row, listing
 
     with Store.open(options.db, create=False) as store:
         page, rows = report(

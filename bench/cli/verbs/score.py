@@ -126,10 +126,10 @@ def run(options: Options) -> int:
 def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     from bench.cli.console import progress, tell
     from bench.cli.requests import phones_of
-    from bench.flow.device.phone import PhoneDevice
-    from bench.flow.device.phone_tool import PhoneTools
     from bench.flow.device.requests import ToolRequest
     from bench.flow.outputs.device_score import ScoreRequest, score_on_device
+    from bench.flow.phone.phone import PhoneDevice
+    from bench.flow.phone.tool import PhoneTools
     from bench.plan.case import Delegate
     from bench.store.store import Store
     from models.audio.sample import sampled

@@ -13,7 +13,7 @@ from models import frontend
 from models.audio import calibration, packages
 from models.convert.layer_fidelity import LayerFidelity, compare_layers
 from models.zoo import Zoo
-from reports.int8 import causes
+from reports.rows.int8 import causes
 
 _PATCH = (frontend.PATCH_FRAMES, frontend.MEL_BINS, 1)
 _AUDIO = (frontend.WINDOW_SAMPLES,)

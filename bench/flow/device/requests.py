@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.adb.state.settings import DeviceSettings
-from bench.flow.device.retry import WAIT_S
 from bench.measure.conditions import Limits
 from bench.plan.suite import Suite, Target
 from bench.tool.flags import Program
+
+WAIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

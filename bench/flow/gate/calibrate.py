@@ -14,7 +14,7 @@ from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
 from bench.flow.gate.references import Comparison, Side, pair_up
-from bench.gate.calibration import LEAST_BLOCKS, Calibration, classes
+from bench.gate.calibration.device_noise import LEAST_BLOCKS, Calibration, classes
 from bench.gate.history.series import Environment, environment
 from bench.gate.log import Log
 from bench.gate.records import Block

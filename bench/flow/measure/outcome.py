@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.core.cores import list_cores, mask
+from bench.core.device_state.cores import list_cores, mask
 from bench.measure.outcome import Failed, Measured, Outcome, Statistics
 from bench.measure.summary import percentile
 from bench.measure.validity import caveats_of

@@ -16,11 +16,11 @@ from bench.core.errors import BenchError, DeviceError, ToolOutputError
 from bench.core.paths import cache_dir
 from bench.core.score import Score
 from bench.flow.device.device import Contact
-from bench.flow.device.phone import PhoneDevice
 from bench.flow.device.requests import RunRequest
 from bench.flow.device.stopping import until_stopped
 from bench.flow.measure.session import open_session
 from bench.flow.outputs.run import OUTPUT, Outputs, once
+from bench.flow.phone.phone import PhoneDevice
 from bench.plan.case import Case, Delegate
 from bench.plan.suite import ALL_CORES, Suite, Target
 from bench.store.records import Session
@@ -28,9 +28,9 @@ from bench.store.store import Store
 from bench.tool.flags import InputFile
 from models.accuracy.embed import BATCH, clip_windows, embed_clips, pooled, shaped
 from models.accuracy.score import score_beside_host
-from models.arrays import Floats
 from models.audio.taskset import TaskSet
 from models.tflite import reader
+from models.tflite.arrays import Floats
 from models.tflite.litert import Model
 from models.tflite.raw_tensors import from_bytes, to_bytes
 from models.zoo import Zoo

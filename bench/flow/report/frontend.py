@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.core.artifact import IN_GRAPH, LOG_MEL, Artifact, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.flow.report.results import CaseResult
-from reports.schema import Frontend
+from reports.rows.schema import Frontend
 
 
 def frontend_of(

@@ -19,7 +19,7 @@ from bench.plan.device import DeviceRecord, Kind
 from bench.store.records import Session
 from bench.store.store import Store
 from models.audio.tasks import QUICK
-from reports.schema import File, Frontend, Row, Setup, Task
+from reports.rows.schema import File, Frontend, Row, Setup, Task
 
 _MOST_SESSIONS = 4  # that a caveat names
 _SHORT = 8  # signs of a hash or a UUID

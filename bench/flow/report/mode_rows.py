@@ -12,7 +12,7 @@ from bench.flow.report.results import CaseResult, Timed
 from bench.measure.streaming import Streaming
 from bench.measure.sustained import Curve, Point
 from bench.plan.case import Case, Mode
-from reports.schema import Endurance, Slice, Stream
+from reports.rows.schema import Endurance, Slice, Stream
 
 _ENDS = ("real_time_ratio_low", "real_time_ratio_high", "core_share_low", "core_share_high")
 

@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 from bench.core.artifact import Artifact
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.telemetry import Telemetry
-from bench.flow.device.drift_probe import probe_caveats
-from bench.flow.device.readiness import session_caveats
+from bench.core.device_state.telemetry import Telemetry
 from bench.flow.outputs.record import Check, Checks, Verdict, output_caveats, read_checks
+from bench.flow.phone.drift_probe import probe_caveats
+from bench.flow.phone.readiness import session_caveats
 from bench.measure.outcome import Failed, Measured, Statistics
 from bench.measure.result_caveats import convention_differs, threads_change_nothing, wide_interval
 from bench.measure.sampled import Sampled, sampled

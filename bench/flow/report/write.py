@@ -14,9 +14,9 @@ from bench.flow.report.results import all_results, sessions_of
 from bench.store.store import Store
 from models.student.spec import InGraphFrontend, is_student, parse_name
 from reports.effects.fit import Estimate, Traits, estimates
-from reports.frontier import mark
-from reports.page import write_report
-from reports.schema import Row
+from reports.page.page import write_report
+from reports.rows.frontier import mark
+from reports.rows.schema import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

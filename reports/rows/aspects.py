@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core import units
-from reports.schema import Setup, Timed
+from reports.rows.schema import Setup, Timed
 
 _SHORT = 8  # signs of a hash or a UUID; the whole of it is where the numbers come from
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.core.caveats import Caveat
 from bench.core.errors import ConfigurationError
-from bench.gate.bimodality import Modes, modes
+from bench.gate.calibration.bimodality import Modes, modes
 from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
 from bench.gate.findings import log_ratio
 from bench.gate.history.series import Environment

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.units import GAP
-from reports import schema
-from reports.aspects import Aspect, in_words, varying
-from reports.frontier import Mark, Marked
-from reports.names import row_names, short_names
-from reports.schema import Listing, Row, Timed
+from reports.rows import schema
+from reports.rows.aspects import Aspect, in_words, varying
+from reports.rows.frontier import Mark, Marked
+from reports.rows.names import row_names, short_names
+from reports.rows.schema import Listing, Row, Timed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

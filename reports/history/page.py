@@ -12,10 +12,11 @@ from bench.core import atomic, units
 from bench.core.caveats import Effect
 from bench.gate.history.series import NightlyRun, Series
 from bench.gate.history.trend import Trend
-from reports import history, schema
-from reports.charts import Chart, Dot, Trace
-from reports.page import Picture, environment, picture
-from reports.table import to_csv
+from reports.history import trends as history
+from reports.page.page import Picture, environment, picture
+from reports.parts.table import to_csv
+from reports.plots.charts import Chart, Dot, Trace
+from reports.rows import schema
 
 _TITLE = "Models against their pinned baseline"
 _DAY_S = 86_400.0

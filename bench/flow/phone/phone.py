@@ -25,15 +25,15 @@ from bench.adb.state.settings import (
 from bench.adb.transport.serials import Found, is_remote
 from bench.core.errors import ConfigurationError, DeviceError, RebootedError
 from bench.flow.device.device import COOL, PUSH, Contact
-from bench.flow.device.discovery import profile_of
-from bench.flow.device.drift_probe import Probe
-from bench.flow.device.phone_process import PhoneProcesses
-from bench.flow.device.phone_sweep import phone_sweep
-from bench.flow.device.phone_tool import PhoneTools, make_executable
-from bench.flow.device.readiness import SETTINGS, Readiness, limits_of
 from bench.flow.device.requests import PhoneRequest, RunRequest
-from bench.flow.device.retry import retry_when_reconnected
 from bench.flow.device.sweep import Sweep
+from bench.flow.phone.discovery import profile_of
+from bench.flow.phone.drift_probe import Probe
+from bench.flow.phone.process import PhoneProcesses
+from bench.flow.phone.readiness import SETTINGS, Readiness, limits_of
+from bench.flow.phone.retry import retry_when_reconnected
+from bench.flow.phone.sweep import phone_sweep
+from bench.flow.phone.tool import PhoneTools, make_executable
 from bench.measure.conditions import Limits, when_forced, without_contention
 from bench.plan.case import Case, Mode
 from bench.store.records import Session

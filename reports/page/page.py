@@ -10,15 +10,19 @@ from pathlib import Path
 import jinja2
 
 from bench.core import atomic
-from reports import aspects, charts, frontier, looks, modes, plots, schema, sections, table
-from reports.charts import Chart, Families
+from reports import plots
 from reports.effects import study
 from reports.effects.fit import Estimate
-from reports.frontier import View
-from reports.names import short_names
-from reports.schema import Endurance, Row, Stream, Task, Timed
-from reports.sections import Section
-from reports.table import Footnotes
+from reports.parts import modes, sections, table
+from reports.parts.sections import Section
+from reports.parts.table import Footnotes
+from reports.plots import charts
+from reports.plots import themes as looks
+from reports.plots.charts import Chart, Families
+from reports.rows import aspects, frontier, schema
+from reports.rows.frontier import View
+from reports.rows.names import short_names
+from reports.rows.schema import Endurance, Row, Stream, Task, Timed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +224,7 @@ def _shortened(rows: Sequence[Row]) -> bool:
 def environment() -> jinja2.Environment:
     """Returns where the templates are."""
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("reports", "templates"),
+        loader=jinja2.PackageLoader("reports.page", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

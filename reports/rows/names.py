@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from reports.aspects import SETTINGS, of_setup, short_protocols, short_sha256
-from reports.schema import Timed
+from reports.rows.aspects import SETTINGS, of_setup, short_protocols, short_sha256
+from reports.rows.schema import Timed
 
 R = TypeVar("R", bound=Timed)
 

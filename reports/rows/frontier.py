@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bench.core.caveats import Effect
-from reports.names import variants
-from reports.schema import Frontend, Row
+from reports.rows.names import variants
+from reports.rows.schema import Frontend, Row
 
 
 class Membership(StrEnum):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.core.state import Clock, Reading, State
+from bench.core.device_state.state import Clock, Reading, State
 
 NOT_ASKED = Reading(unavailable="not asked")
 

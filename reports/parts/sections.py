@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from bench.core import units
 from bench.core.caveats import Effect
 from bench.core.units import GAP, counted
-from reports import int8
-from reports.charts import Chart
-from reports.frontier import Mark, Marked, Membership
-from reports.names import row_names, short_names
-from reports.schema import Row, Task
-from reports.table import Cell, Footnotes, Heading, Line, Table, interval, plain
+from reports.parts.table import Cell, Footnotes, Heading, Line, Table, interval, plain
+from reports.plots.charts import Chart
+from reports.rows import int8
+from reports.rows.frontier import Mark, Marked, Membership
+from reports.rows.names import row_names, short_names
+from reports.rows.schema import Row, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ from bench.adb.phone import Phone
 from bench.adb.staging import kill_leftovers, place_of, stage
 from bench.adb.state.facts import Facts
 from bench.core.hashing import sha256_file
-from bench.flow.device.discovery import affinity
-from bench.flow.device.phone_tool import PhoneTools, tool_there
 from bench.flow.device.requests import RunRequest
 from bench.flow.device.sweep import Sweep, refuse_short_timeout, runner_of
+from bench.flow.phone.discovery import affinity
+from bench.flow.phone.tool import PhoneTools, tool_there
 from bench.measure.conditions import Limits
 from bench.plan.case import Delegate
 from bench.plan.device import DeviceRecord, Kind

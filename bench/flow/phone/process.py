@@ -11,9 +11,9 @@ from bench.adb.staging import changed
 from bench.adb.state.facts import AS_IN_FRONT
 from bench.adb.state.reading import read_state
 from bench.adb.state.watch import Watch, keeps_counters
+from bench.core.device_state.state import State
+from bench.core.device_state.telemetry import Telemetry
 from bench.core.errors import TransientDeviceError
-from bench.core.state import State
-from bench.core.telemetry import Telemetry
 from bench.flow.device.sweep import Sweep
 from bench.plan.case import Case
 from bench.tool.host import Execution, raw_text

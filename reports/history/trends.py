@@ -15,8 +15,8 @@ from bench.core.units import GAP
 from bench.gate.history.trend import Step, Trend
 from bench.gate.verdict import Interval
 from reports.gate.wording import REASONS, one_line
-from reports.schema import column, maybe
-from reports.table import Cell, Heading, Line, Table
+from reports.parts.table import Cell, Heading, Line, Table
+from reports.rows.schema import column, maybe
 
 AXIS = "latency"
 _FIELDS = {

@@ -11,13 +11,13 @@ from bench.adb.state.facts import Facts, read_facts
 from bench.adb.state.reading import read_state
 from bench.adb.state.settings import restore_settings
 from bench.adb.transport.serials import Found
-from bench.core.cores import list_cores
+from bench.core.device_state.cores import list_cores
+from bench.core.device_state.state import Reading, State, thermal_word
 from bench.core.errors import ConfigurationError, DeviceError
-from bench.core.state import Reading, State, thermal_word
 from bench.core.units import clock, size
-from bench.flow.device.discovery import affinity, completed, profile_of, reached
-from bench.flow.device.host_checks import Finding, Level, note, ok, problem, warning
-from bench.flow.device.readiness import limits_of
+from bench.flow.checks.machine import Finding, Level, note, ok, problem, warning
+from bench.flow.phone.discovery import affinity, completed, profile_of, reached
+from bench.flow.phone.readiness import limits_of
 from bench.measure.conditions import Condition, ConditionKind, Limits, Response, assess, in_words
 from device_profiles.device_profile import Profile
 

@@ -9,7 +9,6 @@ from typing import TypeVar
 from bench.adb.phone import Phone
 from bench.core.errors import DeviceError, RebootedError, TransientDeviceError
 
-WAIT_S = 120.0
 _LOSSES = 3  # a phone that is lost more often without a finished process between is unreliable
 _POLL_S = 3.0
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 
 from bench.core import units
 from bench.core.artifact import Format
-from reports.aspects import short_sha256
-from reports.schema import Row, Setup
+from reports.rows.aspects import short_sha256
+from reports.rows.schema import Row, Setup
 
 # Without intervals, ratios nearer to one than this are called equal.
 _EQUAL_RATIO = 1.05

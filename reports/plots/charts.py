@@ -11,10 +11,10 @@ from bench.core import units
 from bench.core.artifact import Format
 from bench.core.caveats import Caveat, Effect
 from bench.core.units import Scale
-from reports import int8, schema
-from reports.frontier import Marked
-from reports.names import row_names
-from reports.schema import Listing, Row, Timed
+from reports.rows import int8, schema
+from reports.rows.frontier import Marked
+from reports.rows.names import row_names
+from reports.rows.schema import Listing, Row, Timed
 
 _LABEL_LENGTH = 28
 _PER_AUDIO_S = (

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from bench.adb.state.settings import FIXED_PERFORMANCE
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.device_state.state import State
 from bench.core.errors import UnfitError
-from bench.core.state import State
 from bench.measure.conditions import Condition, Limits, Response, assess, in_words, unready
 from bench.plan.case import Case, Mode
 from bench.store.records import Event

@@ -7,15 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from bench.core import units
-from bench.core.state import thermal_word
+from bench.core.device_state.state import thermal_word
 from bench.core.units import GAP, Scale
-from reports import schema
-from reports.aspects import shared_sentence
-from reports.charts import Chart, Families, Trace, brief, dot, shown
-from reports.names import row_names, short_names
-from reports.schema import Endurance, Listing, Slice, Stream, Timed
-from reports.sections import Section
-from reports.table import (
+from reports.parts.sections import Section
+from reports.parts.table import (
     Cell,
     Footnotes,
     Heading,
@@ -26,6 +21,11 @@ from reports.table import (
     plain,
     varying_columns,
 )
+from reports.plots.charts import Chart, Families, Trace, brief, dot, shown
+from reports.rows import schema
+from reports.rows.aspects import shared_sentence
+from reports.rows.names import row_names, short_names
+from reports.rows.schema import Endurance, Listing, Slice, Stream, Timed
 
 _NEAR_LIMIT = 0.1  # of real time; below, the limit itself would only squeeze the points
 _THROTTLED = 1.10

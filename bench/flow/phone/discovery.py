@@ -14,7 +14,7 @@ from bench.adb.state.facts import Cluster, Facts, big_cores, read_facts
 from bench.adb.state.settings import restore_settings
 from bench.adb.transport.serials import Found, present, resolve, way_to
 from bench.adb.transport.server import unusable_state
-from bench.core.cores import mask
+from bench.core.device_state.cores import mask
 from bench.core.errors import DeviceError
 from bench.core.version import VERSION
 from device_profiles.device_profile import CoreCluster, Match, Profile, choose

@@ -1,0 +1,1 @@
+"""What a device is doing, and what was seen around a process."""

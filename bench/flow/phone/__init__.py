@@ -1,0 +1,1 @@
+"""A phone as a device: tool, files, settings, readiness, processes; lost phones."""

@@ -1,0 +1,1 @@
+"""The trend of nightly runs against a pinned baseline: rows, words, page."""

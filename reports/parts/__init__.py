@@ -1,0 +1,1 @@
+"""Parts of a page: tables, sections, and the rows of streaming and sustained runs."""

@@ -1,0 +1,1 @@
+"""What is reported, as rows: the file, the setup, the numbers; their names, and the frontier."""
