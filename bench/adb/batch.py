@@ -14,11 +14,11 @@ _LIMIT_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What one of the questions gave.
+    """The answer to one of the questions.
 
     Args:
-        text: stdout and stderr together; empty where the phone never came to it.
-        exit_status: ``None`` where the phone never came to it.
+        text: stdout and stderr together; empty if the phone did not reach the question.
+        exit_status: ``None`` if the phone did not reach the question.
     """
 
     text: str
@@ -26,14 +26,14 @@ class Answer:
 
     @property
     def lines(self) -> list[str]:
-        """Returns the lines that say something."""
+        """Returns the lines that are not blank, stripped."""
         return [line.strip() for line in self.text.splitlines() if line.strip()]
 
 
 def ask_all(
     phone: Phone, commands: Mapping[str, str], *, limit_s: float = _LIMIT_S
 ) -> dict[str, Answer]:
-    """Returns an answer to each of ``commands``, which are independent of each other.
+    """Returns the answers by name; the commands must not depend on each other.
 
     Raises:
         TransientDeviceError: the phone went away.
@@ -44,24 +44,26 @@ def ask_all(
 
 
 def script(word: str, commands: Mapping[str, str]) -> str:
-    """Returns the shell commands that ask all of ``commands``; ``word`` marks each one's end."""
+    """Returns a script that runs all of ``commands``; ``word`` marks the end of each."""
     return "".join(
         f"({command}\n) 2>&1\necho {word} {name} $?\n" for name, command in commands.items()
     )
 
 
 def answers(word: str, text: str, names: Iterable[str]) -> dict[str, Answer]:
-    """Returns what a ``script`` with that word printed, for each of ``names``."""
-    found = re.findall(rf"(.*?){word} (\S+) (\d+)\r?\n?", text, re.DOTALL)
-    given = {name: Answer(text=said, exit_status=int(status)) for said, name, status in found}
-    return {name: given.get(name, Answer(text="", exit_status=None)) for name in names}
+    """Returns the answer to each of ``names``, from the output of a ``script`` with that word."""
+    matches = re.findall(rf"(.*?){word} (\S+) (\d+)\r?\n?", text, re.DOTALL)
+    by_name = {
+        name: Answer(text=output, exit_status=int(status)) for output, name, status in matches
+    }
+    return {name: by_name.get(name, Answer(text="", exit_status=None)) for name in names}
 
 
 def files_of(answer: Answer) -> dict[str, str]:
     """Returns path to content, stripped, of what ``grep -H . PATHS`` answered."""
-    found: dict[str, str] = {}
+    contents: dict[str, str] = {}
     for line in answer.lines:
         path, colon, content = line.partition(":")
         if colon and path.startswith("/"):
-            found.setdefault(path, content.strip())
-    return found
+            contents.setdefault(path, content.strip())
+    return contents

@@ -1,4 +1,4 @@
-"""One user a phone: a lock per serial across the processes of this machine."""
+"""One user per phone: a lock per serial, across the processes of this machine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bench.core.paths import state_dir
 
 
 def locked(serial: str, folder: Path | None = None) -> AbstractContextManager[None]:
-    """Returns what holds a phone for this process; the system releases it when that ends.
+    """Returns a context that holds a phone for this process; it is released when the process ends.
 
-    Entering it raises a ``TransientDeviceError`` that names the process that holds the phone.
+    Entering it raises a ``TransientDeviceError`` that names another process that holds the phone.
     """
     name = re.sub(r"[^A-Za-z0-9.-]", "_", serial)
     return lock.locked(

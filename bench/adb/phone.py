@@ -1,4 +1,4 @@
-"""A phone: commands, files by content hash, and what is left of its space."""
+"""A phone: commands, files and their hashes, free space."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ _RETRY_S = 0.5
 
 
 class Phone:
-    """A phone that is there; a lost one is connected to again by the next call.
+    """A connected phone; after a lost connection the next call connects again.
 
     Args:
-        folder: the only folder of it that is ever cleaned.
-        stopped: asked while a command runs; once true it is killed, as by Ctrl-C.
+        folder: the only folder on the phone that is ever cleaned.
+        stopped: called while a command runs; once it returns true the command is killed, as by
+            Ctrl-C.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Phone:
         self.transport = transport
         self.folder = folder
         self.stopped = stopped
-        self._left: set[str] = set()
+        self._partials: set[str] = set()
 
     @property
     def serial(self) -> str:
@@ -55,7 +56,7 @@ class Phone:
         return self.transport.serial
 
     def shell(self, command: str, *, limit_s: Limit = COMMAND_LIMIT_S) -> Completed:
-        """Returns an ended command, whatever its exit status; killed at ``limit_s``.
+        """Returns a completed command, whatever its exit status; it is killed at ``limit_s``.
 
         Raises:
             TransientDeviceError: the phone went away.
@@ -71,9 +72,9 @@ class Phone:
         """
         done = self.shell(command, limit_s=limit_s)
         if done.exit_status or done.timed_out:
-            said = (done.stderr or done.stdout).decode(errors="backslashreplace").strip()
+            output = (done.stderr or done.stdout).decode(errors="backslashreplace").strip()
             raise DeviceError(
-                f"{self.serial}: {command!r} failed: {said or 'it said nothing'}",
+                f"{self.serial}: {command!r} failed: {output or 'it printed nothing'}",
                 hint="run it by hand: adb shell",
                 serial=self.serial,
                 command=command,
@@ -83,18 +84,18 @@ class Phone:
         return done.text
 
     def push(self, path: Path, remote: str, *, progress: Progress | None = None) -> None:
-        """Copies a file to the phone: there it is whole or absent.
+        """Copies a file to the phone, where it is then complete or absent.
 
         Raises:
             ConfigurationError: the file cannot be read.
             DeviceError: the phone refuses it: full, read-only, no permission, a folder.
             TransientDeviceError: the phone went away.
         """
-        self._clear_left()
+        self._remove_partials()
         partial = f"{remote}.{secrets.token_hex(4)}{_PARTIAL}"
-        self._left.add(partial)
+        self._partials.add(partial)
         try:
-            with _opened(path) as source:
+            with _open_for_reading(path) as source:
                 modified_s = int(os.fstat(source.fileno()).st_mtime)
                 mode = 0o755 if os.access(path, os.X_OK) else 0o644
                 sync.push(
@@ -107,15 +108,15 @@ class Phone:
                 )
             self._rename(partial, remote)
         except TransientDeviceError:
-            raise  # it cannot be asked now; the next push clears up
+            raise  # the phone cannot be reached now; the next push removes the partial file
         except BaseException:
             with contextlib.suppress(DeviceError):
-                self._clear_left()
+                self._remove_partials()
             raise
-        self._left.discard(partial)
+        self._partials.discard(partial)
 
     def pull(self, remote: str, path: Path, *, progress: Progress | None = None) -> None:
-        """Copies a file from the phone: here it is whole or absent.
+        """Copies a file from the phone; here it is then complete or absent.
 
         Raises:
             DeviceError: there is no such file, it cannot be read, or it is a folder.
@@ -125,36 +126,36 @@ class Phone:
             sync.pull(self.transport, remote, sink, progress=progress)
 
     def stat(self, remote: str) -> RemoteFile | None:
-        """Returns a file of the phone; ``None`` where there is none."""
+        """Returns a file of the phone; ``None`` if it does not exist."""
         return sync.stat(self.transport, remote)
 
     def entries(self, remote: str) -> list[RemoteFile]:
-        """Returns what a folder of the phone holds, by name."""
+        """Returns the files in a folder of the phone, sorted by name."""
         return sync.entries(self.transport, remote)
 
     def free_bytes(self, remote: str = "/data/local/tmp") -> int:
-        """Returns how much may still be written beside ``remote``.
+        """Returns the free space beside ``remote``, in bytes.
 
         Raises:
-            DeviceError: the phone does not tell.
+            DeviceError: the phone does not show it.
         """
         text = self.ask(f"stat -f -c '%a %S' {shlex.quote(remote)}")
         try:
             blocks, block_bytes = map(int, text.split())
         except ValueError as error:
             raise DeviceError(
-                f"{self.serial}: stat tells no free space: {text!r}", hint="run df by hand"
+                f"{self.serial}: stat shows no free space: {text!r}", hint="run df by hand"
             ) from error
         return blocks * block_bytes
 
     def sha256(self, remote: str) -> str | None:
-        """Returns the hex SHA-256 of a file on the phone; ``None`` where it cannot tell."""
+        """Returns the hex SHA-256 of a file on the phone; ``None`` without ``sha256sum``."""
         done = self.shell(f"sha256sum {shlex.quote(remote)}", limit_s=HASH_LIMIT_S)
         word = done.text.partition(" ")[0].removeprefix("\\")
         return word if done.exit_status == 0 and len(word) == 64 else None
 
     def wait(self, limit_s: float) -> float:
-        """Returns after how many seconds the phone answered.
+        """Returns the seconds until the phone answered.
 
         Raises:
             DeviceError: it can be seen but not used.
@@ -174,24 +175,24 @@ class Phone:
                 return time.monotonic() - started_s
 
     def close(self) -> None:
-        """Gives the way to it back."""
+        """Closes the connection."""
         self.transport.close()
 
     def _rename(self, partial: str, remote: str) -> None:
-        there, final = shlex.quote(partial), shlex.quote(remote)
+        source, target = shlex.quote(partial), shlex.quote(remote)
         # Over a folder, mv would move the file into it.
-        self.ask(f"[ ! -d {final} ] || {{ echo {final}: Is a directory; exit 1; }} >&2\n"
-                 f"mv -f {there} {final}")  # fmt: skip
+        self.ask(f"[ ! -d {target} ] || {{ echo {target}: Is a directory; exit 1; }} >&2\n"
+                 f"mv -f {source} {target}")  # fmt: skip
 
-    def _clear_left(self) -> None:
-        if self._left:
-            self.shell(f"rm -f {' '.join(map(shlex.quote, sorted(self._left)))}")
-            self._left.clear()
+    def _remove_partials(self) -> None:
+        if self._partials:
+            self.shell(f"rm -f {' '.join(map(shlex.quote, sorted(self._partials)))}")
+            self._partials.clear()
 
 
 @contextmanager
-def opened(
-    found: Found,
+def open_phone(
+    address: Found,
     environ: Mapping[str, str] = os.environ,
     *,
     locks: Path | None = None,
@@ -201,16 +202,16 @@ def opened(
 ) -> Iterator[Phone]:
     """Yields a phone that no other process of this machine uses meanwhile.
 
-    What interrupted runs left half pushed in its folder is removed first.
+    Partial files of interrupted runs are removed from its folder first.
 
     Raises:
         ConfigurationError: the keys are unusable.
-        DeviceError: it cannot be used: unauthorized, for one.
-        TransientDeviceError: it is not there, does not answer, or somebody else uses it.
+        DeviceError: it cannot be used, for example because it is unauthorized.
+        TransientDeviceError: it is not connected, does not answer, or another process uses it.
     """
-    with locked(found.serial, locks):
-        way = way_to(found, environ, on_prompt=on_prompt, prompt_limit_s=prompt_limit_s)
-        phone = Phone(way, stopped=stopped)
+    with locked(address.serial, locks):
+        transport = way_to(address, environ, on_prompt=on_prompt, prompt_limit_s=prompt_limit_s)
+        phone = Phone(transport, stopped=stopped)
         try:
             phone.ask(f"rm -f {FOLDER}/*{_PARTIAL}")
             yield phone
@@ -218,7 +219,7 @@ def opened(
             phone.close()
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_for_reading(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Commands on a phone: output and exit status apart, and nothing left running.
+"""Commands on a phone: separate output and exit status, and no process left behind.
 
 Shell v2 (Android 7 and later) frames the streams. Older phones offer ``exec:``, one stream
-without an exit status, so there the command is wrapped and its end marked by a random word.
+without an exit status, so there the command is wrapped and a random word marks its end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PhaseLimits:
     """A time limit for each phase of a command, which prints a mark between two of them.
 
     Args:
-        limits_s: of the phase before the first mark, of that after it, and so on.
+        limits_s: one per phase: before the first mark, after it, and so on.
     """
 
     mark: bytes
@@ -46,9 +46,9 @@ class Completed:
     """A command that has ended.
 
     Args:
-        stdout, stderr: raw bytes, whole unless ``timed_out``.
+        stdout, stderr: raw bytes, complete unless ``timed_out``.
         exit_status: as a shell has it: 128 and the signal's number for a killed process.
-        timed_out: it was killed at its time limit, and is gone from the phone.
+        timed_out: it was killed at its time limit, and no longer runs on the phone.
     """
 
     command: str
@@ -66,13 +66,13 @@ class Completed:
 def run(
     transport: Transport, command: str, *, limit_s: Limit, stopped: Stopped = lambda: False
 ) -> Completed:
-    """Returns the ended command; at ``limit_s``, or when interrupted, it is killed.
+    """Returns the completed command; at ``limit_s``, or when interrupted, it is killed.
 
     Its stdin is empty.
 
     Args:
-        stopped: asked now and then; once true it counts as an interrupt (Ctrl-C reaches the main
-            thread only).
+        stopped: called every quarter of a second; true counts as an interrupt (Ctrl-C reaches the
+            main thread only).
 
     Raises:
         TransientDeviceError: the phone went away, or the command could not be killed.
@@ -87,7 +87,7 @@ def run(
         _close_stdin(transport, stream)
         timed_out = _drain(transport, stream, framed.feed, framed.stdout, limit_s, stopped)
     if framed.exit_status is None and not timed_out:
-        raise _truncated(transport, command, framed.stdout)
+        raise _lost_during(transport, command, framed.stdout)
     return Completed(
         command=command,
         stdout=_PID.sub(b"", bytes(framed.stdout), count=1)
@@ -102,7 +102,7 @@ def run(
 def run_unframed(
     transport: Transport, command: str, *, limit_s: Limit, stopped: Stopped = lambda: False
 ) -> Completed:
-    """Returns the ended command of a phone older than shell v2.
+    """Returns the completed command of a phone without shell v2.
 
     Raises:
         TransientDeviceError: the phone went away, or the command could not be killed.
@@ -123,7 +123,7 @@ def run_unframed(
         rb"\d+\n(.*)%b (\d+)\n(.*)%b\n" % (word.encode(), word.encode()), received, re.DOTALL
     )
     if marked is None and not timed_out:
-        raise _truncated(transport, command, received)
+        raise _lost_during(transport, command, received)
     return Completed(
         command=command,
         stdout=marked[1] if marked else _PID.sub(b"", bytes(received), count=1),
@@ -142,7 +142,7 @@ def _close_stdin(transport: Transport, stream: Stream) -> None:
 
 
 class _Framed:
-    """What came over shell v2 so far."""
+    """What shell v2 has sent so far."""
 
     def __init__(self) -> None:
         self.stdout = bytearray()
@@ -172,7 +172,7 @@ class _Framed:
             case 3 if payload:
                 self.exit_status = payload[0]
             case _:
-                pass  # later versions may say more
+                pass  # later versions may send other kinds
 
 
 def _drain(
@@ -183,10 +183,10 @@ def _drain(
     limit_s: Limit,
     stopped: Stopped,
 ) -> bool:
-    """Reads to the end of the service; returns whether the command was killed for it.
+    """Reads to the end of the service; returns whether the command had to be killed.
 
     Args:
-        stdout: what ``feed`` has taken so far of the command's output.
+        stdout: the command's output that ``feed`` has taken so far.
     """
     deadline = _Deadline(limit_s, stdout)
     try:
@@ -199,7 +199,7 @@ def _drain(
     # Until the rest is read, adb's daemon may be stuck in writing it, and does not reap it.
     _read_until(stream, feed, _Deadline(_KILL_LIMIT_S).left_s)
     stream.close()
-    _see_gone(transport, _leading_pid(stdout))
+    _wait_until_gone(transport, _leading_pid(stdout))
     return True
 
 
@@ -216,7 +216,7 @@ class _Deadline:
         self._end_s = time.monotonic() + first_s
 
     def left_s(self) -> float:
-        """Returns the seconds that are left of the phase that began last."""
+        """Returns the seconds left in the current phase; negative once it is over."""
         while self._limits_s:
             at = self._stdout.find(self._mark, self._searched)
             if at < 0:
@@ -235,8 +235,8 @@ def _read_until(
 ) -> bool:
     """Returns whether the service ended in time.
 
-    What had come by then is read before the time counts as over: it may be this machine that was
-    slow.
+    Output that has already arrived is read before the time counts as over: this machine may have
+    been slow.
     """
     is_late = False
     while (seconds := left_s()) > 0 or (not is_late and stream.is_readable()):
@@ -254,21 +254,21 @@ def _read_until(
 
 
 def _kill(transport: Transport, pid: int | None) -> None:
-    """Kills a command with what it started.
+    """Kills a command and the processes that it started.
 
     Raises:
         TransientDeviceError: the phone does not answer.
     """
     if pid is None:
-        raise lost(transport.serial, "a command gave no sign of life before its time limit")
+        raise lost(transport.serial, "a command printed nothing before its time limit")
     _answer_to(transport, pid, f"kill -9 -{pid} {pid} 2>/dev/null")
 
 
-def _see_gone(transport: Transport, pid: int | None) -> None:
-    """Waits until nothing of a killed command is left.
+def _wait_until_gone(transport: Transport, pid: int | None) -> None:
+    """Waits until no process of a killed command is left.
 
     Raises:
-        TransientDeviceError: something is, or the phone does not answer.
+        TransientDeviceError: one is left, or the phone does not answer.
     """
     gone = _answer_to(
         transport,
@@ -278,7 +278,7 @@ def _see_gone(transport: Transport, pid: int | None) -> None:
         "sleep 0.1; done",
     )
     if b"gone" not in gone:
-        raise _left(transport, pid, "kill did not help")
+        raise _still_runs(transport, pid, "kill did not help")
 
 
 def _answer_to(transport: Transport, pid: int | None, script: str) -> bytes:
@@ -287,22 +287,22 @@ def _answer_to(transport: Transport, pid: int | None, script: str) -> bytes:
         with transport.open(f"exec:{script}") as stream:
             ended = _read_until(stream, answer.extend, _Deadline(_KILL_LIMIT_S).left_s)
     except DeviceError as error:
-        raise _left(transport, pid, error.message) from error
+        raise _still_runs(transport, pid, error.message) from error
     if not ended:
-        raise _left(transport, pid, "the phone does not answer")
+        raise _still_runs(transport, pid, "the phone does not answer")
     return bytes(answer)
 
 
-def _left(transport: Transport, pid: int | None, why: str) -> TransientDeviceError:
+def _still_runs(transport: Transport, pid: int | None, why: str) -> TransientDeviceError:
     return TransientDeviceError(
-        f"{transport.serial}: a command outlived its time limit and may run on: {why}",
+        f"{transport.serial}: a command ran past its time limit and may still run: {why}",
         hint=f"when the phone answers again: adb -s {transport.serial} shell kill -9 -{pid}",
         serial=transport.serial,
         pid=pid,
     )
 
 
-def _truncated(
+def _lost_during(
     transport: Transport, command: str, received: bytes | bytearray
 ) -> TransientDeviceError:
     tail = bytes(received[-400:]).decode(errors="backslashreplace")
@@ -315,5 +315,5 @@ def _truncated(
 
 
 def _leading_pid(received: bytes | bytearray) -> int | None:
-    found = _PID.match(received)
-    return int(found[1]) if found else None
+    match = _PID.match(received)
+    return int(match[1]) if match else None

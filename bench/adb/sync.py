@@ -18,7 +18,7 @@ _TRANSIENT_ANSWERS = ("Input/output error", "Transport endpoint")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFile:
-    """A file of a phone as ``lstat`` has it; sizes are kept modulo 4 GiB by the protocol."""
+    """A file of a phone as ``lstat`` has it; the protocol gives sizes modulo 4 GiB."""
 
     name: str
     mode: int
@@ -35,7 +35,7 @@ def push(
     modified_s: int,
     progress: Progress | None = None,
 ) -> int:
-    """Returns how many bytes of ``source`` were written to ``remote``.
+    """Returns the number of bytes of ``source`` that were written to ``remote``.
 
     Raises:
         DeviceError: the phone refuses: full, read-only, no permission, a folder.
@@ -45,14 +45,14 @@ def push(
         session.request(b"SEND", f"{remote},{0o100000 | mode}")
         sent_bytes = 0
         for block, size in _blocks(source):
-            # A phone that cannot go on says so at once and swallows the rest.
-            if session.stream.is_readable() or not session.sent(block):
+            # A phone that cannot continue answers at once and ignores the rest.
+            if session.stream.is_readable() or not session.send(block):
                 break
             sent_bytes += size
             if progress is not None:
                 progress(sent_bytes)
         else:
-            session.sent(struct.pack("<4sI", b"DONE", modified_s & 0xFFFFFFFF))
+            session.send(struct.pack("<4sI", b"DONE", modified_s & 0xFFFFFFFF))
         session.expect(b"OKAY")
         session.fields("<I")
     return sent_bytes
@@ -61,7 +61,7 @@ def push(
 def pull(
     transport: Transport, remote: str, sink: IO[bytes], *, progress: Progress | None = None
 ) -> int:
-    """Returns how many bytes of ``remote`` were written to ``sink``: all of them.
+    """Returns the number of bytes of ``remote``, all of which were written to ``sink``.
 
     Raises:
         DeviceError: there is no such file, it cannot be read, or it is a folder.
@@ -71,7 +71,7 @@ def pull(
         session.request(b"RECV", remote)
         received_bytes = 0
         while session.expect(b"DATA", b"DONE") == b"DATA":
-            content = session.exactly(session.fields("<I")[0])
+            content = session.read(session.fields("<I")[0])
             sink.write(content)
             received_bytes += len(content)
             if progress is not None:
@@ -80,7 +80,7 @@ def pull(
 
 
 def stat(transport: Transport, remote: str) -> RemoteFile | None:
-    """Returns the file; ``None`` where there is none, or it may not be looked at.
+    """Returns the file; ``None`` if it does not exist, or may not be read.
 
     Raises:
         TransientDeviceError: the phone went away.
@@ -95,20 +95,20 @@ def stat(transport: Transport, remote: str) -> RemoteFile | None:
 
 
 def entries(transport: Transport, remote: str) -> list[RemoteFile]:
-    """Returns what a folder holds, by name; nothing where it is missing or may not be read.
+    """Returns the files in a folder, sorted by name; none if it is missing or may not be read.
 
     Raises:
         TransientDeviceError: the phone went away.
     """
-    found = []
+    files = []
     with _Session(transport, remote) as session:
         session.request(b"LIST", remote)
         while session.expect(b"DENT", b"DONE") == b"DENT":
             mode, size, modified_s, length = session.fields("<4I")
-            name = session.exactly(length).decode("utf-8", "surrogateescape")
-            found.append(RemoteFile(name=name, mode=mode, size_bytes=size, modified_s=modified_s))
+            name = session.read(length).decode("utf-8", "surrogateescape")
+            files.append(RemoteFile(name=name, mode=mode, size_bytes=size, modified_s=modified_s))
     return sorted(
-        (each for each in found if each.name not in (".", "..")), key=lambda each: each.name
+        (file for file in files if file.name not in (".", "..")), key=lambda file: file.name
     )
 
 
@@ -133,8 +133,8 @@ class _Session:
         payload = path.encode("utf-8", "surrogateescape")
         self.stream.write(struct.pack("<4sI", word, len(payload)) + payload, self._limit_s)
 
-    def sent(self, content: bytes) -> bool:
-        """Returns whether the phone took it; if it ended the stream it has said why.
+    def send(self, content: bytes) -> bool:
+        """Returns whether the phone took the content; if not, the reason is the next answer.
 
         Raises:
             TransientDeviceError: the phone went away.
@@ -148,17 +148,17 @@ class _Session:
         return True
 
     def expect(self, *words: bytes) -> bytes:
-        """Returns which of ``words`` the phone says next.
+        """Returns which of ``words`` is the phone's next answer.
 
         Raises:
-            DeviceError: it says FAIL, and why.
+            DeviceError: it answers FAIL, with the reason.
             TransientDeviceError: it went away.
         """
-        said = self.exactly(4)
-        if said in words:
-            return said
-        if said == b"FAIL":
-            why = self.exactly(self.fields("<I")[0]).decode(errors="backslashreplace")
+        answer = self.read(4)
+        if answer in words:
+            return answer
+        if answer == b"FAIL":
+            why = self.read(self.fields("<I")[0]).decode(errors="backslashreplace")
             kind = TransientDeviceError if why.endswith(_TRANSIENT_ANSWERS) else DeviceError
             raise kind(
                 f"{self._serial}: {self._remote}: {why}",
@@ -166,17 +166,17 @@ class _Session:
                 serial=self._serial,
                 path=self._remote,
             )
-        raise lost(self._serial, f"file sync answered {said!r}", path=self._remote)
+        raise lost(self._serial, f"file sync answered {answer!r}", path=self._remote)
 
     def fields(self, layout: str) -> tuple[int, ...]:
         """Returns the numbers of a header."""
-        return struct.unpack(layout, self.exactly(struct.calcsize(layout)))
+        return struct.unpack(layout, self.read(struct.calcsize(layout)))
 
-    def exactly(self, size: int) -> bytes:
+    def read(self, size: int) -> bytes:
         """Returns the next ``size`` bytes.
 
         Raises:
-            TransientDeviceError: they do not come.
+            TransientDeviceError: they do not arrive.
         """
         try:
             return read_exactly(self.stream, self._buffer, size, limit_s=self._limit_s)
@@ -184,12 +184,14 @@ class _Session:
             raise lost(self._serial, "it went away during a transfer", path=self._remote) from error
         except TimeoutError as error:
             raise lost(
-                self._serial, f"a transfer stood still for {self._limit_s:g} s", path=self._remote
+                self._serial,
+                f"a transfer made no progress for {self._limit_s:g} s",
+                path=self._remote,
             ) from error
 
 
 def _blocks(source: IO[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yields DATA packets to be written together, and how many bytes of the file they hold."""
+    """Yields DATA packets to be written together, and the number of file bytes in them."""
     while content := source.read(_CHUNK_BYTES * _BLOCK_CHUNKS):
         block = bytearray()
         for start in range(0, len(content), _CHUNK_BYTES):
@@ -204,4 +206,4 @@ def _hint(why: str) -> str:
         return "free space on the phone"
     if "No such file" in why:
         return "check the path on the phone"
-    return "use a path that adb's shell may write to, as /data/local/tmp"
+    return "use a path that adb's shell may write to, such as /data/local/tmp"

@@ -151,7 +151,7 @@ def test_our_own_values_are_never_taken_for_what_was_found(
     ):
         assert looks(reached) != before
     assert looks(reached) == before
-    assert "an earlier run was cut off: restored" in messages[0]
+    assert "an earlier run was interrupted: restored" in messages[0]
 
 
 def test_what_a_phone_refuses_is_told_in_its_own_words_and_the_rest_is_done(

@@ -8,7 +8,7 @@ import pytest
 from support.reach import Boot, Serving
 
 from bench.adb.lock import locked
-from bench.adb.phone import opened
+from bench.adb.phone import open_phone
 from bench.adb.transport.serials import Found, Way, present, resolve, way_to
 from bench.adb.transport.server import AdbServer
 from bench.core.errors import ConfigurationError, TransientDeviceError
@@ -29,7 +29,7 @@ def test_a_phone_on_the_network_needs_no_server(
     [found] = resolve([handset.serial], no_server)
     assert (found.serial, found.way) == (handset.serial, Way.TCP)
     assert resolve([], {**no_server, "ANDROID_SERIAL": handset.serial}) == [found]
-    with opened(found, no_server, locks=tmp_path) as phone:
+    with open_phone(found, no_server, locks=tmp_path) as phone:
         assert phone.ask("echo fine") == "fine"
     assert (tmp_path / ".android" / "adbkey").exists()
 
@@ -58,7 +58,7 @@ def test_what_the_server_lists_is_reached_through_it(
     assert second.serial in caught.value.hint
     chosen = resolve([second.serial, handset.serial, second.serial], server.environ)
     assert [each.serial for each in chosen] == [second.serial, handset.serial]
-    with opened(chosen[0], server.environ, locks=tmp_path) as phone:
+    with open_phone(chosen[0], server.environ, locks=tmp_path) as phone:
         assert phone.ask("getprop ro.serialno") == second.name
     with pytest.raises(TransientDeviceError, match="does not list"):
         AdbServer(server.environ).open("nosuch", "sync:")

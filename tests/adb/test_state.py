@@ -59,7 +59,7 @@ def test_what_changes_on_a_phone_is_seen_and_what_it_hides_is_named(boot_phone: 
     assert state.cpu_temp_c == Reading(value=91.0)
     zones = {each.name: each.temp_c for each in state.zones}
     assert zones["gpuss-0"].unavailable == "not a temperature: -99900"
-    assert zones["battery"].unavailable == "the phone does not tell it"
+    assert zones["battery"].unavailable == "the phone does not show it"
     if may_be_shell():  # else the shell is root's, and nothing is forbidden
         assert state.clocks[2].now_khz == Reading(unavailable="Permission denied")
 

@@ -165,7 +165,7 @@ def test_a_process_after_which_the_phone_was_not_seen_does_not_count(
     clogging = threading.Timer(1.0, clog)
     clogging.start()
     try:
-        with pytest.raises(TransientDeviceError, match="did not tell its state in time"):
+        with pytest.raises(TransientDeviceError, match="did not show its state in time"):
             watch(phone, state_limit_s=0.5).run(["sleep", "1.8"], limit_s=2)
     finally:
         clogging.join()

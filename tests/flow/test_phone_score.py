@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.adb.phone import opened
+from bench.adb.phone import open_phone
 from bench.adb.transport.serials import Found, Way
 from bench.cli.main import main
 from bench.core.caveats import CaveatKind
@@ -161,7 +161,7 @@ def test_ctrl_c_leaves_neither_a_process_nor_a_file_of_it_on_the_phone(
     assert running.returncode == 130, said
     assert "Traceback" not in said
     assert not left(handset)
-    with opened(Found(serial=handset.serial, way=Way.TCP)) as phone:
+    with open_phone(Found(serial=handset.serial, way=Way.TCP)) as phone:
         deadline_s = time.monotonic() + 5
         while left_running := phone.shell("pgrep -fl '[f]rill-bench/'").text:
             assert time.monotonic() < deadline_s, left_running

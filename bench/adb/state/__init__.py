@@ -1,1 +1,1 @@
-"""What a phone is, what it is doing, what a process used there, and the settings that we change."""
+"""A phone's facts, its state, what a process used on it, and the settings that we change."""

@@ -1,4 +1,4 @@
-"""What the kernel counts of cores and clocks, and what a process used of them."""
+"""The kernel's counters of cores and clocks, and what a process used of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.core.device_state.state import Reading
 from bench.core.device_state.telemetry import ClockTime, Usage
 
 TICK_S = 0.01  # USER_HZ is 100 on every Android
-_HIDDEN = "the phone does not tell it"
+_HIDDEN = "the phone does not show it"
 _PATH = "/sys/devices/system/cpu/cpu{}/cpufreq/stats/time_in_state"
 _STAT = "/proc/stat"
 _CORE = re.compile(rf"{_STAT}:cpu(\d+) ([\d ]+)$")
@@ -22,8 +22,8 @@ _COLUMNS = 8  # the later ones are part of the first two
 Group = tuple[int, ...]
 
 
-def counting(groups: Iterable[Group]) -> str:
-    """Returns the command that shows the counters.
+def counters_command(groups: Iterable[Group]) -> str:
+    """Returns the shell command that prints the counters.
 
     Args:
         groups: cores that share a clock.
@@ -35,15 +35,15 @@ def counting(groups: Iterable[Group]) -> str:
 def usage_between(
     before: Answer, after: Answer, *, cores: Sequence[int], groups: Iterable[Group], cpu_s: Reading
 ) -> Usage:
-    """Returns what was used of ``cores`` between two answers to ``counting``.
+    """Returns the use of ``cores`` between two answers to ``counters_command``.
 
     Args:
-        cpu_s: what the process used.
+        cpu_s: the CPU time of the process.
     """
     busy_s, cores_s = _cores(before, after, cores)
     used = [group for group in groups if set(group) & set(cores)]
     clocks = tuple(
-        found for group in used if (found := _clock_time(before, after, group)) is not None
+        spent for group in used if (spent := _clock_time(before, after, group)) is not None
     )
     return Usage(
         cpu_s=cpu_s,
@@ -56,35 +56,35 @@ def usage_between(
 
 def _cores(before: Answer, after: Answer, cores: Sequence[int]) -> tuple[Reading, Reading]:
     first, last = _ticks(before), _ticks(after)
-    known = [core for core in cores if core in first and core in last]
-    if not known or len(known) < len(cores):
+    shown = [core for core in cores if core in first and core in last]
+    if not shown or len(shown) < len(cores):
         missing = Reading(unavailable=_HIDDEN)
         return missing, missing
-    busy = sum(last[core][0] - first[core][0] for core in known)
-    whole = sum(last[core][1] - first[core][1] for core in known)
+    busy = sum(last[core][0] - first[core][0] for core in shown)
+    whole = sum(last[core][1] - first[core][1] for core in shown)
     return Reading(value=round(busy * TICK_S, 2)), Reading(value=round(whole * TICK_S, 2))
 
 
 def _ticks(answer: Answer) -> dict[int, tuple[int, int]]:
     """Returns core to its busy ticks and all its ticks."""
-    found = {}
+    ticks = {}
     for line in answer.lines:
         match = _CORE.match(line)
         if match is not None:
             columns = [int(each) for each in match[2].split()[:_COLUMNS]]
             idle = sum(columns[index] for index in _IDLE if index < len(columns))
-            found[int(match[1])] = (sum(columns) - idle, sum(columns))
-    return found
+            ticks[int(match[1])] = (sum(columns) - idle, sum(columns))
+    return ticks
 
 
 def _clock_time(before: Answer, after: Answer, group: Group) -> ClockTime | None:
     first, last = _times(before, group[0]), _times(after, group[0])
     if not first or not last:
         return None
-    gone = [(khz, ticks - first.get(khz, 0)) for khz, ticks in sorted(last.items())]
+    passed = [(khz, ticks - first.get(khz, 0)) for khz, ticks in sorted(last.items())]
     return ClockTime(
         cores=group,
-        spent=tuple((float(khz), round(ticks * TICK_S, 2)) for khz, ticks in gone if ticks > 0),
+        spent=tuple((float(khz), round(ticks * TICK_S, 2)) for khz, ticks in passed if ticks > 0),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a phone is: all that stays the same while it runs."""
+"""The facts of a phone that stay the same while it runs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from bench.core.errors import DeviceError
 
 _CPU = "/sys/devices/system/cpu"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
-# Since Android 13: what a shell starts afterwards gets the cores and clocks of an app in front.
+# Since Android 13: programs that a shell starts afterwards get the cores and clocks of a
+# foreground app.
 TASK_PROFILE = "MaxPerformance"
 AS_IN_FRONT = f"settaskprofile $$ {TASK_PROFILE}"
 _QUESTIONS = {
     "properties": "getprop",
-    "front": AS_IN_FRONT,  # before it is asked which cores may be used
+    "front": AS_IN_FRONT,  # before the question which cores may be used
     # One process reads all files; what is missing or forbidden is skipped.
     "files": f"grep -sH . {_CPU}/present {_CPU}/cpu[0-9]*/cpu_capacity "
     f"{_CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq {BOOT_ID}",
@@ -29,7 +30,7 @@ _QUESTIONS = {
 }
 _PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]\r?$", re.MULTILINE | re.DOTALL)
 _CORE = re.compile(r"/cpu(\d+)/(cpu_capacity|cpufreq/cpuinfo_max_freq)$")
-_UNSAID = {"", "unknown"}
+_EMPTY_WORDS = {"", "unknown"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class Cluster:
     Args:
         cores: ascending.
         max_khz: highest clock; ``None`` where the phone hides it.
-        capacity: the kernel's measure of what a core can do, up to 1024; ``None`` likewise.
+        capacity: the kernel's measure of a core's speed, up to 1024; ``None`` likewise.
     """
 
     cores: tuple[int, ...]
@@ -49,21 +50,21 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """One phone on one boot. What it hides is ``None`` or empty.
+    """One phone on one boot. A value that it hides is ``None`` or empty.
 
     Args:
-        serial: the phone's own; adb's where it hides that.
+        serial: the phone's own; adb's where the phone hides it.
         codename: ``ro.product.device``.
         soc: maker and model; on older phones the platform's name.
         abis: preferred first.
-        sdk, release: the Android version, as a number and for people.
+        sdk, release: the Android version, as the API level and as text.
         fingerprint: the OS build; empty if hidden.
         boot_id: changes with every boot.
-        cores: that are present.
+        cores: those that are present.
         clusters: slowest first.
-        allowed_cores: that a command of adb's shell may use.
+        allowed_cores: those that a command of adb's shell may use.
         taskset: whether the phone can pin a command to cores.
-        task_profile: whether a command may have what an app in front has.
+        task_profile: whether a command can get the cores and clocks of a foreground app.
         virtual: whether it is a virtual handset.
     """
 
@@ -91,18 +92,18 @@ def read_facts(phone: Phone) -> Facts:
     """Returns the facts of a phone, asked in one command.
 
     Raises:
-        DeviceError: it answers nothing at all.
+        DeviceError: it does not answer.
         TransientDeviceError: it went away.
     """
     answers = ask_all(phone, _QUESTIONS)
     properties = {
         key: value.strip()
         for key, value in _PROPERTY.findall(answers["properties"].text)
-        if value.strip() not in _UNSAID
+        if value.strip() not in _EMPTY_WORDS
     }
     if not properties:
         raise DeviceError(
-            f"{phone.serial}: getprop tells nothing; is it Android?",
+            f"{phone.serial}: getprop shows nothing; is it Android?",
             hint=f"run it by hand: adb -s {phone.serial} shell getprop",
             last_lines=answers["properties"].lines[-3:],
         )
@@ -131,9 +132,9 @@ def read_facts(phone: Phone) -> Facts:
 
 
 def big_cores(facts: Facts, threads: int) -> tuple[int, ...]:
-    """Returns the fastest clusters' cores, as few clusters as have a usable core a thread.
+    """Returns the cores of the fastest clusters, as few clusters as give each thread a usable core.
 
-    All usable cores where the phone hides its clusters, or has too few of them.
+    All usable cores where the phone hides its clusters, or has too few cores.
     """
     usable = set(facts.allowed_cores or facts.cores)
     chosen: set[int] = set()
@@ -148,7 +149,7 @@ def clusters_of(khz: Mapping[int, int], capacity: Mapping[int, int]) -> tuple[Cl
     """Returns the clusters of cores, slowest first, distinguished by capacity or else by clock.
 
     Args:
-        khz, capacity: of each core where it is known.
+        khz, capacity: core to value, for the cores that show it.
     """
     by = capacity if set(capacity) >= set(khz) else khz
     groups: dict[int, list[int]] = defaultdict(list)
@@ -174,21 +175,21 @@ def _speeds(files: Mapping[str, str]) -> tuple[dict[int, int], dict[int, int]]:
     return khz, capacity
 
 
-def _first(found: Mapping[str, str], *keys: str) -> str | None:
-    return next((found[key] for key in keys if key in found), None)
+def _first(properties: Mapping[str, str], *keys: str) -> str | None:
+    return next((properties[key] for key in keys if key in properties), None)
 
 
-def _soc(found: Mapping[str, str]) -> str | None:
-    maker, model = found.get("ro.soc.manufacturer"), found.get("ro.soc.model")
+def _soc(properties: Mapping[str, str]) -> str | None:
+    maker, model = properties.get("ro.soc.manufacturer"), properties.get("ro.soc.model")
     if model is None:
-        return _first(found, "ro.board.platform", "ro.hardware")
+        return _first(properties, "ro.board.platform", "ro.hardware")
     return f"{maker} {model}" if maker else model
 
 
-def _abis(found: Mapping[str, str]) -> tuple[str, ...]:
-    texts: Sequence[str] = found.get("ro.product.cpu.abilist", "").split(",")
+def _abis(properties: Mapping[str, str]) -> tuple[str, ...]:
+    texts: Sequence[str] = properties.get("ro.product.cpu.abilist", "").split(",")
     if not any(texts):
-        texts = [found.get(f"ro.product.cpu.{key}", "") for key in ("abi", "abi2")]
+        texts = [properties.get(f"ro.product.cpu.{key}", "") for key in ("abi", "abi2")]
     return tuple(filter(None, map(str.strip, texts)))
 
 

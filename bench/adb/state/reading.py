@@ -1,4 +1,4 @@
-"""A state of a phone: battery, heat, clocks, load, space, screen."""
+"""Reads the state of a phone: battery, heat, clocks, load, space, screen."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ QUESTIONS = {
     "thermal": "dumpsys thermalservice",
     "screen": "dumpsys power | grep -m1 mWakefulness=",
     "low_power": "settings get global low_power",
-    # One process reads all files, for starting one is what a state costs.
+    # One process reads all files, because starting a process is what a state costs.
     "files": f"grep -H . {_LOAD} {_MEMORY} {_PRESSURE} {_SENSORS}",
     "space": f"stat -f -c '%a %S' {_SCRATCH}",
 }
-# What is cheap enough to be asked while a process runs.
+# Cheap enough to run while a process is measured.
 SAMPLED = f"grep -H . {_SENSORS}"
 _BATTERY_STATUS = {
     "1": "unknown",
@@ -46,7 +46,7 @@ _BATTERY_STATUS = {
     "4": "not charging",
     "5": "full",
 }
-_ABSENT = "the phone does not tell it"
+_ABSENT = "the phone does not show it"
 _REFUSED = re.compile(r"^grep: (\S+): (.+)$")
 _CLOCK = re.compile(r"/cpu(\d+)/cpufreq/(\w+)$")
 _TEMPERATURE = re.compile(r"Temperature\{(.+?)\}")
@@ -57,16 +57,16 @@ _PLAUSIBLE_C = (-40.0, 150.0)
 
 
 def read_state(phone: Phone) -> State:
-    """Returns a state of a phone, asked in one command.
+    """Returns the state of a phone, read in one command.
 
     Raises:
         TransientDeviceError: it went away.
     """
-    return snapshot_of(ask_all(phone, QUESTIONS))
+    return state_of(ask_all(phone, QUESTIONS))
 
 
-def snapshot_of(answers: Mapping[str, Answer]) -> State:
-    """Returns the state that the answers to ``QUESTIONS`` give."""
+def state_of(answers: Mapping[str, Answer]) -> State:
+    """Returns the state in the answers to ``QUESTIONS``."""
     battery = _fields(answers["battery"])
     thermal, files = answers["thermal"], answers["files"]
     load, memory, pressure = (_about(files, path) for path in (_LOAD, _MEMORY, _PRESSURE))
@@ -85,17 +85,17 @@ def snapshot_of(answers: Mapping[str, Answer]) -> State:
         zones_unavailable=zones_unavailable,
         clocks=clocks,
         clocks_unavailable=clocks_unavailable,
-        load=_number(load, _found(rf"{_LOAD}:(\S+)", load)),
-        cpu_pressure_percent=_number(pressure, _found(r"some avg10=([\d.]+)", pressure)),
-        memory_available_bytes=_number(memory, _found(r"MemAvailable:\s*(\d+) kB", memory), 1024),
+        load=_number(load, _search(rf"{_LOAD}:(\S+)", load)),
+        cpu_pressure_percent=_number(pressure, _search(r"some avg10=([\d.]+)", pressure)),
+        memory_available_bytes=_number(memory, _search(r"MemAvailable:\s*(\d+) kB", memory), 1024),
         free_bytes=_free_bytes(answers["space"]),
-        screen=_text(answers["screen"], _found(r"mWakefulness=(\w+)", answers["screen"])),
+        screen=_text(answers["screen"], _search(r"mWakefulness=(\w+)", answers["screen"])),
         low_power=_low_power(answers["low_power"]),
     )
 
 
 def sample_of(answer: Answer, at_s: float) -> Sample:
-    """Returns the sample that an answer to ``SAMPLED`` gives."""
+    """Returns the sample in an answer to ``SAMPLED``."""
     zones, zones_unavailable = _zones(answer)
     why = zones_unavailable or _ABSENT
     outer = [zone for zone in zones if _SURFACE.search(zone.name)]
@@ -108,12 +108,12 @@ def sample_of(answer: Answer, at_s: float) -> Sample:
 
 
 def _why(answer: Answer) -> str:
-    """Returns why an answer does not hold what was asked."""
+    """Returns why a value is missing in an answer."""
     if answer.exit_status is None:
         return "the phone did not answer in time"
     lines = answer.lines
     if not lines:
-        return "the phone says nothing"
+        return "the phone prints nothing"
     return lines[-1] if answer.exit_status or len(lines) == 1 else _ABSENT
 
 
@@ -122,7 +122,7 @@ def _text(answer: Answer, text: str | None) -> Reading:
 
 
 def _number(answer: Answer, text: str | None, scale: float = 1.0) -> Reading:
-    value = _parsed(text)
+    value = _parse_number(text)
     return (
         Reading(unavailable=_why(answer))
         if value is None
@@ -130,19 +130,19 @@ def _number(answer: Answer, text: str | None, scale: float = 1.0) -> Reading:
     )
 
 
-def _found(pattern: str, answer: Answer) -> str | None:
+def _search(pattern: str, answer: Answer) -> str | None:
     match = re.search(pattern, answer.text)
     return match[1] if match else None
 
 
 def _fields(answer: Answer) -> dict[str, str]:
-    """Returns ``key: value`` lines; the first of a key counts."""
-    found: dict[str, str] = {}
+    """Returns the ``key: value`` lines; the first of each key counts."""
+    fields: dict[str, str] = {}
     for line in answer.lines:
         key, colon, value = line.partition(": ")
         if colon:
-            found.setdefault(key, value.strip())
-    return found
+            fields.setdefault(key, value.strip())
+    return fields
 
 
 def _level(answer: Answer, battery: Mapping[str, str]) -> Reading:
@@ -181,42 +181,43 @@ def _free_bytes(answer: Answer) -> Reading:
 def _hottest(answer: Answer, name: str, kind: str) -> Reading:
     """Returns the hottest sensor of a kind, in C.
 
-    The name decides, because some makers count the kinds of temperatures from one.
+    Sensors are chosen by name first, because some makers number the kinds from one.
     """
-    _, now, current = answer.text.partition(_HOT)
+    _, heading, current = answer.text.partition(_HOT)
     sensors = [
-        dict(re.findall(r"(\w+)=([^,}]*)", each))
-        for each in _TEMPERATURE.findall(current if now else answer.text)
+        dict(re.findall(r"(\w+)=([^,}]*)", fields))
+        for fields in _TEMPERATURE.findall(current if heading else answer.text)
     ]
-    named = [each for each in sensors if name in each.get("mName", "").lower()]
-    chosen = named or [each for each in sensors if each.get("mType") == kind]
-    return _hottest_of([_parsed(each.get("mValue")) for each in chosen], otherwise=_why(answer))
+    named = [sensor for sensor in sensors if name in sensor.get("mName", "").lower()]
+    chosen = named or [sensor for sensor in sensors if sensor.get("mType") == kind]
+    values = [_parse_number(sensor.get("mValue")) for sensor in chosen]
+    return _hottest_of(values, otherwise=_why(answer))
 
 
 def _hottest_of(values: Iterable[float | None], *, otherwise: str) -> Reading:
     low, high = _PLAUSIBLE_C
-    # Sensors that do not work read 0 or -99.9.
+    # Broken sensors read 0 or -99.9.
     plausible = [value for value in values if value and low < value < high]
     return Reading(value=max(plausible)) if plausible else Reading(unavailable=otherwise)
 
 
 def _about(answer: Answer, path: str) -> Answer:
-    """Returns what an answer tells of files whose paths begin so; all of it if nothing."""
+    """Returns the lines about files whose paths begin with ``path``; all lines if none do."""
     lines = [line for line in answer.lines if line.removeprefix("grep: ").startswith(path)]
     return replace(answer, text="\n".join(lines)) if lines else answer
 
 
 def _files(answer: Answer) -> dict[str, Reading]:
-    """Returns path to content of what ``grep -H . PATHS`` answered; the reason where it failed."""
-    found: dict[str, Reading] = {}
+    """Returns path to content, from ``grep -H . PATHS``; the reason where a file is unreadable."""
+    contents: dict[str, Reading] = {}
     for line in answer.lines:
         refused = _REFUSED.match(line)
         if refused is not None:
-            found.setdefault(refused[1], Reading(unavailable=refused[2]))
+            contents.setdefault(refused[1], Reading(unavailable=refused[2]))
         elif ":" in line:
             path, _, content = line.partition(":")
-            found.setdefault(path, Reading(value=content.strip()))
-    return found
+            contents.setdefault(path, Reading(value=content.strip()))
+    return contents
 
 
 def _zones(answer: Answer) -> tuple[tuple[Zone, ...], str | None]:
@@ -234,7 +235,7 @@ def _zones(answer: Answer) -> tuple[tuple[Zone, ...], str | None]:
 def _zone_temp_c(file: Reading | None) -> Reading:
     if file is None or file.text is None:
         return file or Reading(unavailable=_ABSENT)
-    value = _parsed(file.text)
+    value = _parse_number(file.text)
     # Milli-degrees by the kernel's rule; a few drivers count in degrees.
     if value is not None and abs(value) >= _PLAUSIBLE_C[1]:
         value /= 1000
@@ -250,10 +251,12 @@ def _clocks(answer: Answer) -> tuple[tuple[Clock, ...], str | None]:
             cores[int(match[1])][match[2]] = content
     groups: dict[str, list[int]] = defaultdict(list)
     for core, files in sorted(cores.items()):
-        # Where the cores that share a clock are not named, cores of equal reach are one group.
+        # If the phone does not list the cores that share a clock, an equal maximum makes a group.
         shared = [files[name].text for name in (_GROUP, "cpuinfo_max_freq") if name in files]
         groups[next(filter(None, shared), str(core))].append(core)
-    clocks = tuple(_clock([cores[core] for core in each], tuple(each)) for each in groups.values())
+    clocks = tuple(
+        _clock([cores[core] for core in group], tuple(group)) for group in groups.values()
+    )
     return clocks, None if clocks else _why(answer)
 
 
@@ -261,9 +264,9 @@ def _clock(files: list[dict[str, Reading]], cores: tuple[int, ...]) -> Clock:
     absent = Reading(unavailable=_ABSENT)
 
     def lowest(name: str) -> Reading:
-        found = [each.get(name, absent) for each in files]
-        values = [value for each in found if (value := _parsed(each.text)) is not None]
-        return Reading(value=min(values)) if values else found[0]
+        readings = [core.get(name, absent) for core in files]
+        values = [value for each in readings if (value := _parse_number(each.text)) is not None]
+        return Reading(value=min(values)) if values else readings[0]
 
     return Clock(
         cores=cores,
@@ -274,7 +277,7 @@ def _clock(files: list[dict[str, Reading]], cores: tuple[int, ...]) -> Clock:
     )
 
 
-def _parsed(text: str | None) -> float | None:
+def _parse_number(text: str | None) -> float | None:
     try:
         value = float(text or "")
     except ValueError:

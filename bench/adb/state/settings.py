@@ -1,7 +1,7 @@
-"""The settings that are changed on a phone while it is measured, and restored afterwards.
+"""Changes settings of a phone while it is measured, and restores them afterwards.
 
-Their values are written to this machine before anything is changed. So they are restored also after
-a crash or a pulled cable: at the next contact with that phone, whatever way it is reached.
+Their values are written to this machine before anything is changed. So they are also restored after
+a crash or a pulled cable: at the next contact with that phone, over USB or network.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceEr
 from bench.core.paths import state_dir
 
 FIXED_PERFORMANCE = "fixed-performance"
-AWAY_S = 10.0  # how long a phone that is away at the end is waited for
-_READS, _READ_S = 3, 0.2  # a change may take a moment to be seen
+AWAY_S = 10.0  # how long to wait for a phone that is away at the end
+_READS, _READ_S = 3, 0.2  # a change may take a moment to show
 _UNSET = "null"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSettings:
-    """What is to be changed on a phone; window animations always end.
+    """The settings to change on a phone; window animations are always switched off.
 
     Args:
         screen: keep it awake, dim, and at one brightness.
@@ -48,7 +48,7 @@ class ChangedSettings:
 
     Args:
         changed: name to value, of those that were changed, as read back.
-        refused: name to the phone's own words, of those that it did not let us change.
+        refused: name to the phone's message, for those that it did not let us change.
     """
 
     changed: Mapping[str, str]
@@ -60,7 +60,7 @@ class Restored:
     """The settings that were restored on a phone.
 
     Args:
-        refused: name to the phone's own words, of those that it did not let us restore.
+        refused: name to the phone's message, for those that it did not let us restore.
     """
 
     names: tuple[str, ...] = ()
@@ -79,10 +79,9 @@ class _Setting:
 
     Args:
         ours: the value while we measure.
-        get: prints its value; empty where phones do not tell it, then it is assumed to be
-            ``before``.
-        put: sets it to ``{}``.
-        unset: makes it as if it had never been set.
+        get: prints its value; empty where phones do not show it, then ``before`` is assumed.
+        put: sets it to the value at ``{}``.
+        unset: deletes it, as if it had never been set.
     """
 
     ours: str
@@ -94,7 +93,10 @@ class _Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Remembered:
-    """What is to be restored on a phone: name to value; ``None`` where nothing was set."""
+    """The settings to restore on a phone: name to value; ``None`` where nothing was set.
+
+    The file format; its keys do not change.
+    """
 
     serial: str
     found: dict[str, str | None]
@@ -113,8 +115,8 @@ def _stored_setting(key: str, ours: str) -> _Setting:
 _SCREEN = {
     "screen": _Setting(
         ours="WAKEUP",
-        get="said=$(dumpsys power | grep -m1 mWakefulness=); case $said in *=Awake) echo WAKEUP;; "
-        '*=*) echo SLEEP;; *) echo "$said"; exit 1;; esac',
+        get="line=$(dumpsys power | grep -m1 mWakefulness=); case $line in *=Awake) echo WAKEUP;; "
+        '*=*) echo SLEEP;; *) echo "$line"; exit 1;; esac',
         put="input keyevent {}",
     ),
     "stay-awake": _stored_setting(
@@ -132,8 +134,8 @@ _ANIMATIONS = {
 _AIRPLANE = {
     "airplane-mode": _Setting(
         ours="enable",
-        get="said=$(cmd connectivity airplane-mode 2>&1); case $said in enabled|disabled) "
-        'echo ${said%d};; *) echo "$said"; exit 1;; esac',
+        get="state=$(cmd connectivity airplane-mode 2>&1); case $state in enabled|disabled) "
+        'echo ${state%d};; *) echo "$state"; exit 1;; esac',
         put="cmd connectivity airplane-mode {}",
     )
 }
@@ -148,7 +150,7 @@ _SETTINGS = {**_SCREEN, **_ANIMATIONS, **_AIRPLANE, **_FIXED}
 @contextmanager
 def changed_settings(
     phone: Phone,
-    asked: DeviceSettings,
+    settings: DeviceSettings,
     *,
     serial: str,
     again: Callable[[Callable[[], ChangedSettings]], ChangedSettings] = lambda act: act(),
@@ -156,22 +158,22 @@ def changed_settings(
     away_s: float = AWAY_S,
     folder: Path | None = None,
 ) -> Iterator[ChangedSettings]:
-    """Changes settings, yields what was changed, and restores them, however it ends.
+    """Changes settings, yields the changes, and restores the settings in every case.
 
-    What an earlier run could not restore is restored first, so that our own values are never taken
-    for the user's.
+    Settings that an earlier run could not restore are restored first, so that our values are never
+    taken for the user's.
 
     Args:
         serial: the phone's own.
-        again: does it again when a phone that was lost meanwhile is back.
-        on_message: gets what was restored late or not at all.
-        away_s: how long a phone that is away at the end is waited for.
-        folder: where it is remembered what to restore.
+        again: repeats the change when a phone that was lost meanwhile is back.
+        on_message: gets a line on settings that were restored late or not at all.
+        away_s: how long to wait for a phone that is away at the end.
+        folder: where the settings to restore are remembered.
 
     Raises:
         ConfigurationError: what an earlier run remembered cannot be read.
-        DeviceError: fixed performance is asked for and the phone refuses it.
-        TransientDeviceError: the phone went away, or somebody else measures on it.
+        DeviceError: fixed performance is settings for and the phone refuses it.
+        TransientDeviceError: the phone went away, or another process measures on it.
     """
     folder = folder or _memory()
     path = _file(folder, serial)
@@ -179,18 +181,18 @@ def changed_settings(
     def change() -> ChangedSettings:
         restored = _restore(phone, serial, path)
         if str(restored):
-            on_message(f"an earlier run was cut off: {restored}")
-        return _change(phone, serial, _settings_of(asked), path)
+            on_message(f"an earlier run was interrupted: {restored}")
+        return _change(phone, serial, _settings_of(settings), path)
 
     with locked(serial, folder):
         try:
             yield again(change)
         finally:
-            _leave(phone, serial, path, on_message, away_s)
+            _restore_at_end(phone, serial, path, on_message, away_s)
 
 
 def restore_settings(phone: Phone, *, folder: Path | None = None) -> Restored:
-    """Restores what an earlier run, which was cut off, had changed, and returns it.
+    """Restores what an interrupted run had changed, and returns it.
 
     Raises:
         ConfigurationError: what it remembered cannot be read.
@@ -205,7 +207,7 @@ def restore_settings(phone: Phone, *, folder: Path | None = None) -> Restored:
 
 
 def wake(phone: Phone) -> str:
-    """Returns the phone's own words if its screen stays dark; nothing if it is awake again.
+    """Wakes the screen; returns the phone's message if it stays dark, else an empty text.
 
     Raises:
         TransientDeviceError: it went away.
@@ -214,7 +216,7 @@ def wake(phone: Phone) -> str:
 
 
 def own_serial(phone: Phone) -> str:
-    """Returns the phone's own serial, by which it is one phone on USB and on the network.
+    """Returns the phone's own serial, which is the same on USB and on the network.
 
     adb's where the phone hides its own.
     """
@@ -230,12 +232,12 @@ def _file(folder: Path, serial: str) -> Path:
     return folder / f"{re.sub(r'[^A-Za-z0-9.-]', '_', serial)}.json"
 
 
-def _settings_of(asked: DeviceSettings) -> dict[str, _Setting]:
+def _settings_of(chosen: DeviceSettings) -> dict[str, _Setting]:
     return {
-        **(_SCREEN if asked.screen else {}),
+        **(_SCREEN if chosen.screen else {}),
         **_ANIMATIONS,
-        **(_AIRPLANE if asked.airplane else {}),
-        **(_FIXED if asked.fixed_performance else {}),
+        **(_AIRPLANE if chosen.airplane else {}),
+        **(_FIXED if chosen.fixed_performance else {}),
     }
 
 
@@ -243,15 +245,16 @@ def _change(
     phone: Phone, serial: str, settings: Mapping[str, _Setting], path: Path
 ) -> ChangedSettings:
     before, refused = _read(phone, settings)
-    # What an earlier run could not restore reads as it left it: what it found still counts.
-    found = {**before, **_remembered(path, serial).found}
-    _remember(path, serial, found)
-    wanted: dict[str, str | None] = {name: settings[name].ours for name in before}
-    wrong = _set(phone, wanted)
+    # A setting that an earlier run could not restore still has our value; the remembered counts.
+    originals = {**before, **_load_remembered(path, serial).found}
+    _remember(path, serial, originals)
+    values: dict[str, str | None] = {name: settings[name].ours for name in before}
+    wrong = _set(phone, values)
     refused |= wrong
     if FIXED_PERFORMANCE in refused:
-        # No phone tells whether it is on, so nothing else shows that it needs not be restored.
-        _remember(path, serial, {key: found[key] for key in found if key != FIXED_PERFORMANCE})
+        # No phone shows whether it is on, so only this refusal shows that nothing is to restore.
+        kept_names = [name for name in originals if name != FIXED_PERFORMANCE]
+        _remember(path, serial, {name: originals[name] for name in kept_names})
         raise DeviceError(
             f"{phone.serial}: it refuses fixed performance: {refused[FIXED_PERFORMANCE]}",
             hint="leave out --fixed-performance",
@@ -264,23 +267,23 @@ def _change(
 
 def _restore(phone: Phone, serial: str, path: Path) -> Restored:
     """Restores what is remembered, and forgets it."""
-    found = _remembered(path, serial).found
-    if not found:
+    originals = _load_remembered(path, serial).found
+    if not originals:
         path.unlink(missing_ok=True)
         return Restored()
-    now, _ = _read(phone, {name: _SETTINGS[name] for name in found if _SETTINGS[name].get})
-    changed = [name for name in found if name not in now or now[name] != found[name]]
-    back = {name: found[name] for name in reversed(_SETTINGS) if name in changed}
+    now, _ = _read(phone, {name: _SETTINGS[name] for name in originals if _SETTINGS[name].get})
+    changed = [name for name in originals if name not in now or now[name] != originals[name]]
+    back = {name: originals[name] for name in reversed(_SETTINGS) if name in changed}
     wrong = _set(phone, back)
-    _remember(path, serial, {name: found[name] for name in wrong})
+    _remember(path, serial, {name: originals[name] for name in wrong})
     return Restored(names=tuple(name for name in back if name not in wrong), refused=wrong)
 
 
-def _leave(
+def _restore_at_end(
     phone: Phone, serial: str, path: Path, on_message: Callable[[str], None], away_s: float
 ) -> None:
-    """Restores all at the end; where that fails it stays remembered."""
-    calm = Phone(phone.transport, folder=phone.folder)  # Ctrl-C has done its part
+    """Restores all settings at the end; if that fails they stay remembered."""
+    calm = Phone(phone.transport, folder=phone.folder)  # not stopped by Ctrl-C again
     deadline_s = time.monotonic() + away_s
     while path.exists():
         try:
@@ -300,41 +303,41 @@ def _leave(
         return
 
 
-def _set(phone: Phone, wanted: Mapping[str, str | None]) -> dict[str, str]:
-    """Changes settings; returns the phone's own words for those that are not as wanted then."""
-    settings = {name: _SETTINGS[name] for name in wanted}
-    given = _ask(phone, {name: _command(settings[name], value) for name, value in wanted.items()})
+def _set(phone: Phone, values: Mapping[str, str | None]) -> dict[str, str]:
+    """Sets values; returns the phone's message for each setting that does not change."""
+    settings = {name: _SETTINGS[name] for name in values}
+    answers = _ask(phone, {name: _command(settings[name], value) for name, value in values.items()})
     hidden = [name for name, setting in settings.items() if not setting.get]
-    wrong = {name: _words(given[name]) for name in hidden if given[name].exit_status != 0}
+    wrong = {name: _words(answers[name]) for name in hidden if answers[name].exit_status != 0}
     readable = {name: setting for name, setting in settings.items() if setting.get}
     for attempt in range(_READS):
         time.sleep(attempt * _READ_S)
         now, unreadable = _read(phone, readable)
-        off = [name for name in readable if name in unreadable or now[name] != wanted[name]]
+        off = [name for name in readable if name in unreadable or now[name] != values[name]]
         if not off:
             break
     else:
         for name in off:
-            words = unreadable.get(name) or _words(given[name])
-            wrong[name] = words or f"it stays {now.get(name)} instead of {wanted[name]}"
+            words = unreadable.get(name) or _words(answers[name])
+            wrong[name] = words or f"it stays {now.get(name)} instead of {values[name]}"
     return wrong
 
 
 def _read(
     phone: Phone, settings: Mapping[str, _Setting]
 ) -> tuple[dict[str, str | None], dict[str, str]]:
-    """Returns the values now, and the phone's own words where it does not tell one."""
+    """Returns the values now, and the phone's message for each that it does not show."""
     values: dict[str, str | None] = {}
     unreadable: dict[str, str] = {}
-    given = _ask(phone, {name: setting.get for name, setting in settings.items() if setting.get})
+    answers = _ask(phone, {name: setting.get for name, setting in settings.items() if setting.get})
     for name, setting in settings.items():
         if not setting.get:
             values[name] = setting.before
-        elif given[name].exit_status == 0 and len(given[name].lines) == 1:
-            (line,) = given[name].lines
+        elif answers[name].exit_status == 0 and len(answers[name].lines) == 1:
+            (line,) = answers[name].lines
             values[name] = None if line == _UNSET else line
         else:
-            unreadable[name] = _words(given[name]) or "it says nothing"
+            unreadable[name] = _words(answers[name]) or "it prints nothing"
     return values, unreadable
 
 
@@ -352,16 +355,16 @@ def _words(answer: Answer) -> str:
     return " ".join(answer.lines[:2])
 
 
-def _remember(path: Path, serial: str, found: Mapping[str, str | None]) -> None:
-    """Remembers what is to be restored; nothing to restore leaves no file."""
-    if found:
-        config.save(path, _Remembered(serial=serial, found=dict(found)))
+def _remember(path: Path, serial: str, originals: Mapping[str, str | None]) -> None:
+    """Writes the settings to restore to a file; removes the file if there are none."""
+    if originals:
+        config.save(path, _Remembered(serial=serial, found=dict(originals)))
     else:
         path.unlink(missing_ok=True)
 
 
-def _remembered(path: Path, serial: str) -> _Remembered:
-    """Returns what is to be restored; nothing where nothing is remembered."""
+def _load_remembered(path: Path, serial: str) -> _Remembered:
+    """Returns the settings to restore; none without a file."""
     if not path.exists():
         return _Remembered(serial=serial, found={})
     try:

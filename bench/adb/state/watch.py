@@ -1,8 +1,8 @@
-"""A process on a phone between two states of it, all in one command.
+"""Runs a process on a phone and reads its state before and after, all in one command.
 
-How long a process waited for a core is kept until its parent reaps it. So its parent becomes a
-``cat`` that reaps nothing: it reads a pipe whose other end the process holds, and when that has
-ended, its counters. Nothing polls.
+The kernel keeps how long a process waited for a core until its parent reaps it. So its parent
+becomes a ``cat`` that reaps nothing: it reads a pipe whose other end the process holds, and its
+counters when it has ended. Nothing polls.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from bench.adb.batch import Answer, answers, script
 from bench.adb.phone import Phone
 from bench.adb.shell import KILLED_STATUS, PhaseLimits
-from bench.adb.state.counters import TICK_S, Group, counting, usage_between
-from bench.adb.state.reading import QUESTIONS, SAMPLED, sample_of, snapshot_of
+from bench.adb.state.counters import TICK_S, Group, counters_command, usage_between
+from bench.adb.state.reading import QUESTIONS, SAMPLED, sample_of, state_of
 from bench.adb.transport.stream import lost
 from bench.core.device_state.cores import parse_cores
 from bench.core.device_state.state import Reading, State
@@ -29,24 +29,24 @@ _PROBE_STATUS = 7
 _PROBE_LIMIT_S = 10.0
 _ROUND_TRIP_S = 10.0  # more than a shell on a phone takes to begin, and its output to arrive
 _SIGNAL_BITS, _SIGNALLED = 0x7F, 128
-_EXITING = 0x4  # of the flags that the kernel has of a process
-# The words of /proc/PID/stat, from the state on.
+_EXITING = 0x4  # a bit of the kernel's flags of a process
+# Positions in /proc/PID/stat, counted from the state.
 _FLAGS, _USER, _SYSTEM, _STATUS = 6, 11, 12, 49
 _COUNTERS, _SAMPLES = "counters", "samples"
 # The parts of the output between the marks.
 _BEFORE, _RUN, _AFTER = 1, 2, 3
-# The program takes the shell's place, so its process is the one that was asked.
-_PROVE = (
+# The program replaces the shell, so the cores shown are those of its process.
+_SHOW_CORES = (
     "while read -r name value; do case $name in Cpus_allowed_list:) "
     'echo "$0 cores $value $$";; esac; done </proc/$$/status; exec "$@"'
 )
 _STAT = rb"%b \([^\n]*\) ([A-Z] [-\d ]+)\r?\n(?:(\d+) (\d+) \d+\r?\n)?\Z"
-_UNKNOWN = Reading(unavailable="the phone shows no counters of what has ended")
+_UNKNOWN = Reading(unavailable="the phone shows no counters of ended processes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedProcess:
-    """A process that has ended, and what its phone did meanwhile.
+    """A process that has ended, and the telemetry around it.
 
     Args:
         stdout, stderr: raw bytes of the process alone.
@@ -68,9 +68,9 @@ class Watch:
 
     Args:
         phone: where they run.
-        groups: its cores, those together that share a clock.
+        groups: its cores; those that share a clock are one group.
         counters: whether it ``keeps_counters``.
-        state_limit_s: how long a state of it may take; 0 for no states.
+        state_limit_s: how long reading its state may take; 0 reads no state.
     """
 
     phone: Phone
@@ -84,46 +84,46 @@ class Watch:
         *,
         limit_s: float,
         first: str = "true",
-        known: State | None = None,
+        before: State | None = None,
     ) -> EndedProcess:
-        """Returns a process that has ended, with a state of the phone before and after it.
+        """Returns a process that has ended, with the state of the phone before and after it.
 
         Args:
-            limit_s: when it is killed, with all that it started. Snapshots have a limit of their
-                own, so that a short one is never mistaken for a phone that went away.
-            first: a command to be done before.
-            known: the state of the phone a moment ago, instead of a state before.
+            limit_s: when it is killed, with all processes that it started. Reading the state has
+                its own limit, so that a slow phone is not mistaken for one that went away.
+            first: a command to run before.
+            before: the state of the phone a moment ago; ``None`` reads it.
 
         Raises:
-            TransientDeviceError: the phone went away, or does not tell how the process ended.
+            TransientDeviceError: the phone went away, or does not show how the process ended.
         """
         word = secrets.token_hex(8)
         now = f'echo "{word} at $EPOCHREALTIME"'
-        run = (_unreaped if self.counters else _reaped)(word, command)
-        before = after = ""
+        run = (_keep_unreaped if self.counters else _reap)(word, command)
+        setup = teardown = ""
         if self.state_limit_s:
             samples = f"{self.phone.folder}/samples"
-            counters = {_COUNTERS: counting(self.groups)}
-            questions = "" if known else script(word, QUESTIONS)
-            before = f"{questions}{_sampler(samples)}\n{script(word, counters)}"
-            sampled = {_SAMPLES: f"cat {samples}; rm {samples} {samples}.on"}
-            after = f"{_sampled(samples)}\n{script(word, counters | QUESTIONS | sampled)}"
+            counters = {_COUNTERS: counters_command(self.groups)}
+            questions = "" if before else script(word, QUESTIONS)
+            setup = f"{questions}{_sampler(samples)}\n{script(word, counters)}"
+            collected = {_SAMPLES: f"cat {samples}; rm {samples} {samples}.on"}
+            teardown = f"{_stop_sampler(samples)}\n{script(word, counters | QUESTIONS | collected)}"
         done = self.phone.shell(
-            "\n".join([first, now, before + now, run, now, after + now]),
+            "\n".join([first, now, setup + now, run, now, teardown + now]),
             limit_s=self._limits(word, limit_s),
         )
         parts = re.split(rb"%b at (\S*)\r?\n" % word.encode(), done.stdout)
         ended = len(parts) > 2 * _AFTER
         if len(parts) <= 2 * (_AFTER + 1 if ended else _RUN):
-            raise lost(self.phone.serial, "it did not tell its state in time")
-        process = self._ran(word, parts[2 * _RUN], ended=ended)
+            raise lost(self.phone.serial, "it did not show its state in time")
+        process = self._process(word, parts[2 * _RUN], ended=ended)
         times_s = [_seconds(part) for part in parts[1::2]]
         telemetry = replace(process.telemetry, overhead_s=_overhead_s(times_s))
         if self.state_limit_s and ended:
-            telemetry = self._with_snapshots(
+            telemetry = self._with_states(
                 replace(process, telemetry=telemetry),
                 word,
-                known,
+                before,
                 (parts[2 * _BEFORE], parts[2 * _AFTER]),
                 begun_s=times_s[_RUN - 1],
             )
@@ -136,16 +136,16 @@ class Watch:
             limits_s=(snapshot_s, snapshot_s, limit_s, snapshot_s, _ROUND_TRIP_S),
         )
 
-    def _ran(self, word: str, output: bytes, *, ended: bool) -> EndedProcess:
-        """Returns what a process printed and left; without an end it was killed."""
+    def _process(self, word: str, output: bytes, *, ended: bool) -> EndedProcess:
+        """Returns the process of an output; one that is not ``ended`` was killed."""
         begun = re.match(rb"%b cores (\S*) (\d+)\r?\n" % word.encode(), output)
         if begun is not None:
             output = output[begun.end() :]
-        left = _left(word, output, begun[2] if begun else rb"\d+") if ended else None
-        if ended and left is None:
-            raise lost(self.phone.serial, "it does not tell how a process ended")
+        end = _end_of(word, output, begun[2] if begun else rb"\d+") if ended else None
+        if ended and end is None:
+            raise lost(self.phone.serial, "it does not show how a process ended")
         cores = parse_cores(begun[1].decode(errors="replace")) if begun else ()
-        if left is None:
+        if end is None:
             return EndedProcess(
                 stdout=output,
                 stderr=b"",
@@ -154,21 +154,21 @@ class Watch:
                 telemetry=Telemetry(cores=cores),
             )
         return EndedProcess(
-            stdout=output[: left.begins_at],
+            stdout=output[: end.begins_at],
             stderr=b"",
-            exit_status=left.exit_status,
+            exit_status=end.exit_status,
             timed_out=False,
             telemetry=Telemetry(
-                cores=cores, run_s=left.run_s, run_queue_wait_s=left.run_queue_wait_s
+                cores=cores, run_s=end.run_s, run_queue_wait_s=end.run_queue_wait_s
             ),
-            cpu_s=left.cpu_s,
+            cpu_s=end.cpu_s,
         )
 
-    def _with_snapshots(
+    def _with_states(
         self,
         process: EndedProcess,
         word: str,
-        known: State | None,
+        known_before: State | None,
         outputs: tuple[bytes, bytes],
         begun_s: float | None,
     ) -> Telemetry:
@@ -177,8 +177,8 @@ class Watch:
         last = answers(word, after.decode(errors="replace"), [*QUESTIONS, _COUNTERS, _SAMPLES])
         return replace(
             process.telemetry,
-            before=known or snapshot_of(first),
-            after=snapshot_of(last),
+            before=known_before or state_of(first),
+            after=state_of(last),
             usage=usage_between(
                 first[_COUNTERS],
                 last[_COUNTERS],
@@ -193,24 +193,24 @@ class Watch:
 def keeps_counters(phone: Phone) -> bool:
     """Returns whether a phone shows how a process ended and what it used, before it is reaped.
 
-    It is asked with a status that is known, because a phone that hides it shows 0.
+    Tested with an exit status that is not 0, because a phone that hides it shows 0.
 
     Raises:
         TransientDeviceError: the phone went away.
     """
     word = secrets.token_hex(8)
     command = ["sh", "-c", f"exit {_PROBE_STATUS}"]
-    done = phone.shell(_unreaped(word, command), limit_s=_PROBE_LIMIT_S)
-    left = _left(word, done.stdout, rb"\d+")
-    return left is not None and left.exit_status == _PROBE_STATUS
+    done = phone.shell(_keep_unreaped(word, command), limit_s=_PROBE_LIMIT_S)
+    end = _end_of(word, done.stdout, rb"\d+")
+    return end is not None and end.exit_status == _PROBE_STATUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Left:
-    """What is left of a process that has ended.
+class _End:
+    """The end of a process, as its phone shows it.
 
     Args:
-        begins_at: where it begins in the output, of which all before is the process's own.
+        begins_at: its position in the output; all before is the process's own output.
     """
 
     begins_at: int
@@ -220,35 +220,35 @@ class _Left:
     run_queue_wait_s: float | None = None
 
 
-def _unreaped(word: str, command: Sequence[str]) -> str:
-    """Returns what runs a command and then shows its counters, as a shell's co-process.
+def _keep_unreaped(word: str, command: Sequence[str]) -> str:
+    """Returns a script that runs a command as a co-process and then prints its counters.
 
-    It begins when its input ends, which is when ``cat`` has taken the shell's place: a command that
-    ends sooner would be reaped by the shell, with its counters.
+    The command starts when its input ends, which is when ``cat`` has replaced the shell: the shell
+    would reap a command that ends sooner, and its counters would be lost.
     """
     counters = "cat - /proc/$!/stat /proc/$!/schedstat <&p 2>/dev/null"
-    gated = f"(read -r; exec {_proved(word, command)}) 3>&1 1>&4 4>&- |&"
+    gated = f"(read -r; exec {_show_cores(word, command)}) 3>&1 1>&4 4>&- |&"
     return f"exec 4>&1\n({gated}\nexec {counters} 4>&-)\nexec 4>&-"
 
 
-def _reaped(word: str, command: Sequence[str]) -> str:
-    """Returns what runs a command and then its status; the shell's own remarks are dropped."""
+def _reap(word: str, command: Sequence[str]) -> str:
+    """Returns a script that runs a command and prints its status, without messages of the shell."""
     return (
-        f"exec 5>&2 2>/dev/null\n(exec {_proved(word, command)} 2>&5 5>&-)\n"
+        f"exec 5>&2 2>/dev/null\n(exec {_show_cores(word, command)} 2>&5 5>&-)\n"
         f"echo {word} ended $?\nexec 2>&5 5>&-"
     )
 
 
-def _proved(word: str, command: Sequence[str]) -> str:
+def _show_cores(word: str, command: Sequence[str]) -> str:
     pinned = 2 if command[0] == "taskset" else 0
-    return shlex.join([*command[:pinned], "sh", "-c", _PROVE, word, *command[pinned:]])
+    return shlex.join([*command[:pinned], "sh", "-c", _SHOW_CORES, word, *command[pinned:]])
 
 
-def _left(word: str, output: bytes, pid: bytes) -> _Left | None:
-    """Returns what the end of an output says of the process; ``None`` where it says nothing."""
+def _end_of(word: str, output: bytes, pid: bytes) -> _End | None:
+    """Returns the end of a process, from its last output; ``None`` if that does not show it."""
     reaped = re.search(rb"%b ended (\d+)\r?\n\Z" % word.encode(), output)
     if reaped is not None:
-        return _Left(begins_at=reaped.start(), exit_status=int(reaped[1]), cpu_s=_UNKNOWN)
+        return _End(begins_at=reaped.start(), exit_status=int(reaped[1]), cpu_s=_UNKNOWN)
     stat = re.search(_STAT % pid, output)
     words = stat[1].split() if stat else []
     if stat is None or len(words) <= _STATUS or not int(words[_FLAGS]) & _EXITING:
@@ -256,7 +256,7 @@ def _left(word: str, output: bytes, pid: bytes) -> _Left | None:
     status = int(words[_STATUS])
     signal = status & _SIGNAL_BITS
     waited = stat[2] is not None
-    return _Left(
+    return _End(
         begins_at=stat.start(),
         exit_status=_SIGNALLED + signal if signal else status >> 8,
         cpu_s=Reading(value=round((int(words[_USER]) + int(words[_SYSTEM])) * TICK_S, 2)),
@@ -266,9 +266,9 @@ def _left(word: str, output: bytes, pid: bytes) -> _Left | None:
 
 
 def _sampler(samples: str) -> str:
-    """Returns what samples the phone now and then, once a process takes long."""
-    # A shell ends in its wait, and takes the sleep along, which would outlive it. By a signal that
-    # is not lost on a sleep that is a shell still.
+    """Returns a script that samples the phone every two seconds, two seconds after the start."""
+    # The trap ends the shell in its wait and kills the sleep, which would outlive it. SIGKILL,
+    # because a sleep that is still a forked shell would lose a SIGTERM.
     return (
         f"echo >{samples}.on\n( trap 'kill -9 $!; exit' TERM; sleep {SAMPLED_AFTER_S} & wait; "
         f"while [ -s {samples}.on ]; do "
@@ -277,13 +277,13 @@ def _sampler(samples: str) -> str:
     )
 
 
-def _sampled(samples: str) -> str:
-    """Returns what ends the sampling, also where the signal came before the trap and was lost."""
+def _stop_sampler(samples: str) -> str:
+    """Returns a script that ends the sampling, also if the signal came before the trap."""
     return f": >{samples}.on; {{ kill $sampler; wait $sampler; }} 2>/dev/null"
 
 
 def _samples(answer: Answer, begun_s: float | None) -> tuple[Sample, ...]:
-    """Returns what was seen while a process ran that began at ``begun_s``."""
+    """Returns the samples during a process that began at ``begun_s``."""
     parts = re.split(r"^at (\S*)\r?\n", answer.text, flags=re.MULTILINE)
     samples = []
     for index, (at, text) in enumerate(zip(parts[1::2], parts[2::2], strict=True)):

@@ -1,1 +1,1 @@
-"""Ways to a phone: a stream to an adb service, over TCP, USB or the running adb server."""
+"""Transports to a phone: a stream to an adb service, over TCP, USB or the running adb server."""

@@ -1,10 +1,10 @@
-"""A phone reached without an adb server: the one door to adb-shell.
+"""A phone reached without an adb server; the only module that imports adb-shell.
 
 Of adb-shell this uses the packets, the handshake and the sorting of packets to streams. Its
 transports, services and file sync are replaced, because it ignores short writes, notices a closed
-connection after 10 s only, drops what a phone says while it is being written to (the ``KeyError``
-of a full disk), waits for ever for a refused service, and loses its place in the packets when a
-read times out in the middle of one.
+connection after 10 s only, drops what a phone sends while it is being written to (a ``KeyError``
+when its disk is full), waits for ever for a refused service, and loses its place in the packets
+when a read times out in the middle of one.
 """
 
 from __future__ import annotations
@@ -63,26 +63,26 @@ class PacketWire(BaseTransport):  # type: ignore[misc]  # adb-shell ships no typ
 
     def bulk_write(self, data: bytes, transport_timeout_s: float | None) -> int:
         """Sends all of a header or payload; a part of one ends the connection."""
-        left = memoryview(data)
+        unsent = memoryview(data)
         try:
-            while left:
-                left = left[self._link.send(left, _limit_s(transport_timeout_s)) :]
+            while unsent:
+                unsent = unsent[self._link.send(unsent, _limit_s(transport_timeout_s)) :]
             if self._link.packet_bytes and data and len(data) % self._link.packet_bytes == 0:
                 self._link.send(memoryview(b""), _limit_s(transport_timeout_s))
         except TimeoutError as error:
             self.close()
-            raise lost(self._link.name, f"took none of {len(left)} bytes in time") from error
+            raise lost(self._link.name, f"took none of {len(unsent)} bytes in time") from error
         except BaseException:
             self.close()  # also when interrupted: the phone would wait for the rest
             raise
         return len(data)
 
     def _receive(self, deadline_s: float) -> None:
-        header = _HEADER.unpack(self._gathered(_HEADER.size, deadline_s)[: _HEADER.size])
+        header = _HEADER.unpack(self._fill(_HEADER.size, deadline_s)[: _HEADER.size])
         word, magic, size = header[0].to_bytes(4, "little"), header[5], header[3]
         if magic != header[0] ^ 0xFFFFFFFF or size > constants.MAX_ADB_DATA:
             raise DeviceError(
-                f"{self._link.name}: what answers there is no adb daemon",
+                f"{self._link.name}: what answers there is not an adb daemon",
                 hint="check the port: adb's is 5555 after `adb tcpip 5555`",
                 serial=self._link.name,
                 answer=bytes(self._partial[:80]).decode(errors="backslashreplace"),
@@ -93,13 +93,14 @@ class PacketWire(BaseTransport):  # type: ignore[misc]  # adb-shell ships no typ
                 hint="pair and connect it with adb (adb pair, adb connect), then run again",
                 serial=self._link.name,
             )
-        packet = self._gathered(_HEADER.size + size, deadline_s)
+        packet = self._fill(_HEADER.size + size, deadline_s)
         self._whole.append(bytes(memoryview(packet)[: _HEADER.size]))
         if size:
             self._whole.append(bytes(memoryview(packet)[_HEADER.size : _HEADER.size + size]))
         del packet[: _HEADER.size + size]
 
-    def _gathered(self, size: int, deadline_s: float) -> bytearray:
+    def _fill(self, size: int, deadline_s: float) -> bytearray:
+        """Returns what arrived and is not yet taken, once it has ``size`` bytes."""
         while len(self._partial) < size:
             left_s = deadline_s - time.monotonic()
             self._partial += self._link.receive(size - len(self._partial), left_s)
@@ -107,7 +108,7 @@ class PacketWire(BaseTransport):  # type: ignore[misc]  # adb-shell ships no typ
 
 
 class Mailboxes:
-    """Packets that came while another stream was read, by the stream that they are for.
+    """Packets that arrived while another stream was read, by the stream that they are for.
 
     It takes the place of adb-shell's own, which throws away the end of a stream that it holds no
     other packet of.
@@ -117,7 +118,7 @@ class Mailboxes:
         self._packets: dict[int, deque[tuple[bytes, int, bytes]]] = {}
 
     def find_allow_zeros(self, arg0: int | None, arg1: int) -> tuple[int, int] | None:
-        """Returns whose packet is next for the stream ``arg1``; ``None`` if there is none."""
+        """Returns the sender of the next packet for stream ``arg1``; ``None`` without one."""
         waiting = self._packets.get(arg1)
         return (waiting[0][1], arg1) if waiting else None
 
@@ -132,7 +133,7 @@ class Mailboxes:
         return command, sender, arg1, payload
 
     def open(self, arg1: int) -> None:
-        """Begins to keep packets for a stream."""
+        """Starts to keep packets for a stream."""
         self._packets[arg1] = deque()
 
     def clear(self, arg0: int, arg1: int) -> None:
@@ -148,10 +149,10 @@ class DirectTransport:
     """One connection to a phone, made when first needed and again after it was lost.
 
     Args:
-        keys: that it may ask for, the first being the one it is asked to accept.
+        keys: tried in this order; the phone is asked to accept the first.
         prompt_limit_s: how long to wait for somebody to accept the key on its screen.
         on_prompt: called when that wait begins.
-        io_limit_s: how long it may stand still before it counts as lost.
+        io_limit_s: how long it may be silent before it counts as lost.
     """
 
     def __init__(
@@ -182,7 +183,7 @@ class DirectTransport:
         """Returns a stream to an adb service."""
         if not self._device.available:
             self._connect()
-        with self.translated():
+        with self.translate_errors():
             return DirectStream(self, self._device, service)
 
     def close(self) -> None:
@@ -190,7 +191,7 @@ class DirectTransport:
         self._device.close()
 
     @contextmanager
-    def translated(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """Turns adb-shell's errors into ours, and drops a connection that cannot be trusted."""
         try:
             yield
@@ -210,22 +211,22 @@ class DirectTransport:
     def _connect(self) -> None:
         prompted: list[object] = []
 
-        def asked(_: object) -> None:
+        def on_key_asked(_: object) -> None:
             prompted.append(True)
             if self._on_prompt is not None:
                 self._on_prompt()
 
         try:
-            with self.translated():
+            with self.translate_errors():
                 self._device.connect(
                     rsa_keys=self._keys,
                     transport_timeout_s=self._connect_limit_s,
                     read_timeout_s=self._connect_limit_s,
                     auth_timeout_s=self._prompt_limit_s,
-                    auth_callback=asked,
+                    auth_callback=on_key_asked,
                 )
         except exceptions.DeviceAuthError as error:
-            raise self._unauthorized("it asks for a key and none was given") from error
+            raise self._unauthorized("it asks for a key, and none was given") from error
         except TimeoutError as error:
             self.close()
             if prompted:
@@ -279,7 +280,7 @@ class DirectStream:
         self.close()
 
     def read(self, timeout_s: float) -> bytes:
-        """Returns what has come, at least one byte; nothing once the service has ended."""
+        """Returns what has arrived, at least one byte; empty once the service has ended."""
         deadline_s = time.monotonic() + timeout_s
         while not self._received and not self._ended:
             self._next(deadline_s - time.monotonic())
@@ -288,11 +289,11 @@ class DirectStream:
         return content
 
     def is_readable(self) -> bool:
-        """Returns whether something has come beside an acknowledgement."""
+        """Returns whether anything but an acknowledgement has arrived."""
         return bool(self._received) or self._ended
 
     def write(self, content: bytes, timeout_s: float) -> None:
-        """Sends all of ``content``, packet by acknowledged packet."""
+        """Sends all of ``content`` in packets, each of which must be acknowledged."""
         size = self._device._maxdata
         serial = self._transport.serial
         for start in range(0, len(content), size):
@@ -309,7 +310,7 @@ class DirectStream:
                 raise lost(serial, "its adb daemon ended the service")
 
     def close(self) -> None:
-        """Tells the phone that nobody listens any more."""
+        """Closes the stream on the phone."""
         self._packets._packet_store.clear(0, self._ids.local_id)
         if not self._ended and self._device.available:
             self._ended = True
@@ -321,17 +322,17 @@ class DirectStream:
     def _send(self, command: bytes, payload: bytes, timeout_s: float) -> None:
         self._ids.transport_timeout_s = timeout_s
         remote = self._ids.remote_id or 0
-        with self._transport.translated():
+        with self._transport.translate_errors():
             self._packets.send(AdbMessage(command, self._ids.local_id, remote, payload), self._ids)
 
     def _next(self, timeout_s: float) -> bytes:
-        """Returns the command of the next packet of this stream, taken note of."""
+        """Takes the next packet of this stream and returns its command."""
         if not self._device.available:
             raise lost(self._transport.serial, "the connection was lost")
         self._ids.transport_timeout_s = self._ids.read_timeout_s = max(timeout_s, 0.0)
-        wanted = [constants.OKAY, constants.WRTE, constants.CLSE]
-        with self._transport.translated():
-            command, remote, _, payload = self._packets.read(wanted, self._ids, allow_zeros=True)
+        commands = [constants.OKAY, constants.WRTE, constants.CLSE]
+        with self._transport.translate_errors():
+            command, remote, _, payload = self._packets.read(commands, self._ids, allow_zeros=True)
         if self._ids.remote_id is None:
             self._ids.remote_id = remote
         if command == constants.WRTE:

@@ -1,4 +1,4 @@
-"""What carries adb packets to a phone without an adb server, and the carrier over TCP."""
+"""The link that carries adb packets to a phone without an adb server, and the one over TCP."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from bench.core.errors import ConfigurationError
 
 
 class Link(Protocol):
-    """Carries bytes both ways; short reads and short writes are its right."""
+    """Carries bytes both ways; reads and writes may be short."""
 
     @property
     def name(self) -> str:
-        """Returns the serial of what is at its end."""
+        """Returns the serial of the phone at the other end."""
 
     @property
     def packet_bytes(self) -> int:
-        """Returns the size of its own packets, that an empty one must follow; 0 for none."""
+        """Returns the size whose multiples an empty packet must follow; 0 for none."""
 
     def open(self, timeout_s: float) -> None:
         """Connects.
 
         Raises:
-            DeviceError: it cannot.
-            TransientDeviceError: it cannot now.
+            DeviceError: it cannot connect.
+            TransientDeviceError: it cannot connect now.
         """
 
     def receive(self, size: int, timeout_s: float) -> bytes:
-        """Returns at least one byte, and what came with it: about ``size``.
+        """Returns at least one byte, and about ``size`` at most.
 
         Raises:
-            TimeoutError: nothing came.
+            TimeoutError: nothing arrived.
             TransientDeviceError: the other end is gone.
         """
 
     def send(self, content: memoryview, timeout_s: float) -> int:
-        """Returns how many bytes went out.
+        """Returns the number of bytes that were sent.
 
         Raises:
-            TimeoutError: none went out.
+            TimeoutError: none was sent.
             TransientDeviceError: the other end is gone.
         """
 
     def close(self) -> None:
-        """Lets go; may be called twice."""
+        """Disconnects; may be called twice."""
 
 
 class TcpLink:
@@ -63,7 +63,7 @@ class TcpLink:
         return f"{self._address[0]}:{self._address[1]}"
 
     def open(self, timeout_s: float) -> None:
-        """Connects, without Nagle's delay of 40 ms a message."""
+        """Connects, without Nagle's delay of 40 ms per message."""
         self.close()
         try:
             self._socket = socket.create_connection(self._address, timeout_s)
@@ -91,7 +91,7 @@ class TcpLink:
         return content
 
     def send(self, content: memoryview, timeout_s: float) -> int:
-        """Returns how many bytes the system took."""
+        """Returns the number of bytes that the system took."""
         try:
             return self._ready(timeout_s).send(content)
         except TimeoutError:
@@ -108,6 +108,6 @@ class TcpLink:
     def _ready(self, timeout_s: float) -> socket.socket:
         if self._socket is None:
             raise lost(self.name, "the connection is closed")
-        # 0 would mean "do not block", whose error is no TimeoutError.
+        # 0 would mean "do not block", whose error is not a TimeoutError.
         self._socket.settimeout(max(timeout_s, 0.001))
         return self._socket

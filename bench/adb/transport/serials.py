@@ -1,4 +1,4 @@
-"""Which phone is meant, and the way to it: as adb decides, over all ways at once."""
+"""Phones by serial and the transport to each, resolved as adb does, over all ways at once."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Found:
     """A phone and the way to it.
 
     Args:
-        state: ``device`` if it can be used, as far as is known.
-        model: as the phone calls itself; empty if nobody asked it.
+        state: ``device`` if it can be used, as far as the listing shows.
+        model: the phone's own name of its model; empty if it was not asked.
     """
 
     serial: str
@@ -50,10 +50,10 @@ class Found:
         return " ".join(filter(None, (self.serial, f"({self.way}, {self.state})", self.model)))
 
 
-def is_remote(found: Found) -> bool:
+def is_remote(address: Found) -> bool:
     """Returns whether a phone is reached over a network, also through an adb server."""
-    wireless = "._adb-tls-connect._tcp" in found.serial
-    return found.way is Way.TCP or wireless or _TCP.fullmatch(found.serial) is not None
+    wireless = "._adb-tls-connect._tcp" in address.serial
+    return address.way is Way.TCP or wireless or _TCP.fullmatch(address.serial) is not None
 
 
 def present(environ: Mapping[str, str] = os.environ) -> list[Found]:
@@ -64,13 +64,13 @@ def present(environ: Mapping[str, str] = os.environ) -> list[Found]:
         TransientDeviceError: the server does not answer.
     """
     listed = AdbServer(environ).phones()
-    found = [
+    phones = [
         Found(serial=each.serial, way=Way.SERVER, state=each.state, model=each.model)
         for each in listed or ()
     ]
-    known = {each.serial for each in found}
-    found += [Found(serial=each, way=Way.USB) for each in _on_usb() if each not in known]
-    return found
+    serials = {phone.serial for phone in phones}
+    phones += [Found(serial=each, way=Way.USB) for each in _on_usb() if each not in serials]
+    return phones
 
 
 def resolve(
@@ -79,21 +79,21 @@ def resolve(
     *,
     settled_s: float = _SETTLED_S,
 ) -> list[Found]:
-    """Returns the phones that are meant: by name, by ``ANDROID_SERIAL``, or the only one.
+    """Returns the selected phones: by serial, by ``ANDROID_SERIAL``, or the only one.
 
-    ``host:port`` needs not be present: it is connected to. One that the server is getting (back)
-    just now is waited for.
+    ``host:port`` need not be listed: it is connected to. A phone to which the server is just
+    connecting is waited for.
 
     Args:
-        settled_s: how long that may take.
+        settled_s: how long that wait may take.
 
     Raises:
-        ConfigurationError: none, or more than one, is meant; lists what is there.
-        DeviceError: a phone that is meant is there but cannot be used.
+        ConfigurationError: no phone, or more than one, fits; lists the connected ones.
+        DeviceError: a selected phone is connected but cannot be used.
     """
     deadline_s = time.monotonic() + settled_s
     while True:
-        chosen = _chosen(serials, environ)
+        chosen = _select(serials, environ)
         unusable = [each for each in chosen if each.state != _USABLE]
         if not unusable:
             return chosen
@@ -104,7 +104,7 @@ def resolve(
 
 
 def way_to(
-    found: Found,
+    address: Found,
     environ: Mapping[str, str] = os.environ,
     *,
     on_prompt: Callable[[], None] | None = None,
@@ -114,17 +114,17 @@ def way_to(
 
     Args:
         on_prompt: called when the phone asks its user whether this machine may use it.
-        prompt_limit_s: how long that user is waited for.
+        prompt_limit_s: how long to wait for that user.
 
     Raises:
         ConfigurationError: the keys are unusable, or the phone is gone from USB.
     """
-    match found.way:
+    match address.way:
         case Way.SERVER:
-            return ServerTransport(found.serial, AdbServer(environ))
+            return ServerTransport(address.serial, AdbServer(environ))
         case Way.TCP:
             return DirectTransport(
-                TcpLink(*_address(found.serial)),
+                TcpLink(*_address(address.serial)),
                 load_keys(environ),
                 on_prompt=on_prompt,
                 prompt_limit_s=prompt_limit_s,
@@ -133,17 +133,17 @@ def way_to(
             from bench.adb.transport.usb import ReplugPort, UsbLink
 
             return DirectTransport(
-                UsbLink(ReplugPort(found.serial)),
+                UsbLink(ReplugPort(address.serial)),
                 load_keys(environ),
                 on_prompt=on_prompt,
                 prompt_limit_s=prompt_limit_s,
             )
 
 
-def _chosen(serials: Sequence[str], environ: Mapping[str, str]) -> list[Found]:
-    there = present(environ)
-    wanted = list(dict.fromkeys(serials)) or list(filter(None, [environ.get("ANDROID_SERIAL")]))
-    return [_named(serial, there) for serial in wanted] if wanted else [_only(there)]
+def _select(serials: Sequence[str], environ: Mapping[str, str]) -> list[Found]:
+    phones = present(environ)
+    names = list(dict.fromkeys(serials)) or list(filter(None, [environ.get("ANDROID_SERIAL")]))
+    return [_by_name(name, phones) for name in names] if names else [_only(phones)]
 
 
 def _on_usb() -> list[str]:
@@ -156,21 +156,21 @@ def _on_usb() -> list[str]:
         return []
 
 
-def _named(serial: str, there: Sequence[Found]) -> Found:
-    for each in there:
-        if each.serial == serial:
-            return each
+def _by_name(serial: str, phones: Sequence[Found]) -> Found:
+    for phone in phones:
+        if phone.serial == serial:
+            return phone
     if _TCP.fullmatch(serial):
         host, port = _address(serial)
         return Found(serial=f"{host}:{port}", way=Way.TCP)
-    names = [each.serial for each in there]
+    names = [phone.serial for phone in phones]
     raise ConfigurationError(
-        f"no phone {serial!r}{near(serial, names)}", hint=f"there: {_menu(there)}"
+        f"no phone {serial!r}{near(serial, names)}", hint=f"connected: {_menu(phones)}"
     )
 
 
-def _only(there: Sequence[Found]) -> Found:
-    match there:
+def _only(phones: Sequence[Found]) -> Found:
+    match phones:
         case [one]:
             return one
         case []:
@@ -181,17 +181,19 @@ def _only(there: Sequence[Found]) -> Found:
             )
         case _:
             raise ConfigurationError(
-                f"{len(there)} phones are connected",
-                hint=f"pick with -s or ANDROID_SERIAL: {_menu(there)}",
+                f"{len(phones)} phones are connected",
+                hint=f"pick with -s or ANDROID_SERIAL: {_menu(phones)}",
             )
 
 
 def _address(serial: str) -> tuple[str, int]:
-    found = _TCP.fullmatch(serial)
-    if found is None or not 0 < int(found["port"]) < 1 << 16:
-        raise ConfigurationError(f"{serial!r} is no host:port", hint="write it as 192.168.0.7:5555")
-    return found["host"].strip("[]"), int(found["port"])
+    match = _TCP.fullmatch(serial)
+    if match is None or not 0 < int(match["port"]) < 1 << 16:
+        raise ConfigurationError(
+            f"{serial!r} is not a host:port", hint="write it as 192.168.0.7:5555"
+        )
+    return match["host"].strip("[]"), int(match["port"])
 
 
-def _menu(there: Sequence[Found]) -> str:
-    return "; ".join(map(str, there)) or "none"
+def _menu(phones: Sequence[Found]) -> str:
+    return "; ".join(map(str, phones)) or "none"

@@ -1,6 +1,6 @@
-"""A phone reached through the adb server that runs already: its smart socket.
+"""A phone reached through an adb server that runs already, by its smart socket protocol.
 
-A server is never started, killed or restarted: it is other programs' too.
+A server is never started, killed or restarted, because other programs use it too.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A phone as the server has it.
+    """A phone as the server lists it.
 
     Args:
         state: ``device`` if it can be used, else ``offline``, ``unauthorized``, ...
-        model: as the phone calls itself; empty if it does not tell.
+        model: the phone's own name of its model; empty if the server does not show it.
     """
 
     serial: str
@@ -46,7 +46,7 @@ class AdbServer:
     """An adb server's address.
 
     Raises:
-        ConfigurationError: the environment names one that makes no sense.
+        ConfigurationError: the environment gives an invalid address.
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
@@ -54,7 +54,7 @@ class AdbServer:
 
     @property
     def name(self) -> str:
-        """Returns the address as people write it."""
+        """Returns ``host:port``, or the path of a UNIX socket."""
         return self.address if isinstance(self.address, str) else "{}:{}".format(*self.address)
 
     def phones(self) -> list[Listed] | None:
@@ -69,10 +69,10 @@ class AdbServer:
             return None
         with stream:
             text = stream.counted_text()
-        return [_listed(line) for line in text.splitlines() if line.strip()]
+        return [_phone_of(line) for line in text.splitlines() if line.strip()]
 
     def version(self) -> int | None:
-        """Returns the version that adb and its server must agree on; ``None`` without a server.
+        """Returns the version, which adb and its server must share; ``None`` without a server.
 
         Raises:
             TransientDeviceError: it does not answer.
@@ -90,7 +90,7 @@ class AdbServer:
         Raises:
             ServiceRefusedError: the phone does not offer it.
             DeviceError: the server does not know the phone, or may not use it.
-            TransientDeviceError: the server or the phone is not there now.
+            TransientDeviceError: the server or the phone is away now.
         """
         try:
             stream = self._ask(f"host:transport:{serial}", serial=serial, io_limit_s=io_limit_s)
@@ -126,7 +126,9 @@ class AdbServer:
         except (ConnectionRefusedError, FileNotFoundError) as error:
             raise ConnectionRefusedError(str(error)) from error
         except OSError as error:
-            raise lost(serial, f"no way to the adb server at {self.name}: {error}") from error
+            raise lost(
+                serial, f"cannot connect to the adb server at {self.name}: {error}"
+            ) from error
         return connection
 
 
@@ -152,7 +154,7 @@ class ServerTransport:
 
 
 class ServerStream:
-    """A connection to the server, which it hands on to a service."""
+    """A connection to the server, which becomes a stream to a service."""
 
     def __init__(self, connection: socket.socket, serial: str, io_limit_s: float) -> None:
         self._io_limit_s = io_limit_s
@@ -169,23 +171,23 @@ class ServerStream:
         """Sends a request of the smart socket and reads its answer.
 
         Raises:
-            ServiceRefusedError: it says FAIL; ``facts["answer"]`` says why.
-            TransientDeviceError: it says nothing.
+            ServiceRefusedError: it answers FAIL; ``facts["answer"]`` has the reason.
+            TransientDeviceError: it does not answer.
         """
         payload = request.encode("utf-8", "surrogateescape")
-        # Four hex digits count the request, so a longer one cannot be said.
+        # Four hex digits count the request, so a longer one cannot be sent.
         if len(payload) > 0xFFFF:
             raise ConfigurationError(
                 f"{self._serial}: a command of {len(payload)} bytes is too long for an adb server",
                 hint="push it as a script",
             )
         self.write(f"{len(payload):04x}".encode() + payload, self._io_limit_s)
-        answer = self._exactly(4)
+        answer = self._read_exactly(4)
         if answer == b"OKAY":
             return
         if answer != b"FAIL":
             raise DeviceError(
-                f"{self._serial}: what answers is no adb server: {answer!r}",
+                f"{self._serial}: what answers is not an adb server: {answer!r}",
                 hint="check ANDROID_ADB_SERVER_PORT and ADB_SERVER_SOCKET",
             )
         why = self.counted_text()
@@ -198,11 +200,11 @@ class ServerStream:
         )
 
     def counted_text(self) -> str:
-        """Returns a text whose length comes before it as four hex digits."""
-        return self._exactly(int(self._exactly(4), 16)).decode(errors="backslashreplace")
+        """Returns a text that follows its length in four hex digits."""
+        return self._read_exactly(int(self._read_exactly(4), 16)).decode(errors="backslashreplace")
 
     def read(self, timeout_s: float) -> bytes:
-        """Returns what has come, at least one byte; nothing once the service has ended."""
+        """Returns what has arrived, at least one byte; empty once the service has ended."""
         return self._receive(_READ_BYTES, timeout_s)
 
     def is_readable(self) -> bool:
@@ -211,33 +213,35 @@ class ServerStream:
 
     def write(self, content: bytes, timeout_s: float) -> None:
         """Sends all of ``content``."""
-        left = memoryview(content)
+        unsent = memoryview(content)
         try:
             self._socket.settimeout(timeout_s)
-            while left:
-                left = left[self._socket.send(left) :]
+            while unsent:
+                unsent = unsent[self._socket.send(unsent) :]
         except TimeoutError as error:
             raise lost(self._serial, f"it took nothing for {timeout_s:g} s") from error
         except OSError as error:
-            raise lost(self._serial, f"the adb server let it go: {error.strerror}") from error
+            raise lost(
+                self._serial, f"the adb server closed the connection: {error.strerror}"
+            ) from error
 
     def close(self) -> None:
         """Closes the connection."""
         self._socket.close()
 
-    def _exactly(self, size: int) -> bytes:
-        found = bytearray()
+    def _read_exactly(self, size: int) -> bytes:
+        received = bytearray()
         try:
-            while len(found) < size:
-                content = self._receive(size - len(found), self._io_limit_s)
+            while len(received) < size:
+                content = self._receive(size - len(received), self._io_limit_s)
                 if not content:
-                    raise lost(self._serial, "the adb server let it go")
-                found += content
+                    raise lost(self._serial, "the adb server closed the connection")
+                received += content
         except TimeoutError as error:
             raise lost(
-                self._serial, f"the adb server said nothing for {self._io_limit_s:g} s"
+                self._serial, f"the adb server did not answer for {self._io_limit_s:g} s"
             ) from error
-        return bytes(found)
+        return bytes(received)
 
     def _receive(self, size: int, timeout_s: float) -> bytes:
         try:
@@ -246,7 +250,9 @@ class ServerStream:
         except TimeoutError:
             raise
         except OSError as error:
-            raise lost(self._serial, f"the adb server let it go: {error.strerror}") from error
+            raise lost(
+                self._serial, f"the adb server closed the connection: {error.strerror}"
+            ) from error
 
 
 def unusable_state(serial: str, state: str) -> DeviceError:
@@ -270,7 +276,7 @@ def unusable_state(serial: str, state: str) -> DeviceError:
         case _:
             return DeviceError(
                 f"{serial}: the adb server lists it as {state}",
-                hint="adb devices -l tells more; 'no permissions' is mended by udev rules",
+                hint="see adb devices -l; udev rules give missing permissions",
                 serial=serial,
             )
 
@@ -281,10 +287,10 @@ def _unusable(serial: str, why: str) -> DeviceError:
             return unusable_state(serial, state)
     if "not found" in why:
         return lost(serial, "the adb server does not list it")
-    return DeviceError(f"{serial}: the adb server says: {why}", hint="see adb devices -l")
+    return DeviceError(f"{serial}: the adb server answers: {why}", hint="see adb devices -l")
 
 
-def _listed(line: str) -> Listed:
+def _phone_of(line: str) -> Listed:
     # "SERIAL   no permissions (...); see [http...]" has blanks in its state.
     serial, _, rest = line.partition(" ") if " " in line else line.partition("\t")
     words = rest.split()
@@ -308,7 +314,7 @@ def _address(environ: Mapping[str, str]) -> tuple[str, int] | str:
             port = ""
     if not port.isdigit() or not 0 < int(port) < 1 << 16:
         raise ConfigurationError(
-            f"the environment names no adb server: {named or port}",
+            f"the environment gives no valid address of an adb server: {named or port}",
             hint="write ADB_SERVER_SOCKET=tcp:localhost:5037, or ANDROID_ADB_SERVER_PORT=5037",
         )
     return host, int(port)

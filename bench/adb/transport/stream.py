@@ -1,4 +1,4 @@
-"""The seam: a stream to a service of a phone's adb daemon, however it is reached."""
+"""A stream to a service of a phone's adb daemon: the protocols that every transport implements."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ IO_LIMIT_S = 30.0
 
 
 class Stream(Protocol):
-    """An open service. A phone that goes away is a ``TransientDeviceError`` at once."""
+    """An open service. A phone that goes away raises a ``TransientDeviceError`` at once."""
 
     def read(self, timeout_s: float) -> bytes:
-        """Returns what has come, at least one byte; nothing once the service has ended.
+        """Returns what has arrived, at least one byte; empty once the service has ended.
 
         Raises:
-            TimeoutError: nothing came; the stream can still be used.
+            TimeoutError: nothing arrived; the stream can still be used.
             TransientDeviceError: the phone is gone.
         """
 
@@ -32,7 +32,7 @@ class Stream(Protocol):
         """
 
     def close(self) -> None:
-        """Ends it; may be called twice and never raises."""
+        """Ends the service; may be called twice and never raises."""
 
     def __enter__(self) -> Stream: ...
 
@@ -40,7 +40,7 @@ class Stream(Protocol):
 
 
 class Transport(Protocol):
-    """A way to one phone; it connects when a service is opened, again if it was lost."""
+    """A connection to one phone, made when a service is opened, and again after it was lost."""
 
     @property
     def serial(self) -> str:
@@ -48,19 +48,19 @@ class Transport(Protocol):
 
     @property
     def io_limit_s(self) -> float:
-        """Returns how long the phone may stand still before it counts as lost."""
+        """Returns how long the phone may be silent before it counts as lost."""
 
     def open(self, service: str) -> Stream:
-        """Returns a stream to an adb service, as in ``sync:``.
+        """Returns a stream to an adb service, such as ``sync:``.
 
         Raises:
             ServiceRefusedError: the phone does not offer it.
-            DeviceError: the phone cannot be used as things are.
-            TransientDeviceError: the phone is not there, or does not answer.
+            DeviceError: the phone cannot be used, for example because it is unauthorized.
+            TransientDeviceError: the phone is not connected, or does not answer.
         """
 
     def close(self) -> None:
-        """Gives the way back."""
+        """Closes the connection."""
 
 
 def lost(serial: str, what: str, **facts: object) -> TransientDeviceError:
@@ -74,18 +74,18 @@ def lost(serial: str, what: str, **facts: object) -> TransientDeviceError:
 
 
 def read_exactly(stream: Stream, buffer: bytearray, size: int, *, limit_s: float) -> bytes:
-    """Returns the next ``size`` bytes, what came beyond them stays in ``buffer``.
+    """Returns the next ``size`` bytes; what arrived after them stays in ``buffer``.
 
     Raises:
         EOFError: the service ended before.
-        TimeoutError: nothing came for ``limit_s``.
+        TimeoutError: nothing arrived for ``limit_s``.
         TransientDeviceError: the phone is gone.
     """
     while len(buffer) < size:
         content = stream.read(limit_s)
         if not content:
-            raise EOFError(f"{len(buffer)} of {size} bytes came")
+            raise EOFError(f"{len(buffer)} of {size} bytes arrived")
         buffer += content
-    found = bytes(memoryview(buffer)[:size])
+    content = bytes(memoryview(buffer)[:size])
     del buffer[:size]
-    return found
+    return content

@@ -1,4 +1,4 @@
-"""Phones on this machine's USB ports: the one door to libusb."""
+"""Phones on this machine's USB ports; the only module that imports libusb."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Pipes(Protocol):
     """An opened device, as libusb has it; time-outs are in milliseconds."""
 
     def bulkRead(self, endpoint: int, length: int, timeout: int = 0) -> bytes | bytearray:  # noqa: N802  # libusb's name
-        """Returns what one transfer brought."""
+        """Returns the bytes that one transfer brought."""
 
     def bulkWrite(self, endpoint: int, data: bytes, timeout: int = 0) -> int:  # noqa: N802  # libusb's name
-        """Returns how much one transfer took."""
+        """Returns the number of bytes that one transfer took."""
 
     def close(self) -> None:
         """Closes the device."""
 
 
 class Port(Protocol):
-    """Where a phone is plugged in."""
+    """A port that a phone is plugged into."""
 
     @property
     def serial(self) -> str:
@@ -66,7 +66,7 @@ class UsbLink:
         return self._port.packet_bytes
 
     def open(self, timeout_s: float) -> None:
-        """Claims adb's interface, and throws away what an earlier user left in the pipe."""
+        """Claims adb's interface."""
         self.close()
         try:
             self._pipes = self._port.open()
@@ -86,13 +86,13 @@ class UsbLink:
             raise lost(self.name, f"its USB device does not open: {error}") from error
 
     def receive(self, size: int, timeout_s: float) -> bytes:
-        """Returns what one transfer brings; whole packets are asked for, as libusb must."""
+        """Returns the bytes of one transfer; libusb needs requests of whole packets."""
         packets = -(-size // self.packet_bytes)
         endpoint = self._port.endpoints[0]
         try:
             while True:
                 content = bytes(
-                    self._opened().bulkRead(
+                    self._open_pipes().bulkRead(
                         endpoint, packets * self.packet_bytes, timeout=_milliseconds(timeout_s)
                     )
                 )
@@ -102,38 +102,38 @@ class UsbLink:
             partial = bytes(getattr(error, "received", None) or b"")
             if partial:
                 return partial
-            raise TimeoutError(f"{self.name}: nothing came over USB") from error
+            raise TimeoutError(f"{self.name}: nothing arrived over USB") from error
         except usb1.USBError as error:
-            raise self._broken(error) from error
+            raise self._translate(error) from error
 
     def send(self, content: memoryview, timeout_s: float) -> int:
-        """Returns how much one transfer took."""
+        """Returns the number of bytes that one transfer took."""
         endpoint = self._port.endpoints[1]
         try:
-            return self._opened().bulkWrite(
+            return self._open_pipes().bulkWrite(
                 endpoint, bytes(content), timeout=_milliseconds(timeout_s)
             )
         except usb1.USBErrorTimeout as error:
-            taken = int(getattr(error, "transferred", None) or 0)
-            if taken:
-                return taken
-            raise TimeoutError(f"{self.name}: nothing went out over USB") from error
+            size = int(getattr(error, "transferred", None) or 0)
+            if size:
+                return size
+            raise TimeoutError(f"{self.name}: nothing was sent over USB") from error
         except usb1.USBError as error:
-            raise self._broken(error) from error
+            raise self._translate(error) from error
 
     def close(self) -> None:
-        """Gives the interface back."""
+        """Releases the interface."""
         if self._pipes is not None:
             with contextlib.suppress(usb1.USBError):
                 self._pipes.close()
             self._pipes = None
 
-    def _opened(self) -> Pipes:
+    def _open_pipes(self) -> Pipes:
         if self._pipes is None:
             raise lost(self.name, "its USB device is closed")
         return self._pipes
 
-    def _broken(self, error: Exception) -> Exception:
+    def _translate(self, error: Exception) -> Exception:
         match error:
             case usb1.USBErrorNoDevice():
                 return lost(self.name, "the cable was pulled")
@@ -164,12 +164,12 @@ class UsbPort:
         except usb1.USBError:
             handle.close()
             raise
-        pipes: Pipes = handle  # closing the device gives its interface back
+        pipes: Pipes = handle  # closing the device releases its interface
         return pipes
 
 
 class ReplugPort:
-    """Wherever the phone of a serial is plugged in: a cable put back gives it another address.
+    """The port of a serial, wherever it is plugged in: a replugged phone gets another address.
 
     Raises:
         ConfigurationError: no phone on USB has that serial.
@@ -180,10 +180,10 @@ class ReplugPort:
     ) -> None:
         self.serial = serial
         self._ports = ports
-        found = self._find()
-        if found is None:
+        port = self._find()
+        if port is None:
             raise ConfigurationError(f"{serial}: gone from USB", hint="plug it in and run again")
-        self._port = found
+        self._port = port
 
     @property
     def endpoints(self) -> tuple[int, int]:
@@ -196,19 +196,19 @@ class ReplugPort:
         return self._port.packet_bytes
 
     def open(self) -> Pipes:
-        """Returns the device, looked for anew, with adb's interface claimed."""
-        found = self._find()
-        if found is None:
+        """Searches the device again; returns it with adb's interface claimed."""
+        port = self._find()
+        if port is None:
             raise lost(self.serial, "it is not on USB")
-        self._port = found
-        return found.open()
+        self._port = port
+        return port.open()
 
     def _find(self) -> Port | None:
         return next((port for port in self._ports() if port.serial == self.serial), None)
 
 
 def usb_ports() -> list[UsbPort]:
-    """Returns the phones on USB with debugging on, whoever holds them.
+    """Returns the phones on USB with debugging on, also those that another program holds.
 
     Raises:
         ConfigurationError: libusb does not work on this machine.
@@ -224,7 +224,7 @@ def usb_ports() -> list[UsbPort]:
 
 @functools.cache
 def _context() -> Any:
-    """Returns libusb, which must outlive the devices that it found."""
+    """Returns the libusb context, which must outlive its devices."""
     context = usb1.USBContext()
     context.open()
     return context
@@ -237,10 +237,10 @@ def _ports(device: Any) -> Iterator[UsbPort]:
         try:
             serial = device.getSerialNumber()
         except usb1.USBError:
-            serial = None  # no permission; opening it says so
+            serial = None  # no permission; opening it raises the error
         points = {
-            bool(each.getAddress() & usb1.ENDPOINT_DIR_MASK): each
-            for each in setting.iterEndpoints()
+            bool(endpoint.getAddress() & usb1.ENDPOINT_DIR_MASK): endpoint
+            for endpoint in setting.iterEndpoints()
         }
         yield UsbPort(
             device=device,

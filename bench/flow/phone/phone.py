@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 
-from bench.adb.phone import Phone, opened
+from bench.adb.phone import Phone, open_phone
 from bench.adb.staging import kill_leftovers, place_of, stage, stage_file
 from bench.adb.state.facts import BOOT_ID, TASK_PROFILE, Facts, read_facts
 from bench.adb.state.reading import read_state
@@ -117,7 +117,7 @@ class PhoneDevice:
                 f"{self.name}: airplane mode would cut it off: it is reached over a network",
                 hint="plug it in, or leave out --airplane",
             )
-        with opened(
+        with open_phone(
             self._found,
             stopped=contact.stopped,
             on_prompt=lambda: contact.on_message("unlock it and accept 'Allow USB debugging?'"),

@@ -77,7 +77,7 @@ class PhoneProcesses:
             limit_s=self._sweep.limit_s(case),
             first=f"{AS_IN_FRONT} >/dev/null 2>&1\n"
             + (f"rm -f {result_file}" if result_file else "true"),
-            known=self._just_seen() if telemetry else None,
+            before=self._just_seen() if telemetry else None,
         )
         if telemetry:
             after = done.telemetry.after

@@ -106,7 +106,7 @@ def phone_sweep(
     )
     refuse_short_timeout(sweep.cases, run.timeout_s)
     if models:
-        stage(phone, files, told=on_progress)
+        stage(phone, files, on_progress=on_progress)
     return sweep
 
 
