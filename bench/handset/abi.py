@@ -1,4 +1,4 @@
-"""The two kinds of programs that handsets run."""
+"""The ABIs that handsets run programs of."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from bench.core.errors import ConfigurationError
 
 
 class Abi(StrEnum):
-    """What a handset's benchmark tool is built for, in Android's words."""
+    """The ABI that a handset's benchmark tool is built for, by Android's name."""
 
     X86_64 = "x86_64"
     ARM64 = "arm64-v8a"
 
     @classmethod
     def of(cls, text: str) -> Abi:
-        """Returns the one that a phone calls so.
+        """Returns the ABI of Android's name.
 
         Raises:
-            ConfigurationError: there are no handsets of that kind.
+            ConfigurationError: handsets do not support it.
         """
         if text not in [*cls]:
             raise ConfigurationError(
@@ -30,12 +30,12 @@ class Abi(StrEnum):
 
     @property
     def architecture(self) -> str:
-        """Returns Debian's word for it."""
+        """Returns Debian's name of it."""
         return "amd64" if self is Abi.X86_64 else "arm64"
 
     @property
     def machine(self) -> str:
-        """Returns the kernel's word for it."""
+        """Returns the kernel's name of it."""
         return "x86_64" if self is Abi.X86_64 else "aarch64"
 
     @property
@@ -45,7 +45,7 @@ class Abi(StrEnum):
 
     @property
     def compiler(self) -> str:
-        """Returns the program that compiles for it on x86-64."""
+        """Returns the compiler for it on x86-64."""
         return "g++" if self is Abi.X86_64 else f"{self.triplet}-g++"
 
     @property

@@ -1,4 +1,4 @@
-"""The official benchmark tool for handsets and a delegate for it, built of Debian's source."""
+"""Builds the official benchmark tool for handsets, and a delegate for it, from Debian's source."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from bench.handset.layout import package_data
 from bench.handset.tree import (
     Recipe,
     Tree,
-    alone,
+    cache_lock,
     default_cache,
-    described,
+    describe_packages,
     prepare,
     recipe,
     scratch,
@@ -36,7 +36,7 @@ _DELEGATE = "libstandin_delegate.so"
 _DELEGATE_SOURCE = "standin_delegate.cc"
 _UNUSED_S = 30 * 24 * 3600.0
 _LIBRARY = "-l:libtensorflow-lite.so.2.14.1"
-# As Debian builds its library: no XNNPACK. The three headers are what newer ones no longer include.
+# As Debian builds its library: no XNNPACK. Newer compilers no longer include the three headers.
 _COMPILE = (
     *("-std=c++17", "-O1", "-fPIC", "-w", "-DNDEBUG"),
     *("-include", "cstdint", "-include", "limits", "-include", "cstring"),
@@ -53,48 +53,48 @@ _FROM_SOURCE = (
 
 
 def build_tool(cache: Path | None = None, *, abi: str = Abi.X86_64) -> Path:
-    """Returns the official ``benchmark_model`` for handsets, built where it is not cached yet.
+    """Returns the official ``benchmark_model`` for handsets, built if it is not cached yet.
 
-    Its libraries are in every handset's tree; beside the binary lies ``packages.json``, which
-    names the versions and sums that it was built against.
+    Its libraries are in every handset's tree. ``packages.json`` beside the binary has the versions
+    and hashes of the packages that it was built against.
 
     Args:
         cache: where handsets' files are kept.
-        abi: of the handset that it is for, in Android's words.
+        abi: the handset's, by Android's name.
 
     Raises:
-        ConfigurationError: there are no handsets of that ABI.
+        ConfigurationError: handsets do not support that ABI.
         InfrastructureError: the source or a package cannot be fetched, or it does not compile.
     """
-    return _built(cache or default_cache(), Abi.of(abi)) / _NAME
+    return _build(cache or default_cache(), Abi.of(abi)) / _NAME
 
 
 def delegate_library(cache: Path | None = None, *, abi: str = Abi.X86_64) -> Path:
-    """Returns a library for ``--external_delegate_path``, which lies beside ``benchmark_model``.
+    """Returns a library for ``--external_delegate_path``, which is beside ``benchmark_model``.
 
     Its delegate takes the nodes that ``--external_delegate_options`` names and computes zeros:
     ``take:all``, ``take:none``, ``take:first;count:2``, ``take:alternate`` (every second one),
-    ``busy_us:500`` (what a kernel takes at least; 100), and ``fail:create``, ``fail:prepare`` or
+    ``busy_us:500`` (the least time of a kernel; 100), and ``fail:create``, ``fail:prepare`` or
     ``fail:invoke``.
 
     Args:
         cache: where handsets' files are kept.
-        abi: of the handset that it is for, in Android's words.
+        abi: the handset's, by Android's name.
 
     Raises:
-        ConfigurationError: there are no handsets of that ABI.
+        ConfigurationError: handsets do not support that ABI.
         InfrastructureError: the source or a package cannot be fetched, or it does not compile.
     """
-    return _built(cache or default_cache(), Abi.of(abi)) / _DELEGATE
+    return _build(cache or default_cache(), Abi.of(abi)) / _DELEGATE
 
 
-def _built(cache: Path, abi: Abi) -> Path:
-    """Returns the folder of the tool and the delegate."""
-    tree, wanted = prepare(cache, abi=abi), recipe()
+def _build(cache: Path, abi: Abi) -> Path:
+    """Returns the folder of the tool and the delegate, built if it is not cached yet."""
+    tree, ingredients = prepare(cache, abi=abi), recipe()
     identity = [
         config.unstructure(tree.packages),
-        wanted.build,
-        wanted.source.sha256,
+        ingredients.build,
+        ingredients.source.sha256,
         _COMPILE,
         abi,
         *(package_data().joinpath(name).read_text() for name in ("sources.txt", _DELEGATE_SOURCE)),
@@ -107,17 +107,17 @@ def _built(cache: Path, abi: Abi) -> Path:
             what=f"the benchmark tool for {abi}",
             hint=f"install it: apt-get install {abi.compiler_package}",
         )
-        with alone(cache), scratch(cache) as work:
+        with cache_lock(cache), scratch(cache) as work:
             if not (folder / _NAME).is_file():
-                _Build(cache, work, tree, wanted).done().replace(folder)
+                _Build(cache, work, tree, ingredients).run().replace(folder)
                 remove_unused(cache)
-    with contextlib.suppress(OSError):  # a cache that is only read
+    with contextlib.suppress(OSError):  # a read-only cache
         os.utime(folder)
     return folder
 
 
 def remove_unused(cache: Path) -> None:
-    """Removes the tools that nobody asked for in a long time: a new one takes their place."""
+    """Removes tools that were not used for 30 days."""
     oldest_s = time.time() - _UNUSED_S
     for folder in cache.glob("tool-*"):
         if folder.stat().st_mtime < oldest_s:
@@ -131,37 +131,37 @@ class _Build:
     cache: Path
     work: Path
     tree: Tree
-    wanted: Recipe
+    recipe: Recipe
 
-    def done(self) -> Path:
-        """Returns the folder of what was built."""
-        made, sysroot, source = (self.work / name for name in ("tool", "sysroot", "source"))
-        for folder in (made, source):
+    def run(self) -> Path:
+        """Builds the tool and the delegate; returns their folder."""
+        built, sysroot, source = (self.work / name for name in ("tool", "sysroot", "source"))
+        for folder in (built, source):
             folder.mkdir()
         packages = self._unpack(sysroot, source)
-        config.save(made / "packages.json", {"packages": config.unstructure(packages)})
+        config.save(built / "packages.json", {"packages": config.unstructure(packages)})
         names = (package_data() / "sources.txt").read_text().split()
         with resources.as_file(package_data() / _DELEGATE_SOURCE) as delegate:
-            *tool, taking = self._compile([*(source / name for name in names), delegate])
-        self._link(sysroot, [taking], made / _DELEGATE, "-shared")
-        self._link(sysroot, tool, made / _NAME)
-        return made
+            *tool, standin = self._compile([*(source / name for name in names), delegate])
+        self._link(sysroot, [standin], built / _DELEGATE, "-shared")
+        self._link(sysroot, tool, built / _NAME)
+        return built
 
     def _unpack(self, sysroot: Path, source: Path) -> tuple[Package, ...]:
-        """Returns the packages that the sysroot is made of."""
-        archive = self.cache / "source" / Path(self.wanted.source.path).name
+        """Unpacks the sysroot and the source; returns the sysroot's packages."""
+        archive = self.cache / "source" / Path(self.recipe.source.path).name
         if not archive.is_file():
-            pinned = self.wanted.source
+            pinned = self.recipe.source
             debian.download_file(pinned.path, sha256=pinned.sha256, target=archive)
         debs = debian.download(
-            self.wanted.build,
-            suite=self.wanted.suite,
+            self.recipe.build,
+            suite=self.recipe.suite,
             state=self.cache / "apt",
             folder=self.work / "debs",
             abi=self.tree.abi,
         )
-        packages = described(debs, self.tree.abi)
-        _same_libraries(self.tree, packages)
+        packages = describe_packages(debs, self.tree.abi)
+        _check_libraries(self.tree, packages)
         for deb in debs:
             apt.unpack(deb, folder=sysroot, exclude=("./usr/share/*",))
         _run(
@@ -171,11 +171,11 @@ class _Build:
         return packages
 
     def _compile(self, sources: Sequence[Path]) -> list[Path]:
-        """Returns the object files, compiled one process a core."""
+        """Returns the object files, compiled by one process per core."""
         include = self.work / "sysroot/usr/include"
-        found = [include, include / "gemmlowp", include / "eigen3"]
+        headers = [include, include / "gemmlowp", include / "eigen3"]
         flags = [*_COMPILE, f"-I{self.work / 'source'}"]
-        flags += [word for path in found for word in ("-isystem", str(path))]
+        flags += [word for path in headers for word in ("-isystem", str(path))]
 
         def compile_one(numbered: tuple[int, Path]) -> Path:
             target = self.work / f"{numbered[0]}.o"
@@ -186,26 +186,26 @@ class _Build:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(compile_one, enumerate(sources)))
 
-    def _link(self, sysroot: Path, objects: Sequence[Path], made: Path, *flags: str) -> None:
+    def _link(self, sysroot: Path, objects: Sequence[Path], target: Path, *flags: str) -> None:
         abi = self.tree.abi
         libraries = sysroot / "usr" / "lib" / abi.triplet
         abseil = sorted({f"-l:{path.name}" for path in libraries.glob("libabsl_*.so.[0-9]*[0-9]")})
         _run(
-            *(abi.compiler, *flags, "-s", "-o", str(made), *map(str, objects), f"-L{libraries}"),
-            # The libraries want a newer libc than this machine may have; the handset has it.
+            *(abi.compiler, *flags, "-s", "-o", str(target), *map(str, objects), f"-L{libraries}"),
+            # The libraries may need a newer libc than this machine's; the handset has it.
             *(_LIBRARY, "-Wl,--allow-shlib-undefined", "-Wl,--as-needed", "-Wl,--start-group"),
             *(*abseil, "-Wl,--end-group", "-pthread", "-ldl"),
         )
 
 
-def _same_libraries(tree: Tree, packages: Sequence[Package]) -> None:
+def _check_libraries(tree: Tree, packages: Sequence[Package]) -> None:
     on_phone = {package.name: package.version for package in tree.packages}
     for package in packages:
         if on_phone.get(package.name, package.version) != package.version:
             raise InfrastructureError(
                 f"the archive has {package.name} {package.version}, the handset's tree "
                 f"{on_phone[package.name]}; a tool built now would not run there",
-                hint="make the tree anew: frill-bench handset up --refresh",
+                hint="build the tree again: frill-bench handset up --refresh",
             )
 
 

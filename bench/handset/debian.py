@@ -1,4 +1,4 @@
-"""Debian packages and source files, by this machine's own apt, on a state folder of its own."""
+"""Fetches Debian packages and source files with this machine's apt, in a separate state folder."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MIRROR_VARIABLE = "FRILL_BENCH_DEBIAN_MIRROR"
 _APT_HELPER = Path("/usr/lib/apt/apt-helper")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _ROLLING = ("stable", "testing", "unstable", "sid")
-_NETWORK_HINT = "check the network and apt's sources, then run it again"
+_NETWORK_HINT = "check the network and apt's sources, then run this again"
 
 
 def require() -> None:
-    """Checks that a handset can be made here.
+    """Checks that this machine can run a handset.
 
     Raises:
-        InfrastructureError: a tool is missing, or the machine is of another kind.
+        InfrastructureError: a tool is missing, or the machine is not Linux on x86-64.
     """
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         raise InfrastructureError(
@@ -46,11 +46,11 @@ def mirror() -> str:
     """Returns the address of the Debian archive that this machine's apt uses.
 
     Raises:
-        InfrastructureError: the machine is not set up with one.
+        InfrastructureError: the machine's apt has none.
     """
-    own = os.environ.get(MIRROR_VARIABLE)
-    if own:
-        return own.rstrip("/")
+    configured = os.environ.get(MIRROR_VARIABLE)
+    if configured:
+        return configured.rstrip("/")
     system = platform.freedesktop_os_release()
     targets = _run(
         ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI) $(RELEASE)"]
@@ -72,21 +72,21 @@ def mirror() -> str:
 def download(
     names: Sequence[str], *, suite: str, state: Path, folder: Path, abi: Abi = Abi.X86_64
 ) -> list[Path]:
-    """Returns the .deb files of the packages and of all that they depend on.
+    """Returns the .deb files of the packages and of all their dependencies.
 
     Args:
-        names: packages; an essential system is not assumed, so libc comes along.
+        names: packages; an essential system is not assumed, so libc is included.
         suite: the Debian suite that they are taken from.
-        state: apt's lists are kept below it from one call to the next.
-        folder: where the files go; must be empty.
-        abi: that the packages are for.
+        state: folder that keeps apt's lists between calls.
+        folder: where the files are written; must be empty.
+        abi: the packages' architecture.
 
     Raises:
         InfrastructureError: apt could not fetch them.
     """
     state = state / abi.architecture
-    for needed in (state / "lists" / "partial", folder / "partial"):
-        needed.mkdir(parents=True, exist_ok=True)
+    for path in (state / "lists" / "partial", folder / "partial"):
+        path.mkdir(parents=True, exist_ok=True)
     (state / "status").write_text("")
     signed = f"[signed-by={_KEYRING}] " if _KEYRING.is_file() else ""
     (state / "sources.list").write_text(f"deb {signed}{mirror()} {suite} main\n")
@@ -95,7 +95,7 @@ def download(
         "APT::Architectures::": abi.architecture,
         "APT::Get::AllowUnauthenticated": "false",
         "APT::Install-Recommends": "false",
-        # A mirror may be a frozen state, whose date has passed; it is signed all the same.
+        # A mirror may be an old frozen archive, whose date has passed; it is still signed.
         "Acquire::Check-Valid-Until": "false",
         "Acquire::Languages": "none",
         "Debug::NoLocking": "true",
@@ -119,21 +119,21 @@ def download(
 
 
 def download_file(path: str, *, sha256: str, target: Path) -> None:
-    """Writes a file of the archive to ``target``, after its sum was checked.
+    """Writes a file of the archive to ``target``, after its hash was checked.
 
     Args:
-        path: inside the archive, as in ``pool/main/...``.
+        path: inside the archive, such as ``pool/main/...``.
 
     Raises:
-        InfrastructureError: it could not be fetched or its sum differs.
+        InfrastructureError: it could not be fetched or its hash differs.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _run([str(_APT_HELPER), "download-file", f"{mirror()}/{path}", str(target)])
-    found = sha256_file(target)
-    if found != sha256:
+    actual = sha256_file(target)
+    if actual != sha256:
         target.unlink()
         raise InfrastructureError(
-            f"{path}: its SHA-256 is {found}, not the pinned {sha256}",
+            f"{path}: its SHA-256 is {actual}, not the pinned {sha256}",
             hint="the archive's file is not the one of the package list; use another mirror",
         )
 

@@ -1,4 +1,4 @@
-"""The files below /sys by which a phone's kernel tells of heat, clocks and the battery."""
+"""The files below /sys in which a phone's kernel shows heat, clocks and the battery."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def write_kernel_files(sys: Path) -> None:
         (sys / name).write_text(f"{text}\n")
     for cluster, _, _ in _CLUSTERS:
         for core in cluster:
-            # As the kernel has it: the cores of a cluster share their clock.
+            # As in the kernel: the cores of a cluster share their clock.
             (sys / cpu / f"cpu{core}" / "cpufreq").symlink_to(f"../cpufreq/policy{cluster[0]}")
 
 

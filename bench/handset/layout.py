@@ -1,4 +1,4 @@
-"""The phone-like file system: unpacked packages are laid out as Android has them."""
+"""Lays out unpacked packages as Android's file system."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def package_data() -> Traversable:
 
 
 def lay_out(root: Path) -> None:
-    """Makes a phone of the packages that are unpacked below ``root``.
+    """Makes a phone's file system from the packages that are unpacked below ``root``.
 
     Raises:
-        InfrastructureError: a program cannot be built or is not what it was.
+        InfrastructureError: a program cannot be built.
     """
     for folder in _FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
@@ -95,10 +95,10 @@ def lay_out(root: Path) -> None:
 
 
 def add_arm64(root: Path, foreign: Path) -> None:
-    """Makes a phone that runs programs for arm64 too, and that says it is one.
+    """Adds programs for arm64 to a phone, and makes its properties those of an arm64 phone.
 
     Args:
-        root: the phone; files that are changed are replaced, for others may share them.
+        root: the phone; changed files are replaced, because other trees may share them.
         foreign: unpacked packages: the libraries for arm64, and the emulator.
     """
     libraries = Path("usr/lib") / Abi.ARM64.triplet
@@ -112,14 +112,14 @@ def add_arm64(root: Path, foreign: Path) -> None:
 
 
 def _link_applets(root: Path) -> None:
-    """Links the commands that a phone has to toybox, and those that Debian's lacks to busybox."""
+    """Links a phone's commands to toybox, and those that Debian's toybox lacks to busybox."""
     libraries = root / "usr/lib/x86_64-linux-gnu"
     loader = [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries)]
     toybox = _output([*loader, str(root / "usr/bin/toybox")])
     busybox = _output([str(root / "usr/bin/busybox"), "--list"])
     for applet in (package_data() / "applets.txt").read_text().split():
-        for program, known in (("toybox", toybox), ("busybox", busybox)):
-            if applet in known:
+        for program, applets in (("toybox", toybox), ("busybox", busybox)):
+            if applet in applets:
                 (root / "system" / "bin" / applet).symlink_to(program)
                 break
 
@@ -134,7 +134,7 @@ def _output(command: list[str]) -> list[str]:
     if done.returncode != 0:
         raise InfrastructureError(
             f"{Path(command[0]).name} failed: {done.stderr.strip()[-300:]}",
-            hint="check the compiler and the free disk space, then run it again",
+            hint="check the compiler and the free disk space, then run this again",
             command=" ".join(command),
             exit_status=done.returncode,
         )

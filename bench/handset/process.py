@@ -1,4 +1,4 @@
-"""Processes of this machine, so named that no recycled process id is taken for one."""
+"""Processes of this machine, identified so that a reused process id is not taken for one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class Process:
     """A process of this machine.
 
     Args:
-        start_ticks: when it started, so that no recycled id is taken for it.
+        start_ticks: when it started, in clock ticks since boot; a later process with the same id
+            has another.
     """
 
     pid: int
@@ -30,7 +31,7 @@ class Process:
         return _start_ticks(self.pid) == self.start_ticks
 
     def end(self) -> None:
-        """Kills it, waits until it is gone, and does nothing where it is gone already.
+        """Kills it and waits until it has ended; does nothing if it has ended already.
 
         Raises:
             InfrastructureError: it does not end.
@@ -40,7 +41,7 @@ class Process:
         except ProcessLookupError:
             return
         try:
-            # Asked after the handle was opened: from here on the id cannot be recycled.
+            # Checked after the handle was opened: from here on the id cannot be reused.
             if self.is_alive():
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
                 poll = select.poll()
@@ -48,13 +49,13 @@ class Process:
                 if not poll.poll(_END_LIMIT_S * 1000):
                     raise InfrastructureError(
                         f"the handset's process {self.pid} does not end",
-                        hint="see what it waits for, then try again",
+                        hint="check what it waits for, then try again",
                     )
         finally:
             os.close(handle)
 
     def beside(self, name: str) -> tuple[int, ...]:
-        """Returns the ids of the processes in its pid namespace whose name begins so."""
+        """Returns the ids of the processes in its pid namespace whose name begins with ``name``."""
         own = _namespace(self.pid)
         pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
         return tuple(
@@ -67,7 +68,7 @@ class Process:
 def may_be_shell() -> bool:
     """Returns whether we may run programs as the user "shell", as a phone does.
 
-    Only root may; and root of a small user namespace cannot either, for it has no such user.
+    Only root may, and not root of a user namespace without that user.
     """
     if os.geteuid() != 0:
         return False
@@ -90,7 +91,7 @@ def _name(pid: int) -> str:
 
 
 def _start_ticks(pid: int) -> int | None:
-    """Returns when a process started, in clock ticks since boot; ``None`` where it has ended."""
+    """Returns when a process started, in clock ticks since boot; ``None`` if it has ended."""
     try:
         # The name, in brackets, may hold anything; the state is field 3 and the start field 22.
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

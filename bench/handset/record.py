@@ -1,4 +1,4 @@
-"""What a handset was asked to be, and what was booted."""
+"""The configuration of a handset, and the record of a booted one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bench.handset.process import Process
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handset:
-    """What a handset is asked to be.
+    """The configuration of a handset.
 
     Args:
-        name: its serial number as the phone itself knows it, and its host name.
+        name: the phone's own serial number, and its host name.
         address: a loopback address of its own.
-        properties: system properties, over those of the tree.
+        properties: system properties, which replace those of the tree.
         data_bytes: size of its /data.
-        abi: what it says that it is, and what its benchmark tool is built for.
+        abi: the one that it reports, and that its benchmark tool is built for.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Handset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A handset that was booted, as other processes find it.
+    """A booted handset, as recorded for other processes.
 
     Args:
         boot_s: from the start of the process until adb took a connection.

@@ -1,4 +1,4 @@
-"""One handset from boot to stop, and those that run on this machine."""
+"""Boots, finds and stops the handsets of this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.core import config
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.lock import waiting
 from bench.handset.record import Handset, Record
-from bench.handset.starting import is_free, start, written_init
+from bench.handset.starting import is_free, read_init, start
 from bench.handset.tree import Tree, default_cache
 
 DATA_BYTES = 1 << 30
@@ -29,8 +29,8 @@ _PROPERTY = re.compile(r"[A-Za-z0-9_.@:-]+")
 class Running:
     """A running handset; as a context manager it is stopped at the end.
 
-    What its kernel tells is plain files, which ``write`` changes while it runs, as in
-    ``write("/sys/class/thermal/thermal_zone4/temp", "46000")``. Its dumpsys follows them.
+    Its kernel's values are plain files, which ``write`` changes while it runs, as in
+    ``write("/sys/class/thermal/thermal_zone4/temp", "46000")``. Its dumpsys prints the same values.
 
     - ``/sys/class/thermal/thermal_zoneN/temp`` in thousandths of a degree: the processor (0, 1),
       graphics (2), battery (3) and skin (4), whose limits give the thermal status;
@@ -40,14 +40,14 @@ class Running:
     - ``/sys/class/power_supply/battery/``: ``capacity``, ``status`` (Charging, Discharging,
       Full), ``temp``, ``voltage_now``; ``usb/online`` and ``ac/online`` beside it.
 
-    Properties by which it is another phone, by ``boot`` or ``set_property``:
-    ``ro.build.version.sdk`` (what dumpsys prints and which commands there are),
-    ``ro.handset.thermal_hal=0`` (no thermal service), ``ro.handset.thermal_limits=0`` (one that
-    states no limits), ``ro.handset.fixed_performance=0`` (that mode is refused).
+    Properties that change the kind of phone, given to ``boot`` or ``set_property``:
+    ``ro.build.version.sdk`` (the output of dumpsys and the available commands),
+    ``ro.handset.thermal_hal=0`` (no thermal service), ``ro.handset.thermal_limits=0`` (one
+    without limits), ``ro.handset.fixed_performance=0`` (that mode is refused).
 
     Args:
-        record: what was booted.
-        folder: where its record and its log lie.
+        record: the record of its boot.
+        folder: where its record and its log are.
     """
 
     def __init__(self, record: Record, folder: Path) -> None:
@@ -75,7 +75,7 @@ class Running:
         return self.record.init.is_alive()
 
     def path(self, path: str) -> Path:
-        """Returns where a file of the handset lies on this machine."""
+        """Returns the path of a file of the handset on this machine."""
         return Path(f"/proc/{self.record.init.pid}/root") / path.lstrip("/")
 
     def write(self, path: str, text: str) -> None:
@@ -86,14 +86,14 @@ class Running:
         """Sets a system property, also one that is fixed for the shell (``ro.``).
 
         Raises:
-            ConfigurationError: it cannot be one.
+            ConfigurationError: the key or the value is not valid.
         """
         _check_property(key, value)
         with self.path("/data/property/props").open("a") as stream:
             stream.write(f"{key}={value}\n")
 
     def adbd_pids(self) -> tuple[int, ...]:
-        """Returns the process ids, on this machine, of its adb daemon and what forked off it."""
+        """Returns the process ids, on this machine, of its adb daemon and the daemon's children."""
         return self.record.init.beside("adbd")
 
     def kill_adbd(self, number: signal.Signals = signal.SIGKILL) -> None:
@@ -102,7 +102,7 @@ class Running:
             os.kill(pid, number)
 
     def stop(self) -> None:
-        """Ends it with everything that runs in it; its mounts go with its last process.
+        """Kills it and everything that runs in it; its mounts end with its last process.
 
         Raises:
             InfrastructureError: it does not end.
@@ -126,11 +126,11 @@ def boot(
     Without root it boots in an unprivileged user namespace; its shell is then root's.
 
     Args:
-        tree: what it stands on.
+        tree: its file tree.
         name: its serial number and host name; ``None`` for a free one.
         address: a loopback address (127.x.y.z); ``None`` for a free one.
         port: of adb.
-        properties: system properties, over those of the tree.
+        properties: system properties, which replace those of the tree.
         data_bytes: size of its /data.
         cache: where running handsets are recorded.
 
@@ -161,13 +161,13 @@ def boot(
 
 def running(cache: Path | None = None) -> list[Running]:
     """Returns the handsets that run on this machine, by name."""
-    found = []
+    handsets = []
     for path in sorted(_registry(cache or default_cache()).glob(f"*/{_RECORD}")):
         try:
-            found.append(Running(config.load(path, Record), path.parent))
+            handsets.append(Running(config.load(path, Record), path.parent))
         except ConfigurationError:
-            continue  # stopped a moment ago
-    return [each for each in found if each.is_alive()]
+            continue  # just stopped
+    return [handset for handset in handsets if handset.is_alive()]
 
 
 def find(name: str, cache: Path | None = None) -> Running:
@@ -176,11 +176,11 @@ def find(name: str, cache: Path | None = None) -> Running:
     Raises:
         ConfigurationError: there is none.
     """
-    known = running(cache)
-    for each in known:
-        if name in (each.name, each.serial):
-            return each
-    names = [each.name for each in known]
+    handsets = running(cache)
+    for handset in handsets:
+        if name in (handset.name, handset.serial):
+            return handset
+    names = [handset.name for handset in handsets]
     raise ConfigurationError(
         f"no handset {name!r} is running{config.near(name, names)}",
         hint=f"running: {', '.join(names) or 'none'}",
@@ -188,8 +188,8 @@ def find(name: str, cache: Path | None = None) -> Running:
 
 
 def _free_name(cache: Path) -> str:
-    taken = {each.name for each in running(cache)}
-    return next(name for name in map("handset{}".format, itertools.count(1)) if name not in taken)
+    used = {handset.name for handset in running(cache)}
+    return next(name for name in map("handset{}".format, itertools.count(1)) if name not in used)
 
 
 def _free_address(port: int) -> str:
@@ -211,14 +211,14 @@ def _check(handset: Handset) -> None:
         )
     if not handset.address.startswith("127."):
         raise ConfigurationError(
-            f"{handset.address!r} is not a loopback address", hint="use 127.0.1.11 or the like"
+            f"{handset.address!r} is not a loopback address", hint="use one such as 127.0.1.11"
         )
     for key, value in handset.properties.items():
         _check_property(key, value)
     if not is_free(handset.address, handset.port):
         raise ConfigurationError(
             f"something listens on {handset.serial} already",
-            hint="take another address; see: frill-bench handset list",
+            hint="use another address; see: frill-bench handset list",
         )
 
 
@@ -231,8 +231,8 @@ def _check_property(key: str, value: str) -> None:
 
 
 def _reserve(handset: Handset, cache: Path) -> Path:
-    """Returns the handset's own folder; what an ended or interrupted one left there goes."""
-    if handset.name in {each.name for each in running(cache)}:
+    """Returns the handset's own folder, without leftovers of an earlier handset."""
+    if handset.name in {other.name for other in running(cache)}:
         raise ConfigurationError(
             f"a handset {handset.name!r} is running already",
             hint=f"stop it: frill-bench handset down {handset.name}",
@@ -244,7 +244,7 @@ def _reserve(handset: Handset, cache: Path) -> Path:
 
 
 def _abandon(folder: Path) -> None:
-    init = written_init(folder)
+    init = read_init(folder)
     if init is not None:
         init.end()
     shutil.rmtree(folder, ignore_errors=True)

@@ -27,12 +27,12 @@ _REFUSAL = re.compile(r"(unshare|nsenter):|mount:.*(permission denied|not permit
 
 
 def start(tree: Tree, handset: Handset, folder: Path) -> Record:
-    """Returns what was booted, once adb takes connections.
+    """Returns the record of a handset, once its adb takes connections.
 
     Args:
-        tree: what it stands on.
-        handset: what it is to be.
-        folder: of its own; what it says goes there.
+        tree: its file tree.
+        handset: its configuration.
+        folder: its own folder, which gets its log.
 
     Raises:
         InfrastructureError: this machine refuses namespaces, or adb does not come up.
@@ -62,7 +62,7 @@ def start(tree: Tree, handset: Handset, folder: Path) -> Record:
         log.open("wb") as stream,
         _user_namespace(handset, privileged=privileged) as user,
     ):
-        # setsid --fork: the handset belongs to no process of ours, so it outlives this one.
+        # setsid --fork: the handset is not a child of this process, so it can outlive it.
         subprocess.run(
             ["setsid", "--fork", *user, *_NAMESPACES, "bash", str(script)],
             stdin=subprocess.DEVNULL,
@@ -77,10 +77,10 @@ def start(tree: Tree, handset: Handset, folder: Path) -> Record:
 
 @contextmanager
 def _user_namespace(handset: Handset, *, privileged: bool) -> Iterator[tuple[str, ...]]:
-    """Yields the words before a command that runs in the handset's namespace of users.
+    """Yields the command prefix that enters the handset's user namespace.
 
-    Where we are root it needs none, except to register the emulator for itself alone: then it gets
-    one with the same users, held open until the handset is in it.
+    Root needs no user namespace, except to register the arm64 emulator for the handset alone: then
+    the handset gets one with the same users, which is held open until the handset is in it.
     """
     if not privileged:
         yield "unshare", "--user", "--map-root-user"
@@ -92,17 +92,17 @@ def _user_namespace(handset: Handset, *, privileged: bool) -> Iterator[tuple[str
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as holder:
         try:
             _give_users(holder)
-            entered = ("--target", str(holder.pid), "--user", "--setuid", "0", "--setgid", "0")
-            yield "nsenter", *entered, "unshare"
+            target = ("--target", str(holder.pid), "--user", "--setuid", "0", "--setgid", "0")
+            yield "nsenter", *target, "unshare"
         finally:
             holder.kill()
 
 
 def _give_users(holder: subprocess.Popen[str]) -> None:
-    """Gives a process our users, once it is in a namespace of users of its own.
+    """Gives a process our users, once it is in its own user namespace.
 
     Raises:
-        InfrastructureError: it ended, or we may not.
+        InfrastructureError: the process ended, or the system does not permit it.
     """
     own, ours = Path(f"/proc/{holder.pid}"), Path("/proc/self")
     try:
@@ -114,7 +114,7 @@ def _give_users(holder: subprocess.Popen[str]) -> None:
             (own / users).write_text(same)
     except OSError as error:
         holder.kill()
-        raise _refused(holder.communicate()[1] or f"unshare: {error}") from error
+        raise _refusal_error(holder.communicate()[1] or f"unshare: {error}") from error
 
 
 def _wait_for_adb(handset: Handset, folder: Path) -> Process:
@@ -122,20 +122,20 @@ def _wait_for_adb(handset: Handset, folder: Path) -> Process:
     log = folder / "log"
     while time.monotonic() < limit_s:
         output = log.read_text(errors="replace")
-        init = written_init(folder)
+        init = read_init(folder)
         if (init is None or not init.is_alive()) and _REFUSAL.search(output):
-            raise _refused(output)
+            raise _refusal_error(output)
         if init is not None and not init.is_alive():
             break
-        # Its own daemon must run: what answers may be somebody else's who took the address now.
+        # Its own daemon must run: another program may have taken the address just now.
         if init is not None and init.beside("adbd") and not is_free(handset.address, handset.port):
             return init
         time.sleep(_POLL_S)
-    raise _dead(handset, log.read_text(errors="replace"))
+    raise _boot_error(handset, log.read_text(errors="replace"))
 
 
-def written_init(folder: Path) -> Process | None:
-    """Returns the init of the handset in a folder, as it wrote itself down."""
+def read_init(folder: Path) -> Process | None:
+    """Returns the init process of the handset in a folder; ``None`` without one."""
     try:
         pid, start_ticks = (folder / "init").read_text().split()
     except OSError:
@@ -143,16 +143,16 @@ def written_init(folder: Path) -> Process | None:
     return Process(pid=int(pid), start_ticks=int(start_ticks))
 
 
-def _refused(output: str) -> InfrastructureError:
+def _refusal_error(output: str) -> InfrastructureError:
     return InfrastructureError(
-        f"this machine refuses the namespaces that a virtual handset lives in: {output.strip()}",
+        f"this machine refuses the namespaces that a virtual handset needs: {output.strip()}",
         hint="run as root or allow unprivileged user namespaces (sysctl user.max_user_namespaces, "
         "kernel.unprivileged_userns_clone); a container needs CAP_SYS_ADMIN; arm64 needs Linux 6.7",
         last_lines=output.splitlines()[-5:],
     )
 
 
-def _dead(handset: Handset, output: str) -> InfrastructureError:
+def _boot_error(handset: Handset, output: str) -> InfrastructureError:
     last = output.splitlines()[-5:]
     return InfrastructureError(
         f"handset {handset.name} did not come up: {' / '.join(last) or 'its log is empty'}",
@@ -162,6 +162,6 @@ def _dead(handset: Handset, output: str) -> InfrastructureError:
 
 
 def is_free(address: str, port: int) -> bool:
-    """Returns whether nothing listens there."""
+    """Returns whether no program listens on that address and port."""
     with socket.socket() as probe:
         return probe.connect_ex((address, port)) != 0

@@ -1,4 +1,4 @@
-"""The handset's file tree: packages fetched, unpacked and laid out once, then kept."""
+"""The handset's file tree: packages are fetched, unpacked and laid out once, then cached."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bench.handset import debian
 from bench.handset.abi import Abi
 from bench.handset.layout import add_arm64, lay_out, package_data
 
-_LAYOUT = 2  # raised when layout.py makes another tree of the same packages
+_LAYOUT = 2  # increased when layout.py makes a different tree from the same packages
 _EXCLUDED = (
     "./etc",
     "./usr/lib/*/gconv",
@@ -40,7 +40,7 @@ _TREE = re.compile(r"tree-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A file of the Debian archive, by path, and its sum."""
+    """A file of the Debian archive: its path and its hash."""
 
     path: str
     sha256: str
@@ -48,15 +48,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What a handset and its benchmark tool are made of.
+    """The packages and sources of a handset and its benchmark tool.
 
     Args:
-        phone: packages of the phone; what they depend on comes along.
-        left_out: beginnings of the names of packages that do not go on the phone.
-        arm64: packages of that kind that an arm64 phone has besides.
-        emulator: the package that their programs are run with.
+        phone: packages of the phone; their dependencies are added.
+        left_out: prefixes of the names of packages that the phone does not get.
+        arm64: additional arm64 packages of an arm64 phone.
+        emulator: the package that runs their programs.
         build: packages that the tool is built against.
-        source: of the tool.
+        source: the tool's source.
     """
 
     suite: str
@@ -78,69 +78,68 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
-    """Which tree a recipe was made into last."""
+class _Cached:
+    """The tree that was last made from a recipe."""
 
     folder: str
     packages: tuple[Package, ...]
 
 
 def default_cache() -> Path:
-    """Returns the folder that trees, tools and running handsets are kept in."""
+    """Returns the folder of trees, tools and running handsets."""
     return cache_dir() / "handset"
 
 
 def recipe() -> Recipe:
-    """Returns what a handset is made of."""
+    """Returns the packaged recipe of handsets."""
     with resources.as_file(resources.files("bench.handset") / "recipe.yaml") as path:
         return config.load(path, Recipe)
 
 
 def prepare(cache: Path | None = None, *, refresh: bool = False, abi: Abi = Abi.X86_64) -> Tree:
-    """Returns the handset's tree, made of Debian's packages where it is not in the cache yet.
+    """Returns the handset's tree, made from Debian's packages if it is not cached yet.
 
-    A tree is kept by the versions and sums of its packages, so that a later one never changes
-    what a running handset stands on. Trees that nobody asks for or stands on any more go.
+    A tree is cached by the versions and hashes of its packages, so that a new tree never changes
+    that of a running handset. Trees that are no longer used are removed.
 
     Args:
         cache: where trees are kept.
         refresh: ask the archive for newer packages.
-        abi: what the benchmark tool on it is built for; the shell is always this machine's.
+        abi: the one of its benchmark tool; the shell is always that of this machine.
 
     Raises:
-        InfrastructureError: a package cannot be fetched or a tool of this machine is missing.
+        InfrastructureError: a package cannot be fetched or a tool is missing on this machine.
     """
     cache = cache or default_cache()
-    wanted = recipe()
-    pointer = cache / f"tree-{_identity(wanted, abi)[:12]}.json"
-    found = None if refresh else _kept(cache, pointer, abi)
-    if found is not None:
-        return found
+    ingredients = recipe()
+    pointer = cache / f"tree-{_identity(ingredients, abi)[:12]}.json"
+    tree = None if refresh else _load_cached(cache, pointer, abi)
+    if tree is not None:
+        return tree
     debian.require()
     base = None if abi is Abi.X86_64 else prepare(cache, refresh=refresh)
-    with alone(cache), scratch(cache) as folder:
-        found = None if refresh else _kept(cache, pointer, abi)  # made while we waited
-        if found is not None:
-            return found
-        making = _Making(cache, pointer, wanted, folder)
-        made = making.native() if base is None else making.arm64(base)
-        remove_stale(cache)
-        return made
+    with cache_lock(cache), scratch(cache) as folder:
+        tree = None if refresh else _load_cached(cache, pointer, abi)  # made while we waited
+        if tree is None:
+            builder = _TreeBuilder(cache, pointer, ingredients, folder)
+            tree = builder.native() if base is None else builder.arm64(base)
+            remove_stale(cache)
+        return tree
 
 
 @dataclass(frozen=True, slots=True)
-class _Making:
-    """A tree that is being made in a folder of the cache."""
+class _TreeBuilder:
+    """Makes a tree in a folder of the cache."""
 
     cache: Path
     pointer: Path
-    wanted: Recipe
+    recipe: Recipe
     folder: Path
 
     def native(self) -> Tree:
-        """Returns the tree of this machine's own kind."""
-        debs = self._download(self.wanted.phone, Abi.X86_64)
-        packages = described(debs, Abi.X86_64)
+        """Returns the x86-64 tree, which is of this machine's ABI."""
+        debs = self._download(self.recipe.phone, Abi.X86_64)
+        packages = describe_packages(debs, Abi.X86_64)
         root = self.folder / "tree"
         if not self._place(packages).is_dir():
             for deb in debs:
@@ -150,10 +149,10 @@ class _Making:
         return self._keep(root, packages, Abi.X86_64)
 
     def arm64(self, base: Tree) -> Tree:
-        """Returns ``base`` with what programs for arm64 need, sharing its files."""
-        (emulator,) = self._download((self.wanted.emulator,), Abi.X86_64)
-        debs = self._download(self.wanted.arm64, Abi.ARM64)
-        added = (*described([emulator], Abi.X86_64), *described(debs, Abi.ARM64))
+        """Returns ``base`` with the libraries and emulator for arm64, sharing unchanged files."""
+        (emulator,) = self._download((self.recipe.emulator,), Abi.X86_64)
+        debs = self._download(self.recipe.arm64, Abi.ARM64)
+        added = (*describe_packages([emulator], Abi.X86_64), *describe_packages(debs, Abi.ARM64))
         packages = (*base.packages, *added)
         root, foreign = self.folder / "tree", self.folder / "foreign"
         if not self._place(packages).is_dir():
@@ -167,12 +166,12 @@ class _Making:
     def _download(self, names: Sequence[str], abi: Abi) -> list[Path]:
         debs = debian.download(
             names,
-            suite=self.wanted.suite,
+            suite=self.recipe.suite,
             state=self.cache / "apt",
             folder=self.folder / f"debs-{abi.architecture}-{names[0]}",
             abi=abi,
         )
-        return [deb for deb in debs if not deb.name.startswith(self.wanted.left_out)]
+        return [deb for deb in debs if not deb.name.startswith(self.recipe.left_out)]
 
     def _place(self, packages: tuple[Package, ...]) -> Path:
         made_of = [self.pointer.stem, config.unstructure(packages)]
@@ -182,20 +181,20 @@ class _Making:
         place = self._place(packages)
         if not place.is_dir():
             root.replace(place)
-        config.save(self.pointer, _Kept(folder=place.name, packages=packages))
+        config.save(self.pointer, _Cached(folder=place.name, packages=packages))
         return Tree(path=place, packages=packages, abi=abi)
 
 
-def described(debs: Sequence[Path], abi: Abi) -> tuple[Package, ...]:
-    """Returns what the .deb files are; of those for another kind of machine the name says so."""
-    found = [apt.describe(deb) for deb in debs]
+def describe_packages(debs: Sequence[Path], abi: Abi) -> tuple[Package, ...]:
+    """Returns the packages of .deb files; names of another architecture end in ``:arm64``."""
+    packages = tuple(apt.describe(deb) for deb in debs)
     if abi is Abi.X86_64:
-        return tuple(found)
-    return tuple(replace(each, name=f"{each.name}:{abi.architecture}") for each in found)
+        return packages
+    return tuple(replace(each, name=f"{each.name}:{abi.architecture}") for each in packages)
 
 
 def _share(source: Path, target: Path) -> None:
-    """Copies a tree by links to its files, which nobody writes to."""
+    """Copies a tree by hard links to its files, which are never written to."""
     done = subprocess.run(
         ["cp", "-a", "-l", str(source), str(target)], capture_output=True, text=True, check=False
     )
@@ -208,7 +207,7 @@ def _share(source: Path, target: Path) -> None:
 
 
 def remove_stale(cache: Path) -> None:
-    """Removes the trees that no pointer names and no running handset stands on."""
+    """Removes the trees that no pointer names and no running handset uses."""
     named = {
         name
         for path in cache.glob("tree-*.json")
@@ -216,40 +215,47 @@ def remove_stale(cache: Path) -> None:
     }
     trees = [path for path in cache.glob("tree-*") if path.is_dir() and not path.is_symlink()]
     stale = {path.name: path for path in trees if path.name not in named}
-    for name in stale.keys() - (_stood_on() if stale else set()):
+    for name in stale.keys() - (_mounted_trees() if stale else set()):
         shutil.rmtree(stale[name], ignore_errors=True)
 
 
-def _stood_on() -> set[str]:
+def _mounted_trees() -> set[str]:
     """Returns the names of the trees that are mounted by any process that we may inspect."""
-    found = set()
+    names = set()
     for path in Path("/proc").glob("[0-9]*/mountinfo"):
         try:
-            found.update(_TREE.findall(path.read_text()))
+            names.update(_TREE.findall(path.read_text()))
         except OSError:
-            continue  # it ended, or is somebody else's, whose cache is another
-    return found
+            continue  # it ended, or is another user's, with another cache
+    return names
 
 
-def _kept(cache: Path, pointer: Path, abi: Abi) -> Tree | None:
+def _load_cached(cache: Path, pointer: Path, abi: Abi) -> Tree | None:
     try:
-        kept = config.load(pointer, _Kept)
+        cached = config.load(pointer, _Cached)
     except ConfigurationError:
         return None  # absent, or of another version of this program
-    path = cache / kept.folder
-    return Tree(path=path, packages=kept.packages, abi=abi) if path.is_dir() else None
+    path = cache / cached.folder
+    return Tree(path=path, packages=cached.packages, abi=abi) if path.is_dir() else None
 
 
-def _identity(wanted: Recipe, abi: Abi) -> str:
+def _identity(ingredients: Recipe, abi: Abi) -> str:
     files = {path.name: sha256_bytes(path.read_bytes()) for path in _files(package_data())}
-    made_of = [_LAYOUT, _EXCLUDED, wanted.suite, wanted.phone, wanted.left_out, files]
+    made_of = [
+        _LAYOUT,
+        _EXCLUDED,
+        ingredients.suite,
+        ingredients.phone,
+        ingredients.left_out,
+        files,
+    ]
     if abi is Abi.ARM64:
-        made_of += [wanted.arm64, wanted.emulator]
+        made_of += [ingredients.arm64, ingredients.emulator]
     return sha256_value(made_of)
 
 
 def _files(folder: Traversable) -> Iterator[Traversable]:
-    # How a handset is entered and how the tool is built changes no tree.
+    # The scripts that enter a handset and build the tool do not change a tree.
     for path in folder.iterdir():
         if path.is_dir():
             yield from _files(path)
@@ -259,7 +265,7 @@ def _files(folder: Traversable) -> Iterator[Traversable]:
 
 @contextmanager
 def scratch(cache: Path) -> Iterator[Path]:
-    """Yields an empty folder on the cache's disk, which goes in the end."""
+    """Yields an empty folder on the cache's disk, which is removed at the end."""
     folder = Path(tempfile.mkdtemp(dir=cache, prefix=".making-"))
     try:
         yield folder
@@ -267,6 +273,6 @@ def scratch(cache: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def alone(cache: Path) -> AbstractContextManager[object]:
-    """Returns what keeps other processes from writing to the cache meanwhile."""
+def cache_lock(cache: Path) -> AbstractContextManager[object]:
+    """Returns a context in which no other process writes to the cache."""
     return waiting(cache / ".lock")

@@ -256,7 +256,7 @@ def test_a_taken_name_or_address_and_a_wrong_property_are_refused(
         boot_phone(address="192.0.2.1")
     with pytest.raises(ConfigurationError, match="cannot be a property"):
         boot_phone(properties={"ro.x": "1\nro.adb.secure=0"})
-    with pytest.raises(ConfigurationError, match="no name"):
+    with pytest.raises(ConfigurationError, match="cannot be the name"):
         boot_phone(name="../x")
 
 
