@@ -1,1 +1,1 @@
-"""Device profiles: the limits within which a device's numbers are worth keeping."""
+"""Device profiles: what is known of phone models, in YAML, and its loader."""

@@ -1,4 +1,4 @@
-"""What is known of a kind of phone before it is asked: cores, limits, delegates worth trying."""
+"""Device profiles: what is known of phone models: cores, limits, cool-down, delegates."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _THERMAL_STATUS_MAX = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """Which phones a profile is for: patterns with ``*`` and ``?``, whatever the case.
+    """The phones that a profile is for: patterns with ``*`` and ``?``, in upper or lower case.
 
-    Each key that is given must fit; of its patterns one. A profile without any fits every phone.
+    Each key with patterns must fit by at least one. A profile without patterns fits every phone.
 
     Args:
-        model: of ``ro.product.model``.
-        soc: of the maker and model of the system on chip.
-        abi: of one of the phone's ABIs.
+        model: patterns of ``ro.product.model``.
+        soc: patterns of the maker and model of the system on chip.
+        abi: patterns of which one of the phone's ABIs must fit.
     """
 
     model: tuple[str, ...] = ()
@@ -53,9 +53,9 @@ class Cooldown:
     """How cool a phone must be before it is measured.
 
     Args:
-        max_temp_c: of the battery, and of the skin where the phone reports it.
-        thermal_status: the highest that is good enough; 0 is none.
-        timeout_s: how long to wait for it.
+        max_temp_c: the highest of the battery, and of the skin if the phone reports it.
+        thermal_status: the highest, 0 (none) to 6.
+        timeout_s: how long to wait for the cool-down.
     """
 
     max_temp_c: float = 37.0
@@ -72,21 +72,22 @@ class Cooldown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Battery:
-    """The battery below which a phone is not measured: some take cores away."""
+    """The battery level in percent below which a phone is not measured: some then disable cores."""
 
     min_level: int = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A kind of phone.
+    """What is known of a phone model.
 
     Args:
         clusters: slowest first; empty where unknown.
-        big_mask: of the cores to measure on, as ``taskset`` takes it; else the fastest clusters.
+        big_mask: mask of the cores to measure on, as ``taskset`` takes it, in hex; else the fastest
+            clusters.
         delegates: worth trying.
-        source: where this comes from.
-        unverified: it was never seen on such a phone, so it only fills in what the phone hides.
+        source: where these values come from.
+        unverified: not checked on such a phone, so it only replaces values that the phone hides.
     """
 
     name: str
@@ -116,20 +117,20 @@ def profiles() -> tuple[Profile, ...]:
         ConfigurationError: one of them is malformed, or their folder cannot be read.
     """
     own = sorted(device_profiles_dir().glob("*.yaml"))
-    return (*(config.load(path, Profile) for path in own), *_packaged())
+    return (*(config.load(path, Profile) for path in own), *_load_packaged())
 
 
 def choose(
-    known: Sequence[Profile], *, model: str, soc: str | None, abis: Sequence[str]
+    candidates: Sequence[Profile], *, model: str, soc: str | None, abis: Sequence[str]
 ) -> Profile:
     """Returns the profile that fits most closely: by model, else SoC, else ABI, else any.
 
-    Of those that fit equally the first of ``known`` wins.
+    Of equally close ones the first wins.
 
     Raises:
         ConfigurationError: none fits.
     """
-    fitting = [each for each in known if _fits(each.match, model, soc, abis)]
+    fitting = [each for each in candidates if _fits(each.match, model, soc, abis)]
     if not fitting:
         raise ConfigurationError(
             f"no device profile fits {model!r}", hint="add one that matches every phone"
@@ -138,31 +139,31 @@ def choose(
 
 
 def save(path: Path, profile: Profile) -> None:
-    """Writes a profile as YAML, whole or not at all.
+    """Writes a profile as YAML, complete or not at all.
 
     Raises:
-        ConfigurationError: there is such a file already, which somebody may have worked on.
+        ConfigurationError: the file exists already, and may have been edited.
     """
     if path.exists():
         raise ConfigurationError(
             f"{path}: exists already", hint="name another file, or remove this one first"
         )
-    written = {
+    content = {
         key: value for key, value in config.unstructure(profile).items() if value is not None
     }
-    written["match"] = {key: value for key, value in written["match"].items() if value}
-    atomic.write_text(path, yaml.safe_dump(written, sort_keys=False, allow_unicode=True))
+    content["match"] = {key: value for key, value in content["match"].items() if value}
+    atomic.write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def _packaged() -> Iterator[Profile]:
+def _load_packaged() -> Iterator[Profile]:
     with resources.as_file(resources.files("device_profiles")) as folder:
         for path in sorted(folder.glob("*.yaml")):
             yield config.load(path, Profile)
 
 
 def _fits(match: Match, model: str, soc: str | None, abis: Sequence[str]) -> bool:
-    asked = ((match.model, [model]), (match.soc, [soc] if soc else []), (match.abi, abis))
-    return all(not patterns or _any(patterns, words) for patterns, words in asked)
+    pairs = ((match.model, [model]), (match.soc, [soc] if soc else []), (match.abi, abis))
+    return all(not patterns or _any(patterns, words) for patterns, words in pairs)
 
 
 def _any(patterns: Sequence[str], words: Sequence[str]) -> bool:

@@ -1,1 +1,1 @@
-"""The floor every package may import: errors, hashes, files, configuration, records, caveats."""
+"""What every package may import: errors, hashes, files, configuration, records, caveats."""

@@ -1,4 +1,4 @@
-"""Debian packages by this machine's own apt, on a state folder of its own and without root."""
+"""Downloads Debian packages with this machine's apt, in a separate state folder, without root."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DISK_HINT = "check the free disk space and fetch again"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A package that was used: what a manifest says about it."""
+    """The record of a package, as manifests have it."""
 
     name: str
     version: str
@@ -28,7 +28,7 @@ def require(*tools: str, what: str, hint: str) -> None:
     """Checks that the tools are on this machine.
 
     Raises:
-        InfrastructureError: one is missing, so that ``what`` cannot be had.
+        InfrastructureError: one is missing, which ``what`` needs.
     """
     for tool in tools:
         if shutil.which(tool) is None:
@@ -41,47 +41,47 @@ def download(names: Sequence[str], *, folder: Path, hint: str) -> dict[str, Path
     """Returns the .deb file of each package, downloaded below ``folder``, without dependencies.
 
     The machine's own sources are read, but package lists, cache and locks are all below
-    ``folder``: nothing of the system is touched and stale lists do not matter.
+    ``folder``: the system is not changed and its stale lists do not matter.
 
     Raises:
         InfrastructureError: apt could not fetch a package.
     """
     state, target = folder / "apt", folder / "debs"
-    for needed in (state / "lists" / "partial", state / "archives" / "partial", target):
-        needed.mkdir(parents=True, exist_ok=True)
+    for path in (state / "lists" / "partial", state / "archives" / "partial", target):
+        path.mkdir(parents=True, exist_ok=True)
     options = {
         "Dir::State": state,
         "Dir::State::status": "/var/lib/dpkg/status",
         "Dir::Cache": state,
         "Acquire::http::Timeout": 30,
     }
-    # A source of the machine that does not answer must not stop us: the download decides.
+    # A source that does not answer is not an error yet: the download decides.
     updated = run("update", options=options, hint=hint)
     fetched = run("download", *names, options=options, hint=hint, folder=target)
-    found = {path.name.split("_")[0]: path for path in target.glob("*.deb")}
-    missing = [name for name in names if name not in found]
+    debs = {path.name.split("_")[0]: path for path in target.glob("*.deb")}
+    missing = [name for name in names if name not in debs]
     if fetched.returncode != 0 or missing:
         raise not_fetched(missing or names, (updated, fetched), hint=hint)
-    return found
+    return debs
 
 
 def run(
     *words: str, options: Mapping[str, object], hint: str, folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Returns how apt-get ended.
+    """Runs apt-get and returns the ended process, whatever its exit status.
 
     Args:
         words: its command line.
-        options: of its configuration.
-        hint: what to do when it does not end.
-        folder: where it runs.
+        options: configuration options of apt.
+        hint: of the error, if it does not end in time.
+        folder: its working folder.
 
     Raises:
         InfrastructureError: it did not end in time.
     """
-    # No second user: as root its files would be unreadable to it.
-    given = {"APT::Sandbox::User": "root", "Acquire::Retries": 2, **options}
-    flags = [word for name, value in given.items() for word in ("-o", f"{name}={value}")]
+    # No second user: under root, apt's own user could not read its files.
+    settings = {"APT::Sandbox::User": "root", "Acquire::Retries": 2, **options}
+    flags = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
     try:
         return subprocess.run(
             ["apt-get", "-q", *flags, *words],
@@ -101,7 +101,7 @@ def run(
 def not_fetched(
     names: Sequence[str], runs: Sequence[subprocess.CompletedProcess[str]], *, hint: str
 ) -> InfrastructureError:
-    """Returns the error of packages that apt could not fetch in its ``runs``, the last deciding."""
+    """Returns the error of packages that apt could not fetch in ``runs``; the last one decides."""
     lines = [line for done in runs for line in done.stderr.splitlines() if line.strip()]
     reasons = [line[2:].strip() for line in lines if line.startswith("E:")]
     reason = (reasons or lines or ["it gave no reason"])[-1]
@@ -114,7 +114,7 @@ def not_fetched(
 
 
 def describe(deb: Path) -> Package:
-    """Returns the name, version and sum of a .deb file.
+    """Returns the name, version and SHA-256 of a .deb file.
 
     Raises:
         InfrastructureError: it is not a package.
@@ -143,7 +143,7 @@ def unpack(deb: Path, *, folder: Path, exclude: Sequence[str] = ()) -> None:
         InfrastructureError: it is not a package, or the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # Links to folders stay links: a package's /lib must not replace the tree's link of that name.
+    # Links to folders stay links: a package's /lib must not replace the tree's link /lib.
     tar = ["tar", "-x", "-C", str(folder), "--keep-directory-symlink"]
     with subprocess.Popen(
         ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE

@@ -10,7 +10,7 @@ from bench.core.caveats import Caveat
 
 SAMPLE_RATE_HZ = 16_000  # of all audio here: mono, float32 in [-1, 1]
 
-# What ``Artifact.frontend`` says where it is not the name of another artifact.
+# Values of ``Artifact.frontend`` that are not the name of another artifact.
 LOG_MEL = "log-mel"  # our log-mel front-end comes before the file
 IN_GRAPH = "in graph"  # the file takes audio
 NO_FRONTEND = "none"
@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 
 class Role(StrEnum):
-    """What a file takes and gives."""
+    """The input and output of a file."""
 
     EMBEDDING_PATCH = "embedding-patch"  # log-mel patch in, vector out
     EMBEDDING_WAVEFORM = "embedding-waveform"  # waveform in, vector out
@@ -47,9 +47,9 @@ class Tensor:
     """An input or output of a model.
 
     Args:
-        name: as the file has it.
-        shape: with -1 for a free axis.
-        dtype: numpy's name, such as ``float32`` or ``int8``.
+        name: the name in the file.
+        shape: sizes, -1 for a free axis.
+        dtype: NumPy's name, such as ``float32`` or ``int8``.
         scale: of an affine quantised tensor, else ``None``.
         zero_point: of an affine quantised tensor, else ``None``.
     """
@@ -65,7 +65,7 @@ class Tensor:
 class Fidelity:
     """How near a converted file's embeddings are to its float32 source's, on held-out patches.
 
-    Cosines are in [-1, 1]. ``centred_*`` have the source's mean embedding taken out of both sides
+    Cosines are in [-1, 1]. For ``centred_*`` the source's mean embedding is subtracted from both
     first, because the embeddings of an untrained network are nearly parallel.
 
     Args:
@@ -93,7 +93,7 @@ class Partitions:
         nodes_total: operators of the graph.
         nodes_delegated: those that XNNPACK took.
         partitions: number of pieces; 1 with all nodes means that XNNPACK runs the whole graph.
-        left: operators that XNNPACK did not take, by name, with their count.
+        left: name to count of the operators that XNNPACK did not take.
     """
 
     nodes_total: int
@@ -113,9 +113,9 @@ class Artifact:
         frontend: ``LOG_MEL``, ``IN_GRAPH``, ``NO_FRONTEND`` or the name of the artifact that makes
             this one's input from audio.
         window_samples: audio samples that one inference covers, at 16 kHz.
-        hop_samples: audio samples between two inferences as scored and as paid for.
-        float_ops: operators that compute in float, by name, with their count.
-        tools: name to version of what made the file.
+        hop_samples: audio samples between two inferences, in scores and in costs, at 16 kHz.
+        float_ops: name to count of the operators that compute in float.
+        tools: name to version of the tools that made the file.
         calibration_sha256: identity of the calibration patches of a full int8 file.
         recipe_sha256: identity of everything that decided the bytes of a file made here.
     """
@@ -151,6 +151,6 @@ class Artifact:
 
 
 def manifests(folder: Path) -> list[Path]:
-    """Returns the manifests of a zoo, ``NAME.FORMAT.json``, sorted; other files are not ours."""
+    """Returns the manifests of a zoo, ``NAME.FORMAT.json``, sorted; other files are left out."""
     endings = tuple(f".{format.value}.json" for format in Format)
     return sorted(path for path in folder.glob("*.json") if path.name.endswith(endings))

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: written beside the target, synced, then renamed."""
+"""Writes files that are complete or absent: beside the target, synced, then renamed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a path to write to; on success it takes ``path``'s place, else it goes."""
+    """Yields a path to write to; on success the file replaces ``path``, else it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
@@ -27,11 +27,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes ``content`` to ``path`` so that no reader ever sees half of it."""
+    """Writes ``content`` to ``path`` so that a reader never sees a part of it."""
     with replacing(path) as partial:
         partial.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes ``text`` as UTF-8 to ``path`` so that no reader ever sees half of it."""
+    """Writes ``text`` as UTF-8 to ``path`` so that a reader never sees a part of it."""
     write_bytes(path, text.encode())

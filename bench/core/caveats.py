@@ -1,4 +1,4 @@
-"""Doubts that travel with results: a kind, its evidence, and what it does to a row."""
+"""Caveats of results: known reasons to trust a result less."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Effect(StrEnum):
-    """What a caveat does: notes are read, degraded rows hollow, invalid ones off the frontier."""
+    """The effect of a caveat: a note only, a hollow marker, or exclusion from the frontier."""
 
     NOTE = "note"
     DEGRADE = "degrade"
@@ -15,7 +15,7 @@ class Effect(StrEnum):
 
 
 class CaveatKind(StrEnum):
-    """Every doubt this program knows. Its effect and stickiness are in ``_RULES``."""
+    """All kinds of caveats; their effect and text are in ``_RULES``."""
 
     UNTRAINED = "untrained"
     QUICK = "quick"
@@ -53,7 +53,7 @@ class CaveatKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a kind of caveat does and whether a report may ever drop it."""
+    """The effect of a kind of caveat, whether a report may leave it out, and its footnote."""
 
     effect: Effect
     sticky: bool
@@ -79,7 +79,9 @@ _RULES: dict[CaveatKind, Rule] = {
         text="the clocks were held at a level that the phone can sustain",
     ),
     CaveatKind.CONDITIONS_REFUSED: Rule(
-        effect=Effect.NOTE, sticky=False, text="the phone did not let itself be made quiet"
+        effect=Effect.NOTE,
+        sticky=False,
+        text="the phone refused some of the settings for measuring",
     ),
     CaveatKind.BELOW_BOUND: Rule(
         effect=Effect.DEGRADE,
@@ -129,7 +131,7 @@ _RULES: dict[CaveatKind, Rule] = {
     CaveatKind.CONVENTION_DIFFERS: Rule(
         effect=Effect.NOTE,
         sticky=False,
-        text="one process of fifty runs, as people publish it, tells another number",
+        text="one process of fifty runs, benchmark_model's default, gives another latency",
     ),
     CaveatKind.THREADS_CHANGE_NOTHING: Rule(
         effect=Effect.NOTE, sticky=False, text="more threads made no difference"
@@ -148,13 +150,13 @@ _RULES: dict[CaveatKind, Rule] = {
     CaveatKind.THROTTLED: Rule(
         effect=Effect.INVALIDATE,
         sticky=False,
-        text="the device was so hot that it slows itself down, or soon does",
+        text="the device was so hot that it was throttled, or nearly",
     ),
     CaveatKind.THERMAL_OVERRIDE: Rule(
-        effect=Effect.INVALIDATE, sticky=False, text="somebody made the thermal status up"
+        effect=Effect.INVALIDATE, sticky=False, text="the thermal status was set by hand"
     ),
     CaveatKind.CAP_LOWERED: Rule(
-        effect=Effect.INVALIDATE, sticky=False, text="the cores might not reach their full clock"
+        effect=Effect.INVALIDATE, sticky=False, text="the cores could not reach their full clock"
     ),
     CaveatKind.CLOCK_BELOW_CAP: Rule(
         effect=Effect.NOTE,
@@ -167,7 +169,7 @@ _RULES: dict[CaveatKind, Rule] = {
         text="the cores did not hold the clock that was asked for",
     ),
     CaveatKind.CORE_STOLEN: Rule(
-        effect=Effect.INVALIDATE, sticky=False, text="others used the cores meanwhile"
+        effect=Effect.INVALIDATE, sticky=False, text="other processes used the cores meanwhile"
     ),
     CaveatKind.BATTERY_LOW: Rule(
         effect=Effect.INVALIDATE,
@@ -190,11 +192,10 @@ _RULES: dict[CaveatKind, Rule] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Caveat:
-    """One doubt about one result.
+    """One known reason to trust one result less.
 
     Args:
-        kind: which doubt.
-        evidence: the fact that raised it, in words with units; empty where the kind says all.
+        evidence: the fact that raised it, in words with units; empty if the kind is enough.
     """
 
     kind: CaveatKind
@@ -202,15 +203,15 @@ class Caveat:
 
     @property
     def effect(self) -> Effect:
-        """What it does to the row."""
+        """Its effect on the row."""
         return _RULES[self.kind].effect
 
     @property
     def sticky(self) -> bool:
-        """Whether no report may drop it."""
+        """Whether no report may leave it out."""
         return _RULES[self.kind].sticky
 
     @property
     def text(self) -> str:
-        """The footnote."""
+        """Its footnote."""
         return _RULES[self.kind].text

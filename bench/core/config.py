@@ -1,4 +1,4 @@
-"""The one way in and out of YAML and JSON: typed, strict, and with the near key in the error."""
+"""Reads and writes YAML and JSON, typed and strict; errors suggest the nearest known key."""
 
 from __future__ import annotations
 
@@ -26,43 +26,43 @@ _STRICT = cattrs.Converter(forbid_extra_keys=True)
 
 
 def _member(value: object, cls: type[Enum]) -> Enum:
-    known = [each.value for each in cls]
-    if value not in known:
-        raise ValueError(f"{value!r} is none of {', '.join(known)}{near(str(value), known)}")
+    values = [member.value for member in cls]
+    if value not in values:
+        raise ValueError(f"{value!r} is none of {', '.join(values)}{near(str(value), values)}")
     return cls(value)
 
 
-def _exactly(value: object, kinds: tuple[type, ...], wanted: str) -> Any:
+def _of_kind(value: object, kinds: tuple[type, ...], description: str) -> Any:
     if (isinstance(value, bool) and bool not in kinds) or not isinstance(value, kinds):
-        raise ValueError(f"must be {wanted}, not {value!r}")
+        raise ValueError(f"must be {description}, not {value!r}")
     return value
 
 
-# JSON and YAML spell whole numbers without a point; nothing else may turn into a number or text.
-_STRICT.register_structure_hook(bool, lambda value, _: _exactly(value, (bool,), "true or false"))
-_STRICT.register_structure_hook(int, lambda value, _: _exactly(value, (int,), "a whole number"))
+# JSON and YAML write whole numbers without a point; nothing else is converted.
+_STRICT.register_structure_hook(bool, lambda value, _: _of_kind(value, (bool,), "true or false"))
+_STRICT.register_structure_hook(int, lambda value, _: _of_kind(value, (int,), "a whole number"))
 _STRICT.register_structure_hook(
-    float, lambda value, _: float(_exactly(value, (int, float), "a number"))
+    float, lambda value, _: float(_of_kind(value, (int, float), "a number"))
 )
-# What a device tells is a number or text, or nothing.
+# A device's reading is a number, a text or nothing.
 _STRICT.register_structure_hook_func(
     lambda kind: kind == float | str | None,
     lambda value, _: (
         float(value)
         if isinstance(value, int) and not isinstance(value, bool)
-        else _exactly(value, (float, str, type(None)), "a number, text or nothing")
+        else _of_kind(value, (float, str, type(None)), "a number, text or nothing")
     ),
 )
 # A hook on str gets the StrEnums too.
 _STRICT.register_structure_hook(
     str,
-    lambda value, kind: _exactly(value, (str,), "text") if kind is str else _member(value, kind),
+    lambda value, kind: _of_kind(value, (str,), "text") if kind is str else _member(value, kind),
 )
-# Text is a sequence of characters too, and a list that somebody forgot to write is not that.
+# A text is a sequence too, but a text where a list belongs is an error.
 _TUPLE = _STRICT.get_structure_hook(tuple[object, ...])
 _STRICT.register_structure_hook_func(
     lambda kind: getattr(kind, "__origin__", None) is tuple,
-    lambda value, kind: _TUPLE(_exactly(value, (list, tuple), "a list"), kind),
+    lambda value, kind: _TUPLE(_of_kind(value, (list, tuple), "a list"), kind),
 )
 
 
@@ -70,7 +70,8 @@ def structure(value: object, cls: type[T], *, source: str) -> T:
     """Returns ``value``, a mapping, as a ``cls``.
 
     Raises:
-        ConfigurationError: names ``source``, the key path and, for an unknown key, the near one.
+        ConfigurationError: it does not fit; the message has ``source``, the key's path and, for an
+            unknown key, the nearest known one.
     """
     if not isinstance(value, dict):
         raise ConfigurationError(
@@ -83,7 +84,7 @@ def structure(value: object, cls: type[T], *, source: str) -> T:
     except (ClassValidationError, IterableValidationError) as error:
         problems = list(_problems(error, ""))
         raise ConfigurationError(
-            f"{source}: " + "; ".join(problems), hint="mend the key and run again"
+            f"{source}: " + "; ".join(problems), hint="correct the key and run again"
         ) from error
 
 
@@ -116,14 +117,14 @@ def to_json(value: object) -> str:
 
 
 def save(path: Path, value: object) -> None:
-    """Writes ``value`` as JSON, whole or not at all."""
+    """Writes ``value`` as JSON, complete or not at all."""
     atomic.write_text(path, to_json(value))
 
 
 def near(word: str, known: list[str]) -> str:
     """Returns ``; did you mean X?`` for the nearest of ``known``, else an empty text."""
-    found = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean '{found[0]}'?" if found else ""
+    matches = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean '{matches[0]}'?" if matches else ""
 
 
 def _problems(error: BaseException, where: str) -> list[str]:
@@ -134,7 +135,7 @@ def _problems(error: BaseException, where: str) -> list[str]:
             known = sorted(getattr(error.cl, "__dataclass_fields__", {}))
             unknown = sorted(error.extra_fields)
             return [f"unknown key {_join(where, name)}{near(name, known)}" for name in unknown]
-        case BenchError():  # of a dataclass that checks itself
+        case BenchError():  # from a dataclass's own checks
             return [f"{where}: {error.message}" if where else error.message]
         case KeyError():
             return [f"missing key {where or error.args[0]}"]
@@ -146,16 +147,16 @@ def _nested_problems(
     error: ClassValidationError | IterableValidationError, where: str
 ) -> list[str]:
     noted, plain = error.group_exceptions()
-    found: list[str] = []
+    problems: list[str] = []
     for inner, note in noted:
         if isinstance(note, IterableValidationNote):
             path = f"{where}[{note.index}]"
         else:
             path = _join(where, note.name)
-        found += _problems(inner, path)
+        problems += _problems(inner, path)
     for inner in plain:
-        found += _problems(inner, where)
-    return found
+        problems += _problems(inner, where)
+    return problems
 
 
 def _join(where: str, name: str) -> str:

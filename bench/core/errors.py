@@ -1,6 +1,6 @@
-"""The one tree of errors that users meet, each with facts and the next action.
+"""The tree of errors that users see, each with facts and the next action.
 
-BenchError                    exit 70  never raised itself
+BenchError                    exit 70  not raised itself
 +-- ConfigurationError        exit 2   a file, key, flag or argument is wrong
 |   +-- ModelFileError        exit 2   a file is not a usable .tflite model
 +-- InfrastructureError       exit 3   a package, registry, tool or machine failed us
@@ -20,12 +20,12 @@ from typing import ClassVar
 
 
 class BenchError(Exception):
-    """Base of every error that is the user's to act on.
+    """Base of every error that the user can act on.
 
     Args:
-        message: what is wrong, naming the file, key or device.
+        message: what is wrong, with the file, key or device.
         hint: the next thing to do, as an imperative sentence; may be empty.
-        facts: what is needed to reproduce it (device, command, exit status, last lines).
+        facts: details to reproduce it (device, command, exit status, last lines).
     """
 
     exit_code: ClassVar[int] = 70
@@ -95,5 +95,5 @@ _WORST_FIRST = (2, 70, 1, 3, 4, 5)
 
 
 def worst(codes: Collection[int]) -> int:
-    """Returns the exit code that wins; 0 if there is none."""
+    """Returns the most severe exit code; 0 if there is none."""
     return next((code for code in _WORST_FIRST if code in codes), 0)

@@ -1,4 +1,4 @@
-"""One process at a time: a lock file that the system releases when its holder ends, in any way."""
+"""Lock files for one process at a time, which the system releases when the process ends."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from bench.core.errors import BenchError
 
 @contextmanager
 def locked(path: Path, busy: Callable[[str], BenchError]) -> Iterator[None]:
-    """Holds a lock file for this process; the number of the process is in a file beside it.
+    """Holds a lock file for this process, whose id is written to a file beside it.
 
     Args:
-        busy: makes the error from who holds it, as in ``process 12``.
+        busy: returns the error for a holder, such as ``process 12``.
 
     Raises:
-        BenchError: another process holds it: what ``busy`` returns.
+        BenchError: the one from ``busy``; another process holds the lock.
     """
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    number = path.with_name(f"{path.name}.pid")
+    pid_file = path.with_name(f"{path.name}.pid")
     try:
         lock = FileLock(path).acquire(blocking=False)
     except Timeout as error:
-        raise busy(f"process {_content(number) or 'unknown'}") from error
+        raise busy(f"process {_content(pid_file) or 'unknown'}") from error
     with lock:
-        number.write_text(f"{os.getpid()}\n")
+        pid_file.write_text(f"{os.getpid()}\n")
         try:
             yield
         finally:
-            number.unlink(missing_ok=True)
+            pid_file.unlink(missing_ok=True)
 
 
 def waiting(path: Path) -> AbstractContextManager[object]:
-    """Returns what holds a lock file for this process, once no other process holds it."""
+    """Returns a context that waits for a lock file and holds it for this process."""
     from filelock import FileLock
 
     path.parent.mkdir(parents=True, exist_ok=True)

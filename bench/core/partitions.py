@@ -1,8 +1,8 @@
 """Which nodes a delegate took, read from a LiteRT graph after delegation.
 
-LiteRT lists the replaced nodes and the ``DELEGATE`` nodes side by side and does not say which
-belong together. They do by data flow: walking back from what a ``DELEGATE`` node gives to what it
-takes meets exactly the nodes that it replaced.
+LiteRT lists the replaced nodes and the ``DELEGATE`` nodes, but not which belong together. The data
+flow shows it: a walk from the outputs of a ``DELEGATE`` node back to its inputs meets exactly the
+nodes that it replaced.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DELEGATE = "DELEGATE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One node as LiteRT's ``_get_ops_details`` has it: operator, and tensor indices in and out."""
+    """One node of LiteRT's ``_get_ops_details``: its operator and its tensor indices."""
 
     op: str
     inputs: tuple[int, ...]
@@ -29,18 +29,18 @@ def partitions(nodes: Sequence[Node]) -> Partitions:
     """Returns how a delegate split the graph that ``nodes`` lists."""
     original = [node for node in nodes if node.op != DELEGATE]
     delegates = [node for node in nodes if node.op == DELEGATE]
-    maker = {tensor: index for index, node in enumerate(original) for tensor in node.outputs}
+    node_of = {tensor: index for index, node in enumerate(original) for tensor in node.outputs}
     taken: set[int] = set()
     for delegate in delegates:
-        given = set(delegate.inputs)
-        waiting = [tensor for tensor in delegate.outputs if tensor not in given]
+        delegate_inputs = set(delegate.inputs)
+        waiting = [tensor for tensor in delegate.outputs if tensor not in delegate_inputs]
         while waiting:
             tensor = waiting.pop()
-            index = maker.get(tensor)
-            if index is None or index in taken or tensor in given:
+            index = node_of.get(tensor)
+            if index is None or index in taken or tensor in delegate_inputs:
                 continue
             taken.add(index)
-            waiting += [each for each in original[index].inputs if each not in given]
+            waiting += [each for each in original[index].inputs if each not in delegate_inputs]
     left = Counter(node.op for index, node in enumerate(original) if index not in taken)
     return Partitions(
         nodes_total=len(original),

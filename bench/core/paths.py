@@ -1,4 +1,4 @@
-"""Where this program keeps what it can make or fetch again, what it must remember, and settings."""
+"""The folders of this program: cache, state and the user's device profiles."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Callbacks that say how far a long task is."""
+"""Callbacks that report the progress of a long task."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 OnProgress = Callable[[int, int], None]  # done, total
-OnStepProgress = Callable[[str, int, int], None]  # what is done now, done, total
+OnStepProgress = Callable[[str, int, int], None]  # the current step, done, total
 
 
 def ignore(*_: object) -> None:
-    """Takes any progress and does nothing with it."""
+    """Ignores all progress."""

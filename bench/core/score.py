@@ -16,7 +16,7 @@ class TaskScore:
         task: its name.
         metric: ``balanced_accuracy``, ``recall`` (a single class is tested) or ``top1``.
         value, low, high: the score and its 95 % interval, in [0, 1].
-        chance: what guessing would score.
+        chance: the score of guessing, in [0, 1].
         floor: the log-mel floor on the same clips; ``None`` if it was not computed.
         test_clips: number of test clips (queries).
     """
@@ -56,10 +56,10 @@ class Score:
         task_set_sha256: identity of clips, labels and splits.
         mean, mean_low, mean_high: plain mean over the tasks with its 95 % interval.
         runtime: the interpreter and version that made the embeddings.
-        delegate, threads: as used for the embeddings.
+        delegate, threads: those that computed the embeddings.
         device: key of the phone whose outputs were scored, on a sample of the clips; ``None`` for
             this machine.
-        less_host: such a score minus the host's on the same clips, the mean last.
+        less_host: the score on that phone minus the host's on the same clips, the mean last.
     """
 
     artifact_sha256: str

@@ -1,4 +1,4 @@
-"""Numbers as people read them: durations, sizes, shares, ratios. For the display edge only."""
+"""Formats numbers for display: durations, sizes, shares, ratios."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ GAP = "–"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """The one unit of a column.
+    """The unit of a column.
 
     Args:
         unit: its symbol.
-        per: how many base units (us, bytes, ...) make one.
+        per: number of base units (us, bytes, ...) in one.
     """
 
     unit: str
@@ -42,12 +42,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def absent(value: float | None) -> bool:
-    """Returns whether there is no number: ``None`` or nan."""
+    """Returns whether a value is missing: ``None`` or nan."""
     return not isinstance(value, Real) or math.isnan(value)
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """Returns ``value`` with that many significant digits, never in exponents, thousands spaced."""
+    """Returns ``value`` with that many significant digits, without exponent, thousands spaced."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
     rounded = float(f"{value:.{digits - 1}e}")
@@ -76,7 +76,7 @@ def duration(value_us: float | None) -> str:
 
 
 def elapsed(seconds: float) -> str:
-    """Returns how long something took, such as ``3.2 s``, ``2 min 40 s``, ``1 h 5 min``."""
+    """Returns a duration in seconds, such as ``3.2 s``, ``2 min 40 s``, ``1 h 5 min``."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, rest_s = divmod(round(seconds), 60)
@@ -91,7 +91,7 @@ def size(value_bytes: float | None) -> str:
 
 
 def clock(khz: float) -> str:
-    """Returns a clock in kHz as people read it, such as ``1171 MHz``."""
+    """Returns a clock, given in kHz, such as ``1171 MHz``."""
     return f"{khz / 1e3:.0f} MHz"
 
 
@@ -114,7 +114,7 @@ def points(difference: float | None) -> str:
 
 
 def _scale(values: Iterable[float | None], scales: tuple[Scale, ...]) -> Scale:
-    # The median decides, so that one giant does not turn a column of small numbers into 0.000x.
+    # By the median, so that one very large value does not turn a column of small ones into 0.000x.
     present = sorted(float(value) for value in values if value is not None and not absent(value))
     middle = present[len(present) // 2] if present else 0.0
     fitting = [scale for scale in scales if scale.per <= middle]

@@ -1,1 +1,1 @@
-"""What is measured: devices, cases, suites, their order, and what their runs add up to."""
+"""What measurements mean: outcomes, statistics, conditions of a device, validity and caveats."""

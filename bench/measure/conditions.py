@@ -1,8 +1,8 @@
-"""What a device's state means for a measurement: the one assessment of it.
+"""The assessment of a device's state: the conditions in which it should not be measured.
 
 ``doctor`` prints the conditions, a run waits for them to pass or refuses the device, and
-``bench.measure.validity`` turns them into caveats. So all three agree. What a device hides is
-within the limits.
+``bench.measure.validity`` turns them into caveats. So all three agree. A value that a device hides
+counts as within the limits.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from bench.core.device_state.telemetry import Sample
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The bounds that conditions are assessed against; ``None`` where something is not judged.
+    """The bounds that conditions are assessed against; ``None`` is not assessed.
 
     Args:
-        thermal_status: the highest; 0 is none.
-        thermal_override: whether a made-up status counts.
-        temp_c: the highest of battery and skin.
-        battery_percent: the lowest; with ``None`` battery saver is not judged either.
-        cap_ratio: what clocks may reach, at least, of what the hardware can do or, where the clocks
-            are fixed, of what they might reach when the session began.
-        below_cap_ratio: of the time, that the cores may spend below what they may reach.
-        wait_ratio: of its time, that a process may wait for a core.
-        others_ratio: of the time of the cores it is pinned to, that others may use.
-        cooldown_s: how long a hot device is waited for.
+        thermal_status: the highest, 0 (none) to 6.
+        thermal_override: whether a status that was set by hand counts.
+        temp_c: the highest of battery and skin, in °C.
+        battery_percent: the lowest; with ``None`` battery saver is not assessed either.
+        cap_ratio: the lowest cap of a clock, as a share of the hardware's maximum or, with fixed
+            performance, of the cap when the session began.
+        below_cap_ratio: the largest share of the time that cores may run below their cap.
+        wait_ratio: the largest share of its time that a process may wait for a core.
+        others_ratio: the largest share of its pinned cores' time that other processes may use.
+        cooldown_s: how long to wait for a hot device.
     """
 
     thermal_status: int | None = 0
@@ -45,7 +45,7 @@ class Limits:
     cooldown_s: float = 600.0
 
 
-# The owner of a machine limits its clocks; others that use it are reported as ``busy_machine``.
+# On hosts, clock limits are the owner's choice, and contention is reported as ``busy_machine``.
 HOST_LIMITS = Limits(
     thermal_status=None,
     temp_c=None,
@@ -58,15 +58,15 @@ HOST_LIMITS = Limits(
 
 
 class Response(StrEnum):
-    """What a run does about a condition."""
+    """How a run responds to a condition."""
 
-    WAIT = "wait"  # it passes by itself, and is waited for
+    WAIT = "wait"  # it passes by itself; the run waits
     REFUSE = "refuse"  # the user must end it first
     DISCARD = "discard"  # the run starts, and discards the processes that it affects
 
 
 class ConditionKind(StrEnum):
-    """Everything about a device's state that is outside the limits."""
+    """The ways in which a device's state can be outside the limits."""
 
     STATUS_MADE_UP = "status-made-up"
     LOW_BATTERY = "low-battery"
@@ -82,10 +82,10 @@ class _Rule:
     remedy: str
 
 
-_COOL = "unplug it, lay it on something cool and wait"
+_COOL = "unplug it, put it on something cool and wait"
 _RULES = {
     ConditionKind.STATUS_MADE_UP: _Rule(
-        response=Response.REFUSE, remedy="end that: adb shell cmd thermalservice reset"
+        response=Response.REFUSE, remedy="reset it: adb shell cmd thermalservice reset"
     ),
     ConditionKind.LOW_BATTERY: _Rule(response=Response.REFUSE, remedy="charge it"),
     ConditionKind.BATTERY_SAVER: _Rule(
@@ -103,11 +103,11 @@ _RULES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """One finding about a device's state that is outside the limits.
+    """One way in which a device's state is outside the limits.
 
     Args:
         evidence: the fact, in words with units.
-        cores: those whose clock it is about; empty where it is about the whole device.
+        cores: those of the clock; empty if it concerns the whole device.
     """
 
     kind: ConditionKind
@@ -116,36 +116,36 @@ class Condition:
 
     @property
     def response(self) -> Response:
-        """What a run does about it."""
+        """How a run responds to it."""
         return _RULES[self.kind].response
 
     @property
     def remedy(self) -> str:
-        """What ends it."""
+        """How the user can end it."""
         return _RULES[self.kind].remedy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockRule:
-    """Which clocks are judged, and by what.
+    """Which clocks are assessed, and against what.
 
     Args:
         cores: those that the process may use; empty for all.
-        pinned_khz: first core of those that share a clock to what that must reach, where clocks
-            are fixed; ``None`` where they must reach what the hardware can do.
+        pinned_khz: first core of a clock to the value that it must reach, with fixed performance;
+            ``None`` if clocks must reach the hardware's maximum.
     """
 
     cores: tuple[int, ...] = ()
     pinned_khz: Mapping[int, float] | None = None
 
     def full_khz(self, clock: Clock) -> float | None:
-        """Returns what a clock must be able to reach; ``None`` where that is not known."""
+        """Returns the value that a clock must be able to reach, in kHz; ``None`` if unknown."""
         if self.pinned_khz is None:
             return clock.max_khz.number
         return self.pinned_khz.get(clock.cores[0])
 
-    def judges(self, cores: Sequence[int]) -> bool:
-        """Returns whether one of these cores is judged."""
+    def covers(self, cores: Sequence[int]) -> bool:
+        """Returns whether one of these cores is assessed."""
         return not self.cores or bool(set(cores) & set(self.cores))
 
 
@@ -155,7 +155,7 @@ ALL_CLOCKS = ClockRule()
 def assess(
     state: State, limits: Limits, clock_rule: ClockRule = ALL_CLOCKS
 ) -> tuple[Condition, ...]:
-    """Returns the conditions of a device at one moment; none where it is ready and undisturbed."""
+    """Returns the conditions of a device's state; none if all is within the limits."""
     return (
         *_power(state, limits),
         *_heat(state, limits),
@@ -170,7 +170,7 @@ def assess_sample(sample: Sample, limits: Limits, clock_rule: ClockRule) -> tupl
 
 
 def unready(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
-    """Returns those for which a run does not start."""
+    """Returns the conditions that stop a run from starting."""
     return tuple(each for each in conditions if each.response is not Response.DISCARD)
 
 
@@ -180,17 +180,17 @@ def in_words(conditions: Iterable[Condition]) -> str:
 
 
 def hides_heat_and_clocks(state: State) -> bool:
-    """Returns whether a device shows nothing by which it could be seen to slow itself down."""
+    """Returns whether a device shows neither its thermal status nor its clocks."""
     return None not in (state.thermal_status.unavailable, state.clocks_unavailable)
 
 
 def without_contention(limits: Limits) -> Limits:
-    """Returns limits that do not judge other processes on the same cores."""
+    """Returns limits without those of interference."""
     return replace(limits, wait_ratio=None, others_ratio=None)
 
 
 def when_forced(limits: Limits) -> Limits:
-    """Returns limits that let an unfit device's processes count; their session says what it was."""
+    """Returns limits for an unfit device that is measured with ``--force-unfit``."""
     return replace(
         limits,
         thermal_status=None,
@@ -217,7 +217,9 @@ def _power(state: State, limits: Limits) -> Iterator[Condition]:
 
 def _heat(state: State, limits: Limits) -> Iterator[Condition]:
     if limits.thermal_override and state.thermal_overridden.text == "true":
-        yield Condition(kind=ConditionKind.STATUS_MADE_UP, evidence="its thermal status is made up")
+        yield Condition(
+            kind=ConditionKind.STATUS_MADE_UP, evidence="its thermal status was set by hand"
+        )
     status = state.thermal_status.number
     if limits.thermal_status is not None and (status or 0) > limits.thermal_status:
         yield Condition(
@@ -242,7 +244,7 @@ def _caps(clocks: Iterable[Clock], limits: Limits, clock_rule: ClockRule) -> Ite
         cap_khz, full_khz = clock.cap_khz.number, clock_rule.full_khz(clock)
         if limits.cap_ratio is None or cap_khz is None or full_khz is None:
             continue
-        if clock_rule.judges(clock.cores) and cap_khz < limits.cap_ratio * full_khz:
+        if clock_rule.covers(clock.cores) and cap_khz < limits.cap_ratio * full_khz:
             yield Condition(
                 kind=ConditionKind.CAPPED_CLOCKS,
                 evidence=f"cores {list_cores(clock.cores)} may reach {units.clock(cap_khz)} of "

@@ -1,4 +1,4 @@
-"""What became of one benchmark process."""
+"""The outcome of one benchmark process: ``Measured`` or ``Failed``."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from bench.core.caveats import Caveat, Effect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """What is kept of a process with too many inferences to keep each. All times in us.
+    """Statistics of a process with too many inferences to store each. All times in us.
 
     Args:
-        runs: how many inferences.
-        std_us: population; whole microseconds from the official tools.
+        runs: number of inferences.
+        std_us: population standard deviation; whole microseconds from the official tools.
         min_us, max_us, p5_us, median_us, p95_us: ``None`` where the tool does not print them.
     """
 
@@ -28,25 +28,25 @@ class Statistics:
 
     @property
     def middle_us(self) -> float:
-        """The median, else the mean."""
+        """The median, or the mean where the tool does not print a median."""
         return self.avg_us if self.median_us is None else self.median_us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A process whose numbers may be used. All times in us; unknown is ``None``.
+    """A process that gave its numbers. All times in us; unknown is ``None``.
 
     Args:
         init_us: load, interpreter, delegate and tensor allocation.
-        first_us: the first inference of the process, which is a warm-up one.
+        first_us: the first inference of the process, part of the warm-up.
         inference_us: every measured inference, in order; empty in a mode of statistics.
-        cpu_us: CPU time of the calling thread for each of them.
-        nodes_total, nodes_delegated, partitions: as the delegate really took the graph.
-        memory_mb_peak: highest resident memory in MiB: what it grew by since the tool started, or
-            of the whole process where the tool tells only that.
-        runtime: name and version of what ran the graph, where the tool tells it.
+        cpu_us: CPU time of the calling thread for each of these inferences.
+        nodes_total, nodes_delegated, partitions: as the delegate actually took the graph.
+        memory_mb_peak: peak resident memory in MiB: its growth since the tool started, or of the
+            whole process if the tool shows only that.
+        runtime: name and version of the runtime, if the tool shows it.
         statistics: instead of ``inference_us``, in a mode of statistics.
-        caveats: what the device's state did to this very process.
+        caveats: of the device's state during this process.
     """
 
     init_us: float | None

@@ -1,4 +1,4 @@
-"""Doubts that only a look at several results gives: none is about the device's state."""
+"""Caveats that compare several results; none of them is about the device's state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONVENTION_RATIO = 0.05
 
 
 def wide_interval(protocol: Protocol, summary: Summary) -> Caveat | None:
-    """Returns the doubt that the interval is wider than it was asked to be."""
+    """Returns the caveat of an interval wider than the protocol's ``ci_width``, if it is."""
     low, high = summary.latency_us_low, summary.latency_us_high
     if protocol.ci_width is None or low is None or high is None:
         return None
@@ -29,7 +29,7 @@ def wide_interval(protocol: Protocol, summary: Summary) -> Caveat | None:
 
 
 def convention_differs(summary: Summary, conventional: Statistics) -> Caveat | None:
-    """Returns the doubt that one long process tells another number than many short ones."""
+    """Returns the caveat that one long process gives another latency than many short ones."""
     ratio = conventional.avg_us / summary.latency_us_median - 1
     if abs(ratio) <= CONVENTION_RATIO:
         return None
@@ -41,20 +41,22 @@ def convention_differs(summary: Summary, conventional: Statistics) -> Caveat | N
 
 
 def threads_change_nothing(by_threads: Mapping[int, Summary], cores: int | None) -> Caveat | None:
-    """Returns the doubt that more threads made no difference though there were cores for them.
+    """Returns the caveat that more threads made no difference, although there were cores for them.
 
     Args:
-        by_threads: what is equal but for the number of threads.
-        cores: that they were allowed; ``None`` where unknown.
+        by_threads: number of threads to the summary of otherwise equal cases.
+        cores: number of cores that they could use; ``None`` if unknown.
     """
-    found = {n: by_threads[n] for n in sorted(by_threads) if cores is not None and n <= cores}
-    lows = [each.latency_us_low for each in found.values() if each.latency_us_low is not None]
-    highs = [each.latency_us_high for each in found.values() if each.latency_us_high is not None]
-    if len(lows) < 2 or len(lows) < len(found) or max(lows) > min(highs):
+    summaries = {n: by_threads[n] for n in sorted(by_threads) if cores is not None and n <= cores}
+    lows = [each.latency_us_low for each in summaries.values() if each.latency_us_low is not None]
+    highs = [
+        each.latency_us_high for each in summaries.values() if each.latency_us_high is not None
+    ]
+    if len(lows) < 2 or len(lows) < len(summaries) or max(lows) > min(highs):
         return None
     scale = units.duration_scale([*lows, *highs])
     return Caveat(
         kind=CaveatKind.THREADS_CHANGE_NOTHING,
-        evidence=f"with {', '.join(map(str, found))} threads it took {scale.number(min(lows))} to "
-        f"{scale.text(max(highs))}",
+        evidence=f"with {', '.join(map(str, summaries))} threads it took "
+        f"{scale.number(min(lows))} to {scale.text(max(highs))}",
     )

@@ -1,4 +1,4 @@
-"""What was seen of a device while processes ran that took long."""
+"""Summary of the samples that were taken while long processes ran."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bench.core.device_state.telemetry import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
-    """The samples of a case's processes in brief; ``None`` is what the device hides.
+class SampleSummary:
+    """A summary of the samples of a case's processes; ``None`` where the device hides a value.
 
     Args:
-        processes: that were sampled.
-        samples: of all of them.
-        clock_khz_min, cap_khz_min: the lowest that the fastest cores had, and might reach.
+        processes: number of sampled processes.
+        samples: number of samples of all of them.
+        clock_khz_min, cap_khz_min: the lowest clock, and the lowest cap, of the fastest cores.
         temp_c_max: of the hottest zone.
     """
 
@@ -27,21 +27,21 @@ class Sampled:
     temp_c_max: float | None
 
 
-def sampled(processes: Iterable[Sequence[Sample]]) -> Sampled | None:
-    """Returns the samples of processes in brief; ``None`` where there are none."""
-    known = [samples for samples in processes if samples]
-    if not known:
+def summarise_samples(processes: Iterable[Sequence[Sample]]) -> SampleSummary | None:
+    """Returns the summary of processes' samples; ``None`` if there are none."""
+    sampled = [samples for samples in processes if samples]
+    if not sampled:
         return None
-    found = [sample for samples in known for sample in samples]
-    fastest = [max(sample.clocks, key=_reach) for sample in found if sample.clocks]
-    return Sampled(
-        processes=len(known),
-        samples=len(found),
+    samples = [sample for process in sampled for sample in process]
+    fastest = [max(sample.clocks, key=_max_khz) for sample in samples if sample.clocks]
+    return SampleSummary(
+        processes=len(sampled),
+        samples=len(samples),
         clock_khz_min=min(filter(None, (each.now_khz.number for each in fastest)), default=None),
         cap_khz_min=min(filter(None, (each.cap_khz.number for each in fastest)), default=None),
-        temp_c_max=max(filter(None, (each.temp_c.number for each in found)), default=None),
+        temp_c_max=max(filter(None, (each.temp_c.number for each in samples)), default=None),
     )
 
 
-def _reach(clock: Clock) -> float:
+def _max_khz(clock: Clock) -> float:
     return clock.max_khz.number or 0.0

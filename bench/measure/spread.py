@@ -1,4 +1,4 @@
-"""How far a device's sessions lie apart, which no interval within one of them shows."""
+"""Between-session spread, which the confidence interval of one session does not show."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class SessionSpread:
     """The medians that one case had in several sessions.
 
     Args:
-        sessions: how many, at least two.
-        range_ratio: largest less smallest, over their median: as far apart as any two were. If
-            sessions are exchangeable, the next one falls outside of n with probability 2 / (n + 1).
+        sessions: number of sessions, at least two.
+        range_ratio: largest minus smallest, over their median. If sessions are exchangeable, the
+            next one is outside the range of n with probability 2 / (n + 1).
     """
 
     sessions: int
@@ -22,7 +22,7 @@ class SessionSpread:
 
 
 def between_sessions(medians: Sequence[float]) -> SessionSpread | None:
-    """Returns the spread of a case's medians, one a session; ``None`` below two."""
+    """Returns the spread of a case's medians, one per session; ``None`` below two."""
     if len(medians) < 2:
         return None
     middle = median(medians)

@@ -1,4 +1,4 @@
-"""Whether what a case's processes gave is enough, or it needs one more."""
+"""The stopping rule: how many more processes a case needs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from bench.measure.outcome import Failed, Measured, Outcome
 from bench.measure.summary import median_interval, relative_width
 from bench.plan.case import Mode, Protocol
 
-_SAME_FAILURES = 2  # a case that failed in one way this often is not tried again
+_SAME_FAILURES = 2  # a case that failed in the same way this often is not tried again
 
 
 def missing(protocol: Protocol, outcomes: Sequence[Outcome | None]) -> int:
-    """Returns how many processes are wanted still, as far as is known.
+    """Returns how many more processes a case needs, by the outcomes so far.
 
-    Failed ones were measured as good as they can be; invalid ones were not, and are measured again
-    within the budget. Neither is decided by a latency; that more are wanted for a wide interval is.
+    Failed processes are final. Invalid ones are repeated within the budget. Only the rule of the
+    interval's width uses latencies.
 
     Args:
-        outcomes: of the case's processes; ``None`` for one that nobody has read yet.
+        outcomes: of the case's processes; ``None`` for one that was not parsed yet.
     """
     failures = Counter(each.code for each in outcomes if isinstance(each, Failed))
     if max(failures.values(), default=0) >= _SAME_FAILURES:
@@ -29,14 +29,14 @@ def missing(protocol: Protocol, outcomes: Sequence[Outcome | None]) -> int:
     done = len(outcomes) - invalid
     target = protocol.processes
     if done >= target and _is_wide(protocol, outcomes):
-        target = min(done + 1, protocol.most)
-    return max(0, min(target - done, protocol.most + protocol.repeats - len(outcomes)))
+        target = min(done + 1, protocol.most_processes)
+    return max(0, min(target - done, protocol.most_processes + protocol.repeats - len(outcomes)))
 
 
 def counts(outcome: Outcome | None, mode: Mode) -> bool:
-    """Returns whether a process is not to be measured again.
+    """Returns whether a process counts, so that it is not repeated.
 
-    A sustained mode is there to see what heat does, so there nothing is repeated for it.
+    The sustained mode measures the effect of heat, so it repeats nothing.
     """
     return not isinstance(outcome, Measured) or outcome.is_valid or mode is Mode.SUSTAINED
 

@@ -1,4 +1,4 @@
-"""What a model costs that hears a stream: one inference a hop."""
+"""The cost of a model on a stream of audio: one inference per hop."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Streaming:
     """A case's cost per second of audio.
 
     Args:
-        hop_s: audio between two inferences, which the tool sleeps for.
+        hop_s: audio between two inferences; the tool sleeps for this time.
         real_time_ratio: median latency over the hop; above 1 it cannot keep up.
-        core_share: cores that it keeps busy, at most: threads times that, or the CPU time where
-            the only thread's is known.
-        real_time_ratio_low, real_time_ratio_high, core_share_low, core_share_high: their intervals,
-            as the latency's.
+        core_share: an upper bound of the cores that it keeps busy: threads times that ratio, or the
+            CPU time over the hop if the CPU time of its only thread is known.
+        real_time_ratio_low, real_time_ratio_high, core_share_low, core_share_high: their 95 %
+            intervals.
     """
 
     hop_s: float

@@ -1,8 +1,8 @@
-"""What the processes of one case add up to. The process is the unit of evidence, not the inference.
+"""Statistics of a case's processes. The process is the unit of evidence, not the inference.
 
 The interval of the median is between order statistics: for n values sorted x(1) <= ... <= x(n), the
-median lies in [x(k), x(n+1-k)] with probability 1 - 2 P(B < k), B ~ Binomial(n, 1/2), whatever the
-values' distribution (David & Nagaraja, Order Statistics, 3rd ed. 2003, section 7.1; tabulated in
+median is in [x(k), x(n+1-k)] with probability 1 - 2 P(B < k), B ~ Binomial(n, 1/2), for any
+distribution of the values (David & Nagaraja, Order Statistics, 3rd ed. 2003, section 7.1; table in
 Le Boudec, Performance Evaluation of Computer and Communication Systems, 2010, appendix A).
 """
 
@@ -24,15 +24,15 @@ class Summary:
     """Statistics of one case in one session. A value of a process is the median of its runs.
 
     Args:
-        processes, iterations: how many were measured.
-        latency_us_median: of the processes' values.
-        latency_us_low, latency_us_high: interval of that median at no less than 95 %; ``None``
-            below 6 processes, where no such interval exists.
+        processes, iterations: numbers of measured ones.
+        latency_us_median: median of the processes' values.
+        latency_us_low, latency_us_high: interval of that median, at least 95 %; ``None`` below 6
+            processes, where it does not exist.
         latency_us_min, latency_us_p5, latency_us_p90, latency_us_p95: over all iterations.
         process_spread_ratio: range of the processes' values over their median.
         cpu_us_median, cpu_us_low, cpu_us_high: as the latency, of CPU time.
         init_us_median, first_us_median: of the processes' values.
-        memory_mb_peak: the largest.
+        memory_mb_peak: the largest, in MiB.
         nodes_total, nodes_delegated, partitions, runtime: as observed, equal in all processes.
     """
 
@@ -99,7 +99,7 @@ def summarise(measured: Sequence[Measured]) -> Summary:
 def median_interval(
     values: Sequence[float], *, confidence: float = CONFIDENCE
 ) -> tuple[float, float] | None:
-    """Returns the narrowest symmetric interval of the median at ``confidence`` or above, if any."""
+    """Returns the narrowest symmetric interval of the median at ``confidence`` or more, if any."""
     n = len(values)
     limit = (1 - confidence) / 2
     tail = 0
@@ -132,14 +132,14 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 
 
 def _median(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
+    present = [value for value in values if value is not None]
+    return median(present) if present else None
 
 
 def _caveats(processes: int, without_interval: bool, first: Measured) -> tuple[Caveat, ...]:
-    found = []
+    caveats = []
     if without_interval:
-        found.append(
+        caveats.append(
             Caveat(kind=CaveatKind.FEW_PROCESSES, evidence=f"{processes} of the 6 that it needs")
         )
     if (
@@ -147,11 +147,11 @@ def _caveats(processes: int, without_interval: bool, first: Measured) -> tuple[C
         and first.nodes_delegated
         and first.nodes_delegated < first.nodes_total
     ):
-        found.append(
+        caveats.append(
             Caveat(
                 kind=CaveatKind.PARTLY_DELEGATED,
                 evidence=f"{first.nodes_delegated} of {first.nodes_total} nodes "
                 f"in {first.partitions} partitions",
             )
         )
-    return tuple(found)
+    return tuple(caveats)

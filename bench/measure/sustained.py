@@ -1,4 +1,4 @@
-"""Latency over minutes without a pause: the curve, when it left its start, where it ends."""
+"""Sustained latency: the curve over minutes without a pause, its start, throttling and end."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-SLOWER_RATIO = 1.10  # than the start: throttled
-STEADY_RATIO = 0.03  # that two quarters may differ by
-GAP_S = 30.0  # between two slices, in which a device cools
-_START = 3  # points: no single one decides when it began or how fast it was
-_FEWEST = 8
+SLOWER_RATIO = 1.10  # over the start's latency: throttled
+STEADY_RATIO = 0.03  # the largest difference of two steady quarters
+GAP_S = 30.0  # a pause between two slices in which a device cools
+_START = 3  # slices, so that a single one does not decide
+_MIN_SLICES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +20,10 @@ class Point:
 
     Args:
         at_s, until_s: since the first slice began.
-        latency_us: the slice's median, or its mean where the tool tells no median.
-        clock_khz, cap_khz: the fastest cores' clock and what they might reach, after it.
-        thermal_status: after it, 0 for none.
-        temp_c: the hottest of the processor's sensors, else of the skin's, after it.
+        latency_us: the slice's median, or its mean if the tool does not print a median.
+        clock_khz, cap_khz: the fastest cores' clock and its cap, after the slice.
+        thermal_status: after the slice, 0 (none) to 6.
+        temp_c: of the hottest processor sensor, else skin sensor, after the slice.
     """
 
     at_s: float
@@ -41,13 +41,13 @@ class Curve:
 
     Args:
         start_us: median of the first three slices.
-        throttled_after_s: when the first of three slices in a row began that all were slower than
-            the start by 10 %; ``None`` if that never happened.
+        throttled_after_s: start of the first three slices in a row that were all more than 10 %
+            slower than ``start_us``; ``None`` if there are none.
         steady_us: median of the last quarter; ``None`` if it differs from the quarter before by
             more than 3 %, or there are too few slices.
-        end_us: median of the last quarter, steady or not; the last slice of fewer than four.
-        start_us_low, start_us_high, end_us_low, end_us_high: the range of the slices of each.
-        interrupted_s: the longest pause between two slices, where one was long enough to cool.
+        end_us: median of the last quarter, steady or not; below four slices the last one.
+        start_us_low, start_us_high, end_us_low, end_us_high: the range of those slices.
+        interrupted_s: the longest pause between two slices, if it was long enough to cool down.
     """
 
     points: tuple[Point, ...]
@@ -66,8 +66,8 @@ def curve(points: Sequence[Point]) -> Curve:
     """Returns the curve of at least one slice."""
     ordered = sorted(points, key=lambda point: point.at_s)
     values = [point.latency_us for point in ordered]
-    begun, ended = values[:_START], values[-max(1, len(values) // 4) :]
-    start_us = median(begun)
+    start, end = values[:_START], values[-max(1, len(values) // 4) :]
+    start_us = median(start)
     pauses_s = [after.at_s - before.until_s for before, after in pairwise(ordered)]
     longest_s = max(pauses_s, default=0.0)
     return Curve(
@@ -76,11 +76,11 @@ def curve(points: Sequence[Point]) -> Curve:
         throttled_after_s=_throttled_after_s(ordered, SLOWER_RATIO * start_us),
         steady_us=_steady_us(values),
         interrupted_s=longest_s if longest_s > GAP_S else None,
-        end_us=median(ended),
-        start_us_low=min(begun),
-        start_us_high=max(begun),
-        end_us_low=min(ended),
-        end_us_high=max(ended),
+        end_us=median(end),
+        start_us_low=min(start),
+        start_us_high=max(start),
+        end_us_low=min(end),
+        end_us_high=max(end),
     )
 
 
@@ -93,7 +93,7 @@ def _throttled_after_s(points: Sequence[Point], limit_us: float) -> float | None
 
 
 def _steady_us(values: Sequence[float]) -> float | None:
-    if len(values) < _FEWEST:
+    if len(values) < _MIN_SLICES:
         return None
     quarter = len(values) // 4
     last, before = median(values[-quarter:]), median(values[-2 * quarter : -quarter])

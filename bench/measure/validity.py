@@ -1,4 +1,4 @@
-"""Whether a device's state spoilt a process: decided by its telemetry, never by a latency."""
+"""Validity of processes: caveats by their telemetry, never by their latency."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.measure.conditions import (
 )
 from bench.plan.case import Case, Mode
 
-_RESOLVED_S = 0.3  # the kernel counts what cores do in hundredths of a second
+_MIN_CORE_S = 0.3  # the least time per core, because the kernel counts in hundredths of a second
 _CAVEATS = {
     ConditionKind.THROTTLED: CaveatKind.THROTTLED,
     ConditionKind.HOT: CaveatKind.THROTTLED,
@@ -32,9 +32,9 @@ _CAVEATS = {
 
 
 def caveats_of(telemetry: Telemetry, limits: Limits, case: Case) -> tuple[Caveat, ...]:
-    """Returns what the device's state did to a process; none where no states were taken.
+    """Returns the caveats of a process; none if no states were read.
 
-    What a device hides raises no caveat.
+    A value that a device hides does not raise a caveat.
     """
     if telemetry.before is None or telemetry.after is None:
         return ()
@@ -52,37 +52,37 @@ def caveats_of(telemetry: Telemetry, limits: Limits, case: Case) -> tuple[Caveat
 
 
 def once_each(processes: Sequence[Sequence[Caveat]]) -> tuple[Caveat, ...]:
-    """Returns one caveat a kind, which says how many of the processes it was seen in."""
-    seen: dict[CaveatKind, list[Caveat]] = {}
+    """Returns one caveat per kind; its evidence has the number of processes and the first one's."""
+    by_kind: dict[CaveatKind, list[Caveat]] = {}
     for caveats in processes:
         for caveat in caveats:
-            seen.setdefault(caveat.kind, []).append(caveat)
+            by_kind.setdefault(caveat.kind, []).append(caveat)
     return tuple(
         Caveat(
             kind=kind,
             evidence=f"in {len(caveats)} of {len(processes)} processes, the first: "
             f"{caveats[0].evidence}",
         )
-        for kind, caveats in seen.items()
+        for kind, caveats in by_kind.items()
     )
 
 
 def _limits_in(mode: Mode, limits: Limits) -> Limits:
     match mode:
         case Mode.SUSTAINED:
-            # What heat does is what that mode measures.
+            # That mode measures the effect of heat.
             return replace(
                 limits, thermal_status=None, cap_ratio=None, below_cap_ratio=None, temp_c=None
             )
         case Mode.STREAMING | Mode.COLD:
-            # Clocks that sank in the pause, or have not risen yet, are what these measure.
+            # These measure with clocks that fell in the pause, or have not risen yet.
             return replace(limits, below_cap_ratio=None)
         case _:
             return limits
 
 
 def _conditions(telemetry: Telemetry, limits: Limits, clock_rule: ClockRule) -> Iterator[Caveat]:
-    """Yields a caveat a kind; of what was seen more than once, its first moment."""
+    """Yields a caveat per kind; a repeated condition is given once, at its first moment."""
     evidence: dict[CaveatKind, dict[object, str]] = {}
     for moment, conditions in _moments(telemetry, limits, clock_rule):
         for condition in conditions:
@@ -97,8 +97,8 @@ def _conditions(telemetry: Telemetry, limits: Limits, clock_rule: ClockRule) -> 
 def _moments(
     telemetry: Telemetry, limits: Limits, clock_rule: ClockRule
 ) -> Iterator[tuple[str, Iterable[Condition]]]:
-    # A device may be warmer than the limit at the end of a process: the next one waits for it to
-    # cool down to that very limit, and would never be valid.
+    # The temperature limit does not apply here: a run cools down to exactly that limit before a
+    # process, which warms the device, and so would never be valid.
     for moment, state in (("before", telemetry.before), ("after", telemetry.after)):
         if state is not None:
             conditions = assess(state, replace(limits, temp_c=None), clock_rule)
@@ -125,7 +125,7 @@ def _below_cap(telemetry: Telemetry, limits: Limits, clock_rule: ClockRule) -> I
         cap_khz = caps_khz.get(clock.cores)
         whole_s = sum(seconds for _, seconds in clock.spent)
         below_s = sum(seconds for khz, seconds in clock.spent if khz < (cap_khz or 0))
-        if cap_khz is None or not clock_rule.judges(clock.cores):
+        if cap_khz is None or not clock_rule.covers(clock.cores):
             continue
         if below_s > limits.below_cap_ratio * whole_s:
             evidence.append(
@@ -133,18 +133,18 @@ def _below_cap(telemetry: Telemetry, limits: Limits, clock_rule: ClockRule) -> I
                 f"{below_s / whole_s:.0%} of {whole_s:.2f} s"
             )
     if evidence:
-        held = clock_rule.pinned_khz is not None
-        kind = CaveatKind.CLOCK_BELOW_PIN if held else CaveatKind.CLOCK_BELOW_CAP
+        pinned = clock_rule.pinned_khz is not None
+        kind = CaveatKind.CLOCK_BELOW_PIN if pinned else CaveatKind.CLOCK_BELOW_CAP
         yield Caveat(kind=kind, evidence="; ".join(evidence))
 
 
 def _interference(telemetry: Telemetry, limits: Limits, cores: tuple[int, ...]) -> Iterator[Caveat]:
-    evidence = [*_waited(telemetry, limits), *_shared(telemetry.usage, limits, cores)]
+    evidence = [*_core_wait(telemetry, limits), *_core_sharing(telemetry.usage, limits, cores)]
     if evidence:
         yield Caveat(kind=CaveatKind.CORE_STOLEN, evidence="; ".join(evidence))
 
 
-def _waited(telemetry: Telemetry, limits: Limits) -> Iterator[str]:
+def _core_wait(telemetry: Telemetry, limits: Limits) -> Iterator[str]:
     run_s, wait_s = telemetry.run_s, telemetry.run_queue_wait_s
     if limits.wait_ratio is None or not run_s or wait_s is None:
         return
@@ -153,13 +153,13 @@ def _waited(telemetry: Telemetry, limits: Limits) -> Iterator[str]:
         yield f"it waited {wait_s * 1e3:.0f} ms for a core, {ratio:.0%} of its time"
 
 
-def _shared(usage: Usage | None, limits: Limits, cores: tuple[int, ...]) -> Iterator[str]:
+def _core_sharing(usage: Usage | None, limits: Limits, cores: tuple[int, ...]) -> Iterator[str]:
     if limits.others_ratio is None or not cores or usage is None:
         return
     cpu_s, busy_s, cores_s = usage.cpu_s.number, usage.busy_s.number, usage.cores_s.number
     if cpu_s is None or busy_s is None or cores_s is None:
         return
-    if cores_s < _RESOLVED_S * len(cores):
+    if cores_s < _MIN_CORE_S * len(cores):
         return
     others_s = busy_s - cpu_s
     if others_s > limits.others_ratio * cores_s:

@@ -1,1 +1,1 @@
-"""What is to be measured: devices, cases, suites, and the order of the processes."""
+"""Measurement plans: devices, cases, suites, and the order of the processes."""

@@ -1,7 +1,7 @@
-"""What is measured, as an identity: two results with equal keys measure the same thing.
+"""Cases and their identity: two results with equal keys measure the same thing.
 
-A case has one identity, its key, and a few named parts of it. Nothing else compares cases by fields
-of its own choice, so a new field is in all of them or is left out of one by name.
+A case has one identity, its key, and a few named parts of it. Other modules compare cases only by
+these, so a new field belongs to all of them or is left out of one by name.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
 
-# What of a protocol says how much is measured, and not what.
+# Fields of a protocol that decide how much is measured, and not what.
 EVIDENCE = ("processes", "ci_width", "max_processes", "max_repeats")
 _WIDER = 5
 
 
 class Runner(StrEnum):
-    """Which program measures. Their results are never compared with each other."""
+    """The program that measures. Results of different ones are never compared."""
 
     LITERT_PYTHON = "litert-python"  # ours, on the LiteRT interpreter
     BENCHMARK_MODEL = "benchmark_model"  # the official interpreter tool
@@ -28,7 +28,7 @@ class Runner(StrEnum):
 
 
 class Delegate(StrEnum):
-    """What runs the graph. XNNPACK is CPU and never counts as acceleration."""
+    """What runs the graph. XNNPACK is the CPU and never counts as acceleration."""
 
     XNNPACK = "xnnpack"
     NONE = "none"
@@ -38,26 +38,26 @@ class Delegate(StrEnum):
 
 
 class Mode(StrEnum):
-    """How inferences follow each other, or what else a process is for."""
+    """How inferences follow each other, or another purpose of a process."""
 
     BACK_TO_BACK = "back-to-back"
     STREAMING = "streaming"  # a pause of the model's hop before each inference
-    COLD = "cold"  # nothing but the first inference of a new process
+    COLD = "cold"  # only the first inference of a new process
     SUSTAINED = "sustained"  # without a pause for minutes, one process after the other
-    CONVENTIONAL = "conventional"  # one process of fifty runs, as people publish it
+    CONVENTIONAL = "conventional"  # one process of fifty runs, benchmark_model's default
     OP_PROFILE = "op-profile"  # time by operator; disturbs the latency
     PEAK_MEMORY = "peak-memory"  # memory sampled while it runs; disturbs the latency
-    CORRECTNESS = "correctness"  # one run on a given input, for its output
+    OUTPUT_CHECK = "correctness"  # one run on a given input, for its output
     PROBE = "probe"  # of the device itself, with a tiny fixed model; never stored as a process
 
     @property
     def is_companion(self) -> bool:
-        """Whether its processes say something about a back-to-back case, and are no row."""
-        return self in (Mode.CONVENTIONAL, Mode.OP_PROFILE, Mode.PEAK_MEMORY, Mode.CORRECTNESS)
+        """Whether its processes add to a back-to-back case's row and are not a row of their own."""
+        return self in (Mode.CONVENTIONAL, Mode.OP_PROFILE, Mode.PEAK_MEMORY, Mode.OUTPUT_CHECK)
 
     @property
     def is_statistics(self) -> bool:
-        """Whether a process has so many inferences that only their statistics are kept."""
+        """Whether a process has so many inferences that only their statistics are stored."""
         return self in (Mode.CONVENTIONAL, Mode.SUSTAINED, Mode.PROBE)
 
 
@@ -65,22 +65,21 @@ class Mode(StrEnum):
 class Protocol:
     """How a case is measured: many short processes of three runs each.
 
-    Three runs and no minimum time are what lets every version of the official tool give each raw
-    value, and half a second of warm-up takes a phone's governor past its ramp.
+    With three runs and no minimum time, every version of the official tool gives each raw value.
+    Half a second of warm-up lets a phone's clocks rise.
 
     Args:
-        processes: how many processes a case gets.
-        ci_width: more of them, until the 95 % interval of the median is no wider than this share
-            of the median.
-        max_processes: no more than these for that; by default five times ``processes``.
-        max_repeats: how many more may make up for processes that the device's state made invalid;
-            by default ``processes``.
+        processes: number of processes of a case.
+        ci_width: adds processes until the 95 % interval of the median is not wider than this share
+            of the median, in (0, 1).
+        max_processes: limit of those; by default five times ``processes``.
+        max_repeats: limit of the repeats of invalid processes; by default ``processes``.
         num_runs, min_secs: minima of the measured phase.
         warmup_runs, warmup_min_secs: minima of the warm-up.
         max_secs: limit of each phase.
         run_delay_s: sleep between runs; negative for none.
 
-    How much evidence there is to be, the first four, is not part of a case's identity.
+    The four fields of ``EVIDENCE`` are not part of a case's identity.
     """
 
     mode: Mode = Mode.BACK_TO_BACK
@@ -96,26 +95,26 @@ class Protocol:
     run_delay_s: float = -1.0
 
     @property
-    def least_s(self) -> float:
-        """How long a process warms up and measures at least."""
+    def min_s(self) -> float:
+        """The least time that a process warms up and measures, in seconds."""
         return self.warmup_min_secs + self.min_secs + self.num_runs * max(self.run_delay_s, 0.0)
 
     @property
-    def most(self) -> int:
-        """How many processes may be measured for the interval's sake."""
+    def most_processes(self) -> int:
+        """The largest number of valid or failed processes of a case."""
         if self.ci_width is None:
             return self.processes
-        wanted = _WIDER * self.processes if self.max_processes is None else self.max_processes
-        return max(wanted, self.processes)
+        limit = _WIDER * self.processes if self.max_processes is None else self.max_processes
+        return max(limit, self.processes)
 
     @property
     def repeats(self) -> int:
-        """How many processes may make up for invalid ones."""
+        """The largest number of repeats of invalid processes."""
         return self.processes if self.max_repeats is None else self.max_repeats
 
     @property
     def text(self) -> str:
-        """What of it is identity, as ``mode=cold, num_runs=1, ...``."""
+        """The part that is identity, such as ``mode=cold, num_runs=1, ...``."""
         parts = {each.name: getattr(self, each.name) for each in fields(self)}
         return ", ".join(
             f"{name}={value if isinstance(value, str) else f'{value:g}'}"
@@ -135,7 +134,7 @@ class Protocol:
             seconds = getattr(self, name)
             if not (math.isfinite(seconds) and seconds >= 0):
                 raise ConfigurationError(
-                    f"{name}: {seconds} is no duration", hint="give seconds, from 0"
+                    f"{name}: {seconds} is not a duration", hint="give seconds, from 0"
                 )
         if not self.max_secs or not math.isfinite(self.run_delay_s):
             raise ConfigurationError(
@@ -146,12 +145,12 @@ class Protocol:
     def _check_evidence(self) -> None:
         if self.ci_width is not None and not 0 < self.ci_width < 1:
             raise ConfigurationError(
-                f"ci_width: {self.ci_width:g} is no share of the median",
+                f"ci_width: {self.ci_width:g} is not a share of the median",
                 hint="give one between 0 and 1, such as 0.01; on the command line 1%",
             )
         if self.max_processes is not None and self.ci_width is None:
             raise ConfigurationError(
-                "max_processes: limits nothing without ci_width",
+                "max_processes: has no effect without ci_width",
                 hint="give ci_width too, or processes instead",
             )
         if (self.max_processes is not None and self.max_processes < 1) or self.repeats < 0:
@@ -164,7 +163,7 @@ class Protocol:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computation:
-    """What decides the outputs of an artifact on one device: the number of threads does not."""
+    """Everything that decides the outputs of an artifact on one device; the threads do not."""
 
     artifact_sha256: str
     tool_sha256: str
@@ -173,9 +172,9 @@ class Computation:
     library_options: str
 
     @classmethod
-    def of(cls, about: object) -> Computation:
-        """Returns that of a case, or of anything else that has these fields."""
-        return cls(**{field.name: getattr(about, field.name) for field in fields(cls)})
+    def of(cls, source: object) -> Computation:
+        """Returns the computation of a case, or of any other record with these fields."""
+        return cls(**{field.name: getattr(source, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,13 +182,13 @@ class Case:
     """One artifact, on one device, run in one way.
 
     Args:
-        artifact_sha256: of the very file that is timed.
+        artifact_sha256: of the file that is timed.
         device: the device's key.
         tool_sha256: identity of the program that measures.
         affinity: mask of cores as ``taskset`` takes it, in hex without 0x; ``None`` for all.
         full_delegation: the delegate must take the whole graph in one piece.
-        library_sha256: of an external delegate.
-        library_options: that it is given.
+        library_sha256: of an external delegate's library.
+        library_options: options of that delegate.
         fixed_performance: the phone held its clocks at a level that it can sustain.
     """
 
@@ -213,9 +212,9 @@ class Case:
         for name in EVIDENCE:
             del identity["protocol"][name]
         for name in ("full_delegation", "library_sha256", "library_options", "fixed_performance"):
-            if not identity[name]:  # as if they did not exist: cases of earlier versions keep keys
+            if not identity[name]:  # left out, so that cases of earlier versions keep their keys
                 del identity[name]
-        # 0 and 0.0 are one number, though not one text.
+        # 0 and 0.0 are one number, but not one text.
         identity["protocol"] = {
             name: float(value) if isinstance(value, int) else value
             for name, value in identity["protocol"].items()
@@ -224,20 +223,20 @@ class Case:
 
     @property
     def without_protocol(self) -> str:
-        """The key of what is measured, in whichever mode: cases in several modes share it."""
+        """The key without the protocol, which a case shares with itself in other modes."""
         return replace(self, protocol=Protocol()).key
 
     @property
     def without_threads(self) -> str:
-        """The key but for the number of threads and the cores chosen for them."""
+        """The key without the number of threads and the cores chosen for them."""
         return replace(self, threads=1, affinity=None).key
 
     @property
     def setup(self) -> str:
-        """The key of how and on what it runs: cases of several artifacts and modes share it."""
+        """The key without artifact and protocol: the device, the tool and how it runs."""
         return replace(self, artifact_sha256="", protocol=Protocol()).key
 
     @property
     def computation(self) -> Computation:
-        """What cases share that give the same outputs."""
+        """The part that decides the outputs."""
         return Computation.of(self)

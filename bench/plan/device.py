@@ -1,4 +1,4 @@
-"""The machine that is measured, as far as it tells."""
+"""The record of a device: what it is, on one boot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.core.hashing import sha256_value
 
 
 class Kind(StrEnum):
-    """Which path leads to the device."""
+    """Whether the device is this machine or a phone."""
 
     HOST = "host"
     PHONE = "phone"
@@ -20,19 +20,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceRecord:
-    """One device on one boot. What it does not tell is ``None``.
+    """One device on one boot. A value that it hides is ``None``.
 
     Args:
-        name: for people; the host name of a host.
+        name: shown in tables; the host name of a host.
         model: of the whole machine, as its maker names it.
         cpu: the processor's name.
-        cores: that this program may use.
+        cores: number of cores that this program may use.
         os_build: changes with every update of the system.
         abi: instruction set, such as ``x86_64``.
         boot_id: changes with every boot.
-        serial: a phone's own, whatever way it is reached.
-        virtual: it is no real device, so its latencies mean nothing.
-        cores_left_out: of the fastest ones, those that a benchmark may not use, as in ``7-8``.
+        serial: a phone's own, the same over USB and network.
+        virtual: it is not a real device, so its latencies mean nothing.
+        cores_left_out: the fastest cores that a benchmark may not use, such as ``7-8``.
     """
 
     kind: Kind
@@ -49,7 +49,7 @@ class DeviceRecord:
 
     @property
     def key(self) -> str:
-        """SHA-256 of what stays the same over boots and updates."""
+        """SHA-256 of the values that stay the same over boots and updates."""
         stable = [self.kind, self.name, self.model, self.cpu, self.cores, self.abi]
         return sha256_value([*stable, self.serial] if self.serial else stable)
 

@@ -1,4 +1,4 @@
-"""A measuring plan as people write it: which models, run how."""
+"""Suites: measurement plans in YAML, and the cases that they give."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from bench.core.hashing import sha256_file
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
 from bench.plan.device import DeviceRecord
 
-GATE = "frill-bench gate"  # what the sessions of gates are called, whose numbers no report joins
+GATE = "frill-bench gate"  # the suite name of gates' sessions, which reports leave out
 ALL_CORES = "all"
 BIG_CORES = "big"
-# A sustained curve has a point for each slice; at least so many, and none longer than this.
+# A sustained curve has a point per slice: at least so many slices, none longer than this.
 _SLICE_S = 10.0
 _SLICES = 12
 _MAGIC = b"TFL3"  # at byte 4 of every TFLite flatbuffer
@@ -30,26 +30,26 @@ _MAGIC = b"TFL3"  # at byte 4 of every TFLite flatbuffer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """A measuring plan.
+    """A measurement plan.
 
     Args:
-        models: of the zoo's artifacts, names or patterns (``NAME`` or ``NAME.FORMAT``, with ``*``
+        models: names or patterns of the zoo's artifacts (``NAME`` or ``NAME.FORMAT``, with ``*``
             and ``?``), or paths of .tflite files relative to the suite's file.
-        formats: only these of the zoo's; empty for all.
-        delegates, threads: each with each.
+        formats: only these formats of the zoo's artifacts; empty for all.
+        delegates, threads: each delegate is measured with each number of threads.
         affinity: mask of cores as ``taskset`` takes it, ``all``, or ``big`` for the fastest cores
-            of a phone that suffice for the threads; absent: ``big`` on phones, ``all`` on hosts.
+            of a phone that suffice for the threads; by default ``big`` on phones, ``all`` on hosts.
         external_delegate: library of the delegate ``external``, relative to the suite's file.
-        external_delegate_options: that it is given, as ``key:value;key2:value2``.
+        external_delegate_options: its options, as ``key:value;key2:value2``.
         require_full_delegation: a delegate that leaves a node is a failure.
         fixed_performance: phones hold their clocks at a level that they can sustain.
         op_profile, peak_memory: also run each case once for its time by operator, and once for its
-            memory, in processes of their own that count for no latency.
-        conventional: also run each case once in fifty runs, as people publish it.
+            memory, in separate processes that do not count for the latency.
+        conventional: also run each case with benchmark_model's defaults, one process of 50 runs.
         streaming: also time each case with a pause of the model's hop before each inference.
         cold: also time the first inference of new processes.
-        sustained_min: at the end also run each case for so many minutes without a pause.
-        seed: of the order of the processes.
+        sustained_min: also run each case at the end without a pause for this time, in minutes.
+        seed: seed of the order of the processes.
     """
 
     name: str
@@ -85,17 +85,17 @@ class Suite:
             )
         if self.affinity not in (None, ALL_CORES, BIG_CORES) and not _is_mask(self.affinity):
             raise ConfigurationError(
-                f"affinity: {self.affinity!r} is no hex mask of at least one core, such as f0",
+                f"affinity: {self.affinity!r} is not a hex mask of at least one core, such as f0",
                 hint="write the mask as taskset takes it, such as f0, or big or all",
             )
         if not (math.isfinite(self.sustained_min) and self.sustained_min >= 0):
             raise ConfigurationError(
-                f"sustained_min: {self.sustained_min:g} is no duration",
+                f"sustained_min: {self.sustained_min:g} is not a duration",
                 hint="give minutes, from 0",
             )
         if (Delegate.EXTERNAL in self.delegates) != (self.external_delegate is not None):
             raise ConfigurationError(
-                "external_delegate: the delegate external and its library go together",
+                "external_delegate: the delegate external and its library need each other",
                 hint="give both, or neither",
             )
 
@@ -110,7 +110,7 @@ class Target:
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Its name in tables."""
         if self.artifact is None:
             return self.path.stem
         return f"{self.artifact.name}.{self.artifact.format}"
@@ -118,15 +118,15 @@ class Target:
 
 def host_suite() -> Suite:
     """Returns the suite that ``run --host`` uses when none is given."""
-    return _packaged("host.yaml")
+    return _load_packaged("host.yaml")
 
 
 def phone_suite() -> Suite:
     """Returns the suite that ``run`` uses on phones when none is given."""
-    return _packaged("phone.yaml")
+    return _load_packaged("phone.yaml")
 
 
-def _packaged(name: str) -> Suite:
+def _load_packaged(name: str) -> Suite:
     with resources.as_file(resources.files("bench.plan.suites").joinpath(name)) as path:
         return config.load(path, Suite)
 
@@ -135,8 +135,8 @@ def bare_target(path: Path) -> Target:
     """Returns a .tflite file, with the manifest beside it if there is one.
 
     Raises:
-        ConfigurationError: there is no such file, or it is not what its manifest says.
-        ModelFileError: it is no TFLite model.
+        ConfigurationError: the file does not exist, or is not the one of its manifest.
+        ModelFileError: it is not a TFLite model.
     """
     try:
         with path.open("rb") as stream:
@@ -144,7 +144,7 @@ def bare_target(path: Path) -> Target:
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", hint="check the path") from error
     if magic != _MAGIC:
-        raise ModelFileError(f"{path}: no TFLite model", hint="give a .tflite file")
+        raise ModelFileError(f"{path}: not a TFLite model", hint="give a .tflite file")
     sha256 = sha256_file(path)
     manifest = path.with_suffix(".json")
     if not manifest.is_file():
@@ -152,49 +152,50 @@ def bare_target(path: Path) -> Target:
     artifact = config.load(manifest, Artifact)
     if artifact.sha256 != sha256:
         raise ConfigurationError(
-            f"{path}: its SHA-256 begins {sha256[:12]}, its manifest says {artifact.sha256[:12]}",
+            f"{path}: its SHA-256 begins {sha256[:12]}, in its manifest {artifact.sha256[:12]}",
             hint="convert it again, or remove the manifest beside it",
         )
     return Target(path=path, sha256=sha256, artifact=artifact)
 
 
 def zoo_targets(folder: Path) -> tuple[Target, ...]:
-    """Returns all artifacts of a zoo folder, in the order of their names; none if it is not there.
+    """Returns all artifacts of a zoo folder, sorted by name; none if it does not exist.
 
     Raises:
-        ConfigurationError: a file is missing, or is not what its manifest says.
+        ConfigurationError: a file is missing, or is not the one of its manifest.
     """
     paths = [manifest.with_suffix(".tflite") for manifest in manifests(folder)]
     for path in paths:
         if not path.is_file():
             raise ConfigurationError(
-                f"{path}: no such file, though {path.stem}.json is there",
+                f"{path}: no such file, but {path.stem}.json exists",
                 hint="convert or add it again, or remove the manifest",
             )
     return tuple(map(bare_target, paths))
 
 
 def select(suite: Suite, zoo: Sequence[Target], *, beside: Path) -> tuple[Target, ...]:
-    """Returns the files that the suite names, each once; relative paths start at ``beside``.
+    """Returns the files that the suite selects, each once; relative paths start at ``beside``.
 
     Raises:
-        ConfigurationError: a name or pattern fits nothing, or a file is unusable.
+        ConfigurationError: a name or pattern does not match, or a file is unusable.
     """
-    found: dict[str, Target] = {}
+    selected: dict[str, Target] = {}
     for word in suite.models:
-        targets = tuple(_named(word, suite, zoo, beside))
+        targets = tuple(_matches(word, suite, zoo, beside))
         if not targets:
-            known = [target.name for target in zoo]
+            names = [target.name for target in zoo]
             raise ConfigurationError(
-                f"suite {suite.name}: no artifact fits {word!r}{config.near(word, known)}",
+                f"suite {suite.name}: no artifact fits {word!r}{config.near(word, names)}",
                 hint="make artifacts with frill-bench convert, give their folder with --zoo DIR, "
                 "or give files with --model",
             )
-        found |= {target.sha256: target for target in targets if target.sha256 not in found}
-    return tuple(found.values())
+        for target in targets:
+            selected.setdefault(target.sha256, target)
+    return tuple(selected.values())
 
 
-def _named(word: str, suite: Suite, zoo: Sequence[Target], beside: Path) -> Iterator[Target]:
+def _matches(word: str, suite: Suite, zoo: Sequence[Target], beside: Path) -> Iterator[Target]:
     if word.endswith(".tflite"):
         pattern = str(beside / word)
         # Path.glob refuses absolute patterns.
@@ -219,14 +220,14 @@ def cases(
     affinity: Callable[[int], str | None] = lambda threads: None,
     library_sha256: str | None = None,
 ) -> tuple[Case, ...]:
-    """Returns every target with every delegate and every number of threads, in every mode.
-
-    Raises:
-        ConfigurationError: a target does not tell its hop, which streaming needs.
+    """Returns the cases: every target with every delegate, number of threads and mode.
 
     Args:
-        affinity: number of threads to mask of cores.
-        library_sha256: of the external delegate.
+        affinity: returns the mask of cores for a number of threads; ``None`` for all cores.
+        library_sha256: of the external delegate's library.
+
+    Raises:
+        ConfigurationError: a target has no hop, which streaming needs.
     """
     timed = tuple(
         Case(
@@ -252,7 +253,7 @@ def cases(
     hops_s = {target.sha256: _hop_s(target) for target in targets} if suite.streaming else {}
     return timed + tuple(
         replace(case, protocol=_in_mode(suite, mode, hops_s.get(case.artifact_sha256, 0.0)))
-        for mode, is_wanted in (
+        for mode, is_selected in (
             (Mode.CONVENTIONAL, suite.conventional),
             (Mode.OP_PROFILE, suite.op_profile),
             (Mode.PEAK_MEMORY, suite.peak_memory),
@@ -261,37 +262,37 @@ def cases(
             (Mode.SUSTAINED, suite.sustained_min > 0),
         )
         for case in timed
-        if is_wanted
+        if is_selected
     )
 
 
 def _in_mode(suite: Suite, mode: Mode, hop_s: float) -> Protocol:
     """Returns the protocol of a suite in another mode."""
-    found = replace(suite.protocol, mode=mode)
+    protocol = replace(suite.protocol, mode=mode)
     match mode:
         case Mode.CONVENTIONAL:
-            once = replace(_once(found), num_runs=50, min_secs=1.0)
+            once = replace(_once(protocol), num_runs=50, min_secs=1.0)
             return replace(once, warmup_runs=1, warmup_min_secs=0.5)  # the official tool's defaults
         case Mode.OP_PROFILE | Mode.PEAK_MEMORY:
-            return _once(found)
+            return _once(protocol)
         case Mode.STREAMING:
-            return replace(found, run_delay_s=hop_s)
+            return replace(protocol, run_delay_s=hop_s)
         case Mode.COLD:
-            return replace(found, num_runs=1, min_secs=0, warmup_runs=0, warmup_min_secs=0)
+            return replace(protocol, num_runs=1, min_secs=0, warmup_runs=0, warmup_min_secs=0)
         case Mode.SUSTAINED:
             total_s = 60 * suite.sustained_min
             slice_s = min(_SLICE_S, total_s / _SLICES)
             return replace(
-                _once(found),
+                _once(protocol),
                 processes=math.ceil(total_s / slice_s),
                 num_runs=1,
                 min_secs=slice_s,
-                max_secs=max(found.max_secs, 2 * slice_s),
+                max_secs=max(protocol.max_secs, 2 * slice_s),
                 warmup_runs=1,
                 warmup_min_secs=0,
             )
-        case Mode.BACK_TO_BACK | Mode.CORRECTNESS | Mode.PROBE:
-            return found
+        case Mode.BACK_TO_BACK | Mode.OUTPUT_CHECK | Mode.PROBE:
+            return protocol
         case _:
             assert_never(mode)
 
@@ -303,7 +304,7 @@ def _once(protocol: Protocol) -> Protocol:
 def _hop_s(target: Target) -> float:
     if target.artifact is None or target.artifact.hop_samples <= 0:
         raise ConfigurationError(
-            f"{target.path}: nothing tells its hop, which the streaming mode sleeps for",
+            f"{target.path}: it has no hop, which the streaming mode needs",
             hint="add it to the zoo: frill-bench zoo add FILE --hop-s S",
         )
     return target.artifact.hop_s

@@ -1,1 +1,1 @@
-"""The record of everything that was measured, in one database: insert only."""
+"""The database of everything that was measured; rows are only inserted."""

@@ -1,4 +1,4 @@
-"""Connections: SQLite set up so that writers wait for each other, and its errors in our words."""
+"""Database connections: SQLite set up so that writers wait for each other; translated errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
         read_only: nothing will be written; a SQLite file and its folder may then be read-only.
 
     Raises:
-        ConfigurationError: it is no URL, or its driver is not installed.
+        ConfigurationError: it is not a URL, or its driver is not installed.
     """
     try:
         parsed = make_url(url)
@@ -42,7 +42,7 @@ def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
             )
     except (ImportError, SQLAlchemyError) as error:
         raise ConfigurationError(
-            f"no such kind of database: {error}",
+            f"not a supported database: {error}",
             hint="give a file, or a SQLAlchemy URL whose driver is installed",
         ) from error
     if sqlite and file is None:
@@ -53,8 +53,8 @@ def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
 
 
 @contextmanager
-def translated(url: str) -> Iterator[None]:
-    """Turns the database's errors into ours, but for a row that is there already."""
+def translate_errors(url: str) -> Iterator[None]:
+    """Turns the database's errors into ours, except ``IntegrityError`` (a row exists already)."""
     try:
         yield
     except IntegrityError:
@@ -70,7 +70,7 @@ def translated(url: str) -> Iterator[None]:
 
 
 def _file_of(url: URL) -> Path | None:
-    """Returns the SQLite file of a URL; ``None`` where it is none, or says by itself how."""
+    """Returns the SQLite file of a URL; ``None`` for another database, or a URL with options."""
     if url.get_backend_name() != "sqlite" or url.query or url.database in (None, "", ":memory:"):
         return None
     return Path(url.database)
@@ -78,31 +78,31 @@ def _file_of(url: URL) -> Path | None:
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:
     uri = f"file:{quote(str(path.absolute()))}"
-    connection = _connected(f"{uri}?mode=ro")
+    connection = _connect(f"{uri}?mode=ro")
     try:
         connection.execute("SELECT 1 FROM sqlite_master").close()
     except sqlite3.OperationalError as error:
         connection.close()
-        # Even to read a database in WAL mode SQLite makes files beside it, unless it is told that
-        # nobody writes; it then reads none of what lies in the log only.
+        # SQLite makes files beside a database in WAL mode even to read it, except with immutable=1;
+        # then it does not read rows that are only in the log.
         log = path.with_name(f"{path.name}-wal")
         if log.exists() and log.stat().st_size:
             raise InfrastructureError(
                 f"{path}: {error}, and its last rows are in {log.name} only",
-                hint="copy both files to a folder that can be written to, and read them there",
+                hint="copy both files to a writable folder, and read them there",
             ) from error
-        return _connected(f"{uri}?immutable=1")
+        return _connect(f"{uri}?immutable=1")
     return connection
 
 
-def _connected(uri: str) -> sqlite3.Connection:
+def _connect(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_LIMIT_S, check_same_thread=False)
     connection.isolation_level = None
     return connection
 
 
 def _set_up(connection: sqlite3.Connection, _: object) -> None:
-    # Python's driver begins a transaction late, and never for reading; _begin does it instead.
+    # Python's driver begins a transaction late, and never for reading; _begin begins it instead.
     connection.isolation_level = None
     deadline_s = time.monotonic() + _BUSY_LIMIT_S
     while True:
@@ -119,6 +119,6 @@ def _set_up(connection: sqlite3.Connection, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    # A writer takes its lock at once: a reader that turns writer would fail and not wait.
+    # A writer takes its lock at once: a reader that becomes a writer would fail instead of wait.
     write = connection.get_execution_options().get(WRITE, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,7 +1,7 @@
-"""The JSON beside a stored process: its case, its telemetry and the limits it is judged by.
+"""The JSON beside a stored process: its case, its telemetry and the limits it is assessed against.
 
-Version 2 holds the records as they are. Version 1, of earlier programs, had its own names, cores as
-the kernel lists them, and load averages that no one read.
+Version 2 has the records as they are. Version 1, of earlier programs, had its own names, cores as
+the kernel lists them, and load averages that were not used.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from bench.store.records import Invocation
 
 VERSION = 2
 _RENAMED = {"spent": "usage", "telemetry_s": "overhead_s"}
-_UNREAD = ("load_before", "load_after")
+_UNUSED = ("load_before", "load_after")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """What of a process is stored as JSON; the fields are those of ``Invocation``.
+    """The part of a process that is stored as JSON; the fields are those of ``Invocation``.
 
     Args:
         result_base64: the proto that the tool wrote.
@@ -59,28 +59,28 @@ def payload_of(invocation: Invocation) -> dict[str, object]:
 
 
 def read_payload(value: Mapping[str, Any], *, version: int, source: str) -> Payload:
-    """Returns what a stored process's JSON tells.
+    """Returns the payload of a stored process's JSON.
 
     Raises:
         ConfigurationError: it is malformed.
     """
     return config.structure(
-        dict(value) if version >= VERSION else _upgraded(value, source), Payload, source=source
+        dict(value) if version >= VERSION else _upgrade(value, source), Payload, source=source
     )
 
 
-def _upgraded(value: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Returns version 2 of version 1."""
+def _upgrade(value: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Returns a version 1 payload as version 2."""
     telemetry = dict(value["sensed"])
     result_base64 = telemetry.pop("result_base64", None)
     cores = telemetry.pop("cores", None)
     bounds = telemetry.pop("bounds", {})
-    for name in _UNREAD:
+    for name in _UNUSED:
         telemetry.pop(name, None)
     for old, new in _RENAMED.items():
         if old in telemetry:
             telemetry[new] = telemetry.pop(old)
-    # A temperature that these had no limit for was not judged.
+    # Without a limit in version 1, temperatures were not assessed.
     limits = config.structure({"temp_c": None, **bounds}, Limits, source=source)
     return {
         "case": value["case"],

@@ -17,7 +17,7 @@ class Session:
 
     Args:
         id: UUID.
-        plan_sha256: what was planned, so that an unfinished session is recognised.
+        plan_sha256: identity of the plan, by which an interrupted session is recognised.
         started_at: UTC, ISO 8601.
         program: version of this program.
     """
@@ -33,18 +33,18 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """One process of a benchmark tool, as it happened.
+    """The record of one process of a benchmark tool.
 
     Args:
-        ordinal: which process of its case, from 0.
-        model: the file's path as it was timed.
+        ordinal: number of the process within its case, from 0.
+        model: the path of the timed file.
         stdout, stderr: raw.
         exit_status: 128 and the signal's number for a killed process.
-        telemetry: what the device did meanwhile.
-        limits: by which that is judged.
-        timeout_s: the user's own ``--timeout``; ``None`` where only the protocol's limit held.
-        result: the proto that the tool wrote, where it wrote one.
-        outcome: what the newest parser made of the raw text; ``None`` if none has read it yet.
+        telemetry: the device before, during and after it.
+        limits: the limits that the telemetry is assessed against.
+        timeout_s: the user's own ``--timeout``; ``None`` if only the protocol's limit applied.
+        result: the result proto that the tool wrote; ``None`` if it did not write one.
+        outcome: of the newest parsing of the raw text; ``None`` if it was not parsed yet.
         id: given by the store; 0 before.
     """
 
@@ -69,7 +69,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened and is not a result.
+    """An event of a session that is not a result.
 
     Args:
         kind: kebab-case.

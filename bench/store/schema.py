@@ -1,4 +1,4 @@
-"""The tables. Identity and raw text are columns; what was parsed or sensed is a versioned payload.
+"""The tables. Identity and raw text are columns; outcomes and telemetry are versioned payloads.
 
 Rows are only ever inserted. Types are those that SQLite and PostgreSQL share.
 """
@@ -85,12 +85,12 @@ invocation = Table(
     Column("stdout", Text, nullable=False),
     Column("stderr", Text, nullable=False),
     Column("payload_version", Integer, nullable=False),
-    Column("payload", JSON, nullable=False),  # the case in full, and what was sensed
+    Column("payload", JSON, nullable=False),  # the complete case, and the telemetry
     UniqueConstraint("session_id", "case_key", "ordinal", name="invocation_once"),
 )
 
-# What a parser made of an invocation's raw text: a row of its own, because the raw text is stored
-# before anyone parses it, and because a later parser may read the same text again.
+# The outcome of parsing an invocation's raw text. It has its own row, because the raw text is
+# stored before it is parsed, and because a later parser may parse the same text again.
 outcome = Table(
     "outcome",
     metadata,

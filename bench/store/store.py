@@ -1,4 +1,4 @@
-"""The one door to the database: records in, records out, nothing changed and nothing deleted."""
+"""Reads and writes records; the only module that queries the database. Rows never change."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from bench.core.version import VERSION
 from bench.measure.outcome import Failed, Measured, Outcome
 from bench.plan.device import DeviceRecord
 from bench.store import payload, schema
-from bench.store.engine import WRITE, open_engine, translated
+from bench.store.engine import WRITE, open_engine, translate_errors
 from bench.store.records import Event, Invocation, Session
 
-_ROWS_AT_ONCE = 200  # that are held while a query is read: raw text can be long
+_ROWS_AT_ONCE = 200  # in memory while a query is read: raw text can be long
 
 
 class Store:
-    """An open database. Any number of processes may have the same one open."""
+    """An open database, which several processes may have open at the same time."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -39,11 +39,11 @@ class Store:
         """Returns the store at a file path or a SQLAlchemy URL; a new one gets its tables.
 
         Args:
-            create: whether a file that does not exist is made. A reader says no; its SQLite file
-                may lie where nothing can be written, and it cannot write.
+            create: whether to make a file that does not exist. A reader passes false: then nothing
+                can be written, and a SQLite file may be in a read-only folder.
 
         Raises:
-            ConfigurationError: it is no database, another program's, or of a newer schema.
+            ConfigurationError: it is not a database, another program's, or of a newer schema.
             InfrastructureError: it does not answer.
         """
         place: str | URL = str(url)
@@ -54,7 +54,7 @@ class Store:
             place = URL.create("sqlite", database=str(path))  # whose name may hold a % or a ?
         engine = open_engine(place, read_only=not create)
         file = engine.url.database if engine.dialect.name == "sqlite" else None
-        if file and not file.startswith("file:"):  # SQLite's own URI says by mode= what it may do
+        if file and not file.startswith("file:"):  # a SQLite URI has its own mode=
             _check_file(Path(file), create=create)
         store = cls(engine)
         try:
@@ -75,9 +75,9 @@ class Store:
         self.close()
 
     def add_artifact(self, artifact: Artifact) -> None:
-        """Stores an artifact, once: the same file again changes nothing."""
+        """Stores an artifact; does nothing if the same file is stored already."""
         table = schema.artifact
-        known = select(table.c.sha256).where(table.c.sha256 == artifact.sha256)
+        same_file = select(table.c.sha256).where(table.c.sha256 == artifact.sha256)
         row = {
             "sha256": artifact.sha256,
             "name": artifact.name,
@@ -88,7 +88,7 @@ class Store:
         }
         try:
             with self._writing() as connection:
-                if connection.execute(known).first() is None:
+                if connection.execute(same_file).first() is None:
                     connection.execute(insert(table).values(row))
         except IntegrityError:
             pass  # another process was first, with the same file
@@ -114,7 +114,7 @@ class Store:
         """Stores a process with its raw text, in a transaction of its own, and returns its id.
 
         Raises:
-            InfrastructureError: it is stored already, or there is no such session.
+            InfrastructureError: it is stored already, or the session does not exist.
         """
         case = invocation.case
         row = {
@@ -150,7 +150,7 @@ class Store:
         return _key(key)
 
     def add_outcome(self, invocation_id: int, outcome: Outcome) -> None:
-        """Stores what a parser made of an invocation; the newest one counts."""
+        """Stores an outcome of an invocation; the newest one counts."""
         row = {
             "invocation_id": invocation_id,
             "measured": isinstance(outcome, Measured),
@@ -184,7 +184,7 @@ class Store:
             connection.execute(insert(schema.event).values(row))
 
     def log(self, session: Session, kind: str, **facts: object) -> None:
-        """Stores an event of a session that happens now."""
+        """Stores an event of a session, with the time now."""
         self.add_event(Event(kind=kind, at=_now(), session_id=session.id, facts=facts))
 
     def artifacts(self) -> list[Artifact]:
@@ -225,7 +225,7 @@ class Store:
         """Yields the id and the processes of each session that has any, one session at a time.
 
         Args:
-            except_suite: whose sessions are left out.
+            except_suite: the suite whose sessions are left out.
         """
         session, invocation = schema.session, schema.invocation
         query = (
@@ -234,13 +234,13 @@ class Store:
             .where(session.c.suite != except_suite)
             .order_by(invocation.c.session_id, invocation.c.id)
         )
-        with translated(self.url), self._engine.connect() as connection:
+        with translate_errors(self.url), self._engine.connect() as connection:
             rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
             for identity, group in groupby(rows, key=lambda row: str(row.session_id)):
                 yield identity, [self._invocation(row) for row in group]
 
-    def measured(self, case_keys: Collection[str]) -> Iterator[tuple[str, str, Measured]]:
-        """Yields session, case and outcome of all processes of some cases that were measured."""
+    def measured_outcomes(self, case_keys: Collection[str]) -> Iterator[tuple[str, str, Measured]]:
+        """Yields the session id, case key and outcome of each measured process of some cases."""
         invocation, outcome = schema.invocation, schema.outcome
         query = (
             select(invocation.c.session_id, invocation.c.case_key, outcome.c.payload)
@@ -301,17 +301,17 @@ class Store:
         )
 
     def _rows(self, query: Any) -> list[Row[Any]]:
-        with translated(self.url), self._engine.connect() as connection:
+        with translate_errors(self.url), self._engine.connect() as connection:
             return list(connection.execute(query))
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with translated(self.url), self._writer.begin() as connection:
+        with translate_errors(self.url), self._writer.begin() as connection:
             yield connection
 
     def _prepare(self, *, create: bool) -> None:
         engine = self._writer if create else self._engine
-        with translated(self.url), engine.begin() as connection:
+        with translate_errors(self.url), engine.begin() as connection:
             tables = set(inspect(connection).get_table_names())
             if create and not tables:
                 schema.metadata.create_all(connection)
@@ -326,27 +326,27 @@ class Store:
                     f"{self.url}: a database, but of another program",
                     hint="give another file with --db",
                 )
-            found = connection.execute(select(func.max(schema.schema.c.version))).scalar()
-        if found != schema.VERSION:
+            version = connection.execute(select(func.max(schema.schema.c.version))).scalar()
+        if version != schema.VERSION:
             raise ConfigurationError(
-                f"{self.url}: its schema is version {found}, this program knows {schema.VERSION}",
+                f"{self.url}: its schema is version {version}, this program knows {schema.VERSION}",
                 hint="update frill-bench, or give another file with --db",
             )
 
 
 def _newest_outcome() -> Any:
-    """Returns the id of what the newest parser made of an invocation, for a query of those."""
-    another = schema.outcome.alias()
+    """Returns the id of an invocation's newest outcome, as a subquery of invocations."""
+    newer = schema.outcome.alias()
     return (
-        select(func.max(another.c.id))
-        .where(another.c.invocation_id == schema.invocation.c.id)
+        select(func.max(newer.c.id))
+        .where(newer.c.invocation_id == schema.invocation.c.id)
         .correlate(schema.invocation)
         .scalar_subquery()
     )
 
 
 def _with_outcomes() -> Any:
-    """Returns the query of all invocations, each with its newest outcome if it has any."""
+    """Returns the query of all invocations, each with its newest outcome, if any."""
     invocation, outcome = schema.invocation, schema.outcome
     return (
         select(invocation, outcome.c.measured, outcome.c.payload.label("outcome"))
@@ -357,7 +357,9 @@ def _with_outcomes() -> Any:
 
 def _check_file(path: Path, *, create: bool) -> None:
     if path.is_dir():
-        raise ConfigurationError(f"{path}: is a folder, no database", hint="name a file with --db")
+        raise ConfigurationError(
+            f"{path}: is a folder, not a database", hint="give a file with --db"
+        )
     if not create and not path.exists():
         raise ConfigurationError(
             f"{path}: no such database", hint="check --db; frill-bench run or score makes one"

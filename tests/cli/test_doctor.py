@@ -72,7 +72,7 @@ def test_what_spoils_numbers_is_found_with_the_next_step(
     with closing(direct(running.serial)) as phone:
         phone.ask("cmd thermalservice override-status 0")
     found, _ = examined(capsys, running.serial, 3)
-    assert "made up" in found["heat"]["found"]
+    assert "set by hand" in found["heat"]["found"]
 
 
 def test_a_phone_that_run_would_wait_for_is_not_ok_for_doctor(

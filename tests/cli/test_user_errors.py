@@ -131,7 +131,7 @@ def test_a_file_changed_under_its_manifest_is_neither_timed_nor_scored(
     with file.open("ab") as stream:
         stream.write(os.urandom(8))
     refused(frill_bench(*score), 4, file.name, "its manifest says")
-    refused(frill_bench(*time), 2, file.name, "its manifest says")
+    refused(frill_bench(*time), 2, file.name, "in its manifest")
     file.unlink()
     refused(frill_bench(*score), 4, file.name, "no such file")
     refused(frill_bench(*time), 2, file.name, "no such file")

@@ -100,7 +100,7 @@ def test_the_official_tool_gives_what_the_host_gives_for_real_speech_and_its_row
         assert check.fidelity.cosine_min > 0.99999
         assert check.fidelity.snr_db is None or check.fidelity.snr_db > 80
         assert result.failed == 0
-    outputs = [each for each in found.only if each.case.protocol.mode is Mode.CORRECTNESS]
+    outputs = [each for each in found.only if each.case.protocol.mode is Mode.OUTPUT_CHECK]
     assert len(outputs) == 2 * 8
     for each in outputs:
         assert "--num_runs=1" in each.command

@@ -93,7 +93,7 @@ def test_a_handset_scores_what_the_host_scores_and_the_score_counts_for_it_alone
         )
         on_host = {each.student: each.value for each in join(store)[1]}
     assert on_host == {name: each.mean for name, each in made.items()}
-    assert {each.case.protocol.mode for each in processes} == {Mode.CORRECTNESS}
+    assert {each.case.protocol.mode for each in processes} == {Mode.OUTPUT_CHECK}
     windows = {
         line.partition(".")[0]: int(line.split()[-2]) for line in lines if line.endswith(" windows")
     }

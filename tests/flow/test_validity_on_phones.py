@@ -53,7 +53,7 @@ FAULTS = [
     Fault(CaveatKind.CAP_LOWERED, f"{CPU}/scaling_max_freq", "1171200", "1171 MHz of 2016 MHz"),
     Fault(CaveatKind.BATTERY_LOW, "/sys/class/power_supply/battery/capacity", "12", "at 12 %"),
     Fault(CaveatKind.BATTERY_LOW, "/data/system/settings/global/low_power", "1", "battery saver"),
-    Fault(CaveatKind.THERMAL_OVERRIDE, "/data/system/hs/thermal_status", "0", "made up"),
+    Fault(CaveatKind.THERMAL_OVERRIDE, "/data/system/hs/thermal_status", "0", "set by hand"),
     Fault(CaveatKind.SCREEN_CHANGED, "/data/system/hs/wakefulness", "Asleep", "Awake to Asleep"),
 ]
 SLOW = "300000 100400\n691200 100000\n1171200 100000\n1612800 100000\n2016000 100600\n"

@@ -147,7 +147,7 @@ def test_a_warm_phone_that_shows_no_thermal_status_is_not_ok() -> None:
         ({"low_power": 1.0}, "battery saver is on"),
         (
             {"thermal_overridden": "true", "thermal_status": 3.0},
-            "its thermal status is made up; thermal status severe",
+            "its thermal status was set by hand; thermal status severe",
         ),
         ({"thermal_status": 1.0}, "thermal status light"),
         ({"skin_temp_c": 37.1}, "skin at 37.1 °C, above 37 °C"),

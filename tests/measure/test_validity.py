@@ -91,7 +91,7 @@ def judged(telemetry: Telemetry, limits: Limits, case: Case = PINNED) -> tuple[C
             replace(FINE, before=state(thermal_overridden=Reading(value="true"))),
             Caveat(
                 kind=CaveatKind.THERMAL_OVERRIDE,
-                evidence="before the process: its thermal status is made up",
+                evidence="before the process: its thermal status was set by hand",
             ),
         ),
         (

@@ -1,1 +1,1 @@
-"""What a device is doing, and what was seen around a process."""
+"""The state of a device, and the telemetry of a process."""

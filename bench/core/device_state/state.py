@@ -1,4 +1,4 @@
-"""The state of a device at one moment: values, or why there are none."""
+"""The state of a device at one moment: its values, or why they are missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _THERMAL = ("none", "light", "moderate", "severe", "critical", "emergency", "shu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A value, or why there is none: exactly one of the two is not ``None``."""
+    """A value, or why it is missing: exactly one of the two is not ``None``."""
 
     value: float | str | None = None
     unavailable: str | None = None
@@ -27,7 +27,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """A temperature that the kernel measures, by the name its driver gives it."""
+    """A temperature of the kernel's, with the driver's name of the zone."""
 
     name: str
     temp_c: Reading
@@ -39,8 +39,8 @@ class Clock:
 
     Args:
         now_khz: their clock at this moment.
-        cap_khz: what they may reach now: lowered by heat, battery or a power mode.
-        max_khz: what the hardware can do.
+        cap_khz: the most that they may reach now: lowered by heat, battery or a power mode.
+        max_khz: the hardware's maximum.
     """
 
     cores: tuple[int, ...]
@@ -58,12 +58,12 @@ class State:
         battery_status: ``charging``, ``discharging``, ``not charging``, ``full`` or ``unknown``.
         plugged: ``ac``, ``usb``, ``wireless``, ``dock`` (several joined by ``+``) or ``none``.
         thermal_status: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
-        thermal_overridden: ``true`` where that status is made up, by ``override-status``.
-        skin_temp_c, cpu_temp_c: the hottest of that kind in the thermal service.
-        clocks: by first core; empty where hidden, and ``clocks_unavailable`` says why.
-        zones: by name; empty where hidden, and ``zones_unavailable`` says why.
-        load: processes that ran or waited, over the last minute.
-        cpu_pressure_percent: of the last 10 s, in which some process waited for a core.
+        thermal_overridden: ``true`` if that status was set by hand, with ``override-status``.
+        skin_temp_c, cpu_temp_c: the hottest sensor of that kind in the thermal service.
+        clocks: by first core; empty where hidden, and ``clocks_unavailable`` has the reason.
+        zones: by name; empty where hidden, and ``zones_unavailable`` has the reason.
+        load: mean number of processes that ran or waited, over the last minute.
+        cpu_pressure_percent: share of the last 10 s in which some process waited for a core.
         free_bytes: at /data/local/tmp.
         screen: ``Awake``, ``Asleep``, ``Dreaming`` or ``Dozing``.
         low_power: 1 in battery-saver mode.

@@ -1,6 +1,6 @@
-"""What is known of a process besides what it printed: the one record of it.
+"""The telemetry of a process: the device before, during and after it.
 
-Running a process makes it, the store keeps it and ``bench.measure.validity`` judges it.
+Running a process makes it, the store stores it and ``bench.measure.validity`` assesses it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ NOT_ASKED = Reading(unavailable="not asked")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockTime:
-    """How long cores that share a clock were at each frequency while a process ran.
+    """The time that cores with one clock spent at each frequency while a process ran.
 
     Args:
-        spent: frequency in kHz and seconds there, those above 0 only.
+        spent: pairs of frequency in kHz and seconds, only those above 0 s.
     """
 
     cores: tuple[int, ...]
@@ -26,13 +26,13 @@ class ClockTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What was used of the cores that a process was allowed, while it ran.
+    """The use of the cores that a process was allowed, while it ran.
 
     Args:
         cpu_s: CPU time of the process, all its threads.
         busy_s: CPU time of all processes, this one too, on those cores.
-        cores_s: the time that passed, times the number of those cores.
-        clocks: of those cores; empty where hidden, and ``clocks_unavailable`` says why.
+        cores_s: the elapsed time, times the number of those cores.
+        clocks: of those cores; empty where hidden, and ``clocks_unavailable`` has the reason.
     """
 
     cpu_s: Reading
@@ -44,10 +44,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """The part of a state that is cheap enough to be taken while a process runs.
+    """The part of a state that is cheap enough to read while a process runs.
 
     Args:
-        at_s: since the process was started.
+        at_s: seconds since the process was started.
         clocks: as in ``State``.
         temp_c: of the hottest zone.
         surface_temp_c: of the hottest zone that is named after the battery or the skin.
@@ -61,17 +61,17 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telemetry:
-    """What a device did before, during and after a process; unknown is ``None``.
+    """The state of a device before, during and after a process; unknown is ``None``.
 
     Args:
-        before, after: the device.
-        samples: of the device while the process ran, if that took long.
-        usage: of its cores meanwhile.
-        cores: that the process was allowed; empty where it never began.
+        before, after: its state.
+        samples: those taken while a long process ran.
+        usage: the use of its cores meanwhile.
+        cores: those that the process was allowed; empty if it never began.
         run_s, run_queue_wait_s: how long its first thread ran, and waited for a core.
-        caps_at_start_khz: first core of those that share a clock, and what that might reach when
-            the session began.
-        overhead_s: how long all this took, which is not part of the process's time.
+        caps_at_start_khz: pairs of the first core of a clock, and the clock's cap when the session
+            began.
+        overhead_s: how long it took to read all this, which is not part of the process's time.
     """
 
     before: State | None = None

@@ -119,13 +119,13 @@ def refuse_short_timeout(cases: Sequence[Case], timeout_s: float | None) -> None
     Raises:
         ConfigurationError: it could not.
     """
-    longest = max((case.protocol for case in cases), key=lambda each: each.least_s, default=None)
-    if timeout_s is None or longest is None or timeout_s > longest.least_s:
+    longest = max((case.protocol for case in cases), key=lambda each: each.min_s, default=None)
+    if timeout_s is None or longest is None or timeout_s > longest.min_s:
         return
     raise ConfigurationError(
         f"--timeout {timeout_s:g}: a process of the mode {longest.mode} warms up and measures for "
-        f"at least {longest.least_s:g} s, and would be killed",
-        hint=f"give more than {longest.least_s:g} s and the time to load the model, or leave out "
+        f"at least {longest.min_s:g} s, and would be killed",
+        hint=f"give more than {longest.min_s:g} s and the time to load the model, or leave out "
         "--timeout",
     )
 

@@ -23,7 +23,7 @@ OUTPUT = "outputs"
 def once(processes: int, *, max_secs: float) -> Protocol:
     """Returns the protocol of processes that are for their outputs."""
     return Protocol(
-        mode=Mode.CORRECTNESS,
+        mode=Mode.OUTPUT_CHECK,
         processes=processes,
         num_runs=1,
         warmup_runs=0,

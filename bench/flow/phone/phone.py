@@ -42,7 +42,7 @@ from bench.tool.host import Execution
 from device_profiles.device_profile import Profile, profiles
 
 # Their latency does not count, so nothing is waited for and nobody looks at the phone.
-_UNWATCHED = (Mode.CORRECTNESS, Mode.PROBE)
+_UNWATCHED = (Mode.OUTPUT_CHECK, Mode.PROBE)
 T = TypeVar("T")
 
 

@@ -18,7 +18,7 @@ from bench.flow.phone.drift_probe import probe_caveats
 from bench.flow.phone.readiness import session_caveats
 from bench.measure.outcome import Failed, Measured, Statistics
 from bench.measure.result_caveats import convention_differs, threads_change_nothing, wide_interval
-from bench.measure.sampled import Sampled, sampled
+from bench.measure.sampled import SampleSummary, summarise_samples
 from bench.measure.spread import SessionSpread, between_sessions
 from bench.measure.stopping import counts
 from bench.measure.streaming import Streaming, streaming
@@ -78,7 +78,7 @@ class CaseResult:
     streaming: Streaming | None = None
     curve: Curve | None = None
     check: Check | None = None
-    sampled: Sampled | None = None
+    sampled: SampleSummary | None = None
     runtime: str | None = None
 
     @property
@@ -158,7 +158,7 @@ def _session_results(
     beside: dict[str, dict[Mode, list[Invocation]]] = defaultdict(lambda: defaultdict(list))
     for invocation in invocations:
         case, mode = invocation.case, invocation.case.protocol.mode
-        if mode is Mode.CORRECTNESS:  # what they gave is in the check
+        if mode is Mode.OUTPUT_CHECK:  # what they gave is in the check
             continue
         if mode.is_companion:
             beside[case.without_protocol][mode].append(invocation)
@@ -192,7 +192,7 @@ def _with_spreads(
 def _spreads(store: Store, keys: Collection[str]) -> dict[str, SessionSpread]:
     """Returns how far the sessions of each case lie apart, where there are several."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for session_id, key, outcome in store.measured(keys):
+    for session_id, key, outcome in store.measured_outcomes(keys):
         if outcome.is_valid and outcome.inference_us:
             values[key][session_id].append(median(outcome.inference_us))
     spreads = {
@@ -253,7 +253,7 @@ def _result(
         if summary is not None and protocol.mode is Mode.STREAMING
         else None,
         curve=sustained,
-        sampled=sampled(each.telemetry.samples for each in processes),
+        sampled=summarise_samples(each.telemetry.samples for each in processes),
         runtime=measured[0].runtime if measured else None,
     )
 
