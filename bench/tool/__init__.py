@@ -1,1 +1,1 @@
-"""The benchmark programs: our runner, and the reader of what any of them prints."""
+"""The benchmark tools: the official ones and our runner, their flags, processes and logs."""

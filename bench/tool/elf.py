@@ -1,4 +1,4 @@
-"""Which device an executable file is built for: its processor and its memory pages."""
+"""Checks that a program is built for a device's processor and memory pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
-# By machine and bits, in the words of Android's ro.product.cpu.abilist; all are little-endian.
+# Machine and bits to the name in Android's ro.product.cpu.abilist; all are little-endian.
 _ABIS = {
     ("EM_AARCH64", 64): "arm64-v8a",
     ("EM_ARM", 32): "armeabi-v7a",
@@ -31,7 +31,8 @@ class Elf:
     Args:
         abi: ``arm64-v8a``, ``armeabi-v7a``, ``x86_64``, ``x86``, ``riscv64``; for any other
             processor its name or number in the ELF format, and the bits.
-        alignment_bytes: smallest alignment of a loaded segment, so the largest page it runs with.
+        alignment_bytes: smallest alignment of a loaded segment, which is the largest page that it
+            can run with.
     """
 
     abi: str
@@ -39,7 +40,7 @@ class Elf:
 
 
 def read_elf(path: Path) -> Elf | None:
-    """Returns for which device a program is built; ``None`` for a script that starts with ``#!``.
+    """Returns the ABI and alignment of a program; ``None`` for a script that starts with ``#!``.
 
     Raises:
         ConfigurationError: the file cannot be read, or is not a program, or is damaged.
@@ -50,21 +51,21 @@ def read_elf(path: Path) -> Elf | None:
             if head.startswith(b"#!"):
                 return None
             if not head.startswith(b"\x7fELF"):
-                raise ConfigurationError(f"{path}: {_other(head)}, not a program", hint=_HINT)
+                raise ConfigurationError(f"{path}: {_kind_of(head)}, not a program", hint=_HINT)
             return _read(path, stream)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", hint="check the path") from error
 
 
 def check(path: Path, *, abis: Sequence[str], page_bytes: int) -> Elf | None:
-    """Returns what ``read_elf`` returns, for a program that a device can start.
+    """Returns the result of ``read_elf``, after checking that a device can start the program.
 
     Args:
-        abis: what the device runs, as in its ``ro.product.cpu.abilist``.
+        abis: the device's, as in its ``ro.product.cpu.abilist``.
         page_bytes: size of the device's memory pages.
 
     Raises:
-        ConfigurationError: it is not a program, or one for another processor or for smaller pages.
+        ConfigurationError: it is not a program, or is for another processor or smaller pages.
     """
     elf = read_elf(path)
     if elf is None:
@@ -89,7 +90,7 @@ def _read(path: Path, stream: BinaryIO) -> Elf:
 
     try:
         return _elf(ELFFile(stream))
-    except Exception as error:  # on damaged files pyelftools raises more kinds than its own
+    except Exception as error:  # on damaged files pyelftools raises also other errors than its own
         raise ConfigurationError(
             f"{path}: a damaged program: {error}", hint="download or copy it again"
         ) from error
@@ -107,7 +108,7 @@ def _elf(file: ELFFile) -> Elf:
     return Elf(abi=abi or other, alignment_bytes=min(loaded))
 
 
-def _other(head: bytes) -> str:
+def _kind_of(head: bytes) -> str:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not head:
         return "an empty file"

@@ -1,4 +1,4 @@
-"""The official program for a phone: out of the cache, else downloaded and its identity kept."""
+"""The official tool for a phone: from the cache, else downloaded, with its SHA-256 recorded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """One file that is published; ``sha256`` is ``None`` where nobody has seen it."""
+    """One published file; ``sha256`` is ``None`` if it is not pinned."""
 
     file: str
     sha256: str | None
@@ -41,8 +41,8 @@ class Source:
     """Where one program is published.
 
     Args:
-        url: with ``{file}``, and with ``{version}`` where there are versions.
-        version: the one that is fetched unless another is asked for, and that the sums are of.
+        url: with ``{file}``, and with ``{version}`` if there are versions.
+        version: the default version, which the hashes are of.
         builds: by ABI.
     """
 
@@ -61,7 +61,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What is kept of a download, beside it.
+    """The record of a download, stored beside it.
 
     Args:
         fetched_at: UTC, ISO 8601.
@@ -83,21 +83,21 @@ def fetch_tool(
     progress: Progress | None = None,
     sources: Path | None = None,
 ) -> Path:
-    """Returns the official program for phones of one ABI, downloaded where it is not cached yet.
+    """Returns the official program for phones of one ABI, downloaded if it is not cached yet.
 
-    The sum of a file is recorded beside it when it is first fetched, and stays binding when it is
-    fetched again.
+    The SHA-256 of a file is recorded beside it when it is first fetched; a later download must have
+    the same.
 
     Args:
-        version: of the CompiledModel tool; the interpreter's has none.
-        accept_new: fetches it again, and takes what came even if it differs from the record.
-        cache: where it is kept; the user's cache folder by default.
-        progress: told the bytes that came and the bytes in all, 0 where nobody says.
-        sources: a file as ``official.yaml``, which is the default.
+        version: of the CompiledModel tool; the interpreter's tool has none.
+        accept_new: downloads it again, and accepts the file even if it differs from the record.
+        cache: folder to keep it in; the user's cache folder by default.
+        progress: gets the downloaded bytes and the bytes in all, 0 if unknown.
+        sources: a file in the format of ``official.yaml``, which is the default.
 
     Raises:
-        ConfigurationError: nobody publishes such a build, or it is not the one of the record.
-        InfrastructureError: it cannot be fetched, or what came is no program.
+        ConfigurationError: such a build is not published, or it differs from the record.
+        InfrastructureError: it cannot be downloaded, or the download is not a program.
     """
     source = _source(program, sources)
     build = source.builds.get(abi)
@@ -107,22 +107,22 @@ def fetch_tool(
             hint="build it and give it with --benchmark-binary; for the virtual handset: "
             "frill-bench handset tool",
         )
-    wanted = _version(source, program, version)
-    url = source.url.format(file=build.file, version=wanted)
-    name = "-".join(filter(None, (program.replace(" ", "-"), wanted, abi)))
+    version = _version(source, program, version)
+    url = source.url.format(file=build.file, version=version)
+    name = "-".join(filter(None, (program.replace(" ", "-"), version, abi)))
     binary = (cache or cache_dir()) / "official" / name / "benchmark_model"
     record = binary.with_suffix(".json")
-    known = config.load(record, Fetched) if record.is_file() else None
-    if not accept_new and known and binary.is_file() and sha256_file(binary) == known.sha256:
+    recorded = config.load(record, Fetched) if record.is_file() else None
+    if not accept_new and recorded and binary.is_file() and sha256_file(binary) == recorded.sha256:
         return binary
-    pinned = build.sha256 if wanted == source.version else None
-    expected = pinned or (None if accept_new or known is None else known.sha256)
+    pinned = build.sha256 if version == source.version else None
+    expected = pinned or (None if accept_new or recorded is None else recorded.sha256)
     with atomic.replacing(binary) as partial:
-        came = _download(url, partial, progress or (lambda _, __: None))
+        download = _download(url, partial, progress or (lambda _, __: None))
         _check_program(partial, url, abi)
-        _check_identity(came, expected, pinned=pinned is not None)
-        if known is None or known.sha256 != came.sha256:
-            config.save(record, came)  # before the file, so that no file is without its record
+        _check_identity(download, expected, pinned=pinned is not None)
+        if recorded is None or recorded.sha256 != download.sha256:
+            config.save(record, download)  # before the file, so that no file is without a record
     binary.chmod(0o755)
     return binary
 
@@ -130,10 +130,10 @@ def fetch_tool(
 def _source(program: Program, path: Path | None) -> Source:
     if path is None:
         with resources.as_file(resources.files("bench.tool") / "official.yaml") as packaged:
-            found = config.load(packaged, Sources)
+            published = config.load(packaged, Sources)
     else:
-        found = config.load(path, Sources)
-    return found.interpreter if program is Program.INTERPRETER else found.compiled_model
+        published = config.load(path, Sources)
+    return published.interpreter if program is Program.INTERPRETER else published.compiled_model
 
 
 def _version(source: Source, program: Program, version: str | None) -> str | None:
@@ -144,16 +144,16 @@ def _version(source: Source, program: Program, version: str | None) -> str | Non
             f"{program} is published without versions", hint="leave the version out"
         )
     if not re.fullmatch(r"\w[\w.-]*", version):
-        raise ConfigurationError(f"{version!r} is no version", hint="give one such as 2.2.0")
+        raise ConfigurationError(f"{version!r} is not a version", hint="give one such as 2.2.0")
     return version
 
 
 def _download(url: str, target: Path, progress: Progress) -> Fetched:
-    """Returns what came, written to ``target``."""
-    _only_https(url)
+    """Downloads to ``target``; returns the record."""
+    _check_https(url)
     try:
         with urllib.request.urlopen(url, timeout=_LIMIT_S) as response:  # noqa: S310 - https only
-            _only_https(response.url)  # where a redirection led
+            _check_https(response.url)  # after redirections
             with target.open("wb") as stream:
                 digest, size_bytes = _copy(response, stream, progress)
     except urllib.error.HTTPError as error:
@@ -164,11 +164,11 @@ def _download(url: str, target: Path, progress: Progress) -> Fetched:
             url=url,
         ) from error
     except urllib.error.URLError as error:
-        raise _unreachable(
+        raise _download_error(
             url, getattr(error.reason, "strerror", "") or str(error.reason)
         ) from error
     except (OSError, http.client.HTTPException) as error:
-        raise _unreachable(url, str(error) or type(error).__name__) from error
+        raise _download_error(url, str(error) or type(error).__name__) from error
     return Fetched(
         url=url,
         sha256=digest,
@@ -185,7 +185,9 @@ def _copy(
     while chunk := response.read(_CHUNK_BYTES):
         size_bytes += len(chunk)
         if size_bytes > _LARGEST_BYTES:
-            raise OSError(f"it is larger than {_LARGEST_BYTES >> 20} MiB, which no such program is")
+            raise OSError(
+                f"it is larger than {_LARGEST_BYTES >> 20} MiB, too large for such a program"
+            )
         digest.update(chunk)
         stream.write(chunk)
         progress(size_bytes, total_bytes)
@@ -194,7 +196,7 @@ def _copy(
     return digest.hexdigest(), size_bytes
 
 
-def _only_https(url: str) -> None:
+def _check_https(url: str) -> None:
     if not url.startswith("https://"):
         raise ConfigurationError(
             f"{url}: programs are fetched over https only", hint="correct the address"
@@ -205,26 +207,28 @@ def _check_program(partial: Path, url: str, abi: str) -> None:
     try:
         elf = read_elf(partial)
     except ConfigurationError as error:
-        raise _unreachable(url, error.message.removeprefix(f"{partial}: ")) from error
+        raise _download_error(url, error.message.removeprefix(f"{partial}: ")) from error
     if elf is None or elf.abi != abi:
-        raise _unreachable(url, f"what came is {'a script' if elf is None else f'for {elf.abi}'}")
+        raise _download_error(
+            url, f"the download is {'a script' if elf is None else f'for {elf.abi}'}"
+        )
 
 
-def _check_identity(came: Fetched, expected: str | None, *, pinned: bool) -> None:
-    if expected is None or came.sha256 == expected:
+def _check_identity(download: Fetched, expected: str | None, *, pinned: bool) -> None:
+    if expected is None or download.sha256 == expected:
         return
     raise ConfigurationError(
-        f"{came.url} is no longer the file that was "
-        f"{'pinned' if pinned else 'fetched first'}: sha256 {came.sha256}, not {expected}",
+        f"{download.url} is no longer the file that was "
+        f"{'pinned' if pinned else 'fetched first'}: sha256 {download.sha256}, not {expected}",
         hint="check where it comes from"
         if pinned
-        else "results of the two are not comparable; to go on with the new one: --accept-new-tool",
-        found=came.sha256,
+        else "results of the two are not comparable; to use the new one: --accept-new-tool",
+        found=download.sha256,
         expected=expected,
     )
 
 
-def _unreachable(url: str, reason: str) -> InfrastructureError:
+def _download_error(url: str, reason: str) -> InfrastructureError:
     return InfrastructureError(
         f"{url}: {reason}",
         hint="download it on a machine that reaches it, copy the file here and give it with "

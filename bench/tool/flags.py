@@ -1,4 +1,4 @@
-"""Typed flags of one benchmark process, and their spelling for each program."""
+"""Typed flags of one benchmark process, and its command line for each program."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Program(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFile:
-    """What an input tensor is given, instead of random values.
+    """The values of an input tensor, instead of random ones.
 
     Args:
-        name: of the tensor, as the model has it.
-        shape: without free axes.
-        path: of the raw bytes of exactly that tensor, where the program runs.
+        name: the tensor's name in the model.
+        shape: its sizes, without free axes.
+        path: file with exactly the tensor's raw bytes, on the device.
     """
 
     name: str
@@ -41,26 +41,26 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
-    """What one benchmark process is asked to do.
+    """The flags of one benchmark process.
 
     Args:
-        graph: the model's path where the program runs.
-        use_xnnpack: whether XNNPACK runs what it can of the graph.
-        num_runs, warmup_runs: minimum numbers of runs, exact where the seconds beside them are 0.
+        graph: the model's path on the device.
+        use_xnnpack: whether XNNPACK runs the nodes that it can.
+        num_runs, warmup_runs: minimum numbers of runs, exact if the phase's minimum length is 0.
         min_secs, warmup_min_secs: minimum lengths of the two phases.
-        max_secs: no run of a phase starts later than this.
+        max_secs: a run of a phase starts at the latest after this time.
         run_delay_s: sleep between runs; negative for none.
         affinity: mask of cores as ``taskset`` takes it; ``None`` for all.
         use_gpu, use_nnapi: the GPU delegate with 16-bit floats; NNAPI without its own CPU.
-        external_delegate: library of a delegate, where the program runs. Check that it is there:
-            the tool crashes where it is not.
+        external_delegate: library of a delegate, on the device. The tool crashes if the file does
+            not exist, so check before.
         external_delegate_options: ``key:value;key:value``.
-        require_full_delegation: whether the process fails unless one delegate takes it all.
-        enable_op_profiling, report_peak_memory_footprint: what disturbs the timing, so for
-            processes that are not for timing.
-        result_file: where a program that knows how writes its result file.
-        inputs: what the model is given, all of its inputs in order; empty for random values.
-        output_file: where the raw bytes of the output tensors go after the last run.
+        require_full_delegation: whether the process fails unless one delegate takes all nodes.
+        enable_op_profiling, report_peak_memory_footprint: these disturb the latency, so they are
+            only for processes whose latency is not used.
+        result_file: path for the result file, if the program can write one.
+        inputs: values of all inputs, in order; empty for random values.
+        output_file: path for the raw bytes of the output tensors of the last run.
     """
 
     graph: PurePath
@@ -85,9 +85,9 @@ class Flags:
     output_file: PurePath | None = None
 
 
-# What an official program is told where its --help knows it and nothing else was asked for:
-# defaults changed between versions. Empty texts stay out, for they never meant anything.
-_UNASKED = {
+# Explicit values of the flags that an official program's --help lists and that a case does not set,
+# because defaults changed between versions. Empty texts are left out: they never had an effect.
+_DEFAULTS = {
     "allow_fp16": "false",
     "disable_delegate_clustering": "false",
     "dry_run": "false",
@@ -120,7 +120,7 @@ _UNASKED = {
     "xnnpack_force_fp16": "false",
     "xnnpack_runtime_flags": "0",
 }
-# Companions, given where known: as the defaults of most versions, and as apps use them.
+# Further flags, given if the program knows them: the defaults of most versions, as apps use them.
 _GPU = {
     "gpu_experimental_enable_quant": "true",
     "gpu_inference_for_sustained_speed": "false",
@@ -154,31 +154,31 @@ _COMPILED_HINTS = dict.fromkeys(
 
 
 def known_flags(usage: str) -> frozenset[str]:
-    """Returns the flags that a program's ``--help`` lists; none if it is no benchmark tool.
+    """Returns the flags that a program's ``--help`` lists; none if it is not a benchmark tool.
 
-    The tool of several performance options is none either: it exits with 0 whatever happens.
+    The tool for several performance options does not count: it always exits with 0.
 
     Args:
-        usage: both streams, for programs differ in which one they take.
+        usage: stdout and stderr, because programs differ in which one they use.
     """
-    found = frozenset(_HELP_LINE.findall(usage))
-    if not {"graph", "num_runs"} <= found or "perf_options_list" in found:
+    names = frozenset(_HELP_LINE.findall(usage))
+    if not {"graph", "num_runs"} <= names or "perf_options_list" in names:
         return frozenset()
-    return found
+    return names
 
 
 def program(known: frozenset[str]) -> Program:
-    """Returns which program knows these flags."""
+    """Returns the program that has these flags."""
     return Program.COMPILED_MODEL if {"use_cpu", "use_npu"} <= known else Program.INTERPRETER
 
 
 def litert_command(flags: Flags) -> tuple[str, ...]:
-    """Returns the command of our runner; ``bench`` must be importable where it starts.
+    """Returns the command of our runner; the process must be able to import ``bench``.
 
     Raises:
-        ConfigurationError: the flags ask for more than the runner does.
+        ConfigurationError: the flags need something that the runner does not have.
     """
-    beyond = {
+    unsupported = {
         "a GPU": flags.use_gpu,
         "NNAPI": flags.use_nnapi,
         "external delegates": flags.external_delegate is not None,
@@ -186,45 +186,45 @@ def litert_command(flags: Flags) -> tuple[str, ...]:
         "op profiles": flags.enable_op_profiling,
         "input and output files": bool(flags.inputs or flags.output_file),
     }
-    for name, asked in beyond.items():
-        if asked:
+    for name, is_needed in unsupported.items():
+        if is_needed:
             raise ConfigurationError(
                 f"the LiteRT runner has no {name.removeprefix('a ')}",
                 hint="give the official tool with --benchmark-binary",
             )
-    named = {**_shared(flags), "use_xnnpack": _boolean(flags.use_xnnpack)}
-    return (*_pinned(flags), sys.executable, "-P", "-m", RUNNER_MODULE, *_spelled(named))
+    named = {**_common(flags), "use_xnnpack": _boolean(flags.use_xnnpack)}
+    return (*_taskset(flags), sys.executable, "-P", "-m", RUNNER_MODULE, *_arguments(named))
 
 
 def official_command(binary: PurePath, flags: Flags, known: frozenset[str]) -> tuple[str, ...]:
-    """Returns the command of an official binary whose ``--help`` knows the flags ``known``.
+    """Returns the command of an official binary whose ``--help`` lists the flags ``known``.
 
     Raises:
-        ConfigurationError: the case needs a flag that the binary lacks, or asks for what its
+        ConfigurationError: the flags need one that the binary lacks, or something that its
             program cannot do.
     """
     hints: Mapping[str, str] = _HINTS
-    match which := program(known):
+    match kind := program(known):
         case Program.INTERPRETER:
             needed, companions = _interpreter(flags, known)
         case Program.COMPILED_MODEL:
             needed, companions = _compiled_model(binary, flags, known)
             hints = _COMPILED_HINTS
         case _:
-            assert_never(which)
+            assert_never(kind)
     for name in sorted(set(needed) - known):
         raise ConfigurationError(
             f"{binary}: this build has no flag --{name}, which is needed",
             hint=hints.get(name, "use another build"),
         )
-    optional = {**_UNASKED, **companions, **needed}
+    optional = {**_DEFAULTS, **companions, **needed}
     named = needed | {name: value for name, value in optional.items() if name in known}
-    return (*_pinned(flags), str(binary), *_spelled(named))
+    return (*_taskset(flags), str(binary), *_arguments(named))
 
 
 def _interpreter(flags: Flags, known: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Returns the flags that must be known, and those that are given where they are."""
-    needed, companions = _shared(flags), _recording(flags)
+    """Returns the flags that the binary must know, and those that are given if it knows them."""
+    needed, companions = _common(flags), _extras(flags)
     # Delegates are applied in the order of their flags.
     if flags.use_gpu:
         needed["use_gpu"] = "true"
@@ -233,24 +233,24 @@ def _interpreter(flags: Flags, known: frozenset[str]) -> tuple[dict[str, str], d
         needed["use_nnapi"] = "true"
         companions |= _NNAPI
     needed |= _external(flags)
-    # A build without the flag has no XNNPACK, which is as good as switching it off.
+    # A build without the flag has no XNNPACK, so it need not be switched off.
     if flags.use_xnnpack or "use_xnnpack" in known:
         needed["use_xnnpack"] = _boolean(flags.use_xnnpack)
-    return needed | _demands(flags), companions
+    return needed | _requirements(flags), companions
 
 
 def _compiled_model(
     binary: PurePath, flags: Flags, known: frozenset[str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Returns the same for the program that has XNNPACK on the CPU and no way around it."""
-    needed = {**_shared(flags), **_external(flags), **_demands(flags)}
+    """Returns the same for the CompiledModel tool, whose CPU always runs XNNPACK."""
+    needed = {**_common(flags), **_external(flags), **_requirements(flags)}
     if flags.use_nnapi:
         needed["use_nnapi"] = "true"
     on_cpu = not (flags.use_gpu or flags.use_nnapi or flags.external_delegate)
     _check_cpu(binary, flags, known, on_cpu=on_cpu)
-    # It aborts where the CPU may help and must not.
+    # It aborts if full delegation is required and the CPU is allowed.
     needed["use_cpu"] = _boolean(not flags.require_full_delegation)
-    companions = _recording(flags)
+    companions = _extras(flags)
     if flags.use_gpu:
         needed["use_gpu"] = "true"
         companions |= _COMPILED_GPU
@@ -270,7 +270,7 @@ def _check_cpu(binary: PurePath, flags: Flags, known: frozenset[str], *, on_cpu:
             "only",
             hint="leave it out, or measure with delegate=gpu",
         )
-    # The two came with one version, LiteRT 2.1.0: LiteRT#3360.
+    # That flag and a working --num_threads came with the same version, LiteRT 2.1.0: LiteRT#3360.
     if on_cpu and "compiler_cache_path" not in known:
         raise ConfigurationError(
             f"{binary}: the CompiledModel tool before LiteRT 2.1.0 ignores --num_threads",
@@ -287,39 +287,39 @@ def _external(flags: Flags) -> dict[str, str]:
     return needed
 
 
-def _demands(flags: Flags) -> dict[str, str]:
-    asked = {
+def _requirements(flags: Flags) -> dict[str, str]:
+    switches = {
         "require_full_delegation": flags.require_full_delegation,
         "enable_op_profiling": flags.enable_op_profiling,
         "report_peak_memory_footprint": flags.report_peak_memory_footprint,
     }
-    return {name: "true" for name, wanted in asked.items() if wanted} | _files(flags)
+    return {name: "true" for name, is_on in switches.items() if is_on} | _files(flags)
 
 
 def _files(flags: Flags) -> dict[str, str]:
-    """Returns the flags of input and output tensors: names in order, a shape and a file each."""
+    """Returns the flags of input and output tensors: the names in order, then shapes and files."""
     named: dict[str, str] = {}
-    for each in flags.inputs:
-        if "," in each.name or not each.shape:
+    for tensor in flags.inputs:
+        if "," in tensor.name or not tensor.shape:
             raise ConfigurationError(
-                f"the input {each.name!r} of shape {list(each.shape)} cannot be given to the tool",
-                hint="give it a name without a comma and an axis when the model is exported",
+                f"the tool cannot take the input {tensor.name!r} of shape {list(tensor.shape)}",
+                hint="export the model with an axis and a name without a comma for this input",
             )
     if flags.inputs:
-        named["input_layer"] = ",".join(each.name for each in flags.inputs)
+        named["input_layer"] = ",".join(tensor.name for tensor in flags.inputs)
         named["input_layer_shape"] = ":".join(
-            ",".join(map(str, each.shape)) for each in flags.inputs
+            ",".join(map(str, tensor.shape)) for tensor in flags.inputs
         )
-        # Its help says that a backslash escapes a colon; doubling it does.
+        # A colon is escaped by doubling it, not by a backslash as the tool's help claims.
         named["input_layer_value_files"] = ",".join(
-            f"{each.name.replace(':', '::')}:{each.path}" for each in flags.inputs
+            f"{tensor.name.replace(':', '::')}:{tensor.path}" for tensor in flags.inputs
         )
     if flags.output_file is not None:
         named["output_filepath"] = str(flags.output_file)
     return named
 
 
-def _recording(flags: Flags) -> dict[str, str]:
+def _extras(flags: Flags) -> dict[str, str]:
     companions: dict[str, str] = {}
     if flags.enable_op_profiling:
         companions |= _PROFILING
@@ -330,11 +330,11 @@ def _recording(flags: Flags) -> dict[str, str]:
     return companions
 
 
-def _pinned(flags: Flags) -> tuple[str, ...]:
+def _taskset(flags: Flags) -> tuple[str, ...]:
     return ("taskset", flags.affinity) if flags.affinity else ()
 
 
-def _shared(flags: Flags) -> dict[str, str]:
+def _common(flags: Flags) -> dict[str, str]:
     return {
         "graph": str(flags.graph),
         "num_threads": str(flags.num_threads),
@@ -347,7 +347,7 @@ def _shared(flags: Flags) -> dict[str, str]:
     }
 
 
-def _spelled(named: dict[str, str]) -> tuple[str, ...]:
+def _arguments(named: dict[str, str]) -> tuple[str, ...]:
     return tuple(f"--{name}={value}" for name, value in named.items())
 
 

@@ -1,4 +1,4 @@
-"""Benchmark programs on this machine: which one, and one process of it from start to exit."""
+"""Benchmark tools on this machine, and their processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.core.device_state.telemetry import Telemetry
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
 from bench.tool.flags import Flags, known_flags, litert_command, official_command
-from bench.tool.host_state import cpu_ticks, read_host_snapshot, read_ticks, usage_between
+from bench.tool.host_state import cpu_ticks, read_host_state, read_ticks, usage_between
 
 INIT_LIMIT_S = 60.0
 _MARGIN_S = 10.0
@@ -36,9 +36,9 @@ class Tool:
     """A benchmark program of this machine.
 
     Args:
-        sha256: its identity: of the binary, or of our runner's code with the runtime's version.
-        binary: the official one's path; ``None`` for our runner.
-        known_flags: what the official binary's ``--help`` lists.
+        sha256: its identity: of the binary, or of our runner's code and the runtime's version.
+        binary: path of the official tool; ``None`` for our runner.
+        known_flags: flags that the official tool's ``--help`` lists.
     """
 
     sha256: str
@@ -49,14 +49,14 @@ class Tool:
         """Returns the command line of one process.
 
         Raises:
-            ConfigurationError: the binary lacks a flag that these need.
+            ConfigurationError: the binary lacks a flag that is needed.
         """
         if self.binary is None:
             return litert_command(flags)
         return official_command(self.binary, flags, self.known_flags)
 
     def environment(self) -> dict[str, str]:
-        """Returns the variables it needs beside the inherited ones."""
+        """Returns the variables that it needs in addition to the inherited ones."""
         if self.binary is not None:
             return {}
         inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -66,14 +66,14 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    r"""One finished process, and what its device did meanwhile.
+    r"""One finished process, and its telemetry.
 
     Args:
         started_at: UTC, ISO 8601.
         exit_status: as a shell has it: 128 and the signal's number for a killed process.
         stdout, stderr: raw text; bytes that are not UTF-8 as ``\xNN``.
-        result: the proto that it wrote; ``None`` if it wrote none.
-        losses: how often the device was lost, and the process begun anew.
+        result: the result proto that it wrote; ``None`` if it did not write one.
+        losses: how often the device was lost and the process started again.
     """
 
     command: tuple[str, ...]
@@ -110,15 +110,15 @@ def official_tool(binary: Path) -> Tool:
     """Returns the official tool in a file, probed with ``--help``.
 
     Raises:
-        ConfigurationError: there is no such file, it does not start, or it is another program.
+        ConfigurationError: the file does not exist, does not start, or is another program.
     """
     path = binary.resolve()
     if not path.is_file():
         raise ConfigurationError(f"{binary}: no such file", hint="check --benchmark-binary")
-    # The interpreter tool prints its usage on stderr and exits 1; newer ones exit 0.
+    # The interpreter tool prints its usage on stderr and exits 1; newer versions exit 0.
     usage = execute((str(path), "--help"), limit_s=_PROBE_LIMIT_S)
-    known = known_flags(usage.stdout + "\n" + usage.stderr)
-    if not known:
+    flags = known_flags(usage.stdout + "\n" + usage.stderr)
+    if not flags:
         raise ConfigurationError(
             f"{binary}: its --help lists no benchmark flags (exit status {usage.exit_status})",
             hint="give a host build of TFLite's benchmark_model",
@@ -126,18 +126,18 @@ def official_tool(binary: Path) -> Tool:
     return Tool(
         sha256=sha256_file(path),
         binary=path,
-        known_flags=known,
+        known_flags=flags,
     )
 
 
 def raw_text(content: bytes) -> str:
-    r"""Returns what a process printed, as it is stored; bytes that are not UTF-8 as ``\xNN``."""
-    # A database column of text takes no NUL byte.
+    r"""Returns a process's output as it is stored; bytes that are not UTF-8 as ``\xNN``."""
+    # A text column of a database cannot have a NUL byte.
     return content.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
 
 
 def time_limit_s(max_secs: float) -> float:
-    """Returns how long one process may take: loading, both phases of ``max_secs``, a margin."""
+    """Returns the time limit of a process: loading, both phases of ``max_secs``, and a margin."""
     return INIT_LIMIT_S + 2 * max_secs + _MARGIN_S
 
 
@@ -153,38 +153,38 @@ def execute(
     At ``limit_s``, and when this program is interrupted, the process and its children are killed.
 
     Args:
-        stopped: asked while it runs; once true it counts as Ctrl-C.
+        stopped: called while it runs; true counts as Ctrl-C.
 
     Raises:
         ConfigurationError: the program cannot be started.
         KeyboardInterrupt: it was stopped.
     """
     started_s = time.perf_counter()
-    before, ticks = read_host_snapshot(), read_ticks()
+    before, ticks = read_host_state(), read_ticks()
     overhead_s = time.perf_counter() - started_s
     started_at = datetime.now(UTC).isoformat()
-    # Files, not pipes: nothing of ours then runs beside the process.
+    # Files, not pipes: so this program does nothing while the process runs.
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         start_s = time.perf_counter()
         process = _start(command, stdout, stderr, environment or {})
         try:
-            finished = _exited_within(process, limit_s, stopped)
+            finished = _wait_for_exit(process, limit_s, stopped)
             scheduling, cpu = _scheduling(process.pid), cpu_ticks(process.pid)
         finally:
-            if process.returncode is None and not _is_over(process):
+            if process.returncode is None and not _has_ended(process):
                 os.killpg(process.pid, signal.SIGKILL)
             status = process.wait()
         wall_s = time.perf_counter() - start_s
         usage = usage_between(ticks, read_ticks(), _cores(), cpu)
-        after = read_host_snapshot()
+        after = read_host_state()
         return Execution(
             command=command,
             started_at=started_at,
             wall_s=wall_s,
             exit_status=status if status >= 0 else 128 - status,
             timed_out=not finished,
-            stdout=_written(stdout),
-            stderr=_written(stderr),
+            stdout=_read_back(stdout),
+            stderr=_read_back(stderr),
             telemetry=Telemetry(
                 before=before,
                 after=after,
@@ -206,7 +206,7 @@ def _start(
             stdout=stdout,
             stderr=stderr,
             env={**os.environ, **environment},
-            start_new_session=True,  # a process group of its own, so that it is killed whole
+            start_new_session=True,  # its own process group, so that its children are killed too
         )
     except OSError as error:
         raise ConfigurationError(
@@ -215,10 +215,10 @@ def _start(
         ) from error
 
 
-def _exited_within(
+def _wait_for_exit(
     process: subprocess.Popen[bytes], limit_s: float, stopped: Callable[[], bool]
 ) -> bool:
-    """Returns whether it exits in time; on Linux it is left unreaped, for its counters."""
+    """Returns whether it exits in time; on Linux it is not reaped yet, which keeps its counters."""
     end_s = time.monotonic() + limit_s
     with _exit_of(process) as exited_within:
         while (left_s := end_s - time.monotonic()) > 0:
@@ -231,7 +231,7 @@ def _exited_within(
 
 @contextmanager
 def _exit_of(process: subprocess.Popen[bytes]) -> Iterator[Callable[[float], bool]]:
-    """Yields what waits for a process's end for so many seconds, and returns whether it ended."""
+    """Yields a function that waits for some seconds and returns whether the process ended."""
     if sys.platform == "linux":
         handle = os.pidfd_open(process.pid)
         try:
@@ -242,17 +242,17 @@ def _exit_of(process: subprocess.Popen[bytes]) -> Iterator[Callable[[float], boo
             os.close(handle)
         return
 
-    def waited(seconds: float) -> bool:
+    def wait(seconds: float) -> bool:
         try:
             process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             return False
         return True
 
-    yield waited
+    yield wait
 
 
-def _is_over(process: subprocess.Popen[bytes]) -> bool:
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     if sys.platform == "linux":
         return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     return process.poll() is not None
@@ -273,6 +273,6 @@ def _cores() -> list[int]:
     return list(range(os.cpu_count() or 0))
 
 
-def _written(stream: IO[bytes]) -> str:
+def _read_back(stream: IO[bytes]) -> str:
     stream.seek(0)
     return raw_text(stream.read())

@@ -1,4 +1,4 @@
-"""A state of this machine, in the words that phones have for it, taken within 2 ms."""
+"""Reads the state of this machine, as the same record as a phone's, within 2 ms."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _CLOCKS = Path("/sys/devices/system/cpu/cpufreq")
 _ZONES = Path("/sys/class/thermal")
 _SUPPLIES = Path("/sys/class/power_supply")
 _PROFILE = Path("/sys/firmware/acpi/platform_profile")
-_MOST = 16  # groups of cores, and zones: a server has hundreds, and each file takes its time
-_ABSENT = Reading(unavailable="this machine does not tell it")
+_MAX_FILES = 16  # groups of cores, and zones: a server has hundreds, and each takes time to read
+_ABSENT = Reading(unavailable="this machine does not show it")
 _PHONES_ONLY = Reading(unavailable="only phones have it")
 _IDLE = (3, 4)  # of /proc/stat: idle, and idle while waiting for a disk
 _COLUMNS = 8  # the later ones are part of the first two
-_USER, _SYSTEM = 11, 12  # of /proc/PID/stat, from the state on
+_USER, _SYSTEM = 11, 12  # positions in /proc/PID/stat, counted from the state
 
 # Core to its busy ticks and all its ticks.
 Ticks = dict[int, tuple[int, int]]
 
 
-def read_host_snapshot() -> State:
-    """Returns what this machine is doing now."""
+def read_host_state() -> State:
+    """Returns the state of this machine."""
     battery, mains = _supply("Battery"), _supply("Mains")
     zones, clocks = tuple(_zones()), tuple(_clocks())
     status = _text(battery / "status") if battery else None
@@ -55,34 +55,34 @@ def read_host_snapshot() -> State:
 
 
 def read_ticks() -> Ticks:
-    """Returns what the cores of this machine did since it was booted."""
-    found = {}
+    """Returns the ticks of each core since this machine was booted."""
+    cores: Ticks = {}
     for line in (_text(Path("/proc/stat")) or "").splitlines():
         name, *words = line.split()
         if not name.startswith("cpu"):
             break
         if name != "cpu":
             ticks = [int(word) for word in words[:_COLUMNS]]
-            found[int(name[3:])] = (sum(ticks) - sum(ticks[at] for at in _IDLE), sum(ticks))
-    return found
+            cores[int(name[3:])] = (sum(ticks) - sum(ticks[at] for at in _IDLE), sum(ticks))
+    return cores
 
 
 def cpu_ticks(pid: int) -> int | None:
-    """Returns the CPU time of a process that is not reaped yet, all its threads."""
+    """Returns the CPU time of a process that is not reaped yet, of all its threads, in ticks."""
     words = (_text(Path(f"/proc/{pid}/stat")) or "").rpartition(")")[2].split()
     return int(words[_USER]) + int(words[_SYSTEM]) if len(words) > _SYSTEM else None
 
 
 def usage_between(before: Ticks, after: Ticks, cores: Sequence[int], cpu: int | None) -> Usage:
-    """Returns what was used of ``cores``, of which a process took ``cpu`` ticks."""
-    known = [core for core in cores if core in before and core in after]
+    """Returns the use of ``cores``, of which a process used ``cpu`` ticks."""
+    shown = [core for core in cores if core in before and core in after]
     busy, whole = (
-        sum(after[core][index] - before[core][index] for core in known) for index in (0, 1)
+        sum(after[core][index] - before[core][index] for core in shown) for index in (0, 1)
     )
     return Usage(
         cpu_s=_ABSENT if cpu is None else _seconds(cpu),
-        busy_s=_seconds(busy) if known else _ABSENT,
-        cores_s=_seconds(whole) if known else _ABSENT,
+        busy_s=_seconds(busy) if shown else _ABSENT,
+        cores_s=_seconds(whole) if shown else _ABSENT,
         clocks=(),
         clocks_unavailable="not read on this machine",
     )
@@ -117,22 +117,24 @@ def _word(path: Path, before: str, scale: float = 1.0) -> Reading:
         return _ABSENT
 
 
-def _listed(folder: Path, pattern: str) -> list[Path]:
-    return sorted(folder.glob(pattern))[:_MOST]
+def _paths(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern))[:_MAX_FILES]
 
 
 def _supply(kind: str) -> Path | None:
-    for each in _listed(_SUPPLIES, "*"):
-        if _text(each / "type") == kind and _text(each / "scope") != "Device":  # no mouse's
-            return each
+    for supply in _paths(_SUPPLIES, "*"):
+        if (
+            _text(supply / "type") == kind and _text(supply / "scope") != "Device"
+        ):  # not a mouse's battery
+            return supply
     return None
 
 
 def _zones() -> Iterator[Zone]:
-    for each in _listed(_ZONES, "thermal_zone*"):
-        name = _text(each / "type")
+    for zone in _paths(_ZONES, "thermal_zone*"):
+        name = _text(zone / "type")
         if name:
-            yield Zone(name=name, temp_c=_number(each / "temp", 0.001))
+            yield Zone(name=name, temp_c=_number(zone / "temp", 0.001))
 
 
 def _hottest(zones: Sequence[Zone]) -> Reading:
@@ -144,15 +146,15 @@ def _hottest(zones: Sequence[Zone]) -> Reading:
 
 
 def _clocks() -> Iterator[Clock]:
-    for each in _listed(_CLOCKS, "policy*"):
-        governor, cores = _text(each / "scaling_governor"), _text(each / "related_cpus")
+    for policy in _paths(_CLOCKS, "policy*"):
+        governor, cores = _text(policy / "scaling_governor"), _text(policy / "related_cpus")
         if cores:
             yield Clock(
                 cores=tuple(map(int, cores.split())),
                 governor=Reading(value=governor) if governor else _ABSENT,
-                now_khz=_number(each / "scaling_cur_freq"),
-                cap_khz=_number(each / "scaling_max_freq"),
-                max_khz=_number(each / "cpuinfo_max_freq"),
+                now_khz=_number(policy / "scaling_cur_freq"),
+                cap_khz=_number(policy / "scaling_max_freq"),
+                max_khz=_number(policy / "cpuinfo_max_freq"),
             )
 
 
@@ -165,10 +167,10 @@ def _load() -> Reading:
 
 def _free_bytes() -> Reading:
     try:
-        found = os.statvfs(tempfile.gettempdir())
+        disk = os.statvfs(tempfile.gettempdir())
     except OSError as error:
         return Reading(unavailable=error.strerror or _ABSENT.unavailable)
-    return Reading(value=float(found.f_bavail * found.f_frsize))
+    return Reading(value=float(disk.f_bavail * disk.f_frsize))
 
 
 def _low_power() -> Reading:

@@ -1,4 +1,4 @@
-"""Reads where the time went: the tables of operators that the interpreter's tool prints."""
+"""Op profiles: parses the tables of operators that the interpreter's tool prints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GRAPH = re.compile(
 _EXECUTED = re.compile(r"Number of nodes executed: (\d{1,9})$")
 _RUN_ORDER, _BY_TYPE = "Run Order", "Summary by node type"
 _GAP = re.compile(r"\t\s*|\s{2,}")  # pasted logs have blanks where the tool writes tabs
-# The columns of all generations, in the words of text and CSV, to the fields here.
+# The column names of all tool versions, in text and CSV, to the fields here.
 _COLUMNS = {
     "node type": "node_type",
     "count": "nodes",
@@ -37,14 +37,14 @@ class OpRow:
 
     Args:
         node_type: ``CONV_2D``, or the name of a delegate or of one of its kernels.
-        name: that of the operator's outputs, as the tool prints it; empty for a type.
-        nodes: how many operators it stands for.
-        avg_us: in one inference on average, microseconds.
+        name: name of the operator's outputs, as printed; empty for a type.
+        nodes: number of operators in the row.
+        avg_us: mean time in one inference, in us.
         percent: share of its graph's time, 0 to 100.
-        times_called: in one inference; old tools print 0.
-        mem_kb: as printed.
-        graph: the subgraph's name or else its number; empty for the primary graph.
-        within_delegate: whether its time is part of a delegate's row too.
+        times_called: number of calls in one inference; old tools print 0.
+        mem_kb: memory as printed, in kB.
+        graph: the subgraph's name, or its number without one; empty for the primary graph.
+        within_delegate: whether its time is also part of a delegate's row.
     """
 
     node_type: str
@@ -65,7 +65,7 @@ class OpProfile:
     Args:
         ops: in run order, graph by graph.
         types: the longest first, graph by graph.
-        whole: whether there are as many operators as the tool says that it ran.
+        whole: whether there are as many operators as the tool reports to have run.
     """
 
     ops: tuple[OpRow, ...]
@@ -75,9 +75,9 @@ class OpProfile:
 
 @dataclass(slots=True)
 class _Reading:
-    """Where in the output the next line is, and what the lines before it told."""
+    """The state of the parser between two lines, and the rows so far."""
 
-    regular: bool = True  # old tools profiled the regular runs only and did not say so
+    regular: bool = True  # old tools profiled the regular runs only and have no heading
     title: str = ""
     graph: str = ""
     within_delegate: bool = False
@@ -88,7 +88,7 @@ class _Reading:
     executed: int = 0
 
     def take(self, text: str) -> None:
-        """Takes one line; raises ``ValueError`` for a row that was cut off."""
+        """Takes one line; raises ``ValueError`` for a truncated row."""
         if begin := _BEGIN.match(text):
             self.regular = "Initialization" not in begin["what"]
             self.title, self.graph, self.within_delegate = "", "", False
@@ -109,7 +109,7 @@ class _Reading:
             self.columns = [cell.strip("[] ").lower() for cell in self._cells(text)]
             return
         cells = self._cells(text)
-        if len(cells) == 1 or " count=" in text:  # what follows the last table
+        if len(cells) == 1 or " count=" in text:  # the text after the last table
             self.title = ""
             return
         if len(cells) != len(self.columns):
@@ -118,8 +118,8 @@ class _Reading:
         row = {_COLUMNS[name]: cell for name, cell in named if name in _COLUMNS}
         # A comma inside a name is a tab in CSV.
         name = row.get("name", "").replace("\t", "," if self.csv else "\t")
-        found = self.ops if self.title == _RUN_ORDER else self.types
-        found.append(
+        rows = self.ops if self.title == _RUN_ORDER else self.types
+        rows.append(
             OpRow(
                 node_type=row["node_type"],
                 name=name,
@@ -134,18 +134,18 @@ class _Reading:
         )
 
     def _cells(self, text: str) -> list[str]:
-        # The last cell of a known table is a name, which may hold whatever parts cells.
-        most = max(len(self.columns) - 1, 0)
+        # The last cell of a known table is a name, which may contain separators.
+        splits = max(len(self.columns) - 1, 0)
         if self.csv:
-            return text.split(", ", maxsplit=most or -1)
-        return _GAP.split(text, maxsplit=most)
+            return text.split(", ", maxsplit=splits or -1)
+        return _GAP.split(text, maxsplit=splits)
 
 
 def parse_op_profile(stdout: str) -> OpProfile | None:
-    """Returns the op profile of the regular runs; ``None`` where there is none that can be read.
+    """Returns the op profile of the regular runs; ``None`` if there is no readable one.
 
     Args:
-        stdout: of a run with ``--enable_op_profiling=true``, or what it wrote as CSV.
+        stdout: of a run with ``--enable_op_profiling=true``, or its CSV file.
     """
     reading = _Reading()
     try:
@@ -163,6 +163,6 @@ def parse_op_profile(stdout: str) -> OpProfile | None:
 
 
 def _share(text: str) -> float:
-    """Returns a percentage; a share of no time at all is printed as nan."""
+    """Returns a percentage; 0 for nan, which the tool prints if the total time is 0."""
     value = float(text.removesuffix("%"))
     return value if math.isfinite(value) else 0.0

@@ -209,8 +209,8 @@ def test_versions_are_fetched_apart_and_a_pinned_one_is_binding(
     ("content", "said"),
     [
         (b"<!DOCTYPE html><html>Please sign in</html>", "a web page, not a program"),
-        (program(machine=40, bits=32), "what came is for armeabi-v7a"),
-        (b"#!/bin/sh\n", "what came is a script"),
+        (program(machine=40, bits=32), "the download is for armeabi-v7a"),
+        (b"#!/bin/sh\n", "the download is a script"),
         (b"", "an empty file"),
     ],
 )
@@ -286,7 +286,7 @@ def test_a_build_that_nobody_publishes_is_named() -> None:
     ("program_asked", "version", "said"),
     [
         (Program.INTERPRETER, "2.14.1", "published without versions"),
-        (Program.COMPILED_MODEL, "../../other", "is no version"),
+        (Program.COMPILED_MODEL, "../../other", "is not a version"),
     ],
 )
 def test_a_version_that_cannot_be_is_refused(

@@ -125,7 +125,7 @@ def test_an_input_that_the_tool_cannot_be_given_is_refused(
     name: str, shape: tuple[int, ...]
 ) -> None:
     inputs = (InputFile(name=name, shape=shape, path=PurePosixPath("/t/a.raw")),)
-    with pytest.raises(ConfigurationError, match="cannot be given to the tool"):
+    with pytest.raises(ConfigurationError, match="the tool cannot take the input"):
         official_command(TOOL, replace(FLAGS, inputs=inputs), OLD)
 
 

@@ -1,4 +1,4 @@
-r"""Reads what any benchmark program of TFLite or LiteRT prints, and says whether to believe it.
+r"""Parses the output of any benchmark program of TFLite or LiteRT, and decides whether to trust it.
 
 One process prints (``[...]`` optional, ``N`` a whole number, ``X`` any number):
 
@@ -26,7 +26,7 @@ One process prints (``[...]`` optional, ``N`` a whole number, ``X`` any number):
                 | [name] [" delegate"] ": " N " nodes delegated out of " N " nodes" ...
 
 The first statistics line is the warm-up, the second the measurement. Lines that match nothing are
-passed over. Three more forms are read: our runner's JSON line, the JSON file of LiteRT's Python
+ignored. Three more forms are read: our runner's JSON line, the JSON file of LiteRT's Python
 tool, and the binary result file of the C++ tools.
 """
 
@@ -45,12 +45,12 @@ __all__ = ["Dialect", "ToolLog", "parse_bytes", "parse_file", "parse_log", "read
 
 
 def parse_log(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> ToolLog:
-    """Returns what the text of one process says; never raises, whatever the text is.
+    """Returns the log of one process's text; never raises, for any text.
 
     Args:
         stdout: standard output, or both streams mixed by whole lines.
-        stderr: standard error, if it was kept apart.
-        exit_status: as a shell or ``subprocess`` gives it; ``None`` if it is not known.
+        stderr: standard error, if it is separate.
+        exit_status: as a shell or ``subprocess`` gives it; ``None`` if unknown.
     """
     if (document := documents.find(without_notes(stdout), exit_status)) is not None:
         return document
@@ -58,7 +58,7 @@ def parse_log(stdout: str, stderr: str = "", *, exit_status: int | None = None) 
 
 
 def parse_bytes(stdout: bytes, stderr: bytes = b"", *, exit_status: int | None = None) -> ToolLog:
-    """Returns what the bytes of one process say: text, or a binary result file."""
+    """Returns the log of one process's bytes: text, or a binary result file."""
     if (result := proto.find(stdout, exit_status)) is not None:
         return result
     return parse_log(decode(stdout), decode(stderr), exit_status=exit_status)
@@ -67,7 +67,7 @@ def parse_bytes(stdout: bytes, stderr: bytes = b"", *, exit_status: int | None =
 def parse_file(
     path: Path, *, stderr: Path | None = None, exit_status: int | None = None
 ) -> ToolLog:
-    """Returns what a file says that holds the output of one process.
+    """Returns the log of a file with the output of one process.
 
     Raises:
         ConfigurationError: a file cannot be read.
@@ -89,26 +89,26 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _parse_lines(lines: list[Line], exit_status: int | None) -> ToolLog:
-    """Returns what the one process says that matters.
+    """Returns the log of the relevant process.
 
-    Logcat mixes processes. The one that ran to its end is meant, else the only one that says
-    anything; where that is not a single one, no number is told.
+    Logcat mixes processes. The relevant one is the only complete one, else the only one with lines
+    of a benchmark program; if neither exists, the log has no numbers.
     """
     processes: dict[int | None, list[Line]] = {}
     for line in lines:
         processes.setdefault(line.pid, []).append(line)
-    found = [_evidence(part, exit_status) for part in processes.values()]
-    telling = [evidence for evidence in found if evidence.dialect is not Dialect.UNKNOWN]
-    complete = [evidence for evidence in telling if evidence.complete]
-    for candidates in (complete, telling):
+    evidences = [_evidence(part, exit_status) for part in processes.values()]
+    known = [each for each in evidences if each.dialect is not Dialect.UNKNOWN]
+    complete = [evidence for evidence in known if evidence.complete]
+    for candidates in (complete, known):
         if len(candidates) == 1:
             return judge(candidates[0])
-    if not telling:
+    if not known:
         return judge(_evidence(lines, exit_status))
     return ToolLog(
         ok=False,
-        failure=f"several-runs: {len(telling)} processes wrote to this log; filter it by process",
-        dialect=telling[0].dialect,
+        failure=f"several-runs: {len(known)} processes wrote to this log; filter it by process",
+        dialect=known[0].dialect,
         logcat=True,
     )
 

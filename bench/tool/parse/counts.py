@@ -1,4 +1,4 @@
-"""The statistics line, and the raw values that it gives away."""
+"""The statistics line, and the raw values that it determines."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from bench.tool.parse.toollog import PERCENTILES
 
-# Digits are bounded, so that no text makes an infinite number or a slow search.
+# The number of digits is limited, so that no text gives an infinite number or a slow search.
 WHOLE = r"\d{1,18}"
 NUMBER = rf"[-+]?(?:{WHOLE}(?:\.\d{{0,18}})?|\.\d{{1,18}})(?:[eE][-+]?\d{{1,2}})?"
 
-# No form is a prefix of a longer one, so a line that was cut off does not match.
+# No form is a prefix of a longer one, so a truncated line does not match.
 _FORMS = (
     rf"(?P<none>0+)"
     rf"|1 curr=(?P<one>{WHOLE})"
@@ -23,7 +23,7 @@ _FORMS = (
 COUNT = re.compile(
     rf"count=(?:{_FORMS})(?: p5=(?P<p5>{WHOLE}) median=(?P<median>{WHOLE}) p95=(?P<p95>{WHOLE}))?$"
 )
-_MOST_EQUAL = 10_000  # a list of more equal values tells nothing and fills the memory
+_MOST_EQUAL = 10_000  # a list of more equal values is useless and fills the memory
 _DIGITS = 1e-5  # six significant digits, rounded on both sides
 
 
@@ -49,9 +49,9 @@ class Counts:
     """One phase of a run: warm-up or measurement.
 
     Args:
-        runs: its inferences.
-        spread: ``None`` when there were none.
-        percentiles: microseconds by the tool's name for them, where printed.
+        runs: number of inferences.
+        spread: ``None`` if there were none.
+        percentiles: the tool's name to us, if printed.
     """
 
     runs: int
@@ -60,7 +60,7 @@ class Counts:
 
     @property
     def raw(self) -> tuple[float, ...] | None:
-        """All values in order, in microseconds, where the line determines them."""
+        """All values in order, in us, if the line determines them, else ``None``."""
         if self.spread is None:
             return None
         first, last = self.spread.first, self.spread.last
@@ -76,14 +76,14 @@ class Counts:
 
     @property
     def consistent(self) -> bool:
-        """Whether the numbers can belong to one another."""
+        """Whether the numbers are consistent with each other."""
         spread = self.spread
         if spread is None:
             return True
         slack = spread.high * _DIGITS
         ends = {spread.first, spread.last}
         inside = all(spread.low <= value <= spread.high for value in ends)
-        # Whatever is neither the first nor the last value needs a run of its own.
+        # A value that is neither the first nor the last needs another run.
         enough = len({spread.low, spread.high} - ends) <= max(self.runs - 2, 0)
         middling = spread.low - slack <= spread.avg <= spread.high + slack
         raw = self.raw
@@ -113,9 +113,9 @@ def from_match(match: re.Match[str]) -> Counts:
 
 
 def agree(one: float | None, other: float | None, *, resolution: float = 0.0) -> bool:
-    """Returns whether two printings of one number differ by no more than their rounding.
+    """Returns whether two printed forms of a number differ by no more than their rounding.
 
-    ``resolution`` is the step of the coarser printing. A number that is absent contradicts nothing.
+    ``resolution`` is the step of the coarser form. A missing number agrees with all.
     """
     if one is None or other is None:
         return True

@@ -1,11 +1,11 @@
-"""Who computed the nodes: names of delegates, and what the lines about them add up to."""
+"""Delegation: names of delegates, and what the lines about them mean together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-# Parts of the names that tools, kernels and flags use, to the one name that we use.
+# Parts of the names in tools, kernels and flags, to our name.
 _NAMES = (
     ("xnnpack", "xnnpack"),
     ("ynnpack", "ynnpack"),
@@ -23,26 +23,26 @@ _NAMES = (
     ("stable", "stable"),
 )
 _CPU = ("xnnpack", "ynnpack")
-_WRAPPERS = ("external", "stable")  # their kernels carry the vendor's name
+_WRAPPERS = ("external", "stable")  # their kernels have the vendor's name
 
 
 def canonical(name: str) -> str:
-    """Returns our name for a delegate; one that no list knows came from outside."""
+    """Returns our name for a delegate; ``external`` for an unknown one."""
     lower = name.lower()
     return next((ours for part, ours in _NAMES if part in lower), "external")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """One line that says how many nodes a delegate took.
+    """One line with the number of nodes that a delegate took.
 
     Args:
         delegate: our name.
-        nodes: taken.
-        total: nodes of the graph, where said.
-        partitions: pieces they were taken in, where said.
-        subgraph: which one; ``None`` where the line does not name it.
-        announced: said by the delegate beforehand, not by the runtime that did it.
+        nodes: number of nodes taken.
+        total: nodes of the graph, if printed.
+        partitions: number of partitions, if printed.
+        subgraph: its number; ``None`` if the line does not have it.
+        announced: printed by the delegate before, not by the runtime that applied it.
     """
 
     delegate: str
@@ -55,19 +55,19 @@ class Share:
 
 @dataclass(slots=True)
 class Delegation:
-    """Everything a log says about delegates, gathered line by line.
+    """All lines of a log about delegates, collected line by line.
 
     Args:
-        requested: asked for, by echo or command line.
-        applied: our names of those said to be applied.
-        partial: those said to run part of the graph.
-        kernels: of those, how many pieces.
-        refused: our name to the sentence that says it does not run.
-        unloaded: our name to the sentence that says its library is missing.
-        fallback: the sentence that says that the CPU took over.
+        requested: those in the echo or the command line.
+        applied: our names of those that were applied, as printed.
+        partial: those that run part of the graph, as printed.
+        kernels: our name to the number of pieces.
+        refused: our name to the line that reports that it does not run.
+        unloaded: our name to the line that reports that its library is missing.
+        fallback: the line that reports that the CPU took over.
         xnnpack_created: the runtime made its XNNPACK delegate.
-        default_refused: the runtime could not apply that delegate and went on without it.
-        full_required: running in part was forbidden.
+        default_refused: the runtime could not apply that delegate and continued without it.
+        full_required: full delegation was required.
         cpu_forbidden: the CPU was not to be used at all.
     """
 
@@ -85,13 +85,13 @@ class Delegation:
     cpu_forbidden: bool = False
 
     def request(self, name: str) -> None:
-        """Notes that a delegate was asked for."""
+        """Records that a delegate was requested."""
         if name not in self.requested:
             self.requested.append(name)
 
     @property
     def accelerators(self) -> list[str]:
-        """Those that ran nodes and are not the CPU, in order; XNNPACK and Flex are the CPU."""
+        """Delegates that ran nodes and are not the CPU, in order; XNNPACK and Flex are the CPU."""
         took = [*self.applied, *(share.delegate for share in self.shares if share.nodes)]
         wrapped = any(name in _WRAPPERS for name in self.applied)
         return [
@@ -105,7 +105,7 @@ class Delegation:
 
     @property
     def observed(self) -> str | None:
-        """Our name of what ran; ``none`` if delegates are known to have taken nothing."""
+        """Our name of the delegate that ran; ``none`` if the log shows that none took a node."""
         if self.accelerators:
             return self.accelerators[0]
         for name in _CPU:
@@ -116,14 +116,14 @@ class Delegation:
                 return name
         if self.xnnpack_created and "xnnpack" not in self.refused:
             return "none" if self.default_refused else "xnnpack"
-        shares = self._counted(self.shares)
+        shares = self._by_subgraph(self.shares)
         return "none" if shares and not any(share.nodes for share in shares) else None
 
     @property
     def nodes(self) -> tuple[int | None, int | None, int | None]:
-        """Nodes delegated, nodes in all and partitions of what ran."""
+        """Delegated nodes, nodes in all and partitions of the delegate that ran."""
         name = self.observed
-        shares = self._counted(
+        shares = self._by_subgraph(
             share
             for share in self.shares
             if self._belongs(share, name) and share.delegate not in self.refused
@@ -140,7 +140,7 @@ class Delegation:
 
     @property
     def whole(self) -> bool | None:
-        """Whether the delegate took the whole graph; ``None`` where the log does not say."""
+        """Whether the delegate took the whole graph; ``None`` if unknown."""
         delegated, total, _ = self.nodes
         if self.observed in self.partial:
             return False
@@ -149,8 +149,8 @@ class Delegation:
         return True if self.observed in self.applied else None
 
     def _empty(self, name: str) -> bool:
-        """Whether the log counts the nodes that a delegate took, and there were none."""
-        shares = self._counted(share for share in self.shares if self._belongs(share, name))
+        """Whether the log shows that a delegate took 0 nodes."""
+        shares = self._by_subgraph(share for share in self.shares if self._belongs(share, name))
         return bool(shares) and not any(share.nodes for share in shares)
 
     @staticmethod
@@ -160,14 +160,14 @@ class Delegation:
         return share.delegate == name or (name == "none" and share.delegate != "flex")
 
     @staticmethod
-    def _counted(shares: Iterable[Share]) -> list[Share]:
-        """Returns one share a subgraph; the runtime's own words go before an announcement.
+    def _by_subgraph(shares: Iterable[Share]) -> list[Share]:
+        """Returns one share per subgraph; the runtime's lines have priority over announcements.
 
-        Old runtimes leave out the size of the graph; an announcement of as many nodes gives it.
+        Old runtimes do not print the size of the graph; an announcement of as many nodes has it.
         """
-        found = [share for share in shares if share.delegate != "flex"]
-        sizes = {share.nodes: share.total for share in found if share.announced}
-        done = [share for share in found if not share.announced] or found
+        counted = [share for share in shares if share.delegate != "flex"]
+        sizes = {share.nodes: share.total for share in counted if share.announced}
+        done = [share for share in counted if not share.announced] or counted
         done = [
             replace(share, total=sizes.get(share.nodes)) if share.total is None else share
             for share in done

@@ -18,35 +18,37 @@ Document = dict[str, object]
 
 
 def find(text: str, exit_status: int | None) -> ToolLog | None:
-    """Returns the log that JSON of our runner or of LiteRT holds; ``None`` when there is none."""
+    """Returns the log that JSON of our runner or of LiteRT holds; ``None`` if there is none."""
     lines = [line for line in text.split("\n") if line.lstrip().startswith("{") and RUNNER in line]
     if lines:
-        return _judged(_runner_lines(lines), exit_status)
+        return _with_status(_runner_lines(lines), exit_status)
     if text.lstrip().startswith("{") and '"accelerators"' in text:
-        return _judged(_python(_loads(text)), exit_status)
+        return _with_status(_python(_loads(text)), exit_status)
     return None
 
 
-def _judged(log: ToolLog, exit_status: int | None) -> ToolLog:
+def _with_status(log: ToolLog, exit_status: int | None) -> ToolLog:
     if exit_status and log.ok:
         return replace(log, ok=False, failure=failures.exit_status(exit_status))
     return log
 
 
-def _bad(dialect: Dialect, failure: str) -> ToolLog:
+def _failed(dialect: Dialect, failure: str) -> ToolLog:
     return ToolLog(ok=False, failure=failure, dialect=dialect)
 
 
 def _runner_lines(lines: list[str]) -> ToolLog:
     if len(lines) > 1:
-        return _bad(Dialect.LITERT_RUNNER, "several-runs: the log holds more than one run")
+        return _failed(Dialect.LITERT_RUNNER, "several-runs: the log holds more than one run")
     document = _loads(lines[0])
     if document is None:
-        return _bad(Dialect.LITERT_RUNNER, "incomplete: the runner's JSON line is cut off")
+        return _failed(Dialect.LITERT_RUNNER, "incomplete: the runner's JSON line is cut off")
     if error := _text(document, "error"):
-        return _bad(Dialect.LITERT_RUNNER, f"tool-failed: {error}")
+        return _failed(Dialect.LITERT_RUNNER, f"tool-failed: {error}")
     if document.get("schema_version") != 1:
-        return _bad(Dialect.LITERT_RUNNER, "unknown-schema: this runner is newer than the parser")
+        return _failed(
+            Dialect.LITERT_RUNNER, "unknown-schema: this runner is newer than the parser"
+        )
     return _runner(document)
 
 
@@ -57,8 +59,8 @@ def _runner(document: Document) -> ToolLog:
         failure: str | None = "incomplete: the runner's JSON line lacks its latencies"
     elif not values:
         failure = "dry-run: no inference was measured"
-    elif len(values) < (asked := _whole(document, "num_runs") or 0):
-        failure = f"fewer-runs: {asked} were asked for, {len(values)} were measured"
+    elif len(values) < (requested := _whole(document, "num_runs") or 0):
+        failure = f"fewer-runs: {requested} were asked for, {len(values)} were measured"
     else:
         failure = None
     delegate = _text(document, "delegate")
@@ -100,17 +102,17 @@ def _runner(document: Document) -> ToolLog:
 def _python(document: Document | None) -> ToolLog:
     latency = None if document is None else document.get("latency")
     if document is None or not isinstance(latency, dict):
-        return _bad(Dialect.LITERT_PYTHON, "incomplete: the JSON document is cut off")
+        return _failed(Dialect.LITERT_PYTHON, "incomplete: the JSON document is cut off")
     numbers = {
         name.removesuffix("_ms"): round(value * 1000, 3)
         for name, value in (_named_numbers(document, "latency") or {}).items()
         if name.endswith("_ms")
     }
     runs, warmup_runs = _whole(latency, "num_runs"), _whole(latency, "num_warmup_runs")
-    asked = _words(document, "accelerators")
-    requested = tuple(name for name in asked if name != "cpu")
+    accelerators = _words(document, "accelerators")
+    requested = tuple(name for name in accelerators if name != "cpu")
     whole = document.get("fully_accelerated") is True
-    ran = requested if whole and requested and "cpu" not in asked else ()
+    ran = requested if whole and requested and "cpu" not in accelerators else ()
     failure = None
     if not runs or not {"init", "avg", "min", "max", "std", *PERCENTILES} <= numbers.keys():
         failure = "incomplete: the JSON document lacks its latencies"
@@ -152,7 +154,7 @@ def _loads(text: str) -> Document | None:
 def _finite(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # Also false for NaN; what is negative or has no bound was not measured by anyone.
+    # Also false for NaN; negative and infinite values were not measured.
     return float(value) if 0 <= value < _LIMIT else None
 
 
@@ -174,16 +176,16 @@ def _numbers(document: Document, key: str) -> tuple[float, ...] | None:
     value = document.get(key)
     if not isinstance(value, list):
         return None
-    found = [_finite(item) for item in value]
-    return tuple(item for item in found if item is not None) if None not in found else None
+    numbers = [_finite(item) for item in value]
+    return tuple(item for item in numbers if item is not None) if None not in numbers else None
 
 
 def _named_numbers(document: Document, key: str) -> dict[str, float] | None:
     value = document.get(key)
     if not isinstance(value, dict):
         return None
-    found = {str(name): _finite(item) for name, item in value.items()}
-    return {name: item for name, item in found.items() if item is not None} or None
+    numbers = {str(name): _finite(item) for name, item in value.items()}
+    return {name: item for name, item in numbers.items() if item is not None} or None
 
 
 def _words(document: Document, key: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Why a run failed: a table of error lines in the order of trust, then the exit status."""
+"""Why a run failed: a table of error lines, the most reliable first, then the exit status."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.tool.parse.lines import Line
 
-# Code, what the line begins with, and what to tell people ({0}, {1} are the pattern's groups).
+# Code, pattern of the line's beginning, and sentence for users ({0}, {1} are the pattern's groups).
 _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("model-missing", r"Could not open '(.*)'", "the model file {0} cannot be opened"),
     ("model-missing", r"Model file not found: (.*)", "the model file {0} does not exist"),
@@ -23,7 +23,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     (
         "model-invalid",
         r"The model is not a valid Flatbuffer|Model provided has model identifier",
-        "the model file is damaged or no TFLite model",
+        "the model file is damaged or not a TFLite model",
     ),
     (
         "op-version",
@@ -64,7 +64,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
         "full-delegation-refused",
         r"(?:Disallowed CPU fallback detected|Model is not fully accelerated but"
         r"|Hint fully delegated to single delegate is set, but)",
-        "the delegate did not take the whole graph, as was demanded",
+        "the delegate did not take the whole graph, which was required",
     ),
     (
         "flag-value",
@@ -74,7 +74,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     (
         "flag-value",
         r"Failed to parse flag '(.*?)' against argv '(.*)'",
-        "{1} is no value for {0}",
+        "{1} is not a value for {0}",
     ),
     (
         "flag-value",
@@ -127,7 +127,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("killed", r"Killed$", "the system killed the process"),
     ("aborted", r"Aborted(?: \(core dumped\))?$", "the process aborted"),
 )
-# What follows from a cause. They tell the reason only where no cause was printed.
+# Consequences of a cause; they are the reason only if no cause was printed.
 _CONSEQUENCES: tuple[tuple[str, str, str], ...] = (
     ("model-invalid", r"Failed to load model(?: (.*))?", "the model could not be loaded"),
     (
@@ -136,19 +136,19 @@ _CONSEQUENCES: tuple[tuple[str, str, str], ...] = (
         "{0}",
     ),
     ("tool-failed", r"(\w+(?:Error|Exception): .*)", "{0}"),
-    ("tool-failed", r"Benchmarking failed", "the tool says that it failed"),
+    ("tool-failed", r"Benchmarking failed", "the tool reports that it failed"),
 )
 _TABLE = tuple(
     tuple((code, re.compile(pattern), text) for code, pattern, text in rows)
     for rows in (_CAUSES, _CONSEQUENCES)
 )
-# Lines after which even a complete set of statistics is worth nothing.
+# After these lines even complete statistics are worthless.
 _FATAL = re.compile(
     r"Benchmarking failed|Node number \d+ \(.*\) failed to invoke|Run failed$|Segmentation fault"
     r"|Fatal signal"
 )
-# Chatter never names a failure, whatever words it quotes. Logcat's levels are not to be relied on.
-_CHATTER = ("VERBOSE", "DEBUG", "INFO", "WARN", "WARNING")
+# Lines of these levels never report a failure. Logcat's own levels are not reliable.
+_HARMLESS = ("VERBOSE", "DEBUG", "INFO", "WARN", "WARNING")
 # By Linux's numbers, because the status comes from a phone and not from this machine.
 _SIGNALS = {
     1: ("killed", "SIGHUP"),
@@ -168,11 +168,11 @@ _SIGNALS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What the error lines of a log say.
+    """The failure in the error lines of a log.
 
     Args:
-        sentence: code and sentence of the first line that names a cause.
-        fatal: whether it holds even if all statistics were printed.
+        sentence: code and sentence of the first line that gives a cause.
+        fatal: whether it counts even if all statistics were printed.
     """
 
     sentence: str
@@ -180,8 +180,8 @@ class Failure:
 
 
 def find(lines: Iterable[Line]) -> Failure | None:
-    """Returns the failure that the lines tell of, else ``None``."""
-    candidates = [line for line in lines if line.logcat or line.level not in _CHATTER]
+    """Returns the failure that the lines report, else ``None``."""
+    candidates = [line for line in lines if line.logcat or line.level not in _HARMLESS]
     fatal = any(line.level == "FATAL" or _FATAL.match(line.text) for line in candidates)
     for rows in _TABLE:
         for line in candidates:
@@ -194,7 +194,7 @@ def find(lines: Iterable[Line]) -> Failure | None:
 
 
 def exit_status(status: int) -> str | None:
-    """Returns what a shell's or ``subprocess``'s exit status tells; ``None`` for 0."""
+    """Returns the failure of a shell's or ``subprocess``'s exit status; ``None`` for 0."""
     if status == 0:
         return None
     if ending := _SIGNALS.get(-status if status < 0 else status - 128):

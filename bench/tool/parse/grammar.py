@@ -1,4 +1,4 @@
-"""The grammar: what each line of a log contributes, as one table of patterns."""
+"""The grammar of logs: a table of patterns, and what each line adds to the findings."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Timings:
 
 @dataclass(slots=True)
 class Findings:
-    """What the lines of one process say, before anyone judges it.
+    """The content of the lines of one process, before it is interpreted.
 
     Args:
-        dialects: programs that the lines give away.
-        phases: the least runs asked for, of each phase that began.
-        counts: each statistics line with the number of phases begun before it.
-        report: milliseconds (MB for memory) by label, of LiteRT's results block.
+        dialects: programs that the lines come from.
+        phases: the minimum number of runs of each phase that began.
+        counts: number of phases begun before, and statistics, of each statistics line.
+        report: label to milliseconds (MB for memory), of LiteRT's results block.
         report_runs: runs of the warm-up and of the measurement in that block.
-        marks: how often each line came that a process prints once.
+        marks: number of occurrences of each line that a process prints once.
     """
 
     dialects: set[Dialect] = field(default_factory=set)
@@ -81,136 +81,136 @@ _FOOTPRINTS = {"Init footprint": "init", "Overall footprint": "overall", "Peak m
 
 
 def gather(lines: Iterable[Line]) -> Findings:
-    """Returns what ``lines`` of one process say."""
-    found = Findings()
+    """Returns the findings in the lines of one process."""
+    findings = Findings()
     for line in lines:
-        found.logcat = found.logcat or line.logcat
+        findings.logcat = findings.logcat or line.logcat
         if line.source or line.tag == "litert":
-            found.dialects.add(Dialect.COMPILED_MODEL)
+            findings.dialects.add(Dialect.COMPILED_MODEL)
         if line.tag == "benchmark_litert_model":
-            found.dialects.add(Dialect.LITERT_PYTHON)
+            findings.dialects.add(Dialect.LITERT_PYTHON)
         for pattern, handler, dialect in _RULES:
             if match := pattern.match(line.text):
-                handler(found, match)
+                handler(findings, match)
                 if dialect is not None:
-                    found.dialects.add(dialect)
+                    findings.dialects.add(dialect)
                 break
-    return found
+    return findings
 
 
 def _mark(name: str) -> Handler:
-    return lambda found, _: found.mark(name)
+    return lambda findings, _: findings.mark(name)
 
 
 def _store(name: str, kind: Callable[[str], object]) -> Handler:
-    return lambda found, match: setattr(found, name, kind(match[1]))
+    return lambda findings, match: setattr(findings, name, kind(match[1]))
 
 
-def _phase(found: Findings, match: re.Match[str]) -> None:
-    found.phases.append(int(match[1]))
+def _phase(findings: Findings, match: re.Match[str]) -> None:
+    findings.phases.append(int(match[1]))
 
 
-def _count(found: Findings, match: re.Match[str]) -> None:
-    found.counts.append((len(found.phases), counts.from_match(match)))
+def _count(findings: Findings, match: re.Match[str]) -> None:
+    findings.counts.append((len(findings.phases), counts.from_match(match)))
 
 
-def _timings(found: Findings, match: re.Match[str]) -> None:
+def _timings(findings: Findings, match: re.Match[str]) -> None:
     init, first, warmup, inference = (float(value) for value in match.groups())
-    found.timings.append(Timings(init=init, first=first, warmup=warmup, inference=inference))
+    findings.timings.append(Timings(init=init, first=first, warmup=warmup, inference=inference))
 
 
-def _old_timings(found: Findings, match: re.Match[str]) -> None:
+def _old_timings(findings: Findings, match: re.Match[str]) -> None:
     warmup, init, inference = (float(match[index]) for index in (1, 2, 3))
-    found.timings.append(Timings(init=init, first=None, warmup=warmup, inference=inference))
-    _old_memory(found, match)
+    findings.timings.append(Timings(init=init, first=None, warmup=warmup, inference=inference))
+    _old_memory(findings, match)
 
 
-def _old_memory(found: Findings, match: re.Match[str]) -> None:
+def _old_memory(findings: Findings, match: re.Match[str]) -> None:
     if resident := re.search(rf"max resident set size = ({NUMBER}) ?MB", match.string):
-        found.memory_mb["max_rss"] = float(resident[1])
+        findings.memory_mb["max_rss"] = float(resident[1])
 
 
-def _session(found: Findings, match: re.Match[str]) -> None:
-    found.session_ms = float(match[1])
-    found.mark("session")
+def _session(findings: Findings, match: re.Match[str]) -> None:
+    findings.session_ms = float(match[1])
+    findings.mark("session")
 
 
-def _footprint(found: Findings, match: re.Match[str]) -> None:
-    found.memory_mb |= {"init": float(match[1]), "overall": float(match[2])}
+def _footprint(findings: Findings, match: re.Match[str]) -> None:
+    findings.memory_mb |= {"init": float(match[1]), "overall": float(match[2])}
 
 
-def _peak(found: Findings, match: re.Match[str]) -> None:
-    found.memory_mb["peak"] = float(match[1])
+def _peak(findings: Findings, match: re.Match[str]) -> None:
+    findings.memory_mb["peak"] = float(match[1])
 
 
-def _report(found: Findings, match: re.Match[str]) -> None:
+def _report(findings: Findings, match: re.Match[str]) -> None:
     label, value, runs = match[1], float(match[2]), match[3]
     if label in _FOOTPRINTS:
-        found.memory_mb[_FOOTPRINTS[label]] = value
+        findings.memory_mb[_FOOTPRINTS[label]] = value
         return
     name = _REPORT[label]
-    found.mark(f"report {name}")
-    found.report[name] = value
+    findings.mark(f"report {name}")
+    findings.report[name] = value
     if runs is not None:
-        found.report_runs[name] = int(runs)
+        findings.report_runs[name] = int(runs)
 
 
-def _unconsumed(found: Findings, match: re.Match[str]) -> None:
-    found.unconsumed += match[1].split()
+def _unconsumed(findings: Findings, match: re.Match[str]) -> None:
+    findings.unconsumed += match[1].split()
 
 
-def _use(found: Findings, match: re.Match[str]) -> None:
+def _use(findings: Findings, match: re.Match[str]) -> None:
     if match[2].lower() in _TRUE:
-        found.delegation.request(canonical(match[1]))
+        findings.delegation.request(canonical(match[1]))
 
 
 def _library(name: str) -> Handler:
-    return lambda found, _: found.delegation.request(name)
+    return lambda findings, _: findings.delegation.request(name)
 
 
-def _full(found: Findings, match: re.Match[str]) -> None:
-    found.delegation.full_required = match[1] in _TRUE
+def _full(findings: Findings, match: re.Match[str]) -> None:
+    findings.delegation.full_required = match[1] in _TRUE
 
 
-def _command(found: Findings, match: re.Match[str]) -> None:
+def _command(findings: Findings, match: re.Match[str]) -> None:
     flags: dict[str, str] = {}
     for name, value in _FLAG.findall(match[1]):
         flags.setdefault(name, value.strip("'\""))  # the first copy wins, as in the tool
     for name, value in flags.items():
         if name in _LIBRARY_FLAGS:
-            found.delegation.request(_LIBRARY_FLAGS[name])
+            findings.delegation.request(_LIBRARY_FLAGS[name])
         elif name == "require_full_delegation":
-            found.delegation.full_required = value in _TRUE
+            findings.delegation.full_required = value in _TRUE
         elif name == "use_cpu":
-            found.delegation.cpu_forbidden = value not in _TRUE
+            findings.delegation.cpu_forbidden = value not in _TRUE
         elif name == "num_runs" and re.fullmatch(WHOLE, value):
-            found.asked_runs = int(value)
+            findings.asked_runs = int(value)
         elif value in _TRUE and re.fullmatch(_ACCELERATOR_FLAG, name):
-            found.delegation.request(canonical(name))
+            findings.delegation.request(canonical(name))
 
 
-def _applied(found: Findings, match: re.Match[str]) -> None:
+def _applied(findings: Findings, match: re.Match[str]) -> None:
     name = canonical(match[1])
-    found.delegation.applied.append(name)
+    findings.delegation.applied.append(name)
     if match[2] == "partially":
-        found.delegation.partial.add(name)
+        findings.delegation.partial.add(name)
     if match[3]:
-        found.delegation.kernels[name] = int(match[3])
+        findings.delegation.kernels[name] = int(match[3])
 
 
-def _refused(found: Findings, match: re.Match[str]) -> None:
-    found.delegation.refused.setdefault(canonical(match[1]), match.string)
+def _refused(findings: Findings, match: re.Match[str]) -> None:
+    findings.delegation.refused.setdefault(canonical(match[1]), match.string)
 
 
-def _unloaded(found: Findings, match: re.Match[str]) -> None:
-    found.delegation.unloaded.setdefault(canonical(match[1]), match.string)
+def _unloaded(findings: Findings, match: re.Match[str]) -> None:
+    findings.delegation.unloaded.setdefault(canonical(match[1]), match.string)
 
 
-def _fallback(found: Findings, match: re.Match[str]) -> None:
-    found.delegation.fallback = match.string
+def _fallback(findings: Findings, match: re.Match[str]) -> None:
+    findings.delegation.fallback = match.string
 
 
-def _replacing(found: Findings, match: re.Match[str]) -> None:
+def _replacing(findings: Findings, match: re.Match[str]) -> None:
     share = Share(
         delegate=canonical(match["name"]),
         nodes=int(match["nodes"]),
@@ -218,10 +218,10 @@ def _replacing(found: Findings, match: re.Match[str]) -> None:
         partitions=int(match["partitions"]) if match["partitions"] else None,
         subgraph=match["subgraph"],
     )
-    found.delegation.shares.append(share)
+    findings.delegation.shares.append(share)
 
 
-def _announced(found: Findings, match: re.Match[str]) -> None:
+def _announced(findings: Findings, match: re.Match[str]) -> None:
     share = Share(
         delegate=canonical(match[1]),
         nodes=int(match[2]),
@@ -229,40 +229,40 @@ def _announced(found: Findings, match: re.Match[str]) -> None:
         partitions=int(match[4]) if match[4] else None,
         announced=True,
     )
-    found.delegation.shares.append(share)
+    findings.delegation.shares.append(share)
 
 
-def _gpu_split(found: Findings, match: re.Match[str]) -> None:
+def _gpu_split(findings: Findings, match: re.Match[str]) -> None:
     nodes, rest = int(match[1]), int(match[2])
     share = Share(delegate="gpu", nodes=nodes, total=nodes + rest, partitions=None, announced=True)
-    found.delegation.shares.append(share)
+    findings.delegation.shares.append(share)
 
 
 def _delegation(name: str) -> Handler:
-    return lambda found, _: setattr(found.delegation, name, True)
+    return lambda findings, _: setattr(findings.delegation, name, True)
 
 
-def _accelerators(found: Findings, match: re.Match[str]) -> None:
-    found.accelerators = [word.strip().lower() for word in match[1].split("|")]
-    for name in found.accelerators:
+def _accelerators(findings: Findings, match: re.Match[str]) -> None:
+    findings.accelerators = [word.strip().lower() for word in match[1].split("|")]
+    for name in findings.accelerators:
         if name != "cpu":
-            found.delegation.request(name)
+            findings.delegation.request(name)
 
 
-def _fully(found: Findings, match: re.Match[str]) -> None:
-    found.fully_accelerated = match[1] == "True"
+def _fully(findings: Findings, match: re.Match[str]) -> None:
+    findings.fully_accelerated = match[1] == "True"
 
 
 def _nothing(_: Findings, __: re.Match[str]) -> None:
-    """For lines that only give the program away."""
+    """For lines that only show which program wrote them."""
 
 
 _LIBRARY_FLAGS = {"external_delegate_path": "external", "stable_delegate_settings_file": "stable"}
 _ACCELERATOR_FLAG = r"use_(?:legacy_)?(gpu|nnapi|hexagon|xnnpack|ynnpack|coreml|npu)"
-# Overruled by anything more telling: the CompiledModel tool prints most of these lines, too.
+# The weakest evidence: the CompiledModel tool prints most of these lines, too.
 _TOOL = Dialect.INTERPRETER
 _ROWS: tuple[tuple[str, Handler, Dialect | None], ...] = (
-    # How a run goes
+    # The course of a run
     (r"STARTING!$", _mark("start"), _TOOL),
     (r"Loaded model\b", _mark("loaded"), _TOOL),
     (r"Loading model from: ", _mark("loading"), Dialect.COMPILED_MODEL),
@@ -281,7 +281,7 @@ _ROWS: tuple[tuple[str, Handler, Dialect | None], ...] = (
         _old_timings,
         _TOOL,
     ),
-    # What was asked for
+    # Parameters
     (r"Unconsumed cmdline flags: (.*)", _unconsumed, _TOOL),
     (r"Log parameter values verbosely: ", _nothing, _TOOL),
     (rf"Min num runs: \[({WHOLE})\]$", _store("asked_runs", int), _TOOL),
@@ -302,8 +302,8 @@ _ROWS: tuple[tuple[str, Handler, Dialect | None], ...] = (
     (r"External delegate path ?: \[.+\]$", _library("external"), None),
     (r"(?:Stable d|D)elegate settings file(?: path)? ?: \[.+\]$", _library("stable"), None),
     (r"Running TensorFlow Lite benchmark with args: (.*)", _command, _TOOL),
-    (r"(?:.*?benchmark_model[\w.+-]* +)?(--\w.*)", _command, None),  # or a line that goes on
-    # Who computed
+    (r"(?:.*?benchmark_model[\w.+-]* +)?(--\w.*)", _command, None),  # or a continued line
+    # Delegates
     (
         r"(?:Explicitly a|A)pplied (.+?) delegate(?:,? and the model graph will be "
         r"(completely|partially) executed (?:w/|by) the delegate"

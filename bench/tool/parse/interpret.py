@@ -1,4 +1,4 @@
-"""From findings to a ``ToolLog``: which numbers are which, and whether to believe them."""
+"""Interprets findings as a ``ToolLog``: assigns the numbers, and decides whether to trust them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from bench.tool.parse.failures import Failure
 from bench.tool.parse.grammar import Findings, Timings
 from bench.tool.parse.toollog import PERCENTILES, Dialect, ToolLog
 
-# The most telling dialect first: the CompiledModel tool prints the interpreter tool's lines too.
-_TELLING = (
+# The strongest evidence first: the CompiledModel tool prints the interpreter tool's lines too.
+_DIALECTS = (
     Dialect.PERFORMANCE_OPTIONS,
     Dialect.INFERENCE_DIFF,
     Dialect.LITERT_PYTHON,
@@ -25,12 +25,12 @@ REPORT_STEP_US = 10.0  # results blocks print milliseconds with two decimals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a judgement is made from.
+    """The assigned numbers of one process, which the rules of trust use.
 
     Args:
-        warmup, measured: the statistics lines, told apart; ``None`` where that line is missing.
+        warmup, measured: the statistics of each phase; ``None`` if that line is missing.
         timings: the line that ends the interpreter tool's run.
-        report: LiteRT's results block, microseconds; empty where it is missing.
+        report: LiteRT's results block, in us; empty if it is missing.
     """
 
     findings: Findings
@@ -44,14 +44,14 @@ class Evidence:
 
     @property
     def runs(self) -> int | None:
-        """How many inferences were measured."""
+        """Number of measured inferences."""
         if self.measured is not None:
             return self.measured.runs
         return self.findings.report_runs.get("avg")
 
     @property
     def complete(self) -> bool:
-        """Whether everything is there that a finished run prints."""
+        """Whether the log has everything that a finished run prints."""
         if self.dialect is Dialect.LITERT_PYTHON:
             whole = {*_BLOCK, *PERCENTILES} <= self.report.keys()
             return whole and self.findings.fully_accelerated is not None
@@ -63,16 +63,16 @@ class Evidence:
 def weigh(
     findings: Findings, failure: Failure | None = None, exit_status: int | None = None
 ) -> Evidence:
-    """Returns the numbers of one process, told apart."""
+    """Returns the evidence of one process: which number is which."""
     warmup, measured = _phases(findings)
-    dialect = next((name for name in _TELLING if name in findings.dialects), Dialect.UNKNOWN)
+    dialect = next((name for name in _DIALECTS if name in findings.dialects), Dialect.UNKNOWN)
     if dialect is Dialect.COMPILED_MODEL and findings.timings:
         dialect = Dialect.INTERPRETER  # the other tool never prints that line
     if findings.fully_accelerated and findings.accelerators and "cpu" not in findings.accelerators:
         findings.delegation.applied += findings.accelerators  # nothing else was allowed to run
     delegation = findings.delegation
     if findings.report and delegation.full_required and delegation.cpu_forbidden:
-        # The same of the CompiledModel tool, which ends with an error where it cannot obey.
+        # The same for the CompiledModel tool, which ends with an error if it cannot do that.
         delegation.applied += [
             name for name in delegation.requested if name not in delegation.unloaded
         ]
@@ -89,8 +89,8 @@ def weigh(
 
 
 def judge(evidence: Evidence) -> ToolLog:
-    """Returns the log of one process; the first rule that objects gives the failure."""
-    failure = next((said for rule in _RULES if (said := rule(evidence))), None)
+    """Returns the log of one process; the first rule with an objection gives the failure."""
+    failure = next((text for rule in _RULES if (text := rule(evidence))), None)
     log = ToolLog(
         ok=failure is None,
         failure=failure,
@@ -105,11 +105,11 @@ def judge(evidence: Evidence) -> ToolLog:
 
 
 def _phases(findings: Findings) -> tuple[Counts | None, Counts | None]:
-    """Returns warm-up and measurement; a single line is a warm-up, and only if surely so."""
+    """Returns warm-up and measurement; a single line can only be a certain warm-up."""
     match findings.counts:
         case [(begun, only)]:
-            surely = begun == 1 and not findings.timings and not findings.report
-            return (only, None) if surely else (None, None)
+            is_warmup = begun == 1 and not findings.timings and not findings.report
+            return (only, None) if is_warmup else (None, None)
         case [(earlier, first), (later, second)] if later > earlier or later == 0:
             return first, second
         case _:
@@ -117,18 +117,18 @@ def _phases(findings: Findings) -> tuple[Counts | None, Counts | None]:
 
 
 def _with_setting(log: ToolLog, evidence: Evidence) -> ToolLog:
-    found = evidence.findings
-    nodes, total, partitions = found.delegation.nodes
+    findings = evidence.findings
+    nodes, total, partitions = findings.delegation.nodes
     return replace(
         log,
-        delegate=found.delegation.observed,
+        delegate=findings.delegation.observed,
         nodes_delegated=nodes,
         nodes_total=total,
         partitions=partitions,
-        memory_mb=found.memory_mb or None,
-        model_size_mb=found.model_size_mb,
-        threads=found.threads,
-        signature=found.signature,
+        memory_mb=findings.memory_mb or None,
+        model_size_mb=findings.model_size_mb,
+        threads=findings.threads,
+        signature=findings.signature,
     )
 
 
@@ -180,7 +180,7 @@ def _init_us(evidence: Evidence) -> float | None:
     return evidence.report.get("init")
 
 
-# The rules of trust, in the order in which they are asked. Each returns its objection.
+# The rules of trust; each returns its objection. ``_RULES`` has their order.
 
 
 def _error_line(evidence: Evidence) -> str | None:
@@ -203,12 +203,17 @@ def _foreign(evidence: Evidence) -> str | None:
 
 
 def _several(evidence: Evidence) -> str | None:
-    found = evidence.findings
+    findings = evidence.findings
     if evidence.dialect is Dialect.PERFORMANCE_OPTIONS:
         return "several-runs: the log holds several configurations, one after another"
-    once = max(found.marks.values(), default=0)
-    if once > 1 or len(found.timings) > 1 or len(found.counts) > 2 or len(found.phases) > 2:
-        return "several-runs: the log holds more than one run; give each a file of its own"
+    once = max(findings.marks.values(), default=0)
+    if (
+        once > 1
+        or len(findings.timings) > 1
+        or len(findings.counts) > 2
+        or len(findings.phases) > 2
+    ):
+        return "several-runs: the log holds more than one run; write each to a separate file"
     return None
 
 
@@ -220,12 +225,12 @@ def _unconsumed(evidence: Evidence) -> str | None:
 
 def _refused(evidence: Evidence) -> str | None:
     delegation = evidence.findings.delegation
-    for name, said in delegation.refused.items():
+    for name, line in delegation.refused.items():
         if name not in ("xnnpack", "ynnpack") or not delegation.accelerators:
-            return f"delegate-not-applied: {said}"
-    for name, said in delegation.unloaded.items():
+            return f"delegate-not-applied: {line}"
+    for name, line in delegation.unloaded.items():
         if name in delegation.requested and name not in delegation.accelerators:
-            return f"delegate-not-loaded: {said}"
+            return f"delegate-not-loaded: {line}"
     if delegation.fallback and not delegation.accelerators:
         return f"cpu-fallback: {delegation.fallback}"
     return None
@@ -234,13 +239,13 @@ def _refused(evidence: Evidence) -> str | None:
 def _incomplete(evidence: Evidence) -> str | None:
     if evidence.complete:
         return None
-    found = evidence.findings
+    findings = evidence.findings
     if evidence.dialect is Dialect.LITERT_PYTHON:
         return "incomplete: the log has no whole results block"
     if evidence.measured is None:
-        lines = {0: "no statistics line", 1: "only one statistics line"}.get(len(found.counts))
+        lines = {0: "no statistics line", 1: "only one statistics line"}.get(len(findings.counts))
         return f"incomplete: the log has {lines or 'statistics lines out of order'}"
-    if found.report:
+    if findings.report:
         return "incomplete: the log ends inside the results block"
     return "incomplete: the log ends before the line with the timings"
 
@@ -255,10 +260,10 @@ def _no_runs(evidence: Evidence) -> str | None:
 
 
 def _fewer(evidence: Evidence) -> str | None:
-    found = evidence.findings
-    asked = found.phases[1] if len(found.phases) == 2 else found.asked_runs
-    if asked is not None and evidence.runs is not None and evidence.runs < asked:
-        return f"fewer-runs: {evidence.runs} inferences were measured of {asked} asked for"
+    findings = evidence.findings
+    requested = findings.phases[1] if len(findings.phases) == 2 else findings.asked_runs
+    if requested is not None and evidence.runs is not None and evidence.runs < requested:
+        return f"fewer-runs: {evidence.runs} inferences were measured of {requested} asked for"
     return None
 
 
@@ -298,7 +303,7 @@ def _not_seen(evidence: Evidence) -> str | None:
         elif name not in ran:
             return f"delegate-not-seen: {name} was asked for, and no line shows that it ran"
     if delegation.full_required and delegation.whole is False:
-        return "partial-delegation: the delegate took only part of the graph; all was demanded"
+        return "partial-delegation: the delegate took only part of the graph; all was required"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Bytes to lines, and off each line what was put before the program's own words."""
+"""Splits a log into lines, and removes what other programs put before each line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 _TIME = r"(?:(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9}(?: [+-]\d{4})?|\d{9,}\.\d{3,9})"
 _LEVEL = r"(?P<level>[VDIWEFA])"
 
-# Heads of logcat's formats. `pid` is absent where the format has none.
+# Heads of logcat's formats; some have no `pid`.
 _LOGCAT = tuple(
     re.compile(pattern)
     for pattern in (
@@ -31,7 +31,7 @@ _PYTHON = re.compile(
 )
 _NAMES = r"(?:VERBOSE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)"
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z| ?[+-]\d\d:?\d\d)?"
-# What people and the programs that passed the text on put before a line, one at a time.
+# Prefixes that people and programs add to a line when they copy it, one at a time.
 _RELAYS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -53,14 +53,14 @@ _RELAYS = tuple(
         r"\d{1,6}[:\t]",
     )
 )
-_MOST_RELAYS = 8  # so that no line of marks takes long
+_MAX_RELAYS = 8  # so that a line of many marks does not take long
 _SEVERITY = re.compile(r"(VERBOSE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL): ?")
 _SOURCE = re.compile(r"\[([^\]\s]+\.(?:cc|cpp|h|mm|m|py):\d+)\] ?")
-# No tool writes longer lines that matter, and patterns may take the square of the length.
+# Longer lines never matter, and patterns may take the square of the length.
 _LONGEST = 8192
 # Colours, erasures and titles of terminals.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\))")
-# Line ends and blanks of other systems and of web pages; what has no width is left out.
+# Line ends and blanks of other systems and of web pages; characters without width are removed.
 _BLANKS = str.maketrans(
     {"\r": "\n", "\u2028": "\n", "\xa0": " ", "\0": None, "\u200b": None, "\ufeff": None}
 )
@@ -80,12 +80,12 @@ class Line:
     """One message.
 
     Args:
-        text: the program's own words, stripped of blanks at both ends.
-        level: ``INFO``, ``ERROR`` ... as written before the text; empty where nothing was.
+        text: the program's own text, without blanks at both ends.
+        level: ``INFO``, ``ERROR`` ... as written before the text, or empty.
         source: ``file.cc:123`` of LiteRT's messages, else empty.
-        tag: logcat's or Python's name for the writer, else empty.
-        pid: process in logcat; ``None`` where the line has none.
-        logcat: whether it had a head of logcat.
+        tag: logcat's or Python's name of the writer, else empty.
+        pid: process id in logcat; ``None`` without one.
+        logcat: whether the line had a logcat head.
     """
 
     text: str
@@ -97,7 +97,7 @@ class Line:
 
 
 def decode(content: bytes) -> str:
-    """Returns the text of a log: UTF-8 with or without a mark, or PowerShell's UTF-16."""
+    """Returns the text of a log: UTF-8, with or without a mark, or PowerShell's UTF-16."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace")
     return content.decode("utf-8-sig", errors="replace")
@@ -111,15 +111,15 @@ def without_notes(text: str) -> str:
 
 def read(text: str) -> list[Line]:
     """Returns the messages of ``text``, empty ones left out."""
-    found = (_line(raw) for raw in without_notes(text).split("\n"))
-    return [line for line in found if line.text]
+    lines = (_line(raw) for raw in without_notes(text).split("\n"))
+    return [line for line in lines if line.text]
 
 
 def _line(raw: str) -> Line:
     text = raw[:_LONGEST].strip(" \t`\\")
     level, tag, pid, logcat = "", "", None, False
     head = _head(text)
-    for _ in range(_MOST_RELAYS):
+    for _ in range(_MAX_RELAYS):
         if head or not (relay := _relay(text)):
             break
         text = text[relay.end() :].strip()

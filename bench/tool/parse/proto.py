@@ -1,6 +1,6 @@
-"""The result file that the C++ tools write: ``tflite.tools.benchmark.BenchmarkResult``.
+"""Parses the result file of the C++ tools: ``tflite.tools.benchmark.BenchmarkResult``.
 
-The wire format is read here, because it needs four kinds of field and no schema compiler.
+The wire format is read here, because four kinds of fields do not need a schema compiler.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MEMORY_KB = {1: "init", 2: "overall"}
 
 
 def find(content: bytes, exit_status: int | None = None) -> ToolLog | None:
-    """Returns the log that a binary result file holds; ``None`` when ``content`` is none."""
+    """Returns the log that a binary result file holds; ``None`` if ``content`` is not one."""
     try:
         top = _fields(content)
         parts = {number: _fields(value) for number, value in top.items() if number != 1}  # type: ignore[arg-type]  # not bytes: TypeError
@@ -74,10 +74,10 @@ def _log(parts: dict[int, dict[int, Value]], exit_status: int | None) -> ToolLog
 
 
 def _memory(fields: dict[int, Value]) -> dict[str, float] | None:
-    found = {name: _float(fields[n]) / 1024 for n, name in _MEMORY_KB.items() if n in fields}
+    memory_mb = {name: _float(fields[n]) / 1024 for n, name in _MEMORY_KB.items() if n in fields}
     if 3 in fields:
-        found["peak"] = _float(fields[3])
-    return found or None
+        memory_mb["peak"] = _float(fields[3])
+    return memory_mb or None
 
 
 def _float(value: Value) -> float:
@@ -87,30 +87,30 @@ def _float(value: Value) -> float:
 
 
 def _fields(content: bytes) -> dict[int, Value]:
-    """Returns a message's fields by number, the last of each; raises ``ValueError`` for others."""
-    found: dict[int, Value] = {}
+    """Returns a message's fields by number, the last of each; ``ValueError`` if malformed."""
+    fields: dict[int, Value] = {}
     at = 0
     while at < len(content):
         key, at = _varint(content, at)
         match key & 7:
             case 0:
                 value, at = _varint(content, at)
-                found[key >> 3] = value - (1 << 64) if value >> 63 else value
+                fields[key >> 3] = value - (1 << 64) if value >> 63 else value
             case 1 | 5 as kind:
                 width, form = (8, "<d") if kind == 1 else (4, "<f")
                 (number,) = struct.unpack(form, _take(content, at, width))
                 if not abs(number) < _LIMIT:  # also false for NaN
-                    raise ValueError("not a number that anyone measured")
-                # A float's own digits: 0.465 and not 0.46500000357627869.
-                found[key >> 3] = number if width == 8 else float(f"{number:.7g}")
+                    raise ValueError("not a measured number")
+                # Only the digits of a 32-bit float: 0.465, not 0.46500000357627869.
+                fields[key >> 3] = number if width == 8 else float(f"{number:.7g}")
                 at += width
             case 2:
                 size, at = _varint(content, at)
-                found[key >> 3] = _take(content, at, size)
+                fields[key >> 3] = _take(content, at, size)
                 at += size
             case _:
-                raise ValueError("no wire type of a result file")
-    return found
+                raise ValueError("not a wire type of a result file")
+    return fields
 
 
 def _take(content: bytes, at: int, size: int) -> bytes:

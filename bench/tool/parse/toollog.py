@@ -1,4 +1,4 @@
-"""What one log of a benchmark program says, and whether it may be trusted."""
+"""The parsed log of one process of a benchmark program, and whether it can be trusted."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ PERCENTILES: tuple[str, ...] = ("p5", "median", "p95")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolLog:
-    """One log, read. ``None`` means that the log does not say; it never means zero.
+    """One parsed log. ``None`` means that the log does not have the value; it never means zero.
 
-    Latencies are microseconds. A log that is not ``ok`` may still carry values: they are what was
-    printed, correctly labelled (a warm-up is never in an ``inference_*`` field), and must not be
-    reported as a result.
+    Latencies are in us. A log that is not ``ok`` may still have values: the printed ones, correctly
+    labelled (a warm-up is never in an ``inference_*`` field), which must not be reported as a
+    result.
 
     Args:
-        ok: whether the numbers are a complete, consistent measurement of what was asked for.
-        failure: why not: a stable kebab-case code, a colon and a sentence; ``None`` when ok.
+        ok: whether the numbers are a complete, consistent measurement of the requested case.
+        failure: why not: a stable kebab-case code, a colon and a sentence; ``None`` if ok.
         dialect: which program wrote it.
         logcat: whether it came through Android's logcat.
-        runs: measured inferences.
+        runs: number of measured inferences.
         init_us: load, interpreter, delegates and tensor allocation.
         first_us: the first warm-up inference; ``None`` without a warm-up.
         warmup_avg_us: mean of the warm-up; ``None`` without a warm-up.
-        warmup_runs: warm-up inferences.
+        warmup_runs: number of warm-up inferences.
         inference_avg_us, inference_min_us, inference_max_us: of the measured inferences.
         inference_std_us: as printed: population and whole microseconds from the C++ tools, sample
             from LiteRT's Python tool, population of the raw values from our runner.
-        inference_us: every measured value in order, where the log determines them: our runner's,
+        inference_us: every measured value in order, if the log determines them: from our runner,
             and from a ``count=`` line of one to three runs or of equal ones. The middle one of
             three may come from the six-digit mean: exact below 0.1 s, within 2 us below 1 s.
         percentiles_us: ``p5``, ``median`` and ``p95`` as printed; each program defines its own.
-        delegate: what was seen to run: ``xnnpack``, ``gpu``, ``nnapi``, ``hexagon``, ``npu``,
-            ``coreml``, ``external``, ``stable``, ``none``. Never taken from what was asked for.
+        delegate: the one that ran, by the log: ``xnnpack``, ``gpu``, ``nnapi``, ``hexagon``,
+            ``npu``, ``coreml``, ``external``, ``stable``, ``none``. Never taken from the request.
         nodes_delegated, nodes_total, partitions: of that delegate. Subgraphs that are named are
             summed, the last line of each; equal lines without a subgraph's name count once.
         memory_mb: ``init``, ``overall``, ``peak`` or, from old tools, ``max_rss``, as printed.
         model_size_mb: as printed.
         threads: as echoed; -1 is the runtime's own choice.
         unconsumed_flags: words of the command line that the tool did not understand.
-        requested_delegates: what was asked for, from the echo or the command line in the log.
+        requested_delegates: from the echo or the command line in the log.
         cpu_us: thread CPU time of each measured inference, from our runner.
-        runtime: name and version of the runtime, where shown.
-        signature: the model's entry point that ran, where shown.
+        runtime: name and version of the runtime, if shown.
+        signature: the model's entry point that ran, if shown.
     """
 
     ok: bool
