@@ -43,18 +43,18 @@ def stage(
         TransientDeviceError: the phone went away.
     """
     places = {sha256: place_of(phone, path, sha256) for sha256, path in files.items()}
-    wrong = sorted(changed(phone, places))
+    absent = sorted(missing_files(phone, places))
     sizes = {sha256: _size_bytes(path) for sha256, path in files.items()}
     total = sum(sizes.values())
-    needed_bytes = sum(sizes[sha256] for sha256 in wrong)
+    needed_bytes = sum(sizes[sha256] for sha256 in absent)
     done = total - needed_bytes
     on_progress(done, total)
-    if wrong:
+    if absent:
         _make_folder(phone)
         if phone.free_bytes(phone.folder) < needed_bytes + _MARGIN_BYTES:
             _remove_others(phone, places.values())
         _check_room(phone, needed_bytes)
-    for sha256 in wrong:
+    for sha256 in absent:
         progress = partial(_report_progress, on_progress, done, total)
         _push(phone, files[sha256], places[sha256], sha256, progress)
         done += sizes[sha256]
@@ -73,7 +73,7 @@ def stage_file(phone: Phone, path: Path, *, progress: Progress | None = None) ->
     size_bytes = _size_bytes(path)
     sha256 = sha256_file(path)
     place = place_of(phone, path, sha256)
-    if changed(phone, {sha256: place}):
+    if missing_files(phone, {sha256: place}):
         _make_folder(phone)
         _check_room(phone, size_bytes)
         _push(phone, path, place, sha256, progress)
@@ -82,7 +82,7 @@ def stage_file(phone: Phone, path: Path, *, progress: Progress | None = None) ->
     return place
 
 
-def changed(phone: Phone, places: Mapping[str, PurePath]) -> list[str]:
+def missing_files(phone: Phone, places: Mapping[str, PurePath]) -> list[str]:
     """Returns the SHA-256 of files that are missing on the phone or have other bytes there.
 
     Raises:

@@ -113,7 +113,7 @@ def entries(transport: Transport, remote: str) -> list[RemoteFile]:
 
 
 class _Session:
-    """One request over a sync stream of its own."""
+    """One request over its own sync stream."""
 
     def __init__(self, transport: Transport, remote: str) -> None:
         self._serial = transport.serial

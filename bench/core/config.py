@@ -121,9 +121,9 @@ def save(path: Path, value: object) -> None:
     atomic.write_text(path, to_json(value))
 
 
-def near(word: str, known: list[str]) -> str:
-    """Returns ``; did you mean X?`` for the nearest of ``known``, else an empty text."""
-    matches = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+def near(word: str, words: list[str]) -> str:
+    """Returns ``; did you mean X?`` for the nearest of ``words``, else an empty text."""
+    matches = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f"; did you mean '{matches[0]}'?" if matches else ""
 
 
@@ -132,9 +132,9 @@ def _problems(error: BaseException, where: str) -> list[str]:
         case ClassValidationError() | IterableValidationError():
             return _nested_problems(error, where)
         case ForbiddenExtraKeysError():
-            known = sorted(getattr(error.cl, "__dataclass_fields__", {}))
+            keys = sorted(getattr(error.cl, "__dataclass_fields__", {}))
             unknown = sorted(error.extra_fields)
-            return [f"unknown key {_join(where, name)}{near(name, known)}" for name in unknown]
+            return [f"unknown key {_join(where, name)}{near(name, keys)}" for name in unknown]
         case BenchError():  # from a dataclass's own checks
             return [f"{where}: {error.message}" if where else error.message]
         case KeyError():

@@ -14,7 +14,7 @@ class Handset:
 
     Args:
         name: the phone's own serial number, and its host name.
-        address: a loopback address of its own.
+        address: its own loopback address, 127.x.y.z.
         properties: system properties, which replace those of the tree.
         data_bytes: size of its /data.
         abi: the one that it reports, and that its benchmark tool is built for.

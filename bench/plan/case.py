@@ -52,7 +52,7 @@ class Mode(StrEnum):
 
     @property
     def is_companion(self) -> bool:
-        """Whether its processes add to a back-to-back case's row and are not a row of their own."""
+        """Whether its processes add to a back-to-back case's row and are not a separate row."""
         return self in (Mode.CONVENTIONAL, Mode.OP_PROFILE, Mode.PEAK_MEMORY, Mode.OUTPUT_CHECK)
 
     @property

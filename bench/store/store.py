@@ -111,7 +111,7 @@ class Store:
             connection.execute(insert(schema.session).values(row))
 
     def add_invocation(self, invocation: Invocation) -> int:
-        """Stores a process with its raw text, in a transaction of its own, and returns its id.
+        """Stores a process with its raw text, in a separate transaction, and returns its id.
 
         Raises:
             InfrastructureError: it is stored already, or the session does not exist.

@@ -160,7 +160,7 @@ def _download(url: str, target: Path, progress: Progress) -> Fetched:
         error.close()
         raise InfrastructureError(
             f"{url}: the server answers {error.code} {error.reason}",
-            hint="check the version; else give a build of your own with --benchmark-binary PATH",
+            hint="check the version; else give your own build with --benchmark-binary PATH",
             url=url,
         ) from error
     except urllib.error.URLError as error:

@@ -167,9 +167,9 @@ def known_flags(usage: str) -> frozenset[str]:
     return names
 
 
-def program(known: frozenset[str]) -> Program:
+def program(flag_names: frozenset[str]) -> Program:
     """Returns the program that has these flags."""
-    return Program.COMPILED_MODEL if {"use_cpu", "use_npu"} <= known else Program.INTERPRETER
+    return Program.COMPILED_MODEL if {"use_cpu", "use_npu"} <= flag_names else Program.INTERPRETER
 
 
 def litert_command(flags: Flags) -> tuple[str, ...]:
@@ -196,33 +196,33 @@ def litert_command(flags: Flags) -> tuple[str, ...]:
     return (*_taskset(flags), sys.executable, "-P", "-m", RUNNER_MODULE, *_arguments(named))
 
 
-def official_command(binary: PurePath, flags: Flags, known: frozenset[str]) -> tuple[str, ...]:
-    """Returns the command of an official binary whose ``--help`` lists the flags ``known``.
+def official_command(binary: PurePath, flags: Flags, flag_names: frozenset[str]) -> tuple[str, ...]:
+    """Returns the command of an official binary whose ``--help`` lists the flags ``flag_names``.
 
     Raises:
         ConfigurationError: the flags need one that the binary lacks, or something that its
             program cannot do.
     """
     hints: Mapping[str, str] = _HINTS
-    match kind := program(known):
+    match kind := program(flag_names):
         case Program.INTERPRETER:
-            needed, companions = _interpreter(flags, known)
+            needed, companions = _interpreter(flags, flag_names)
         case Program.COMPILED_MODEL:
-            needed, companions = _compiled_model(binary, flags, known)
+            needed, companions = _compiled_model(binary, flags, flag_names)
             hints = _COMPILED_HINTS
         case _:
             assert_never(kind)
-    for name in sorted(set(needed) - known):
+    for name in sorted(set(needed) - flag_names):
         raise ConfigurationError(
             f"{binary}: this build has no flag --{name}, which is needed",
             hint=hints.get(name, "use another build"),
         )
     optional = {**_DEFAULTS, **companions, **needed}
-    named = needed | {name: value for name, value in optional.items() if name in known}
+    named = needed | {name: value for name, value in optional.items() if name in flag_names}
     return (*_taskset(flags), str(binary), *_arguments(named))
 
 
-def _interpreter(flags: Flags, known: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
+def _interpreter(flags: Flags, flag_names: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Returns the flags that the binary must know, and those that are given if it knows them."""
     needed, companions = _common(flags), _extras(flags)
     # Delegates are applied in the order of their flags.
@@ -234,20 +234,20 @@ def _interpreter(flags: Flags, known: frozenset[str]) -> tuple[dict[str, str], d
         companions |= _NNAPI
     needed |= _external(flags)
     # A build without the flag has no XNNPACK, so it need not be switched off.
-    if flags.use_xnnpack or "use_xnnpack" in known:
+    if flags.use_xnnpack or "use_xnnpack" in flag_names:
         needed["use_xnnpack"] = _boolean(flags.use_xnnpack)
     return needed | _requirements(flags), companions
 
 
 def _compiled_model(
-    binary: PurePath, flags: Flags, known: frozenset[str]
+    binary: PurePath, flags: Flags, flag_names: frozenset[str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Returns the same for the CompiledModel tool, whose CPU always runs XNNPACK."""
     needed = {**_common(flags), **_external(flags), **_requirements(flags)}
     if flags.use_nnapi:
         needed["use_nnapi"] = "true"
     on_cpu = not (flags.use_gpu or flags.use_nnapi or flags.external_delegate)
-    _check_cpu(binary, flags, known, on_cpu=on_cpu)
+    _check_cpu(binary, flags, flag_names, on_cpu=on_cpu)
     # It aborts if full delegation is required and the CPU is allowed.
     needed["use_cpu"] = _boolean(not flags.require_full_delegation)
     companions = _extras(flags)
@@ -257,7 +257,7 @@ def _compiled_model(
     return needed, companions
 
 
-def _check_cpu(binary: PurePath, flags: Flags, known: frozenset[str], *, on_cpu: bool) -> None:
+def _check_cpu(binary: PurePath, flags: Flags, flag_names: frozenset[str], *, on_cpu: bool) -> None:
     if on_cpu and not flags.use_xnnpack:
         raise ConfigurationError(
             f"{binary}: the CompiledModel tool always runs XNNPACK on the CPU; it cannot measure "
@@ -271,7 +271,7 @@ def _check_cpu(binary: PurePath, flags: Flags, known: frozenset[str], *, on_cpu:
             hint="leave it out, or measure with delegate=gpu",
         )
     # That flag and a working --num_threads came with the same version, LiteRT 2.1.0: LiteRT#3360.
-    if on_cpu and "compiler_cache_path" not in known:
+    if on_cpu and "compiler_cache_path" not in flag_names:
         raise ConfigurationError(
             f"{binary}: the CompiledModel tool before LiteRT 2.1.0 ignores --num_threads",
             hint="use a build of LiteRT 2.1.0 or later",

@@ -9,7 +9,7 @@ from support.reach import Boot, Serving
 
 from bench.adb.lock import locked
 from bench.adb.phone import open_phone
-from bench.adb.transport.serials import Found, Way, present, resolve, way_to
+from bench.adb.transport.serials import Found, Way, list_phones, resolve, way_to
 from bench.adb.transport.server import AdbServer
 from bench.core.errors import ConfigurationError, TransientDeviceError
 from bench.handset.running import Running
@@ -46,7 +46,7 @@ def test_what_the_server_lists_is_reached_through_it(
     server: Serving, handset: Running, boot_phone: Boot, tmp_path: Path
 ) -> None:
     server.connect(handset.serial)
-    [found] = [each for each in present(server.environ) if each.serial == handset.serial]
+    [found] = [each for each in list_phones(server.environ) if each.serial == handset.serial]
     assert (found.way, found.state) == (Way.SERVER, "device")
     second = boot_phone()
     server.connect(second.serial)
@@ -83,7 +83,7 @@ def test_the_server_is_where_adb_looks_for_it(
 
 @pytest.mark.parametrize("named", ["tcp:lab:x", "vsock:1:2", "tcp:lab:99999", "nonsense"])
 def test_an_address_of_no_server_is_refused(named: str) -> None:
-    with pytest.raises(ConfigurationError, match="no adb server"):
+    with pytest.raises(ConfigurationError, match="no valid address of an adb server"):
         AdbServer({"ADB_SERVER_SOCKET": named})
 
 

@@ -150,7 +150,7 @@ class DirectTransport:
 
     Args:
         keys: tried in this order; the phone is asked to accept the first.
-        prompt_limit_s: how long to wait for somebody to accept the key on its screen.
+        prompt_limit_s: how long to wait until the key is accepted on its screen.
         on_prompt: called when that wait begins.
         io_limit_s: how long it may be silent before it counts as lost.
     """

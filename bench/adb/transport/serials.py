@@ -56,7 +56,7 @@ def is_remote(address: Found) -> bool:
     return address.way is Way.TCP or wireless or _TCP.fullmatch(address.serial) is not None
 
 
-def present(environ: Mapping[str, str] = os.environ) -> list[Found]:
+def list_phones(environ: Mapping[str, str] = os.environ) -> list[Found]:
     """Returns the phones that the adb server or USB shows; the server owns what it lists.
 
     Raises:
@@ -141,7 +141,7 @@ def way_to(
 
 
 def _select(serials: Sequence[str], environ: Mapping[str, str]) -> list[Found]:
-    phones = present(environ)
+    phones = list_phones(environ)
     names = list(dict.fromkeys(serials)) or list(filter(None, [environ.get("ANDROID_SERIAL")]))
     return [_by_name(name, phones) for name in names] if names else [_only(phones)]
 

@@ -146,7 +146,7 @@ class ServerTransport:
         return self._serial
 
     def open(self, service: str) -> Stream:
-        """Returns a stream to an adb service, over a connection of its own."""
+        """Returns a stream to an adb service, over a separate connection."""
         return self._server.open(self._serial, service, io_limit_s=self.io_limit_s)
 
     def close(self) -> None:
@@ -267,7 +267,7 @@ def unusable_state(serial: str, state: str) -> DeviceError:
         case "offline" | "connecting":
             return TransientDeviceError(
                 f"{serial}: the adb server lists it as {state}",
-                # Debian 12's adb never gets a network phone back by itself.
+                # Debian 12's adb never reconnects a network phone.
                 hint=f"check network and port, then: adb disconnect {serial}; adb connect {serial}"
                 if ":" in serial
                 else "unplug it, plug it in again and unlock its screen",

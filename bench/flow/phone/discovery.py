@@ -12,7 +12,7 @@ from bench.adb.lock import locked
 from bench.adb.phone import Phone
 from bench.adb.state.facts import Cluster, Facts, big_cores, read_facts
 from bench.adb.state.settings import restore_settings
-from bench.adb.transport.serials import Found, present, resolve, way_to
+from bench.adb.transport.serials import Found, list_phones, resolve, way_to
 from bench.adb.transport.server import unusable_state
 from bench.core.device_state.cores import mask
 from bench.core.errors import DeviceError
@@ -45,7 +45,7 @@ def meant(serials: Sequence[str], environ: Mapping[str, str] = os.environ) -> li
         ConfigurationError: one is neither there nor a ``host:port``.
         TransientDeviceError: the adb server does not answer.
     """
-    there = present(environ)
+    there = list_phones(environ)
     by_serial = {each.serial: each for each in there}
     if not serials:
         return there

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bench.adb.phone import Phone
-from bench.adb.staging import changed
+from bench.adb.staging import missing_files
 from bench.adb.state.facts import AS_IN_FRONT
 from bench.adb.state.reading import read_state
 from bench.adb.state.watch import Watch, keeps_counters
@@ -129,7 +129,7 @@ class PhoneProcesses:
 
     def _blame_storage(self) -> None:
         """Raises if the files that a failed process read are not what was pushed."""
-        wrong = changed(self._phone, self._sweep.there)
+        wrong = missing_files(self._phone, self._sweep.there)
         if wrong:
             there = self._sweep.there[wrong[0]]
             raise TransientDeviceError(

@@ -37,7 +37,7 @@ from pathlib import Path
 from bench.core.errors import ConfigurationError
 from bench.tool.parse import documents, failures, proto
 from bench.tool.parse.grammar import gather
-from bench.tool.parse.interpret import Evidence, judge, weigh
+from bench.tool.parse.interpret import Evidence, assign_numbers, to_tool_log
 from bench.tool.parse.lines import Line, decode, read, without_notes
 from bench.tool.parse.toollog import Dialect, ToolLog
 
@@ -102,9 +102,9 @@ def _parse_lines(lines: list[Line], exit_status: int | None) -> ToolLog:
     complete = [evidence for evidence in known if evidence.complete]
     for candidates in (complete, known):
         if len(candidates) == 1:
-            return judge(candidates[0])
+            return to_tool_log(candidates[0])
     if not known:
-        return judge(_evidence(lines, exit_status))
+        return to_tool_log(_evidence(lines, exit_status))
     return ToolLog(
         ok=False,
         failure=f"several-runs: {len(known)} processes wrote to this log; filter it by process",
@@ -114,4 +114,4 @@ def _parse_lines(lines: list[Line], exit_status: int | None) -> ToolLog:
 
 
 def _evidence(lines: list[Line], exit_status: int | None) -> Evidence:
-    return weigh(gather(lines), failures.find(lines), exit_status)
+    return assign_numbers(gather(lines), failures.find(lines), exit_status)

@@ -60,7 +60,7 @@ class Evidence:
         return self.measured is not None and self.timings is not None
 
 
-def weigh(
+def assign_numbers(
     findings: Findings, failure: Failure | None = None, exit_status: int | None = None
 ) -> Evidence:
     """Returns the evidence of one process: which number is which."""
@@ -88,7 +88,7 @@ def weigh(
     )
 
 
-def judge(evidence: Evidence) -> ToolLog:
+def to_tool_log(evidence: Evidence) -> ToolLog:
     """Returns the log of one process; the first rule with an objection gives the failure."""
     failure = next((text for rule in _RULES if (text := rule(evidence))), None)
     log = ToolLog(
