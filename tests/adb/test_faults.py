@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.reach import Boot, Reach, Serving, direct, see_up
-from usb_debugging import authorise
+from support.usb_debugging import authorise
 
 from bench.adb.staging import stage_file
 from bench.adb.transport.keys import Key, make_key
@@ -193,11 +193,12 @@ def test_a_full_disk_says_so_and_keeps_nothing(
 def test_a_key_that_is_refused_is_explained_and_works_once_accepted(
     secure_phone: Running, tmp_path: Path
 ) -> None:
+    handset = secure_phone
     make_key(tmp_path / "adbkey")
     key = Key(tmp_path / "adbkey")
     prompts: list[bool] = []
     unknown = direct(
-        secure_phone.serial, keys=[key], prompt_limit_s=0.5, on_prompt=lambda: prompts.append(True)
+        handset.serial, keys=[key], prompt_limit_s=0.5, on_prompt=lambda: prompts.append(True)
     )
     with pytest.raises(DeviceError, match="unauthorized") as caught:
         unknown.ask("true")
@@ -205,8 +206,8 @@ def test_a_key_that_is_refused_is_explained_and_works_once_accepted(
     assert "Allow USB debugging" in caught.value.hint
     assert prompts == [True]
     with pytest.raises(DeviceError, match="none was given"):
-        direct(secure_phone.serial).ask("true")
-    authorise(secure_phone, (tmp_path / "adbkey.pub").read_text())
+        direct(handset.serial).ask("true")
+    authorise(handset, (tmp_path / "adbkey.pub").read_text())
     assert unknown.ask("echo fine") == "fine"
     unknown.close()
 
@@ -214,15 +215,16 @@ def test_a_key_that_is_refused_is_explained_and_works_once_accepted(
 def test_a_servers_key_that_is_refused_is_explained_and_works_once_accepted(
     server: Serving, secure_phone: Running
 ) -> None:
-    server.adb("connect", secure_phone.serial)
+    handset = secure_phone
+    server.adb("connect", handset.serial)
     with pytest.raises(DeviceError, match="unauthorized") as caught:
-        resolve([secure_phone.serial], server.environ)
+        resolve([handset.serial], server.environ)
     assert not isinstance(caught.value, TransientDeviceError)
     with pytest.raises(DeviceError, match="unauthorized") as caught:
-        AdbServer(server.environ).open(secure_phone.serial, "sync:")
+        AdbServer(server.environ).open(handset.serial, "sync:")
     assert "Allow USB debugging" in caught.value.hint
-    authorise(secure_phone, (Path(server.environ["HOME"]) / ".android" / "adbkey.pub").read_text())
-    assert server.reach(secure_phone.serial).ask("echo fine") == "fine"
+    authorise(handset, (Path(server.environ["HOME"]) / ".android" / "adbkey.pub").read_text())
+    assert server.reach(handset.serial).ask("echo fine") == "fine"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from adb_shell.auth.keygen import keygen
 from adb_shell.auth.sign_pythonrsa import PythonRSASigner
 from support.phone_wire import Wire, wire
 from support.reach import Boot
-from usb_debugging import authorise, require_keys
+from support.usb_debugging import authorise, require_keys
 
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.handset import running as handsets
