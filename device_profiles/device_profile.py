@@ -20,7 +20,7 @@ _THERMAL_STATUS_MAX = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """Which phones a profile is for: patterns with ``*`` and ``?``, whatever the case.
+    """Which phones a profile is for: patterns with ``*`` and ``?``, in upper or lower case.
 
     Each key that is given must fit; of its patterns one. A profile without any fits every phone.
 
@@ -86,7 +86,7 @@ class Profile:
         big_mask: of the cores to measure on, as ``taskset`` takes it; else the fastest clusters.
         delegates: worth trying.
         source: where this comes from.
-        unverified: it was never seen on such a phone, so it only fills in what the phone hides.
+        unverified: never checked on such a phone, so it only fills in what the phone hides.
     """
 
     name: str
@@ -120,16 +120,16 @@ def profiles() -> tuple[Profile, ...]:
 
 
 def choose(
-    known: Sequence[Profile], *, model: str, soc: str | None, abis: Sequence[str]
+    candidates: Sequence[Profile], *, model: str, soc: str | None, abis: Sequence[str]
 ) -> Profile:
     """Returns the profile that fits most closely: by model, else SoC, else ABI, else any.
 
-    Of those that fit equally the first of ``known`` wins.
+    Of those that fit equally the first of ``candidates`` wins.
 
     Raises:
         ConfigurationError: none fits.
     """
-    fitting = [each for each in known if _fits(each.match, model, soc, abis)]
+    fitting = [each for each in candidates if _fits(each.match, model, soc, abis)]
     if not fitting:
         raise ConfigurationError(
             f"no device profile fits {model!r}", hint="add one that matches every phone"
@@ -141,17 +141,17 @@ def save(path: Path, profile: Profile) -> None:
     """Writes a profile as YAML, whole or not at all.
 
     Raises:
-        ConfigurationError: there is such a file already, which somebody may have worked on.
+        ConfigurationError: there is such a file already, which the user may have edited.
     """
     if path.exists():
         raise ConfigurationError(
             f"{path}: exists already", hint="name another file, or remove this one first"
         )
-    written = {
+    document = {
         key: value for key, value in config.unstructure(profile).items() if value is not None
     }
-    written["match"] = {key: value for key, value in written["match"].items() if value}
-    atomic.write_text(path, yaml.safe_dump(written, sort_keys=False, allow_unicode=True))
+    document["match"] = {key: value for key, value in document["match"].items() if value}
+    atomic.write_text(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
 
 
 def _packaged() -> Iterator[Profile]:
@@ -161,8 +161,8 @@ def _packaged() -> Iterator[Profile]:
 
 
 def _fits(match: Match, model: str, soc: str | None, abis: Sequence[str]) -> bool:
-    asked = ((match.model, [model]), (match.soc, [soc] if soc else []), (match.abi, abis))
-    return all(not patterns or _any(patterns, words) for patterns, words in asked)
+    pairs = ((match.model, [model]), (match.soc, [soc] if soc else []), (match.abi, abis))
+    return all(not patterns or _any(patterns, words) for patterns, words in pairs)
 
 
 def _any(patterns: Sequence[str], words: Sequence[str]) -> bool:

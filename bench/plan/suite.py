@@ -135,7 +135,7 @@ def bare_target(path: Path) -> Target:
     """Returns a .tflite file, with the manifest beside it if there is one.
 
     Raises:
-        ConfigurationError: there is no such file, or it is not what its manifest says.
+        ConfigurationError: there is no such file, or it does not match its manifest.
         ModelFileError: it is no TFLite model.
     """
     try:
@@ -152,7 +152,7 @@ def bare_target(path: Path) -> Target:
     artifact = config.load(manifest, Artifact)
     if artifact.sha256 != sha256:
         raise ConfigurationError(
-            f"{path}: its SHA-256 begins {sha256[:12]}, its manifest says {artifact.sha256[:12]}",
+            f"{path}: its SHA-256 begins {sha256[:12]}, its manifest has {artifact.sha256[:12]}",
             hint="convert it again, or remove the manifest beside it",
         )
     return Target(path=path, sha256=sha256, artifact=artifact)
@@ -162,7 +162,7 @@ def zoo_targets(folder: Path) -> tuple[Target, ...]:
     """Returns all artifacts of a zoo folder, in the order of their names; none if it is not there.
 
     Raises:
-        ConfigurationError: a file is missing, or is not what its manifest says.
+        ConfigurationError: a file is missing, or does not match its manifest.
     """
     paths = [manifest.with_suffix(".tflite") for manifest in manifests(folder)]
     for path in paths:
