@@ -12,7 +12,7 @@ from reports.page.page import page
 from reports.parts import modes
 from reports.parts.table import Footnotes
 from reports.plots import charts
-from reports.plots.themes import LOOKS
+from reports.plots.themes import STYLES
 from reports.rows.schema import Endurance, Row, Stream
 
 FOUND = rows()
@@ -124,8 +124,8 @@ def test_the_limit_of_real_time_is_drawn_only_where_it_is_near() -> None:
     assert place.charts[0].limit == 100
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_one_curve_and_twenty_can_be_drawn(look: str) -> None:
+@pytest.mark.parametrize("style", STYLES)
+def test_one_curve_and_twenty_can_be_drawn(style: str) -> None:
     for found in ([endured(FOUND[0], slices=1)], [endured(row) for row in FOUND[:20]]):
         (place,) = modes.sustained(found, FAMILIES, Footnotes())
-        assert len(plots.draw(place.charts[0], LOOKS[look]).axes[0].lines) >= len(found)
+        assert len(plots.draw(place.charts[0], STYLES[style]).axes[0].lines) >= len(found)
