@@ -70,8 +70,8 @@ def _charts(rows: Sequence[Estimate]) -> Iterator[Chart]:
             title=f"Effect of each choice on {response}",
             x_label=f"{response} over that of the base (log scale)" if is_ratio else "points",
             y_label="",
-            caption="Bars: 95 % intervals. Hollow: a caveat. Widths and sizes are per doubling, "
-            "all other choices against a base.",
+            caption="Bars: 95 % intervals. Hollow markers: a caveat. Widths and sizes are per "
+            "doubling, all other choices against a base.",
             dots=tuple(_dot(row, lanes.index(_lane(row)), is_ratio) for row in own),
             numbers=schema.listing(own, Estimate),
             families=(_CLEAR, _UNCLEAR),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jinja2
 
-from bench.core import atomic
+from bench.core import atomic, units
 from reports import plots
 from reports.effects import study
 from reports.effects.fit import Estimate
@@ -191,7 +191,8 @@ def picture(chart: Chart, out: Path, suffix: str) -> Picture:
             atomic.write_bytes(out / f"{stem}.png", plots.png(figure))
             size = plots.size_px(figure)
     atomic.write_text(out / f"{file}.csv", table.to_csv(chart.numbers))
-    alt = f"{chart.title}: {len(chart.dots)} points. {chart.caption} The numbers are in the tables."
+    points = units.counted(len(chart.dots), "point")
+    alt = f"{chart.title}: {points}. {chart.caption} The numbers are in the tables."
     return Picture(file=file, alt=alt, width=size[0], height=size[1], uris=uris)
 
 

@@ -95,7 +95,8 @@ def _real_time(rows: Sequence[Stream], families: Families) -> Chart:
         x_label="latency over the hop, front-end included (%, log scale); from 100 % it cannot "
         "keep up",
         y_label="",
-        caption="Bars: 95 % intervals. Hollow: a caveat. One inference per hop, idle in between.",
+        caption="Bars: 95 % intervals. Hollow markers: a caveat. One inference per hop, idle in "
+        "between.",
         dots=tuple(
             dot(
                 row,
@@ -135,7 +136,7 @@ def _curves(rows: Sequence[Endurance], families: Families) -> Chart:
         x_label=f"time ({scale.unit})",
         y_label="latency of the file over its start",
         caption="Each point of a line is a slice's median. Cross: throttled; from here, three "
-        "slices in a row are at least 10 % slower than the start. Hollow: a caveat.",
+        "slices in a row are at least 10 % slower than the start. Hollow markers: a caveat.",
         dots=tuple(dots),
         numbers=_points(rows),
         families=colour_order(families),

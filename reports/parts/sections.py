@@ -64,9 +64,9 @@ def verdict(marked: Sequence[Marked]) -> str:
     if len(eligible) == 1:
         text = "Only one file can be on the frontier, so there is nothing to compare it with."
     else:
-        verb = "is" if front == 1 else "are"
+        verb, each = ("is", "") if front == 1 else ("are", "for each, ")
         text = (
-            f"{front} of {counted(len(eligible), 'file')} {verb} on the frontier: for each, no "
+            f"{front} of {counted(len(eligible), 'file')} {verb} on the frontier: {each}no "
             "other file is both faster and at least as accurate. "
         )
         text += _sureness(front, sure)
@@ -240,9 +240,10 @@ def dominated(marked: Sequence[Marked]) -> Table | None:
 
 def _sureness(front: int, sure: int) -> str:
     if sure == front:
-        return "The 95 % intervals confirm each of them."
+        return f"The 95 % intervals confirm {'it' if front == 1 else 'each of them'}."
     if sure == 0:
-        return "Within the 95 % intervals each of them may be beaten by another."
+        each = "it" if front == 1 else "each of them"
+        return f"Within the 95 % intervals {each} may be beaten by another file."
     return f"The 95 % intervals confirm {sure} of them; the others overlap rivals."
 
 

@@ -175,7 +175,7 @@ def _latency_size(rows: Sequence[Row], families: Families) -> Chart | None:
         title="Latency against size",
         x_label=f"size of the file ({across.unit}, log scale)",
         y_label=f"latency per second of audio ({up.unit}, log scale)",
-        caption="Bars: 95 % intervals. Hollow: a caveat. Nothing was scored.",
+        caption="Bars: 95 % intervals. Hollow markers: a caveat. Nothing was scored.",
         dots=tuple(
             dot(row, families, label=brief(names[row]), x=_size(row, across), y=_latency(row, up))
             for row in chosen
@@ -240,7 +240,8 @@ def _accuracy(
         title=title,
         x_label=x_label,
         y_label="accuracy, mean over the tasks (%)",
-        caption="Bars: 95 % intervals. Line: frontier by the estimates. Hollow: a caveat." + note,
+        caption="Bars: 95 % intervals. Line: frontier by the estimates. Hollow markers: a caveat."
+        + note,
         dots=dots,
         families=colour_order(families),
         numbers=_numbers(places, (*costs, *scores, "on_frontier")),

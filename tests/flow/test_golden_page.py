@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from stored_sessions import ARTIFACT, CASE, DEVICE, add_session
+from support.stored_sessions import ARTIFACT, CASE, DEVICE, add_session
 
 from bench.core.artifact import Fidelity, Format, Partitions
 from bench.core.caveats import Caveat, CaveatKind

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stored_sessions import ARTIFACT, CASE, DEVICE, add_session
+from support.stored_sessions import ARTIFACT, CASE, DEVICE, add_session
 
 from bench.core.artifact import Role
 from bench.core.caveats import Caveat, CaveatKind

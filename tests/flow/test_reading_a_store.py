@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from stored_sessions import ARTIFACT, CASE, add_session
+from support.stored_sessions import ARTIFACT, CASE, add_session
 
 from bench.flow.outputs.record import EVENT
 from bench.flow.report.results import all_results, results

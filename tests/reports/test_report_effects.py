@@ -15,7 +15,7 @@ from bench.flow.report.write import effects_of
 from reports import plots
 from reports.effects import study
 from reports.effects.fit import BASES, Estimate, Traits, estimates, t_quantile
-from reports.page.page import page
+from reports.page import page
 from reports.parts.table import Footnotes
 from reports.plots.themes import STYLES
 from reports.rows import schema

@@ -8,7 +8,7 @@ from support.mode_rows import endured, stream
 from support.report_rows import changed, rows, tasks
 
 from reports import plots
-from reports.page.page import page
+from reports.page import page
 from reports.parts import modes
 from reports.parts.table import Footnotes
 from reports.plots import charts
@@ -75,7 +75,7 @@ def test_the_cost_of_a_stream_stands_with_its_interval_and_where_it_comes_from(
     assert "1.60×" in text
     assert "In all rows: device this machine" in text
     assert "session 2026-05-12-a" in text
-    assert "on no frontier" in text
+    assert "so not on the frontier" in text
 
 
 def test_a_curve_says_when_it_was_throttled_and_where_it_ended(folder: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from bench.core.artifact import Artifact, Format, Partitions, Role, Tensor
 from bench.core.device_state.telemetry import Telemetry
+from bench.measure.conditions import Limits
 from bench.measure.outcome import Measured
 from bench.plan.case import Case, Delegate, Protocol, Runner
 from bench.plan.device import DeviceRecord, Kind
@@ -86,6 +87,7 @@ def add_session(
                 stdout="raw",
                 stderr="",
                 telemetry=Telemetry(),
+                limits=Limits(),
             )
             store.add_outcome(store.add_invocation(invocation), _measured(us + ordinal))
     return session
