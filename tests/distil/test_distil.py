@@ -265,7 +265,7 @@ def test_its_quantisation_aware_student_goes_on_after_ctrl_c_and_has_no_float_op
 def test_random_weights_with_learned_ranges_are_refused(tmp_path: Path) -> None:
     done = frill_bench("convert", f"{TINY}_qat", "--zoo", tmp_path)
     assert done.returncode == 2
-    assert "cannot have random weights" in done.stderr
+    assert "needs trained weights" in done.stderr
 
 
 def test_a_call_without_students_is_a_usage_error() -> None:
