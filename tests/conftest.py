@@ -6,13 +6,18 @@ from typing import Protocol
 
 import numpy as np
 import pytest
-from skips import packages_line
+from hypothesis import settings
 from support.required import required
+from support.skips import packages_line
 
 from bench.core.errors import InfrastructureError
 from models.audio import packages
 
 pytest_plugins = ["support.phones"]
+
+# A busy machine makes no example wrong.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # What starts tests in the background may have them ignore Ctrl-C, and all that they start too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from skips import PACKAGES, packages_line
+from support.skips import PACKAGES, packages_line
 
 CI = Path(__file__).parents[1] / ".ci" / "run"
 

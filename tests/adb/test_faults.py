@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.reach import Boot, Reach, Serving, direct, see_up
+from support.usb_debugging import authorise
 
 from bench.adb.staging import stage_file
 from bench.adb.transport.keys import Key, make_key
@@ -190,9 +191,9 @@ def test_a_full_disk_says_so_and_keeps_nothing(
 
 
 def test_a_key_that_is_refused_is_explained_and_works_once_accepted(
-    boot_phone: Boot, tmp_path: Path
+    secure_phone: Running, tmp_path: Path
 ) -> None:
-    handset = boot_phone(secure=True)
+    handset = secure_phone
     make_key(tmp_path / "adbkey")
     key = Key(tmp_path / "adbkey")
     prompts: list[bool] = []
@@ -206,15 +207,15 @@ def test_a_key_that_is_refused_is_explained_and_works_once_accepted(
     assert prompts == [True]
     with pytest.raises(DeviceError, match="none was given"):
         direct(handset.serial).ask("true")
-    handset.authorise((tmp_path / "adbkey.pub").read_text())
+    authorise(handset, (tmp_path / "adbkey.pub").read_text())
     assert unknown.ask("echo fine") == "fine"
     unknown.close()
 
 
 def test_a_servers_key_that_is_refused_is_explained_and_works_once_accepted(
-    server: Serving, boot_phone: Boot
+    server: Serving, secure_phone: Running
 ) -> None:
-    handset = boot_phone(secure=True)
+    handset = secure_phone
     server.adb("connect", handset.serial)
     with pytest.raises(DeviceError, match="unauthorized") as caught:
         resolve([handset.serial], server.environ)
@@ -222,7 +223,7 @@ def test_a_servers_key_that_is_refused_is_explained_and_works_once_accepted(
     with pytest.raises(DeviceError, match="unauthorized") as caught:
         AdbServer(server.environ).open(handset.serial, "sync:")
     assert "Allow USB debugging" in caught.value.hint
-    handset.authorise((Path(server.environ["HOME"]) / ".android" / "adbkey.pub").read_text())
+    authorise(handset, (Path(server.environ["HOME"]) / ".android" / "adbkey.pub").read_text())
     assert server.reach(handset.serial).ask("echo fine") == "fine"
 
 

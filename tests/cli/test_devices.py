@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.reach import Serving
-from usb_debugging import authorise
+from support.usb_debugging import authorise
 
 from bench.adb.lock import locked
 from bench.cli.main import main

@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from reports.gate.rows import Verdict as Found
 from support.gate_phone import LATENCY_US, drawn_tool, revision
 from support.layers import write_layers
 from support.tables import write_table
@@ -225,7 +224,7 @@ def test_the_official_tool_flags_a_layer_too_many_and_never_a_file_against_itsel
     )
     assert 1 not in {each.code for each in itself}
     assert doubled.code == 1
-    (finding,) = (each for each in findings_of(doubled.log) if each.verdict is Found.REGRESSED)
+    (finding,) = (each for each in findings_of(doubled.log) if each.verdict is Verdict.REGRESSED)
     assert finding.change is not None
     assert 1.5 < finding.change.value < 2.5
     assert any("FULLY_CONNECTED" in said and "dense_2" in said for said in finding.why)

@@ -27,7 +27,7 @@ from support.phone_sweeps import (
 )
 from support.program import frill_bench
 from support.reach import Boot, direct
-from usb_debugging import authorise
+from support.usb_debugging import authorise
 
 from bench.core.caveats import CaveatKind
 from bench.core.device_state.cores import list_cores, mask
@@ -239,7 +239,9 @@ def test_the_harness_adds_at_most_60_ms_to_a_case(
 def test_two_runs_on_one_phone_do_not_meet(boot_phone: Boot, tmp_path: Path) -> None:
     phone = boot_phone()
     begun = phone.path("/data/local/tmp/begun")
-    tool = stand_in(tmp_path, f"touch /data/local/tmp/{begun.name}; sleep 0.3")
+    go = phone.path("/data/local/tmp/go")
+    waits = f"until [ -e /data/local/tmp/{go.name} ]; do sleep 0.05; done"
+    tool = stand_in(tmp_path, f"touch /data/local/tmp/{begun.name}; {waits}")
     words = ("-s", phone.serial, "--model", str(TINY), "--benchmark-binary", str(tool))
     state = tmp_path / "state"
     first = threading.Thread(
@@ -251,6 +253,7 @@ def test_two_runs_on_one_phone_do_not_meet(boot_phone: Boot, tmp_path: Path) -> 
     first.start()
     wait_until(begun.exists)
     second = frill_bench("run", *words, cwd=tmp_path, FRILL_BENCH_STATE=str(state))
+    go.touch()
     first.join(60)
     assert second.returncode == 3
     assert "is using it" in second.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.phone_sweeps import QUICK, SUITE, Swept, Watch, stand_in, sweep, wanted
 from support.reach import Boot, Serving
-from usb_debugging import authorise
+from support.usb_debugging import authorise
 
 from bench.adb.transport.serials import Way, resolve
 from bench.core.errors import DeviceError

@@ -11,7 +11,7 @@ from adb_shell.auth.keygen import keygen
 from adb_shell.auth.sign_pythonrsa import PythonRSASigner
 from support.phone_wire import Wire, wire
 from support.reach import Boot
-from usb_debugging import authorise, require_keys
+from support.usb_debugging import authorise, require_keys
 
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.handset import running as handsets
@@ -256,7 +256,7 @@ def test_a_taken_name_or_address_and_a_wrong_property_are_refused(
         boot_phone(address="192.0.2.1")
     with pytest.raises(ConfigurationError, match="cannot be a property"):
         boot_phone(properties={"ro.x": "1\nro.adb.secure=0"})
-    with pytest.raises(ConfigurationError, match="no name"):
+    with pytest.raises(ConfigurationError, match="cannot be the name"):
         boot_phone(name="../x")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.reach import direct
-from usb_debugging import answer
+from support.usb_debugging import answer
 
 from bench.adb.phone import Phone
 from bench.adb.transport.keys import Key, make_key

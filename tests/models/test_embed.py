@@ -1,45 +1,16 @@
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from support.audio_models import MODELS, manifest
 
-from bench.core.artifact import Artifact, Format, Role, Tensor, WeightsOrigin
+from bench.core.artifact import Role
 from bench.core.errors import ConfigurationError, ConversionError
-from bench.core.hashing import sha256_file
 from models import frontend
 from models.accuracy.embed import embed_clips
 from models.audio import packages
 from models.audio.decode import decode
 from models.audio.tasks import task_set
-
-MODELS = Path(__file__).parent.parent / "data" / "audio_models"
-
-
-def manifest(
-    path: Path, *, batch: int = 1, shape: tuple[int, ...] = (96, 64, 1), **changes: Any
-) -> Artifact:
-    artifact = Artifact(
-        name=path.stem,
-        format=Format.FLOAT32,
-        role=Role.EMBEDDING_PATCH,
-        file=path.name,
-        sha256=sha256_file(path),
-        size_bytes=path.stat().st_size,
-        inputs=(Tensor(name="x", shape=(batch, *shape), dtype="float32"),),
-        outputs=(),
-        parameters=0,
-        macs=None,
-        frontend="log-mel",
-        window_samples=frontend.WINDOW_SAMPLES,
-        hop_samples=frontend.PATCH_HOP_SAMPLES,
-        partitions=None,
-        float_ops={},
-        tools={},
-        weights=WeightsOrigin.GIVEN,
-    )
-    return replace(artifact, **changes)
 
 
 def test_an_embedding_is_the_mean_over_the_patches_of_a_clip(tones: Path, tmp_path: Path) -> None:

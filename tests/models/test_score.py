@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_embed import MODELS, manifest
+from support.audio_models import MODELS, manifest
 
 from bench.core.caveats import CaveatKind
 from models.accuracy import head

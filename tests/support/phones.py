@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from usb_debugging import secured
 
 from bench.core.errors import InfrastructureError
 from bench.handset.benchmark_tool import build_tool
@@ -17,6 +16,7 @@ from bench.handset.running import Running, boot
 from bench.handset.tree import Tree, prepare
 from support.reach import Boot, Reach, Serving, serving
 from support.required import required
+from support.usb_debugging import secured
 
 NUMBERS = itertools.count(1)
 DEBIAN_ADB = Path("/usr/bin/adb")

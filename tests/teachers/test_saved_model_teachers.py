@@ -16,7 +16,7 @@ AUDIO = np.random.default_rng(1).normal(scale=0.1, size=(3, 32_000)).astype(np.f
 def models() -> ModuleType:
     """Returns what makes the SavedModels; imported late, because TensorFlow takes seconds."""
     pytest.importorskip("tensorflow")
-    import saved_models
+    from support import saved_models
 
     return saved_models
 
