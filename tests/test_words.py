@@ -1,4 +1,4 @@
-"""Words that the glossary replaced do not come back: in prose, messages and names of the program."""
+"""Words that the glossary replaced do not come back in prose, messages and names."""
 
 import ast
 import io

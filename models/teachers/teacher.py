@@ -150,5 +150,5 @@ def check_frames(frames: Floats, name: str, size: int) -> None:
         row = int(np.argmax(bad if bad.any() else ~frames.any(axis=(1, 2))))
         raise ConversionError(
             f"{name}: the output of clip {row} of {len(frames)} is {kind}",
-            hint="give audio in [-1, 1]; a model that gives this for speech cannot teach",
+            hint="give audio in [-1, 1]; a model that gives this for speech cannot be a teacher",
         )
