@@ -148,11 +148,11 @@ def save(path: Path, profile: Profile) -> None:
         raise ConfigurationError(
             f"{path}: exists already", hint="name another file, or remove this one first"
         )
-    content = {
+    document = {
         key: value for key, value in config.unstructure(profile).items() if value is not None
     }
-    content["match"] = {key: value for key, value in content["match"].items() if value}
-    atomic.write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    document["match"] = {key: value for key, value in document["match"].items() if value}
+    atomic.write_text(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
 
 
 def _load_packaged() -> Iterator[Profile]:

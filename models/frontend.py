@@ -1,4 +1,4 @@
-"""FRILL's log-mel front-end in NumPy: the reference every other implementation is held to.
+"""FRILL's log-mel front-end in NumPy: the reference for every other implementation.
 
 Source: google-research ``non_semantic_speech_benchmark/export_model/tf_frontend.py``: 16 kHz mono,
 25/10 ms periodic Hann, FFT 512, magnitude, 64 HTK mel bins over 125-7500 Hz,

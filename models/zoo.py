@@ -51,14 +51,14 @@ class Zoo:
         Raises:
             ConfigurationError: there are none; suggests the near name.
         """
-        found = [each for each in self.artifacts() if each.name == name]
-        if not found:
-            known = sorted({each.name for each in self.artifacts()})
+        artifacts = [each for each in self.artifacts() if each.name == name]
+        if not artifacts:
+            names = sorted({each.name for each in self.artifacts()})
             raise ConfigurationError(
-                f"{self.root}: holds no model {name!r}{near(name, known)}",
+                f"{self.root}: has no model {name!r}{near(name, names)}",
                 hint=f"frill-bench convert {name}, or zoo list",
             )
-        return found
+        return artifacts
 
     def path(self, artifact: Artifact) -> Path:
         """Returns where an artifact's file is."""
@@ -68,7 +68,7 @@ class Zoo:
         """Returns where an artifact's file is, after comparing its hash with the manifest's.
 
         Raises:
-            ConfigurationError: the file is missing, or is not what its manifest says.
+            ConfigurationError: the file is missing, or does not match its manifest.
         """
         path = self.path(artifact)
         if not path.is_file():
@@ -76,11 +76,11 @@ class Zoo:
                 f"{path}: no such file, but it has a manifest",
                 hint="convert or add it again, or remove the manifest",
             )
-        found = sha256_file(path)
-        if found != artifact.sha256:
+        sha256 = sha256_file(path)
+        if sha256 != artifact.sha256:
             raise ConfigurationError(
-                f"{path}: its SHA-256 starts with {found[:12]}, "
-                f"its manifest says {artifact.sha256[:12]}",
+                f"{path}: its SHA-256 starts with {sha256[:12]}, "
+                f"its manifest has {artifact.sha256[:12]}",
                 hint="convert or add it again, or remove its manifest",
             )
         return path
@@ -89,7 +89,7 @@ class Zoo:
         """Returns the file that makes an artifact's input from audio, where it has its own.
 
         Raises:
-            ConfigurationError: that file is missing or is not what its manifest says.
+            ConfigurationError: that file is missing or does not match its manifest.
         """
         if artifact.frontend in (LOG_MEL, IN_GRAPH):
             return None
@@ -136,28 +136,28 @@ class Zoo:
             ConfigurationError: the name belongs to another file or cannot be a file name, or the
                 front-end is unknown.
         """
-        found = reader.read(source)
+        content = reader.read(source)
         name = source.stem if name is None else name
         if not name or name.startswith(".") or "/" in name or "\\" in name:
             raise ConfigurationError(
                 f"{name!r} cannot be the name of a file in {self.root}",
                 hint="give a --name without slashes that does not begin with a dot",
             )
-        role = role or found.role
-        if role is Role.EMBEDDING_PATCH and frontend_name is None and not _takes_log_mel(found):
+        role = role or content.role
+        if role is Role.EMBEDDING_PATCH and frontend_name is None and not _takes_log_mel(content):
             role = Role.OTHER
-        window = self._window(role, found.inputs[0].shape, frontend_name)
+        window = self._window(role, content.inputs[0].shape, frontend_name)
         artifact = Artifact(
             name=name,
-            format=found.format,
+            format=content.format,
             role=role,
-            file=f"{name}.{found.format.value}.tflite",
+            file=f"{name}.{content.format.value}.tflite",
             sha256=sha256_file(source),
             size_bytes=source.stat().st_size,
-            inputs=found.inputs,
-            outputs=found.outputs,
-            parameters=found.parameters,
-            macs=found.macs,
+            inputs=content.inputs,
+            outputs=content.outputs,
+            parameters=content.parameters,
+            macs=content.macs,
             frontend=frontend_name or _frontend_of(role),
             window_samples=window,
             hop_samples=hop_samples
@@ -167,7 +167,7 @@ class Zoo:
                 else window
             ),
             partitions=litert.try_partitions(source),
-            float_ops=found.float_ops,
+            float_ops=content.float_ops,
             tools={},
             weights=WeightsOrigin.GIVEN,
             provenance=f"added from {source.name}",
@@ -194,8 +194,8 @@ class Zoo:
             )
 
 
-def _takes_log_mel(found: reader.TfliteFile) -> bool:
-    return found.inputs[0].shape[1:3] == (frontend.PATCH_FRAMES, frontend.MEL_BINS)
+def _takes_log_mel(content: reader.TfliteFile) -> bool:
+    return content.inputs[0].shape[1:3] == (frontend.PATCH_FRAMES, frontend.MEL_BINS)
 
 
 def _frontend_of(role: Role) -> str:

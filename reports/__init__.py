@@ -1,1 +1,1 @@
-"""Tidy frames in; the frontier, plots, pages and interchange files out."""
+"""From rows to the frontier, plots, pages, tables, and files for CI systems."""

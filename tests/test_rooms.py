@@ -1,116 +1,244 @@
-"""Holds the rooms and doors of the design by reading imports."""
+"""Holds the folders of CONTRIBUTING.md: what each may import, and that it stays small and named."""
 
 import ast
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bench", "models", "reports", "device_profiles")
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
+VERBS = "bench.cli.verbs"
 
-# Which of our packages and rooms a room may import besides itself and bench.core.
-MAY_IMPORT = {
-    "bench": {"bench.cli"},  # bench/__main__.py
-    "bench.core": set[str](),
-    "bench.tool": set[str](),
-    "bench.plan": set[str](),
-    "bench.measure": {"bench.plan", "bench.tool"},
-    "bench.gate": {"bench.measure"},
-    "bench.store": {"bench.plan", "bench.measure", "bench.tool"},
-    "bench.handset": set[str](),
-    "bench.adb": set[str](),
-    "bench.flow": {
-        "bench.tool", "bench.plan", "bench.measure", "bench.store", "bench.adb", "bench.gate",
-        "device_profiles",
-        "models", "reports",
-    },
-    "bench.cli": {
-        "bench.tool", "bench.plan", "bench.measure", "bench.store", "bench.flow", "bench.gate",
-        "bench.handset",
-        "bench.adb", "device_profiles",
-        "models", "reports",
-    },
-    "models": set[str](),
-    "reports": {"bench.gate"},
-    "device_profiles": set[str](),
-}  # fmt: skip
-
-# Heavy or untyped packages, and the files that are their doors.
+# Heavy or untyped packages, and the only files or folders that import them.
 DOORS = {
     "tensorflow": {"models/network/", "models/distill/train.py"},
     "keras": {"models/network/", "models/distill/train.py"},
+    "tensorflow_datasets": {"models/distill/corpus.py"},
     # The runner is a process of its own that may import nothing else of ours.
     "ai_edge_litert": {"models/tflite/litert.py", "bench/tool/litert_runner.py"},
     "litert_quantizer": {"models/tflite/quantise.py"},
     "onnxruntime": {"models/teachers/onnx_door.py"},
     "kagglehub": {"models/teachers/kaggle_door.py"},
     "sklearn": {"models/accuracy/head.py"},
+    "threadpoolctl": {"models/accuracy/head.py", "models/teachers/ge2e.py"},
     "soundfile": {"models/audio/decode.py"},
     "soxr": {"models/audio/decode.py"},
     "matplotlib": {"reports/plots/"},
     "pandas": {"reports/parts/table.py"},
-    "sqlalchemy": {"bench/store/"},
     "jinja2": {"reports/page/page.py"},
+    "sqlalchemy": {"bench/store/"},
     "adb_shell": {"bench/adb/transport/direct.py"},
     "usb1": {"bench/adb/transport/usb.py"},
     "cryptography": {"bench/adb/transport/keys.py"},
+    "elftools": {"bench/tool/elf.py"},
+    "rich": {"bench/cli/"},
     "cattrs": {"bench/core/config.py"},
+    "yaml": {"bench/core/config.py", "device_profiles/device_profile.py"},
     "filelock": {"bench/core/lock.py"},
     "platformdirs": {"bench/core/paths.py"},
-    "elftools": {"bench/tool/elf.py"},
 }
+NO_DOOR = {"numpy"}
 # bench.core is the floor: the standard library and four small libraries.
 FLOOR = {"yaml", "cattrs", "filelock", "platformdirs"}
 
 
-def sources() -> list[Path]:
-    return sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+def rows_of_the_guide() -> Iterator[tuple[str, str]]:
+    """Yields each folder of the table "Where things are", dotted, and its last column."""
+    for line in GUIDE.splitlines():
+        if match := re.fullmatch(r"\| `([a-z_/]+)` \|.*\| ?([^|]*?) ?\|", line):
+            yield match[1].replace("/", "."), match[2]
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+# What a folder may import of ours, besides its own files and bench.core; ``.*`` covers sub-folders.
+MAY_IMPORT = {
+    folder: {name.replace("/", ".") for name in re.findall(r"`([^`]+)`", column)}
+    for folder, column in rows_of_the_guide()
+}
+
+
+@cache
+def modules() -> Mapping[str, Path]:
+    """Returns the path of each of our modules, by its dotted name."""
+    paths = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+    return {dotted(path): path for path in paths}
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports(path: Path) -> tuple[str, ...]:
+    """Returns the dotted names that a file imports, also those within functions."""
+    names: list[str] = []
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return tuple(names)
 
 
-def room(path: Path) -> str:
-    parts = path.relative_to(ROOT).parts
-    return ".".join(parts[:2]) if parts[0] == "bench" and len(parts) > 2 else parts[0]
+def resolve(name: str) -> str | None:
+    """Returns the module of ours in which a dotted name is; ``None`` for other packages."""
+    while name and name not in modules():
+        name = name.rpartition(".")[0]
+    return name or None
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
-    here = room(path)
-    for name in imports(path):
-        if name.split(".")[0] not in PACKAGES:
-            continue
-        there = ".".join(name.split(".")[:2]) if name.startswith("bench.") else name.split(".")[0]
-        assert there in {here, "bench.core", *MAY_IMPORT[here]}, f"{here} imports {name}"
+def folder(module: str) -> str:
+    return module if modules()[module].name == "__init__.py" else module.rpartition(".")[0]
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_heavy_package_is_imported_at_its_door_only(path: Path) -> None:
-    here = str(path.relative_to(ROOT))
-    for name in imports(path):
-        package = name.split(".")[0]
-        if package in DOORS:
-            assert any(here.startswith(door) for door in DOORS[package]), f"{here} imports {name}"
+@cache
+def folders() -> tuple[str, ...]:
+    return tuple(sorted({folder(module) for module in modules()}))
+
+
+@cache
+def arrows() -> Mapping[str, frozenset[str]]:
+    """Returns the modules of ours that each module imports."""
+    return {
+        module: frozenset(filter(None, map(resolve, imports(path)))) - {module}
+        for module, path in modules().items()
+    }
+
+
+def allows(patterns: Iterable[str], target: str) -> bool:
+    return any(
+        target == pattern or (pattern.endswith(".*") and f"{target}.".startswith(pattern[:-1]))
+        for pattern in patterns
+    )
+
+
+@pytest.mark.parametrize("here", folders())
+def test_a_folder_imports_only_what_the_guide_allows(here: str) -> None:
+    for module, targets in arrows().items():
+        if folder(module) == here:
+            for target in targets:
+                allowed = {here, "bench.core.*", *MAY_IMPORT[here]}
+                assert allows(allowed, folder(target)), f"{module} imports {target}"
+
+
+@pytest.mark.parametrize("here", folders())
+def test_the_guide_allows_nothing_that_is_not_used(here: str) -> None:
+    used = {
+        folder(target)
+        for module, targets in arrows().items()
+        for target in targets
+        if folder(module) == here
+    }
+    for pattern in MAY_IMPORT[here]:
+        assert any(allows({pattern}, target) for target in used - {here}), f"{here}: {pattern}"
+
+
+def test_the_guide_names_every_folder_and_no_other() -> None:
+    named = [name for name, _ in rows_of_the_guide()]
+    assert len(named) == len(set(named))
+    assert set(folders()) <= set(named)
+    for name in named:
+        assert (ROOT / name.replace(".", "/")).is_dir(), name
+
+
+def test_the_files_that_the_guide_names_are_there() -> None:
+    named = re.findall(r"`((?:bench|models|reports|tests|docs)/[\w/.-]+)`", GUIDE)
+    assert len(named) > 100
+    for name in named:
+        assert (ROOT / name.removesuffix("/*")).exists(), name
+    for name, row in re.findall(r"^\| `([\w/]+)` \|(.*)$", GUIDE, re.MULTILINE):
+        for file in re.findall(r"`(\w+\.py)`", row):
+            assert (ROOT / name / file).is_file(), f"{name}/{file}"
+
+
+def collapsed(name: str) -> Mapping[str, str]:
+    """Returns each module's node in the graph of a level."""
+    match name:
+        case "modules":
+            return {module: module for module in modules()}
+        case "folders":
+            return {module: folder(module) for module in modules()}
+        case "rooms":  # the folders of bench, and the other packages
+            return {
+                module: ".".join(
+                    folder(module).split(".")[: 2 if module.startswith("bench") else 1]
+                )
+                for module in modules()
+            }
+        case _:  # the folders at the second level
+            return {module: ".".join(folder(module).split(".")[:2]) for module in modules()}
+
+
+@pytest.mark.parametrize("level", ["modules", "folders", "second level", "rooms"])
+def test_there_is_no_import_circle(level: str) -> None:
+    node = collapsed(level)
+    graph: dict[str, set[str]] = {}
+    for module, targets in arrows().items():
+        own = graph.setdefault(node[module], set())
+        own |= {node[target] for target in targets} - {node[module]}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+def test_a_circle_would_be_found() -> None:
+    with pytest.raises(CycleError):
+        TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
+
+
+@pytest.mark.parametrize("here", folders())
+def test_a_folder_has_a_sentence_and_few_files(here: str) -> None:
+    place = ROOT / here.replace(".", "/")
+    assert (place / "__init__.py").is_file()
+    text = ast.get_docstring(tree(place / "__init__.py")) or ""
+    first = text.split("\n\n")[0]
+    assert len(first.split()) > 1
+    assert first.endswith("."), first
+    files = [path for path in place.glob("*.py") if path.name != "__init__.py"]
+    assert len(files) <= (15 if here == VERBS else 14)
+
+
+def test_a_long_file_gives_its_reason() -> None:
+    for path in modules().values():
+        if len(path.read_text().splitlines()) > 400:
+            assert "400 lines" in (ast.get_docstring(tree(path)) or ""), path
+
+
+def test_a_heavy_package_is_imported_at_its_door_only() -> None:
+    known = {*sys.stdlib_module_names, *PACKAGES, *DOORS, *NO_DOOR}
+    found: set[str] = set()
+    for path in modules().values():
+        here = str(path.relative_to(ROOT))
+        for package in {name.split(".")[0] for name in imports(path)}:
+            assert package in known, f"{here} imports {package}, which has no door"
+            if package in DOORS:
+                doors = [door for door in DOORS[package] if here.startswith(door)]
+                assert doors, f"{here} imports {package}"
+                found |= {f"{package} {door}" for door in doors}
+    assert found == {f"{package} {door}" for package, doors in DOORS.items() for door in doors}
 
 
 def test_the_floor_stands_on_the_standard_library_and_four_small_ones() -> None:
-    for path in sources():
-        if room(path) == "bench.core":
+    for module, path in modules().items():
+        if f"{module}.".startswith("bench.core."):
             for name in imports(path):
                 package = name.split(".")[0]
                 assert package in {*sys.stdlib_module_names, "bench", *FLOOR}, f"{path}: {name}"
 
 
-def test_every_file_has_a_room_and_no_name_of_the_standard_library() -> None:
-    for path in sources():
-        assert room(path) in MAY_IMPORT, f"{path} has no room"
+def test_no_file_has_the_name_of_a_module_of_the_standard_library() -> None:
+    for path in modules().values():
         assert path.stem in ("__init__", "__main__") or path.stem not in sys.stdlib_module_names

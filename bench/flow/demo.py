@@ -20,7 +20,7 @@ from bench.flow.report.write import StageTime, report
 from bench.plan.suite import Suite, host_suite, zoo_targets
 from bench.store.store import Store
 from models.audio import packages
-from models.audio.folder import own
+from models.audio.folder import own_task_set
 from models.audio.tasks import QUICK, task_set
 from models.audio.taskset import TaskSet
 from models.student import buildable
@@ -159,9 +159,9 @@ def _own(audio: Path) -> TaskSet:
     if not audio.exists():
         raise ConfigurationError(
             f"{audio}: no such folder or CSV",
-            hint="give --audio a folder with one sub-folder a label",
+            hint="give --audio a folder with one sub-folder per label",
         )
-    return own(audio)
+    return own_task_set(audio)
 
 
 def _audio(audio: Path | None, notes: list[str], on_progress: OnProgress) -> bool:

@@ -152,7 +152,7 @@ def bare_target(path: Path) -> Target:
     artifact = config.load(manifest, Artifact)
     if artifact.sha256 != sha256:
         raise ConfigurationError(
-            f"{path}: its SHA-256 begins {sha256[:12]}, in its manifest {artifact.sha256[:12]}",
+            f"{path}: its SHA-256 begins {sha256[:12]}, its manifest has {artifact.sha256[:12]}",
             hint="convert it again, or remove the manifest beside it",
         )
     return Target(path=path, sha256=sha256, artifact=artifact)

@@ -1,4 +1,4 @@
-"""Per-clip correctness of an embedding on tasks, with bootstrap confidence intervals."""
+"""Which clips an embedding classifies correctly, and bootstrap intervals of the scores."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def evaluate_task(task: Task, vectors: Floats) -> TaskAccuracy:
 
 
 def _classify(task: Task, vectors: Floats) -> list[Correct]:
-    """Returns which test clips were right, in one part or, if not pooled, in one a fold."""
+    """Returns which test clips were right, in one part, or in one per fold if not pooled."""
     by_fold = (
         _by_neighbour(task, vectors) if task.metric is Metric.TOP1 else _by_head(task, vectors)
     )
@@ -160,9 +160,10 @@ def _by_neighbour(task: Task, vectors: Floats) -> list[Correct]:
     labels = np.array([clip.label for clip in task.clips])
     parts = []
     for fold in task.folds:
-        known = _standardised(vectors[list(fold.train)])
-        asked = _standardised(vectors[list(fold.test)])
-        distances = (known**2).sum(axis=1) - 2 * asked @ known.T  # plus a constant of each query
+        references = _standardised(vectors[list(fold.train)])
+        queries = _standardised(vectors[list(fold.test)])
+        # Plus a constant of each query.
+        distances = (references**2).sum(axis=1) - 2 * queries @ references.T
         predicted = labels[list(fold.train)][distances.argmin(axis=1)]
         right = predicted == labels[list(fold.test)]
         parts.append({"queries": [bool(value) for value in right]})

@@ -1,4 +1,4 @@
-"""Embeddings of clips by a .tflite file: one vector a clip, the mean over its windows."""
+"""Embeddings of clips by a .tflite file: one vector per clip, the mean over its windows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Windows = Iterator[tuple[str, Floats]]
 
 # What the interpreter runs with here.
 DELEGATE, THREADS = "xnnpack", 1
-BATCH = 32  # windows an inference, where the file's batch axis is free
+BATCH = 32  # windows per inference, where the file's batch axis is free
 
 
 def embed_clips(
@@ -171,23 +171,23 @@ def pooled(
     Raises:
         ConversionError: an embedding is not finite or all zero; names source and clip.
     """
-    found: dict[str, Floats] = {}
+    averages: dict[str, Floats] = {}
     sums: dict[str, tuple[NDArray[np.float64], int]] = {}
     for sha256, vector in vectors:
         total, count = sums.get(sha256, (np.zeros(vector.shape), 0))
         sums[sha256] = (total + vector, count + 1)
     for sha256, clip in clips.items():
         total, count = sums[sha256]
-        found[sha256] = (total / count).astype(np.float32)
-        if not np.isfinite(found[sha256]).all() or not found[sha256].any():
-            kind = "all zero" if np.isfinite(found[sha256]).all() else "not finite"
+        averages[sha256] = (total / count).astype(np.float32)
+        if not np.isfinite(averages[sha256]).all() or not averages[sha256].any():
+            kind = "all zero" if np.isfinite(averages[sha256]).all() else "not finite"
             raise ConversionError(
                 f"{source}: the embedding of {clip} is {kind}",
                 hint="check the conversion of this file against its float32 source",
                 artifact=source,
                 clip=str(clip),
             )
-    return np.stack(list(found.values()))
+    return np.stack(list(averages.values()))
 
 
 def _vectors(

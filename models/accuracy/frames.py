@@ -25,7 +25,7 @@ class Frames:
     """Log-mel frames of clips, memory-mapped.
 
     Args:
-        values: float32 [frames, 64], all clips one after the other.
+        values: float32 [frames, 64], all clips, one after the other.
         bounds: int64 [clips + 1], where each clip starts.
         real: int64 [clips], frames that are not zero padding up to one second.
         rows: SHA-256 of a clip to its row.
@@ -37,7 +37,7 @@ class Frames:
     rows: Mapping[str, int]
 
     def of(self, sha256: str) -> Floats:
-        """Returns a clip's frames as a model sees them, float32 [frames, 64]."""
+        """Returns a clip's frames as a model takes them, float32 [frames, 64]."""
         row = self.rows[sha256]
         return self.values[self.bounds[row] : self.bounds[row + 1]]
 

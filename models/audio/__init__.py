@@ -1,1 +1,1 @@
-"""Real audio: fetched packages or a folder of one's own, decoded, cut into tasks and patches."""
+"""Real audio: fetched packages or the user's own folder, decoded, cut into tasks and patches."""

@@ -28,7 +28,7 @@ _CALIBRATION_PACKAGES = frozenset(
     }
 )
 _SEEDS: dict[Purpose, int] = {"calibration": 20_201, "heldout": 20_211}
-_POOL_FACTOR = 4  # candidates looked at for each patch taken
+_POOL_FACTOR = 4  # candidates for each patch that is chosen
 _EXTREME_SHARE = 0.15  # of the quietest, and again of the highest-contrast candidates
 
 
@@ -38,9 +38,9 @@ def patches_for(
     """Returns real patches and the SHA-256 of their bytes, the same on every call.
 
     They come from all voices and sounds in turn: 70 % at random, 15 % the quietest and 15 % those
-    of the highest contrast among four times as many candidates, because these are what breaks a
-    quantised range. ``calibration`` and ``heldout`` share no clip and, in the packaged audio, no
-    speaker.
+    of the highest contrast among four times as many candidates: these are the ones that
+    exceed a quantised range. ``calibration`` and ``heldout`` share no clip and, in the packaged
+    audio, no speaker.
 
     Args:
         purpose: which of the two disjoint sets.
@@ -56,14 +56,14 @@ def patches_for(
         ConfigurationError: there is too little audio for two disjoint sets.
     """
     rng = np.random.default_rng(_SEEDS[purpose])
-    clips = _drawn(_side(purpose, audio_root), _POOL_FACTOR * count, rng)
+    clips = _draw(_clips_of(purpose, audio_root), _POOL_FACTOR * count, rng)
     if not clips:
         raise ConfigurationError(
             f"{audio_root}: no audio for the {purpose} patches",
             hint="run: frill-bench data fetch, or give a folder with at least two audio files",
         )
     pool = _patches(audio_root, clips, rng)
-    chosen = _varied(np.stack([patch for patch, _ in pool]), count, rng)
+    chosen = _choose(np.stack([patch for patch, _ in pool]), count, rng)
     if waveform:
         picked = np.stack([pool[index][1] for index in chosen])
     else:
@@ -71,7 +71,7 @@ def patches_for(
     return picked, sha256_bytes(picked.tobytes())
 
 
-def _side(purpose: Purpose, root: Path) -> dict[str, list[str]]:
+def _clips_of(purpose: Purpose, root: Path) -> dict[str, list[str]]:
     """Returns the clips of one purpose by group: voice, kind of sound or sub-folder."""
     groups: dict[str, list[str]] = defaultdict(list)
     if packages.manifest(root) is not None:
@@ -104,7 +104,7 @@ def _packaged_group(clip: str) -> str:
     return Path(clip).parent.as_posix() if package == "ufoai-sound" else package
 
 
-def _drawn(groups: dict[str, list[str]], count: int, rng: np.random.Generator) -> list[str]:
+def _draw(groups: dict[str, list[str]], count: int, rng: np.random.Generator) -> list[str]:
     """Returns ``count`` clips, one of each group in turn; clips repeat only when all are used."""
     queues = [[str(clip) for clip in rng.permutation(groups[name])] for name in sorted(groups)]
     turns = [
@@ -122,7 +122,7 @@ def _patches(root: Path, clips: list[str], rng: np.random.Generator) -> list[tup
 
     A clip that comes again gives another of its patches, or none if that one was taken.
     """
-    found: dict[tuple[str, int], tuple[Floats, Floats]] = {}
+    patches: dict[tuple[str, int], tuple[Floats, Floats]] = {}
     for clip in clips:
         windows = frontend.windows(
             decode(root / clip),
@@ -131,11 +131,11 @@ def _patches(root: Path, clips: list[str], rng: np.random.Generator) -> list[tup
         )
         place = int(rng.integers(len(windows)))
         patch = frontend.log_mel(windows[place])[: frontend.PATCH_FRAMES]
-        found.setdefault((clip, place), (patch, windows[place]))
-    return list(found.values())
+        patches.setdefault((clip, place), (patch, windows[place]))
+    return list(patches.values())
 
 
-def _varied(pool: Floats, count: int, rng: np.random.Generator) -> list[int]:
+def _choose(pool: Floats, count: int, rng: np.random.Generator) -> list[int]:
     """Returns the indices of ``count`` patches of a pool, shuffled: quiet, contrasted, and any."""
     count = min(count, len(pool))
     extremes = int(_EXTREME_SHARE * count)

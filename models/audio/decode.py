@@ -29,15 +29,15 @@ def audio_files(root: Path) -> list[str]:
     Symbolic links are skipped, to files and to folders: some packages hold a link to their own
     parent.
     """
-    found = []
+    files = []
     for folder, _, names in os.walk(root):
         for name in names:
             path = Path(folder, name)
             if path.suffix.lower() not in SUFFIXES or path.is_symlink():
                 continue
             if path.stat().st_size > 0:
-                found.append(path.relative_to(root).as_posix())
-    return sorted(found)
+                files.append(path.relative_to(root).as_posix())
+    return sorted(files)
 
 
 def decode(path: Path) -> Floats:
@@ -56,14 +56,14 @@ def decode(path: Path) -> Floats:
     except (soundfile.SoundFileError, OSError, RuntimeError, TypeError) as error:
         raise _undecodable(path, error) from error
     mono = frames.mean(axis=1, dtype=np.float32)
-    mono = resampled(mono, rate_hz)
+    mono = resample(mono, rate_hz)
     if mono.size == 0 or not np.isfinite(mono).all():
         raise _undecodable(path, "it holds no audio" if mono.size == 0 else "not finite")
     clipped: Floats = np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
     return clipped
 
 
-def resampled(audio: Floats, rate_hz: int) -> Floats:
+def resample(audio: Floats, rate_hz: int) -> Floats:
     """Returns mono audio of another rate, float32 [samples], at 16 kHz."""
     if rate_hz == SAMPLE_RATE_HZ:
         return audio
@@ -87,7 +87,7 @@ def through_telephone(audio: Floats) -> Floats:
     soundfile.write(line, narrow, rate_hz, format="RAW", subtype="GSM610")
     line.seek(0)
     coded, _ = soundfile.read(line, dtype="float32", **_RAW_GSM)
-    wide = resampled(coded, _RAW_GSM["samplerate"])
+    wide = resample(coded, _RAW_GSM["samplerate"])
     clipped: Floats = np.clip(wide, -1.0, 1.0).astype(np.float32, copy=False)
     return clipped
 

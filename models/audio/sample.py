@@ -40,13 +40,13 @@ def sampled(task_set: TaskSet, count: int | None = None) -> TaskSet:
             strata[task.name, clip.label, sides].append(clip.sha256)
     order = np.random.default_rng(_SEED).permutation(len(clips))
     drawn = {sha256: int(place) for sha256, place in zip(clips, order, strict=True)}
-    # What a stratum draws n-th of m stands at n / m of the way: the first of all strata come first.
-    stands: dict[str, Fraction] = {}
+    # The n-th of a stratum's m clips has rank n / m: the first clips of all strata come first.
+    ranks: dict[str, Fraction] = {}
     for own in strata.values():
         for place, sha256 in enumerate(sorted(own, key=drawn.__getitem__)):
-            here = Fraction(place, len(own))
-            stands[sha256] = min(here, stands.get(sha256, here))
-    needed = sum(stand == 0 for stand in stands.values())
+            rank = Fraction(place, len(own))
+            ranks[sha256] = min(rank, ranks.get(sha256, rank))
+    needed = sum(rank == 0 for rank in ranks.values())
     if count is None:
         count = max(FEWEST, needed)
     if count < needed:
@@ -54,10 +54,10 @@ def sampled(task_set: TaskSet, count: int | None = None) -> TaskSet:
             f"{count} clips of the task set {task_set.name} do not fill its classes and folds",
             hint=f"give at least {needed} clips, or another task set",
         )
-    kept = set(sorted(clips, key=lambda sha256: (stands[sha256], drawn[sha256]))[:count])
+    chosen = set(sorted(clips, key=lambda sha256: (ranks[sha256], drawn[sha256]))[:count])
     return replace(
         task_set,
-        tasks=tuple(_thinned(task, kept) for task in task_set.tasks),
+        tasks=tuple(_thin(task, chosen) for task in task_set.tasks),
         caveats=(
             *(each for each in task_set.caveats if each.kind is not CaveatKind.QUICK),
             Caveat(kind=CaveatKind.QUICK, evidence=f"{count} clips"),
@@ -70,18 +70,22 @@ def _side(fold: Fold, index: int) -> str:
     return ",".join(name for name, indices in sides.items() if index in indices)
 
 
-def _thinned(task: Task, kept: set[str]) -> Task:
-    places = [index for index, clip in enumerate(task.clips) if clip.sha256 in kept]
-    now = {before: place for place, before in enumerate(places)}
+def _thin(task: Task, chosen: set[str]) -> Task:
+    places = [index for index, clip in enumerate(task.clips) if clip.sha256 in chosen]
+    new_places = {place: index for index, place in enumerate(places)}
 
-    def left(indices: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(now[index] for index in indices if index in now)
+    def renumber(indices: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(new_places[index] for index in indices if index in new_places)
 
     return replace(
         task,
         clips=tuple(task.clips[index] for index in places),
         folds=tuple(
-            Fold(train=left(fold.train), test=left(fold.test), validation=left(fold.validation))
+            Fold(
+                train=renumber(fold.train),
+                test=renumber(fold.test),
+                validation=renumber(fold.validation),
+            )
             for fold in task.folds
         ),
     )

@@ -18,7 +18,7 @@ from models.audio.calibration import patches_for
 from models.tflite.arrays import Floats
 from models.tflite.raw_tensors import elements, sides
 
-# From one window of audio, float32 [samples], to the input that a model takes.
+# Turns one window of audio, float32 [samples], into the input that a model takes.
 Front = Callable[[Floats], Floats]
 
 _SEED = 20_231
@@ -28,7 +28,7 @@ _PEAK = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a model is given, several times.
+    """The inputs of several inferences.
 
     Args:
         values: for each inference, each input tensor's values, float32 in its shape.
@@ -56,10 +56,10 @@ def inputs_for(
         count: how many inferences.
         audio_root: the audio cache; seeded noise of speech's rhythm and slope where it is empty.
         front: where a model on log-mel has a front-end of its own, how many samples that takes,
-            and what it makes of them.
+            and the function that applies it.
     """
-    samples, made = front or _own_front(tensors, role)
-    if made is None:
+    samples, to_input = front or _own_front(tensors, role)
+    if to_input is None:
         rng = np.random.default_rng(_SEED)
         values = tuple(
             tuple(rng.uniform(-0.5, 0.5, sides(each)).astype(np.float32) for each in tensors)
@@ -71,7 +71,7 @@ def inputs_for(
         audio, what = _audio(audio_root, count * pieces)
         cut = audio[: len(audio) // pieces * pieces].reshape(-1, pieces * audio.shape[1])
         values = tuple(
-            (made(window[:samples]).astype(np.float32).reshape(sides(tensors[0])),)
+            (to_input(window[:samples]).astype(np.float32).reshape(sides(tensors[0])),)
             for window in cut
         )
         what = f"{len(values)} {what}"
@@ -80,7 +80,7 @@ def inputs_for(
 
 
 def _own_front(tensors: tuple[Tensor, ...], role: Role) -> tuple[int, Front | None]:
-    """Returns how many samples a model needs and what makes its input of them, if it hears."""
+    """Returns how many samples a model needs, and what turns them into its input, if it can."""
     size = elements(tensors[0]) if len(tensors) == 1 else 0
     if role in (Role.EMBEDDING_WAVEFORM, Role.FRONTEND):
         return size, lambda window: window

@@ -64,11 +64,11 @@ _NO_CREATURE = "hovernet"  # a machine among the aliens
 _FOLDS = 5
 _QUICK_SEED = 7
 _QUICK_LANGUAGE = "fr"
-_QUICK_TONE = 28  # clips a class
+_QUICK_TONE = 28  # clips per class
 
 
 def task_set(source: str, *, audio_root: Path | None = None) -> TaskSet:
-    """Returns a task set by name (``default``, ``quick``), or from a folder or a CSV of one's own.
+    """Returns a task set by name (``default``, ``quick``), or from the user's own folder or CSV.
 
     Raises:
         ConfigurationError: there is no such name, folder or file, or it does not make a task.
@@ -82,7 +82,7 @@ def task_set(source: str, *, audio_root: Path | None = None) -> TaskSet:
             return quick(root)
     path = Path(source)
     if path.is_dir() or path.is_file():
-        return folder.own(path)
+        return folder.own_task_set(path)
     raise ConfigurationError(
         f"{source}: no such task set, folder or CSV", hint="use default, quick or a path"
     )
@@ -97,8 +97,14 @@ def default(root: Path) -> TaskSet:
     Raises:
         InfrastructureError: the packaged audio was not fetched.
     """
-    shelf = _Shelf(root)
-    tasks = (_kw1shot(shelf, _LANGUAGES), _spk7(shelf), _xling(shelf), _lang3(shelf), _tone4(shelf))
+    packaged = _PackagedClips(root)
+    tasks = (
+        _kw1shot(packaged, _LANGUAGES),
+        _spk7(packaged),
+        _xling(packaged),
+        _lang3(packaged),
+        _tone4(packaged),
+    )
     return TaskSet(name=DEFAULT, root=root, tasks=(*tasks, _sound7(root)))
 
 
@@ -106,7 +112,7 @@ def quick(root: Path) -> TaskSet:
     """Returns two tasks on 400 short clips: a smoke test of accuracy in seconds.
 
     Words of one language and a seeded, stratified sample of tones. No voices: with few clips of
-    each, the recording channel that the log-mel floor hears tells them apart best.
+    each, the recording channel, which the log-mel floor uses, distinguishes them best.
 
     Args:
         root: the audio cache.
@@ -114,10 +120,10 @@ def quick(root: Path) -> TaskSet:
     Raises:
         InfrastructureError: the packaged audio was not fetched.
     """
-    shelf = _Shelf(root)
+    packaged = _PackagedClips(root)
     rng = np.random.default_rng(_QUICK_SEED)
-    words = _kw1shot(shelf, {_QUICK_LANGUAGE: _LANGUAGES[_QUICK_LANGUAGE]})
-    few = _thinned(_tone4(shelf).clips, _QUICK_TONE, rng)
+    words = _kw1shot(packaged, {_QUICK_LANGUAGE: _LANGUAGES[_QUICK_LANGUAGE]})
+    few = _thin(_tone4(packaged).clips, _QUICK_TONE, rng)
     return TaskSet(
         name=QUICK,
         root=root,
@@ -126,7 +132,7 @@ def quick(root: Path) -> TaskSet:
     )
 
 
-class _Shelf:
+class _PackagedClips:
     """The packaged clips by package, each hashed and timed at most once.
 
     Args:
@@ -173,20 +179,21 @@ def _word(path: PurePosixPath) -> str:
     return f"{path.parent.name}/{path.stem}"
 
 
-def _kw1shot(shelf: _Shelf, languages: Mapping[str, tuple[str, str]]) -> Task:
+def _kw1shot(packaged: _PackagedClips, languages: Mapping[str, tuple[str, str]]) -> Task:
     """The same word in another voice, both ways, in each language."""
     clips: list[Clip] = []
     folds: list[Fold] = []
     chances = []
     for language, voices in languages.items():
         spoken = [
-            {_word(path): path for path in shelf.paths(voice) if _is_word(path)} for voice in voices
+            {_word(path): path for path in packaged.paths(voice) if _is_word(path)}
+            for voice in voices
         ]
         words = sorted(set(spoken[0]) & set(spoken[1]))
         sides = []
         for voice, paths in zip(voices, spoken, strict=True):
             start = len(clips)
-            clips += [shelf.clip(paths[word], f"{language} {word}", voice) for word in words]
+            clips += [packaged.clip(paths[word], f"{language} {word}", voice) for word in words]
             sides.append(tuple(range(start, len(clips))))
         folds += [Fold(train=sides[0], test=sides[1]), Fold(train=sides[1], test=sides[0])]
         chances.append(1 / len(words))
@@ -212,18 +219,18 @@ _SPK7 = Task(
 )
 
 
-def _spk7(shelf: _Shelf) -> Task:
+def _spk7(packaged: _PackagedClips) -> Task:
     """Seven voices: trained on sentences, tested on single words."""
-    clips = _voices(shelf)
+    clips = _voices(packaged)
     train = [clip for clip in clips if not _is_word(PurePosixPath(clip.path))]
     test = [clip for clip in clips if _is_word(PurePosixPath(clip.path))]
     return _split(_SPK7, train, test)
 
 
-def _xling(shelf: _Shelf) -> Task:
-    """One of the seven voices, heard in a language that she does not speak in training."""
-    train = [clip for clip in _voices(shelf) if not _is_word(PurePosixPath(clip.path))]
-    test = [shelf.clip(path, "Allison", path.stem) for path in shelf.paths(_SPANISH_ALLISON)]
+def _xling(packaged: _PackagedClips) -> Task:
+    """One of the seven voices, tested in a language that she does not speak in training."""
+    train = [clip for clip in _voices(packaged) if not _is_word(PurePosixPath(clip.path))]
+    test = [packaged.clip(path, "Allison", path.stem) for path in packaged.paths(_SPANISH_ALLISON)]
     task = Task(
         name="spk-xling",
         metric=Metric.RECALL,
@@ -236,25 +243,25 @@ def _xling(shelf: _Shelf) -> Task:
     return _split(task, train, distinct(test))
 
 
-def _voices(shelf: _Shelf) -> list[Clip]:
+def _voices(packaged: _PackagedClips) -> list[Clip]:
     return distinct(
         [
-            shelf.clip(path, voice, path.stem)  # prompts of one name say the same sentence
+            packaged.clip(path, voice, path.stem)  # prompts of one name are the same sentence
             for package, voice in _VOICES.items()
-            for path in shelf.paths(package)
+            for path in packaged.paths(package)
         ]
     )
 
 
-def _lang3(shelf: _Shelf) -> Task:
+def _lang3(packaged: _PackagedClips) -> Task:
     """Three languages, each trained on one voice and tested on another; both ways."""
     sides = [
         distinct(
             [
-                shelf.clip(path, language, path.stem)
+                packaged.clip(path, language, path.stem)
                 for language, voices in _LANGUAGES.items()
-                for path in shelf.paths(voices[side])
-                if not _is_word(path) and shelf.lasts_s(path) > _LANGUAGE_MIN_S
+                for path in packaged.paths(voices[side])
+                if not _is_word(path) and packaged.lasts_s(path) > _LANGUAGE_MIN_S
             ]
         )
         for side in (0, 1)
@@ -283,14 +290,14 @@ _TONE4 = Task(
 )
 
 
-def _tone4(shelf: _Shelf) -> Task:
+def _tone4(packaged: _PackagedClips) -> Task:
     """The tone of a Mandarin syllable, over unseen syllables."""
     clips = []
-    for path in shelf.paths("gcin-voice"):
+    for path in packaged.paths("gcin-voice"):
         syllable = path.parent.name.rstrip("1234")
         tone = path.parent.name[len(syllable) :] or "first"
         if tone != _NEUTRAL_TONE:
-            clips.append(shelf.clip(path, f"tone {tone}", syllable))
+            clips.append(packaged.clip(path, f"tone {tone}", syllable))
     return _kfold(_TONE4, distinct(clips))
 
 
@@ -330,10 +337,10 @@ def _split(task: Task, train: Sequence[Clip], test: Sequence[Clip]) -> Task:
     return replace(task, clips=(*train, *test), folds=(fold,))
 
 
-def _thinned(clips: Sequence[Clip], count: int, rng: np.random.Generator) -> list[Clip]:
+def _thin(clips: Sequence[Clip], count: int, rng: np.random.Generator) -> list[Clip]:
     """Returns ``count`` clips of each label, drawn at random, in their old order."""
-    kept: set[int] = set()
+    chosen: set[int] = set()
     for label in sorted({clip.label for clip in clips}):
         own = [index for index, clip in enumerate(clips) if clip.label == label]
-        kept.update(int(index) for index in rng.choice(own, min(count, len(own)), replace=False))
-    return [clips[index] for index in sorted(kept)]
+        chosen.update(int(index) for index in rng.choice(own, min(count, len(own)), replace=False))
+    return [clips[index] for index in sorted(chosen)]

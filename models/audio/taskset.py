@@ -28,7 +28,7 @@ class Clip:
     Args:
         path: relative to the task set's root.
         sha256: of the file's bytes.
-        label: what a head must say.
+        label: the class that a head must predict.
         group: clips of one group (speaker, prompt, syllable) never fall on both sides of a fold
             that is made here.
     """
@@ -112,7 +112,7 @@ def distinct(clips: Sequence[Clip]) -> list[Clip]:
 def grouped_folds(labels: Sequence[str], groups: Sequence[str], *, count: int) -> tuple[Fold, ...]:
     """Returns ``count`` folds that keep each group on one side and spread each label evenly.
 
-    Groups are dealt out from the largest to the smallest, each to the fold that has the fewest
+    Groups are assigned from the largest to the smallest, each to the fold that has the fewest
     clips of its labels. Nothing is random.
 
     Raises:

@@ -1,1 +1,1 @@
-"""Conversion: a model's TFLite files in each format, their manifests, and how near they come."""
+"""Conversion: a model's TFLite files in each format, their manifests, and their fidelity."""

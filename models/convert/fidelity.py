@@ -1,4 +1,4 @@
-"""Holds a converted file's embeddings against its float32 source on real audio."""
+"""Compares a converted file's embeddings with those of its float32 source on real audio."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bench.core.artifact import Fidelity, Format
 from models.tflite.arrays import Floats
 from models.tflite.litert import Model
 
-# The least mean cosine (raw, centred) that a conversion may have; docs/conversion.md says why.
+# The least mean cosine (raw, centred) that a conversion may have; reasons: docs/conversion.md.
 BOUNDS: dict[Format, tuple[float, float]] = {
     Format.FLOAT16: (0.9999, 0.999),
     Format.DYNAMIC: (0.999, 0.95),
     Format.INT8: (0.98, 0.80),
 }
-_LEEWAY = 1.25  # what other roundings of the same file may lose, as a share of what it loses
+_LEEWAY = 1.25  # what a device may lose on the same file, over what the conversion loses
 
 
 def embeddings(path: Path, inputs: Floats) -> NDArray[np.float64]:
-    """Returns one embedding an input, float64 [inputs, size], by the file itself.
+    """Returns one embedding per input, float64 [inputs, size], by the file itself.
 
     Args:
         path: a .tflite file whose first output is the embedding.
@@ -70,7 +70,7 @@ def shortfall(format: Format, fidelity: Fidelity) -> str:
     return ""
 
 
-def held_to(format: Format, *, accelerated: bool) -> Format:
+def format_of_bounds(format: Format, *, accelerated: bool) -> Format:
     """Returns the format whose bounds hold for a device's outputs.
 
     A CPU may round as float16 does; an accelerator computes in it throughout, which costs about
@@ -82,7 +82,7 @@ def held_to(format: Format, *, accelerated: bool) -> Format:
 
 
 def below_snr(format: Format, fidelity: Fidelity) -> str:
-    """Returns by how much the noise is above what a format's bound on the cosine allows, if it is.
+    """Returns whether there is more noise than a format's bound allows, in words, or an empty text.
 
     Vectors of one length at a cosine c have a signal-to-noise ratio of -10 lg(2 (1 - c)); half of
     it is allowed for embeddings of unequal lengths. A wrong scale shows here only.
@@ -93,13 +93,13 @@ def below_snr(format: Format, fidelity: Fidelity) -> str:
     return f"signal to noise {fidelity.snr_db:.1f} dB is not above {bound_db:.1f} dB"
 
 
-def no_worse(found: Fidelity, own: Fidelity) -> bool:
-    """Returns whether outputs are as near to a source as a conversion itself, but for a quarter."""
+def no_worse(outputs: Fidelity, conversion: Fidelity) -> bool:
+    """Returns whether outputs lose at most a quarter more than the conversion itself."""
     noise_db = 10 * float(np.log10(_LEEWAY))
     return (
-        1 - found.cosine_mean <= _LEEWAY * (1 - own.cosine_mean)
-        and 1 - found.centred_cosine_mean <= _LEEWAY * (1 - own.centred_cosine_mean)
-        and (found.snr_db or math.inf) >= (own.snr_db or math.inf) - noise_db
+        1 - outputs.cosine_mean <= _LEEWAY * (1 - conversion.cosine_mean)
+        and 1 - outputs.centred_cosine_mean <= _LEEWAY * (1 - conversion.centred_cosine_mean)
+        and (outputs.snr_db or math.inf) >= (conversion.snr_db or math.inf) - noise_db
     )
 
 

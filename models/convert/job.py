@@ -1,4 +1,4 @@
-"""What one conversion is given: the model, its formats, real inputs and trained weights."""
+"""One conversion job: the model, its formats, real inputs and trained weights."""
 
 from __future__ import annotations
 

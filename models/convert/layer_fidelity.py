@@ -17,7 +17,7 @@ from models.tflite.litert import Operation, Traced
 # What a full-scale signal keeps when its values, or the weights that made it, have n bits:
 # 6.02 n + 1.76 dB (Bennett 1948). Float16 has 11 significant bits and a sign.
 RESOLVED_DB = {Format.FLOAT16: 74.0, Format.DYNAMIC: 49.9, Format.INT8: 49.9}
-_SAMPLED = 2_000  # values a tensor and patch that the percentile is taken of
+_SAMPLED = 2_000  # values per tensor and patch that the percentile is taken from
 _PERCENTILE = 99.0
 
 
@@ -26,9 +26,9 @@ class Layer:
     """The loss of one operator's result by conversion, over all patches.
 
     Args:
-        name: the result's tensor, without what all names begin with and without what was fused.
+        name: the result's tensor, without what all names begin with and without fused ones.
         tensor: its whole name, the same in both files.
-        op: the operator; ``INPUT`` where the file rounds what it is given.
+        op: the operator; ``INPUT`` where the file rounds its input.
         snr_db: signal to noise against float32; ``None`` if they do not differ at all.
         lost_db: ``snr_db`` below that of the worst input, which counts as ``RESOLVED_DB`` of the
             format at most.
@@ -57,8 +57,8 @@ class LayerFidelity:
     """A converted file beside its float32 source on the same patches.
 
     Args:
-        layers: in the graph's order; an operator whose result float32 has under no such name, such
-            as the expansion of float16 weights, is left out.
+        layers: in the graph's order; an operator whose result has another name in the float32
+            file, such as the expansion of float16 weights, is left out.
         unmatched: how many were left out that do not work on weights alone: casts, as a rule.
     """
 
@@ -99,25 +99,25 @@ def compare_layers(
         ModelFileError: LiteRT cannot run one of them.
     """
     exact, rounded = Traced(source), Traced(converted)
-    known = {each.output for each in exact.operations if each.is_float} | set(exact.inputs)
-    made = [*_rounded_inputs(rounded), *(op for op in rounded.operations if not op.constant)]
-    shared = [each for each in made if each.output in known]
+    floats = {each.output for each in exact.operations if each.is_float} | set(exact.inputs)
+    results = [*_rounded_inputs(rounded), *(op for op in rounded.operations if not op.constant)]
+    shared = [each for each in results if each.output in floats]
     if not shared:
         raise ConfigurationError(
             f"{converted}: shares no tensor name with {source}",
             hint="compare a file with the float32 file that it was converted from",
         )
     ranges = {each.output: each.limits for each in shared}
-    found: dict[str, list[_Sums]] = {name: [] for name in ranges}
+    sums_of: dict[str, list[_Sums]] = {name: [] for name in ranges}
     for patch in inputs:
         ours, theirs = exact(patch[np.newaxis]), rounded(patch[np.newaxis])
-        for name, sums in found.items():
+        for name, sums in sums_of.items():
             sums.append(_sums(ours[name], theirs[name], ranges[name]))
     return LayerFidelity(
         format=format,
         patches=len(inputs),
-        layers=_layers(made, found, format, rounded.outputs),
-        unmatched=len(made) - len(shared),
+        layers=_layers(results, sums_of, format, rounded.outputs),
+        unmatched=len(results) - len(shared),
     )
 
 
@@ -170,19 +170,19 @@ def _sums(exact: Floats, rounded: Floats, limits: tuple[float, float, float] | N
 
 def _layers(
     operations: Sequence[Operation],
-    found: dict[str, list[_Sums]],
+    sums_of: dict[str, list[_Sums]],
     format: Format,
     outputs: Sequence[str],
 ) -> tuple[Layer, ...]:
-    snr_db = {name: _snr_db(sums) for name, sums in found.items()}
-    short = _short_names([each.output for each in operations if each.output in found], outputs)
+    snr_db = {name: _snr_db(sums) for name, sums in sums_of.items()}
+    short = _short_names([each.output for each in operations if each.output in sums_of], outputs)
     layers = []
     for each in operations:
         inputs_db = [db for name in each.inputs if (db := snr_db.get(name)) is not None]
-        if each.output not in found:  # a cast, which float32 has not: what it lost shows after it
+        if each.output not in sums_of:  # a cast; its loss shows in the next operator's result
             snr_db[each.output] = min(inputs_db, default=None)
             continue
-        sums = found[each.output]
+        sums = sums_of[each.output]
         after_db = snr_db[each.output]
         lost_db = 0.0 if after_db is None else min([RESOLVED_DB[format], *inputs_db]) - after_db
         clipped = sum(one.clipped for one in sums) / sum(one.size for one in sums)

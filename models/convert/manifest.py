@@ -1,4 +1,4 @@
-"""The manifest of a file that was made here: what it is, what decided its bytes, its origin."""
+"""The manifest of a converted file: what it is, what decided its bytes, its origin."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def recipe_sha256(job: ConversionJob) -> str:
 def _provenance(job: ConversionJob) -> str:
     if job.weights is None:
         return f"built from seed {job.seed}"
-    known = card.load(job.weights.parent, job.weights.stem)
-    teacher = f"distilled from {known.teacher}, " if known is not None else ""
+    model_card = card.load(job.weights.parent, job.weights.stem)
+    teacher = f"distilled from {model_card.teacher}, " if model_card is not None else ""
     return f"{teacher}weights SHA-256 {sha256_file(job.weights)}"
 
 

@@ -1,4 +1,4 @@
-"""Converts one model: float32 out of TensorFlow, the other formats of it, and a check of each."""
+"""Converts one model: float32 by TensorFlow, the other formats from it, and a check of each."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def convert_model(job: ConversionJob) -> list[Artifact]:
         with redirected(log, STDOUT, STDERR):
             source = _float32(job)
             artifacts = [_in_format(job, each, source) for each in formats]
-    except SystemExit:  # interrupted: there is no failure to look into
+    except SystemExit:  # interrupted: the log explains no failure
         log.unlink(missing_ok=True)
         raise
     log.unlink(missing_ok=True)  # another process may have made the same model

@@ -1,1 +1,1 @@
-"""Distillation: the targets, the training, and the cards of what came of it."""
+"""Distillation: recipes, targets, training, and the students' model cards."""

@@ -44,7 +44,7 @@ class Card:
         audio_clips, audio_hours: of training, held-out clips included.
         audio_unreadable: how many of the clips could not be decoded.
         audio_sha256: of the clips' contents.
-        teacher_score: of the teacher on the same tasks, one vector a clip.
+        teacher_score: of the teacher on the same tasks, one vector per clip.
     """
 
     student: str
@@ -80,7 +80,7 @@ def save(card: Card, folder: Path) -> None:
 
 
 def load(folder: Path, student: str) -> Card | None:
-    """Returns a student's card, if it has one there.
+    """Returns a student's card; ``None`` if the folder has none.
 
     Raises:
         ConfigurationError: the file is not a card.

@@ -12,7 +12,7 @@ from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_bytes, sha256_file
 from models.audio import packages
-from models.audio.decode import audio_files, decode, resampled
+from models.audio.decode import audio_files, decode, resample
 from models.distill.targets import TrainingClip
 from models.tflite.arrays import Floats
 
@@ -100,5 +100,5 @@ def _example(name: str, example: dict[str, Any], rate_hz: int) -> TrainingClip:
     if np.issubdtype(audio.dtype, np.integer):
         audio = audio / 32_767.0  # whole samples are 16 bits, as FRILL took them
     clipped: Floats = np.clip(audio, -1.0, 1.0).astype(np.float32)
-    waveform = resampled(clipped, rate_hz)
+    waveform = resample(clipped, rate_hz)
     return TrainingClip(name=name, read=lambda: waveform, sha256=sha256_bytes(waveform.tobytes()))

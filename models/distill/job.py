@@ -1,4 +1,4 @@
-"""One student's training: what its process gets, and what it leaves in its folder."""
+"""One student's training: the job of its process, and the files in the job's folder."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Epoch:
     Args:
         loss: mean squared error of the standardised targets in training.
         validation_loss, validation_cosine: of held-out clips.
-        rate: training windows a second.
+        rate: training windows per second.
     """
 
     epoch: int

@@ -187,7 +187,7 @@ class Recipe:
 
 
 def load_renamed(path: Path, cls: type[T]) -> T:
-    """Returns what a recipe's or card's file holds; ``targets`` was once called ``lesson``.
+    """Returns what a recipe's or card's file holds; older ones have ``lesson`` for ``targets``.
 
     Raises:
         ConfigurationError: as ``config.load``.

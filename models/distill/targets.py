@@ -16,7 +16,7 @@ from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes, sha256_value
 from bench.core.progress import OnProgress, ignore
 from models import frontend
-from models.audio.decode import resampled, through_telephone
+from models.audio.decode import resample, through_telephone
 from models.distill.recipe import TargetSpec
 from models.teachers.clips import means
 from models.teachers.teacher import Concatenated, Teacher
@@ -29,7 +29,7 @@ _UNREADABLE_RATIO = 0.02
 _PATCH = (frontend.PATCH_FRAMES, frontend.MEL_BINS)
 _PATCHES, _TARGETS, _INDEX = "patches.f16", "targets.f32", "index.json"
 _TINY = 1e-4
-_FAR = 6.0  # deviations
+_MOST_DEVIATIONS = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Index:
     """The description of a folder of targets.
 
     Args:
-        sizes: widths of a target's parts, one a teacher.
+        sizes: widths of a target's parts, one per teacher.
         training, validation: how many windows; no clip has windows in both. Training comes first,
             copy after copy.
         mean, deviation: of the training targets; all targets are standardised with these.
@@ -133,7 +133,9 @@ def open_targets(folder: Path) -> Targets:
     raw = np.memmap(folder / _TARGETS, dtype=np.float32, mode="r", shape=(count, index.size))
     mean, deviation = (np.array(each, dtype=np.float32) for each in (index.mean, index.deviation))
     # Numbers that hardly vary in training would dominate the loss where they do.
-    values: Floats = np.clip((raw - mean) / deviation, -_FAR, _FAR).astype(np.float32, copy=False)
+    values: Floats = np.clip((raw - mean) / deviation, -_MOST_DEVIATIONS, _MOST_DEVIATIONS).astype(
+        np.float32, copy=False
+    )
     share = [index.size / (len(index.sizes) * size) for size in index.sizes]
     values *= np.repeat(np.sqrt(share), index.sizes).astype(np.float32)
     return Targets(
@@ -172,9 +174,9 @@ def _write(
                     break
                 chosen = own[start : start + _PART]
                 part = _part(folder / f"part-{turn}-{start}.npz", spec, teacher, chosen, copy)
-                left = None if limit is None else limit - counts[side]
-                stream.write(part.patches[:left].tobytes())
-                outputs.append(part.targets[:left])
+                most = None if limit is None else limit - counts[side]
+                stream.write(part.patches[:most].tobytes())
+                outputs.append(part.targets[:most])
                 counts[side] += len(outputs[-1])
                 if copy == 0:
                     duration_s += part.duration_s
@@ -284,7 +286,7 @@ def _cuts(clips: Sequence[TrainingClip], spec: TargetSpec, copy: int) -> Iterato
         rng = np.random.default_rng([spec.seed, int(clip.sha256[:8], 16), copy])
         if copy:
             speed = np.exp(rng.uniform(*np.log(spec.speed_range)))
-            audio = resampled(audio, round(speed * SAMPLE_RATE_HZ))
+            audio = resample(audio, round(speed * SAMPLE_RATE_HZ))
         if rng.random() < spec.telephone_ratio:
             audio = through_telephone(audio)
         windows = frontend.windows(

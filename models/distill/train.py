@@ -1,4 +1,4 @@
-"""Trains a student to match its teacher's outputs. Runs in a process of its own, one a student.
+"""Trains a student to match its teacher's outputs. Runs in a process of its own, one per student.
 
 As FRILL did (mean squared error of a linear layer over the embedding, Adam), with three additions:
 a held-out part, early stopping, and a checkpoint after each epoch, from which an interrupted
@@ -50,7 +50,7 @@ def train(job: TrainingJob, *, on_progress: OnProgress = ignore) -> TrainingOutc
 
     Raises:
         ConfigurationError: quantisation-aware training without weights to start from.
-        ConversionError: the loss is not finite any more.
+        ConversionError: the loss is no longer finite.
     """
     targets = open_targets(job.targets)
     strategy = _strategy()
@@ -212,7 +212,7 @@ class _Training:
         order = np.random.default_rng([schedule.seed, epoch]).permutation(targets.index.training)
         order = order[: self._steps * schedule.batch_size]
 
-        def gathered(rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        def gather(rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             patches = _patches(targets, rows)
             if schedule.noise_ratio:
                 rng = np.random.default_rng([schedule.seed, epoch, int(rows[0])])
@@ -222,14 +222,14 @@ class _Training:
                 patches = np.where(noisy[:, None, None, None], mixed, patches)
             return patches, targets.values[rows]
 
-        def shaped(rows: Any) -> tuple[Any, Any]:
-            patches, values = tf.numpy_function(gathered, [rows], [tf.float32, tf.float32])
+        def gather_shaped(rows: Any) -> tuple[Any, Any]:
+            patches, values = tf.numpy_function(gather, [rows], [tf.float32, tf.float32])
             patches.set_shape((schedule.batch_size, *self._net.inputs[0].shape[1:]))
             values.set_shape((schedule.batch_size, targets.index.size))
             return patches, values
 
         rows = tf.data.Dataset.from_tensor_slices(order)
-        return rows.batch(schedule.batch_size, drop_remainder=True).map(shaped).prefetch(4)
+        return rows.batch(schedule.batch_size, drop_remainder=True).map(gather_shaped).prefetch(4)
 
 
 class _Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types

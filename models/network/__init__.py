@@ -1,1 +1,1 @@
-"""Networks in Keras: built from a spec, made ready for int8 or low rank, exported to TFLite."""
+"""Networks in Keras: built from a spec, prepared for int8 or low rank, exported to TFLite."""

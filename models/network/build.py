@@ -53,13 +53,13 @@ def set_weights(model: keras.Model, arrays: Arrays, *, name: str) -> None:
     Args:
         model: the student.
         arrays: ``LAYER/INDEX`` to values, float32; see models/student/weights.py.
-        name: what errors call it.
+        name: the student's, for error messages.
 
     Raises:
         ConfigurationError: they are another student's.
     """
     for layer in model.layers:
-        found = []
+        values = []
         for index, own in enumerate(layer.get_weights()):
             theirs = arrays.get(f"{layer.name}/{index}")
             if theirs is None or theirs.shape != own.shape:
@@ -67,9 +67,9 @@ def set_weights(model: keras.Model, arrays: Arrays, *, name: str) -> None:
                     f"{name}: the weights hold no {layer.name}/{index} of shape {own.shape}",
                     hint="they are another student's",
                 )
-            found.append(theirs)
-        if found:
-            layer.set_weights(found)
+            values.append(theirs)
+        if values:
+            layer.set_weights(values)
 
 
 def settle_batch_norm(model: keras.Model, inputs: NDArray[np.float32]) -> None:
@@ -85,14 +85,14 @@ def settle_batch_norm(model: keras.Model, inputs: NDArray[np.float32]) -> None:
     norms = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)]
     if not norms:
         return
-    kept = [norm.momentum for norm in norms]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = _SETTLING_MOMENTUM
     forward = tf.function(lambda batch: model(batch, training=True), jit_compile=False)
     batch = tf.constant(inputs)
     for _ in range(_SETTLING_PASSES):
         forward(batch)
-    for norm, momentum in zip(norms, kept, strict=True):
+    for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
 
 

@@ -1,4 +1,4 @@
-"""Exports a named network to a float32 TFLite file. Runs in a process of its own, one a model."""
+"""Exports a named network to a float32 TFLite file. Runs in a process of its own, one per model."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def write_float32(model: keras.Model, path: Path, *, name: str) -> None:
     Args:
         model: the network; built afresh, or auto-numbered names change the file's bytes.
         path: where the file goes.
-        name: what errors call it.
+        name: the network's, for error messages.
 
     Raises:
         ConversionError: TensorFlow's converter refused the network.
     """
-    # The converter tells of every variable on stdout, which belongs to results.
+    # The converter lists every variable on stdout, where results belong.
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

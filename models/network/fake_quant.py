@@ -1,4 +1,4 @@
-"""``Ops`` in layers that round as full int8 does, so that a network learns to bear it.
+"""``Ops`` in layers that round as full int8 does, so that a network learns to tolerate it.
 
 Each tensor that the converted file keeps in int8 is rounded once: a convolution together with the
 ReLU that is fused into it, both halves of a hard-swish, gates, sums and products. Weights are
@@ -51,7 +51,7 @@ class Rounded(layers.Layer):  # type: ignore[misc]  # Keras ships no types
         return tf.quantization.fake_quant_with_min_max_vars(x, low, high)
 
     def range(self) -> tuple[float, float]:
-        """Returns the lowest and the highest value that can be told apart."""
+        """Returns the lowest and the highest value that the range can represent."""
         low, high = self._bounds()
         return float(low), float(high)
 
@@ -115,13 +115,13 @@ class RoundedDense(layers.Dense):  # type: ignore[misc]  # Keras ships no types
 
 
 def _rounded(kernel: Any, bias: Any, step: Step | None) -> tuple[Any, Any]:
-    """Returns a kernel [..., channels] rounded to 255 symmetric steps a channel, and its bias.
+    """Returns a kernel [..., channels] rounded to 255 symmetric steps per channel, and its bias.
 
     A bias is an integer in the accumulator: a multiple of the input's step times the weights'. Left
     unrounded, one result in a thousand is off by one, and that grows from layer to layer.
 
     Gradients pass straight through: the operator's own would stop at each channel's largest weight,
-    which lies on the edge of its range.
+    which is at the edge of its range.
     """
     kernel = tf.convert_to_tensor(kernel)
     edge = tf.reduce_max(tf.abs(kernel), axis=list(range(len(kernel.shape) - 1)))
@@ -232,24 +232,24 @@ class FakeQuantOps:
 
 
 def calibrate(model: keras.Model, inputs: NDArray[np.float32], *, percentile: float) -> None:
-    """Sets all ranges from inputs in one pass: each tensor as what is rounded before it makes it.
+    """Sets all ranges from inputs in one pass, in which all earlier tensors are rounded already.
 
     Args:
         model: built by ``FakeQuantOps``.
         inputs: float32 [count, ...] as the model takes them; all at once, so a few hundred.
         percentile: over inputs, of a tensor's extremes in one of them.
     """
-    found = rounders(model)
-    for layer in found:
+    rounding = rounders(model)
+    for layer in rounding:
         layer._percentile = percentile
     try:
         model(tf.constant(inputs))
     finally:
-        for layer in found:
+        for layer in rounding:
             layer._percentile = None
 
 
 def rounders(model: keras.Model) -> list[Rounded]:
     """Returns the layers that round activations, in the network's order."""
-    found = [layer for layer in model.layers if isinstance(layer, Rounded)]
-    return sorted(found, key=lambda layer: layer.position)
+    rounding = [layer for layer in model.layers if isinstance(layer, Rounded)]
+    return sorted(rounding, key=lambda layer: layer.position)

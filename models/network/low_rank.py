@@ -1,4 +1,4 @@
-"""The low-rank embedding as FRILL trained it: a full matrix gives way to its own truncation.
+"""The low-rank embedding as FRILL trained it: a full matrix becomes its own truncation.
 
 The kernel is ``a A + (1 - a) B C``. The share ``a`` falls from 1 to 0. While it is above 0, ``A``
 is trained and ``B C`` is kept at its truncated SVD; from then on ``B`` and ``C`` are trained
@@ -55,8 +55,8 @@ class Schedule:
 
     def share(self, step: int) -> float:
         """Returns the full matrix' share after ``step`` optimiser steps, in [0, 1]."""
-        left = 1 - self.fall * (step // self.every_steps)
-        return left if left > _TINY else 0.0  # 1 - 3 * (1 / 3) need not be 0
+        share = 1 - self.fall * (step // self.every_steps)
+        return share if share > _TINY else 0.0  # 1 - 3 * (1 / 3) need not be 0
 
 
 class MixedDense(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
@@ -108,7 +108,7 @@ class MixedDense(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
 
 
 class Mixing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Moves a model's mix after each batch, by the optimiser's own count: a resume goes on."""
+    """Moves a model's mix after each batch, by the optimiser's count, which a resume keeps."""
 
     def __init__(self, schedule: Schedule | None = None) -> None:
         super().__init__()
@@ -122,17 +122,17 @@ class Mixing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
 def advance(model: keras.Model, step: int, schedule: Schedule | None = None) -> float:
     """Moves the mix to where it is after ``step`` optimiser steps, and returns the share of ``A``.
 
-    For training loops of one's own, after each step; ``Mixing`` does it in Keras' loop. Models
+    For custom training loops, after each step; ``Mixing`` does it in Keras' loop. Models
     without a mix are left alone, and their share is 0.
     """
     share = np.float32((schedule or Schedule()).share(step))
-    left = 0.0
+    largest = 0.0
     for layer in _mixes(model):
         if share < float(layer.share.numpy()):
             layer.truncate()
             layer.share.assign(share)
-        left = max(left, float(layer.share.numpy()))
-    return left
+        largest = max(largest, float(layer.share.numpy()))
+    return largest
 
 
 def _mixes(model: keras.Model) -> Iterator[MixedDense]:
@@ -186,11 +186,11 @@ def truncated(
         return left.T, right.T
     wide = matrix.astype(np.float64)
     squares, vectors = np.linalg.eigh(wide @ wide.T)  # ascending
-    kept = min(rank, len(squares))
-    roots = np.maximum(squares[-kept:], _TINY) ** 0.25
-    basis = vectors[:, -kept:]
+    size = min(rank, len(squares))
+    roots = np.maximum(squares[-size:], _TINY) ** 0.25
+    basis = vectors[:, -size:]
     left, right = basis * roots, (basis.T @ wide) / roots[:, np.newaxis]
-    padding = rank - kept  # a bottleneck wider than the matrix
+    padding = rank - size  # a bottleneck wider than the matrix
     return (
         np.pad(left, ((0, 0), (0, padding))).astype(np.float32),
         np.pad(right, ((0, padding), (0, 0))).astype(np.float32),

@@ -69,7 +69,7 @@ def bottleneck_aware(spec: StudentSpec, float_model: keras.Model) -> keras.Model
     """Returns the student with its embedding layers' weights in fake quantisation: FRILL's way.
 
     The rest stays float, batch normalisation included, and so do the activations: dynamic range
-    rounds them by what it sees at run time.
+    rounds them by their range at run time.
     """
     model = build.build_student(spec, seed=0, ops=KerasOps(dense=RoundedDense))
     model.set_weights(float_model.get_weights())
@@ -136,8 +136,8 @@ def export_bottleneck(model: keras.Model, spec: StudentSpec, path: Path) -> None
 
 
 def _norms(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
-    found = (each for each in model.layers if isinstance(each, keras.layers.BatchNormalization))
-    return {norm.name: norm for norm in found}
+    norms = (each for each in model.layers if isinstance(each, keras.layers.BatchNormalization))
+    return {norm.name: norm for norm in norms}
 
 
 def _folded(

@@ -1,4 +1,4 @@
-"""Loads a SavedModel and lists the ways that audio may be put to it."""
+"""Loads a SavedModel and lists the ways to call it with audio."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NotTakenError(ConfigurationError):
 
 
 class Takes(StrEnum):
-    """What one call of a model is given."""
+    """The input of one call of a model."""
 
     CLIP = "one clip [samples]"
     CLIPS = "clips [batch, samples]"
@@ -53,7 +53,7 @@ def runtime() -> str:
 
 
 def calls(folder: Path) -> list[Call]:
-    """Returns every way to call a SavedModel, the most particular first.
+    """Returns every way to call a SavedModel, the most specific first.
 
     TRILL takes a clip and its rate, FRILL and TRILLsson take clips, YAMNet a clip, FRILL without
     its front-end patches; by keyword or by position. A model that is not callable has a signature.
@@ -68,8 +68,8 @@ def calls(folder: Path) -> list[Call]:
             f"{folder}: TensorFlow cannot load it as a SavedModel: {_line(error)}",
             hint="give the folder that holds saved_model.pb and variables/",
         ) from error
-    found = list(_direct(model)) if callable(model) else []
-    return [*found, *(_signed(model, signature) for signature in model.signatures.values())]
+    direct = list(_direct(model)) if callable(model) else []
+    return [*direct, *(_signed(model, signature) for signature in model.signatures.values())]
 
 
 def _direct(model: Any) -> Iterator[Call]:
@@ -103,7 +103,7 @@ def _signed(model: Any, signature: Any) -> Call:
 
 
 def _call(takes: Takes, words: str, run: Callable[[Any], Any]) -> Call:
-    def called(value: Floats) -> Mapping[str, Floats]:
+    def checked_run(value: Floats) -> Mapping[str, Floats]:
         try:
             return _named(run(tf.constant(value)))
         except (TypeError, ValueError, tf.errors.OpError) as error:
@@ -112,7 +112,7 @@ def _call(takes: Takes, words: str, run: Callable[[Any], Any]) -> Call:
                 hint="give a model that takes audio or log-mel patches",
             ) from error
 
-    return Call(takes=takes, words=words, run=called)
+    return Call(takes=takes, words=words, run=checked_run)
 
 
 def _named(outputs: Any) -> dict[str, Floats]:

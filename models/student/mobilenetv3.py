@@ -1,9 +1,9 @@
-"""MobileNetV3 for log-mel patches, with the heads that FRILL's time and ours give it.
+"""MobileNetV3 for log-mel patches, with the head of FRILL's time and that of today.
 
 Source: Howard et al. 2019 (arXiv 1905.02244) and Keras' block tables. ``legacy`` is the network of
 TF 2.4 and 2.5, in which ``include_top=False`` still had the last point-wise convolution, *before*
-pooling; only it gives FRILL's 10,119,632 parameters. Layers have Keras' names, so that per-operator
-profiles read as everybody knows them.
+pooling; only it gives FRILL's 10,119,632 parameters. Layers have Keras' names, so that op
+profiles show the usual names.
 """
 
 from __future__ import annotations

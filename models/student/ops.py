@@ -70,7 +70,7 @@ class CountOps:
     """Counts what ``Ops`` would build.
 
     Attributes:
-        parameters: weights as Keras counts them (four numbers a channel for batch normalisation).
+        parameters: weights as Keras counts them (four numbers per channel for batch normalisation).
         macs: multiply-accumulates of convolutions and dense layers for one inference.
     """
 
@@ -110,7 +110,7 @@ class CountOps:
         return out
 
     def batch_norm(self, x: Shape, *, name: str) -> Shape:
-        """Counts four numbers a channel; folded into the convolution, so no work."""
+        """Counts four numbers per channel; folded into the convolution, so no work."""
         self.parameters += 4 * x.channels
         return x
 

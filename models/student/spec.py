@@ -180,10 +180,10 @@ def parse_grid(axes: list[str]) -> list[StudentSpec]:
             raise ConfigurationError(
                 f"axis {axis}: {error}", hint=f"write {axis}=VALUE,VALUE"
             ) from error
-    given = [axis for axis in _AXES if axis in values]
+    chosen = [axis for axis in _AXES if axis in values]
     return [
-        StudentSpec(**{_AXES[axis][0]: value for axis, value in zip(given, row, strict=True)})
-        for row in itertools.product(*(values[axis] for axis in given))
+        StudentSpec(**{_AXES[axis][0]: value for axis, value in zip(chosen, row, strict=True)})
+        for row in itertools.product(*(values[axis] for axis in chosen))
     ]
 
 

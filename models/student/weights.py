@@ -1,4 +1,4 @@
-"""Trained weights on disk: where they are, and one .npz a student with kernels in float16."""
+"""Trained weights on disk: where they are, and one .npz per student with kernels in float16."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embeddings of clips by a teacher: one vector a clip, the mean over its frames."""
+"""Embeddings of clips by a teacher: one vector per clip, the mean over its frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.tflite.arrays import Floats
 
 _VERSION = 1  # of the mean below
 _DECODED = 256  # clips held in memory
-_BATCH = 64  # pieces of one length a call
+_BATCH = 64  # pieces of one length per call
 
 
 def clip_vectors(
@@ -56,7 +56,7 @@ def clip_vectors(
 
 def _means(teacher: Teacher, paths: Sequence[Path], on_progress: OnProgress) -> Floats:
     vectors = np.empty((len(paths), teacher.size), dtype=np.float32)
-    # Clips of like length come together, so that many are of one length and go in one call.
+    # Clips of similar length are together, so that many are of one length and go in one call.
     order = sorted(range(len(paths)), key=lambda row: duration_s(paths[row]))
     for first in range(0, len(order), _DECODED):
         on_progress(first, len(order))
@@ -77,7 +77,7 @@ def means(teacher: Teacher, pieces: Sequence[Floats]) -> Floats:
     """
     if isinstance(teacher, Concatenated):
         return np.concatenate([means(part, pieces) for part in teacher.parts], axis=1)
-    found = np.empty((len(pieces), teacher.size), dtype=np.float32)
+    vectors = np.empty((len(pieces), teacher.size), dtype=np.float32)
     padded = [np.pad(each, (0, max(0, teacher.min_samples - len(each)))) for each in pieces]
     rows_of: dict[int, list[int]] = defaultdict(list)  # by length: one call takes equal ones
     for row, piece in enumerate(padded):
@@ -85,5 +85,5 @@ def means(teacher: Teacher, pieces: Sequence[Floats]) -> Floats:
     for rows in rows_of.values():
         for start in range(0, len(rows), _BATCH):
             some = rows[start : start + _BATCH]
-            found[some] = teacher(np.stack([padded[row] for row in some])).mean(axis=1)
-    return found
+            vectors[some] = teacher(np.stack([padded[row] for row in some])).mean(axis=1)
+    return vectors

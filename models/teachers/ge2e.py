@@ -2,7 +2,7 @@
 
 Source: Resemblyzer 0.1.4: a power mel spectrogram without a logarithm, librosa's defaults
 (centred, periodic Hann 400, hop 160, 40 Slaney mels), three LSTMs, a dense layer, ReLU, L2 norm;
-windows of 160 frames every 77 (1.3 a second), a last one that is filled by less than 75 % left
+windows of 160 frames every 77 (1.3 per second), a last one that is filled by less than 75 % left
 out, unless it is the only one.
 """
 
@@ -28,7 +28,7 @@ WINDOW_SAMPLES = WINDOW_FRAMES * FRAME_HOP_SAMPLES  # 1.6 s
 MEL_BINS = 40
 _COVERED = 0.75
 _LAYERS = 3
-_BATCH = 128  # windows at once: the recurrence is one matrix product a step
+_BATCH = 128  # windows at once: the recurrence is one matrix product per step
 _TINY = np.float32(1e-12)
 # Slaney's scale: linear up to 1 kHz, then 27 mels for a factor of 6.4.
 _LINEAR_HZ = 200 / 3
@@ -69,9 +69,9 @@ def mel(audio: Floats) -> Floats:
 def starts(samples: int) -> range:
     """Returns the first mel frame of each window of audio of that many samples."""
     frames = math.ceil((samples + 1) / FRAME_HOP_SAMPLES)
-    found = range(0, max(1, frames - WINDOW_FRAMES + HOP_FRAMES + 1), HOP_FRAMES)
-    covered = (samples - found[-1] * FRAME_HOP_SAMPLES) / WINDOW_SAMPLES
-    return found[:-1] if covered < _COVERED and len(found) > 1 else found
+    firsts = range(0, max(1, frames - WINDOW_FRAMES + HOP_FRAMES + 1), HOP_FRAMES)
+    covered = (samples - firsts[-1] * FRAME_HOP_SAMPLES) / WINDOW_SAMPLES
+    return firsts[:-1] if covered < _COVERED and len(firsts) > 1 else firsts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +93,8 @@ class Layer:
         gated = inputs @ self.across + self.bias
         outputs = np.empty((*inputs.shape[:2], SIZE), dtype=np.float32)
         output = cell = np.zeros(outputs.shape[1:], dtype=np.float32)
-        for step, given in enumerate(gated):
-            gates = given + output @ self.back
+        for step, entering in enumerate(gated):
+            gates = entering + output @ self.back
             entry, forget, leave = (_sigmoid(gates[:, n * SIZE :][:, :SIZE]) for n in (0, 1, 3))
             cell = forget * cell + entry * np.tanh(gates[:, 2 * SIZE : 3 * SIZE])
             outputs[step] = output = leave * np.tanh(cell)
@@ -140,19 +140,19 @@ class Encoder:
 def encoder(tensors: Mapping[str, Floats]) -> Encoder:
     """Returns the network that has PyTorch's tensors ``lstm.*`` and ``linear.*``."""
 
-    def turned(name: str) -> Floats:
+    def transposed(name: str) -> Floats:
         return np.ascontiguousarray(tensors[name].T)
 
     layers = (
         Layer(
-            across=turned(f"lstm.weight_ih_l{n}"),
-            back=turned(f"lstm.weight_hh_l{n}"),
+            across=transposed(f"lstm.weight_ih_l{n}"),
+            back=transposed(f"lstm.weight_hh_l{n}"),
             bias=tensors[f"lstm.bias_ih_l{n}"] + tensors[f"lstm.bias_hh_l{n}"],
         )
         for n in range(_LAYERS)
     )
     return Encoder(
-        layers=tuple(layers), weights=turned("linear.weight"), bias=tensors["linear.bias"]
+        layers=tuple(layers), weights=transposed("linear.weight"), bias=tensors["linear.bias"]
     )
 
 
@@ -170,5 +170,5 @@ def _one_thread() -> AbstractContextManager[object]:
 
 def _sigmoid(values: Floats) -> Floats:
     half = np.float32(0.5)
-    found: Floats = half * np.tanh(half * values) + half
-    return found
+    shares: Floats = half * np.tanh(half * values) + half
+    return shares

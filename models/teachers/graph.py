@@ -1,4 +1,4 @@
-"""Teachers out of single files: how audio gets into an .onnx or .tflite graph of one input."""
+"""Teachers out of single files: how audio is fed to an .onnx or .tflite graph of one input."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
 from models import frontend
 from models.teachers import onnx_door
-from models.teachers.outputs import chosen
-from models.teachers.teacher import Network, checked
+from models.teachers.outputs import choose
+from models.teachers.teacher import Network, check_frames
 from models.tflite import litert, reader
 from models.tflite.arrays import Floats
 
@@ -40,28 +40,28 @@ class _Graph:
     def frames(self, audio: Floats) -> Floats:
         """Returns float32 [batch, frames, size] of audio float32 [batch, samples]."""
         if len(self.shape) <= 2 and self.shape[-1] == -1:
-            return self._each(audio)
+            return self._run_all(audio)
         if len(self.shape) <= 2:
             cut = _windows(audio, self.shape[-1])
         else:
             cut = np.stack([frontend.patches(clip) for clip in audio])
         batch, count = cut.shape[:2]
-        found = self._each(cut.reshape(batch * count, *cut.shape[2:]))
-        return found.reshape(batch, -1, found.shape[-1])
+        frames = self._run_all(cut.reshape(batch * count, *cut.shape[2:]))
+        return frames.reshape(batch, -1, frames.shape[-1])
 
-    def _each(self, inputs: Floats) -> Floats:
+    def _run_all(self, inputs: Floats) -> Floats:
         """Returns float32 [inputs, frames, size], one call for as many as the graph takes."""
         many = len(inputs) if self.shape[0] == -1 and len(self.shape) > 1 else 1
-        found = []
+        outputs = []
         for first in range(0, len(inputs), many):
             some = inputs[first : first + many]
             if len(self.shape) == 1:
                 some = some[0]
             elif len(self.shape) == 4:
                 some = some[..., np.newaxis]
-            wide = chosen(self.run(some), self.output)
-            found.append(wide.reshape(min(many, len(inputs) - first), -1, wide.shape[-1]))
-        return np.concatenate(found)
+            wide = choose(self.run(some), self.output)
+            outputs.append(wide.reshape(min(many, len(inputs) - first), -1, wide.shape[-1]))
+        return np.concatenate(outputs)
 
 
 def from_file(
@@ -102,7 +102,7 @@ def from_file(
     graph = _Graph(run=run, shape=shape, output=output)
     name = name or path.stem
     probe = graph.frames(_probe(min_samples))
-    checked(probe, name, probe.shape[-1])
+    check_frames(probe, name, probe.shape[-1])
     return Network(
         name=name,
         size=probe.shape[-1],

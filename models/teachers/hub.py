@@ -97,7 +97,7 @@ def load(name: str, *, model_dir: Path | None, output: str | None, cache: Path) 
         raise ConfigurationError(
             f"{name}: has no output {wanted}", hint=f"it has {', '.join(model.sizes)}"
         )
-    folder = _given(model_dir, name) if model_dir else fetched(name, cache)
+    folder = _local_folder(model_dir, name) if model_dir else fetch(name, cache)
     # A model with one output may give it bare, so only another one than the usual is named.
     return from_folder(
         folder,
@@ -108,7 +108,7 @@ def load(name: str, *, model_dir: Path | None, output: str | None, cache: Path) 
     )
 
 
-def fetched(name: str, cache: Path, *, tf_hub: str = TF_HUB) -> Path:
+def fetch(name: str, cache: Path, *, tf_hub: str = TF_HUB) -> Path:
     """Returns the folder of a published teacher's SavedModel, after downloading it once.
 
     Raises:
@@ -118,23 +118,23 @@ def fetched(name: str, cache: Path, *, tf_hub: str = TF_HUB) -> Path:
     folder = cache / "models" / f"tf-hub-{name}"
     if folder.is_dir():
         return folder
-    refused = []
+    problems = []
     try:
-        return kaggle_door.downloaded(model.kaggle)
+        return kaggle_door.download(model.kaggle)
     except InfrastructureError as error:
-        refused.append(error.message)
+        problems.append(error.message)
     for path in model.tf_hub:
         try:
-            return _unpacked(f"{tf_hub}/{path}?tf-hub-format=compressed", folder)
+            return _unpack(f"{tf_hub}/{path}?tf-hub-format=compressed", folder)
         except (OSError, HTTPException, tarfile.TarError) as error:
-            refused.append(f"{tf_hub}/{path}: {_reason(error)}")
+            problems.append(f"{tf_hub}/{path}: {_reason(error)}")
     raise InfrastructureError(
-        f"{name}: cannot be downloaded: {'; '.join(refused)}",
+        f"{name}: cannot be downloaded: {'; '.join(problems)}",
         hint="download its SavedModel on a machine that can, and give the folder with --model-dir",
     )
 
 
-def _given(model_dir: Path, name: str) -> Path:
+def _local_folder(model_dir: Path, name: str) -> Path:
     for folder in (model_dir / name, model_dir):
         if (folder / MARK).is_file():
             return folder
@@ -144,7 +144,7 @@ def _given(model_dir: Path, name: str) -> Path:
     )
 
 
-def _unpacked(url: str, folder: Path) -> Path:
+def _unpack(url: str, folder: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch,

@@ -7,13 +7,13 @@ from pathlib import Path
 from bench.core.errors import InfrastructureError
 
 
-def downloaded(handle: str) -> Path:
+def download(handle: str) -> Path:
     """Returns the folder of a Kaggle model, such as ``google/yamnet/tensorFlow2/yamnet``.
 
-    It lies in kagglehub's own cache.
+    It is in kagglehub's own cache.
 
     Raises:
-        InfrastructureError: kagglehub is not installed, or cannot have it.
+        InfrastructureError: kagglehub is not installed, or cannot download it.
     """
     try:
         import kagglehub

@@ -54,13 +54,13 @@ class Model:
             ConfigurationError: the model does not take this shape.
         """
         try:
-            found = self._session.run(None, {self._session.get_inputs()[0].name: value})
+            values = self._session.run(None, {self._session.get_inputs()[0].name: value})
         except Exception as error:  # onnxruntime's own errors share no base but Exception
             raise _unusable(self.path, error) from error
         names = (each.name for each in self._session.get_outputs())
         return {
             name: np.asarray(each, dtype=np.float32)
-            for name, each in zip(names, found, strict=True)
+            for name, each in zip(names, values, strict=True)
         }
 
     def input_shape(self) -> tuple[int, ...]:

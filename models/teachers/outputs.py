@@ -12,7 +12,7 @@ USUAL = "embedding"
 Value = TypeVar("Value")
 
 
-def chosen(outputs: Mapping[str, Value], output: str | None) -> Value:
+def choose(outputs: Mapping[str, Value], output: str | None) -> Value:
     """Returns the output that is named, else ``embedding``, else the only one.
 
     Raises:
@@ -22,9 +22,9 @@ def chosen(outputs: Mapping[str, Value], output: str | None) -> Value:
     if wanted is None and len(outputs) == 1:
         (wanted,) = outputs
     if wanted is None or wanted not in outputs:
-        asked = f"none is named {wanted}" if wanted else "none is the usual one"
+        problem = f"none is named {wanted}" if wanted else "none is the usual one"
         raise ConfigurationError(
-            f"of the outputs {', '.join(sorted(outputs))} {asked}",
+            f"of the outputs {', '.join(sorted(outputs))} {problem}",
             hint="name one of them as the output",
         )
     return outputs[wanted]

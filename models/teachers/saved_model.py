@@ -1,4 +1,4 @@
-"""Teachers out of SavedModels, whatever way they are called."""
+"""Teachers in SavedModels: the ways to call them are tried in turn."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
 from models import frontend
-from models.teachers.outputs import chosen
-from models.teachers.teacher import Network, checked
+from models.teachers.outputs import choose
+from models.teachers.teacher import Network, check_frames
 from models.tflite.arrays import Floats
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
@@ -55,7 +55,7 @@ class _Called:
                 return self._frames(cut[..., np.newaxis], len(audio))
 
     def _frames(self, value: Floats, batch: int) -> Floats:
-        wide = chosen(self.call.run(value), self.output)
+        wide = choose(self.call.run(value), self.output)
         if wide.ndim == 0 or not wide.size:
             raise ConfigurationError(
                 f"the output is {list(wide.shape)}, which is not an embedding",
@@ -89,7 +89,7 @@ def from_folder(
     name = name or folder.resolve().name
     network = _network()
     called, probe = _first_that_works(network, network.calls(folder), output, name)
-    checked(probe, name, size or probe.shape[-1])
+    check_frames(probe, name, size or probe.shape[-1])
     files = {
         path.relative_to(folder).as_posix(): sha256_file(path)
         for path in sorted(folder.rglob("*"))
@@ -135,10 +135,10 @@ def _agrees(together: _Called, probe: Floats, alone: Floats) -> bool:
     and a larger one is not.
     """
     try:
-        found = together.frames(probe)
+        frames = together.frames(probe)
     except (ConfigurationError, ValueError):
         return False
-    return found.shape == alone.shape and np.allclose(found, alone, rtol=_NEAR, atol=_NEAR)
+    return frames.shape == alone.shape and np.allclose(frames, alone, rtol=_NEAR, atol=_NEAR)
 
 
 def _network() -> ModuleType:

@@ -14,7 +14,7 @@ from models.tflite.arrays import Floats
 
 
 class Teacher(Protocol):
-    """A trained network whose embedding a student learns."""
+    """A trained network whose embedding a student is trained to match."""
 
     @property
     def name(self) -> str:
@@ -78,9 +78,10 @@ class Network:
             ConversionError: the output of a clip is not finite, or all zero.
         """
         short = max(0, self.min_samples - audio.shape[1])
-        found = self.frames(np.pad(audio, ((0, 0), (0, short))).astype(np.float32, copy=False))
-        checked(found, self.name, self.size)
-        return found
+        padded = np.pad(audio, ((0, 0), (0, short))).astype(np.float32, copy=False)
+        frames = self.frames(padded)
+        check_frames(frames, self.name, self.size)
+        return frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,22 +117,22 @@ class Concatenated:
 
     @property
     def min_samples(self) -> int:
-        """Returns up to how many samples no part minds zero padding."""
+        """Returns the smallest minimum of the parts; each part pads its own audio."""
         return min(part.min_samples for part in self.parts)
 
     def __call__(self, audio: Floats) -> Floats:
-        """Returns float32 [batch, frames, size]; parts of unlike rates are averaged to one frame.
+        """Returns float32 [batch, frames, size]; parts of several rates are averaged to one frame.
 
         Args:
             audio: float32 [batch, samples], 16 kHz mono, in [-1, 1].
         """
-        found = [part(audio) for part in self.parts]
-        if len({part.shape[1] for part in found}) > 1:
-            found = [part.mean(axis=1, keepdims=True) for part in found]
-        return np.concatenate(found, axis=2)
+        frames = [part(audio) for part in self.parts]
+        if len({part.shape[1] for part in frames}) > 1:
+            frames = [part.mean(axis=1, keepdims=True) for part in frames]
+        return np.concatenate(frames, axis=2)
 
 
-def checked(frames: Floats, name: str, size: int) -> None:
+def check_frames(frames: Floats, name: str, size: int) -> None:
     """Checks that an output is an embedding.
 
     Raises:
@@ -149,5 +150,5 @@ def checked(frames: Floats, name: str, size: int) -> None:
         row = int(np.argmax(bad if bad.any() else ~frames.any(axis=(1, 2))))
         raise ConversionError(
             f"{name}: the output of clip {row} of {len(frames)} is {kind}",
-            hint="give audio in [-1, 1]; a model that gives this for speech cannot teach",
+            hint="give audio in [-1, 1]; a model that gives this for speech cannot be a teacher",
         )

@@ -24,7 +24,7 @@ _LENGTH_BYTES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _View:
-    """Where a tensor lies in a storage; sides and strides count elements."""
+    """The place of a tensor in a storage; sides and strides count elements."""
 
     storage: str
     offset: int
@@ -72,7 +72,7 @@ def _tensor(view: _View, storages: Mapping[str, Floats]) -> Floats:
     return taken
 
 
-def _rebuilt(storage: str, offset: int, sides: Any, strides: Any, *_: object) -> _View:
+def _rebuild(storage: str, offset: int, sides: Any, strides: Any, *_: object) -> _View:
     return _View(storage=storage, offset=offset, sides=tuple(sides), strides=tuple(strides))
 
 
@@ -82,7 +82,7 @@ class _Unpickler(pickle.Unpickler):
             case "collections", "OrderedDict":
                 return OrderedDict
             case "torch._utils", "_rebuild_tensor_v2":
-                return _rebuilt
+                return _rebuild
             case "torch", "FloatStorage":
                 return "float32"
         raise pickle.UnpicklingError(f"it names {module}.{name}")

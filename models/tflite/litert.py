@@ -22,7 +22,7 @@ from models.tflite.native_output import STDERR, redirected
 from models.tflite.raw_tensors import dequantised, quantised
 
 # Two threads at once would restore each other's stderr.
-_ALONE = threading.Lock()
+_STDERR_LOCK = threading.Lock()
 
 
 def runtime() -> str:
@@ -39,7 +39,7 @@ class Model:
         path: the file.
         threads: CPU threads.
         delegate: ``xnnpack`` or ``none``.
-        keep_all: keeps what each operator gives, for ``Traced``.
+        keep_all: keeps each operator's result, for ``Traced``.
 
     Raises:
         ModelFileError: the file is not a model, or needs operators that LiteRT lacks.
@@ -67,7 +67,7 @@ class Model:
             text = " ".join(str(error).split())
             raise ModelFileError(
                 f"{path}: LiteRT cannot run it: {text[:300]}",
-                hint="frill-bench zoo add FILE says what it is",
+                hint="frill-bench zoo add FILE shows what it is",
             ) from error
         self.path = path
 
@@ -91,7 +91,7 @@ class Model:
         except (RuntimeError, ValueError) as error:
             raise ModelFileError(
                 f"{self.path}: LiteRT cannot run it: {' '.join(str(error).split())[:300]}",
-                hint="frill-bench zoo add FILE says what it is",
+                hint="frill-bench zoo add FILE shows what it is",
             ) from error
         return [
             _to_float(self._interpreter.get_tensor(detail["index"]), detail)
@@ -169,19 +169,19 @@ class Traced:
         self.operations = self._operations()
 
     def _operations(self) -> tuple[Operation, ...]:
-        found: list[Operation] = []
-        fed = set(self._indices.values())
+        operations: list[Operation] = []
+        reached = set(self._indices.values())
         for each in self._interpreter._get_ops_details():
             inputs = [int(n) for n in each["inputs"] if int(n) in self._details]
             outputs = [int(n) for n in each["outputs"]]
-            constant = not fed.intersection(inputs)
+            constant = not reached.intersection(inputs)
             if not constant:
-                fed.update(outputs)
+                reached.update(outputs)
             for detail in (self._details[n] for n in outputs if n in self._details):
                 if detail["name"] in self._indices:
                     continue
                 self._indices[detail["name"]] = int(detail["index"])
-                found.append(
+                operations.append(
                     Operation(
                         op=str(each["op_name"]),
                         inputs=tuple(self._details[n]["name"] for n in inputs),
@@ -191,7 +191,7 @@ class Traced:
                         limits=self.limits(detail["name"]),
                     )
                 )
-        return tuple(found)
+        return tuple(operations)
 
     def limits(self, name: str) -> tuple[float, float, float] | None:
         """Returns what a quantised tensor can hold and its step; ``None`` if it is not one."""
@@ -253,8 +253,8 @@ def tensor_type_names() -> dict[int, str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps LiteRT's native messages off stderr; its exceptions say what goes wrong."""
-    with _ALONE, redirected(Path(os.devnull), STDERR):
+    """Keeps LiteRT's native messages off stderr; its exceptions contain the reason."""
+    with _STDERR_LOCK, redirected(Path(os.devnull), STDERR):
         yield
 
 

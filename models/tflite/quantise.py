@@ -50,10 +50,10 @@ def quantise(
     Args:
         calibration: float32 [samples, ...] real inputs without batch axis; full int8 needs them,
             or ``ranges``.
-        ranges: learned in training, of what ``tflite_file.rounded_tensors`` finds; full int8 takes
+        ranges: learned in training, of the tensors of ``reader.rounded_tensors``; full int8 takes
             them instead.
         dense_only: quantises fully connected layers only, for dynamic range.
-        quantise_frontend: breaks the rule above, for the test that shows why it is one.
+        quantise_frontend: breaks the rule above, for the test that shows its reason.
 
     Raises:
         ConfigurationError: full int8 without calibration inputs, or litert-quantizer is missing.
@@ -64,17 +64,18 @@ def quantise(
             f"{source}: full int8 needs calibration audio",
             hint="frill-bench data fetch, or give a folder by --audio",
         )
-    found = None
+    tensor_ranges = None
     if format is Format.INT8 and ranges is not None:
-        found = _learned_ranges(source, ranges)
+        tensor_ranges = _learned_ranges(source, ranges)
     quantizer = _quantizer()
     with _quiet():
         try:
             worker = quantizer.Quantizer(str(source))
             _load_recipe(worker, format, dense_only=dense_only, quantise_frontend=quantise_frontend)
-            if format is Format.INT8 and found is None and calibration is not None:
-                found = _percentile_ranges(worker, Model(source).signature(), calibration)
-            content = bytes(worker.quantize(found).quantized_model)
+            if format is Format.INT8 and tensor_ranges is None and calibration is not None:
+                signature = Model(source).signature()
+                tensor_ranges = _percentile_ranges(worker, signature, calibration)
+            content = bytes(worker.quantize(tensor_ranges).quantized_model)
         except Exception as error:  # the quantiser raises a dozen types of its own
             raise ConversionError(
                 f"{source}: litert-quantizer refused {format.value}: {str(error)[:300]}",
@@ -168,7 +169,7 @@ def _quantizer() -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    # It draws progress bars on both streams whatever it is told; ours are the ones to see.
+    # It always draws progress bars on both streams; this program shows its own.
     with (
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),

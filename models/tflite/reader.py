@@ -91,13 +91,13 @@ def rounded_tensors(path: Path) -> list[tuple[str, ...]]:
     """
     graph, names = _graph(path)
     main = graph.subgraphs[0]
-    found = [[index] for index in main.inputs]
+    groups = [[index] for index in main.inputs]
     for op in main.operators:
         if names[op.opcodeIndex] == "RESHAPE":
-            next(group for group in found if op.inputs[0] in group).append(op.outputs[0])
+            next(group for group in groups if op.inputs[0] in group).append(op.outputs[0])
         else:
-            found.append([op.outputs[0]])
-    named = [tuple(main.tensors[index].name.decode() for index in group) for group in found]
+            groups.append([op.outputs[0]])
+    named = [tuple(main.tensors[index].name.decode() for index in group) for group in groups]
     frontend = [at for at, group in enumerate(named) if any("frontend" in each for each in group)]
     return named[frontend[-1] :] if frontend else named
 
@@ -117,7 +117,7 @@ def _graph(path: Path) -> tuple[Any, list[str]]:
     try:
         graph = litert.read_graph(content)
         names = [_operator_name(code) for code in graph.operatorCodes]
-    except Exception as error:  # a broken flatbuffer raises whatever its offsets lead to
+    except Exception as error:  # a broken flatbuffer can raise any exception
         raise ModelFileError(
             f"{path}: is truncated or damaged ({type(error).__name__} while reading it)",
             hint="copy or download it again and compare its size",
@@ -128,11 +128,11 @@ def _graph(path: Path) -> tuple[Any, list[str]]:
             f"{path}: needs TensorFlow operators ({', '.join(flex)})",
             hint="convert it with built-in operators only (TFLITE_BUILTINS)",
         )
-    _accepted(path)
+    _verify(path)
     return graph, names
 
 
-def _accepted(path: Path) -> None:
+def _verify(path: Path) -> None:
     """Lets LiteRT verify the flatbuffer, which is stricter than reading it."""
     try:
         litert.load(path)
@@ -172,7 +172,7 @@ def _dtype(tensor: Any) -> str:
 
 def _constant(graph: Any, tensor: Any) -> bool:
     buffer = graph.buffers[tensor.buffer]
-    # Large buffers may lie behind the flatbuffer, known by their offset in the file.
+    # Large buffers may be after the flatbuffer, at an offset in the file.
     return bool(buffer.size) or (buffer.data is not None and len(buffer.data) > 0)
 
 
@@ -235,11 +235,11 @@ def _macs(name: str, op: Any, tensors: Any) -> int:
 
 
 def _float_ops(graph: Any, names: list[str]) -> dict[str, int]:
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for sub in graph.subgraphs:
         for op in sub.operators:
             name = names[op.opcodeIndex]
             out = sub.tensors[op.outputs[0]] if len(op.outputs) else None
             if out is not None and name not in _CASTS and _dtype(out) == "float32":
-                found[name] += 1
-    return dict(sorted(found.items()))
+                counts[name] += 1
+    return dict(sorted(counts.items()))

@@ -1,8 +1,8 @@
 """Effects of hyper-parameters on accuracy, latency and size: ordinary least squares on a grid.
 
-As in the FRILL paper (Peplinski et al., 2020, section 4): main effects only. What a student is
-built of is fitted over students, the format within them. The files of a student share its weights
-and all its luck in training, so they are one observation of its structure and not four: a
+As in the FRILL paper (Peplinski et al., 2020, section 4): main effects only. The structure of
+students is fitted over students, the format within them. The files of a student share its weights
+and the chance of its training, so they are one observation of its structure and not four: a
 split-plot design (Fisher 1925). Categories are differences to a base level, numbers are per
 doubling (log2). Latency and size are fitted as logarithms, so their effects are ratios, in per
 cent. Intervals are estimate +- t times standard error, at 95 %.
@@ -29,7 +29,7 @@ RESPONSES = ("accuracy", "latency", "size")
 _FEWEST_STUDENTS = 6
 _FEWEST_AXES = 2
 _FEWEST_SPARE = 2
-# Categories and the level that others are compared with: what a student is by default.
+# Categories and the level that others are compared with: a student's defaults.
 BASES: Mapping[str, str] = {
     "size": "small",
     "head": "keras3",
@@ -135,7 +135,7 @@ def estimates(
     for row in rows:
         if row.file.student in traits:
             places[row.setup].append(row)
-    found: list[Estimate] = []
+    effects: list[Estimate] = []
     for setup, listed in places.items():
         students = {row.file.student for row in listed}
         if len(students) < _FEWEST_STUDENTS or len(_axes(listed, traits, bases)) < _FEWEST_AXES:
@@ -144,8 +144,8 @@ def estimates(
             values = [(row, _response(row, response)) for row in listed]
             files = [(row, value) for row, value in values if value is not None]
             axes = _axes([row for row, _ in files], traits, bases)
-            found += _estimates(setup, response, files, axes)
-    return found
+            effects += _estimates(setup, response, files, axes)
+    return effects
 
 
 def _response(row: Row, response: str) -> float | None:
@@ -153,7 +153,7 @@ def _response(row: Row, response: str) -> float | None:
     invalid = {caveat.kind for caveat in row.caveats if caveat.effect is Effect.INVALIDATE}
     match response:
         case "accuracy":
-            # The clocks and the heat of a device do not change what a file scores.
+            # A device's clocks and heat do not change the score of a file.
             left_out = invalid & {CaveatKind.SCORED_ON_HOST, CaveatKind.WRONG_OUTPUT}
             return None if left_out or row.score_mean is None else 100 * row.score_mean
         case "latency":
@@ -169,7 +169,7 @@ def _axes(
 ) -> list[_Axis]:
     """Returns the axes that vary."""
     files = [{**asdict(traits[row.file.student]), "format": row.file.format.value} for row in rows]
-    found = []
+    varying = []
     for name in files[0] if files else ():
         values = tuple(file[name] for file in files)
         distinct = sorted(set(values))
@@ -182,8 +182,8 @@ def _axes(
             base = bases[name] if bases[name] in distinct else distinct[0]
             levels = tuple(level for level in distinct if level != base)
             columns = np.array([[value == each for each in levels] for value in values], float)
-        found.append(_Axis(name=name, base=base, levels=levels, values=values, columns=columns))
-    return found
+        varying.append(_Axis(name=name, base=base, levels=levels, values=values, columns=columns))
+    return varying
 
 
 def _estimates(
@@ -197,7 +197,7 @@ def _estimates(
         for index, (axis, level) in enumerate(levels):
             reason = refused.get(axis.name, "") if enough else f"too few {fit.units}"
             middle, reach = float(fit.coefficients[index]), float(fit.reach[index])
-            ends = [_shown(response, each) for each in (middle, middle - reach, middle + reach)]
+            ends = [_display(response, each) for each in (middle, middle - reach, middle + reach)]
             effect, low, high = [None] * 3 if reason else ends
             yield Estimate(
                 setup=setup,
@@ -213,7 +213,7 @@ def _estimates(
                 n=len(files),
                 students=len({row.file.student for row, _ in files}),
                 degrees_of_freedom=fit.spare,
-                residual_sd=_shown(response, fit.sd) if enough else None,
+                residual_sd=_display(response, fit.sd) if enough else None,
                 caveats=tuple(
                     Caveat(kind=kind, evidence=f"{counted[kind]} of {len(files)} files")
                     for kind in sorted(counted)
@@ -244,8 +244,8 @@ def _least_squares(
 ) -> _Fit:
     """Returns the fit of ``response``, float64 [rows], without its first ``before`` columns.
 
-    Columns that cannot be told apart stay in the fit, through the pseudo-inverse, so that the
-    others are not blamed for them; only coefficients that the rows determine have a meaning.
+    Columns that cannot be separated stay in the fit, through the pseudo-inverse, so that the
+    others do not take over their effect; only coefficients that the rows determine have a meaning.
     """
     inverse = np.linalg.pinv(matrix)
     coefficients = inverse @ response
@@ -288,7 +288,7 @@ def _within(t: float, degrees_of_freedom: int) -> float:
     return 2 / math.pi * (angle + inside) if odd else inside
 
 
-def _shown(response: str, value: float) -> float:
+def _display(response: str, value: float) -> float:
     # An interval of hundreds of decades is not one; its ends stay numbers.
     return value if response == "accuracy" else 100 * math.expm1(min(value, 700.0))
 
@@ -304,7 +304,7 @@ def _rank(axes: Sequence[_Axis]) -> int:
 
 
 def _refusals(axes: Sequence[_Axis]) -> dict[str, str]:
-    """Returns why an axis has no effect of its own, for those whose levels others can stand for."""
+    """Returns why axes have no effect of their own: those whose levels other axes determine."""
     whole = _rank(axes)
     tangled = [
         axis
@@ -316,10 +316,10 @@ def _refusals(axes: Sequence[_Axis]) -> dict[str, str]:
         if _rank([one, other]) < 1 + len(one.levels) + len(other.levels):
             reasons[one.name].append(_together(one, other))
             reasons[other.name].append(_together(one, other))
-    for name, found in reasons.items():
+    for name, texts in reasons.items():
         others = ", ".join(words(other) for other in reasons if other != name)
-        found += [] if found else [f"{words(name)} cannot be told apart from {others}"]
-    return {name: "; ".join(found) for name, found in reasons.items()}
+        texts += [] if texts else [f"{words(name)} cannot be separated from {others}"]
+    return {name: "; ".join(texts) for name, texts in reasons.items()}
 
 
 def _together(one: _Axis, other: _Axis) -> str:
@@ -333,7 +333,7 @@ def _together(one: _Axis, other: _Axis) -> str:
         case False, True:
             return f"{first} never changes without {second}"
         case _:
-            return f"{first} and {second} cannot be told apart"
+            return f"{first} and {second} cannot be separated"
 
 
 def words(axis: str) -> str:

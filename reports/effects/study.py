@@ -14,7 +14,7 @@ from reports.rows import schema
 from reports.rows.schema import Setup
 
 _SMALLEST = 0.01  # residual that is shown
-_CLEAR, _UNCLEAR = "clear effect", "may have none"
+_CLEAR, _UNCLEAR = "clear effect", "may have no effect"
 
 
 def studies(estimates: Sequence[Estimate], notes: Footnotes) -> list[Section]:
@@ -46,8 +46,8 @@ def _explained(rows: Sequence[Estimate]) -> str:
             text += f", residual SD {number} {each.unit}"
         spreads.append(text)
     return (
-        "By linear regression, each choice by itself: students among students, formats within a "
-        f"student. For {'; for '.join(spreads)}."
+        "By linear regression: the effect of one choice while all others stay the same. Structure "
+        f"is compared between students, formats within each student. For {'; for '.join(spreads)}."
     )
 
 
@@ -60,18 +60,18 @@ def _refused(rows: Sequence[Estimate]) -> list[str]:
 
 
 def _charts(rows: Sequence[Estimate]) -> Iterator[Chart]:
-    known = [row for row in _ordered(rows) if row.effect is not None]
-    lanes = list(dict.fromkeys(map(_lane, known)))[::-1]
-    for response in dict.fromkeys(row.response for row in known):
+    fitted = [row for row in _ordered(rows) if row.effect is not None]
+    lanes = list(dict.fromkeys(map(_lane, fitted)))[::-1]
+    for response in dict.fromkeys(row.response for row in fitted):
         is_ratio = response != "accuracy"
-        own = [row for row in known if row.response == response]
+        own = [row for row in fitted if row.response == response]
         yield Chart(
             name=f"effects-{response}",
             title=f"Effect of each choice on {response}",
             x_label=f"{response} over that of the base (log scale)" if is_ratio else "points",
             y_label="",
-            caption="Bars: 95 % intervals. Hollow: a caveat. Numbers are per doubling, the others "
-            "against a base.",
+            caption="Bars: 95 % intervals. Hollow markers: a caveat. Widths and sizes are per "
+            "doubling, all other choices against a base.",
             dots=tuple(_dot(row, lanes.index(_lane(row)), is_ratio) for row in own),
             numbers=schema.listing(own, Estimate),
             families=(_CLEAR, _UNCLEAR),
@@ -126,7 +126,7 @@ def _table(rows: Sequence[Estimate], notes: Footnotes) -> Table:
             for caveat in each.caveats
             if caveat.sticky or caveat.effect is not Effect.NOTE
         }
-        name = Cell(text=words(axis), marks=notes.doubts(sorted(lasting)))
+        name = Cell(text=words(axis), marks=notes.mark_caveats(sorted(lasting)))
         lines.append(Line(cells=(name, plain(level), plain(base), *cells)))
     headings = (
         Heading(name="choice", numeric=False),
@@ -141,7 +141,7 @@ def _table(rows: Sequence[Estimate], notes: Footnotes) -> Table:
 
 def _cell(row: Estimate | None, notes: Footnotes) -> Cell:
     if row is None:
-        return notes.gap("it did not vary among the files with such a number")
+        return notes.gap("this choice did not vary among the files that have this number")
     if row.effect is None:
         return notes.gap(row.refused)
     ends = f"{_signed(row.low)} to {_signed(row.high)}"

@@ -1,1 +1,1 @@
-"""What a gate tells people and CI systems: rows in; tables, Markdown, JUnit XML, commands out."""
+"""A gate's findings for people and CI systems: table, Markdown, JUnit XML, annotations, JSON."""

@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 
 def commands(gate: GateReport) -> str:
-    """Returns the commands, one a line; empty where there is nothing to report.
+    """Returns the commands, one per line; empty where there is nothing to report.
 
     Regressed and failed models are errors; undecided ones are errors if that fails, else warnings.
     A gate without a verdict that no model explains gives a warning.
@@ -31,7 +31,7 @@ def commands(gate: GateReport) -> str:
     warnings = [Verdict.UNDECIDED]
     if gate.undecided_fails:
         errors, warnings = errors + warnings, []
-    first = [] if _explains(gate) else [(gate.title, wording.headline(gate))]
+    first = [] if _is_explained(gate) else [(gate.title, wording.headline(gate))]
     lines = [
         *_of(Kind.ERROR, map(_annotation, gate.of(*errors))),
         *_of(Kind.WARNING, [*first, *map(_annotation, gate.of(*warnings))]),
@@ -48,13 +48,13 @@ def command(kind: Kind, title: str, message: str) -> str:
 def _of(kind: Kind, annotations: Iterable[tuple[str, str]]) -> list[str]:
     listed = list(annotations)
     if len(listed) > _MOST:
-        left = len(listed) - (_MOST - 1)
-        more = (f"{left} more", "GitHub shows ten; the step summary and the log have all")
+        hidden = len(listed) - (_MOST - 1)
+        more = (f"{hidden} more", "GitHub shows ten; the step summary and the log have all")
         listed = [*listed[: _MOST - 1], more]
     return [command(kind, title, message) for title, message in listed]
 
 
-def _explains(gate: GateReport) -> bool:
+def _is_explained(gate: GateReport) -> bool:
     return gate.exit_code in (0, 1, 5) or bool(gate.of(Verdict.FAILED))
 
 

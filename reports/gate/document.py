@@ -18,7 +18,7 @@ _RULE_KEYS = {"analyses": "looks", "rejection_shares": "condemning_shares"}
 
 
 def document(log: Log, findings: Sequence[Finding]) -> Json:
-    """Returns what a log and its findings say, for programs."""
+    """Returns a log and its findings as JSON values, for programs."""
     pairs = {pair.model: pair for pair in log.opened.models}
     scores = {entry.model: entry for entry in log.entries if isinstance(entry, Scored)}
     return {
@@ -121,7 +121,7 @@ def _head(finding: Finding) -> Json:
     return {"model": str(finding.model), "verdict": finding.verdict, "axis": finding.axis}
 
 
-def _interval(found: Interval | None) -> Json | None:
-    if found is None:
+def _interval(interval: Interval | None) -> Json | None:
+    if interval is None:
         return None
-    return {"estimate": found.value, "low": found.low, "high": found.high}
+    return {"estimate": interval.value, "low": interval.low, "high": interval.high}

@@ -24,7 +24,7 @@ class GateReport:
     """One gate.
 
     Args:
-        title: tells it and its device from others of one build.
+        title: distinguishes it and its device from others of one build.
         device: facts of it, as they are shown.
         tool: the benchmark program's identity.
         exit_code: by the table in docs/exit-codes.md.

@@ -1,4 +1,4 @@
-"""A gate as JUnit XML: one test suite an axis, one test case a model and format.
+"""A gate as JUnit XML: one test suite per axis, one test case per model and format.
 
 Valid by both schemas in use, which agree on little: Jenkins' ``junit-10.xsd`` (xUnit plugin), and
 Ant's as Windy Road published it (for that one ``started_at`` must be known). So a case has one
@@ -32,8 +32,8 @@ def to_xml(gate: GateReport) -> str:
 
 
 def _suite(root: ET.Element, gate: GateReport, axis: Axis, index: int) -> None:
-    found = [finding for finding in gate.findings if finding.axis is axis]
-    kinds = [_kind(finding, gate) for finding in found]
+    findings = [finding for finding in gate.findings if finding.axis is axis]
+    kinds = [_kind(finding, gate) for finding in findings]
     title = wording.one_line(gate.title) or "gate"
     suite = ET.SubElement(
         root,
@@ -42,7 +42,7 @@ def _suite(root: ET.Element, gate: GateReport, axis: Axis, index: int) -> None:
             "package": "frill-bench",
             "id": str(index),
             "name": f"{title} {axis}",
-            "tests": str(len(found)),
+            "tests": str(len(findings)),
             "failures": str(kinds.count("failure")),
             "errors": str(kinds.count("error")),
             "skipped": str(kinds.count("skipped")),
@@ -52,22 +52,22 @@ def _suite(root: ET.Element, gate: GateReport, axis: Axis, index: int) -> None:
     if gate.started_at is not None:
         suite.set("timestamp", gate.started_at.strftime("%Y-%m-%dT%H:%M:%S"))
         suite.set("hostname", "localhost")  # the name of a machine is private
-    _properties(suite, gate, found)
-    for finding, kind in zip(found, kinds, strict=True):
+    _properties(suite, gate, findings)
+    for finding, kind in zip(findings, kinds, strict=True):
         _case(suite, finding, kind)
-    lines = [f"{wording.one_line(str(each.model))}: {_details(each)}" for each in found]
+    lines = [f"{wording.one_line(str(each.model))}: {_details(each)}" for each in findings]
     _text(suite, "system-out", [*lines, "", wording.INTERVALS])
     _text(suite, "system-err", [])
 
 
-def _properties(suite: ET.Element, gate: GateReport, found: list[Finding]) -> None:
+def _properties(suite: ET.Element, gate: GateReport, findings: list[Finding]) -> None:
     values = {
         "verdict": wording.headline(gate),
         "exit code": str(gate.exit_code),
         "tool": gate.tool,
         **{f"device {name}": value for name, value in wording.facts(gate).items()},
     }
-    for each in found:
+    for each in findings:
         for side, sha256 in (
             ("baseline", each.baseline_sha256),
             ("candidate", each.candidate_sha256),

@@ -35,11 +35,11 @@ def to_markdown(gate: GateReport, *, limit_bytes: int = LIMIT_BYTES) -> str:
     """
     notes = Footnotes()
     for finding in gate.findings:
-        notes.doubts(finding.caveats)
+        notes.mark_caveats(finding.caveats)
     head, foot = _head(gate), _foot(notes)
-    left_bytes = limit_bytes - _size(head + foot + _cut(10**9))
-    body, left_lines = _fitting(_parts(gate, notes), left_bytes)
-    return head + body + (_cut(left_lines) if left_lines else "") + foot
+    free_bytes = limit_bytes - _size(head + foot + _cut(10**9))
+    body, cut_lines = _fit(_parts(gate, notes), free_bytes)
+    return head + body + (_cut(cut_lines) if cut_lines else "") + foot
 
 
 def escaped(text: str) -> str:
@@ -61,7 +61,9 @@ def _foot(notes: Footnotes) -> str:
 
 
 def _cut(lines: int) -> str:
-    return f"**Cut here, for GitHub takes 1 MiB: {lines} more lines are in the gate's log.**\n\n"
+    return (
+        f"**Cut here because GitHub accepts 1 MiB: {lines} more lines are in the gate's log.**\n\n"
+    )
 
 
 def _parts(gate: GateReport, notes: Footnotes) -> list[_Part]:
@@ -111,24 +113,24 @@ def _row(texts: Iterable[str]) -> str:
     return "| " + " | ".join(texts) + " |\n"
 
 
-def _fitting(parts: Sequence[_Part], left_bytes: int) -> tuple[str, int]:
+def _fit(parts: Sequence[_Part], free_bytes: int) -> tuple[str, int]:
     """Returns what fits of the parts, in order, and how many lines are left out."""
-    kept: list[str] = []
-    left_lines = 0
+    texts: list[str] = []
+    cut_lines = 0
     for part in parts:
         lines: list[str] = []
-        room_bytes = left_bytes - _size(part.opening + part.closing)
-        for line in () if left_lines else part.lines:
+        room_bytes = free_bytes - _size(part.opening + part.closing)
+        for line in () if cut_lines else part.lines:
             room_bytes -= _size(line)
             if room_bytes < 0:
                 break
             lines.append(line)
-        left_lines += len(part.lines) - len(lines)
+        cut_lines += len(part.lines) - len(lines)
         if lines:
             text = "".join([part.opening, *lines, part.closing])
-            kept.append(text)
-            left_bytes -= _size(text)
-    return "".join(kept), left_lines
+            texts.append(text)
+            free_bytes -= _size(text)
+    return "".join(texts), cut_lines
 
 
 def _size(text: str) -> int:

@@ -23,7 +23,7 @@ _HEADINGS = (
 
 
 def cells(findings: Iterable[Finding], notes: Footnotes) -> Table:
-    """Returns the table of findings, one a line; regressed and failed ones are bold.
+    """Returns the table of findings, one per line; regressed and failed ones are bold.
 
     Args:
         notes: gets their caveats.
@@ -41,7 +41,7 @@ def _is_red(finding: Finding) -> bool:
 def _line(finding: Finding, notes: Footnotes) -> tuple[Cell, ...]:
     evidence = finding.evidence if finding.is_compared else None
     return (
-        Cell(text=wording.one_line(finding.model.name), marks=notes.doubts(finding.caveats)),
+        Cell(text=wording.one_line(finding.model.name), marks=notes.mark_caveats(finding.caveats)),
         Cell(text=finding.model.format),
         Cell(text=finding.axis),
         Cell(text=wording.verdict(finding)),

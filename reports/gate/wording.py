@@ -14,7 +14,7 @@ from reports.gate.gate_report import GateReport
 INTERVALS = (
     "In brackets: the 95 % interval of a fixed number of blocks; as a gate stops once it has "
     "decided, it covers at least 90 %. A difference of accuracies has a paired interval; sizes "
-    "are exact. Smallest slowdown: what so many blocks show with 95 % power."
+    "are exact. Smallest slowdown: what this number of blocks detects with 95 % power."
 )
 
 REASONS = {
@@ -46,7 +46,7 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str, *, characters: int = 300) -> str:
-    """Returns ``visible`` text in one line of at most so many characters, cut with an ellipsis."""
+    """Returns ``visible`` text in one line of at most ``characters``, cut with an ellipsis."""
     line = " ".join(visible(text).split())
     return line if len(line) <= characters else line[: characters - 1] + "…"
 
@@ -76,8 +76,10 @@ def headline(gate: GateReport) -> str:
 
 def counts(gate: GateReport) -> str:
     """Returns how many findings there are of each verdict: ``1 regressed, 57 same``."""
-    many = Counter(finding.verdict for finding in gate.findings)
-    return ", ".join(f"{many[each]} {each}" for each in Verdict if each in many) or "no models"
+    numbers = Counter(finding.verdict for finding in gate.findings)
+    return (
+        ", ".join(f"{numbers[each]} {each}" for each in Verdict if each in numbers) or "no models"
+    )
 
 
 def minutes(gate: GateReport) -> str:
@@ -153,7 +155,7 @@ def summary(finding: Finding) -> str:
         if finding.evidence is not None:
             parts.append(f"{finding.evidence.blocks} blocks")
         if smallest_slowdown(finding) != GAP:
-            parts.append(f"smallest slowdown that they show {smallest_slowdown(finding)}")
+            parts.append(f"smallest slowdown that they detect {smallest_slowdown(finding)}")
     if discarded(finding):
         parts.append(f"discarded: {discarded(finding)}")
     return "; ".join(parts)

@@ -1,1 +1,1 @@
-"""The trend of nightly runs against a pinned baseline: rows, words, page."""
+"""The trend of nightly runs against a pinned baseline: its rows, its sentences and its page."""

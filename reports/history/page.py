@@ -84,9 +84,9 @@ def chart(trend: Trend) -> Chart:
         x_label=f"day, the first is {history.day(runs[0].started_at)}",
         y_label="latency above that of the pinned baseline (%)",
         caption=(
-            "Bars: 95 % intervals. Lines: levels between steps; crosses: steps. Hollow: a caveat. "
-            "Ratios are compared within a series only. Dashed: the pinned baseline, and the margin "
-            "at which drift is tested."
+            "Bars: 95 % intervals. Lines: levels between steps; crosses: steps. Hollow markers: "
+            "a caveat. Ratios are compared within a series only. Dashed: the pinned baseline, and "
+            "the margin at which drift is tested."
         ),
         dots=tuple(
             _dot(run, first, name)

@@ -1,4 +1,4 @@
-"""Trends in words and displayed numbers: alarms, notes, the table, and a row a run."""
+"""Trends in words and displayed numbers: alarms, notes, the table, and one row per run."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class RunRow:
 
 
 def rows(trend: Trend) -> list[RunRow]:
-    """Returns a row a run, in the order of time."""
-    placed = []
+    """Returns one row per run, in the order of time."""
+    timed = []
     for number, series in enumerate(trend.series, start=1):
         for index, (run, level) in enumerate(zip(series.runs, series.levels, strict=True)):
             step = series.steps.get(index)
@@ -79,8 +79,8 @@ def rows(trend: Trend) -> list[RunRow]:
                 anchor_us=run.baseline_us,
                 caveats=";".join(caveat.kind for caveat in run.caveats),
             )
-            placed.append((run.moment, row))
-    return [row for _, row in sorted(placed, key=lambda each: each[0])]
+            timed.append((run.moment, row))
+    return [row for _, row in sorted(timed, key=lambda pair: pair[0])]
 
 
 def title(trend: Trend) -> str:
@@ -90,36 +90,36 @@ def title(trend: Trend) -> str:
 
 def alarms(trend: Trend) -> list[str]:
     """Returns a sentence for each regression, to follow ``latency regressed: MODEL:``."""
-    found = [_sentence(step) for step in trend.steps if step.is_regression]
+    sentences = [_sentence(step) for step in trend.steps if step.is_regression]
     if trend.has_drifted:
         last = trend.last
-        found.append(
-            f"drifted to {_spoken(last.ratio)} of its anchor at {short(last.name)}, "
-            f"{day(last.started_at)}"
+        sentences.append(
+            f"drifted to {_with_interval(last.ratio)} of its pinned baseline "
+            f"at {short(last.name)}, {day(last.started_at)}"
         )
-    return found
+    return sentences
 
 
 def notes(trend: Trend) -> list[str]:
     """Returns sentences on other steps, new series, missing runs and caveats."""
-    found = [
+    sentences = [
         _sentence(step) + (f": {step.why_not}" if step.why_not else "")
         for step in trend.steps
         if not step.is_regression
     ]
-    found += [
+    sentences += [
         f"a new series on {day(each.at)}, {_FIELDS.get(each.field, each.field)}: "
         f"{short(each.before) or GAP} → {short(each.after) or GAP}"
         for each in trend.changes
     ]
     for why in dict.fromkeys(each.why for each in trend.missed):
         days = list(dict.fromkeys(day(each.at) for each in trend.missed if each.why == why))
-        found.append(f"no run on {_listed(days)}: {one_line(why)}")
+        sentences.append(f"no run on {_listed(days)}: {one_line(why)}")
     many = len(trend.runs)
-    found += [
+    sentences += [
         f"{count} of {many} runs: {Caveat(kind=kind).text}" for kind, count in _caveats(trend)
     ]
-    return found
+    return sentences
 
 
 def table(trends: Sequence[Trend]) -> Table:
@@ -181,7 +181,7 @@ def short(text: str) -> str:
 
 
 def day(moment: str) -> str:
-    """Returns the date of a moment, where it was measured."""
+    """Returns the date of a moment, at the place of the measurement."""
     return moment[:_DAY]
 
 
@@ -194,8 +194,8 @@ def _caveats(trend: Trend) -> Iterator[tuple[CaveatKind, int]]:
 def _sentence(step: Step) -> str:
     before, after = step.before, step.after
     return (
-        f"a step of {_spoken(step.ratio)} between {short(before.name)}, {day(before.started_at)}, "
-        f"and {short(after.name)}, {day(after.started_at)}"
+        f"a step of {_with_interval(step.ratio)} between {short(before.name)}, "
+        f"{day(before.started_at)}, and {short(after.name)}, {day(after.started_at)}"
     )
 
 
@@ -232,7 +232,7 @@ def _between(step: Step) -> Cell:
     )
 
 
-def _spoken(ratio: Interval) -> str:
+def _with_interval(ratio: Interval) -> str:
     """Returns a ratio with its interval, such as ``1.060× (1.052× to 1.068×)``."""
     ends = _ends(ratio)
     return units.ratio(ratio.value, 4) + (f" ({ends})" if ends else "")

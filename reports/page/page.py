@@ -1,4 +1,4 @@
-"""The report: one self-contained page, its pictures and tables. The only door to jinja2."""
+"""Writes the page: one self-contained file, with pictures and tables. The only door to jinja2."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jinja2
 
-from bench.core import atomic
+from bench.core import atomic, units
 from reports import plots
 from reports.effects import study
 from reports.effects.fit import Estimate
@@ -17,8 +17,8 @@ from reports.parts import modes, sections, table
 from reports.parts.sections import Section
 from reports.parts.table import Footnotes
 from reports.plots import charts
-from reports.plots import themes as looks
 from reports.plots.charts import Chart, Families
+from reports.plots.themes import STYLES
 from reports.rows import aspects, frontier, schema
 from reports.rows.frontier import View
 from reports.rows.names import short_names
@@ -32,7 +32,7 @@ class Picture:
     Args:
         file: name of its files, without suffix.
         alt: what it shows, for those who cannot see it.
-        uris: look to ``data:`` URI.
+        uris: name of the style to ``data:`` URI.
     """
 
     file: str
@@ -44,7 +44,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What the page says of one view: a device, a runner and a task set."""
+    """The part of the page on one view: a device, a runner and a task set."""
 
     heading: str
     verdict: str
@@ -113,15 +113,15 @@ def write_report(
             notes=notes,
             parts=parts,
             shared=aspects.shared(rows),
-            streaming=_drawn(streaming, out),
-            sustained=_drawn(sustained, out),
+            streaming=_draw_all(streaming, out),
+            sustained=_draw_all(sustained, out),
             results=results,
             tasks=sections.task_scores(tasks, footnotes),
             fidelity=sections.fidelity(rows, footnotes),
-            choices=_drawn(study.studies(effects, footnotes), out),
+            choices=_draw_all(study.studies(effects, footnotes), out),
             provenance={**_measured(rows), **provenance},
             files={row.file.artifact_sha256: row.file.name for row in rows},
-            short=_shortened(rows),
+            short=_has_short_names(rows),
             footnotes=footnotes.with_evidence(),
         )
     )
@@ -162,41 +162,42 @@ def _part(
     )
 
 
-def _drawn(found: Sequence[Section], out: Path) -> list[Drawn]:
+def _draw_all(parts: Sequence[Section], out: Path) -> list[Drawn]:
     return [
         Drawn(
-            heading=section.heading if len(found) > 1 else "",
+            heading=section.heading if len(parts) > 1 else "",
             sentences=section.sentences,
             pictures=[
                 picture(chart, out, "" if number == 1 else f"-{number}") for chart in section.charts
             ],
             table=section.table,
         )
-        for number, section in enumerate(found, start=1)
+        for number, section in enumerate(parts, start=1)
     ]
 
 
 def picture(chart: Chart, out: Path, suffix: str) -> Picture:
-    """Returns a chart drawn in each look; the wide ones are files too, beside its numbers."""
+    """Returns a chart drawn in each style; the wide ones are also written as files, with a CSV."""
     file = f"{chart.name}{suffix}"
     uris = {}
     size = (0, 0)
-    for name, look in looks.LOOKS.items():
-        figure = plots.draw(chart, look)
+    for name, style in STYLES.items():
+        figure = plots.draw(chart, style)
         svg = plots.svg(figure)
         uris[name] = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
-        if not look.narrow:
+        if not style.narrow:
             stem = file if name == "light" else f"{file}.{name}"
             atomic.write_bytes(out / f"{stem}.svg", svg)
             atomic.write_bytes(out / f"{stem}.png", plots.png(figure))
             size = plots.size_px(figure)
     atomic.write_text(out / f"{file}.csv", table.to_csv(chart.numbers))
-    alt = f"{chart.title}: {len(chart.dots)} points. {chart.caption} The numbers are in the tables."
+    points = units.counted(len(chart.dots), "point")
+    alt = f"{chart.title}: {points}. {chart.caption} The numbers are in the tables."
     return Picture(file=file, alt=alt, width=size[0], height=size[1], uris=uris)
 
 
 def _measured(rows: Sequence[Row]) -> dict[str, str]:
-    """Returns what the rows themselves hold of how they were measured."""
+    """Returns how the rows were measured, name by name, from the rows themselves."""
     values: dict[str, list[str | int | None]] = {
         "device": [row.setup.device for row in rows],
         "runner": [row.setup.runner for row in rows],
@@ -216,13 +217,13 @@ def _measured(rows: Sequence[Row]) -> dict[str, str]:
     }
 
 
-def _shortened(rows: Sequence[Row]) -> bool:
+def _has_short_names(rows: Sequence[Row]) -> bool:
     short = short_names(row.file.student for row in rows)
     return any(name != brief for name, brief in short.items())
 
 
 def environment() -> jinja2.Environment:
-    """Returns where the templates are."""
+    """Returns the environment that loads the page's templates."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("reports.page", "templates"),
         autoescape=True,

@@ -21,7 +21,7 @@ from reports.parts.table import (
     plain,
     varying_columns,
 )
-from reports.plots.charts import Chart, Families, Trace, brief, dot, shown
+from reports.plots.charts import Chart, Families, Trace, brief, colour_order, dot
 from reports.rows import schema
 from reports.rows.aspects import shared_sentence
 from reports.rows.names import row_names, short_names
@@ -29,19 +29,19 @@ from reports.rows.schema import Endurance, Listing, Slice, Stream, Timed
 
 _NEAR_LIMIT = 0.1  # of real time; below, the limit itself would only squeeze the points
 _THROTTLED = 1.10
-# What tells the curve of a point.
+# Which curve a point belongs to.
 _OF_CURVE = (
     "artifact_sha256", "student", "format", "device", "runner", "delegate", "threads", "case_key",
 )  # fmt: skip
 
 
 _IDLE = (
-    "One inference a hop, and idle in between, as a model that hears a stream is used. Small: 95 % "
-    "intervals. "
+    "One inference per hop, idle in between, as when a model follows a stream of audio. Small "
+    "numbers: 95 % intervals. "
 )
 _BUSY = (
-    "The file alone, without a pause. Small: from the fastest to the slowest of the three slices "
-    "of the start, and of the last quarter of all. "
+    "The file alone, without a pause. Small numbers: the fastest and the slowest of the slices of "
+    "the start (the first three) and of the end (the last quarter). "
 )
 
 R = TypeVar("R", bound=Timed)
@@ -95,22 +95,23 @@ def _real_time(rows: Sequence[Stream], families: Families) -> Chart:
         x_label="latency over the hop, front-end included (%, log scale); from 100 % it cannot "
         "keep up",
         y_label="",
-        caption="Bars: 95 % intervals. Hollow: a caveat. One inference a hop, idle in between.",
+        caption="Bars: 95 % intervals. Hollow markers: a caveat. One inference per hop, idle in "
+        "between.",
         dots=tuple(
             dot(
                 row,
                 families,
                 x=(
-                    100 * _either(row.real_time_ratio_low, row.real_time_ratio),
+                    100 * _value_or(row.real_time_ratio_low, row.real_time_ratio),
                     100 * row.real_time_ratio,
-                    100 * _either(row.real_time_ratio_high, row.real_time_ratio),
+                    100 * _value_or(row.real_time_ratio_high, row.real_time_ratio),
                 ),
                 y=(lanes.index(names[row]),) * 3,
             )
             for row in rows
         ),
         numbers=schema.listing(rows, Stream),
-        families=shown(families),
+        families=colour_order(families),
         lanes=tuple(brief(name) for name in lanes),
         limit=100.0 if max(slowest.values()) > _NEAR_LIMIT else None,
     )
@@ -134,11 +135,11 @@ def _curves(rows: Sequence[Endurance], families: Families) -> Chart:
         title="Latency over time without a pause",
         x_label=f"time ({scale.unit})",
         y_label="latency of the file over its start",
-        caption="Each point of a line is a slice's median. Cross: throttled, from here three "
-        "slices in a row are 10 % slower than the start. Hollow: a caveat.",
+        caption="Each point of a line is a slice's median. Cross: throttled; from here, three "
+        "slices in a row are at least 10 % slower than the start. Hollow markers: a caveat.",
         dots=tuple(dots),
         numbers=_points(rows),
-        families=shown(families),
+        families=colour_order(families),
         levels=(("", 1.0), ("throttled", _THROTTLED)),
         traces=tuple(traces),
     )
@@ -155,8 +156,8 @@ def _points(rows: Sequence[Endurance]) -> Listing:
 
 
 def _cross(row: Endurance, places: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
-    begun = zip(row.points, places, strict=True)
-    return next((place for each, place in begun if each.at_s == row.throttled_after_s), None)
+    pairs = zip(row.points, places, strict=True)
+    return next((place for point, place in pairs if point.at_s == row.throttled_after_s), None)
 
 
 def _streams(rows: Sequence[Stream], notes: Footnotes) -> Table:
@@ -169,12 +170,12 @@ def _streams(rows: Sequence[Stream], notes: Footnotes) -> Table:
 
         return make
 
-    def idled(row: Stream) -> Cell:
+    def after_idling(row: Stream) -> Cell:
         ends = _ends(scale.number, row.latency_us_low, row.latency_us_high)
         text = scale.number(row.latency_us_median)
         return Cell(text=text, detail=ends, order=row.latency_us_median)
 
-    def at_once(row: Stream) -> Cell:
+    def over_back_to_back(row: Stream) -> Cell:
         if row.back_to_back_us is None:
             return notes.gap("not timed back to back in the same session")
         ratio = row.latency_us_median / row.back_to_back_us
@@ -182,10 +183,10 @@ def _streams(rows: Sequence[Stream], notes: Footnotes) -> Table:
 
     columns: list[_Column[Stream]] = [
         (Heading(name="real time", unit="%"), share("real_time_ratio")),
-        (Heading(name="of a core", unit="%, at most"), share("core_share")),
+        (Heading(name="share of a core", unit="%, at most"), share("core_share")),
         (Heading(name="front-end", numeric=False), lambda row: plain(row.frontend)),
-        (Heading(name="file alone", unit=f"{scale.unit}, after idling"), idled),
-        (Heading(name="over back to back"), at_once),
+        (Heading(name="file alone", unit=f"{scale.unit}, after idling"), after_idling),
+        (Heading(name="over back-to-back"), over_back_to_back),
     ]
     return _table(rows, columns, notes, "streaming")
 
@@ -202,7 +203,7 @@ def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
 
         return make
 
-    def over(row: Endurance) -> Cell:
+    def end_over_start(row: Endurance) -> Cell:
         ratio = row.end_us / row.start_us
         steady = "" if row.is_steady else "not steady"
         return Cell(text=units.ratio(ratio), detail=steady, order=ratio)
@@ -222,7 +223,7 @@ def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
         word = thermal_word(row.thermal_status_highest)
         return Cell(text=word, order=row.thermal_status_highest)
 
-    def known(value: float | None, scale: float, digits: int) -> Cell:
+    def number(value: float | None, scale: float, digits: int) -> Cell:
         if value is None:
             return notes.gap("the device does not show it")
         return Cell(text=f"{value / scale:.{digits}f}", order=value)
@@ -232,15 +233,15 @@ def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
         (Heading(name="throttled after"), throttled),
         (Heading(name="start", unit=scale.unit), latency("start_us")),
         (Heading(name="end", unit=scale.unit), latency("end_us")),
-        (Heading(name="end over start"), over),
+        (Heading(name="end over start"), end_over_start),
         (Heading(name="heat", numeric=False), heat),
         (
             Heading(name="hottest", unit="°C"),
-            lambda row: known(row.temp_c_highest, 1, 1),
+            lambda row: number(row.temp_c_highest, 1, 1),
         ),
         (
             Heading(name="slowest clock", unit="MHz"),
-            lambda row: known(row.clock_khz_lowest, 1e3, 0),
+            lambda row: number(row.clock_khz_lowest, 1e3, 0),
         ),
     ]
     return _table(rows, columns, notes, "sustained")
@@ -251,7 +252,7 @@ def _table(rows: Sequence[R], own: Sequence[_Column[R]], notes: Footnotes, mode:
     names = row_names(rows)
 
     def student(row: R) -> Cell:
-        marks = notes.doubts(row.caveats, of=f"{names[row]} {row.file.format}, {mode}")
+        marks = notes.mark_caveats(row.caveats, of=f"{names[row]} {row.file.format}, {mode}")
         return name_cell(row.file.student, short, marks)
 
     columns: list[_Column[R]] = [
@@ -274,5 +275,5 @@ def _ends(text: Callable[[float | None], str], low: float | None, high: float | 
     return interval(text(low), text(high))
 
 
-def _either(value: float | None, otherwise: float) -> float:
+def _value_or(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value

@@ -1,4 +1,4 @@
-"""The parts of the page beside the table of results: what to ship, why, and what was beaten."""
+"""The parts of the page beside the table of results: what to ship, why, and what is beaten."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Pick:
     Args:
         tags: what it is best at, such as ``fastest``.
         facts: (number, what it is, interval) for accuracy, latency and size.
-        sentences: how sure it is, what it costs against the most accurate, and the like.
+        sentences: how certain its place is, how it compares with the most accurate, and so on.
         marks: of footnotes.
     """
 
@@ -58,20 +58,22 @@ def verdict(marked: Sequence[Marked]) -> str:
     eligible = [mark for mark in marks if not mark.not_eligible]
     if not eligible:
         reasons = sorted({mark.not_eligible for mark in marks})
-        return f"No file may stand on the frontier: {'; '.join(reasons)}."
+        return f"No file can be on the frontier: {'; '.join(reasons)}."
     front = sum(mark.on_frontier for mark in eligible)
     sure = sum(mark.on_frontier and mark.frontier_latency is Membership.ON for mark in eligible)
     if len(eligible) == 1:
-        text = "One file may stand on the frontier, and nothing competes with it."
+        text = "Only one file can be on the frontier, so there is nothing to compare it with."
     else:
-        verb = "is" if front == 1 else "are"
+        verb, each = ("is", "") if front == 1 else ("are", "for each, ")
         text = (
-            f"{front} of {counted(len(eligible), 'file')} {verb} on the frontier: for each, no "
+            f"{front} of {counted(len(eligible), 'file')} {verb} on the frontier: {each}no "
             "other file is both faster and at least as accurate. "
         )
         text += _sureness(front, sure)
-    left = len(rows) - len(eligible)
-    return text + (f" {counted(left, 'file')} could not compete (see the table)." if left else "")
+    others = len(rows) - len(eligible)
+    if not others:
+        return text
+    return f"{text} {counted(others, 'file')} could not compete (see the table)."
 
 
 def picks(marked: Sequence[Marked], notes: Footnotes) -> list[Pick]:
@@ -90,7 +92,7 @@ def picks(marked: Sequence[Marked], notes: Footnotes) -> list[Pick]:
             tags=_tags(row, rows),
             facts=_facts(row),
             sentences=_sentences(row, each.mark, rows, names),
-            marks=notes.doubts(row.caveats),
+            marks=notes.mark_caveats(row.caveats),
         )
         for each, row in zip(front, rows, strict=True)
     ]
@@ -98,34 +100,38 @@ def picks(marked: Sequence[Marked], notes: Footnotes) -> list[Pick]:
 
 def causes(rows: Sequence[Row]) -> Table | None:
     """Returns the table "Why is int8 slower?"; ``None`` if no student has both formats."""
-    found = int8.causes(rows)
-    if not found:
+    explained = int8.causes(rows)
+    if not explained:
         return None
     names = row_names(rows)
-    compared = [each.comparison for each in found if each.comparison]
+    compared = [each.comparison for each in explained if each.comparison]
     scale = units.duration_scale(
         row.latency_us_median for each in compared for row in (each.row, each.base)
     )
     lines = []
-    for cause in found:
+    for cause in explained:
         name = plain(names[cause.row])
-        each = cause.comparison
-        if each is None:
+        comparison = cause.comparison
+        if comparison is None:
             numbers = [Cell(text=GAP)] * 4
         else:
-            ends = interval(*(f"{units.ratio(end)}" for end in (each.ratio_low, each.ratio_high)))
+            ends = interval(
+                *(f"{units.ratio(end)}" for end in (comparison.ratio_low, comparison.ratio_high))
+            )
             numbers = [
                 Cell(
                     text=scale.number(row.latency_us_median),
                     order=row.latency_us_median,
                 )
-                for row in (each.base, each.row)
+                for row in (comparison.base, comparison.row)
             ]
-            numbers.append(Cell(text=units.ratio(each.ratio), detail=ends, order=each.ratio))
+            ratio = comparison.ratio
+            numbers.append(Cell(text=units.ratio(ratio), detail=ends, order=ratio))
             pieces = [
-                GAP if n is None else str(n) for n in (each.base.partitions, each.row.partitions)
+                GAP if row.partitions is None else str(row.partitions)
+                for row in (comparison.base, comparison.row)
             ]
-            numbers.append(Cell(text=" → ".join(pieces), order=each.row.partitions))
+            numbers.append(Cell(text=" → ".join(pieces), order=comparison.row.partitions))
         lines.append(Line(cells=(name, *numbers, plain(cause.sentence))))
     headings = (
         Heading(name="student", numeric=False),
@@ -149,10 +155,10 @@ def task_scores(scores: Sequence[Task], notes: Footnotes) -> Table | None:
         _level_line("log-mel floor", [[s.floor for s in by_task[name]] for name in names]),
         _level_line("chance", [[s.chance for s in by_task[name]] for name in names]),
     ]
-    found = {(score.artifact_sha256, score.task): score for score in scores}
+    by_file = {(score.artifact_sha256, score.task): score for score in scores}
     files = {score.artifact_sha256: score for score in scores}
     for sha256, first in files.items():
-        cells = [_task_cell(found.get((sha256, name)), notes) for name in names]
+        cells = [_task_cell(by_file.get((sha256, name)), notes) for name in names]
         lines.append(Line(cells=(plain(short[first.student]), plain(first.format), *cells)))
     headings = [Heading(name="student", numeric=False), Heading(name="format", numeric=False)]
     for name in names:
@@ -181,7 +187,7 @@ def fidelity(rows: Sequence[Row], notes: Footnotes) -> Table | None:
             numbers.append(notes.gap("the embeddings are equal, or it was not measured"))
         else:
             numbers.append(Cell(text=f"{row.snr_db:.1f}", order=row.snr_db))
-        student, marks = row.file.student, notes.doubts(row.caveats)
+        student, marks = row.file.student, notes.mark_caveats(row.caveats)
         name = Cell(text=short[student], marks=marks, order=student)
         lines.append(Line(cells=(name, plain(row.file.format), *numbers)))
     headings = (
@@ -195,7 +201,7 @@ def fidelity(rows: Sequence[Row], notes: Footnotes) -> Table | None:
 
 
 def dominated(marked: Sequence[Marked]) -> Table | None:
-    """Returns who is beaten by whom in accuracy and latency, and by how much; ``None`` if none."""
+    """Returns which files are beaten by which, and by how much; ``None`` if none is."""
     names = row_names([each.row for each in marked])
     lines = []
     for each in marked:
@@ -210,7 +216,7 @@ def dominated(marked: Sequence[Marked]) -> Table | None:
                     plain(names[row]),
                     plain(row.file.format),
                     plain(f"{names[rival]} {rival.file.format}"),
-                    Cell(text="surely" if sure else "by the estimates", order=not sure),
+                    Cell(text="by the intervals" if sure else "by the estimates", order=not sure),
                     Cell(text=units.points(mark.margin_score), order=mark.margin_score),
                     Cell(
                         text=units.ratio(mark.margin_latency_ratio),
@@ -224,20 +230,21 @@ def dominated(marked: Sequence[Marked]) -> Table | None:
         Heading(name="student", numeric=False),
         Heading(name="format", numeric=False),
         Heading(name="beaten by", numeric=False),
-        Heading(name="how surely", numeric=False),
-        Heading(name="that one's accuracy", unit="points"),
-        Heading(name="latency over that one's"),
-        Heading(name="size over that one's"),
+        Heading(name="certainty", numeric=False),
+        Heading(name="accuracy lead of that file", unit="points"),
+        Heading(name="latency over that file's"),
+        Heading(name="size over that file's"),
     )
     return Table(headings=headings, lines=tuple(lines)) if lines else None
 
 
 def _sureness(front: int, sure: int) -> str:
     if sure == front:
-        return "The intervals make each of them sure."
+        return f"The 95 % intervals confirm {'it' if front == 1 else 'each of them'}."
     if sure == 0:
-        return "Within the 95 % intervals each of them may be beaten by another."
-    return f"{sure} of them surely; the others overlap rivals within the 95 % intervals."
+        each = "it" if front == 1 else "each of them"
+        return f"Within the 95 % intervals {each} may be beaten by another file."
+    return f"The 95 % intervals confirm {sure} of them; the others overlap rivals."
 
 
 def _extremes(rows: Sequence[Row]) -> str:
@@ -286,7 +293,7 @@ def _facts(row: Row) -> tuple[tuple[str, str, str], ...]:
 def _sentences(
     row: Row, mark: Mark, front: Sequence[Row], names: Mapping[Row, str]
 ) -> tuple[str, ...]:
-    found = [
+    sentences = [
         f"Caveat: {each.text}{f' ({each.evidence})' if each.evidence else ''}."
         for each in row.caveats
         if each.effect is Effect.DEGRADE
@@ -295,20 +302,20 @@ def _sentences(
     if best is not row:
         lost = units.points((row.score_mean or 0) - (best.score_mean or 0))
         faster = (best.latency_us_per_audio_s or 0) / (row.latency_us_per_audio_s or 1)
-        found.append(
+        sentences.append(
             f"Against the most accurate ({names[best]} {best.file.format}): {lost} points, "
             f"{units.ratio(faster, 2)} as fast, {_size_words(row.size_bytes / best.size_bytes)}."
         )
-    found += _against_floor(row)
+    sentences += _against_floor(row)
     if row.latency_us_per_audio_s_low is None:
-        found.append("Its latency has no interval, so how sure that is cannot be told.")
+        sentences.append("Its latency has no interval, so its place on the frontier is uncertain.")
     elif mark.frontier_latency is Membership.ON:
-        found.append("Surely on the frontier.")
+        sentences.append("On the frontier by the 95 % intervals too.")
     else:
-        found.append(
-            f"Within the intervals {counted(mark.challengers, 'other file')} could beat it."
+        sentences.append(
+            f"Within the 95 % intervals {counted(mark.challengers, 'other file')} could beat it."
         )
-    return tuple(found)
+    return tuple(sentences)
 
 
 def _against_floor(row: Row) -> list[str]:
@@ -320,7 +327,7 @@ def _against_floor(row: Row) -> list[str]:
     gain = f"{units.points(score - floor)} points over the log-mel floor"
     if row.score_low > floor:
         return [f"{gain}."]
-    return [f"{gain}, which lies within the interval: not shown to beat it."]
+    return [f"{gain}, which is within the interval: not shown to beat the floor."]
 
 
 def _size_words(ratio: float) -> str:

@@ -84,7 +84,7 @@ class Footnotes:
             self._marks[text] = chr(ord("a") + index % 26) * (1 + index // 26)
         return self._marks[text]
 
-    def doubts(self, caveats: Iterable[Caveat], of: str = "") -> tuple[str, ...]:
+    def mark_caveats(self, caveats: Iterable[Caveat], of: str = "") -> tuple[str, ...]:
         """Returns the letters of caveats.
 
         Args:
@@ -103,14 +103,14 @@ class Footnotes:
         return Cell(text=GAP, marks=(self.mark(reason),))
 
     def listed(self) -> list[tuple[str, str]]:
-        """Returns (letter, text) of all footnotes used so far, evidence included."""
+        """Returns (letter, text) of all footnotes until now, evidence included."""
         return [
             (letter, "; ".join([f"{text}: {lines[0]}", *lines[1:]]) if lines else text)
             for letter, text, lines in self.with_evidence()
         ]
 
     def with_evidence(self) -> list[tuple[str, str, tuple[str, ...]]]:
-        """Returns (letter, text, lines of evidence) of all footnotes used so far."""
+        """Returns (letter, text, lines of evidence) of all footnotes until now."""
         return [
             (letter, text, tuple(_lines(self._evidence.get(text, {}))))
             for text, letter in self._marks.items()
@@ -132,9 +132,9 @@ def _lines(evidence: Mapping[str, Mapping[str, None]]) -> list[str]:
 def results(marked: Sequence[Marked], notes: Footnotes) -> Table:
     """Returns the table of all rows; what is the same in all of them is left to ``shared``."""
     rows = [each.row for each in marked]
-    for kind in CaveatKind:  # in the order of kinds, whatever the order of rows
+    for kind in CaveatKind:  # in the order of kinds, not of rows
         if any(caveat.kind is kind for row in rows for caveat in row.caveats):
-            notes.doubts([Caveat(kind=kind)])
+            notes.mark_caveats([Caveat(kind=kind)])
     columns = _columns(rows, notes)
     lines = tuple(
         Line(
@@ -155,7 +155,7 @@ def results_csv(rows: Sequence[Row]) -> str:
 
 def to_csv(listed: Listing) -> str:
     """Returns rows as CSV with unrounded numbers."""
-    import pandas  # what writes no CSV starts without it
+    import pandas  # here, so that a program that writes no CSV starts faster
 
     # Objects, so that a column of whole numbers with gaps is not turned into floats.
     frame = pandas.DataFrame(listed.rows, columns=list(listed.columns), dtype=object)
@@ -201,7 +201,8 @@ def interval(low: str, high: str) -> str:
 
 _Make = Callable[[Row, Mark], Cell]
 _BETWEEN_SESSIONS = (
-    "as far apart were the medians of several sessions on this device; intervals are within one"
+    "how far the medians of several sessions on this device are apart; "
+    "intervals are within one session"
 )
 
 
@@ -210,7 +211,7 @@ def _columns(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make
     names = row_names(rows)
 
     def student(row: Row, _: Mark) -> Cell:
-        marks = notes.doubts(row.caveats, of=f"{names[row]} {row.file.format}")
+        marks = notes.mark_caveats(row.caveats, of=f"{names[row]} {row.file.format}")
         return name_cell(row.file.student, short, marks)
 
     columns: list[tuple[Heading, _Make]] = [
@@ -310,7 +311,7 @@ def _latencies(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Ma
 
 
 def _between_sessions(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:
-    """Returns how far sessions lie apart, where there are several; no interval holds that."""
+    """Returns how far sessions are apart, where there are several; no interval includes that."""
 
     def spread(row: Row, _: Mark) -> Cell:
         if row.session_spread_ratio is None:

@@ -25,7 +25,7 @@ from bench.core.artifact import Format
 from reports.plots.axis import log_range, log_ticks
 from reports.plots.charts import Chart, Dot, Trace
 from reports.plots.tags import label
-from reports.plots.themes import Look, Theme
+from reports.plots.themes import Style, Theme
 
 _MARKERS = {Format.FLOAT32: "o", Format.FLOAT16: "s", Format.DYNAMIC: "^", Format.INT8: "D"}
 _SIZES_PT = {Format.FLOAT32: 7.5, Format.FLOAT16: 6.5, Format.DYNAMIC: 7.5, Format.INT8: 6.0}
@@ -41,22 +41,22 @@ _LINE_IN = 0.21
 _LANE_IN = 0.40
 
 
-def draw(chart: Chart, look: Look) -> Figure:
+def draw(chart: Chart, style: Style) -> Figure:
     """Returns the figure of a chart."""
-    with _style():
-        figure = Figure(dpi=_DPI, facecolor=look.theme.background)
+    with _own_settings():
+        figure = Figure(dpi=_DPI, facecolor=style.theme.background)
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
-        _frame(figure, axes, chart, look)
-        _limits(axes, chart, look)
-        levels = _levels(axes, chart, look)
-        _frontier(axes, chart, look)
-        colours = _colours(chart, look.theme)
+        _frame(figure, axes, chart, style)
+        _limits(axes, chart, style)
+        levels = _levels(axes, chart, style)
+        _frontier(axes, chart, style)
+        colours = _colours(chart, style.theme)
         for trace in chart.traces:
             _draw_trace(axes, trace, colours[trace.family])
         for dot in chart.dots:
-            _draw_dot(axes, dot, colours[dot.family], look.theme)
-        label(figure, axes, chart, levels, look)
+            _draw_dot(axes, dot, colours[dot.family], style.theme)
+        label(figure, axes, chart, levels, style)
     return figure
 
 
@@ -78,14 +78,14 @@ def size_px(figure: Figure) -> tuple[int, int]:
 
 def _bytes(figure: Figure, kind: str, metadata: dict[str, str | None]) -> bytes:
     stream = io.BytesIO()
-    with _style():
+    with _own_settings():
         figure.savefig(stream, format=kind, dpi=160 if kind == "png" else _DPI, metadata=metadata)
     return stream.getvalue()
 
 
 @contextmanager
-def _style() -> Iterator[None]:
-    # Matplotlib's own defaults first, whatever the user's matplotlibrc says.
+def _own_settings() -> Iterator[None]:
+    # Matplotlib's own defaults first: the user's matplotlibrc must not change a picture.
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)
@@ -97,28 +97,28 @@ def _colours(chart: Chart, theme: Theme) -> dict[str, str]:
     return {family: hues[index % len(hues)] for index, family in enumerate(chart.families)}
 
 
-def _frame(figure: Figure, axes: Axes, chart: Chart, look: Look) -> None:
+def _frame(figure: Figure, axes: Axes, chart: Chart, style: Style) -> None:
     """Sizes the figure and sets title, legend, axis labels and caption around the axes."""
-    columns = 72 if look.narrow else 140
+    columns = 72 if style.narrow else 140
     caption = textwrap.wrap(chart.caption, columns)
-    entries = _legend_rows(chart, look)
+    entries = _legend_rows(chart, style)
     top_in = 0.47 + _LINE_IN * len(entries)
-    x_lines = textwrap.wrap(chart.x_label, 52 if look.narrow else 100)
+    x_lines = textwrap.wrap(chart.x_label, 52 if style.narrow else 100)
     bottom_in = 0.50 + 0.16 * (len(caption) + len(x_lines) - 1) + 0.12
-    height_in = look.height_in
+    height_in = style.height_in
     if chart.lanes:
         height_in = top_in + bottom_in + _LANE_IN * len(chart.lanes) + 0.2
-    figure.set_size_inches(look.width_in, height_in)
+    figure.set_size_inches(style.width_in, height_in)
     lane_in = 0.072 * max((len(lane) for lane in chart.lanes), default=0) + 0.15
-    left_in = min(lane_in, 0.42 * look.width_in) if chart.lanes else 0.62
+    left_in = min(lane_in, 0.42 * style.width_in) if chart.lanes else 0.62
     figure.subplots_adjust(
-        left=left_in / look.width_in,
-        right=1 - 0.16 / look.width_in,
+        left=left_in / style.width_in,
+        right=1 - 0.16 / style.width_in,
         bottom=bottom_in / height_in,
         top=1 - top_in / height_in,
     )
-    theme = look.theme
-    edge = 0.12 / look.width_in
+    theme = style.theme
+    edge = 0.12 / style.width_in
     figure.text(
         edge,
         1 - 0.12 / height_in,
@@ -154,11 +154,11 @@ def _frame(figure: Figure, axes: Axes, chart: Chart, look: Look) -> None:
         spine.set_color(theme.muted)
 
 
-def _legend_rows(chart: Chart, look: Look) -> list[list[Line2D]]:
+def _legend_rows(chart: Chart, style: Style) -> list[list[Line2D]]:
     """Returns the legend's entries, families before formats, in rows that fit the width."""
-    muted = look.theme.muted
+    muted = style.theme.muted
     shown = {dot.family for dot in chart.dots}
-    hues = _colours(chart, look.theme)
+    hues = _colours(chart, style.theme)
     families = [_key(family, "o", hue) for family, hue in hues.items() if family in shown]
     present = {dot.format for dot in chart.dots}
     formats = [_key(name, sign, muted) for name, sign in _MARKERS.items() if name in present]
@@ -169,7 +169,7 @@ def _legend_rows(chart: Chart, look: Look) -> list[list[Line2D]]:
         used_in = math.inf
         for key in group:
             width_in = 0.36 + 0.08 * len(str(key.get_label()))
-            if used_in + width_in > look.width_in - 0.2:
+            if used_in + width_in > style.width_in - 0.2:
                 rows.append([])
                 used_in = 0.0
             rows[-1].append(key)
@@ -184,7 +184,7 @@ def _key(label: str, marker: str, colour: str, *, hollow: bool = False) -> Line2
     return key
 
 
-def _limits(axes: Axes, chart: Chart, look: Look) -> None:
+def _limits(axes: Axes, chart: Chart, style: Style) -> None:
     if chart.traces:
         _linear_limits(axes, chart)
         return
@@ -195,7 +195,7 @@ def _limits(axes: Axes, chart: Chart, look: Look) -> None:
         room = 0.06 * (max(edges) - min(edges)) or 1.0
         axes.set_xlim(min(edges) - room, max(edges) + room)
     else:
-        _log_axis(axes, "x", edges, most=6 if look.narrow else 9)
+        _log_axis(axes, "x", edges, most=6 if style.narrow else 9)
     if chart.lanes:
         axes.set_ylim(-0.6, len(chart.lanes) - 0.4)
         axes.set_yticks(range(len(chart.lanes)), chart.lanes)
@@ -234,15 +234,15 @@ def _log_axis(axes: Axes, which: str, values: Sequence[float], *, most: int) -> 
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
 
 
-def _levels(axes: Axes, chart: Chart, look: Look) -> list[Annotation]:
-    """Returns the texts of the level lines that lie within the axes."""
+def _levels(axes: Axes, chart: Chart, style: Style) -> list[Annotation]:
+    """Returns the texts of the level lines inside the axes."""
     if chart.limit is not None:
-        axes.axvline(chart.limit, color=look.theme.muted, linewidth=1.0, zorder=1)
+        axes.axvline(chart.limit, color=style.theme.muted, linewidth=1.0, zorder=1)
     low, high = axes.get_ylim()
     texts = []
     for name, level in chart.levels:
         if low <= level <= high:
-            axes.axhline(level, color=look.theme.muted, linewidth=0.9, dashes=(4, 3), zorder=1)
+            axes.axhline(level, color=style.theme.muted, linewidth=0.9, dashes=(4, 3), zorder=1)
             texts.append(
                 axes.annotate(
                     name,
@@ -252,13 +252,13 @@ def _levels(axes: Axes, chart: Chart, look: Look) -> list[Annotation]:
                     textcoords="offset points",
                     ha="right",
                     size=8,
-                    color=look.theme.muted,
+                    color=style.theme.muted,
                 )
             )
     return texts
 
 
-def _frontier(axes: Axes, chart: Chart, look: Look) -> None:
+def _frontier(axes: Axes, chart: Chart, style: Style) -> None:
     members = sorted((dot.x, dot.y) for dot in chart.dots if dot.on_frontier)
     if members:
         xs, ys = [x for x, _ in members], [y for _, y in members]
@@ -266,7 +266,7 @@ def _frontier(axes: Axes, chart: Chart, look: Look) -> None:
             [xs[0], *xs, axes.get_xlim()[1]],
             [axes.get_ylim()[0], *ys, ys[-1]],
             drawstyle="steps-post",
-            color=look.theme.muted,
+            color=style.theme.muted,
             linewidth=1.1,
             alpha=0.75,
             zorder=1.5,

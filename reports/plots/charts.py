@@ -1,4 +1,4 @@
-"""What each picture shows: pure ``rows -> Chart``. How it is drawn is in ``plots``."""
+"""The content of each picture: pure ``rows -> Chart``. ``plots`` draws it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Trace:
     """A line from the first to the last of its points, in displayed units.
 
     Args:
-        cross: where something befell it.
+        cross: the point that is marked with a cross.
     """
 
     points: tuple[tuple[float, float], ...]
@@ -119,17 +119,17 @@ def families_of(families: Iterable[str]) -> Families:
 
 
 def charts(marked: Sequence[Marked], families: Families) -> list[Chart]:
-    """Returns the charts that a view's marked rows can fill, the most telling one first.
+    """Returns the charts that a view's marked rows can fill, the most informative one first.
 
     Args:
         marked: one view's rows.
         families: of all rows, so that colours are the same in every view.
     """
     rows = [each.row for each in marked]
-    found = [_accuracy_latency(rows, families), _accuracy_size(marked, families)]
-    if not any(found):
-        found = [_latency_size(rows, families)]
-    return [chart for chart in [*found, _format_ratios(rows, families)] if chart is not None]
+    scored = [_accuracy_latency(rows, families), _accuracy_size(marked, families)]
+    if not any(scored):
+        scored = [_latency_size(rows, families)]
+    return [chart for chart in [*scored, _format_ratios(rows, families)] if chart is not None]
 
 
 def _accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
@@ -175,21 +175,21 @@ def _latency_size(rows: Sequence[Row], families: Families) -> Chart | None:
         title="Latency against size",
         x_label=f"size of the file ({across.unit}, log scale)",
         y_label=f"latency per second of audio ({up.unit}, log scale)",
-        caption="Bars: 95 % intervals. Hollow: a caveat. Nothing was scored.",
+        caption="Bars: 95 % intervals. Hollow markers: a caveat. Nothing was scored.",
         dots=tuple(
             dot(row, families, label=brief(names[row]), x=_size(row, across), y=_latency(row, up))
             for row in chosen
         ),
-        families=shown(families),
+        families=colour_order(families),
         numbers=_numbers(chosen, ("size_bytes", *_PER_AUDIO_S)),
         log_y=True,
     )
 
 
 def _format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
-    """Returns each format's latency over float32's, a lane a student; ``None`` if none compare."""
-    found = [int8.compare(row, base) for row, base in int8.pairs(rows)]
-    ratios = [each for each in found if isinstance(each, int8.Comparison)]
+    """Returns each format's latency over float32's, one lane per student; ``None`` if none can."""
+    compared = [int8.compare(row, base) for row, base in int8.pairs(rows)]
+    ratios = [each for each in compared if isinstance(each, int8.Comparison)]
     if not ratios:
         return None
     names = row_names(rows)
@@ -201,12 +201,12 @@ def _format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
     return Chart(
         name="format-ratios",
         title="Latency of each format against float32",
-        x_label="latency over that of float32, the file alone (log scale); left of 1 is faster",
+        x_label="latency over that of float32, the file alone (log scale); below 1 is faster",
         y_label="",
-        caption="Bars: 95 % intervals of the ratio. Partitions where more than one.",
+        caption="Bars: 95 % intervals of the ratio. Partitions are named where more than one.",
         dots=tuple(_ratio_dot(each, families, lanes.index(names[each.row])) for each in ratios),
         numbers=schema.listing([_ratio(each) for each in ratios], Ratio),
-        families=shown(families),
+        families=colour_order(families),
         lanes=tuple(brief(name) for name in lanes),
         limit=1.0,
     )
@@ -240,15 +240,16 @@ def _accuracy(
         title=title,
         x_label=x_label,
         y_label="accuracy, mean over the tasks (%)",
-        caption="Bars: 95 % intervals. Line: frontier by the estimates. Hollow: a caveat." + note,
+        caption="Bars: 95 % intervals. Line: frontier by the estimates. Hollow markers: a caveat."
+        + note,
         dots=dots,
-        families=shown(families),
+        families=colour_order(families),
         numbers=_numbers(places, (*costs, *scores, "on_frontier")),
         levels=levels,
     )
 
 
-def shown(families: Families) -> tuple[str, ...]:
+def colour_order(families: Families) -> tuple[str, ...]:
     """Returns the families of all charts, in the order of their colours."""
     names = sorted(set(families.values()) - {OTHER})
     return (*names, OTHER) if OTHER in families.values() else tuple(names)
@@ -263,8 +264,8 @@ def _levels(rows: Sequence[Row], dots: Sequence[Dot]) -> tuple[tuple[tuple[str, 
     low, high = min(dot.y_low for dot in dots), max(dot.y_high for dot in dots)
     room = max(high - low, 12.0)
     drawn = tuple(each for each in named if low - room <= each[1] <= high + room)
-    left = [name for name, level in named if (name, level) not in drawn]
-    return drawn, f" Off the axis: {', '.join(left)}." if left else ""
+    hidden = [name for name, level in named if (name, level) not in drawn]
+    return drawn, f" Outside the axis: {', '.join(hidden)}." if hidden else ""
 
 
 def brief(name: str) -> str:

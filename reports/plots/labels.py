@@ -32,7 +32,7 @@ class Box:
         )
 
     def holds(self, other: Box) -> bool:
-        """Returns whether ``other`` lies wholly in it."""
+        """Returns whether ``other`` is wholly inside."""
         return (
             self.left <= other.left
             and other.right <= self.right
@@ -93,7 +93,7 @@ def place(
 def _beside(label: Label, reach: float, angle: float) -> Box:
     x = label.x + reach * math.cos(angle)
     y = label.y + reach * math.sin(angle)
-    # The text hangs off the point by the corner or edge that faces it.
+    # The text touches the point with the corner or edge that faces it.
     left = x - label.width * (1 - math.cos(angle)) / 2
     bottom = y - label.height * (1 - math.sin(angle)) / 2
     return Box(left=left, bottom=bottom, right=left + label.width, top=bottom + label.height)

@@ -16,18 +16,18 @@ from matplotlib.transforms import Bbox
 from bench.core.artifact import Format
 from reports.plots.charts import Chart, Dot
 from reports.plots.labels import Box, Label, place
-from reports.plots.themes import Look, Theme
+from reports.plots.themes import Style, Theme
 
 _NEAR_PT = 13.0
 _CROWD = 40  # more dots than this, and only the frontier is labelled
 
 
 def label(
-    figure: Figure, axes: Axes, chart: Chart, levels: Sequence[Annotation], look: Look
+    figure: Figure, axes: Axes, chart: Chart, levels: Sequence[Annotation], style: Style
 ) -> None:
     """Labels the dots where nothing is covered; those without a place stay in the table."""
     tags = sorted(_tags(axes, chart), key=lambda tag: (not tag.bold, tag.y, tag.x))
-    texts = [_write(figure, tag, look.theme) for tag in tags]
+    texts = [_write(figure, tag, style.theme) for tag in tags]
     wanted = []
     for tag, text in zip(tags, texts, strict=True):
         extent = text.get_window_extent()
@@ -48,12 +48,12 @@ def label(
             continue
         x, y = to_figure.transform((box.left, box.bottom))
         text.set_position((float(x), float(y)))
-        _lead(figure, tag, box, look.theme)
+        _lead(figure, tag, box, style.theme)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tag:
-    """One label for dots of one name that lie so close together that they share it."""
+    """One label for dots of one name that are close enough to share it."""
 
     text: str
     x: float
@@ -76,7 +76,7 @@ def _tags(axes: Axes, chart: Chart) -> list[_Tag]:
             near.append((x, y, dot))
     tags = []
     for cluster in clusters:
-        x, y, first = max(cluster, key=lambda each: each[0])
+        x, y, first = max(cluster, key=lambda member: member[0])
         formats = " " + ", ".join(dot.format or "" for _, _, dot in cluster)
         if chart.lanes or len(cluster) == len(Format):
             formats = ""

@@ -34,8 +34,8 @@ DARK = Theme(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """A theme at a size; narrow ones are for phones."""
+class Style:
+    """A theme at a size; narrow ones are for the screens of phones."""
 
     theme: Theme
     width_in: float
@@ -43,13 +43,13 @@ class Look:
 
     @property
     def narrow(self) -> bool:
-        """Whether it is a phone's."""
+        """Whether it is for the screens of phones."""
         return self.width_in < 6
 
 
-LOOKS = {
-    "light": Look(theme=LIGHT, width_in=9.6, height_in=6.0),
-    "dark": Look(theme=DARK, width_in=9.6, height_in=6.0),
-    "light-narrow": Look(theme=LIGHT, width_in=4.6, height_in=6.2),
-    "dark-narrow": Look(theme=DARK, width_in=4.6, height_in=6.2),
+STYLES = {
+    "light": Style(theme=LIGHT, width_in=9.6, height_in=6.0),
+    "dark": Style(theme=DARK, width_in=9.6, height_in=6.0),
+    "light-narrow": Style(theme=LIGHT, width_in=4.6, height_in=6.2),
+    "dark-narrow": Style(theme=DARK, width_in=4.6, height_in=6.2),
 }

@@ -1,1 +1,1 @@
-"""What is reported, as rows: the file, the setup, the numbers; their names, and the frontier."""
+"""Rows of a report: columns, short names, what rows share, the frontier, why int8 is slower."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench.core import units
 from reports.rows.schema import Setup, Timed
 
-_SHORT = 8  # signs of a hash or a UUID; the whole of it is where the numbers come from
+_SHORT = 8  # characters of a hash or a UUID; the page's provenance has all of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +17,9 @@ class Aspect:
     """Something that rows share or differ in.
 
     Args:
-        value: of a row; ``None`` where it has none.
-        usual: what goes without saying where all rows share it.
-        whole: of a row, for the line of what all share, where ``value`` is short.
+        value: returns a row's; ``None`` where it has none.
+        usual: the value that is not shown where all rows share it.
+        whole: returns a row's for the line of what all share, where ``value`` is shortened.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Aspect:
     whole: Callable[[Timed], object] | None = None
 
 
-# In what a setup may differ besides device, program, delegate and threads, in words.
+# The settings in which setups may differ besides device, program, delegate and threads, as text.
 SETTINGS: Mapping[str, Callable[[Setup], str]] = {
     "tool": lambda setup: short_sha256(setup.tool_sha256),
     "cores": lambda setup: setup.affinity or "all",
@@ -44,12 +44,12 @@ _USUAL = {
 
 
 def short_sha256(sha256: str | None) -> str:
-    """Returns the first signs of a hash; "none" for none."""
+    """Returns the first characters of a hash; "none" for none."""
     return sha256[:_SHORT] if sha256 else "none"
 
 
 def short_protocols(texts: Iterable[str]) -> dict[str, str]:
-    """Returns of each protocol what not all of them share."""
+    """Returns each protocol without the parts that all of them share."""
     parts = {text: text.split(", ") for text in texts}
     shared = set.intersection(*map(set, parts.values())) if parts else set()
     return {
@@ -58,7 +58,7 @@ def short_protocols(texts: Iterable[str]) -> dict[str, str]:
 
 
 def of_setup(value: Callable[[Setup], str]) -> Callable[[Timed], str]:
-    """Returns what gives the same of a row."""
+    """Returns the function that reads the same value from a row."""
     return lambda row: value(row.setup)
 
 
@@ -71,12 +71,12 @@ def varying(rows: Sequence[Timed]) -> list[Aspect]:
 
 def shared(rows: Sequence[Timed]) -> dict[str, str]:
     """Returns what all rows have in common, in words, for the line above the table."""
-    found = {}
+    common = {}
     for aspect in _aspects(rows):
         values = {(aspect.whole or aspect.value)(row) for row in rows} - {None}
         if len(values) == 1 and (value := values.pop()) not in ("", aspect.usual):
-            found[aspect.name] = in_words(value)
-    return found
+            common[aspect.name] = in_words(value)
+    return common
 
 
 def shared_sentence(rows: Sequence[Timed]) -> str:
@@ -116,7 +116,7 @@ def _aspects(rows: Sequence[Timed]) -> list[Aspect]:
             value=lambda row: row.session[:_SHORT],
             whole=lambda row: row.session,
         ),
-        Aspect(name="processes a file", value=_column("processes")),
+        Aspect(name="processes per file", value=_column("processes")),
         Aspect(name="task set", value=_column("score_task_set")),
         Aspect(name="hop (s)", value=_column("audio_s_per_inference")),
         *([file] if any(len(of_name) > 1 for of_name in files.values()) else []),

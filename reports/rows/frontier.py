@@ -1,9 +1,9 @@
-"""The Pareto frontier: which rows no other row beats on accuracy and cost together, and how surely.
+"""The Pareto frontier: which rows no other row beats on accuracy and cost, and how surely.
 
-Two questions are answered apart. By the estimates a row is on the frontier or not. By the 95 %
-intervals it is "on" (no row could beat it), "off" (some row beats it even at the unkind ends of
-both intervals) or "cannot tell". Rows' intervals are taken as independent, which is cautious: two
-formats of a student are scored on the same clips, so their difference is known better than that.
+There are two answers. By the estimates a row is on the frontier or not. By the 95 % intervals it
+is "on" (no row could beat it), "off" (some row beats it even at the worst ends of both intervals)
+or "unclear". Rows' intervals are taken as independent, which is cautious: two formats of a student
+are scored on the same clips, so their difference is known better than that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Membership(StrEnum):
 
     ON = "on"
     OFF = "off"
-    CANNOT_TELL = "cannot tell"
+    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +62,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a point stands.
+    """A point's place among all points.
 
     Args:
         on_frontier: by the estimates.
         membership: by the intervals.
-        rival: index of the point that shows best that it is dominated, if it is.
+        rival: index of the point that dominates it most clearly, if one does.
         challengers: how many points could dominate it.
     """
 
@@ -79,13 +79,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """Where a row stands in two views: cost is latency per second of audio, or size.
+    """A row's place in two views: cost is latency per second of audio, or size.
 
     Args:
-        not_eligible: why it may not be on any frontier; empty if it may.
+        not_eligible: why it cannot be on any frontier; empty if it can.
         on_frontier, on_frontier_size: by the estimates.
         frontier_latency, frontier_size: by the intervals; ``None`` where not eligible.
-        rival: the row that shows best that it is dominated in the latency view, if it is.
+        rival: the row that dominates it most clearly in the latency view, if one does.
         margin_score: the rival's score less its own.
         margin_latency_ratio: its latency over the rival's.
         challengers: how many rows could dominate it in the latency view, by the intervals.
@@ -104,7 +104,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marked:
-    """A row, and where it stands; the row says too whether it is on the frontier."""
+    """A row and its place; the row's own ``on_frontier`` is set."""
 
     row: Row
     mark: Mark
@@ -126,7 +126,7 @@ class View:
 
 
 def standings(points: Sequence[Point]) -> list[Standing]:
-    """Returns where each of ``points`` stands among all of them."""
+    """Returns the place of each of ``points`` among all of them."""
     front = [not any(rival.beats(point) for rival in points) for point in points]
     return [_standing(index, points, front) for index in range(len(points))]
 
@@ -147,8 +147,8 @@ def mark(rows: Sequence[Row]) -> list[Marked]:
         if not marks[index].not_eligible:
             groups[row.setup.device, row.setup.runner, row.score_task_set].append(index)
     for indices in groups.values():
-        for index, found in _marks({index: rows[index] for index in indices}, names):
-            marks[index] = found
+        for index, competing in _marks({index: rows[index] for index in indices}, names):
+            marks[index] = competing
     final = {
         row: replace(row, on_frontier=each.on_frontier)
         for row, each in zip(rows, marks, strict=True)
@@ -187,7 +187,7 @@ def _marks(rows: Mapping[int, Row], names: Mapping[Row, str]) -> Iterator[tuple[
     small = [_point(row, names[row], *[float(row.size_bytes)] * 3) for row in competing]
     both = zip(rows, standings(fast), standings(small), strict=True)
     for place, (index, by_latency, by_size) in enumerate(both):
-        found = Mark(
+        own = Mark(
             on_frontier=by_latency.on_frontier,
             on_frontier_size=by_size.on_frontier,
             frontier_latency=by_latency.membership,
@@ -196,13 +196,13 @@ def _marks(rows: Mapping[int, Row], names: Mapping[Row, str]) -> Iterator[tuple[
         )
         if by_latency.rival is not None:
             point, rival = fast[place], fast[by_latency.rival]
-            found = replace(
-                found,
+            own = replace(
+                own,
                 rival=competing[by_latency.rival],
                 margin_score=rival.score - point.score,
                 margin_latency_ratio=point.cost / rival.cost,
             )
-        yield index, found
+        yield index, own
 
 
 def _standing(index: int, points: Sequence[Point], front: Sequence[bool]) -> Standing:
@@ -218,7 +218,7 @@ def _standing(index: int, points: Sequence[Point], front: Sequence[bool]) -> Sta
     if sure:
         membership = Membership.OFF
     elif challengers:
-        membership = Membership.CANNOT_TELL
+        membership = Membership.UNCLEAR
     else:
         membership = Membership.ON
     return Standing(

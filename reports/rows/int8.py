@@ -1,4 +1,4 @@
-"""Why int8 is slower, or faster, than float32: one sentence a student, from measured numbers."""
+"""Why int8 is slower, or faster, than float32: one sentence per student, from measured numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.rows.schema import Row, Setup
 # Without intervals, ratios nearer to one than this are called equal.
 _EQUAL_RATIO = 1.05
 
-# What comes first: all else that differs does so between kernels that are different code.
+# First, because with the format the kernels are different code.
 _OTHER_FORMAT = "The number format differs: int8 kernels run, not float32 ones."
 
 
@@ -51,7 +51,7 @@ class Cause:
 
     Args:
         row: the int8 file.
-        comparison: ``None`` where the two may not be compared; ``sentence`` says why.
+        comparison: ``None`` where the two may not be compared; ``sentence`` has the reason.
     """
 
     row: Row
@@ -64,7 +64,7 @@ def compare(row: Row, base: Row) -> Comparison | str:
     if row.latency_us_median is None or base.latency_us_median is None:
         missing = row if row.latency_us_median is None else base
         return f"{missing.file.format} was not timed"
-    for name, (ours, theirs) in _conditions(row, base).items():
+    for name, (ours, theirs) in _comparable_facts(row, base).items():
         if ours != theirs:
             return f"not comparable: {name} {ours} against {theirs}"
     ratio_low = ratio_high = None
@@ -86,7 +86,7 @@ def pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
 
     Where there are several of those, the one that was timed alike.
     """
-    found = []
+    paired = []
     for row in rows:
         bases = [
             base
@@ -96,16 +96,16 @@ def pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
             and (base.setup.device, base.setup.runner) == (row.setup.device, row.setup.runner)
         ]
         if bases and row.file.format is not Format.FLOAT32:
-            found.append((row, max(bases, key=lambda base: _alike(row, base))))
-    return found
+            paired.append((row, max(bases, key=lambda base: _alike(row, base))))
+    return paired
 
 
 def _alike(row: Row, base: Row) -> int:
-    return sum(ours == theirs for ours, theirs in _conditions(row, base).values())
+    return sum(ours == theirs for ours, theirs in _comparable_facts(row, base).values())
 
 
-def _conditions(row: Row, base: Row) -> dict[str, tuple[object, object]]:
-    """Returns by name what two rows must share to be compared, of both of them."""
+def _comparable_facts(row: Row, base: Row) -> dict[str, tuple[object, object]]:
+    """Returns the facts that two rows must share to be compared: name to both values."""
     names = [field.name for field in fields(Setup)]
     both = {name: (getattr(row.setup, name), getattr(base.setup, name)) for name in names}
     for name in ("tool_sha256", "library_sha256"):
@@ -116,20 +116,20 @@ def _conditions(row: Row, base: Row) -> dict[str, tuple[object, object]]:
 
 def causes(rows: Sequence[Row]) -> list[Cause]:
     """Returns one line for each student that has an int8 and a float32 file."""
-    found = []
+    listed = []
     for row, base in pairs(rows):
         if row.file.format is Format.INT8:
             outcome = compare(row, base)
             if isinstance(outcome, str):
-                cause = Cause(row=row, comparison=None, sentence=_stop(outcome))
+                cause = Cause(row=row, comparison=None, sentence=_as_sentence(outcome))
             else:
                 cause = Cause(row=row, comparison=outcome, sentence=explain(outcome))
-            found.append(cause)
-    return found
+            listed.append(cause)
+    return listed
 
 
 def explain(comparison: Comparison) -> str:
-    """Returns in a few sentences how fast int8 is against float32, and what in it says why.
+    """Returns in a few sentences how fast int8 is against float32, and the reason.
 
     The number format comes first: it differs by definition, and with it the kernels.
     """
@@ -158,13 +158,15 @@ def _because(comparison: Comparison, delegate: str) -> str:
     if partitions == 0:
         return f"{delegate} took no part of the int8 graph."
     if partitions > max(1, base.partitions or 0):
-        pieces = f"{partitions} {delegate} partitions against {base.partitions}{_left(row)}"
+        pieces = (
+            f"{partitions} {delegate} partitions against {base.partitions}{_operators_outside(row)}"
+        )
         cost = f"tensors are handed over {2 * partitions} times"
         if comparison.slower:
             return f"It runs in {pieces}, so {cost}{_remedy(row)}."
         if comparison.faster:
             return f"That is in spite of {pieces}; {cost}{_remedy(row)}."
-        return f"It runs in {pieces}: what int8 kernels win, {2 * partitions} hand-overs lose."
+        return f"It runs in {pieces}: what the int8 kernels gain, {2 * partitions} hand-overs cost."
     whole = "one partition" if partitions == 1 else f"{partitions} partitions"
     if comparison.faster:
         return (
@@ -176,10 +178,12 @@ def _because(comparison: Comparison, delegate: str) -> str:
             f"Partitions are not the cause ({whole}, no more than float32): the int8 kernels "
             "themselves are slower on this device."
         )
-    return f"{delegate} takes it in {whole}, no more than float32; int8 kernels win nothing here."
+    return (
+        f"{delegate} takes it in {whole}, no more than float32; the int8 kernels gain nothing here."
+    )
 
 
-def _left(row: Row) -> str:
+def _operators_outside(row: Row) -> str:
     names = [entry.split(":")[0] for entry in (row.operators_left or "").split(";") if entry]
     if "HARD_SWISH" in names and row.setup.delegate == "xnnpack":
         return " (HARD_SWISH has no int8 kernel there)"
@@ -198,5 +202,5 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _stop(text: str) -> str:
+def _as_sentence(text: str) -> str:
     return f"{_capital(text)}."

@@ -1,4 +1,4 @@
-"""Short names that tell rows apart: of students, and of rows that differ in how they were timed."""
+"""Short names that distinguish rows: of students, and of rows that were timed differently."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ R = TypeVar("R", bound=Timed)
 
 
 def variants(rows: Iterable[R]) -> dict[R, str]:
-    """Returns how each row was timed in words, as far as they tell rows of one name apart.
+    """Returns how each row was timed, in the words that distinguish rows of one name.
 
-    Delegate and threads stand wherever rows differ in them; all else only where nothing else tells
-    two rows apart.
+    Delegate and threads are there wherever rows differ in them; all else only where nothing else
+    distinguishes two rows.
     """
     listed = list(rows)
     delegates = {row.setup.delegate for row in listed}
@@ -32,7 +32,7 @@ def variants(rows: Iterable[R]) -> dict[R, str]:
         place = (row.file.student, row.file.format, row.setup.device, row.setup.runner)
         alike[*place, row.setup.delegate, row.setup.threads].append(row)
     for group in alike.values():
-        for row, more in _told_apart(group).items():
+        for row, more in _distinguishing_words(group).items():
             words[row] += more
     return {row: ", ".join(words[row]) for row in listed}
 
@@ -41,8 +41,8 @@ def _threads(number: int) -> str:
     return "1 thread" if number == 1 else f"{number} threads"
 
 
-def _told_apart(group: Sequence[R]) -> dict[R, list[str]]:
-    """Returns as many words for each row as tell all of them apart."""
+def _distinguishing_words(group: Sequence[R]) -> dict[R, list[str]]:
+    """Returns as many words for each row as distinguish all of them."""
     protocols = short_protocols(row.setup.protocol for row in group)
     kinds: list[tuple[str, Callable[[R], str]]] = [
         *((name, of_setup(value)) for name, value in SETTINGS.items()),
@@ -79,12 +79,12 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     shared = Counter(part for each in parts.values() for part in set(each[2:]))
     dull: set[str] = set()
     for part, count in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
-        if count > len(parts) / 2 and _tell_apart(unique, parts, dull | {part}):
+        if count > len(parts) / 2 and _are_distinct(unique, parts, dull | {part}):
             dull.add(part)
     return {name: _shorten(name, parts, dull) for name in unique}
 
 
-def _tell_apart(names: Sequence[str], parts: Mapping[str, list[str]], dull: set[str]) -> bool:
+def _are_distinct(names: Sequence[str], parts: Mapping[str, list[str]], dull: set[str]) -> bool:
     return len({_shorten(name, parts, dull) for name in names}) == len(names)
 
 

@@ -41,12 +41,12 @@ class Column:
 
 
 def column(meaning: str, unit: str = "", **default: object) -> Any:
-    """Returns a field of a row, which carries what it means and its unit."""
+    """Returns a field of a row, with its meaning and its unit."""
     return dataclasses.field(metadata={"meaning": meaning, "unit": unit}, **default)  # type: ignore[call-overload]  # default=... or nothing
 
 
 def maybe(meaning: str, unit: str = "") -> Any:
-    """Returns such a field that a row may lack."""
+    """Returns a field that is ``None`` where a row has no value."""
     return column(meaning, unit, default=None)
 
 
@@ -182,7 +182,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """One case in the streaming mode: one inference a hop, idle in between."""
+    """One case in the streaming mode: one inference per hop, idle in between."""
 
     file: File
     setup: Setup
@@ -321,7 +321,7 @@ def check(rows: Iterable[object]) -> None:
     """Checks that each interval holds its own estimate.
 
     Raises:
-        ConfigurationError: names the column and the row.
+        ConfigurationError: an interval does not; names the column and the row.
     """
     for index, row in enumerate(rows):
         values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}  # type: ignore[arg-type]  # records are dataclasses
@@ -330,9 +330,9 @@ def check(rows: Iterable[object]) -> None:
             middles = (stem.rstrip("_"), f"{stem}median", f"{stem}mean", "value", "effect")
             middle = next(name for name in middles if name in values)
             ends = [values[name] for name in (low, middle, f"{stem}high")]
-            known = [end for end in ends if end is not None]
-            if values[middle] is not None and known != sorted(known):
+            present = [end for end in ends if end is not None]
+            if values[middle] is not None and present != sorted(present):
                 raise ConfigurationError(
-                    f"column {middle} lies outside {low} to {stem}high in row {index}",
+                    f"column {middle} is outside {low} to {stem}high in row {index}",
                     hint="an interval holds its own estimate",
                 )

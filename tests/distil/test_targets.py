@@ -8,7 +8,7 @@ import pytest
 from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
 from models import frontend
-from models.audio.decode import resampled, through_telephone
+from models.audio.decode import resample, through_telephone
 from models.distill import targets
 from models.distill.recipe import TargetSpec
 from models.distill.targets import TrainingClip, prepare_targets
@@ -90,7 +90,7 @@ def test_a_further_copy_of_a_clip_that_teaches_is_played_at_another_speed(tmp_pa
     assert found.index.duration_s == plain.index.duration_s
     assert (found.patches[:18] == plain.patches[:18]).all()
     assert (found.patches[24:] == plain.patches[18:]).all()
-    quick = [resampled(each.read(), 25_600)[: frontend.WINDOW_SAMPLES] for each in clips]
+    quick = [resample(each.read(), 25_600)[: frontend.WINDOW_SAMPLES] for each in clips]
     expected = [frontend.patch(window) for window in quick]
     apart = [min(np.abs(patch - each).max() for each in expected) for patch in found.patches[18:24]]
     assert max(apart) < 0.01

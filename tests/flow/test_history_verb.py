@@ -62,7 +62,7 @@ def test_a_step_is_red_with_the_revisions_around_it_and_the_other_model_is_not(
     assert step.startswith(f"latency regressed: tiny float32 on {PHONE}: a step of 1.06")
     assert step.endswith("between r09, 2026-05-10, and r10, 2026-05-11")
     assert drift.startswith(f"latency regressed: tiny float32 on {PHONE}: drifted to 1.0")
-    assert drift.endswith("of its anchor at r24, 2026-05-25")
+    assert drift.endswith("of its pinned baseline at r24, 2026-05-25")
     rows = {line.split()[0]: line for line in shown.out.splitlines() if "float32" in line}
     assert rows["tiny"].split()[2] == "regressed"
     assert "r09 and r10" in rows["tiny"]

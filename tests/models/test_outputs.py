@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from bench.core.artifact import Fidelity, Format, Role, Tensor
 from bench.core.errors import ConfigurationError, ToolOutputError
 from models.audio.speech import inputs_for
-from models.convert.fidelity import below_snr, compare, degenerate, held_to, no_worse, shortfall
+from models.convert.fidelity import (
+    below_snr,
+    compare,
+    degenerate,
+    format_of_bounds,
+    no_worse,
+    shortfall,
+)
 from models.tflite.raw_tensors import from_bytes, to_bytes
 
 PATCH = Tensor(name="log_mel:0", shape=(-1, 96, 64, 1), dtype="float32")
@@ -77,8 +84,10 @@ def test_a_device_may_lose_what_the_conversion_loses_and_a_quarter_more() -> Non
 def test_an_accelerator_may_compute_in_half_precision_and_a_cpu_may_not_lose_more_than_that() -> (
     None
 ):
-    held = {each: (held_to(each, accelerated=False), held_to(each, accelerated=True))
-            for each in Format}  # fmt: skip
+    held = {
+        each: tuple(format_of_bounds(each, accelerated=on) for on in (False, True))
+        for each in Format
+    }
     assert held == {
         Format.FLOAT32: (Format.FLOAT16, Format.DYNAMIC),
         Format.FLOAT16: (Format.FLOAT16, Format.DYNAMIC),

@@ -140,7 +140,7 @@ def test_the_command_gives_every_layer_as_json(zoo: Zoo) -> None:
         ((f"{UNFUSED}.float32",), "compared with float32"),
         (("frontend-conv",), "holds no converted file of frontend-conv"),
         ((f"{UNFUSED}.int8", "--patches", "0"), "--patches 0"),
-        ((f"{UNFUSED}x",), "holds no model"),
+        ((f"{UNFUSED}x",), "has no model"),
     ],
 )
 def test_what_cannot_be_compared_is_usage(zoo: Zoo, words: tuple[str, ...], said: str) -> None:

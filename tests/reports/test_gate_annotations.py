@@ -31,7 +31,7 @@ def test_a_regression_is_an_error_with_its_reasons() -> None:
     assert commands(found) == (
         "::error title=small_w1.0 int8 regressed in latency::"
         "regressed; latency 1.104× (1.071 to 1.132), margin 5.0 %25; 15 blocks; "
-        "smallest slowdown that they show 3.1 %25"
+        "smallest slowdown that they detect 3.1 %25"
         "%0AHARD_SWISH left the delegate%0A100 %25 more, really\n"
     )
 

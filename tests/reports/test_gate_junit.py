@@ -101,7 +101,7 @@ def test_what_is_undecided_fails_on_request_and_says_so() -> None:
     (failure,) = parsed(gate(undecided(), undecided_fails=True)).iter("failure")
     assert skipped.attrib == failure.attrib
     assert failure.attrib["type"] == "undecided"
-    assert "smallest slowdown that they show 3.1 %" in failure.attrib["message"]
+    assert "smallest slowdown that they detect 3.1 %" in failure.attrib["message"]
 
 
 def test_a_regression_says_why_and_how_sure() -> None:

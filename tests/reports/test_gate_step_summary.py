@@ -14,7 +14,7 @@ from bench.core.caveats import Caveat, CaveatKind
 from reports.gate import step_summary, wording
 from reports.gate.gate_report import GateReport
 
-_CUT = re.compile(r"^\*\*Cut here, for GitHub takes 1 MiB: (\d+) more lines", re.MULTILINE)
+_CUT = re.compile(r"^\*\*Cut here because GitHub accepts 1 MiB: (\d+) more lines", re.MULTILINE)
 
 
 def tokens(markdown: str) -> Iterator[Token]:

@@ -27,7 +27,7 @@ from reports.parts.table import Footnotes
 def test_every_number_of_a_regression_has_its_uncertainty() -> None:
     assert wording.summary(regressed(discarded=(("throttled", 2),))) == (
         "regressed; latency 1.104× (1.071 to 1.132), margin 5.0 %; 15 blocks; "
-        "smallest slowdown that they show 3.1 %; discarded: throttled 2"
+        "smallest slowdown that they detect 3.1 %; discarded: throttled 2"
     )
 
 
@@ -58,7 +58,7 @@ def test_few_blocks_say_that_they_give_no_interval() -> None:
     )
     assert wording.summary(few) == (
         "undecided: the device was lost; latency 1.040× (no interval: too few blocks), "
-        "margin 5.0 %; 3 blocks; smallest slowdown that they show 3.1 %"
+        "margin 5.0 %; 3 blocks; smallest slowdown that they detect 3.1 %"
     )
 
 

@@ -24,7 +24,7 @@ from bench.gate.verdict import (
 from reports import plots
 from reports.history.page import chart, write_history
 from reports.history.trends import RunRow, alarms, document, notes, rows, short, table
-from reports.plots.themes import LOOKS
+from reports.plots.themes import STYLES
 
 SHA = "9c015cdb481912fe4e7d0f447852fbfddb26aaaa"
 FIRST = datetime(2026, 5, 12, 3, tzinfo=UTC)
@@ -93,7 +93,7 @@ def test_an_alarm_names_ratio_interval_and_revisions() -> None:
         "a step of 1.060× (1.060× to 1.060×) between 9c015cdb4819, 2026-05-21, and bbbbbbbbbbbb, "
         "2026-05-22"
     )
-    assert drift == "drifted to 1.060× (1.049× to 1.071×) of its anchor at r19, 2026-05-31"
+    assert drift == "drifted to 1.060× (1.049× to 1.071×) of its pinned baseline at r19, 2026-05-31"
 
 
 def test_what_is_not_an_alarm_is_a_note_with_its_reason() -> None:
@@ -174,12 +174,12 @@ def test_a_run_is_hollow_if_a_caveat_degrades_it() -> None:
     assert [dot.hollow for dot in found.dots] == [True, False]
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("count", [1, 2, 120])
-def test_any_number_of_runs_can_be_drawn_with_all_that_is_in_it(count: int, look: str) -> None:
+def test_any_number_of_runs_can_be_drawn_with_all_that_is_in_it(count: int, style: str) -> None:
     found = chart(history(count))
-    figure = plots.draw(found, LOOKS[look])
-    assert plots.svg(figure) == plots.svg(plots.draw(found, LOOKS[look]))
+    figure = plots.draw(found, STYLES[style])
+    assert plots.svg(figure) == plots.svg(plots.draw(found, STYLES[style]))
     (low, high), (start, end) = figure.axes[0].get_ylim(), figure.axes[0].get_xlim()
     for dot in found.dots:
         assert low <= dot.y_low <= dot.y_high <= high

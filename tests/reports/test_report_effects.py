@@ -15,9 +15,9 @@ from bench.flow.report.write import effects_of
 from reports import plots
 from reports.effects import study
 from reports.effects.fit import BASES, Estimate, Traits, estimates, t_quantile
-from reports.page.page import page
+from reports.page import page
 from reports.parts.table import Footnotes
-from reports.plots.themes import LOOKS
+from reports.plots.themes import STYLES
 from reports.rows import schema
 from reports.rows.schema import Row
 
@@ -266,8 +266,8 @@ def test_each_response_has_a_picture_which_has_the_same_bytes_twice() -> None:
     ]
     for chart in found.charts:
         assert chart.lanes == ("width doubled", "tiny, not small")
-    for look in LOOKS.values():
+    for style in STYLES.values():
         for chart in found.charts:
-            figure = plots.draw(chart, look)
+            figure = plots.draw(chart, style)
             assert figure.axes[0].get_xscale() == ("linear" if chart.is_linear else "log")
-            assert plots.svg(figure) == plots.svg(plots.draw(chart, look))
+            assert plots.svg(figure) == plots.svg(plots.draw(chart, style))

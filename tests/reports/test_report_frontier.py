@@ -13,7 +13,7 @@ from reports.rows import frontier
 from reports.rows.frontier import Mark, Membership, Point
 from reports.rows.schema import Row
 
-ON, OFF, CANNOT_TELL = Membership.ON, Membership.OFF, Membership.CANNOT_TELL
+ON, OFF, UNCLEAR = Membership.ON, Membership.OFF, Membership.UNCLEAR
 
 
 def point(name: str, score: float, half: float, cost: float, cost_half: float) -> Point:
@@ -58,7 +58,7 @@ def test_overlapping_intervals_leave_it_open() -> None:
         ]
     )
     assert [each.on_frontier for each in found] == [True, False, False]
-    assert [each.membership for each in found] == [CANNOT_TELL, CANNOT_TELL, CANNOT_TELL]
+    assert [each.membership for each in found] == [UNCLEAR, UNCLEAR, UNCLEAR]
     assert [each.rival for each in found] == [None, 0, 0]
 
 
@@ -72,7 +72,7 @@ def test_a_cost_without_an_interval_proves_nothing() -> None:
     open_cost = dataclasses.replace(point("a", 0.9, 0, 1, 0), cost_low=0.0, cost_high=math.inf)
     found = frontier.standings([open_cost, point("b", 0.5, 0, 100, 0)])
     assert [each.on_frontier for each in found] == [True, False]
-    assert [each.membership for each in found] == [ON, CANNOT_TELL]
+    assert [each.membership for each in found] == [ON, UNCLEAR]
 
 
 def test_margins_say_how_far_a_row_is_beaten_in_both_views() -> None:

@@ -62,13 +62,13 @@ def sentence(us: float, **int8_fields: Any) -> str:
             101.0,
             {"partitions": 9},
             "As fast as float32 within the interval. It runs in 9 XNNPACK partitions against 1: "
-            "what int8 kernels win, 18 hand-overs lose.",
+            "what the int8 kernels gain, 18 hand-overs cost.",
         ),
         (
             101.0,
             {"partitions": 1},
             "As fast as float32 within the interval. XNNPACK takes it in one partition, no more "
-            "than float32; int8 kernels win nothing here.",
+            "than float32; the int8 kernels gain nothing here.",
         ),
         (
             240.0,

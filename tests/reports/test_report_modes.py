@@ -8,11 +8,11 @@ from support.mode_rows import endured, stream
 from support.report_rows import changed, rows, tasks
 
 from reports import plots
-from reports.page.page import page
+from reports.page import page
 from reports.parts import modes
 from reports.parts.table import Footnotes
 from reports.plots import charts
-from reports.plots.themes import LOOKS
+from reports.plots.themes import STYLES
 from reports.rows.schema import Endurance, Row, Stream
 
 FOUND = rows()
@@ -75,7 +75,7 @@ def test_the_cost_of_a_stream_stands_with_its_interval_and_where_it_comes_from(
     assert "1.60×" in text
     assert "In all rows: device this machine" in text
     assert "session 2026-05-12-a" in text
-    assert "on no frontier" in text
+    assert "so not on the frontier" in text
 
 
 def test_a_curve_says_when_it_was_throttled_and_where_it_ended(folder: Path) -> None:
@@ -124,8 +124,8 @@ def test_the_limit_of_real_time_is_drawn_only_where_it_is_near() -> None:
     assert place.charts[0].limit == 100
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_one_curve_and_twenty_can_be_drawn(look: str) -> None:
+@pytest.mark.parametrize("style", STYLES)
+def test_one_curve_and_twenty_can_be_drawn(style: str) -> None:
     for found in ([endured(FOUND[0], slices=1)], [endured(row) for row in FOUND[:20]]):
         (place,) = modes.sustained(found, FAMILIES, Footnotes())
-        assert len(plots.draw(place.charts[0], LOOKS[look]).axes[0].lines) >= len(found)
+        assert len(plots.draw(place.charts[0], STYLES[style]).axes[0].lines) >= len(found)

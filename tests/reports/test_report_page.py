@@ -13,7 +13,7 @@ from support.report_rows import changed, rows, tasks, timed
 
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
-from reports.page.page import page
+from reports.page import page
 from reports.rows.schema import Row
 
 _VOID = {"meta", "link", "img", "source", "br", "input"}
@@ -114,7 +114,8 @@ def test_what_is_worth_shipping_comes_first_in_words_and_numbers(outline: Outlin
     assert "8 of 21 files are on the frontier" in text
     assert (
         "Against the most accurate (small w2.0 legacy float32): −4.6 points, 4.3× as fast, 16× "
-        "smaller. +11.1 points over the log-mel floor. Surely on the frontier." in text
+        "smaller. +11.1 points over the log-mel floor. On the frontier by the 95 % intervals too."
+        in text
     )
 
 
@@ -128,7 +129,7 @@ def test_sections_stand_in_the_promised_order(outline: Outline) -> None:
             "Why is int8 slower?",
             "Scores by task",
             "What conversion cost",
-            "What was beaten, and by what",
+            "Which files are beaten, and by which",
             "Where the numbers come from",
             "Footnotes",
         )
@@ -211,7 +212,7 @@ def test_a_degrading_caveat_is_told_beside_the_pick(tmp_path: Path) -> None:
 
 
 def test_rows_that_cannot_be_write_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="column score_mean lies outside"):
+    with pytest.raises(ConfigurationError, match="column score_mean is outside"):
         write([changed(rows()[0], score_low=0.9)], tmp_path / "report")
     assert not (tmp_path / "report").exists()
 

@@ -83,7 +83,7 @@ def test_columns_can_be_selected_and_put_beside_others() -> None:
 def test_an_estimate_outside_its_own_interval_is_refused() -> None:
     schema.check([*rows(), *tasks(rows())])
     row = changed(timed("a", "int8", 100.0, score=0.5), score_low=0.9)
-    message = "column score_mean lies outside score_low to score_high in row 0"
+    message = "column score_mean is outside score_low to score_high in row 0"
     with pytest.raises(ConfigurationError, match=message):
         schema.check([row])
 

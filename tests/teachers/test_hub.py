@@ -31,7 +31,7 @@ def no_kagglehub(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_kagglehub")
 def test_without_a_network_the_error_names_both_places_and_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError) as caught:
-        hub.fetched("trillsson3", tmp_path, tf_hub=UNREACHABLE)
+        hub.fetch("trillsson3", tmp_path, tf_hub=UNREACHABLE)
     for words in ("kagglehub is not installed", "google/trillsson3/1", "Connection refused"):
         assert words in caught.value.message
     assert "--model-dir" in caught.value.hint
@@ -46,7 +46,7 @@ def test_kaggle_is_asked_first_and_its_failure_is_told(
     monkeypatch.delitem(sys.modules, "kagglehub", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InfrastructureError, match=r"403 for google/yamnet/tensorFlow2/yamnet; "):
-        hub.fetched("yamnet", tmp_path, tf_hub=UNREACHABLE)
+        hub.fetch("yamnet", tmp_path, tf_hub=UNREACHABLE)
     monkeypatch.delitem(sys.modules, "kagglehub")
 
 
@@ -90,9 +90,9 @@ def test_a_model_of_tf_hub_is_downloaded_once_from_the_first_place_that_has_it(
     (tmp_path / "made" / "saved_model.pb").write_bytes(b"a graph")
     path = f"/{hub.PUBLISHED['trillsson1'].tf_hub[1]}?tf-hub-format=compressed"
     _Hub.files[path] = packed(tmp_path / "made")
-    folder = hub.fetched("trillsson1", tmp_path, tf_hub=tf_hub)
+    folder = hub.fetch("trillsson1", tmp_path, tf_hub=tf_hub)
     assert (folder / "saved_model.pb").read_bytes() == b"a graph"
-    assert hub.fetched("trillsson1", tmp_path, tf_hub=UNREACHABLE) == folder
+    assert hub.fetch("trillsson1", tmp_path, tf_hub=UNREACHABLE) == folder
     assert not list((tmp_path / "models").glob(".fetch-*"))
 
 
@@ -105,7 +105,7 @@ def test_what_is_no_whole_archive_leaves_nothing_behind(
 ) -> None:
     _Hub.files["/google/yamnet/1?tf-hub-format=compressed"] = content
     with pytest.raises(InfrastructureError, match="yamnet: cannot be downloaded"):
-        hub.fetched("yamnet", tmp_path, tf_hub=tf_hub)
+        hub.fetch("yamnet", tmp_path, tf_hub=tf_hub)
     assert not list((tmp_path / "models").iterdir())
 
 

@@ -263,7 +263,8 @@ def _judged(case: Case, expected: _Expected, outputs: Values) -> tuple[str, Fide
     Raises:
         ConversionError: what the host gives carries nothing itself.
     """
-    format = fidelity.held_to(expected.format, accelerated=case.delegate not in _ON_THE_CPU)
+    accelerated = case.delegate not in _ON_THE_CPU
+    format = fidelity.format_of_bounds(expected.format, accelerated=accelerated)
     compare = partial(fidelity.compare, patches_sha256=expected.inputs.sha256)
     near = []
     for values, reference, own in zip(outputs, expected.reference, expected.own, strict=True):

@@ -59,7 +59,7 @@ class ScoreRequest:
         """Returns the files.
 
         Raises:
-            ConfigurationError: one is not what its manifest says.
+            ConfigurationError: one does not match its manifest.
         """
         return tuple(
             Target(path=self.zoo.checked_path(each), sha256=each.sha256, artifact=each)
