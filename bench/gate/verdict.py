@@ -169,8 +169,8 @@ class Finding:
         evidence = self.evidence
         if self.axis is not Axis.LATENCY or evidence is None:
             return evidence is None and (self.axis is not Axis.LATENCY or not self.is_compared)
-        known = [self.change is not None, evidence.smallest_slowdown is not None]
-        return known == [evidence.blocks > 0] * 2
+        present = [self.change is not None, evidence.smallest_slowdown is not None]
+        return present == [evidence.blocks > 0] * 2
 
 
 def _require(*conditions: tuple[object, str], where: str = "") -> None:

@@ -173,7 +173,7 @@ def test_either_side_can_have_its_own_tool_on_a_phone(handset: Running, tmp_path
         (["--baseline", "gone", "--candidate", "new"], "--save-baseline DIR"),
         (["--baseline", "results.csv", "--candidate", "new"], "never with stored numbers"),
         (["--baseline", "frill-bench.db", "--candidate", "new"], "never with stored numbers"),
-        (["--baseline", "old", "--candidate", "new", "--own-tools"], "holds no tool"),
+        (["--baseline", "old", "--candidate", "new", "--own-tools"], "has no tool"),
         (["--baseline", "old", "--candidate", "other"], "no model is on both sides"),
         (["--baseline", "old", "--candidate", "new", "--save-baseline", "b"], "compares nothing"),
         (["--baseline", "old", "--candidate", "new", "--host", "-s", "x"], "takes one device"),

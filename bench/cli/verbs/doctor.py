@@ -42,11 +42,12 @@ def run(options: Options) -> int:
     from bench.flow.checks.phone import check_phone
     from device_profiles.device_profile import profiles
 
-    known = profiles()
+    device_profiles = profiles()
     machine = examine_machine()
     phones = _phones(options.serial)
     checkups = [
-        check_phone(each, known, on_prompt=partial(_ask_to_allow, each.serial)) for each in phones
+        check_phone(each, device_profiles, on_prompt=partial(_ask_to_allow, each.serial))
+        for each in phones
     ]
     if options.json:
         print_json(

@@ -154,10 +154,10 @@ def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
     except ConfigurationError:
         if not files:
             fronts = (each.name for each in FRONTENDS)
-            known = sorted({"frill", *fronts, *(each.name for each in artifacts)})
+            names = sorted({"frill", *fronts, *(each.name for each in artifacts)})
             raise ConfigurationError(
                 f"no model {name!r} in the zoo, and no model of that name can be built"
-                f"{config.near(name, known)}",
+                f"{config.near(name, names)}",
                 hint="frill-bench zoo list, or a name such as small_w1.0_keras3_gap_e2048_unfused",
             ) from None
     if model is not None:

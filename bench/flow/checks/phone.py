@@ -146,12 +146,12 @@ def _identity(facts: Facts, profile: Profile) -> Iterator[Finding]:
 
 
 def _abi(facts: Facts) -> Finding:
-    found = ", ".join(facts.abis) or "unknown"
+    names = ", ".join(facts.abis) or "unknown"
     if any("64" in each for each in facts.abis) or not facts.abis:
-        return Finding(check="ABI", level=Level.OK if facts.abis else Level.NOTE, found=found)
+        return Finding(check="ABI", level=Level.OK if facts.abis else Level.NOTE, found=names)
     return warning(
         "ABI",
-        f"{found}: 32-bit code is several times slower than 64-bit code",
+        f"{names}: 32-bit code is several times slower than 64-bit code",
         "compare it with 32-bit phones only",
     )
 

@@ -96,7 +96,7 @@ class BlockBench:
                 return
             if self._losses:
                 self._losses = 0
-                yield Lost(reason="it went away and came back")
+                yield Lost(reason="it was lost and came back")
                 yield Resumed(session_id=self._session.id)
                 process = (_LOST,)
             if isinstance(process, tuple):

@@ -31,7 +31,7 @@ def explain(
     """Returns the facts of both sides of a model, each profiled once where its tool can.
 
     Raises:
-        DeviceError: the device went away for good.
+        DeviceError: the device was lost for good.
     """
     baseline, candidate = (_side_facts(case, sweep, session, store, device) for case in sides)
     return Explained(model=model, baseline=baseline, candidate=candidate)

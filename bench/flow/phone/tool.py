@@ -67,8 +67,8 @@ def stage_tool(phone: Phone, binary: Path) -> Tool:
     make_executable(phone, path)
     usage = phone.shell(f"{path} --help", limit_s=_PROBE_LIMIT_S)
     text = raw_text(usage.stdout) + "\n" + raw_text(usage.stderr)
-    known = known_flags(text)
-    if not known:
+    flags = known_flags(text)
+    if not flags:
         last = [line for line in text.splitlines() if line.strip()][-3:]
         raise ConfigurationError(
             f"{binary}: its --help lists no benchmark flags on {phone.serial} (exit status "
@@ -78,7 +78,7 @@ def stage_tool(phone: Phone, binary: Path) -> Tool:
             exit_status=usage.exit_status,
             last_lines=last,
         )
-    return Tool(sha256=sha256, binary=path, known_flags=known)
+    return Tool(sha256=sha256, binary=path, known_flags=flags)
 
 
 def make_executable(phone: Phone, there: PurePath) -> None:
