@@ -25,32 +25,15 @@ _BLOCKS = 60
 _ORDER_EFFECT = 0.02  # above it a gate needs more blocks; its verdicts stay correct
 
 
-class Options(argparse.Namespace):
+class Options(gate_flags.BlockFlags, argparse.Namespace):
     """What the parser of ``calibrate`` sets."""
 
     verb: str
     refs: list[str]
     blocks: int | None
     minutes: float | None
-    host: bool
-    serial: list[str]
-    wait_for_device: float
-    fixed_performance: bool
-    airplane: bool
-    keep_screen: bool
-    cooldown: float | None
-    force_unfit: bool
-    benchmark_binary: Path | None
-    tool: str
-    tool_version: str | None
-    accept_new_tool: bool
     zoo: Path
-    db: str
     json: bool
-    delegate: str | None
-    threads: int
-    timeout: float | None
-    seed: int | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

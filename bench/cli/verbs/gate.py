@@ -24,31 +24,14 @@ _EXAMPLE = "example: frill-bench gate --baseline old.tflite --candidate new.tfli
 _SAVE = "frill-bench gate --candidate REF --save-baseline DIR"
 
 
-class Options(argparse.Namespace):
+class Options(gate_flags.BlockFlags, argparse.Namespace):
     """What the parser of ``gate`` sets."""
 
     verb: str
-    host: bool
-    serial: list[str]
-    wait_for_device: float
-    fixed_performance: bool
-    airplane: bool
-    keep_screen: bool
-    cooldown: float | None
-    force_unfit: bool
-    benchmark_binary: Path | None
-    tool: str
-    tool_version: str | None
-    accept_new_tool: bool
     zoo: Path
-    db: str
     json: bool
-    delegate: str | None
-    timeout: float | None
-    seed: int | None
     baseline: str | None
     candidate: str | None
-    threads: int
     margin: float
     size_margin: float
     accuracy_margin: float

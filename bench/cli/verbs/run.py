@@ -24,14 +24,11 @@ if TYPE_CHECKING:
 _EXAMPLE = "example: frill-bench run --model model.tflite --num-threads 1,2"
 
 
-class Options(argparse.Namespace):
+class Options(flags.DeviceFlags, argparse.Namespace):
     """What the parser of ``run`` sets."""
 
     verb: str
-
     suite: Path | None
-    host: bool
-    serial: list[str]
     model: list[Path]
     zoo: Path
     db: str
@@ -53,16 +50,6 @@ class Options(argparse.Namespace):
     max_processes: int | None
     max_repeats: int | None
     seed: int | None
-    benchmark_binary: Path | None
-    tool: str
-    tool_version: str | None
-    accept_new_tool: bool
-    wait_for_device: float
-    fixed_performance: bool
-    airplane: bool
-    keep_screen: bool
-    cooldown: float | None
-    force_unfit: bool
     timeout: float | None
     dry_run: bool
     json: bool
