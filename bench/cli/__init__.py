@@ -1,1 +1,1 @@
-"""The command line: one module a verb, each with ``add_arguments`` and ``run``."""
+"""The command line: one module per verb, each with ``add_arguments`` and ``run``."""

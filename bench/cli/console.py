@@ -28,7 +28,7 @@ from rich.table import Table
 from bench.core import units
 
 SCHEMA_VERSION = 1
-LOG_EVERY_S = 30.0  # lines of a stage that goes on
+LOG_EVERY_S = 30.0  # between two lines of a stage that is still running
 
 OnProgress = Callable[[str, float, float], None]
 
@@ -46,7 +46,7 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 
 def plain_table(title: str) -> Table:
-    """Returns a table without columns yet, as all our tables look."""
+    """Returns an empty table in the style of all our tables."""
     return Table(
         title=escape(title),
         title_justify="left",
@@ -57,25 +57,25 @@ def plain_table(title: str) -> Table:
 
 
 def print_table(table: Table) -> None:
-    """Prints a table on stdout, as wide as it needs to be where stdout is no terminal."""
-    wide = None if sys.stdout.isatty() else 200
+    """Prints a table on stdout, as wide as it needs to be where stdout is not a terminal."""
+    width = None if sys.stdout.isatty() else 200
     for column in table.columns:
         column.overflow = "fold"  # a narrow terminal breaks a name and cuts nothing off
-    Console(file=sys.stdout, width=wide, highlight=False, soft_wrap=False).print(table)
+    Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False).print(table)
 
 
-def tell(line: str) -> None:
-    """Prints one line of narration on stderr."""
+def print_to_stderr(line: str) -> None:
+    """Prints one line on stderr."""
     print(line, file=sys.stderr, flush=True)
 
 
 class _Log(Progress):
-    """A progress display for a log: a line when a stage starts, one when it ends, few between."""
+    """Progress for a log: a line when a stage starts and ends, and one every 30 s between."""
 
     def __init__(self) -> None:
         super().__init__(console=Console(stderr=True), disable=True)
-        self._began_s: dict[TaskID, float] = {}  # of stages that have not ended
-        self._due_s: dict[TaskID, float] = {}  # when their next line is
+        self._began_s: dict[TaskID, float] = {}  # of the stages that are running
+        self._due_s: dict[TaskID, float] = {}  # when their next line is due
 
     def add_task(self, description: str, *words: Any, **fields: Any) -> TaskID:
         task = super().add_task(description, *words, **fields)
@@ -108,7 +108,7 @@ class _Log(Progress):
             if began_s is not None:
                 self._print(f"{_amount(task)} in {units.elapsed(now_s - began_s)}")
         elif task_id not in self._began_s:
-            self._begin(task_id)  # a bar that shows its next stage
+            self._begin(task_id)  # a bar that is used for its next stage
         elif now_s >= self._due_s[task_id]:
             self._due_s[task_id] = now_s + LOG_EVERY_S
             self._print(f"{_amount(task)} after {units.elapsed(now_s - self._began_s[task_id])}")
@@ -144,9 +144,9 @@ def progress() -> Iterator[Progress]:
 
 @contextmanager
 def stages() -> Iterator[OnProgress]:
-    """Yields what shows how far each stage is, by its name, how many are done and of how many.
+    """Yields a callback for progress: the name of a stage, how much is done, and the total.
 
-    A total of zero is one that is not known yet.
+    A total of zero means not known yet.
     """
     with progress() as display:
         bars: dict[str, TaskID] = {}

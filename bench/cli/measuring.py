@@ -1,4 +1,4 @@
-"""Does a job on devices, shows how far it is, and what was measured, also after Ctrl-C."""
+"""Does a job on devices and shows its progress and its results, also after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from bench.cli.console import progress, tell
+from bench.cli.console import print_to_stderr, progress
 from bench.core.errors import worst
 from bench.flow.device.device import COOL, PUSH, Device
 from bench.flow.fleet import Job, Lane, measure_devices
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.store.records import Session
 
 _UNITS = {PUSH: " MB", COOL: " s"}
-# Shows what sessions measured, and returns the exit codes that this gives.
+# Shows the results of sessions, and returns their exit codes.
 Show = Callable[[Store, Sequence["Session"], Sequence[Lane]], set[int]]
 
 
@@ -39,28 +39,28 @@ def do_on_devices(devices: Sequence[Device], job: Job, db: str, show: Show) -> i
                 codes = show(store, reporter.sessions, lanes)
     for lane in lanes:
         if lane.error is not None:
-            named = lane.error.message.startswith(lane.device)
-            tell(str(lane.error) if named else f"{lane.device}: {lane.error}")
+            has_name = lane.error.message.startswith(lane.device)
+            print_to_stderr(str(lane.error) if has_name else f"{lane.device}: {lane.error}")
             codes.add(lane.error.exit_code)
     return worst(codes)
 
 
 class BarReporter:
-    """Shows what happens on all devices, and remembers the sessions."""
+    """Shows the progress and messages of all devices, and collects their sessions."""
 
     def __init__(self, bars: Progress) -> None:
         self.sessions: list[Session] = []
         self._bars = bars
         self._tasks: dict[tuple[str, str], TaskID] = {}
-        self._alone = threading.Lock()
+        self._lock = threading.Lock()
 
     def on_progress(self, device: str, step: str, done: int, total: int) -> None:
         """Moves a bar; bytes are shown as MB."""
         unit = 1_000_000 if step == PUSH else 1
-        with self._alone:
+        with self._lock:
             if (device, step) not in self._tasks:
-                what = f"{device} {step}{_UNITS.get(step, '')}"
-                self._tasks[device, step] = self._bars.add_task(escape(what), total=None)
+                label = f"{device} {step}{_UNITS.get(step, '')}"
+                self._tasks[device, step] = self._bars.add_task(escape(label), total=None)
             self._bars.update(
                 self._tasks[device, step], completed=done / unit, total=max(total / unit, 1)
             )
@@ -71,7 +71,7 @@ class BarReporter:
         self._bars.console.print(escape(text), soft_wrap=True, highlight=False)
 
     def on_session(self, device: str, session: Session) -> None:
-        """Remembers a session, once."""
-        with self._alone:
+        """Collects a session, once."""
+        with self._lock:
             if session not in self.sessions:
                 self.sessions.append(session)

@@ -1,4 +1,4 @@
-"""Builds what is asked of devices out of the command line, once."""
+"""Builds the requests to devices from the command line, once."""
 
 from __future__ import annotations
 
@@ -25,21 +25,25 @@ def devices_of(
     """Returns the devices that the command line names, phones first.
 
     Args:
-        request: from a kind of device to what is asked of it.
+        request: returns the request for a kind of device.
 
     Raises:
-        ConfigurationError: no phone, or more than one, may be meant; or a device lacks what is
-            asked.
+        ConfigurationError: there is no phone, or more than one and none is named; or a flag does
+            not apply to the device.
         DeviceError: a phone that is named cannot be used.
     """
     devices: list[Device] = []
     if options.serial or not options.host:
-        phones, tools, known = phones_of(options.serial), PhoneTools(tool), profiles()
-        run, how = request(Kind.PHONE), phone_request(options)
-        devices += [PhoneDevice(found, run, tools, how, known=known) for found in phones]
-    elif of_phones := _flags_of_phones(options):
+        tools, known = PhoneTools(tool), profiles()
+        run, treatment = request(Kind.PHONE), phone_request(options)
+        devices += [
+            PhoneDevice(phone, run, tools, treatment, known=known)
+            for phone in phones_of(options.serial)
+        ]
+    elif phone_flags := _phone_flags(options):
         raise ConfigurationError(
-            f"{', '.join(of_phones)}: for phones only", hint="leave out, or name a phone: -s SERIAL"
+            f"{', '.join(phone_flags)}: for phones only",
+            hint="leave out, or name a phone: -s SERIAL",
         )
     if options.host:
         devices.append(HostDevice(host_sweep(request(Kind.HOST), tool)))
@@ -47,17 +51,17 @@ def devices_of(
 
 
 def phones_of(names: Sequence[str]) -> list[Found]:
-    """Returns the phones of ``-s``, by serial or as a virtual handset's name; else the only one.
+    """Returns the phones that ``-s`` names, by serial or virtual handset; or the only one.
 
     Raises:
-        ConfigurationError: none, or more than one, is meant; lists what is there.
-        DeviceError: a phone that is meant is there but cannot be used.
+        ConfigurationError: there is none, or more than one and none is named; lists the phones.
+        DeviceError: a phone is there but cannot be used.
     """
     return resolve(serials_of(names))
 
 
 def serials_of(names: Sequence[str]) -> list[str]:
-    """Returns serials, those of virtual handsets in the place of their names."""
+    """Returns serials, with the names of virtual handsets replaced by theirs."""
     handsets = {each.name: each.serial for each in running()} if names else {}
     return [handsets.get(name, name) for name in names]
 
@@ -83,11 +87,11 @@ def phone_request(options: DeviceFlags) -> PhoneRequest:
     )
 
 
-def _flags_of_phones(options: DeviceFlags) -> list[str]:
-    given = {
+def _phone_flags(options: DeviceFlags) -> list[str]:
+    flags = {
         "--airplane": options.airplane,
         "--keep-screen": options.keep_screen,
         "--force-unfit": options.force_unfit,
         "--cooldown": options.cooldown is not None,
     }
-    return [flag for flag, is_given in given.items() if is_given]
+    return [flag for flag, is_given in flags.items() if is_given]

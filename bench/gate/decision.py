@@ -1,4 +1,4 @@
-"""The group-sequential test: what a rule decides about the blocks of models so far."""
+"""The group-sequential test: the decisions of a rule on the blocks of models so far."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
-    """Where each model stands.
+    """The state of each model.
 
     Args:
         outcome: int8 [models], of ``Outcome``.
-        analysis: int64 [models], the analysis from 0 that decided; the last one done while open, -1
-            before the first.
+        analysis: int64 [models], index from 0 of the analysis that decided; of the last analysis
+            while open; -1 before the first.
     """
 
     outcome: NDArray[np.int8]
@@ -43,18 +43,18 @@ class Decisions:
 
 
 def decide(log_ratios: FloatArray, rule: Rule, *, models: int) -> Decisions:
-    """Returns what the analyses that these blocks allow decide; a decided model has no later one.
+    """Returns the decisions of the analyses of these blocks; a decided model is not analysed again.
 
-    At an analysis a model is the same if "slower by the margin or more" is rejected, else regressed
-    if "slower by the tolerance or less" is rejected, each at the level that the analysis may spend.
-    Swapping a block's processes flips the sign of its log-ratio, and a fair coin swaps them: so
-    both tests are exact whatever the noise, and by the union bound the promises hold over analyses
-    and models. ``IMPROVED`` is the same, where "faster by no more than the tolerance" is rejected
-    too, at the same level.
+    At an analysis a model is ``SAME`` if "slower by the margin or more" is rejected, else
+    ``REGRESSED`` if "slower by the tolerance or less" is rejected, each at the level that the
+    analysis may spend. Swapping a block's processes flips the sign of its log-ratio, and a fair
+    coin swaps them: so both tests are exact for any noise, and by the union bound the error rates
+    hold over all analyses and models. ``IMPROVED`` is ``SAME`` where "faster by no more than the
+    tolerance" is rejected too, at the same level.
 
     Args:
         log_ratios: float64 [rows, blocks], candidate over baseline, in the order measured.
-        models: of the gate, among which the false alarms are divided.
+        models: number of models in the gate, among which the false alarms are divided.
     """
     outcome = np.full(len(log_ratios), Outcome.OPEN, np.int8)
     analysis = np.full(len(log_ratios), -1, np.int64)
@@ -72,12 +72,12 @@ def smallest_slowdown(
 ) -> FloatArray:
     """Returns the smallest slowdown that these blocks would have shown with 95 % power.
 
-    A share, in the normal approximation: the tolerance, and on the log scale
-    (z(1 - false alarms / models) + z(0.95)) * 1.05 * SD / sqrt(blocks) above it.
+    A share, in the normal approximation. On the log scale: the tolerance, plus
+    (z(1 - false alarms / models) + z(0.95)) * 1.05 * SD / sqrt(blocks).
 
     Args:
         log_ratios: float64 [..., blocks], at least 1.
-        blocks: that there would be, of the same noise.
+        blocks: for this number of blocks with the same noise, instead of those given.
     """
     quantile = NormalDist().inv_cdf
     z = quantile(1 - rule.false_alarms_per_gate / models) + quantile(_POWER)
@@ -103,8 +103,8 @@ def _analyse(log_ratios: FloatArray, rule: Rule, index: int, models: int) -> NDA
     regressed = p_at_most(log_ratios, slow) <= rule.rejection_level(index, models)
     hopeless = np.zeros(len(log_ratios), np.bool_)
     if blocks >= rule.hopeless_after_blocks:
-        seen = smallest_slowdown(log_ratios, rule, models=models, blocks=rule.cap_blocks)
-        hopeless = seen > rule.hopeless_margins * rule.margin
+        detectable = smallest_slowdown(log_ratios, rule, models=models, blocks=rule.cap_blocks)
+        hopeless = detectable > rule.hopeless_margins * rule.margin
     capped = np.full(len(log_ratios), blocks == rule.cap_blocks)
     return np.select(
         [improved, same, regressed, capped, hopeless],

@@ -1,4 +1,4 @@
-"""The findings of a gate's log: a pure function, so that a replay gives them again."""
+"""The findings of a gate's log: a pure function, so that a replay gives the same findings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from bench.gate.verdict import (
 
 
 def findings_of(log: Log) -> tuple[Finding, ...]:
-    """Returns all findings of a log: latencies, sizes, accuracies, and models of one side."""
+    """Returns all findings of a log: latencies, sizes, accuracies, unmeasured models."""
     return (
         *latency_findings(log),
         *size_findings(log),
@@ -86,7 +86,7 @@ def latency_findings(log: Log) -> tuple[Finding, ...]:
 
 
 def exit_codes(log: Log, findings: Collection[Finding], *, undecided_fails: bool) -> set[int]:
-    """Returns all exit codes that a log's findings give, 0 if there is no other."""
+    """Returns all exit codes that follow from a log's findings; {0} if there are no others."""
     verdicts = {finding.verdict for finding in findings}
     codes = {
         1: Verdict.REGRESSED in verdicts,
@@ -98,16 +98,16 @@ def exit_codes(log: Log, findings: Collection[Finding], *, undecided_fails: bool
 
 
 def log_ratio(block: Block) -> float:
-    """Returns the log of candidate over baseline, each the fastest of its processes.
+    """Returns the log of candidate over baseline, each by its fastest process.
 
-    A difference of logarithms, which swapping the sides negates exactly; the log of a quotient is
-    not.
+    Computed as a difference of logarithms, which swapping the sides negates exactly; the logarithm
+    of a quotient is not.
     """
     return math.log(_value_us(block.candidate)) - math.log(_value_us(block.baseline))
 
 
 def outcome_of(blocks: Sequence[Block], rule: Rule, *, models: int) -> tuple[Outcome, int]:
-    """Returns a model's outcome after its blocks, and the analysis from 0 as in ``Decisions``."""
+    """Returns a model's outcome after its blocks, and the analysis as in ``Decisions``."""
     ratios = np.array([[log_ratio(block) for block in blocks[: rule.cap_blocks]]], np.float64)
     decided = decide(ratios, rule, models=models)
     return Outcome(int(decided.outcome[0])), int(decided.analysis[0])
@@ -199,12 +199,12 @@ def _other_ratios(
     time_us: Callable[[Process], float | None],
     choose: Callable[[list[float]], float],
 ) -> FloatArray:
-    """Returns the log-ratios of another statistic, of the blocks where all processes have it."""
+    """Returns the log-ratios of another statistic, for the blocks whose processes all have it."""
     ratios = []
     for block in blocks:
         sides = [[time_us(each) for each in side] for side in (block.baseline, block.candidate)]
-        known = [[each for each in side if each is not None] for side in sides]
-        if known == sides:
-            baseline, candidate = map(choose, known)
+        complete = [[each for each in side if each is not None] for side in sides]
+        if complete == sides:
+            baseline, candidate = map(choose, complete)
             ratios.append(math.log(candidate) - math.log(baseline))
     return np.array(ratios, np.float64)

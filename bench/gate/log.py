@@ -1,7 +1,7 @@
-"""The append-only log of a gate: what was done, in order, one JSON object a line.
+"""The append-only log of a gate: what was done, in order, one JSON object per line.
 
-A line counts once its line feed is written: the last line of a gate that was killed may lack it,
-and is then not part of the log. No record of a discarded block has a place for a latency.
+A line is valid once its line feed is written. The last line of a gate that was killed may lack it,
+and is then not part of the log. The record of a discarded block has no field for a latency.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Log:
     """A gate's log.
 
     Args:
-        torn: a last line without its line feed was left out.
-        version: of the file that it was read from; it is written as ``VERSION``.
+        torn: whether a last line without line feed was ignored.
+        version: of the file that it was read from; it is always written as ``VERSION``.
     """
 
     opened: Opened
@@ -69,11 +69,11 @@ class Log:
             if isinstance(last, Closed) and not isinstance(entry, Resumed):
                 problem = "continues after the gate was closed"
             elif isinstance(entry, Block | Discarded):
-                problem = self._misfit(entry, due.get(entry.model))
+                problem = self._find_gap(entry, due.get(entry.model))
                 due[entry.model] = entry.index + 1
             elif isinstance(entry, Scored | Explained):
                 about = (type(entry), entry.model)
-                problem = self._unexpected(entry, again=about in seen)
+                problem = self._find_repeat(entry, again=about in seen)
                 seen.add(about)
             elif isinstance(entry, ModelFailed):
                 problem = None if entry.model in due else f"{entry.model} is not in the first line"
@@ -86,43 +86,43 @@ class Log:
         """Returns the log with one more entry.
 
         Raises:
-            ConfigurationError: it does not follow from what is there.
+            ConfigurationError: it cannot follow the earlier entries.
         """
         return replace(self, entries=(*self.entries, entry))
 
     @property
     def closed(self) -> CloseReason | None:
-        """Why it ended; ``None`` while it goes on."""
+        """Why it ended; ``None`` while it is open."""
         last = self.entries[-1] if self.entries else None
         return last.reason if isinstance(last, Closed) else None
 
-    def _unexpected(self, entry: Scored | Explained, *, again: bool) -> str | None:
+    def _find_repeat(self, entry: Scored | Explained, *, again: bool) -> str | None:
         if all(pair.model != entry.model for pair in self.opened.models):
             return f"{entry.model} is not in the first line"
-        return f"says it of {entry.model} twice" if again else None
+        return f"{entry.model} has this record twice" if again else None
 
-    def _misfit(self, entry: Block | Discarded, expected: int | None) -> str | None:
+    def _find_gap(self, entry: Block | Discarded, expected: int | None) -> str | None:
         if expected is None:
             return f"{entry.model} is not in the first line, or failed before"
         if entry.index != expected:
             return f"attempt {entry.index} of {entry.model} where {expected} was due"
-        k = self.opened.rule.processes_per_side
-        if isinstance(entry, Block) and len(entry.baseline) != k:
-            return f"{len(entry.baseline)} processes per side where the rule says {k}"
+        per_side = self.opened.rule.processes_per_side
+        if isinstance(entry, Block) and len(entry.baseline) != per_side:
+            return f"{len(entry.baseline)} processes per side where the rule has {per_side}"
         return None
 
 
 def to_line(record: Opened | Entry) -> str:
-    """Returns a record as its line, line feed included; the same bytes for the same record."""
+    """Returns a record as a line with its line feed; the same bytes for the same record."""
     cls = type(record)
-    # Through the types once: a whole number given for a float is written as it will be read.
+    # Structured once first: a whole number in a field of floats is written as it will be read.
     plain = config.unstructure(config.structure(config.unstructure(record), cls, source="the gate"))
     labelled = {"version": VERSION, "kind": _KIND_OF[cls], **plain}
     return json.dumps(labelled, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 def to_text(log: Log) -> str:
-    """Returns all lines of a log, without a torn one."""
+    """Returns all lines of a log."""
     return "".join(map(to_line, (log.opened, *log.entries)))
 
 
@@ -133,7 +133,7 @@ def from_bytes(content: bytes, *, source: str) -> Log:
         source: a name for it in errors, such as its path.
 
     Raises:
-        ConfigurationError: names the line that is damaged, of another version, or out of place.
+        ConfigurationError: a line is damaged, of another version, or out of place; names it.
     """
     *lines, rest = content.split(b"\n")
     plain = [_plain(line, f"{source}: line {n}") for n, line in enumerate(lines, 1)]
@@ -160,7 +160,7 @@ def from_bytes(content: bytes, *, source: str) -> Log:
 
 
 def _plain(line: bytes, where: str) -> dict[str, Any]:
-    """Returns a line as a mapping whose version is known."""
+    """Returns a line as a mapping, after checking its version."""
     try:
         plain = json.loads(line, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
@@ -177,19 +177,19 @@ def _plain(line: bytes, where: str) -> dict[str, Any]:
 
 
 def _record(plain: dict[str, Any], where: str, *, version: int) -> Opened | Entry:
-    found, kind = dict(plain), plain.get("kind")
-    if found.pop("version") != version:
+    fields, kind = dict(plain), plain.get("kind")
+    if fields.pop("version") != version:
         raise ConfigurationError(f"{where} has another version than line 1", hint=DAMAGED)
     if not isinstance(kind, str) or kind not in _KINDS:
-        known = list(_KINDS)
+        kinds = list(_KINDS)
         raise ConfigurationError(
-            f"{where}: {kind!r} is none of {', '.join(known)}{config.near(str(kind), known)}",
+            f"{where}: {kind!r} is not one of {', '.join(kinds)}{config.near(str(kind), kinds)}",
             hint=DAMAGED,
         )
-    del found["kind"]
+    del fields["kind"]
     if version == log_v1.VERSION:
-        found = log_v1.upgraded(kind, found, where=where)
-    return config.structure(found, _KINDS[kind], source=where)
+        fields = log_v1.upgrade(kind, fields, where=where)
+    return config.structure(fields, _KINDS[kind], source=where)
 
 
 def _finite(number: str) -> float:

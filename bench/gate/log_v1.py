@@ -1,7 +1,7 @@
-"""Reads version 1 of a gate's log, which joined names, caveats and facts to texts; never writes it.
+"""Reads version 1 of a gate's log, which stored names, caveats and facts as texts; never writes it.
 
-Each function returns a plain record as version 2 has it. What cannot be in a log of version 1 is
-left as it is, for the types of version 2 to refuse.
+Each function returns a plain record in the form of version 2. Invalid values are left as they are,
+and the types of version 2 refuse them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _ALL_CORES = "all"
 _REASONS = {"guards-never-satisfied": "environment-unstable"}
 
 
-def upgraded(kind: str, record: dict[str, Any], *, where: str) -> dict[str, Any]:
-    """Returns a record of version 1 as version 2 has it.
+def upgrade(kind: str, record: dict[str, Any], *, where: str) -> dict[str, Any]:
+    """Returns a record of version 1 in the form of version 2.
 
     Args:
         record: without its version and kind.
@@ -34,9 +34,9 @@ def upgraded(kind: str, record: dict[str, Any], *, where: str) -> dict[str, Any]
     """
     try:
         if kind == "opened":
-            return _opened(record)
+            return _upgrade_opened(record)
         if "model" in record:
-            return {**record, "model": _model(record["model"])}
+            return {**record, "model": _split_key(record["model"])}
         if kind == "closed":
             return {**record, "reason": _REASONS.get(record["reason"], record["reason"])}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -47,7 +47,7 @@ def upgraded(kind: str, record: dict[str, Any], *, where: str) -> dict[str, Any]
     return record
 
 
-def _opened(record: dict[str, Any]) -> dict[str, Any]:
+def _upgrade_opened(record: dict[str, Any]) -> dict[str, Any]:
     device = record["device"]
     cores = device.get("cores")
     unmeasured = record.get("unmeasured", {}).items()
@@ -60,12 +60,12 @@ def _opened(record: dict[str, Any]) -> dict[str, Any]:
             "virtual": device.get("virtual") == "yes",
             "boot_id": None,
         },
-        "models": [_pair(dict(pair)) for pair in record["models"]],
-        "unmeasured": [{"model": _model(key), "verdict": why} for key, why in unmeasured],
+        "models": [_upgrade_pair(dict(pair)) for pair in record["models"]],
+        "unmeasured": [{"model": _split_key(key), "verdict": why} for key, why in unmeasured],
     }
 
 
-def _pair(pair: dict[str, Any]) -> dict[str, Any]:
+def _upgrade_pair(pair: dict[str, Any]) -> dict[str, Any]:
     observed = {_OBSERVED.get(name, name): value for name, value in pair["observed"].items()}
     caveats = observed.pop("caveats", "").split()
     if observed["affinity"] == _ALL_CORES:
@@ -79,6 +79,6 @@ def _pair(pair: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _model(key: str) -> dict[str, str]:
+def _split_key(key: str) -> dict[str, str]:
     name, _, format = key.rpartition(" ")
     return {"name": name, "format": format}

@@ -21,7 +21,7 @@ DAMAGED = "the log is damaged; restore it from where it was saved"
 class CloseReason(StrEnum):
     """Why no more blocks were measured."""
 
-    DECIDED = "decided"  # every model, or given up at the cap or for its noise
+    DECIDED = "decided"  # every model has an outcome; some may be at the cap or too noisy
     OUT_OF_TIME = "out-of-time"
     INTERRUPTED = "interrupted"
     DEVICE_LOST = "device-lost"
@@ -40,9 +40,9 @@ class Setup:
     """How a model is measured, as observed.
 
     Args:
-        affinity: the cores that the tool is held to; ``None`` for all.
-        runtime: of our runner; ``None`` for the official tool, which brings its own.
-        baseline_tool_sha256, baseline_runner: where the baseline is measured with its own tool.
+        affinity: mask of the cores that the tool is pinned to; ``None`` for all.
+        runtime: of our runner; ``None`` for the official tool, which contains its own.
+        baseline_tool_sha256, baseline_runner: if the baseline is measured with its own tool.
     """
 
     statistic: Statistic
@@ -62,7 +62,7 @@ class Pair:
 
     Args:
         baseline_bytes, candidate_bytes: sizes of the files; ``None`` where unknown.
-        caveats: known before the gate began; every finding carries them.
+        caveats: that exist before the gate begins; every finding has them.
     """
 
     model: ModelKey
@@ -76,7 +76,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmeasured:
-    """A model that is listed and not compared: new, removed or unchanged."""
+    """A model that is not compared: new, removed or unchanged."""
 
     model: ModelKey
     verdict: Verdict
@@ -96,11 +96,11 @@ class Opened:
         gate_id, session_id: UUIDs.
         seed: of all coins.
         models: at least one, no two with the same name and format.
-        unmeasured: the other models of either side.
+        unmeasured: the other models of both sides.
         started_at: ISO 8601 with its offset from UTC; empty where unknown.
         revision: what the candidate was built from, as the user names it.
-        size_margin: a file that grew by more than this share regressed; ``None``: not judged.
-        accuracy: the rule for accuracies; ``None``: not judged.
+        size_margin: a file that grew by more than this share regressed; ``None``: not compared.
+        accuracy: the rule for accuracies; ``None``: not compared.
     """
 
     gate_id: str
@@ -120,7 +120,7 @@ class Opened:
         twice = [model for model, count in counts.items() if count > 1]
         if twice or not self.models:
             raise ConfigurationError(
-                f"{twice[0]} is there twice" if twice else "a gate without models",
+                f"{twice[0]} is listed twice" if twice else "a gate without models",
                 hint="give each pair of one name and format once",
             )
         if self.size_margin is not None and not 0 <= self.size_margin < inf:
@@ -136,7 +136,7 @@ class Process:
     """One process of the benchmark tool within a block. All times in us, above 0.
 
     Args:
-        value_us: the statistic that is compared, as ``Setup`` says.
+        value_us: the statistic that is compared, as named in ``Setup``.
         min_us, p95_us: of its inferences; ``None`` where the tool does not report them.
         position: its place in the block, from 0.
         invocation: its id in the store.
@@ -159,7 +159,7 @@ class Block:
     """A baseline and a candidate, back to back, in the order of a coin.
 
     Args:
-        index: the attempt at a block of this model, from 0, discarded ones included.
+        index: number of the attempt at a block of this model, from 0, including discarded ones.
         candidate_first: the coin.
         baseline, candidate: equally many processes, at least one.
     """
@@ -177,21 +177,21 @@ class Block:
         places = [each.position for each in (*first, *second)]
         if len(first) != len(second) or sorted(places) != list(range(2 * len(first))):
             raise ConfigurationError(
-                "a block needs equally many processes of both, each in a place of its own",
+                "a block needs equally many processes of both sides, each at its own position",
                 hint=DAMAGED,
             )
         if not any(each.position == 0 for each in first):
             raise ConfigurationError(
-                "the process in place 0 is not the one that the coin put there", hint=DAMAGED
+                "the process at position 0 is not on the side that the coin chose", hint=DAMAGED
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discarded:
-    """A block that the environment spoiled, both sides of it; its latencies play no part in that.
+    """A block that the environment made invalid, whatever its latencies.
 
     Args:
-        model, index, candidate_first: as of a ``Block``.
+        model, index, candidate_first: as in ``Block``.
         reasons: at least one; each a stable kebab-case code, or one with a colon and a sentence.
     """
 
@@ -207,7 +207,7 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFailed:
-    """A model that does not run as requested, which ends it.
+    """A model that does not run as requested; it gets no more blocks.
 
     Args:
         reason: which side, and why.
@@ -224,7 +224,7 @@ class Scored:
     Args:
         task_set, task_set_sha256: its name and its identity.
         runtime: the interpreter that made both embeddings.
-        differences: candidate less baseline, one a task and ``mean`` last.
+        differences: candidate less baseline, one per task, then ``mean``.
     """
 
     model: ModelKey
@@ -244,9 +244,9 @@ class Operator:
 
     Args:
         node_type: ``CONV_2D``, or a delegate's kernel.
-        name: of its outputs, as the file or the tool has it.
+        name: of its outputs, from the file or the tool.
         macs: its multiply-accumulates, where a file was read.
-        avg_us: in one profiled inference, which profiling itself slows down.
+        avg_us: mean time in a profiled process, which profiling slows down.
     """
 
     node_type: str
@@ -256,16 +256,16 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inside:
-    """What else is known of one side of a model; unknown is ``None`` or empty.
+class SideFacts:
+    """Facts of one side of a model; ``None`` or empty where unknown.
 
     Args:
         layers: the file's operators, in order.
         operators: in run order, of one profiled process.
-        partitions: pieces of the graph that a delegate took, as observed.
+        partitions: parts of the graph that a delegate ran, as observed.
         nodes, delegated_nodes: of the graph.
         init_us: median over the gate's processes.
-        peak_mb: of memory, likewise.
+        peak_mb: peak memory in MiB, the median over the gate's processes.
     """
 
     layers: tuple[Operator, ...] = ()
@@ -280,16 +280,16 @@ class Inside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """What differs between both sides of a model that regressed; no verdict rests on it."""
+    """The facts of both sides of a model that regressed; verdicts do not depend on them."""
 
     model: ModelKey
-    baseline: Inside
-    candidate: Inside
+    baseline: SideFacts
+    candidate: SideFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """The device went away."""
+    """The device was lost."""
 
     reason: str
 

@@ -14,11 +14,11 @@ _ROUNDING = 1 + 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A group-sequential rule: errors are spent over planned analyses; their sum is the promise.
+    """A group-sequential rule: error rates are spent over planned analyses.
 
-    Nearly every model passes, so the error of passing is spent early and passing is cheap. A false
-    alarm must be nearly impossible, so its error is spent late. With the defaults six of six blocks
-    below the margin pass, and at least 15 are needed to flag a regression.
+    Nearly every model passes, so the error of passing is spent early, and passing is cheap. A false
+    alarm must be very rare, so its error is spent late. With the defaults a model passes after six
+    blocks if all are below the margin, and at least 15 blocks are needed to flag a regression.
 
     Args:
         margin: a slowdown of this share or more must not pass.
@@ -28,12 +28,12 @@ class Rule:
             whatever the number of models (Bonferroni).
         wrong_passes_per_model: at most this share of models slower by the margin passes.
         analyses: after how many blocks of a model it is tested; the last is the cap.
-        passing_shares, rejection_shares: what is spent of either error at each analysis.
-        processes_per_side: a block's baseline and candidate are each the fastest of so many.
-        discard_budget: discarded blocks that a gate accepts, as a share of those kept.
-        hopeless_after_blocks: from here on a model is given up if its noise is hopeless.
-        hopeless_margins: noise is hopeless if the smallest slowdown that the cap would show is
-            above so many margins.
+        passing_shares, rejection_shares: share of each error that is spent at each analysis.
+        processes_per_side: each side of a block is the fastest of this many processes.
+        discard_budget: discarded blocks that a gate accepts, as a share of the valid ones.
+        hopeless_after_blocks: from this number of blocks on, a model that is too noisy is given up.
+        hopeless_margins: a model is too noisy if the smallest slowdown that is detectable at the
+            cap is above this many margins.
     """
 
     margin: float = 0.05
@@ -70,20 +70,20 @@ class Rule:
         return self.analyses[-1]
 
     def passing_level(self, analysis: int) -> float:
-        """Returns the largest P-value at which a model passes at an analysis, from 0."""
+        """Returns the largest P-value at which a model passes; ``analysis`` is an index from 0."""
         return self.wrong_passes_per_model * self.passing_shares[analysis] * _ROUNDING
 
     def rejection_level(self, analysis: int, models: int) -> float:
-        """Returns the largest P-value at which one of so many regressed at an analysis, from 0."""
+        """Returns the largest P-value at which one of ``models`` models regressed."""
         return self.false_alarms_per_gate / models * self.rejection_shares[analysis] * _ROUNDING
 
     def check(self, models: int) -> None:
-        """Refuses a rule that could never pass, or never reject, one of so many models.
+        """Checks that the rule can both pass and reject one of ``models`` models.
 
-        n blocks that all agree have the smallest possible P-value, 2^-n.
+        The smallest possible P-value, if all n blocks agree, is 2^-n.
 
         Raises:
-            ConfigurationError: no analysis has enough blocks for what it may spend.
+            ConfigurationError: no analysis has enough blocks for the level that it may spend.
         """
         smallest = [0.5**blocks for blocks in self.analyses]
         planned = range(len(self.analyses))
@@ -100,12 +100,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccuracyRule:
-    """Margins and errors of an accuracy, as for a latency; all are shares.
+    """Margins and error rates for accuracies, as for latencies; all are shares.
 
     Args:
-        margin: a loss of so much or more must not pass.
-        tolerance: a loss of so much or less is never reported: fitting the heads to other numbers
-            moves a score by as much.
+        margin: a loss of this share or more must not pass.
+        tolerance: a loss of this share or less is never reported: fitting the heads again can
+            change a score by as much.
         false_alarms_per_gate: at most this share of gates reports a model within the tolerance,
             whatever the number of models (Bonferroni).
         wrong_passes_per_model: at most this share of models that lost the margin passes.
@@ -138,4 +138,4 @@ def _spends(shares: tuple[float, ...], analyses: tuple[int, ...]) -> bool:
 
 
 def _spending(name: str) -> str:
-    return f"{name} from 0, one an analysis, that add up to at most 1"
+    return f"{name} from 0, one per analysis, that add up to at most 1"

@@ -1,4 +1,4 @@
-"""The next block of a gate: a pure function of its log, so that resuming is replaying."""
+"""The next block of a gate: a pure function of its log, so that a gate can be resumed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Next:
     """The block to measure.
 
     Args:
-        index: the attempt at a block of this model, from 0.
+        index: number of the attempt at a block of this model, from 0.
         candidate_first: the coin; processes alternate sides, starting with this one.
     """
 
@@ -27,11 +27,11 @@ class Next:
     candidate_first: bool
 
 
-def following(log: Log) -> Next | CloseReason:
+def next_block(log: Log) -> Next | CloseReason:
     """Returns the next block, or why there is none.
 
-    Undecided models take turns, so that heat is spread over them. The budget of discarded blocks is
-    a share of those kept, or of what the gate will need at least, whichever is more.
+    Undecided models take turns, so that heat affects them equally. The budget of discarded blocks
+    is a share of the valid blocks, or of the minimum that the gate needs, whichever is more.
     """
     if log.closed is not None:
         return log.closed
@@ -40,25 +40,25 @@ def following(log: Log) -> Next | CloseReason:
     attempted = [entry for entry in log.entries if isinstance(entry, Block | Discarded)]
     turn = models.index(attempted[-1].model) + 1 if attempted else 0
     for model in models[turn:] + models[:turn]:
-        own = [entry for entry in attempted if entry.model == model]
-        if model not in failed and not _is_done(own, log):
+        attempts = [entry for entry in attempted if entry.model == model]
+        if model not in failed and not _is_done(attempts, log):
             if _discards_spent(attempted, log):
                 return CloseReason.ENVIRONMENT
-            first = candidate_first(log.opened.seed, model, len(own))
-            return Next(model=model, index=len(own), candidate_first=first)
+            first = candidate_first(log.opened.seed, model, len(attempts))
+            return Next(model=model, index=len(attempts), candidate_first=first)
     return CloseReason.DECIDED
 
 
 def candidate_first(seed: int, model: ModelKey, index: int) -> bool:
-    """Returns the coin of one attempt: the last bit of a SHA-256, the same forever."""
+    """Returns the coin of an attempt: the last bit of a SHA-256, always the same."""
     return int(sha256_bytes(f"{seed}/{model}/{index}".encode()), 16) % 2 == 1
 
 
 def check_coins(log: Log, *, source: str) -> None:
-    """Refuses blocks whose order is not that of their coin.
+    """Checks that all blocks are in the order of their coin.
 
     Raises:
-        ConfigurationError: a block in a chosen order proves nothing.
+        ConfigurationError: a block is not.
     """
     for entry in log.entries:
         if isinstance(entry, Block | Discarded):
@@ -71,14 +71,14 @@ def check_coins(log: Log, *, source: str) -> None:
                 )
 
 
-def _is_done(own: list[Block | Discarded], log: Log) -> bool:
-    blocks = [entry for entry in own if isinstance(entry, Block)]
+def _is_done(attempts: list[Block | Discarded], log: Log) -> bool:
+    blocks = [entry for entry in attempts if isinstance(entry, Block)]
     outcome, _ = outcome_of(blocks, log.opened.rule, models=len(log.opened.models))
     return outcome is not Outcome.OPEN
 
 
 def _discards_spent(attempted: list[Block | Discarded], log: Log) -> bool:
     rule = log.opened.rule
-    kept = sum(isinstance(entry, Block) for entry in attempted)
+    valid = sum(isinstance(entry, Block) for entry in attempted)
     least = max(rule.analyses[0] * len(log.opened.models), rule.cap_blocks)
-    return len(attempted) - kept > rule.discard_budget * max(kept, least)
+    return len(attempted) - valid > rule.discard_budget * max(valid, least)

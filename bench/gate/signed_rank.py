@@ -1,11 +1,11 @@
 """Wilcoxon's signed-rank test, exact, and the estimate and interval that follow from it.
 
-Under the null a difference is as likely above the shift as below it by as much: in the gate the
-coin that orders a block ensures that. The sum W of the ranks of the positive ones is then a sum
-over fair coins, whose distribution is counted and not approximated (Wilcoxon 1945; Hollander, Wolfe
-and Chicken, Nonparametric Statistical Methods, 3rd ed. 2014, section 3.1).
+Under the null hypothesis a difference is as likely above the shift as below it by as much; in the
+gate the coin that orders a block ensures that. The sum W of the ranks of the positive differences
+is then a sum over fair coins. Its distribution is counted and not approximated (Wilcoxon 1945;
+Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3rd ed. 2014, section 3.1).
 
-Ties and zeros are taken conservatively: among equal sizes the positive differences get the lowest
+Ties and zeros are treated conservatively: among equal sizes the positive differences get the lowest
 ranks, and a difference equal to the shift counts as not positive. W is then never above its value
 with random ranks, for which the distribution is exact; so no P-value is too small.
 """
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-# Sizes nearer than this are one size: rounding of logarithms lies far below, and ratios of whole
-# microseconds below a second differ by more.
+# Sizes nearer than this are equal: rounding errors of logarithms are far smaller, and ratios of
+# whole microseconds below a second differ by more.
 _TIED = 1e-12
 
 
@@ -40,7 +40,7 @@ def upper_tail(n: int) -> FloatArray:
 
 
 def p_at_most(differences: FloatArray, shift: float = 0.0) -> FloatArray:
-    """Returns the P-value of "the median is at most ``shift``"; small if it is shown to be above.
+    """Returns the P-value of "the median is at most ``shift``"; a small one shows that it is above.
 
     Args:
         differences: float64 [..., n], n at least 1.

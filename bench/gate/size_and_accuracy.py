@@ -16,7 +16,7 @@ _Z95 = NormalDist().inv_cdf(0.975)
 
 
 def size_findings(log: Log) -> tuple[Finding, ...]:
-    """Returns the findings on sizes, in the order of the log; none where they are not judged."""
+    """Returns the findings on sizes, in the order of the log; none where they are not compared."""
     margin = log.opened.size_margin
     if margin is None:
         return ()
@@ -28,7 +28,7 @@ def size_findings(log: Log) -> tuple[Finding, ...]:
 
 
 def accuracy_findings(log: Log) -> tuple[Finding, ...]:
-    """Returns the findings on accuracies, in the order of the log; none where not judged."""
+    """Returns the findings on accuracies, in the order of the log; none where not compared."""
     rule = log.opened.accuracy
     pairs = {pair.model: pair for pair in log.opened.models}
     if rule is None:
@@ -41,8 +41,8 @@ def accuracy_findings(log: Log) -> tuple[Finding, ...]:
 
 
 def size_verdict(baseline_bytes: int, candidate_bytes: int, margin: float) -> Verdict:
-    """Returns the verdict on a size."""
-    # Whole numbers on the left: rounding must not excuse a file that grew by just the margin.
+    """Returns the verdict on a size; ``margin`` is a share."""
+    # Whole numbers on the left: rounding must not hide a file that grew by exactly the margin.
     grown = candidate_bytes - baseline_bytes
     if grown > 0 and grown >= margin * baseline_bytes:
         return Verdict.REGRESSED
@@ -52,12 +52,12 @@ def size_verdict(baseline_bytes: int, candidate_bytes: int, margin: float) -> Ve
 def accuracy_verdict(difference: Difference, rule: AccuracyRule, *, models: int) -> Verdict:
     """Returns the verdict on a paired difference, candidate less baseline.
 
-    As with a latency, passing goes before rejecting. Tails are those of a normal distribution with
-    the deviation of the 95 % interval: a bootstrap of a thousand resamples has no tail at a
-    thousandth.
+    As for a latency, passing is tested before rejecting. The tails are those of a normal
+    distribution with the deviation of the 95 % interval, because a bootstrap of a thousand
+    resamples has no tail at a thousandth.
 
     Args:
-        models: of the gate, among which the false alarms are divided.
+        models: number of models in the gate, among which the false alarms are divided.
     """
     quantile = NormalDist().inv_cdf
     deviation = (difference.high - difference.low) / (2 * _Z95)

@@ -1,4 +1,4 @@
-"""The words of a gate: verdicts, why there is none, intervals, and findings."""
+"""The vocabulary of a gate: verdicts, undecided reasons, intervals and findings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
     """The result for a model on an axis, the most important ones first."""
 
     REGRESSED = "regressed"
-    FAILED = "failed"  # it cannot be measured as requested, on either side
+    FAILED = "failed"  # a side cannot be measured as requested
     UNDECIDED = "undecided"
     IMPROVED = "improved"
     NEW = "new"  # only the candidate has it
@@ -34,7 +34,7 @@ class Verdict(StrEnum):
     UNCHANGED = "unchanged"  # the same file on both sides, so nothing was measured
 
 
-# Both sides were compared; for the other verdicts there is nothing to compare.
+# Verdicts of a comparison; for the others there is nothing to compare.
 COMPARED = (Verdict.SAME, Verdict.IMPROVED, Verdict.REGRESSED, Verdict.UNDECIDED)
 UNMEASURED = (Verdict.NEW, Verdict.REMOVED, Verdict.UNCHANGED)
 QUIET = (Verdict.SAME, Verdict.UNCHANGED)
@@ -43,7 +43,7 @@ QUIET = (Verdict.SAME, Verdict.UNCHANGED)
 class UndecidedReason(StrEnum):
     """Why a model has no verdict."""
 
-    OPEN = "open"  # the gate goes on, or its log just ends
+    OPEN = "open"  # the gate is not finished, or its log ends early
     CAPPED = "capped"
     NOISE = "hopeless-noise"
     OUT_OF_TIME = "out-of-time"
@@ -55,13 +55,13 @@ class UndecidedReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ModelKey:
-    """What pairs a candidate with its baseline."""
+    """The identity by which a candidate is paired with its baseline."""
 
     name: str
     format: Format
 
     def __str__(self) -> str:
-        """Returns the name and the format, as people and coins read them."""
+        """Returns name and format, for people and for the coin."""
         return f"{self.name} {self.format}"
 
 
@@ -70,8 +70,8 @@ class Interval:
     """An estimate with its 95 % interval.
 
     Args:
-        low, high: both ``None`` where the value is exact or too few blocks give no interval. The
-            interval of a latency is that of a fixed number of blocks; as the gate stops when it has
+        low, high: both ``None`` where the value is exact, or there are too few blocks. The interval
+            of a latency is for a fixed number of blocks; because the gate stops when it has
             decided, it covers at least 90 %.
     """
 
@@ -85,24 +85,23 @@ class Interval:
         _require(
             ((self.low is None) == (self.high is None), "an interval needs both ends"),
             (isfinite(low) and isfinite(high), f"{low} to {high} is not an interval"),
-            (low <= self.value <= high, f"{self.value} lies outside {low} to {high}"),
+            (low <= self.value <= high, f"{self.value} is outside {low} to {high}"),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyEvidence:
-    """What the verdict on a latency rests on.
+    """The evidence for the verdict on a latency.
 
     Args:
-        blocks: those that the verdict rests on; later ones are ignored.
+        blocks: number of blocks that the verdict is based on; later ones are ignored.
         analysis: the interim analysis that decided or gave up, from 1; ``None`` while open.
-        smallest_slowdown: a share that so many blocks show with 95 % power, by approximation;
-            ``None`` without blocks, as all that follow.
-        block_sd: of the log-ratios, robust.
-        min_ratio: of the fastest inferences of either side.
-        p95_ratio: of the 95th percentile of either side's slowest process: what the fastest of
-            several processes hides.
-        discarded: reasons' codes and how many blocks each spoiled, by code.
+        smallest_slowdown: that these blocks show with 95 % power, by approximation, a share;
+            ``None`` without blocks, like the following fields.
+        block_sd: robust standard deviation of the log-ratios.
+        min_ratio: of the fastest inferences of both sides.
+        p95_ratio: of the 95th percentiles, of the slowest process of each side.
+        discarded: codes of reasons, each with the number of blocks that it made invalid.
     """
 
     blocks: int
@@ -120,11 +119,11 @@ class Finding:
 
     Args:
         margin: a share that the latency or size may grow by, or that the accuracy may lose.
-        change: of a latency or a size the ratio of candidate to baseline, sizes are exact; of an
+        change: for a latency or a size the ratio of candidate to baseline, exact for sizes; for an
             accuracy the paired difference, candidate less baseline, a share.
         reason: why it is undecided; ``None`` if it is not.
-        evidence: of a latency that was measured.
-        why: sentences on what regressed or failed.
+        evidence: for a measured latency.
+        why: sentences on why it regressed or failed.
         baseline_sha256, candidate_sha256: of the files; empty where a side lacks the model.
     """
 
@@ -146,15 +145,18 @@ class Finding:
         _require(
             (isfinite(self.margin) and self.margin >= 0, "a margin is a share from 0"),
             (change is None or measured, f"{self.verdict} compares nothing"),
-            (change or undecided or not self.is_compared, f"{self.verdict} by how much"),
+            (change or undecided or not self.is_compared, f"{self.verdict} needs a change"),
             (
                 change is None or change.value > 0 or self.axis is Axis.ACCURACY,
                 "a ratio is above 0",
             ),
-            (undecided == (self.reason is not None), "undecided, and only that, has a reason"),
+            (
+                undecided == (self.reason is not None),
+                "undecided, and no other verdict, has a reason",
+            ),
             (not undecided or self.axis is not Axis.SIZE, "a size is exact, so never undecided"),
-            (self.verdict is not Verdict.FAILED or self.why, "what failed says why"),
-            (self._has_evidence(), "a latency has its blocks and the slowdown they show"),
+            (self.verdict is not Verdict.FAILED or self.why, "failed needs its reason"),
+            (self._has_evidence(), "a latency needs its blocks and their smallest slowdown"),
             where=f"{self.model} {self.axis}: ",
         )
 
@@ -167,8 +169,8 @@ class Finding:
         evidence = self.evidence
         if self.axis is not Axis.LATENCY or evidence is None:
             return evidence is None and (self.axis is not Axis.LATENCY or not self.is_compared)
-        known = [self.change is not None, evidence.smallest_slowdown is not None]
-        return known == [evidence.blocks > 0] * 2
+        present = [self.change is not None, evidence.smallest_slowdown is not None]
+        return present == [evidence.blocks > 0] * 2
 
 
 def _require(*conditions: tuple[object, str], where: str = "") -> None:

@@ -54,7 +54,7 @@ def quantisation_aware(
         raise ConfigurationError("no patches to start the ranges from", hint="give a few hundred")
     inputs = build.begin_student(spec, seed=0)
     ops = FakeQuantOps()
-    embedding = ops.rounded(mobilenetv3.student(ops, Value(inputs, "log_mel"), spec))
+    embedding = ops.real(mobilenetv3.student(ops, Value(inputs, "log_mel"), spec))
     model = keras.Model(inputs, embedding, name="student")
     norms = _norms(float_model)
     for layer in model.layers:

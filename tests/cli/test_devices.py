@@ -97,7 +97,7 @@ def test_a_profile_is_captured_into_the_users_own(
     assert json.loads(capsys.readouterr().out)["captured"] == str(other)
     assert main(["devices", "-s", handset.serial, "--capture", str(other)]) == 2
     assert main(["devices", "--capture"]) == 2
-    assert "pick it with -s" in capsys.readouterr().err
+    assert "name it: -s SERIAL" in capsys.readouterr().err
 
 
 def test_what_an_adb_server_lists_is_reached_through_it(

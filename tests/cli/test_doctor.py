@@ -98,7 +98,7 @@ def test_without_any_phone_this_machine_is_examined(capsys: Captured) -> None:
     assert main(["doctor"]) == 0
     printed = capsys.readouterr()
     assert "adb server" in printed.out
-    assert "no phone is there" in printed.err
+    assert "no phone is connected" in printed.err
 
 
 def machine(**environ: str) -> dict[str, Finding]:
@@ -156,6 +156,6 @@ def test_what_numbers_are_worth_follows_from_the_findings() -> None:
     good, doubt, bad = [ok("a", ""), note("b", "")], warning("c", ""), problem("d", "")
     assert worth(good, virtual=False).verdict is Verdict.GOOD
     assert worth([*good, doubt], virtual=False).because == ("c",)
-    assert worth([*good, doubt], virtual=False).verdict is Verdict.DOUBTFUL
+    assert worth([*good, doubt], virtual=False).verdict is Verdict.WITH_CAVEATS
     assert worth([doubt, bad], virtual=False).because == ("d",)
-    assert worth(good, virtual=True).verdict is Verdict.WORTHLESS
+    assert worth(good, virtual=True).verdict is Verdict.NOT_USABLE

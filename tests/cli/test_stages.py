@@ -24,7 +24,7 @@ def test_a_run_prints_a_line_as_its_stage_starts_and_one_with_its_time(
     words = ["--benchmark-binary", str(DATA / "stand_in" / "benchmark_model"), "--delegate", "none"]
     words += ["--model", str(DATA / "tiny.tflite"), "--processes", "2", "--db", str(tmp_path / "d")]
     assert main(["run", "--host", "--no-check", *words]) == 0
-    assert lines(capsys)[:2] == ["measure: started", "measure: 2 of 2 in N s"]
+    assert lines(capsys)[:2] == ["host measure: started", "host measure: 2 of 2 in N s"]
 
 
 def test_stages_are_told_apart_by_their_names(capsys: Captured) -> None:

@@ -74,7 +74,7 @@ def test_threads_count_from_one(tmp_path: Path) -> None:
     refused(frill_bench(*run_tiny, "--num-threads", "0"), 2, "threads: 0 is below 1")
     done = frill_bench(*run_tiny, "--num-threads", "two")
     assert done.returncode == 2
-    assert "'two' is not a comma list of whole numbers" in done.stderr
+    assert "'two' is not a comma-separated list of whole numbers" in done.stderr
 
 
 def test_the_commands_of_a_dry_run_are_json_too() -> None:

@@ -7,7 +7,7 @@ import pytest
 from bench.adb.state.facts import Facts, clusters_of
 from bench.core import config
 from bench.core.errors import ConfigurationError
-from bench.flow.phone.discovery import affinity, captured, completed, profile_of
+from bench.flow.phone.discovery import affinity, capture_profile, complete_facts, profile_of
 from device_profiles.device_profile import (
     CoreCluster,
     Match,
@@ -122,11 +122,11 @@ def test_a_wrong_key_of_ones_own_profile_is_named(
 def test_a_captured_profile_is_found_again_and_never_written_over(own_folder: Path) -> None:
     facts = replace(FACTS, model="Phone [2]*")
     path = own_folder / "phone.yaml"
-    save(path, captured(facts, profile_of(facts, profiles())))
+    save(path, capture_profile(facts, profile_of(facts, profiles())))
     found = profile_of(facts, profiles())
     assert found == config.load(path, Profile)
     assert (found.name, found.unverified) == ("Phone [2]*", False)
-    assert completed(facts, found).clusters == CLUSTERS
+    assert complete_facts(facts, found).clusters == CLUSTERS
     assert profile_of(replace(facts, model="Phone 2x"), profiles()).name == "any phone"
     with pytest.raises(ConfigurationError, match="exists already"):
         save(path, found)

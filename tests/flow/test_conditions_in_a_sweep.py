@@ -41,7 +41,7 @@ def test_a_screen_that_goes_dark_is_woken_before_the_next_process(
     spoilt = found.only[0].outcome
     assert isinstance(spoilt, Measured)
     assert [each.kind for each in spoilt.caveats] == [CaveatKind.SCREEN_CHANGED]
-    assert found.watch.lines.count("its screen went dark: it was woken again") == 1
+    assert found.watch.lines.count("its screen went off and was turned on again") == 1
     (rows,) = found.cases.values()
     assert rows[0].discarded == 1
     assert rows[0].summary is not None
@@ -56,7 +56,7 @@ def test_a_screen_that_stays_dark_is_told_once_and_measured_on(
     found = swept(running, stand_in(tmp_path, f"{SECOND} {breaks}"), tmp_path / "a.db")
     assert len(found.only) == 3
     (line,) = [line for line in found.watch.lines if "dark" in line]
-    assert line.startswith("its screen went dark and cannot be woken: ")
+    assert line.startswith("its screen went off and cannot be turned on: ")
     assert "Read-only file system" in line
 
 

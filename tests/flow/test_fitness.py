@@ -91,7 +91,7 @@ def test_airplane_mode_is_refused_over_a_network(
     what = wanted(stand_in(tmp_path), TINY, settings=DeviceSettings(airplane=True))
     error = sweep([handset.serial], what, database).lanes[0].error
     assert isinstance(error, ConfigurationError)
-    assert "would cut it off" in error.message
+    assert "would disconnect it" in error.message
 
 
 def test_a_phone_that_loses_adb_while_it_is_measured_is_put_back(

@@ -163,7 +163,7 @@ def test_a_damaged_log_in_a_folder_is_left_out_by_name_and_refused_if_it_is_name
     assert main(["history", str(tmp_path)]) == 2
     err = capsys.readouterr().err
     assert "broken.jsonl: line 1" in err
-    assert "old.jsonl: does not say when it began: left out" in err
+    assert "old.jsonl: has no start time: left out" in err
     assert main(["history", str(tmp_path / "broken.jsonl"), "gates"]) == 2
     (tmp_path / "old.jsonl").unlink()
     assert main(["history", str(tmp_path), "gates"]) == 1

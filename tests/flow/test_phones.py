@@ -371,7 +371,7 @@ def test_a_model_that_is_damaged_on_the_phone_is_pushed_again(
     assert swept.lanes[0].error is None
     assert all(isinstance(each.outcome, Measured) for each in swept.only)
     assert len(swept.only) == 2
-    assert any("not what was pushed" in line for line in swept.watch.lines)
+    assert any("has changed since it was pushed" in line for line in swept.watch.lines)
 
 
 @pytest.mark.parametrize("megabytes", [9, 60])

@@ -77,7 +77,7 @@ def test_a_probe_that_does_not_run_is_told_once_and_left_out(
     assert swept.lanes[0].error is None
     (failed,) = probes(tmp_path / "a.db")
     assert failed.facts["latency_us"] == []
-    assert len([line for line in swept.watch.lines if "the probe for them fails" in line]) == 1
+    assert len([line for line in swept.watch.lines if "the drift probe fails" in line]) == 1
     assert len(swept.only) == 12
 
 

@@ -14,7 +14,7 @@ from bench.gate.history.change_points import (
     change_points,
     levels,
     partition,
-    settled,
+    settled_steps,
 )
 
 QUIET = np.tile([0.001, -0.001], 60)
@@ -84,7 +84,7 @@ def test_all_that_is_found_is_a_step_between_levels_of_five_runs(
     for ratio in points.values():
         assert abs(np.log(ratio.value)) >= np.log1p(LEAST_STEP)
         assert ratio.low is not None
-    assert set(settled(series)) <= set(points)
+    assert set(settled_steps(series)) <= set(points)
 
 
 def test_what_was_slower_is_faster_when_the_files_are_exchanged() -> None:
@@ -101,7 +101,7 @@ def test_what_was_slower_is_faster_when_the_files_are_exchanged() -> None:
 def test_fewer_than_ten_runs_have_no_change_point() -> None:
     for n in range(10):
         assert change_points(np.where(np.arange(n) >= 5, 1.0, 0.0)) == {}
-        assert settled(np.where(np.arange(n) >= 5, 1.0, 0.0)) == {}
+        assert settled_steps(np.where(np.arange(n) >= 5, 1.0, 0.0)) == {}
     assert len(change_points(np.repeat([0.0, 1.0], 5))) == 1
 
 
@@ -134,7 +134,7 @@ def test_levels_are_those_between_the_steps() -> None:
 def test_a_step_settles_when_five_runs_in_a_row_have_shown_it() -> None:
     series = QUIET + 0.05 * (np.arange(120) >= 60)
     seen = [n for n in range(121) if change_points(series[:n])]
-    known = [n for n in range(121) if settled(series[:n])]
+    known = [n for n in range(121) if settled_steps(series[:n])]
     assert seen == list(range(seen[0], 121))
     assert known == list(range(seen[0] + LEAST_RUNS - 1, 121))
     assert seen[0] <= 65

@@ -16,13 +16,13 @@ from bench.gate.records import (
     CloseReason,
     Discarded,
     Explained,
-    Inside,
     Lost,
     ModelFailed,
     Operator,
     Process,
     Resumed,
     Scored,
+    SideFacts,
     Unmeasured,
 )
 from bench.gate.rule import Rule
@@ -52,8 +52,8 @@ def small() -> Log:
             ),
             Explained(
                 model=SECOND,
-                baseline=Inside(layers=(Operator(node_type="ADD", name="sum", macs=0),)),
-                candidate=Inside(
+                baseline=SideFacts(layers=(Operator(node_type="ADD", name="sum", macs=0),)),
+                candidate=SideFacts(
                     operators=(Operator(node_type="ADD", name="sum", avg_us=0.5),), init_us=1e4
                 ),
             ),
@@ -120,7 +120,7 @@ def test_a_torn_last_line_is_left_out_wherever_the_kill_came(cut: int) -> None:
         (b'{"version":true,"kind":"lost","reason":"x"}', "line 2 has version True"),
         (b'{"version":3,"kind":"lost","reason":"x"}', "line 2 has version 3, not 1 or 2"),
         (b'{"version":2,"kind":"loss","reason":"x"}', "line 2: .*did you mean 'lost'"),
-        (b'{"version":2,"kind":["lost"],"reason":"x"}', "line 2: .* is none of"),
+        (b'{"version":2,"kind":["lost"],"reason":"x"}', "line 2: .* is not one of"),
         (b'{"version":2,"kind":"lost","why":"x"}', "line 2: .*why"),
         (b'{"version":2,"kind":"closed","reason":"bored"}', "line 2: .*bored"),
         (to_line(opened(Rule(), models=2)).strip().encode(), "line 2 opens another gate"),
@@ -201,11 +201,11 @@ def test_lines_of_two_versions_are_not_one_log() -> None:
 def test_a_block_has_as_many_processes_of_each_side_as_the_rule_says() -> None:
     one = block(FIRST, 0, candidate_first=True, baseline_us=1, candidate_us=1)
     log = Log(opened=opened(Rule(processes_per_side=3), models=2))
-    with pytest.raises(ConfigurationError, match="1 processes per side where the rule says 3"):
+    with pytest.raises(ConfigurationError, match="1 processes per side where the rule has 3"):
         log.then(one)
     with pytest.raises(ConfigurationError, match="equally many"):
         replace(one, baseline=one.baseline * 2)
-    with pytest.raises(ConfigurationError, match="that the coin put there"):
+    with pytest.raises(ConfigurationError, match="that the coin chose"):
         replace(one, candidate_first=False)
 
 
@@ -217,7 +217,7 @@ def test_a_latency_is_a_duration(value_us: float) -> None:
 
 def test_models_are_named_once_and_there_is_one() -> None:
     first = opened(Rule(), models=1)
-    with pytest.raises(ConfigurationError, match="student00 int8 is there twice"):
+    with pytest.raises(ConfigurationError, match="student00 int8 is listed twice"):
         replace(first, models=first.models * 2)
     with pytest.raises(ConfigurationError, match="without models"):
         replace(first, models=())

@@ -85,7 +85,9 @@ def test_a_log_of_version_1_is_not_continued_and_stays_as_it_is(tmp_path: Path) 
     path = tmp_path / "gate.jsonl"
     content = (FOLDER / "interrupted.jsonl").read_bytes()
     path.write_bytes(content)
-    with pytest.raises(ConfigurationError, match="of version 1, which is not continued") as error:
+    with pytest.raises(
+        ConfigurationError, match="of version 1, which cannot be continued"
+    ) as error:
         Journal(path, read(path).opened)
     assert "--log" in error.value.hint
     assert path.read_bytes() == content

@@ -19,11 +19,11 @@ from bench.gate.calibration.device_noise import (
     classes,
     same_rule,
 )
-from bench.gate.history.series import environment
+from bench.gate.history.series import environment_of
 from bench.gate.log import Log
 from bench.gate.records import Block, Discarded, ModelFailed
 from bench.gate.rule import Rule
-from bench.gate.schedule import following
+from bench.gate.schedule import next_block
 
 
 def only(log: Log) -> ModelClass:
@@ -143,9 +143,9 @@ def test_a_model_with_few_blocks_or_that_failed_is_left_out() -> None:
 def test_a_run_goes_on_to_its_last_block_whatever_it_sees() -> None:
     log = same(levels("locked", models=1, blocks=11) * 0)
     log = replace(log, opened=replace(log.opened, rule=same_rule(12)))
-    assert not isinstance(following(log), str)
+    assert not isinstance(next_block(log), str)
     twelfth = same(levels("locked", models=1, blocks=12) * 0).entries[-1]
-    assert following(log.then(twelfth)) == "decided"
+    assert next_block(log.then(twelfth)) == "decided"
 
 
 @pytest.mark.parametrize("blocks", [0, 11, MOST_BLOCKS + 1])
@@ -190,7 +190,7 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     log = same(levels("bimodal", models=1))
     (pair,) = log.opened.models
     written = Calibration(
-        environment=environment(log.opened, pair),
+        environment=environment_of(log.opened, pair),
         device="Simulated 1", measured_at="2026-11-23T00:00:00+00:00", session_id="session",
         log="log.jsonl", program="0.1", ended="", caveats=(Caveat(kind=CaveatKind.VIRTUAL),),
         classes=(only(log),),

@@ -13,7 +13,7 @@ from bench.gate.findings import latency_findings
 from bench.gate.log import Log, from_bytes, to_text
 from bench.gate.records import Closed, CloseReason, Discarded, Lost, ModelFailed, Resumed
 from bench.gate.rule import Rule
-from bench.gate.schedule import Next, candidate_first, check_coins, following
+from bench.gate.schedule import Next, candidate_first, check_coins, next_block
 from bench.gate.verdict import ModelKey, Verdict
 
 
@@ -35,7 +35,7 @@ def measured(log: Log, ahead: Next, ratio: float, *, noise: float = 0.01) -> Log
 def run(log: Log, ratio: float = 1.0, *, discarding: float = 0.0, noise: float = 0.01) -> Log:
     """Returns the log of a gate that went on until nothing was due any more."""
     rng = np.random.default_rng(5)
-    while isinstance(ahead := following(log), Next):
+    while isinstance(ahead := next_block(log), Next):
         if rng.random() < discarding:
             log = log.then(
                 Discarded(
@@ -69,7 +69,7 @@ def test_a_gate_that_is_cut_off_anywhere_goes_on_as_if_it_had_not_been() -> None
     lines = to_text(log).encode().splitlines(keepends=True)
     for kept in range(1, len(lines) - 1, 7):
         cut = from_bytes(b"".join(lines[:kept]) + lines[kept][:20], source="log")
-        ahead = following(cut)
+        ahead = next_block(cut)
         due = log.entries[kept - 1]
         assert isinstance(ahead, Next)
         assert not isinstance(due, ModelFailed | Lost | Resumed | Closed)
@@ -79,11 +79,11 @@ def test_a_gate_that_is_cut_off_anywhere_goes_on_as_if_it_had_not_been() -> None
 
 def test_a_lost_device_does_not_change_the_next_block() -> None:
     log = measured(fresh(2), Next(model=student(0), index=0, candidate_first=True), 1.0)
-    ahead = following(log)
-    assert following(log.then(Lost(reason="cable")).then(Resumed(session_id="s"))) == ahead
+    ahead = next_block(log)
+    assert next_block(log.then(Lost(reason="cable")).then(Resumed(session_id="s"))) == ahead
     lost = log.then(Lost(reason="cable")).then(Closed(reason=CloseReason.DEVICE_LOST))
-    assert following(lost) is CloseReason.DEVICE_LOST
-    assert following(lost.then(Resumed(session_id="s"))) == ahead
+    assert next_block(lost) is CloseReason.DEVICE_LOST
+    assert next_block(lost.then(Resumed(session_id="s"))) == ahead
 
 
 def test_coins_are_fair_and_depend_on_the_seed_the_model_and_the_attempt() -> None:

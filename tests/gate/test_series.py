@@ -15,7 +15,7 @@ from bench.gate.history.series import (
     PINNED,
     Environment,
     NightlyRun,
-    environment,
+    environment_of,
     nightly_runs,
     series,
 )
@@ -126,7 +126,7 @@ def test_a_series_continues_when_its_environment_comes_back() -> None:
 
 @pytest.mark.parametrize("started_at", ["2026-05-02T03:00:00", "yesterday"])
 def test_a_run_without_its_moment_is_refused(started_at: str) -> None:
-    with pytest.raises(ConfigurationError, match="is not a moment") as error:
+    with pytest.raises(ConfigurationError, match="is not a time") as error:
         on(2, started_at=started_at)
     assert error.value.hint
 
@@ -164,7 +164,7 @@ def test_the_environment_is_that_of_device_and_pair() -> None:
     (pair,) = first.models
     observed = replace(pair.observed, runtime="ai-edge-litert 2.1.6", baseline_tool_sha256="f" * 64)
     held = (Caveat(kind=CaveatKind.FIXED_PERFORMANCE), Caveat(kind=CaveatKind.VIRTUAL))
-    found = environment(
+    found = environment_of(
         replace(first, device=device), replace(pair, observed=observed, caveats=held)
     )
     assert found == Environment(
@@ -174,13 +174,13 @@ def test_the_environment_is_that_of_device_and_pair() -> None:
         statistic="median wall time, fastest of 3 processes",
     )  # fmt: skip
     machine = replace(first, device=replace(first.device, name="desk"))
-    assert environment(machine, pair).device_unit == "desk"
+    assert environment_of(machine, pair).device_unit == "desk"
 
 
 def test_a_log_without_its_time_has_no_run() -> None:
     first = opened(Rule(), models=1)
     gate = Log(opened=first, entries=blocks(first.models[0].model, candidate_us=1030))
-    with pytest.raises(ConfigurationError, match="does not say when"):
+    with pytest.raises(ConfigurationError, match="has no start time"):
         nightly_runs(gate)
 
 

@@ -51,13 +51,13 @@ def test_a_step_is_reported_once_five_runs_in_a_row_showed_it(after: int, known:
 def test_a_faster_step_is_not_a_regression() -> None:
     (step,) = steps([1.0] * SLOWER_AT + [0.9] * 9)
     assert step.ratio.value < 1
-    assert step.stands
+    assert step.persists
     assert not step.is_regression
 
 
 def test_a_step_that_was_undone_is_no_longer_a_regression() -> None:
     slower, faster = steps([1.0] * SLOWER_AT + [1.06] * 9 + [1.0] * 9)
-    assert not slower.stands
+    assert not slower.persists
     assert not slower.is_regression
     assert slower.why_not == "undone since"
     assert faster.ratio.value < 1
@@ -86,9 +86,9 @@ def test_another_file_long_before_the_step_does_not_explain_it() -> None:
 
 def test_a_later_series_decides_whether_a_step_still_stands() -> None:
     (only,) = series(runs([1.0] * SLOWER_AT + [1.06] * 9))
-    for level, stands in ((log(1.05), True), (log(1.005), False)):
+    for level, persists in ((log(1.05), True), (log(1.005), False)):
         (step,) = steps_of(only, level=level)
-        assert step.is_regression == stands
+        assert step.is_regression == persists
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.gate.history.change_points import LEAST_RUNS, change_points, confirmed, is_near
+from bench.gate.history.change_points import LEAST_RUNS, change_points, confirm, is_near
 from lab.noise import Floats
 
 Alarms = NDArray[np.bool_]
@@ -35,7 +35,7 @@ def run_by_run(series: Floats) -> tuple[Alarms, Alarms]:
     for row, *alarms in zip(series, at_once, settled, strict=True):
         searches = [change_points(row[: run + 1]) for run in range(len(row))]
         stable = [
-            confirmed(searches[run + 1 - LEAST_RUNS : run + 1]) if run >= LEAST_RUNS else {}
+            confirm(searches[run + 1 - LEAST_RUNS : run + 1]) if run >= LEAST_RUNS else {}
             for run in range(len(row))
         ]
         for shown, found in zip((searches, stable), alarms, strict=True):

@@ -14,7 +14,7 @@ from bench.core.hashing import sha256_bytes
 from bench.flow.gate.log_file import Journal
 from bench.gate.records import Closed, Opened, Pair, Unmeasured
 from bench.gate.rule import Rule
-from bench.gate.schedule import Next, following
+from bench.gate.schedule import Next, next_block
 from bench.gate.verdict import ModelKey, Verdict
 from bench.plan.device import DeviceRecord, Kind
 from lab.simulated import SETUP, block
@@ -99,7 +99,7 @@ def write_night(folder: Path, night: Gated) -> Path:
     path = folder / f"{first.session_id}.jsonl"
     folder.mkdir(exist_ok=True)
     with closing(Journal(path, first)) as journal:
-        while isinstance(due := following(journal.log), Next):
+        while isinstance(due := next_block(journal.log), Next):
             ratio = truth[due.model] * float(np.exp(rng.normal(0, _BLOCK_SD)))
             journal.add(
                 block(

@@ -136,7 +136,7 @@ def test_a_warm_phone_that_shows_no_thermal_status_is_not_ok() -> None:
         "skin at 40.0 °C, above 37 °C (status none, battery 33.0 °C, skin 40.0 °C, cpu 40.0 °C; "
         "run waits up to 600 s for it to cool down)"
     )
-    assert worth(findings.values(), virtual=False).verdict is Verdict.WORTHLESS
+    assert worth(findings.values(), virtual=False).verdict is Verdict.NOT_USABLE
 
 
 @pytest.mark.parametrize(

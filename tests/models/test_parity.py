@@ -116,8 +116,8 @@ def test_the_command_says_where_a_file_loses_and_how_it_is_split(zoo: Zoo) -> No
         "zoo", "parity", f"{FUSED}.int8", "--zoo", zoo.root, "--patches", "3", status=0
     ).stdout
     assert told.startswith(f"{FUSED}.int8, 3 held-out patches")
-    assert "in float: no operator" in told
-    assert "19 partitions, 87 of 105 operators; left: 18 HARD_SWISH" in told
+    assert "operators in float: none" in told
+    assert "19 partitions, 87 of 105 operators; not delegated: 18 HARD_SWISH" in told
     assert "the embedding loses most at " in told
     assert told.count("│ ") >= 10
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.cli.console import print_json, print_table, tell
+from bench.cli.console import print_json, print_table, print_to_stderr
 
 if TYPE_CHECKING:
     from bench.core.caveats import Caveat
@@ -13,22 +13,26 @@ if TYPE_CHECKING:
     from bench.flow.report.results import CaseResult
     from bench.store.records import Session
 
-Measured = tuple["Session", Sequence["CaseResult"]]
+SessionResults = tuple["Session", Sequence["CaseResult"]]
 
 
 def show(
-    measured: Sequence[Measured], errors: Sequence[tuple[str, BenchError]], *, as_json: bool
+    measured: Sequence[SessionResults],
+    errors: Sequence[tuple[str, BenchError]],
+    *,
+    as_json: bool,
 ) -> None:
-    """Prints sessions and the devices that were set aside.
+    """Prints the results of sessions.
 
     Args:
-        errors: serial and why.
+        measured: sessions with their results.
+        errors: the serial of each device that failed, and its error.
     """
     notes = _notes(measured)
     if as_json:
         print_json(
             {
-                "sessions": [_document(session, found) for session, found in measured],
+                "sessions": [_document(session, results) for session, results in measured],
                 "errors": [
                     {"serial": serial, "error": error.message, "hint": error.hint}
                     for serial, error in errors
@@ -39,23 +43,23 @@ def show(
         from bench.cli.shown.operators import operator_tables
         from bench.cli.shown.tables import tables
 
-        for session, found in measured:
+        for session, results in measured:
             marks = {
                 each.case.key: ", ".join(str(notes[note]) for note in _notes_of(each))
-                for each in found
+                for each in results
             }
             title = f"{session.device.name}: {session.suite}"
-            for table in (*tables(title, found, marks), *operator_tables(found)):
+            for table in (*tables(title, results, marks), *operator_tables(results)):
                 print_table(table)
     for note, number in notes.items():
-        tell(f"note {number}: {note}")
+        print_to_stderr(f"note {number}: {note}")
 
 
-def _notes(measured: Sequence[Measured]) -> dict[str, int]:
+def _notes(measured: Sequence[SessionResults]) -> dict[str, int]:
     """Returns each footnote once, with its number."""
     notes: dict[str, int] = {}
-    for _, found in measured:
-        for result in found:
+    for _, results in measured:
+        for result in results:
             for note in _notes_of(result):
                 notes.setdefault(note, len(notes) + 1)
     return notes
@@ -64,39 +68,49 @@ def _notes(measured: Sequence[Measured]) -> dict[str, int]:
 def _notes_of(result: CaseResult) -> list[str]:
     caveats = [_sentence(each) for each in result.caveats]
     discards = [f"measured again: {_sentence(each)}" for each in result.discards]
-    return [*caveats, *_between_sessions(result), *_sampled(result), *discards, *result.failures]
+    return [
+        *caveats,
+        *_between_sessions_note(result),
+        *_samples_note(result),
+        *discards,
+        *result.failures,
+    ]
 
 
 def _sentence(caveat: Caveat) -> str:
     return f"{caveat.text}; {caveat.evidence}".removesuffix("; ")
 
 
-def _sampled(result: CaseResult) -> list[str]:
-    found = result.sampled
-    if found is None:
+def _samples_note(result: CaseResult) -> list[str]:
+    samples = result.sampled
+    if samples is None:
         return []
     parts = [
-        f"the fastest cores were at {found.clock_khz_min / 1e3:.0f} MHz or more"
-        if found.clock_khz_min is not None
+        f"the fastest cores were at {samples.clock_khz_min / 1e3:.0f} MHz or more"
+        if samples.clock_khz_min is not None
         else "",
-        f"might reach {found.cap_khz_min / 1e3:.0f} MHz" if found.cap_khz_min is not None else "",
-        f"the hottest zone had {found.temp_c_max:.1f} °C" if found.temp_c_max is not None else "",
+        f"might reach {samples.cap_khz_min / 1e3:.0f} MHz"
+        if samples.cap_khz_min is not None
+        else "",
+        f"the hottest zone had {samples.temp_c_max:.1f} °C"
+        if samples.temp_c_max is not None
+        else "",
     ]
-    seen = ", ".join(filter(None, parts)) or "the device shows nothing"
-    return [f"while it ran (samples: {found.samples}, processes: {found.processes}): {seen}"]
+    text = ", ".join(filter(None, parts)) or "the device shows nothing"
+    return [f"while it ran (samples: {samples.samples}, processes: {samples.processes}): {text}"]
 
 
-def _between_sessions(result: CaseResult) -> list[str]:
+def _between_sessions_note(result: CaseResult) -> list[str]:
     spread = result.spread
     if spread is None:
         return []
     return [
-        f"between sessions: the medians of {spread.sessions} sessions on this device were as far "
-        "apart; expect that beside the interval, which is within this session"
+        f"between sessions: how far apart the medians of {spread.sessions} sessions on this "
+        "device are; the interval covers this session only"
     ]
 
 
-def _document(session: Session, found: Sequence[CaseResult]) -> dict[str, object]:
+def _document(session: Session, results: Sequence[CaseResult]) -> dict[str, object]:
     from bench.core import config
 
     return {
@@ -108,7 +122,7 @@ def _document(session: Session, found: Sequence[CaseResult]) -> dict[str, object
             "started_at": session.started_at,
             "plan_sha256": session.plan_sha256,
         },
-        "cases": [_case(each) for each in found],
+        "cases": [_case(each) for each in results],
     }
 
 

@@ -18,7 +18,7 @@ from reports.gate.gate_report import gate_report
 
 
 class OutputFlags(Protocol):
-    """What ``gate`` is asked to print and to write."""
+    """The options of ``gate`` that choose its outputs."""
 
     junit: Path | None
     summary: Path | None
@@ -37,7 +37,7 @@ def write_ci_files(
     """Writes the chosen outputs: JUnit XML, a summary that is appended, GitHub's annotations.
 
     Args:
-        started_at: of the gate's session; ``None`` for a log that is replayed.
+        started_at: when the gate's session began, ISO 8601; ``None`` for a replay.
 
     Raises:
         ConfigurationError: a file cannot be written.

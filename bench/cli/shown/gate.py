@@ -1,4 +1,4 @@
-"""Prints the findings of a gate's log, for people and programs; a replay prints the same bytes."""
+"""Prints the findings of a gate's log as a table or JSON; a replay prints the same bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cli.console import plain_table, print_json, print_table, tell
+from bench.cli.console import plain_table, print_json, print_table, print_to_stderr
 from bench.cli.shown.ci_files import OutputFlags, write_ci_files
 from bench.core import units
 from bench.core.errors import worst
@@ -21,7 +21,8 @@ from reports.gate.document import document, unmeasured
 from reports.parts.table import Cell, Footnotes
 
 _EQUAL = "unchanged: equal files, not measured; --measure-unchanged measures them"
-_OPTIONAL = ("blocks", "smallest slowdown", "discarded")  # left out where no line has any
+# Columns that are left out where no line has a value.
+_OPTIONAL = ("blocks", "smallest slowdown", "discarded")
 
 
 def show_log(
@@ -30,13 +31,13 @@ def show_log(
     """Prints the findings of a log, writes the outputs for CI, and returns all exit codes.
 
     Args:
-        started_at: of the gate's session; ``None`` for a log that is replayed.
-        wrote: a line that names what the gate wrote.
+        started_at: when the gate's session began, ISO 8601; ``None`` for a replay.
+        wrote: a message that names what the gate wrote; empty for none.
     """
     findings = findings_of(log)
     _show(log, findings, as_json=options.json)
     if wrote:
-        tell(wrote)
+        print_to_stderr(wrote)
     codes = exit_codes(log, findings, undecided_fails=options.undecided == "fail")
     write_ci_files(options, log, findings, exit_code=worst(codes), started_at=started_at)
     return codes
@@ -49,18 +50,18 @@ def show_unmeasured(models: Sequence[Unmeasured], *, as_json: bool) -> None:
     else:
         for each in models:
             print(f"{each.model}: {each.verdict}")
-    tell(_EQUAL)
+    print_to_stderr(_EQUAL)
 
 
 def _show(log: Log, findings: Sequence[Finding], *, as_json: bool) -> None:
     notes = Footnotes()
-    drawn = _table(_title(log), findings, notes)
+    findings_table = _table(_title(log), findings, notes)
     if as_json:
         print_json(document(log, findings))
     else:
-        print_table(drawn)
+        print_table(findings_table)
     for line in _messages(log, findings, notes):
-        tell(line)
+        print_to_stderr(line)
 
 
 def _title(log: Log) -> str:
@@ -69,23 +70,23 @@ def _title(log: Log) -> str:
 
 
 def _table(title: str, findings: Sequence[Finding], notes: Footnotes) -> Table:
-    drawn = table.cells(findings, notes)
-    shown = plain_table(title)
-    kept = [
+    cells = table.cells(findings, notes)
+    output = plain_table(title)
+    columns = [
         index
-        for index, heading in enumerate(drawn.headings)
+        for index, heading in enumerate(cells.headings)
         if heading.name not in _OPTIONAL
-        or any(line.cells[index].text not in ("", GAP) for line in drawn.lines)
+        or any(line.cells[index].text not in ("", GAP) for line in cells.lines)
     ]
-    for index in kept:
-        heading = drawn.headings[index]
-        shown.add_column(heading.text, justify="right" if heading.numeric else "left")
-    for line in drawn.lines:
-        shown.add_row(
-            *(escape(_text(line.cells[index])) for index in kept),
+    for index in columns:
+        heading = cells.headings[index]
+        output.add_column(heading.text, justify="right" if heading.numeric else "left")
+    for line in cells.lines:
+        output.add_row(
+            *(escape(_text(line.cells[index])) for index in columns),
             style="bold" if line.strong else None,
         )
-    return shown
+    return output
 
 
 def _text(cell: Cell) -> str:
@@ -111,7 +112,7 @@ def _messages(log: Log, findings: Sequence[Finding], notes: Footnotes) -> Iterat
     if log.closed not in (None, CloseReason.DECIDED):
         yield f"ended early: {log.closed}{_next_step(log.closed)}"
     if log.torn:
-        yield "the log's last line was cut off and is left out"
+        yield "the log's last line is incomplete and was ignored"
 
 
 def _next_step(closed: CloseReason | None) -> str:
@@ -120,4 +121,4 @@ def _next_step(closed: CloseReason | None) -> str:
             "; let the device cool and rest, and run again; on a busy machine the LiteRT runner on "
             "one thread compares CPU time, which other processes hardly affect"
         )
-    return "; the same command continues it, within the same boot of the device"
+    return "; the same command resumes it, as long as the device is not rebooted"

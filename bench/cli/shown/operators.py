@@ -29,7 +29,7 @@ def operator_tables(results: Sequence[CaseResult]) -> Iterator[Table]:
 
 
 def _table(title: str, operators: Sequence[OpRow]) -> Table:
-    # Only these are apart: others are parts of a delegate's or of a loop's row.
+    # The other rows are parts of these: of a delegate's or of a loop's row.
     whole_us = sum(row.avg_us for row in operators if not row.graph and not row.within_delegate)
     longest = sorted(operators, key=lambda row: -row.avg_us)[:_ROWS]
     scale = units.duration_scale([row.avg_us for row in longest])
@@ -46,9 +46,9 @@ def _table(title: str, operators: Sequence[OpRow]) -> Table:
         share = row.avg_us / whole_us if whole_us else None
         cells = [row.node_type, scale.number(row.avg_us), units.percent(share)]
         cells += [part] if nested else []
-        table.add_row(*map(escape, [*cells, _shortened(row.name)]))
+        table.add_row(*map(escape, [*cells, _shorten(row.name)]))
     return table
 
 
-def _shortened(name: str) -> str:
+def _shorten(name: str) -> str:
     return name if len(name) <= _NAME_LETTERS else f"…{name[1 - _NAME_LETTERS :]}"

@@ -1,1 +1,1 @@
-"""One module a verb: its flags, and what it runs."""
+"""One module per verb: its flags, and what it runs."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _EXAMPLE = "example: frill-bench calibrate --model zoo --host"
 _BLOCKS = 60
-_ORDER_EFFECT = 0.02  # beyond it a gate needs more blocks; its verdicts stay correct
+_ORDER_EFFECT = 0.02  # above it a gate needs more blocks; its verdicts stay correct
 
 
 class Options(argparse.Namespace):
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flags.add_db(parser)
     flags.add_json(parser)
     flags.add_device(parser)
-    how = parser.add_argument_group("how")
+    how = parser.add_argument_group("how to measure")
     how.add_argument(
         "--blocks",
         type=int,
@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minutes",
         type=flags.seconds,
         metavar="MIN",
-        help="stop after this time; the same command continues",
+        help="stop after this time; the same command resumes",
     )
     gate_flags.add_how(how)
     flags.add_tool(parser.add_argument_group("the benchmark tool"))
@@ -91,7 +91,7 @@ def run(options: Options) -> int:
     """Measures, prints and stores the calibration, returns the exit code."""
     from bench.cli.measuring import do_on_devices
     from bench.cli.requests import devices_of, tool_request
-    from bench.flow.gate.calibrate import with_themselves
+    from bench.flow.gate.calibrate import pair_with_themselves
     from bench.flow.gate.gate import Gate
     from bench.flow.gate.jobs import CalibrationJob
     from bench.flow.gate.references import side
@@ -102,11 +102,11 @@ def run(options: Options) -> int:
     sides = [side(ref, zoo=options.zoo) for ref in options.refs]
     if options.benchmark_binary is None:
         options.benchmark_binary = _tool(sides)
-    comparison = with_themselves(sides)
+    comparison = pair_with_themselves(sides)
     gate = Gate(
         comparison=comparison,
         rule=rule,
-        folder=gate_flags.beside(options.db, gate_flags.CALIBRATIONS),
+        folder=gate_flags.folder_beside(options.db, gate_flags.CALIBRATIONS),
         max_s=None if options.minutes is None else 60 * options.minutes,
         seed=options.seed,
         caveats=gate_flags.caveats_of(options),
@@ -118,7 +118,7 @@ def run(options: Options) -> int:
 
 
 def _tool(sides: list[Side]) -> Path | None:
-    """Returns the official tool of the first bundle that has one, as a gate of it takes it."""
+    """Returns the official tool of the first bundle that has one, as in a gate."""
     return next((each.tool for each in sides if each.tool is not None), None)
 
 
@@ -133,26 +133,26 @@ def _show(
 
 
 def _show_one(options: Options, store: Store, session: Session) -> set[int]:
-    from bench.cli.console import tell
+    from bench.cli.console import print_to_stderr
     from bench.core.errors import ConfigurationError
     from bench.flow.gate.calibrate import calibration_of, save
     from bench.flow.gate.gate import log_of
     from bench.flow.gate.log_file import read
 
     path = log_of(store, session)
-    if not path.exists():  # it ended before it began
+    if not path.exists():  # the session ended before its first block
         return set()
     log = read(path)
     try:
         calibration = calibration_of(log, path, session, store)
     except ConfigurationError as error:
-        tell(str(error))
+        print_to_stderr(str(error))
         return {4, *_codes(log)}
-    written = save(gate_flags.beside(options.db, gate_flags.CALIBRATIONS), calibration)
+    written = save(gate_flags.folder_beside(options.db, gate_flags.CALIBRATIONS), calibration)
     _print(calibration, as_json=options.json)
     for line in _messages(log, calibration):
-        tell(line)
-    tell(f"wrote {written}, session {session.id} to {store.url}, its log to {path}")
+        print_to_stderr(line)
+    print_to_stderr(f"wrote {written}, session {session.id} to {store.url}, its log to {path}")
     return _codes(log)
 
 
@@ -173,15 +173,15 @@ def _messages(log: Log, calibration: Calibration) -> Iterator[str]:
     from bench.gate.records import CloseReason, ModelFailed
 
     yield (
-        "passed, regressed, red: of simulated gates whose blocks are resampled from these, with a "
-        f"new coin each, as of {MANY_MODELS} models; in brackets the upper limit of red gates "
-        "(one-sided, 95 %)"
+        "passed, regressed, red: shares of simulated gates. Their blocks are resampled from the "
+        f"measured ones, each with a new coin; passed and regressed are for {MANY_MODELS} models. "
+        "In brackets: the upper limit of red gates (one-sided, 95 %)"
     )
     yield from (f"{each.text} ({each.kind}: {each.effect})" for each in calibration.caveats)
-    known = {model for each in calibration.classes for model in each.models}
+    calibrated = {model for each in calibration.classes for model in each.models}
     failed = {each.model: each.reason for each in log.entries if isinstance(each, ModelFailed)}
     for pair in log.opened.models:
-        if str(pair.model) not in known:
+        if str(pair.model) not in calibrated:
             why = failed.get(pair.model, f"fewer than {LEAST_BLOCKS} blocks")
             yield f"{pair.model}: left out: {why}"
     for each in calibration.classes:

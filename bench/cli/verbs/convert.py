@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="all students of a grid, such as size=tiny,small width=0.5,1.0 activation=unfused",
     )
-    parser.add_argument("--formats", default=",".join(_FORMATS), help="comma list")
+    parser.add_argument(
+        "--formats", default=",".join(_FORMATS), help="formats, separated by commas"
+    )
     parser.add_argument(
         "--weights",
         default="starter",
@@ -59,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    """Converts every model and returns 0, or the exit code of the worst failure."""
-    from bench.cli.console import print_json, progress, tell
+    """Converts every model; returns 0, or the exit code of the worst failure."""
+    from bench.cli.console import print_json, print_to_stderr, progress
     from bench.core import config
     from bench.core.artifact import Format
     from bench.core.errors import ConfigurationError, worst
@@ -94,8 +96,8 @@ def run(options: Options) -> int:
     elif converted:
         _print([each for group in converted for each in group])
     for error in failed.values():
-        tell(f"failed: {error}")
-    tell(f"wrote {sum(map(len, converted))} artifacts to {options.zoo}")
+        print_to_stderr(f"failed: {error}")
+    print_to_stderr(f"wrote {sum(map(len, converted))} artifacts to {options.zoo}")
     return worst({error.exit_code for error in failed.values()})
 
 
@@ -109,13 +111,17 @@ def _print(artifacts: list[Artifact]) -> None:
         "model", "format", "size", "cosine mean", "5 %", "min", "SNR dB", "partitions", "caveats"
     )
     for artifact in artifacts:
-        near = artifact.fidelity
+        fidelity = artifact.fidelity
         numbers = ["-"] * 4
-        if near is not None:
-            numbers = [f"{near.cosine_mean:.5f}", f"{near.cosine_p5:.4f}", f"{near.cosine_min:.4f}"]
-            numbers.append("inf" if near.snr_db is None else f"{near.snr_db:.1f}")
-        pieces = "-" if artifact.partitions is None else str(artifact.partitions.partitions)
+        if fidelity is not None:
+            numbers = [
+                f"{fidelity.cosine_mean:.5f}",
+                f"{fidelity.cosine_p5:.4f}",
+                f"{fidelity.cosine_min:.4f}",
+            ]
+            numbers.append("inf" if fidelity.snr_db is None else f"{fidelity.snr_db:.1f}")
+        partitions = "-" if artifact.partitions is None else str(artifact.partitions.partitions)
         caveats = "; ".join(each.evidence or each.kind.value for each in artifact.caveats)
         size = units.size(artifact.size_bytes)
-        table.add_row(artifact.name, artifact.format.value, size, *numbers, pieces, caveats)
+        table.add_row(artifact.name, artifact.format.value, size, *numbers, partitions, caveats)
     print_table(table)

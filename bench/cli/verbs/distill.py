@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="speech-embedding, ge2e, trill, yamnet ..., a SavedModel, a .tflite or .onnx file; "
         "join several with +",
     )
-    targets.add_argument("--output", metavar="KEY", help="which of the teacher's outputs")
+    targets.add_argument("--output", metavar="KEY", help="name of the teacher's output to use")
     targets.add_argument(
         "--model-dir",
         type=Path,
@@ -77,12 +77,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=int, metavar="N", help="train for at most N epochs")
-    training.add_argument("--batch-size", type=int, metavar="N", help="windows a training step")
+    training.add_argument("--batch-size", type=int, metavar="N", help="windows per training step")
     training.add_argument(
         "--learning-rate", type=float, metavar="RATE", help="the highest learning rate"
     )
     training.add_argument("--seed", type=int, help="seed of initial weights and patch order")
-    training.add_argument("--workers", type=int, metavar="N", help="students trained at a time")
+    training.add_argument(
+        "--workers", type=int, metavar="N", help="how many students to train at the same time"
+    )
     parser.add_argument(
         "--score",
         metavar="SET",
@@ -100,25 +102,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    """Trains every student that is not up to date and returns 0, or 4 where one failed."""
-    from bench.cli.console import print_json, progress, tell
+    """Trains every student that is not up to date; returns 0, or 4 where one failed."""
+    from bench.cli.console import print_json, print_to_stderr, progress
     from bench.core import config
     from bench.flow.build.distill import distill
     from bench.flow.build.model_cards import score_cards
     from models.audio.tasks import task_set
 
     recipe = _recipe(options)
-    tasks = (
-        task_set(options.score) if options.score else None
-    )  # a wrong one fails at once, not after hours
+    # Before the training: a wrong task set fails at once, not after hours.
+    tasks = task_set(options.score) if options.score else None
     with progress() as display:
         bars: dict[str, int] = {}
 
-        def show(what: str, done: int, total: int, status: str = "") -> None:
-            bar = bars.get(what)
+        def show(name: str, done: int, total: int, status: str = "") -> None:
+            bar = bars.get(name)
             if bar is None:
-                bar = bars[what] = display.add_task(what, total=total)
-            display.update(bar, description=f"{what} {status}", completed=done, total=total)  # type: ignore[arg-type]  # rich's TaskID is an int
+                bar = bars[name] = display.add_task(name, total=total)
+            display.update(bar, description=f"{name} {status}", completed=done, total=total)  # type: ignore[arg-type]  # rich's TaskID is an int
 
         result = distill(
             recipe,
@@ -149,8 +150,8 @@ def run(options: Options) -> int:
     elif cards:
         _print(cards)
     for error in failed.values():
-        tell(f"failed: {error}")
-    tell(
+        print_to_stderr(f"failed: {error}")
+    print_to_stderr(
         f"wrote {len(result.new)} students to {options.out}"
         f" ({len(result.cards) - len(result.new)} were up to date); "
         f"next: frill-bench convert NAME --weights {options.out}"
@@ -176,9 +177,9 @@ def _recipe(options: Options) -> Recipe:
         raise ConfigurationError(
             "no students given", hint="give a NAME, --grid or --recipe starter"
         )
-    targets = _given(options, "teacher", "output", "audio", "max_windows")
-    schedule = _given(options, "epochs", "batch_size", "learning_rate", "seed")
-    both = _given(options, "batch_size", "seed")
+    targets = _select_options(options, "teacher", "output", "audio", "max_windows")
+    schedule = _select_options(options, "epochs", "batch_size", "learning_rate", "seed")
+    both = _select_options(options, "batch_size", "seed")
     return replace(
         recipe,
         targets=replace(recipe.targets, **targets),
@@ -187,7 +188,8 @@ def _recipe(options: Options) -> Recipe:
     )
 
 
-def _given(options: Options, *names: str) -> dict[str, Any]:
+def _select_options(options: Options, *names: str) -> dict[str, Any]:
+    """Returns those of the options that the command line sets."""
     return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 

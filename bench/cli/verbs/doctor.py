@@ -39,14 +39,15 @@ def run(options: Options) -> int:
     from bench.core import config
     from bench.core.errors import DeviceError
     from bench.flow.checks.machine import Level, examine_machine
-    from bench.flow.checks.phone import check_up
+    from bench.flow.checks.phone import check_phone
     from device_profiles.device_profile import profiles
 
-    known = profiles()
+    device_profiles = profiles()
     machine = examine_machine()
     phones = _phones(options.serial)
     checkups = [
-        check_up(each, known, on_prompt=partial(_ask_to_allow, each.serial)) for each in phones
+        check_phone(each, device_profiles, on_prompt=partial(_ask_to_allow, each.serial))
+        for each in phones
     ]
     if options.json:
         print_json(
@@ -57,31 +58,35 @@ def run(options: Options) -> int:
         )
     else:
         _print(machine, checkups)
-    every = [*machine, *(finding for each in checkups for finding in each.findings)]
-    return DeviceError.exit_code if any(each.level is Level.PROBLEM for each in every) else 0
+    findings = [*machine, *(finding for each in checkups for finding in each.findings)]
+    return DeviceError.exit_code if any(each.level is Level.PROBLEM for each in findings) else 0
 
 
 def _phones(serials: Sequence[str]) -> list[Found]:
-    from bench.cli.console import tell
+    from bench.cli.console import print_to_stderr
     from bench.cli.requests import serials_of
     from bench.core.errors import TransientDeviceError
-    from bench.flow.phone.discovery import meant
+    from bench.flow.phone.discovery import find_phones
 
-    wanted = serials or list(filter(None, [os.environ.get("ANDROID_SERIAL")]))
+    names = serials or list(filter(None, [os.environ.get("ANDROID_SERIAL")]))
     try:
-        found = meant(serials_of(wanted))
-    except TransientDeviceError as error:  # a finding says so too
-        tell(str(error))
+        phones = find_phones(serials_of(names))
+    except (
+        TransientDeviceError
+    ) as error:  # the adb server does not answer; a finding shows that too
+        print_to_stderr(str(error))
         return []
-    if not found:
-        tell("no phone is there: plug one in with USB debugging on, or name one: -s HOST:PORT")
-    return found
+    if not phones:
+        print_to_stderr(
+            "no phone is connected: plug one in with USB debugging on, or name one: -s HOST:PORT"
+        )
+    return phones
 
 
 def _ask_to_allow(serial: str) -> None:
-    from bench.cli.console import tell
+    from bench.cli.console import print_to_stderr
 
-    tell(f"{serial}: unlock it and accept 'Allow USB debugging?' on its screen")
+    print_to_stderr(f"{serial}: unlock the phone and accept 'Allow USB debugging?' on its screen")
 
 
 def _print(machine: Sequence[Finding], checkups: Sequence[Checkup]) -> None:
@@ -102,10 +107,10 @@ def _print_findings(title: str, findings: Sequence[Finding]) -> None:
 
     from bench.cli.console import print_table
 
-    table = Table("check", "", "found", title=title, title_justify="left")
+    table = Table("check", "", "result", title=title, title_justify="left")
     for each in findings:
-        found = Text(each.found)
+        text = Text(each.found)
         if each.next_step:
-            found.append(f"\n→ {each.next_step}", style="bold")
-        table.add_row(each.check, Text(each.level, style=_COLOURS[each.level]), found)
+            text.append(f"\n→ {each.next_step}", style="bold")
+        table.add_row(each.check, Text(each.level, style=_COLOURS[each.level]), text)
     print_table(table)

@@ -72,8 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of ``gate``."""
     parser.epilog = _EXAMPLE
     add = parser.add_argument
-    what = "a .tflite file, a bundle, a folder of artifacts, or a name in the zoo"
-    add("--baseline", metavar="REF", help=f"{what}; files, never numbers")
+    reference = "a .tflite file, a bundle, a folder of artifacts, or a name in the zoo"
+    add("--baseline", metavar="REF", help=f"{reference}; files, never stored numbers")
     add("--candidate", metavar="REF", help="the files to compare with it, named the same way")
     flags.add_zoo(parser)
     add("--save-baseline", type=Path, metavar="DIR", help="only save the candidate as a bundle")
@@ -95,10 +95,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="append Markdown to this file, such as $GITHUB_STEP_SUMMARY",
     )
     flags.add_device(parser)
-    how = parser.add_argument_group("how")
+    how = parser.add_argument_group("how to measure")
     gate_flags.add_how(how)
-    _add_how_long(how)
-    _add_rule(parser.add_argument_group("the rule"))
+    _add_blocks(how)
+    _add_rule(parser.add_argument_group("the rule for verdicts"))
     tool = parser.add_argument_group("the benchmark tool (for both sides)")
     flags.add_tool(tool)
     tool.add_argument(
@@ -106,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_how_long(group: argparse._ArgumentGroup) -> None:
+def _add_blocks(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
         "--measure-unchanged",
@@ -129,8 +129,8 @@ def _add_how_long(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_rule(group: argparse._ArgumentGroup) -> None:
-    def add(name: str, default: str, what: str) -> None:
-        group.add_argument(name, type=flags.share, default=default, metavar="P%", help=what)
+    def add(name: str, default: str, text: str) -> None:
+        group.add_argument(name, type=flags.share, default=default, metavar="P%", help=text)
 
     add("--margin", "5%", "a slowdown of this share or more must not pass")
     add("--tolerance", "1%", "a slowdown of this share or less is never reported")
@@ -147,7 +147,7 @@ def _add_rule(group: argparse._ArgumentGroup) -> None:
         "--undecided",
         choices=("fail", "warn"),
         default="warn",
-        help="exit code of undecided: 5 or 0",
+        help="exit code if a model is undecided: 5 (fail) or 0 (warn)",
     )
 
 
@@ -159,7 +159,7 @@ def run(options: Options) -> int:
     from bench.flow.gate.references import pair_up, side
 
     if options.replay is not None:
-        return _replayed(options, options.replay)
+        return _replay(options, options.replay)
     if options.host + len(options.serial) > 1:
         raise ConfigurationError(
             f"a gate takes one device, not {options.host + len(options.serial)}",
@@ -169,7 +169,7 @@ def run(options: Options) -> int:
         raise ConfigurationError("no candidate is given", hint="give it: --candidate REF")
     candidate = side(options.candidate, zoo=options.zoo)
     if options.save_baseline is not None:
-        return _saved(options, candidate, options.save_baseline)
+        return _save_baseline(options, candidate, options.save_baseline)
     baseline = _baseline(options)
     comparison = pair_up(
         baseline, candidate, unchanged_too=options.measure_unchanged or options.own_tools
@@ -190,7 +190,7 @@ def run(options: Options) -> int:
     devices = devices_of(options, request, tool)
     job = GateJob(
         gate=gate,
-        calibrations=gate_flags.beside(options.db, gate_flags.CALIBRATIONS),
+        calibrations=gate_flags.folder_beside(options.db, gate_flags.CALIBRATIONS),
         processes_per_side=options.processes_per_side,
     )
     return do_on_devices(devices, job, options.db, partial(_show, options))
@@ -200,7 +200,7 @@ def _baseline(options: Options) -> Side:
     """Returns the baseline's side.
 
     Raises:
-        ConfigurationError: none is given, or it holds no tool and is to be measured with it.
+        ConfigurationError: none is given, or --own-tools is set and it holds no tool.
     """
     from bench.flow.gate.references import side
 
@@ -221,7 +221,7 @@ def _baseline(options: Options) -> Side:
 def _show(
     options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
 ) -> set[int]:
-    """Prints the verdicts of the gates' logs, and returns the exit codes that gives."""
+    """Prints the verdicts in the gates' logs, and returns their exit codes."""
     from bench.cli.shown.gate import show_log
     from bench.flow.gate.gate import log_of
     from bench.flow.gate.log_file import read
@@ -229,7 +229,7 @@ def _show(
     codes: set[int] = set()
     for session in sessions:
         path = log_of(store, session)
-        if not path.exists():  # it ended before it began
+        if not path.exists():  # the session ended before its first block
             continue
         wrote = f"wrote session {session.id} to {store.url}, its log to {path}"
         codes |= show_log(options, read(path), started_at=session.started_at, wrote=wrote)
@@ -237,7 +237,7 @@ def _show(
 
 
 def _gate(options: Options, comparison: Comparison) -> Gate:
-    from bench.cli.console import tell
+    from bench.cli.console import print_to_stderr
     from bench.flow.gate.gate import Gate
     from bench.gate.rule import Rule
 
@@ -248,19 +248,19 @@ def _gate(options: Options, comparison: Comparison) -> Gate:
             tolerance=options.tolerance,
             false_alarms_per_gate=options.false_alarms,
         ),
-        folder=gate_flags.beside(options.db, "gates"),
+        folder=gate_flags.folder_beside(options.db, "gates"),
         log=options.log,
         max_s=None if options.max_minutes is None else 60 * options.max_minutes,
         seed=options.seed,
         caveats=gate_flags.caveats_of(options),
         revision=options.revision or os.environ.get("GITHUB_SHA", ""),
         size_margin=options.size_margin,
-        on_message=tell,
+        on_message=print_to_stderr,
     )
 
 
 def _with_scores(options: Options, gate: Gate) -> Gate:
-    """Returns the gate with the differences of its models' scores, if a task set is given."""
+    """Returns the gate with the score differences of its models, if a task set is given."""
     if options.task_set is None:
         return gate
     from bench.cli.console import progress
@@ -286,9 +286,9 @@ def _with_scores(options: Options, gate: Gate) -> Gate:
         return replace(gate, accuracy=rule, scores=tuple(scores))
 
 
-def _saved(options: Options, candidate: Side, folder: Path) -> int:
-    """Saves a side as a bundle, with the tool that measures it where that is known here."""
-    from bench.cli.console import print_json, tell
+def _save_baseline(options: Options, candidate: Side, folder: Path) -> int:
+    """Saves a side as a bundle, with the benchmark tool where the command line gives one."""
+    from bench.cli.console import print_json, print_to_stderr
     from bench.core import config
     from bench.flow.gate.bundle import CONTENTS, host_runner, official, save
     from bench.tool.host import litert_tool
@@ -306,17 +306,17 @@ def _saved(options: Options, candidate: Side, folder: Path) -> int:
         bundle = save(folder, candidate.targets, tool=tool, runtimes=runtimes)
     else:
         bundle = save(folder, candidate.targets)
-        tell("no tool is bundled; --benchmark-binary PATH adds one, for --own-tools")
+        print_to_stderr("no tool is bundled; --benchmark-binary PATH adds one, for --own-tools")
     if options.json:
         print_json({"bundle": config.unstructure(bundle)})
     else:
         for each in bundle.files:
             print(f"{each.name} {each.format} {each.sha256}")
-    tell(f"wrote {folder / CONTENTS}")
+    print_to_stderr(f"wrote {folder / CONTENTS}")
     return 0
 
 
-def _replayed(options: Options, path: Path) -> int:
+def _replay(options: Options, path: Path) -> int:
     from bench.cli.shown.gate import show_log
     from bench.core.errors import worst
     from bench.flow.gate.log_file import read

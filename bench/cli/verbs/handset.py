@@ -33,13 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="up|list|down|tool", required=True)
     up = actions.add_parser(
         "up",
-        help="boot one and leave it running; the first time packages are fetched through apt",
+        help="start a handset and leave it running (the first time, packages are fetched with apt)",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    up.add_argument("--name", help="its own serial number (default: handset and a number)")
+    up.add_argument("--name", help="its name and serial number (default: handset and a number)")
     up.add_argument("--address", metavar="IP", help="a loopback address (default: a free one)")
-    up.add_argument("--port", type=int, metavar="N", default=5555, help="of adb")
+    up.add_argument("--port", type=int, metavar="N", default=5555, help="port of adb")
     up.add_argument(
         "--property",
         action="append",
@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--data-mb", type=_megabytes, metavar="N", default=1024, help="size of its /data"
     )
-    up.add_argument("--refresh", action="store_true", help="look for newer packages")
-    listed = actions.add_parser("list", help="list those that run", allow_abbrev=False)
+    up.add_argument("--refresh", action="store_true", help="check for newer packages")
+    listing = actions.add_parser("list", help="list the running handsets", allow_abbrev=False)
     down = actions.add_parser("down", help="stop handsets", allow_abbrev=False)
     down.add_argument("names", nargs="*", metavar="NAME", help="a name or a serial")
     down.add_argument("--all", action="store_true", help="stop all of them")
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="build the official benchmark_model for handsets and print its path",
         allow_abbrev=False,
     )
-    for action in (up, listed, down, tool):
+    for action in (up, listing, down, tool):
         shared.add_json(action)
 
 
@@ -78,7 +78,7 @@ def run(options: Options) -> int:
 
 
 def _up(options: Options) -> None:
-    from bench.cli.console import print_json, tell
+    from bench.cli.console import print_json, print_to_stderr
     from bench.handset.running import boot
     from bench.handset.tree import prepare
 
@@ -91,45 +91,50 @@ def _up(options: Options) -> None:
         data_bytes=options.data_mb << 20,
     )
     if options.json:
-        print_json({"handset": _described(phone)})
+        print_json({"handset": _to_json(phone)})
     else:
         print(phone.serial)
-    tell(f"{phone.name} is up after {phone.record.boot_s:.2f} s; try: adb connect {phone.serial}")
-    tell(
-        f"It is not a phone: latencies taken on it mean nothing. Stop it: handset down {phone.name}"
+    print_to_stderr(
+        f"{phone.name} is up after {phone.record.boot_s:.2f} s; try: adb connect {phone.serial}"
+    )
+    print_to_stderr(
+        "it is not a phone: its latencies mean nothing; stop it: "
+        f"frill-bench handset down {phone.name}"
     )
 
 
 def _list(options: Options) -> None:
-    from bench.cli.console import print_json, tell
+    from bench.cli.console import print_json, print_to_stderr
     from bench.handset.running import running
 
-    found = running()
+    handsets = running()
     if options.json:
-        print_json({"handsets": [_described(each) for each in found]})
-    elif found:
-        _print(found)
+        print_json({"handsets": [_to_json(each) for each in handsets]})
+    elif handsets:
+        _print(handsets)
     else:
-        tell("no handset is running; boot one: frill-bench handset up")
+        print_to_stderr("no handset is running; start one: frill-bench handset up")
 
 
 def _down(options: Options) -> None:
-    from bench.cli.console import print_json, tell
+    from bench.cli.console import print_json, print_to_stderr
     from bench.core.errors import ConfigurationError
     from bench.handset.running import find, running
 
     if bool(options.names) == options.all:
-        raise ConfigurationError("say which handsets to stop", hint="give names, or --all")
-    found = running() if options.all else [find(name) for name in dict.fromkeys(options.names)]
-    for each in found:
+        raise ConfigurationError(
+            "no handset is named", hint="give the names of those to stop, or --all"
+        )
+    handsets = running() if options.all else [find(name) for name in dict.fromkeys(options.names)]
+    for each in handsets:
         each.stop()
-        tell(f"{each.name} is stopped")
+        print_to_stderr(f"{each.name} is stopped")
     if options.json:
-        print_json({"stopped": [each.name for each in found]})
+        print_json({"stopped": [each.name for each in handsets]})
 
 
 def _tool(options: Options) -> None:
-    from bench.cli.console import print_json, tell
+    from bench.cli.console import print_json, print_to_stderr
     from bench.core.hashing import sha256_file
     from bench.handset.benchmark_tool import build_tool, delegate_library
 
@@ -138,16 +143,16 @@ def _tool(options: Options) -> None:
         print_json({"path": str(path), "sha256": sha256_file(path), "delegate": str(delegate)})
     else:
         print(path)
-    tell(f"a stand-in for an accelerator's delegate lies beside it: {delegate.name}")
+    print_to_stderr(f"beside it is {delegate.name}, which acts as an accelerator's delegate")
 
 
-def _print(found: list[Running]) -> None:
+def _print(handsets: list[Running]) -> None:
     from rich.table import Table
 
     from bench.cli.console import print_table
 
     table = Table("name", "serial", "/data MB", "process")
-    for each in found:
+    for each in handsets:
         handset = each.record.handset
         table.add_row(
             handset.name,
@@ -158,11 +163,11 @@ def _print(found: list[Running]) -> None:
     print_table(table)
 
 
-def _described(phone: Running) -> dict[str, Any]:
+def _to_json(phone: Running) -> dict[str, Any]:
     from bench.core import config
 
-    described: dict[str, Any] = config.unstructure(phone.record)
-    return {"serial": phone.serial, **described.pop("handset"), **described}
+    fields: dict[str, Any] = config.unstructure(phone.record)
+    return {"serial": phone.serial, **fields.pop("handset"), **fields}
 
 
 def _properties(texts: list[str]) -> dict[str, str]:

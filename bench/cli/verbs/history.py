@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Prints the trend of each model, writes the page, returns the exit code."""
-    from bench.cli.console import print_json, print_table, tell
+    from bench.cli.console import print_json, print_table, print_to_stderr
     from reports.history.trends import AXIS, alarms, notes, title
 
     history = _history(options)
@@ -72,14 +72,14 @@ def run(options: Options) -> int:
         print_table(_table(trends))
     for trend in trends:
         for line in notes(trend):
-            tell(f"{title(trend)}: {line}")
+            print_to_stderr(f"{title(trend)}: {line}")
     for line in history.left_out:
-        tell(line)
+        print_to_stderr(line)
     for trend in trends:
         for line in alarms(trend):
-            tell(f"{AXIS} regressed: {title(trend)}: {line}")
+            print_to_stderr(f"{AXIS} regressed: {title(trend)}: {line}")
     if options.out is not None:
-        tell(f"wrote {_write(options, options.out, history, trends)}")
+        print_to_stderr(f"wrote {_write(options, options.out, history, trends)}")
     return int(any(trend.is_regressed for trend in trends))
 
 
@@ -94,22 +94,22 @@ def _history(options: Options) -> History:
     pinned = None
     if options.anchor is not None:
         pinned = {target.sha256 for target in side(options.anchor, zoo=options.zoo).targets}
-    beside = (Path() if "://" in options.db else Path(options.db).parent) / "gates"
-    named = ", ".join(map(str, options.logs)) or str(beside)
-    logs = read_all(options.logs or ([beside] if beside.is_dir() else []))
+    gates = (Path() if "://" in options.db else Path(options.db).parent) / "gates"
+    places = ", ".join(map(str, options.logs)) or str(gates)
+    logs = read_all(options.logs or ([gates] if gates.is_dir() else []))
     if not logs.logs:
         raise ConfigurationError(
-            "; ".join((f"{named}: no gate logs are there", *logs.unread)), hint=_MEASURE
+            "; ".join((f"no gate logs in {places}", *logs.unread)), hint=_MEASURE
         )
-    found = history(logs.logs, pinned)
-    found = replace(found, left_out=(*found.left_out, *logs.unread))
-    if not found.trends:
+    collected = history(logs.logs, pinned)
+    collected = replace(collected, left_out=(*collected.left_out, *logs.unread))
+    if not collected.trends:
         against = f" against {options.anchor}" if pinned else ""
         raise ConfigurationError(
-            "; ".join((f"{named}: no nightly run{against} is there", *found.left_out)),
+            "; ".join((f"no nightly run{against} in {places}", *collected.left_out)),
             hint=_MEASURE,
         )
-    return found
+    return collected
 
 
 def _table(trends: Sequence[Trend]) -> Table:
@@ -118,19 +118,19 @@ def _table(trends: Sequence[Trend]) -> Table:
     from bench.cli.console import plain_table
     from reports.history.trends import table
 
-    drawn = table(trends)
+    cells = table(trends)
     devices = sorted({trend.device for trend in trends})
-    shown = plain_table(f"latency over the pinned baseline's, on {', '.join(devices)}")
-    for heading in drawn.headings:
-        shown.add_column(heading.name, justify="right" if heading.numeric else "left")
-    for line in drawn.lines:
-        shown.add_row(
+    output = plain_table(f"latency over the pinned baseline's, on {', '.join(devices)}")
+    for heading in cells.headings:
+        output.add_column(heading.name, justify="right" if heading.numeric else "left")
+    for line in cells.lines:
+        output.add_row(
             *(
                 escape(f"{cell.text}\n{cell.detail}" if cell.detail else cell.text)
                 for cell in line.cells
             )
         )
-    return shown
+    return output
 
 
 def _document(options: Options, history: History, trends: Sequence[Trend]) -> dict[str, object]:

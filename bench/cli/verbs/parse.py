@@ -1,4 +1,4 @@
-"""``frill-bench parse``: reads benchmark logs that somebody already has."""
+"""``frill-bench parse``: reads benchmark logs that exist already."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="output of a benchmark program, as text or as its binary result file; - is stdin",
     )
     parser.add_argument(
-        "--stderr", metavar="FILE", type=Path, help="standard error, if it was kept apart"
+        "--stderr", metavar="FILE", type=Path, help="the standard error, if it was saved separately"
     )
     parser.add_argument(
         "--exit-status", metavar="N", type=int, help="exit status of the program, if it is known"
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    """Prints what the logs say; returns 0, or 4 when one of them must not be trusted."""
+    """Prints the contents of the logs; returns 0, or 4 if one of them must not be trusted."""
     from bench.cli.console import print_json
     from bench.core import config
     from bench.core.errors import ConfigurationError, ToolOutputError
@@ -49,7 +49,7 @@ def run(options: Options) -> int:
     names: list[str] = options.files
     if len(names) > 1 and (options.stderr is not None or options.exit_status is not None):
         raise ConfigurationError(
-            "--stderr and --exit-status belong to one log, and several were given",
+            "--stderr and --exit-status are for one log, and several were given",
             hint="parse that log by itself",
         )
     logs = [_parse(name, options.stderr, options.exit_status) for name in names]
@@ -88,20 +88,23 @@ def _print(name: str, log: ToolLog) -> None:
 
 
 def _rows(log: ToolLog) -> list[tuple[str, str]]:
-    """Returns label and value of what the log says; what it does not say has no row."""
+    """Returns label and value of everything that the log contains."""
     memory = [f"{name} {value:g}" for name, value in (log.memory_mb or {}).items()]
     nodes = None
     if log.nodes_delegated is not None:
         nodes = f"{log.nodes_delegated} of {_count(log.nodes_total)} nodes"
-    pieces = None if log.partitions is None else f"{log.partitions} partitions"
+    partitions = None if log.partitions is None else f"{log.partitions} partitions"
     rows: list[tuple[str, str | None]] = [
         ("trusted", "yes" if log.ok else f"no: {log.failure}"),
         ("dialect", f"{log.dialect}{', logcat' if log.logcat else ''}"),
         ("runtime", log.runtime),
-        ("delegate", ", ".join(filter(None, (log.delegate, nodes, pieces)))),
-        ("asked for", ", ".join(log.requested_delegates)),
+        ("delegate", ", ".join(filter(None, (log.delegate, nodes, partitions)))),
+        ("requested delegate", ", ".join(log.requested_delegates)),
         ("threads", None if log.threads is None else str(log.threads)),
-        ("runs", None if log.runs is None else f"{log.runs} after {_count(log.warmup_runs)}"),
+        (
+            "runs",
+            None if log.runs is None else f"{log.runs} after {_count(log.warmup_runs)} warm-up",
+        ),
         ("inference, mean", _ms(log.inference_avg_us)),
         ("inference, min to max", _range(log.inference_min_us, log.inference_max_us)),
         ("inference, std", _ms(log.inference_std_us)),

@@ -22,20 +22,24 @@ class Options(argparse.Namespace):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``report``."""
     parser.epilog = "example: frill-bench report --db demo/results.db --out report"
-    parser.add_argument("--db", default="frill-bench.db", metavar="FILE", help="what to report")
     parser.add_argument(
-        "--out", type=Path, default=Path("report"), metavar="DIR", help="its folder"
+        "--db", default="frill-bench.db", metavar="FILE", help="the database to report"
     )
-    parser.add_argument("--title", default="Speech embeddings on device", help="of the page")
     parser.add_argument(
-        "--task-set", metavar="SET", help="whose scores to use; the most complete by default"
+        "--out", type=Path, default=Path("report"), metavar="DIR", help="folder for the report"
+    )
+    parser.add_argument("--title", default="Speech embeddings on device", help="title of the page")
+    parser.add_argument(
+        "--task-set",
+        metavar="SET",
+        help="task set of the scores (default: the one that most artifacts were scored on)",
     )
     shared.add_json(parser)
 
 
 def run(options: Options) -> int:
-    """Writes the report and names it."""
-    from bench.cli.console import print_json, tell
+    """Writes the report, prints its path and returns 0."""
+    from bench.cli.console import print_json, print_to_stderr
     from bench.flow.report.write import effects_of, report
     from bench.store.store import Store
     from reports.effects.fit import Estimate
@@ -58,6 +62,8 @@ def run(options: Options) -> int:
             }
         )
     if not rows:
-        tell(f"{options.db}: holds no latency of a file with a manifest; frill-bench run measures")
-    tell(f"wrote {page}")
+        print_to_stderr(
+            f"{options.db}: holds no latency of a file with a manifest; measure: frill-bench run"
+        )
+    print_to_stderr(f"wrote {page}")
     return 0

@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of ``run``."""
     parser.epilog = _EXAMPLE
     parser.add_argument(
-        "suite", nargs="?", type=Path, metavar="SUITE.yaml", help="measurement plan"
+        "suite", nargs="?", type=Path, metavar="SUITE.yaml", help="measurement plan (YAML)"
     )
     parser.add_argument(
         "--model",
@@ -86,24 +86,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flags.add_zoo(parser)
     flags.add_db(parser)
     parser.add_argument(
-        "--dry-run", action="store_true", help="print the commands, one a line, and measure nothing"
+        "--dry-run",
+        action="store_true",
+        help="print the commands, one per line, and measure nothing",
     )
     flags.add_json(parser)
     flags.add_device(parser)
-    _add_how(parser.add_argument_group("how (instead of what the suite says)"))
+    _add_how(parser.add_argument_group("how to measure (overrides the suite)"))
     flags.add_tool(parser.add_argument_group("the benchmark tool"))
 
 
 def _add_how(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--num-threads", type=flags.counts, metavar="N,N", help="numbers of threads")
-    add("--delegate", metavar="D,D", help="of xnnpack, none, gpu, nnapi, external")
-    add("--affinity", metavar="MASK", help="cores: a hex mask as taskset takes it, big or all")
-    add("--require-full-delegation", action="store_true", help="fail if a delegate leaves a node")
-    add("--external-delegate", metavar="LIB.so", help="library of the delegate external")
-    add("--external-delegate-options", metavar="K:V;K:V", help="what that library is given")
-    add("--op-profile", action="store_true", help="also time by operator, in a process of its own")
-    add("--peak-memory", action="store_true", help="also sample memory, in a process of its own")
+    add("--delegate", metavar="D,D", help="one or more of xnnpack, none, gpu, nnapi, external")
+    add("--affinity", metavar="MASK", help="cores: a hex mask as for taskset, big or all")
+    add(
+        "--require-full-delegation",
+        action="store_true",
+        help="fail if a delegate does not take all nodes",
+    )
+    add("--external-delegate", metavar="LIB.so", help="library of the external delegate")
+    add("--external-delegate-options", metavar="K:V;K:V", help="options for that library")
+    add("--op-profile", action="store_true", help="also time each operator, in a separate process")
+    add("--peak-memory", action="store_true", help="also sample memory, in a separate process")
     add(
         "--check",
         action=argparse.BooleanOptionalAction,
@@ -113,24 +119,28 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     add(
         "--conventional",
         action=argparse.BooleanOptionalAction,
-        help="also one process with benchmark_model's defaults: 50 runs (default: on phones only)",
+        help="also run one process with benchmark_model's defaults, 50 runs (default: on phones)",
     )
-    add("--streaming", action="store_true", help="also with a pause of the model's hop")
-    add("--cold", action="store_true", help="also the first inference of new processes")
+    add(
+        "--streaming",
+        action="store_true",
+        help="also measure with a pause of one hop between inferences, as on live audio",
+    )
+    add("--cold", action="store_true", help="also measure the first inference of new processes")
     add(
         "--sustained",
         type=flags.seconds,
         metavar="MIN",
         help="at the end also run each case continuously for MIN minutes",
     )
-    add("--processes", type=int, metavar="N", help="processes a case")
+    add("--processes", type=int, metavar="N", help="processes per case")
     add(
         "--ci-width",
         type=flags.share,
         metavar="P%",
-        help="more processes, until the 95%% interval is no wider than this share of the median",
+        help="run more processes until the 95%% interval is at most this share of the median wide",
     )
-    add("--max-processes", type=int, metavar="N", help="a limit for that (default: five times)")
+    add("--max-processes", type=int, metavar="N", help="limit for --ci-width (default: five times)")
     add(
         "--max-repeats",
         type=int,
@@ -141,9 +151,9 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         "--timeout",
         type=flags.seconds,
         metavar="S",
-        help="kill a process after so long (default: when its protocol must have ended)",
+        help="kill a process after this time (default: the longest that its protocol can take)",
     )
-    add("--seed", type=int, help="of the order of the processes")
+    add("--seed", type=int, help="seed of the order of the processes")
 
 
 def run(options: Options) -> int:
@@ -155,9 +165,9 @@ def run(options: Options) -> int:
     targets: dict[str, Target] = {}
 
     def request(kind: Kind) -> RunRequest:
-        asked = _request(options, kind)
-        targets.update({target.sha256: target for target in asked.targets})
-        return asked
+        run_request = _request(options, kind)
+        targets.update({target.sha256: target for target in run_request.targets})
+        return run_request
 
     devices = devices_of(options, request, tool_request(options))
     if options.dry_run:
@@ -172,28 +182,28 @@ def run(options: Options) -> int:
 
 
 def _request(options: Options, kind: Kind) -> RunRequest:
-    """Returns what the suite and the command line ask of a kind of device.
+    """Returns the request to a kind of device, from the suite and the command line.
 
     Raises:
-        ConfigurationError: it cannot be, or a file is unusable.
+        ConfigurationError: the two do not fit together, or a file is unusable.
     """
     from bench.flow.device.requests import RunRequest
     from bench.plan.suite import bare_target, select, zoo_targets
 
     suite = _suite(options, kind)
-    beside = options.suite.parent if options.suite else Path()
+    folder = options.suite.parent if options.suite else Path()
     if options.model:
         files = {target.sha256: target for target in map(bare_target, options.model)}
         targets = tuple(files.values())
     else:
-        targets = select(suite, zoo_targets(options.zoo), beside=beside)
+        targets = select(suite, zoo_targets(options.zoo), beside=folder)
     library = suite.external_delegate
-    asked = (options.suite, options.delegate, options.external_delegate)
+    choices = (options.suite, options.delegate, options.external_delegate)
     return RunRequest(
         suite=suite,
         targets=targets,
-        library=None if library is None else beside / library,
-        delegates_are_default=asked == (None, None, None),
+        library=None if library is None else folder / library,
+        delegates_are_default=choices == (None, None, None),
         timeout_s=options.timeout,
     )
 
@@ -210,8 +220,8 @@ def _suite(options: Options, kind: Kind) -> Suite:
         {**config.unstructure(suite), **_overrides(options)}, Suite, source="command line"
     )
     evidence = {name: getattr(options, name) for name in EVIDENCE}
-    given = {name: value for name, value in evidence.items() if value is not None}
-    return replace(suite, protocol=replace(suite.protocol, **given))
+    overrides = {name: value for name, value in evidence.items() if value is not None}
+    return replace(suite, protocol=replace(suite.protocol, **overrides))
 
 
 def _print_commands(devices: Sequence[Device], *, as_json: bool) -> None:
@@ -241,8 +251,8 @@ def _commands(sweep: Sweep) -> list[list[str]]:
 def _show(
     options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
 ) -> set[int]:
-    """Prints what was measured; returns 4 where a case failed."""
-    from bench.cli.console import tell
+    """Prints the results; returns the exit codes: 4 where a case failed."""
+    from bench.cli.console import print_to_stderr
     from bench.cli.shown.cases import show
     from bench.flow.report.results import results
 
@@ -250,14 +260,14 @@ def _show(
     errors = [(lane.device, lane.error) for lane in lanes if lane.error is not None]
     show(measured, errors, as_json=options.json)
     for session in sessions:
-        tell(f"wrote session {session.id} of {session.device.name} to {store.url}")
-    return {4} if any(each.is_bad for _, found in measured for each in found) else set()
+        print_to_stderr(f"wrote session {session.id} of {session.device.name} to {store.url}")
+    return {4} if any(each.is_bad for _, cases in measured for each in cases) else set()
 
 
 def _overrides(options: Options) -> dict[str, object]:
     from bench.plan.case import Delegate
 
-    given: dict[str, object] = {
+    values: dict[str, object] = {
         "threads": options.num_threads,
         "affinity": options.affinity,
         "external_delegate_options": options.external_delegate_options,
@@ -272,9 +282,9 @@ def _overrides(options: Options) -> dict[str, object]:
         "seed": options.seed,
     }
     if options.external_delegate is not None:
-        # Relative to where we are, not to the suite.
-        given["external_delegate"] = str(Path(options.external_delegate).absolute())
-        given["delegates"] = [Delegate.EXTERNAL.value]
+        # Relative to the current folder, not to the suite.
+        values["external_delegate"] = str(Path(options.external_delegate).absolute())
+        values["delegates"] = [Delegate.EXTERNAL.value]
     if options.delegate is not None:
-        given["delegates"] = flags.words(options.delegate, list(Delegate), "delegate")
-    return {name: value for name, value in given.items() if value is not None}
+        values["delegates"] = flags.words(options.delegate, list(Delegate), "delegate")
+    return {name: value for name, value in values.items() if value is not None}

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "example: frill-bench score small_w1.0_keras3_gap_e2048_unfused --task-set quick"
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="models of the zoo; all embeddings by default"
+        "names", nargs="*", metavar="NAME", help="models in the zoo (default: all audio embeddings)"
     )
     parser.add_argument(
         "--task-set",
@@ -45,25 +45,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default (six tasks), quick (two, few clips), a folder of clips by label, "
         "or a CSV with path,label[,split][,speaker] (default: default; on a phone: quick)",
     )
-    parser.add_argument("--db", default="frill-bench.db", metavar="FILE", help="where scores go")
+    parser.add_argument(
+        "--db", default="frill-bench.db", metavar="FILE", help="database for the scores"
+    )
     flags.add_zoo(parser)
     flags.add_json(parser)
-    group = parser.add_argument_group("from the outputs of a phone, beside the host's")
+    group = parser.add_argument_group("on a phone (its scores are compared with the host's)")
     group.add_argument(
         "--on",
         metavar="SERIAL",
-        help="score what this phone makes of a sample of the clips, instead of this machine",
+        help="score this phone's outputs for a sample of the clips, instead of this machine's",
     )
     group.add_argument(
         "--clips",
         type=int,
         metavar="N",
-        help="how many (default: the fewest that fill all classes and folds, or 120)",
+        help="size of the sample (default: the fewest clips that fill all classes and folds, but "
+        "at least 120)",
     )
     group.add_argument(
         "--delegate",
         choices=("xnnpack", "none", "gpu", "nnapi"),
-        help="on the phone (default: xnnpack, or none where the tool lacks it)",
+        help="delegate on the phone (default: xnnpack, or none where the tool lacks it)",
     )
     group.add_argument(
         "--benchmark-binary",
@@ -74,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    """Scores, prints the table, and returns 0, or 4 where an artifact could not be scored."""
+    """Scores and prints the table; returns 0, or 4 where an artifact could not be scored."""
     from bench.cli.console import progress
     from bench.core.errors import ConfigurationError
     from bench.flow.build.score import scorable, score_artifacts
@@ -83,14 +86,14 @@ def run(options: Options) -> int:
     from models.zoo import Zoo
 
     zoo = Zoo(options.zoo)
-    asked = [each for name in options.names for each in zoo.of(name)]
-    for each in asked:
+    named = [each for name in options.names for each in zoo.of(name)]
+    for each in named:
         if not scorable([each]):
             raise ConfigurationError(
-                f"{each.name}: its role is {each.role}, so it embeds no audio",
-                hint="leave it out; without names all embeddings are scored",
+                f"{each.name}: is not an audio embedding; its role is {each.role}",
+                hint="leave it out; without names all audio embeddings are scored",
             )
-    artifacts = asked or scorable(zoo.artifacts())
+    artifacts = named or scorable(zoo.artifacts())
     if not artifacts:
         raise ConfigurationError(
             f"{options.zoo}: holds no audio embedding to score",
@@ -98,19 +101,19 @@ def run(options: Options) -> int:
         )
     if options.on is not None:
         return _on_phone(options, zoo, artifacts)
-    alone = [
+    phone_flags = [
         each
         for each in ("clips", "delegate", "benchmark_binary")
         if getattr(options, each) is not None
     ]
-    if alone:
+    if phone_flags:
         raise ConfigurationError(
-            f"--{alone[0].replace('_', '-')} is for phones", hint="give a phone: --on SERIAL"
+            f"--{phone_flags[0].replace('_', '-')} is for phones", hint="give a phone: --on SERIAL"
         )
     tasks = task_set(options.task_set or DEFAULT)
     with Store.open(options.db) as store, progress() as display:
         bar = display.add_task("score", total=None)
-        made, failed = score_artifacts(
+        scores, failed = score_artifacts(
             artifacts,
             zoo=zoo,
             task_set=tasks,
@@ -120,11 +123,11 @@ def run(options: Options) -> int:
             ),
         )
         url = store.url
-    return _end(options, artifacts, made, failed, url, _print)
+    return _end(options, artifacts, scores, failed, url, _print)
 
 
 def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
-    from bench.cli.console import progress, tell
+    from bench.cli.console import print_to_stderr, progress
     from bench.cli.requests import phones_of
     from bench.flow.device.requests import ToolRequest
     from bench.flow.outputs.device_score import ScoreRequest, score_on_device
@@ -141,61 +144,61 @@ def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
         task_set=sampled(task_set(options.task_set or QUICK), options.clips),
         delegate=Delegate(options.delegate) if options.delegate else None,
     )
-    (found,) = phones_of([options.on or ""])
+    (phone,) = phones_of([options.on or ""])
     tools = PhoneTools(ToolRequest(binary=options.benchmark_binary))
-    device = PhoneDevice(found, request.run_request(), tools)
-    with Store.open(options.db) as store:  # one that cannot be used is an error before the phone is
+    device = PhoneDevice(phone, request.run_request(), tools)
+    with Store.open(options.db) as store:  # a bad database is an error before the phone runs
         url = store.url
     with progress() as display:
         bar = display.add_task("windows", total=None)
-        made, failed = score_on_device(
+        scores, failed = score_on_device(
             device,
             request,
             options.db,
-            on_message=tell,
+            on_message=print_to_stderr,
             on_progress=lambda name, done, total: display.update(
                 bar, description=name, completed=done, total=total
             ),
         )
-    return _end(options, artifacts, made, failed, url, _print_differences)
+    return _end(options, artifacts, scores, failed, url, _print_differences)
 
 
 def _end(
     options: Options,
     artifacts: Sequence[Artifact],
-    made: Sequence[Score],
+    scores: Sequence[Score],
     failed: Mapping[str, BenchError],
     url: str,
     show: Callable[[Sequence[Artifact], Sequence[Score]], None],
 ) -> int:
     """Prints what was scored and what failed, and returns the exit code."""
-    from bench.cli.console import print_json, tell
+    from bench.cli.console import print_json, print_to_stderr
     from bench.core import config
 
     if options.json:
         print_json(
             {
-                "scores": config.unstructure(made),
+                "scores": config.unstructure(scores),
                 "failed": {name: error.message for name, error in failed.items()},
             }
         )
-    elif made:
-        show(artifacts, made)
+    elif scores:
+        show(artifacts, scores)
     for error in failed.values():
-        tell(f"failed: {error}")
-    tell(f"wrote {len(made)} scores to {url}")
+        print_to_stderr(f"failed: {error}")
+    print_to_stderr(f"wrote {len(scores)} scores to {url}")
     return 4 if failed else 0
 
 
-def _print(artifacts: Sequence[Artifact], made: Sequence[Score]) -> None:
+def _print(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
     from rich.table import Table
 
     from bench.cli.console import print_table
 
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
-    first = made[0].tasks if made else ()
+    first = scores[0].tasks if scores else ()
     table = Table("model", *(task.task for task in first), "mean (95 %)")
-    for score in made:
+    for score in scores:
         cells = [f"{task.value:.3f}" for task in score.tasks]
         mean = f"{score.mean:.3f} ({score.mean_low:.3f}-{score.mean_high:.3f})"
         table.add_row(names[score.artifact_sha256], *cells, mean)
@@ -207,15 +210,15 @@ def _print(artifacts: Sequence[Artifact], made: Sequence[Score]) -> None:
     print_table(table)
 
 
-def _print_differences(artifacts: Sequence[Artifact], made: Sequence[Score]) -> None:
-    """Prints each task's score on the phone and on the host, and the difference of pairs."""
+def _print_differences(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
+    """Prints each task's score on the phone and on the host, and the paired difference."""
     from rich.table import Table
 
     from bench.cli.console import print_table
 
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
     table = Table("model", "task", "phone", "host", "phone less host (95 %)")
-    for score in made:
+    for score in scores:
         values = {"mean": score.mean, **{task.task: task.value for task in score.tasks}}
         for each in score.less_host:
             value = values[each.task]

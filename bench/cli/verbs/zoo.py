@@ -37,26 +37,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``zoo``."""
     parser.epilog = "example: frill-bench zoo show frill --json"
     actions = parser.add_subparsers(dest="action", metavar="list|show|add|parity", required=True)
-    listing = actions.add_parser("list", help="the artifacts of a zoo", allow_abbrev=False)
-    show = actions.add_parser("show", help="everything known about one model", allow_abbrev=False)
+    listing = actions.add_parser("list", help="list the artifacts", allow_abbrev=False)
+    show = actions.add_parser(
+        "show", help="show everything known about one model", allow_abbrev=False
+    )
     show.add_argument("name", metavar="NAME", help="a model in the zoo, or one that can be built")
-    add = actions.add_parser("add", help="add any .tflite file", allow_abbrev=False)
+    add = actions.add_parser("add", help="add a .tflite file", allow_abbrev=False)
     add.add_argument("file", type=Path, metavar="FILE", help="a .tflite file")
     add.add_argument("--name", help="its name in the zoo (default: its file name)")
     add.add_argument(
         "--frontend",
         metavar="NAME",
-        help="model in the zoo that makes its input from audio (default: FRILL's log-mel)",
+        help="model in the zoo that makes its input from audio (default: FRILL's front-end)",
     )
     add.add_argument("--hop-s", type=float, metavar="S", help="seconds of audio between inferences")
     parity = actions.add_parser(
         "parity",
-        help="which layers of a converted file lose most",
+        help="show which layers of a converted file lose most against float32",
         allow_abbrev=False,
         epilog="example: frill-bench zoo parity small_w1.0_keras3_gap_e2048_unfused.int8",
     )
     parity.add_argument(
-        "name", metavar="NAME[.FORMAT]", help="a model in the zoo, all its formats or one"
+        "name", metavar="NAME[.FORMAT]", help="a model in the zoo: all its formats, or one"
     )
     parity.add_argument(
         "--patches",
@@ -67,7 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     shared.add_audio(parity)
     parity.add_argument(
-        "--db", metavar="FILE", help="a results database, to say why int8 is slower or faster there"
+        "--db",
+        metavar="FILE",
+        help="results database; also explains why int8 is slower or faster on its devices",
     )
     for sub in (listing, show, add, parity):
         shared.add_zoo(sub)
@@ -75,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    """Runs one action and returns its exit code."""
+    """Runs one action; returns its exit code."""
     match options.action:
         case "list":
             return _list(options)
@@ -90,13 +94,15 @@ def run(options: Options) -> int:
 def _list(options: Options) -> int:
     from rich.table import Table
 
-    from bench.cli.console import print_json, print_table, tell
+    from bench.cli.console import print_json, print_table, print_to_stderr
     from bench.core import config, units
     from models.zoo import Zoo
 
     artifacts = Zoo(options.zoo).artifacts()
     if not artifacts:
-        tell(f"{options.zoo}: holds no artifacts; make some with frill-bench convert or zoo add")
+        print_to_stderr(
+            f"{options.zoo}: holds no artifacts; make some with frill-bench convert or zoo add"
+        )
     if options.json:
         print_json({"zoo": str(options.zoo), "artifacts": config.unstructure(artifacts)})
         return 0
@@ -136,30 +142,30 @@ def _show(options: Options) -> int:
 
 
 def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
-    """Returns what is known about a model: from its manifests, else from its architecture."""
+    """Returns the facts about a model: from its manifests, else from its architecture."""
     from bench.core import config
     from bench.core.errors import ConfigurationError
     from models.student.buildable import FRONTENDS, Buildable, architecture, parse
 
-    ours = [each for each in artifacts if each.name == name]
+    files = [each for each in artifacts if each.name == name]
     model: Buildable | None = None
     try:
         model = parse(name)
     except ConfigurationError:
-        if not ours:
+        if not files:
             fronts = (each.name for each in FRONTENDS)
-            known = sorted({"frill", *fronts, *(each.name for each in artifacts)})
+            names = sorted({"frill", *fronts, *(each.name for each in artifacts)})
             raise ConfigurationError(
                 f"no model {name!r} in the zoo, and no model of that name can be built"
-                f"{config.near(name, known)}",
+                f"{config.near(name, names)}",
                 hint="frill-bench zoo list, or a name such as small_w1.0_keras3_gap_e2048_unfused",
             ) from None
     if model is not None:
-        ours = ours or [each for each in artifacts if each.name == model.name]
-        document: dict[str, Any] = {"name": ours[0].name if ours else model.name}
+        files = files or [each for each in artifacts if each.name == model.name]
+        document: dict[str, Any] = {"name": files[0].name if files else model.name}
         document |= config.unstructure(architecture(model))
     else:
-        first = ours[0]
+        first = files[0]
         document = {
             "name": first.name,
             "parameters": first.parameters,
@@ -168,13 +174,13 @@ def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
             "output_shapes": [list(each.shape) for each in first.outputs],
             "frontend": first.frontend,
         }
-    document["weights"] = ours[0].weights.value if ours else "not built"
-    document["formats"] = [config.unstructure(each) for each in ours]
+    document["weights"] = files[0].weights.value if files else "not built"
+    document["formats"] = [config.unstructure(each) for each in files]
     return document
 
 
 def _add(options: Options) -> int:
-    from bench.cli.console import print_json, tell
+    from bench.cli.console import print_json, print_to_stderr
     from bench.core import config
     from bench.core.artifact import SAMPLE_RATE_HZ
     from bench.core.errors import ConfigurationError
@@ -194,18 +200,18 @@ def _add(options: Options) -> int:
     if options.json:
         print_json(config.unstructure(artifact))
     else:
-        shapes = ", ".join(f"{each.dtype} {list(each.shape)}" for each in artifact.inputs)
-        wide = ", ".join(f"{each.dtype} {list(each.shape)}" for each in artifact.outputs)
+        inputs = ", ".join(f"{each.dtype} {list(each.shape)}" for each in artifact.inputs)
+        outputs = ", ".join(f"{each.dtype} {list(each.shape)}" for each in artifact.outputs)
         print(f"{artifact.name}: {artifact.role.value}, {artifact.format.value}")
-        print(f"  {shapes} -> {wide}")
+        print(f"  {inputs} -> {outputs}")
         print(f"  {artifact.size_bytes:,} bytes, {artifact.parameters:,} parameters")
         print(f"  sha256 {artifact.sha256}")
-    tell(f"wrote {zoo.path(artifact)} and its manifest")
+    print_to_stderr(f"wrote {zoo.path(artifact)} and its manifest")
     return 0
 
 
 def _parity(options: Options) -> int:
-    from bench.cli.console import print_json, tell
+    from bench.cli.console import print_json, print_to_stderr
     from bench.core.artifact import Format
     from bench.core.errors import ConfigurationError
     from bench.flow.build.layer_fidelity import compare_formats, converted_files, why_int8_slower
@@ -235,9 +241,11 @@ def _parity(options: Options) -> int:
     else:
         for one in compared:
             _print_losses(one, reasons.get(one.artifact.sha256, []))
-    for sha256, found in reasons.items():
-        if not found:
-            tell(f"{options.db}: holds no timing of the int8 file {sha256[:12]} beside its float32")
+    for sha256, sentences in reasons.items():
+        if not sentences:
+            print_to_stderr(
+                f"{options.db}: holds no timing of the int8 file {sha256[:12]} and its float32"
+            )
     return 0
 
 
@@ -245,11 +253,11 @@ def _losses(compared: ComparedFile, reasons: list[tuple[str, str]] | None) -> di
     from bench.core import config
     from models.convert import layer_fidelity
 
-    artifact, found = compared.artifact, compared.fidelity
+    artifact, fidelity = compared.artifact, compared.fidelity
     return {
-        **config.unstructure(found),
+        **config.unstructure(fidelity),
         "sha256": artifact.sha256,
-        "sentence": layer_fidelity.sentence(found),
+        "sentence": layer_fidelity.sentence(fidelity),
         "float_ops": artifact.float_ops,
         "partitions": config.unstructure(artifact.partitions),
         "why_slower": [{"device": device, "sentence": line} for device, line in reasons or []],
@@ -261,36 +269,37 @@ def _print_losses(compared: ComparedFile, reasons: list[tuple[str, str]]) -> Non
 
     from bench.cli.console import print_table
     from bench.core.artifact import Format
+    from bench.core.units import counted
     from models.convert import layer_fidelity
 
-    artifact, found = compared.artifact, compared.fidelity
-    layers = layer_fidelity.worst(found)
-    print(f"{artifact.name}.{artifact.format.value}, {found.patches} held-out patches")
-    rounded = artifact.format is Format.INT8
+    artifact, fidelity = compared.artifact, compared.fidelity
+    layers = layer_fidelity.worst(fidelity)
+    print(f"{artifact.name}.{artifact.format.value}, {fidelity.patches} held-out patches")
+    is_int8 = artifact.format is Format.INT8
     table = Table("layer", "op")
-    columns = ("SNR dB", "lost dB", *(("clipped %", "range") if rounded else ()))
+    columns = ("SNR dB", "lost dB", *(("clipped %", "range") if is_int8 else ()))
     for heading in (*columns, "float32", "float32 99 %"):
         table.add_column(heading, justify="right")
     for layer in layers:
-        table.add_row(*_cells(layer, rounded=rounded))
+        table.add_row(*_cells(layer, is_int8=is_int8))
     print_table(table)
     floats = ", ".join(f"{count} {op}" for op, count in artifact.float_ops.items())
-    print(f"in float: {floats or 'no operator'}")
+    print(f"operators in float: {floats or 'none'}")
     if artifact.partitions is not None:
         split = artifact.partitions
-        pieces = "1 partition" if split.partitions == 1 else f"{split.partitions} partitions"
+        partitions = counted(split.partitions, "partition")
         left = ", ".join(f"{count} {op}" for op, count in split.left.items())
         print(
-            f"XNNPACK: {pieces}, {split.nodes_delegated} of {split.nodes_total} operators"
-            + (f"; left: {left}" if left else "")
+            f"XNNPACK: {partitions}, {split.nodes_delegated} of {split.nodes_total} operators"
+            + (f"; not delegated: {left}" if left else "")
         )
-    print(layer_fidelity.sentence(found))
+    print(layer_fidelity.sentence(fidelity))
     for device, line in reasons:
         print(f"on {device}: {line}")
     print()
 
 
-def _cells(layer: Layer, *, rounded: bool) -> list[str]:
+def _cells(layer: Layer, *, is_int8: bool) -> list[str]:
     from bench.core.units import GAP, percent, significant
 
     cells = [
@@ -299,12 +308,12 @@ def _cells(layer: Layer, *, rounded: bool) -> list[str]:
         GAP if layer.snr_db is None else f"{layer.snr_db:.1f}",
         f"{layer.lost_db:.1f}",
     ]
-    if rounded:
+    if is_int8:
         low, high = layer.low, layer.high
-        held = low is not None and high is not None
+        has_range = low is not None and high is not None
         cells += [
             GAP if layer.clipped_ratio is None else percent(layer.clipped_ratio),
-            f"{significant(low or 0)} to {significant(high or 0)}" if held else GAP,
+            f"{significant(low or 0)} to {significant(high or 0)}" if has_range else GAP,
         ]
     ends = f"{significant(layer.float_min)} to {significant(layer.float_max)}"
     return [*cells, ends, significant(layer.float_p99)]

@@ -1,4 +1,4 @@
-"""Conversion with real audio: draws the patches that calibrate and check, converts into a zoo."""
+"""Conversion with real audio: draws patches for calibration and checks, converts into a zoo."""
 
 from __future__ import annotations
 
@@ -38,10 +38,9 @@ def convert_to_zoo(
     """Returns each model's artifacts, in order, and the error of each model that failed.
 
     Args:
-        models: what to convert.
-        formats: what to make of each; a front-end is never quantised, so it has float32 only.
+        formats: of each model; a front-end is never quantised, so it has float32 only.
         zoo: the folder of the artifacts.
-        audio: a folder of audio; the packaged audio, if it was fetched, by default.
+        audio: a folder of audio; by default the packaged audio, if it was fetched.
         seed: of random weights.
         weights: ``starter``, ``random`` or a folder; see ``models.student.weights``.
         on_finished: called with the name of each finished model.
@@ -75,17 +74,17 @@ def _real_inputs(audio: Path | None) -> RealInputs | None:
     folder = cache_dir() / "patches"
     if packages.manifest(root) is None:  # a folder of audio may change at any time
         return _draw(root, folder)
-    # The packaged audio does not change under its manifest, nor do its patches under their rules.
-    rules = [sha256_file(Path(str(module.__file__))) for module in (calibration, frontend)]
-    drawing = [sha256_file(root / packages.MANIFEST), CALIBRATION_PATCHES, HELDOUT_PATCHES, rules]
-    index = folder / f"{sha256_value(drawing)}.json"
+    # The packaged audio is fixed by its manifest, and its patches by this code.
+    code = [sha256_file(Path(str(module.__file__))) for module in (calibration, frontend)]
+    identity = [sha256_file(root / packages.MANIFEST), CALIBRATION_PATCHES, HELDOUT_PATCHES, code]
+    index = folder / f"{sha256_value(identity)}.json"
     if index.exists():
         stored = config.load(index, RealInputs)
         if stored.are_there():
             return stored
-    drawn = _draw(root, folder)
-    config.save(index, drawn)
-    return drawn
+    inputs = _draw(root, folder)
+    config.save(index, inputs)
+    return inputs
 
 
 def _draw(root: Path, folder: Path) -> RealInputs:

@@ -1,4 +1,4 @@
-"""Distillation: the targets once, then a process for each student; both can be resumed."""
+"""Distillation: targets are computed once, then each student in its own process; can be resumed."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from models.distill.targets import Targets, prepare_targets
 from models.student.buildable import architecture
 from models.student.spec import StudentSpec
 
-OnProgress = Callable[[str, int, int, str], None]  # what, done, total, status
+OnProgress = Callable[[str, int, int, str], None]  # name, done, total, status
 
 _WORK = ".training"
-_BYTES_EACH = 3 << 30
+_BYTES_PER_STUDENT = 3 << 30
 _LAST_LINES = 5
 
 
@@ -41,7 +41,7 @@ class DistillResult:
     """The students of a recipe.
 
     Args:
-        cards: of the students that are ready, those found up to date included.
+        cards: of the students that are ready, including those that were up to date.
         new: names of those trained now.
         failed: the error of each that failed.
     """
@@ -57,9 +57,9 @@ def distill(
     *,
     model_dir: Path | None = None,
     workers: int | None = None,
-    on_progress: OnProgress = lambda what, done, total, status: None,
+    on_progress: OnProgress = lambda name, done, total, status: None,
 ) -> DistillResult:
-    """Returns the students of a recipe, trained or found up to date in ``out``.
+    """Returns the students of a recipe, trained now or up to date in ``out``.
 
     If interrupted, the same call resumes after the last whole epoch of each student.
 
@@ -67,7 +67,7 @@ def distill(
         out: the folder for weights (.npz) and cards (.json, .md).
         model_dir: a folder that holds the teacher, which is then not downloaded.
         workers: students at a time; by cores and memory by default.
-        on_progress: called with what runs now, done, total and its status.
+        on_progress: called with the name of what runs now, done, total and its status.
 
     Raises:
         ConfigurationError: the recipe names a teacher or audio that does not exist.
@@ -132,26 +132,26 @@ class _Trainer:
             process.kill()
 
     def order(self) -> list[list[StudentSpec]]:
-        """Returns whom to train: float students and those that others start from, then the rest."""
+        """Returns the students: float ones and those that others start from, then the rest."""
         aware = [student for student in self._recipe.specs if student.qat]
         plain = [student for student in self._recipe.specs if not student.qat]
         bases = [student.without_qat for student in aware]
         return [list(dict.fromkeys([*plain, *bases])), aware]
 
     def train(self, student: StudentSpec) -> Card:
-        """Returns a student's card, once its weights are there.
+        """Returns a student's card, after training it where it is not up to date.
 
         Raises:
             BenchError: its training failed.
         """
         work = self._work(student)
-        known = cards.load(self._out, student.name)
+        stored = cards.load(self._out, student.name)
         weights = self._out / f"{student.name}.npz"
-        trained = (work / WEIGHTS).is_file()
-        current = known is not None and known.recipe_sha256 == self._identity(student)
-        if known is not None and current and weights.is_file() and trained:
-            return known
-        if not trained:
+        is_trained = (work / WEIGHTS).is_file()
+        is_current = stored is not None and stored.recipe_sha256 == self._identity(student)
+        if stored is not None and is_current and weights.is_file() and is_trained:
+            return stored
+        if not is_trained:
             self._run(
                 TrainingJob(
                     student=student,
@@ -199,8 +199,8 @@ class _Trainer:
 
     @contextmanager
     def _process(self, command: list[str], errors: TextIO) -> Iterator[subprocess.Popen[str]]:
-        # One thread each: two students on two cores train twice as fast as one after the other on
-        # both, and sums always add up in one order.
+        # One thread each: two students side by side on two cores train twice as fast as one after
+        # the other on both, and the order of sums is always the same.
         threads = {f"TF_NUM_{kind}_THREADS": "1" for kind in ("INTRAOP", "INTEROP")}
         process = subprocess.Popen(
             command,
@@ -255,7 +255,7 @@ class _Trainer:
 
 @contextmanager
 def _pool(workers: int, trainer: _Trainer) -> Iterator[ThreadPoolExecutor]:
-    """Yields threads; when this program is interrupted, the processes they wait for are ended."""
+    """Yields threads; when this program is interrupted, the training processes are ended."""
     pool = ThreadPoolExecutor(workers)
     try:
         yield pool
@@ -270,4 +270,4 @@ def _pool(workers: int, trainer: _Trainer) -> Iterator[ThreadPoolExecutor]:
 def _default_workers() -> int:
     """Returns how many students to train at a time: a core and 3 GiB each."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(os.cpu_count() or 1, memory // _BYTES_EACH))
+    return max(1, min(os.cpu_count() or 1, memory // _BYTES_PER_STUDENT))

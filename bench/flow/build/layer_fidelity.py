@@ -1,4 +1,4 @@
-"""Layer by layer, what a model's formats lose on held-out audio; and why its int8 is slower."""
+"""What each layer of a model's formats loses on held-out audio; and why its int8 is slower."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def converted_files(zoo: Zoo, text: str) -> list[Artifact]:
     """Returns the converted files that ``NAME`` or ``NAME.FORMAT`` means, in the zoo's order.
 
     Raises:
-        ConfigurationError: no such model or format, or only float32 is there.
+        ConfigurationError: there is no such model or format, or only float32.
     """
     name, _, ending = text.rpartition(".")
     if ending not in list(Format):
@@ -41,17 +41,17 @@ def converted_files(zoo: Zoo, text: str) -> list[Artifact]:
             f"{text}: the other formats are compared with float32",
             hint=f"give {name} alone, or one of its other formats",
         )
-    found = [
+    files = [
         each
         for each in zoo.of(name)
         if each.format is not Format.FLOAT32 and ending in ("", each.format)
     ]
-    if not found:
+    if not files:
         raise ConfigurationError(
             f"{zoo.root}: holds no {ending or 'converted'} file of {name}",
             hint=f"frill-bench convert {name}",
         )
-    return found
+    return files
 
 
 def compare_formats(
@@ -62,7 +62,7 @@ def compare_formats(
     Args:
         artifacts: what ``converted_files`` returns.
         patches: how many; fewer where the audio holds fewer.
-        audio: a folder of one's own; the packaged audio by default.
+        audio: a folder of the user's audio; the packaged audio by default.
 
     Raises:
         ConfigurationError: the float32 file or the audio is missing, or the model takes neither
@@ -100,7 +100,7 @@ def compare_formats(
 
 
 def why_int8_slower(store: Store, artifact: Artifact) -> list[tuple[str, str]]:
-    """Returns each device that timed an int8 file, and the sentence on its speed there."""
+    """Returns each device that timed an int8 file, and a sentence on its speed there."""
     rows, _ = join(store)
     return [
         (each.row.setup.device, each.sentence)

@@ -1,4 +1,4 @@
-"""Writes what students score in each format into their model cards."""
+"""Writes the scores of students in each format into their model cards."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def score_cards(
     """Returns the cards with the scores of all formats and of the teacher, written to ``out``.
 
     Args:
-        cards: of students with the same targets, whose weights are in ``out``; their converted
-            files go to ``out/zoo``.
-        on_progress: called with what is scored, clips done and all clips.
+        cards: of students with the same targets.
+        out: the folder of their weights; their converted files are written to ``out/zoo``.
+        on_progress: called with the name of what is scored, clips done and the total.
     """
     if not cards:
         return [], {}

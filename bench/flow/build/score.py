@@ -19,7 +19,7 @@ _EMBEDDINGS = (Role.EMBEDDING_PATCH, Role.EMBEDDING_WAVEFORM)
 
 
 def scorable(artifacts: Sequence[Artifact]) -> list[Artifact]:
-    """Returns those that are audio embeddings."""
+    """Returns the artifacts that are audio embeddings."""
     return [each for each in artifacts if each.role in _EMBEDDINGS]
 
 
@@ -33,10 +33,10 @@ def score_artifacts(
 ) -> tuple[list[Score], dict[str, BenchError]]:
     """Returns the score of each artifact and the error of each that failed; stores each score.
 
-    The log-mel floor comes first: every score is read beside it.
+    The log-mel floor is scored first: every score is compared with it.
 
     Args:
-        on_progress: called with what is scored, clips done and all clips.
+        on_progress: called with the name of what is scored, clips done and the total.
     """
     cache = cache_dir()
     score_floor(task_set, cache=cache, on_progress=partial(on_progress, FLOOR))

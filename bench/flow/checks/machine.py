@@ -28,10 +28,10 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one check found.
+    """The result of one check.
 
     Args:
-        found: the fact, in words with units.
+        found: the result, in words with units.
         next_step: what to do about it; empty if nothing.
     """
 
@@ -42,28 +42,28 @@ class Finding:
 
 
 def ok(check: str, found: str) -> Finding:
-    """Returns that all is well."""
+    """Returns a finding that is in order."""
     return Finding(check=check, level=Level.OK, found=found)
 
 
 def note(check: str, found: str, next_step: str = "") -> Finding:
-    """Returns what is good to know."""
+    """Returns a finding that needs no action."""
     return Finding(check=check, level=Level.NOTE, found=found, next_step=next_step)
 
 
 def warning(check: str, found: str, next_step: str = "") -> Finding:
-    """Returns what gives numbers a caveat."""
+    """Returns a finding that gives measurements a caveat."""
     return Finding(check=check, level=Level.WARNING, found=found, next_step=next_step)
 
 
 def problem(check: str, found: str, next_step: str = "") -> Finding:
-    """Returns what stands in the way of measuring."""
+    """Returns a finding that prevents measuring."""
     return Finding(check=check, level=Level.PROBLEM, found=found, next_step=next_step)
 
 
 _ADB_LIMIT_S = 10.0
-_OTHERS = 0o077
-# What each extra of setup.cfg brings; found by name, because importing some takes seconds.
+_GROUP_AND_OTHERS = 0o077
+# Modules of each extra of setup.cfg; only their presence is checked, because imports take seconds.
 _EXTRAS = {
     "host": ("ai_edge_litert",),
     "score": ("ai_edge_litert", "sklearn", "soundfile", "soxr"),
@@ -73,7 +73,7 @@ _EXTRAS = {
 
 
 def examine_machine(environ: Mapping[str, str] = os.environ) -> tuple[Finding, ...]:
-    """Returns what this machine has for measuring phones. Nothing is started or changed."""
+    """Returns the checks of this machine. Nothing is started or changed."""
     return (_extras(), *_server(environ), _programs(environ), *_keys(environ), _usb())
 
 
@@ -83,13 +83,13 @@ def _extras() -> Finding:
         for extra, names in _EXTRAS.items()
     }
     absent = {extra: names for extra, names in missing.items() if names}
-    there = ", ".join(extra for extra in _EXTRAS if extra not in absent) or "none"
+    installed = ", ".join(extra for extra in _EXTRAS if extra not in absent) or "none"
     if not absent:
-        return ok("extras", there)
+        return ok("extras", installed)
     lacking = "; ".join(f"{extra} lacks {', '.join(names)}" for extra, names in absent.items())
     return note(
         "extras",
-        f"{there}; {lacking}",
+        f"{installed}; {lacking}",
         f"only if you need them: pip install -e '.[{','.join(absent)}]'",
     )
 
@@ -117,26 +117,26 @@ def _server(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _programs(environ: Mapping[str, str]) -> Finding:
-    """Returns whether the adb programs of this machine would kill each other's server."""
-    found = {path: _version(path) for path in _adb_paths(environ)}
+    """Returns whether the adb programs of this machine would stop each other's server."""
+    versions_of = {path: _version(path) for path in _adb_paths(environ)}
     try:
         running = AdbServer(environ).version()
     except (ConfigurationError, DeviceError):
         running = None
     programs = "; ".join(
-        f"{path} ({version or 'version unknown'})" for path, version in found.items()
+        f"{path} ({version or 'version unknown'})" for path, version in versions_of.items()
     )
-    versions = {version for version in (*found.values(), running) if version is not None}
+    versions = {version for version in (*versions_of.values(), running) if version is not None}
     if len(versions) > 1:
         server = f"; the server that runs: {running}" if running else ""
         return warning(
             "adb programs",
-            f"their versions differ: {programs}{server}. Each kills the server of another "
-            "version when it starts, and every phone is lost for a moment",
-            "keep one adb on PATH, and run none of the others while measuring",
+            f"their versions differ: {programs}{server}. Each stops the server of another "
+            "version when it starts, and all phones are disconnected for a moment",
+            "keep one adb on PATH, and do not run the others while measuring",
         )
-    if not found:
-        return note("adb programs", "no adb on PATH; none is needed for USB and host:port")
+    if not versions_of:
+        return note("adb programs", "no adb on PATH; USB and host:port do not need it")
     return ok("adb programs", programs)
 
 
@@ -145,14 +145,14 @@ def _adb_paths(environ: Mapping[str, str]) -> list[Path]:
     for sdk in ("ANDROID_HOME", "ANDROID_SDK_ROOT"):
         if environ.get(sdk):
             folders.append(str(Path(environ[sdk]) / "platform-tools"))
-    found = [shutil.which("adb", path=folder) for folder in folders if folder]
-    return list(dict.fromkeys(Path(each).resolve() for each in found if each))
+    paths = [shutil.which("adb", path=folder) for folder in folders if folder]
+    return list(dict.fromkeys(Path(each).resolve() for each in paths if each))
 
 
 def _version(adb: Path) -> int | None:
     """Returns the last number of ``1.0.41``; asking for it starts no server."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [str(adb), "version"],
             capture_output=True,
             text=True,
@@ -162,14 +162,16 @@ def _version(adb: Path) -> int | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = re.search(r"Android Debug Bridge version \d+\.\d+\.(\d+)", done.stdout)
+    match = re.search(r"Android Debug Bridge version \d+\.\d+\.(\d+)", process.stdout)
     return int(match[1]) if match else None
 
 
 def _keys(environ: Mapping[str, str]) -> tuple[Finding, ...]:
-    own = keys.default_path(environ)
-    if not own.exists():
-        return (note("key", f"{own} does not exist; it is made when a phone first asks for it"),)
+    path = keys.default_path(environ)
+    if not path.exists():
+        return (
+            note("key", f"{path} does not exist; it is made when a phone first asks for a key"),
+        )
     try:
         return tuple(_key(each.path) for each in keys.load_keys(environ))
     except ConfigurationError as error:
@@ -177,10 +179,10 @@ def _keys(environ: Mapping[str, str]) -> tuple[Finding, ...]:
 
 
 def _key(path: Path) -> Finding:
-    if path.stat().st_mode & _OTHERS:
+    if path.stat().st_mode & _GROUP_AND_OTHERS:
         return warning(
             "key",
-            f"{path} can be read by others, who then pass for you at your phones",
+            f"other users can read {path}, and control your phones with it",
             f"chmod 600 {path}",
         )
     return ok("key", str(path))
@@ -195,12 +197,12 @@ def _usb() -> Finding:
         return note(
             "USB",
             "libusb1 is not installed; phones on a cable need an adb server",
-            "to do without a server: pip install -e '.[usb]'",
+            "for USB without a server: pip install -e '.[usb]'",
         )
     except (OSError, ConfigurationError) as error:
         return warning(
             "USB",
             f"libusb does not work: {error}",
-            "phones on a cable need an adb server meanwhile",
+            "until that works, phones on a cable need an adb server",
         )
-    return ok("USB", f"libusb works; phones seen: {len(ports)}")
+    return ok("USB", f"libusb works; phones connected: {len(ports)}")

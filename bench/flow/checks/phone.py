@@ -1,4 +1,4 @@
-"""Checks of a phone: what it is, what it does, and what numbers measured now would be worth."""
+"""Checks of a phone: its facts, its state, and how far measurements now could be trusted."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bench.core.device_state.state import Reading, State, thermal_word
 from bench.core.errors import ConfigurationError, DeviceError
 from bench.core.units import clock, size
 from bench.flow.checks.machine import Finding, Level, note, ok, problem, warning
-from bench.flow.phone.discovery import affinity, completed, profile_of, reached
+from bench.flow.phone.discovery import affinity, complete_facts, connect, profile_of
 from bench.flow.phone.readiness import limits_of
 from bench.measure.conditions import Condition, ConditionKind, Limits, Response, assess, in_words
 from device_profiles.device_profile import Profile
 
-_SPACE_BYTES = 256 << 20  # a large model beside the tool
+_SPACE_BYTES = 256 << 20  # a large model and the tool
 _BUSY_PERCENT = 10.0
 _SHELL_V2_SDK = 24
 _NNAPI_LAST_SDK = 34
@@ -30,16 +30,16 @@ _HEAT = (ConditionKind.STATUS_MADE_UP, ConditionKind.THROTTLED, ConditionKind.HO
 
 
 class Verdict(StrEnum):
-    """What numbers measured now are worth."""
+    """How far measurements made now can be trusted."""
 
     GOOD = "good"
-    DOUBTFUL = "usable with caveats"
-    WORTHLESS = "not usable"
+    WITH_CAVEATS = "usable with caveats"
+    NOT_USABLE = "not usable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worth:
-    """A verdict, and the checks that it rests on."""
+    """A verdict, and the names of the checks that it follows from."""
 
     verdict: Verdict
     because: tuple[str, ...]
@@ -56,22 +56,22 @@ class Checkup:
     worth: Worth
 
 
-def check_up(
+def check_phone(
     found: Found,
-    known: Sequence[Profile],
+    profiles: Sequence[Profile],
     environ: Mapping[str, str] = os.environ,
     *,
     on_prompt: Callable[[], None],
 ) -> Checkup:
-    """Returns what was found on a phone, usable or not.
+    """Returns the checks of a phone, usable or not.
 
     Args:
-        known: device profiles.
-        on_prompt: called when somebody must accept this machine's key on the phone's screen.
+        profiles: device profiles to choose from.
+        on_prompt: called when the user must accept this machine's key on the phone's screen.
     """
     facts = state = None
     try:
-        with reached(found, environ, on_prompt=on_prompt) as phone:
+        with connect(found, environ, on_prompt=on_prompt) as phone:
             restored = restore_settings(phone)
             facts, state = read_facts(phone), read_state(phone)
     except (ConfigurationError, DeviceError) as error:
@@ -79,9 +79,9 @@ def check_up(
     else:
         name = " ".join(filter(None, (facts.manufacturer, facts.model, facts.soc)))
         phone_itself = ok("phone", f"{name}, over {found.way}")
-        left = [note("cut off", f"an earlier run was: {restored}")] if str(restored) else []
-        checks = examine_phone(facts, state, profile_of(facts, known))
-        findings = (phone_itself, *left, *checks)
+        leftovers = [note("interrupted run", str(restored))] if str(restored) else []
+        checks = examine_phone(facts, state, profile_of(facts, profiles))
+        findings = (phone_itself, *leftovers, *checks)
     virtual = facts is not None and facts.virtual
     return Checkup(
         found=found,
@@ -93,10 +93,7 @@ def check_up(
 
 
 def examine_phone(facts: Facts, state: State, profile: Profile) -> tuple[Finding, ...]:
-    """Returns what speaks for and against measuring on a phone now.
-
-    Its state is assessed as ``run`` assesses it.
-    """
+    """Returns the checks of a phone's facts and state, by the same limits as ``run``."""
     limits = limits_of(profile)
     conditions = assess(state, limits)
     return (
@@ -113,21 +110,25 @@ def examine_phone(facts: Facts, state: State, profile: Profile) -> tuple[Finding
 
 
 def worth(findings: Iterable[Finding], *, virtual: bool) -> Worth:
-    """Returns what numbers measured now are worth."""
-    known = tuple(findings)
-    problems = [each.check for each in known if each.level is Level.PROBLEM]
-    warnings = [each.check for each in known if each.level is Level.WARNING]
+    """Returns how far measurements made now can be trusted."""
+    checks = tuple(findings)
+    problems = [each.check for each in checks if each.level is Level.PROBLEM]
+    warnings = [each.check for each in checks if each.level is Level.WARNING]
     if virtual:
-        return Worth(verdict=Verdict.WORTHLESS, because=("a virtual handset is not a phone",))
+        return Worth(verdict=Verdict.NOT_USABLE, because=("a virtual handset is not a phone",))
     if problems:
-        return Worth(verdict=Verdict.WORTHLESS, because=tuple(problems))
-    verdict = Verdict.DOUBTFUL if warnings else Verdict.GOOD
+        return Worth(verdict=Verdict.NOT_USABLE, because=tuple(problems))
+    verdict = Verdict.WITH_CAVEATS if warnings else Verdict.GOOD
     return Worth(verdict=verdict, because=tuple(warnings))
 
 
 def _identity(facts: Facts, profile: Profile) -> Iterator[Finding]:
     yield ok(
-        "profile", profile.name + (" (unverified: it only fills in)" if profile.unverified else "")
+        "profile",
+        profile.name
+        + (
+            " (unverified: used only where the phone hides something)" if profile.unverified else ""
+        ),
     )
     yield Finding(
         check="Android",
@@ -145,12 +146,12 @@ def _identity(facts: Facts, profile: Profile) -> Iterator[Finding]:
 
 
 def _abi(facts: Facts) -> Finding:
-    found = ", ".join(facts.abis) or "unknown"
+    names = ", ".join(facts.abis) or "unknown"
     if any("64" in each for each in facts.abis) or not facts.abis:
-        return Finding(check="ABI", level=Level.OK if facts.abis else Level.NOTE, found=found)
+        return Finding(check="ABI", level=Level.OK if facts.abis else Level.NOTE, found=names)
     return warning(
         "ABI",
-        f"{found}: 32-bit code is several times slower than 64-bit code",
+        f"{names}: 32-bit code is several times slower than 64-bit code",
         "compare it with 32-bit phones only",
     )
 
@@ -162,27 +163,27 @@ def _page(facts: Facts) -> Finding:
         return note(
             "page size",
             f"{facts.page_bytes // 1024} KB: programs aligned to 4 KB do not start",
-            "take a benchmark_model built with NDK r28 or later",
+            "use a benchmark_model built with NDK r28 or later",
         )
     return ok("page size", f"{facts.page_bytes // 1024} KB")
 
 
 def _cores(facts: Facts, profile: Profile) -> Iterator[Finding]:
-    known = completed(facts, profile)
-    if not known.clusters:
+    complete = complete_facts(facts, profile)
+    if not complete.clusters:
         yield warning(
             "cores",
-            f"{len(facts.cores)} cores; which are fast is hidden",
+            f"{len(facts.cores)} cores; the phone hides which are fast",
             "describe them in a device profile",
         )
     else:
-        yield _fastest(known)
+        yield _fastest(complete)
     pinned = affinity(facts, profile, 1)
     if not facts.taskset:
         yield warning(
             "taskset",
-            "the phone has none: processes wander between fast and slow cores",
-            "take many processes, and look at the spread",
+            "the phone has none: processes move between fast and slow cores",
+            "measure many processes, and check their spread",
         )
     else:
         yield ok(
@@ -204,7 +205,7 @@ def _fastest(facts: Facts) -> Finding:
         "cores",
         f"{kinds}; adb's shell may use {list_cores(usable)} only, "
         f"and the fastest are {list_cores(fastest)}",
-        "numbers are those of the slower cores; try again with the screen on",
+        "measurements are of the slower cores; try again with the screen on",
     )
 
 
@@ -231,7 +232,9 @@ def _battery(state: State, conditions: Sequence[Condition]) -> Finding:
     text = ", ".join(filter(None, words))
     low = _of(conditions, ConditionKind.LOW_BATTERY)
     return (
-        _outside("battery", f"{text}; phones take cores away", low) if low else ok("battery", text)
+        _outside("battery", f"{text}; phones then switch cores off", low)
+        if low
+        else ok("battery", text)
     )
 
 
@@ -284,14 +287,14 @@ def _load(state: State) -> Finding:
     pressure, load = state.cpu_pressure_percent.number, state.load.number
     if pressure is None and load is None:
         return _hidden("load", state.load)
-    known = (
+    parts = (
         "" if load is None else f"load {load:g}",
-        "" if pressure is None else f"a core was waited for {pressure:.0f} % of the time",
+        "" if pressure is None else f"processes waited for a core {pressure:.0f} % of the time",
     )
-    found = ", ".join(filter(None, known))
+    text = ", ".join(filter(None, parts))
     if pressure is not None and pressure > _BUSY_PERCENT:
-        return warning("load", found, "close other apps; airplane mode keeps them quiet")
-    return ok("load", found)
+        return warning("load", text, "close other apps; airplane mode keeps them quiet")
+    return ok("load", text)
 
 
 def _space(state: State) -> Finding:

@@ -1,4 +1,4 @@
-"""The seam between what is measured and where: a device, of which there are two kinds.
+"""A device, on which everything is measured: the common interface of this machine and phones.
 
     with device.opened(contact):          # connect, lock
         with device.prepared() as sweep:  # change settings, stage files
@@ -30,12 +30,12 @@ COOL = "cool-down"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """How a device that is open reaches the people who use it.
+    """Callbacks from an open device to the user.
 
     Args:
-        on_message: takes a line that people want to read at once.
-        on_progress: takes a step's name, how far it is, and its total.
-        stopped: true once the device must end what runs there; it raises KeyboardInterrupt.
+        on_message: takes a line to show at once.
+        on_progress: takes the name of a step, how much is done, and the total.
+        stopped: returns true once the device must end what runs there and raise KeyboardInterrupt.
     """
 
     on_message: Callable[[str], None] = lambda line: None
@@ -44,7 +44,7 @@ class Contact:
 
 
 class Device(Protocol):
-    """What processes of a benchmark tool run on."""
+    """Runs processes of a benchmark tool."""
 
     @property
     def name(self) -> str:
@@ -52,24 +52,24 @@ class Device(Protocol):
 
     @property
     def is_this_machine(self) -> bool:
-        """Whether nothing else may be measured from here meanwhile."""
+        """Whether it is this machine, where nothing else may run meanwhile."""
 
     @property
     def folder(self) -> PurePath:
-        """Where processes may write, once it is open."""
+        """The folder that processes may write to, once it is open."""
 
     def opened(self, contact: Contact) -> AbstractContextManager[None]:
-        """Connects to the device, alone, for as long as the context lasts.
+        """Connects to the device and locks it, within the context.
 
         Raises:
             DeviceError: it cannot be used.
         """
 
     def stage(self, *, models: bool = True) -> Sweep:
-        """Returns what is measured there, after all files were put there and verified.
+        """Returns the sweep, after copying all files to the device and verifying them.
 
         Args:
-            models: put models there too; without them nothing can run, but commands are known.
+            models: copy models too; without them nothing can run, but the commands are known.
 
         Raises:
             ConfigurationError: the tool does not fit the device or the suite.
@@ -82,17 +82,17 @@ class Device(Protocol):
     def session(
         self, session: Session, store: Store, contact: Contact
     ) -> AbstractContextManager[None]:
-        """Watches the device for as long as a session is measured, and stores what happens.
+        """Watches the device while a session is measured, and stores its events.
 
         Args:
-            contact: in the place of the one that the device was opened with.
+            contact: replaces the one that the device was opened with.
         """
 
     def require_ready(self) -> None:
-        """Returns once the device may be measured; a hot one is waited for.
+        """Returns once the device may be measured; waits for a hot one to cool down.
 
         Raises:
-            UnfitError: it is not ready in time.
+            UnfitError: it is not ready in time, or is unfit for another reason.
         """
 
     def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
@@ -110,14 +110,14 @@ class Device(Protocol):
         """
 
     def put(self, files: Mapping[str, Path]) -> Mapping[str, PurePath]:
-        """Returns where files, by SHA-256, are on the device, beside those of the sweep.
+        """Copies files, by SHA-256, to the device beside the sweep's; returns their paths there.
 
         Raises:
             DeviceError: it has no room, or does not come back.
         """
 
     def read(self, path: PurePath) -> bytes | None:
-        """Returns what a file there holds; ``None`` if there is none."""
+        """Returns the content of a file there; ``None`` if there is none."""
 
     def clear(self, pattern: str) -> None:
-        """Removes files from ``folder`` by the pattern of their names."""
+        """Removes the files in ``folder`` whose names match a pattern."""

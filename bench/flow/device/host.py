@@ -26,7 +26,7 @@ class HostDevice:
     """This machine.
 
     Args:
-        sweep: what is measured, as ``host_sweep`` makes it.
+        sweep: what is measured, from ``host_sweep``.
     """
 
     name = HOST
@@ -46,21 +46,21 @@ class HostDevice:
             yield
 
     def stage(self, *, models: bool = True) -> Sweep:
-        """Returns what is measured; the files are read where they are."""
+        """Returns the sweep; the files are read where they are."""
         return self._sweep
 
     @contextmanager
     def prepared(self) -> Iterator[Sweep]:
-        """Yields what is measured; the settings of this machine are its owner's."""
+        """Yields the sweep; the settings of this machine are not changed."""
         yield self._sweep
 
     @contextmanager
     def session(self, session: Session, store: Store, contact: Contact) -> Iterator[None]:
-        """Does nothing: what disturbs a process here is in its telemetry."""
+        """Does nothing: interference with a process is in its telemetry."""
         yield
 
     def require_ready(self) -> None:
-        """Does nothing: heat and clocks of this machine are told as caveats, not waited for."""
+        """Does nothing: heat and clocks of this machine become caveats, without waiting."""
 
     def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
         """Returns one process that ran to its end."""
@@ -77,7 +77,7 @@ class HostDevice:
         return files
 
     def read(self, path: PurePath) -> bytes | None:
-        """Returns what a file holds; ``None`` if there is none."""
+        """Returns the content of a file; ``None`` if there is none."""
         return Path(path).read_bytes() if Path(path).is_file() else None
 
     def clear(self, pattern: str) -> None:
@@ -87,10 +87,11 @@ class HostDevice:
 
 
 def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
-    """Returns what is measured on this machine, by default with the LiteRT interpreter.
+    """Returns the sweep of this machine, by default with the LiteRT interpreter.
 
     Raises:
-        ConfigurationError: the suite asks for what only phones have, or there is no such tool.
+        ConfigurationError: the suite asks for something that only phones have, or the tool
+            cannot be used.
     """
     suite, request = run.suite, request or ToolRequest()
     if suite.affinity == BIG_CORES or suite.external_delegate or suite.fixed_performance:

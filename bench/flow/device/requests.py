@@ -1,4 +1,4 @@
-"""What is asked of devices. A verb builds these once from its command line."""
+"""Requests to devices. A verb builds these once from its command line."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class RunRequest:
     """Which files are measured, and how.
 
     Args:
-        library: of the external delegate, on this machine.
-        delegates_are_default: nobody asked for XNNPACK by name, so a tool without it will do.
-        timeout_s: when a process is killed, instead of when its protocol must have ended.
+        library: path of the external delegate's library on this machine.
+        delegates_are_default: XNNPACK was not requested, so a tool without it is accepted.
+        timeout_s: kill a process after this time, instead of a limit from its protocol.
     """
 
     suite: Suite
@@ -32,14 +32,14 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRequest:
-    """Which benchmark tool measures.
+    """Which benchmark tool to use.
 
     Args:
-        binary: this build of the official tool; else our runner on this machine, and a download
-            on phones.
-        program, version: what is downloaded.
-        accept_new: download it again, and accept another build than before.
-        second: a build that some cases are measured with instead.
+        binary: a build of the official tool; ``None`` for our runner on this machine, and a
+            download on phones.
+        program, version: what to download.
+        accept_new: download again, and accept another build than before.
+        second: another build, for some of the cases.
     """
 
     binary: Path | None = None
@@ -54,11 +54,11 @@ class PhoneRequest:
     """How phones are treated while they are measured.
 
     Args:
-        wait_s: how long a lost phone is waited for.
-        settings: what is changed on the phone, besides the suite's fixed performance.
-        limits: within which it is measured, instead of those of its device profile.
-        cooldown_s: how long a hot phone may cool down, instead of what its device profile says.
-        force_unfit: measure it outside of its limits too.
+        wait_s: how long to wait for a lost phone.
+        settings: what to change on the phone, besides the suite's fixed performance.
+        limits: for its state, instead of those of its device profile.
+        cooldown_s: how long to wait for a hot phone, instead of the time in its device profile.
+        force_unfit: measure it outside its limits too.
     """
 
     wait_s: float = WAIT_S

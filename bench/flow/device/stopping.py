@@ -1,4 +1,4 @@
-"""Tasks on devices that Ctrl-C ends in order."""
+"""Runs tasks on devices, which Ctrl-C ends in order."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 
 def until_stopped(tasks: Sequence[Callable[[Callable[[], bool]], T]]) -> list[T]:
-    """Returns what tasks return, each in a thread of its own.
+    """Returns the results of tasks, each run in its own thread.
 
     A signal reaches the main thread only, so it never cuts off a command on a device: the tasks
-    are asked to stop, and end what runs there first.
+    are asked to stop, and first end what runs there.
 
     Args:
-        tasks: are given what tells them to stop.
+        tasks: each takes a function that returns true once it must stop.
 
     Raises:
         KeyboardInterrupt: after every task has ended.

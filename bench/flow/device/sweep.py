@@ -1,4 +1,4 @@
-"""What is measured: the cases of a suite on one device with one tool, and each one's command."""
+"""A sweep: the cases of a suite on one device with one tool, and the command of each."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from bench.plan.order import Planned, Wants, plan, rounds
 from bench.tool.flags import Flags, Program, program
 from bench.tool.host import Tool, time_limit_s
 
-_RECOVERABLE_RUNS = 3  # up to here the official tool's raw values can be worked out
+_RECOVERABLE_RUNS = (
+    3  # the official tool's raw values can be computed from its statistics up to here
+)
 _OF_THE_INTERPRETER = (Delegate.XNNPACK, Delegate.NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """What is measured: every case of it, on one device, with one tool.
+    """The cases of a suite on one device with one tool.
 
     Args:
-        paths: SHA-256 of each file that the tool needs to where it lies on this machine.
-        tools: SHA-256 of those that some cases are measured with instead of ``tool``.
-        there: the same to where it lies where the tool runs, if that is elsewhere.
-        library: of the external delegate, where the tool runs.
-        result_file: that the tool writes its result proto to, where it can.
-        timeout_s: when a process is killed, instead of when its protocol must have ended.
+        paths: SHA-256 of each file that the tool needs, to its path on this machine.
         seed: of the order of the processes.
-        limits: outside of which the device's state makes a process invalid.
+        tools: by SHA-256, the tools that some cases are measured with instead of ``tool``.
+        device_paths: the same files to their paths on the device; empty for this machine.
+        library: path of the external delegate's library on the device.
+        result_file: where the tool writes its result proto; ``None`` where it cannot.
+        timeout_s: kill a process after this time, instead of a limit from its protocol.
+        limits: a device state outside them makes a process invalid.
     """
 
     name: str
@@ -40,18 +42,18 @@ class Sweep:
     device: DeviceRecord
     seed: int
     tools: Mapping[str, Tool] = field(default_factory=dict)
-    there: Mapping[str, PurePath] = field(default_factory=dict)
+    device_paths: Mapping[str, PurePath] = field(default_factory=dict)
     library: PurePath | None = None
     result_file: PurePath | None = None
     timeout_s: float | None = None
     limits: Limits = HOST_LIMITS
 
     def planned(self) -> tuple[Planned, ...]:
-        """Returns all processes, in order, if nothing is invalid and no interval too wide."""
+        """Returns all planned processes, in order, without repeats."""
         return plan(self.cases, seed=self.seed)
 
     def rounds(self, wants: Wants) -> Iterator[Planned]:
-        """Yields the processes that are wanted, in order."""
+        """Yields the processes that ``wants`` accepts, in order."""
         return rounds(self.cases, seed=self.seed, wants=wants)
 
     def command(self, case: Case) -> tuple[str, ...]:
@@ -65,8 +67,8 @@ class Sweep:
         exact = exact or protocol.mode.is_statistics
         if case.runner is not Runner.LITERT_PYTHON and not exact:
             raise ConfigurationError(
-                "the official tool prints statistics only: raw values of more than "
-                f"{_RECOVERABLE_RUNS} runs cannot be worked out",
+                "the official tool prints statistics only: the raw values of more "
+                f"than {_RECOVERABLE_RUNS} runs cannot be computed from them",
                 hint="set num_runs to 3 and min_secs to 0 in the suite's protocol",
             )
         if case.runner is Runner.LITERT_PYTHON and (
@@ -74,7 +76,7 @@ class Sweep:
             or protocol.mode in (Mode.OP_PROFILE, Mode.PEAK_MEMORY)
         ):
             raise ConfigurationError(
-                f"the LiteRT interpreter here does no {case.delegate} with {protocol.mode}",
+                f"the LiteRT runner does not support {case.delegate} in the mode {protocol.mode}",
                 hint="give a build of the official tool: --benchmark-binary PATH",
             )
         return self.tool_of(case).command(self.flags(case))
@@ -84,15 +86,15 @@ class Sweep:
         return self.tools.get(case.tool_sha256, self.tool)
 
     def limit_s(self, case: Case) -> float:
-        """Returns when one process of ``case`` is killed."""
+        """Returns the time after which a process of ``case`` is killed."""
         return self.timeout_s or time_limit_s(case.protocol.max_secs)
 
     def flags(self, case: Case) -> Flags:
-        """Returns what one process of ``case`` is asked to do."""
+        """Returns the flags of one process of ``case``."""
         protocol = case.protocol
         external = case.delegate is Delegate.EXTERNAL
         return Flags(
-            graph=self.there.get(case.artifact_sha256, self.paths[case.artifact_sha256]),
+            graph=self.device_paths.get(case.artifact_sha256, self.paths[case.artifact_sha256]),
             use_xnnpack=case.delegate is Delegate.XNNPACK,
             use_gpu=case.delegate is Delegate.GPU,
             use_nnapi=case.delegate is Delegate.NNAPI,
@@ -114,10 +116,10 @@ class Sweep:
 
 
 def refuse_short_timeout(cases: Sequence[Case], timeout_s: float | None) -> None:
-    """Raises if a process of one of the cases could not end within the user's ``--timeout``.
+    """Checks that a process of every case can end within the user's ``--timeout``.
 
     Raises:
-        ConfigurationError: it could not.
+        ConfigurationError: one cannot.
     """
     longest = max((case.protocol for case in cases), key=lambda each: each.min_s, default=None)
     if timeout_s is None or longest is None or timeout_s > longest.min_s:

@@ -17,14 +17,14 @@ from models.audio.taskset import TaskSet
 from models.tflite.litert import runtime
 from models.zoo import Zoo
 
-# Called with the model, clips done and clips in all.
+# Called with the name of the model, clips done and the total.
 OnProgress = Callable[[str, int, int], None]
 
 
 def score_pairs(
     pairs: Sequence[FilePair], task_set: TaskSet, *, on_progress: OnProgress
 ) -> Iterator[Scored]:
-    """Yields the difference of scores of each pair; embeddings are kept in the cache.
+    """Yields the score differences of each pair; embeddings are cached.
 
     Raises:
         ConfigurationError: a file has no manifest or embeds no audio, or a clip cannot be decoded.

@@ -1,4 +1,4 @@
-"""Runs the blocks of a gate: both sides of a model back to back, in the order of a coin."""
+"""Runs the blocks of a gate: both sides of a model, back to back, in random order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 from bench.core.caveats import Effect
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
-from bench.flow.measure.session import keep, run_warm_up_process
+from bench.flow.measure.session import run_warm_up_process, store_execution
 from bench.gate.records import (
     Block,
     Discarded,
@@ -33,24 +33,24 @@ from bench.store.records import Session
 from bench.store.store import Store
 
 _LOST = "device-lost"
-# For shared machines; a median of wall time means nothing without it.
-_GUARDED = replace(HOST_LIMITS, wait_ratio=0.05)
+# For shared machines: medians of wall time need a limit on waiting for a core.
+_WALL_TIME_LIMITS = replace(HOST_LIMITS, wait_ratio=0.05)
 
 
 def statistic_of(case: Case) -> Statistic:
-    """Returns the statistic that is compared of a case.
+    """Returns the statistic of a case that is compared.
 
-    On a shared machine the fastest inference by the thread's own CPU time hardly varies; only our
-    runner reports it, and it is the whole cost with one thread only.
+    On a shared machine the minimum of the thread's own CPU time hardly varies. Only our runner
+    reports it, and only with one thread is it the whole cost.
     """
     ours = case.runner is Runner.LITERT_PYTHON and case.threads == 1
     return Statistic.CPU if ours else Statistic.WALL
 
 
 def host_limits(sweep: Sweep) -> Limits:
-    """Returns the limits of blocks on this machine; nothing disturbs CPU time."""
+    """Returns the limits of blocks on this machine; other processes do not disturb CPU time."""
     on_cpu = all(statistic_of(case) is Statistic.CPU for case in sweep.cases)
-    return HOST_LIMITS if on_cpu else _GUARDED
+    return HOST_LIMITS if on_cpu else _WALL_TIME_LIMITS
 
 
 class BlockBench:
@@ -78,24 +78,25 @@ class BlockBench:
         self._warm: set[str] = set()
         self._stored = Counter(each.case.key for each in store.invocations(session.id))
 
-    def block(self, due: Next, rule: Rule) -> Iterator[Entry]:
-        """Yields the records of one block, and before it those of a device that was lost during it.
+    def run_block(self, due: Next, rule: Rule) -> Iterator[Entry]:
+        """Yields the records of one block, after those of a loss of the device if there was one.
 
-        One side that is spoiled spoils both, whatever their latencies; the rest is not run.
+        An invalid process makes the whole block invalid, whatever its latencies; the rest of the
+        block is not run.
         """
         sides = self._sides[due.model]
         self._warm_up(due.model)
         processes: tuple[list[Process], list[Process]] = ([], [])
         for position in range(2 * rule.processes_per_side):
             is_candidate = due.candidate_first == (position % 2 == 0)
-            process = self._process(sides[is_candidate], position)
+            process = self._run_process(sides[is_candidate], position)
             if isinstance(process, outcomes.Failed):
                 side = "candidate" if is_candidate else "baseline"
                 yield ModelFailed(model=due.model, reason=f"{side}: {process.failure}")
                 return
             if self._losses:
                 self._losses = 0
-                yield Lost(reason="it went away and came back")
+                yield Lost(reason="it was lost and came back")
                 yield Resumed(session_id=self._session.id)
                 process = (_LOST,)
             if isinstance(process, tuple):
@@ -115,37 +116,41 @@ class BlockBench:
             candidate=tuple(processes[True]),
         )
 
-    def _process(self, case: Case, position: int) -> Process | tuple[str, ...] | outcomes.Failed:
-        """Returns a process, or why the environment spoiled it, or why it failed."""
+    def _run_process(
+        self, case: Case, position: int
+    ) -> Process | tuple[str, ...] | outcomes.Failed:
+        """Returns a process, or the reasons why it is invalid, or why it failed."""
         ordinal = self._stored[case.key]
         self._stored[case.key] += 1
         planned = Planned(case=case, ordinal=ordinal)
         execution = self._device.run(case)
         self._losses += execution.losses
-        done = keep(execution, self._sweep, planned, self._session, self._store)
-        match done.outcome:
+        invocation = store_execution(execution, self._sweep, planned, self._session, self._store)
+        match invocation.outcome:
             case outcomes.Measured() as measured:
-                spoiling = [each for each in measured.caveats if each.effect is Effect.INVALIDATE]
-                if spoiling:
+                invalidating = [
+                    each for each in measured.caveats if each.effect is Effect.INVALIDATE
+                ]
+                if invalidating:
                     return tuple(
                         f"{each.kind.replace('_', '-')}: {each.evidence}".removesuffix(": ")
-                        for each in spoiling
+                        for each in invalidating
                     )
-                return _timed(measured, statistic_of(case), position, done.id)
+                return _read_times(measured, statistic_of(case), position, invocation.id)
             case outcomes.Failed() as failed:
                 return failed
             case None:
-                raise AssertionError("a process that was not read")
+                raise AssertionError("a process without an outcome")
 
     def _warm_up(self, model: ModelKey) -> None:
         for case in self._sides[model]:
             if case.key not in self._warm:
                 run_warm_up_process(self._device, case, self._session, self._store)
                 self._warm.add(case.key)
-        self._losses = 0  # those before the block do not count
+        self._losses = 0  # losses before the block do not count
 
 
-def _timed(
+def _read_times(
     measured: outcomes.Measured, statistic: Statistic, position: int, invocation: int
 ) -> Process | outcomes.Failed:
     is_cpu = statistic is Statistic.CPU

@@ -1,6 +1,6 @@
-"""A bundle: a folder of model files and optionally the tool, kept as a baseline.
+"""A bundle: a folder with the model files of a baseline, and optionally the tool.
 
-It holds no numbers: a baseline is measured again beside the candidate, in one session.
+It contains no measurements: a baseline is measured again with the candidate, in one session.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ class Bundle:
     """The contents of ``bundle.json``.
 
     Args:
-        program: version of this program.
+        program: version of frill-bench that saved it.
         created_at: UTC, ISO 8601.
-        tool: ``None`` where each phone downloads its own.
+        tool: ``None`` if each phone downloads its own.
         runtimes: of our runner on the machine that saved it: name to version.
     """
 
@@ -114,10 +114,10 @@ def save(
     binary: Path | None = None,
     runtimes: dict[str, str] | None = None,
 ) -> Bundle:
-    """Writes a bundle, whole or not at all, replacing one that may be there, and returns it.
+    """Writes a bundle atomically, replacing an older one, and returns it.
 
     Args:
-        tool: without its path, which is that of the copy of ``binary``.
+        tool: without its path; it gets the path of the copy of ``binary``.
         binary: of the official tool.
 
     Raises:
@@ -155,7 +155,7 @@ def save(
 
 
 def load(folder: Path) -> Bundle:
-    """Returns the bundle in a folder, every file of it verified.
+    """Returns the bundle in a folder, after verifying every file.
 
     Raises:
         ConfigurationError: names the file and the key that is wrong.
@@ -163,7 +163,7 @@ def load(folder: Path) -> Bundle:
     bundle = config.load(folder / CONTENTS, Bundle)
     if bundle.schema_version != SCHEMA_VERSION:
         raise ConfigurationError(
-            f"{folder / CONTENTS}: schema_version: is {bundle.schema_version}, this program knows "
+            f"{folder / CONTENTS}: schema_version: is {bundle.schema_version}, this program reads "
             f"{SCHEMA_VERSION}",
             hint="update frill-bench, or save the bundle again",
         )
@@ -172,10 +172,10 @@ def load(folder: Path) -> Bundle:
 
 
 def model_key(target: Target) -> ModelKey:
-    """Returns the name and format that a file has in its manifest, else by itself.
+    """Returns the name and format of a file, from its manifest, else from the file itself.
 
     Raises:
-        ModelFileError: a file without manifest is not a model.
+        ModelFileError: it has no manifest and is not a model.
     """
     if target.artifact is not None:
         return ModelKey(name=target.artifact.name, format=target.artifact.format)
@@ -206,7 +206,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _check(folder: Path, bundle: Bundle) -> None:
-    """Raises unless the folder has everything that the bundle lists."""
+    """Raises an error unless the folder has everything that the bundle lists."""
     for index, each in enumerate(bundle.files):
         where = f"{folder / CONTENTS}: files[{index}]"
         size_bytes = _verify(folder, each.path, each.sha256, where).stat().st_size
@@ -224,7 +224,7 @@ def _verify(folder: Path, name: str, sha256: str, where: str) -> Path:
     path = _inside(folder, name, f"{where}.path")
     actual = sha256_file(path)
     if actual != sha256:
-        raise _wrong(f"{where}.sha256: that of {name} begins {actual[:12]}, not {sha256[:12]}")
+        raise _wrong(f"{where}.sha256: that of {name} begins with {actual[:12]}, not {sha256[:12]}")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Calibrations of devices: from the logs of A/A runs, on disk, and for the gates that use them."""
+"""Calibrations of devices: made from the logs of A/A runs, stored, and found again for gates."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
 from bench.flow.gate.references import Comparison, Side, pair_up
 from bench.gate.calibration.device_noise import LEAST_BLOCKS, Calibration, classes
-from bench.gate.history.series import Environment, environment
+from bench.gate.history.series import Environment, environment_of
 from bench.gate.log import Log
 from bench.gate.records import Block
 from bench.gate.verdict import ModelKey
 from bench.store.records import Invocation, Session
 from bench.store.store import Store
 
-_SHORT_S = 120.0
 _AGAIN = "run frill-bench calibrate again"
 # The fields of an environment that identify the device; the others may change there.
-_DEVICE = {"device_unit"}
+_DEVICE_FIELDS = {"device_unit"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +33,15 @@ class StoredCalibration:
 
     Args:
         calibration: ``None`` if there is none.
-        refused: why others of this device do not fit, a sentence each.
+        refused: a sentence for each other calibration of this device, why it does not fit.
     """
 
     calibration: Calibration | None
     refused: tuple[str, ...] = ()
 
 
-def with_themselves(sides: Sequence[Side]) -> Comparison:
-    """Returns each file of these sides as its own baseline.
+def pair_with_themselves(sides: Sequence[Side]) -> Comparison:
+    """Returns the comparison of each file of these sides with itself.
 
     Raises:
         ConfigurationError: a file is not a model, or two files have one name and format.
@@ -70,7 +69,7 @@ def calibration_of(log: Log, path: Path, session: Session, store: Store) -> Cali
         )
     opened = log.opened
     return Calibration(
-        environment=environment(opened, opened.models[0]),
+        environment=environment_of(opened, opened.models[0]),
         device=opened.device.name,
         measured_at=opened.started_at,
         session_id=session.id,
@@ -90,8 +89,8 @@ def save(folder: Path, calibration: Calibration) -> Path:
     return path
 
 
-def fitting(folder: Path, wanted: Environment) -> StoredCalibration:
-    """Returns the calibration of an environment, or why those of others are not used."""
+def find_calibration(folder: Path, environment: Environment) -> StoredCalibration:
+    """Returns the calibration of an environment, or why others of this device are not used."""
     refused = []
     for path in sorted(folder.glob("*.json")):
         try:
@@ -99,10 +98,10 @@ def fitting(folder: Path, wanted: Environment) -> StoredCalibration:
         except ConfigurationError as error:
             refused.append(f"calibration not used: {error.message}")
             continue
-        differing = stored.environment.differences(wanted)
+        differing = stored.environment.differences(environment)
         if not differing:
             return StoredCalibration(calibration=stored)
-        if _DEVICE.isdisjoint(differing):
+        if _DEVICE_FIELDS.isdisjoint(differing):
             names = ", ".join(name.removesuffix("_sha256").replace("_", " ") for name in differing)
             refused.append(
                 f"calibration of {day(stored)} not used, these differ: {names}; run frill-bench "
@@ -128,7 +127,7 @@ def _load(path: Path) -> Calibration:
 
 
 def _process_s(log: Log, invocations: Sequence[Invocation]) -> dict[ModelKey, float]:
-    """Returns the time from one process to the next, the median of each model's."""
+    """Returns the median time from one process to the next, in seconds, by model."""
     took = {each.id: each.wall_s for each in invocations}
     for each, after in pairwise(invocations):
         began, ended = map(datetime.fromisoformat, (each.started_at, after.started_at))
@@ -142,5 +141,5 @@ def _process_s(log: Log, invocations: Sequence[Invocation]) -> dict[ModelKey, fl
 
 
 def day(calibration: Calibration) -> str:
-    """Returns when it was measured, as in ``2026-11-29``."""
+    """Returns the day of the measurement, such as ``2026-11-29``."""
     return calibration.measured_at[:10]

@@ -1,4 +1,4 @@
-"""Collects why a model regressed: its operators, their times, and other facts of its processes."""
+"""Collects facts on why a model regressed: operators, their times, and facts of its processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.core.errors import BenchError
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.measure.session import invoke
-from bench.gate.records import Explained, Inside, Operator
+from bench.gate.records import Explained, Operator, SideFacts
 from bench.gate.verdict import ModelKey
 from bench.measure.outcome import Measured
 from bench.plan.case import Case, Mode, Runner
@@ -28,59 +28,65 @@ def explain(
     store: Store,
     device: Device,
 ) -> Explained:
-    """Returns the facts of both sides of a model, each profiled once where its tool can do that.
+    """Returns the facts of both sides of a model, each profiled once where its tool can.
 
     Raises:
-        DeviceError: the device went away for good.
+        DeviceError: the device was lost for good.
     """
-    baseline, candidate = (_inside(case, sweep, session, store, device) for case in sides)
+    baseline, candidate = (_side_facts(case, sweep, session, store, device) for case in sides)
     return Explained(model=model, baseline=baseline, candidate=candidate)
 
 
-def _inside(case: Case, sweep: Sweep, session: Session, store: Store, device: Device) -> Inside:
+def _side_facts(
+    case: Case, sweep: Sweep, session: Session, store: Store, device: Device
+) -> SideFacts:
     outcomes = [
         each.outcome
         for each in store.invocations(session.id)
         if each.case == case and isinstance(each.outcome, Measured)
     ]
 
-    def middle(name: str) -> float | None:
-        known = [value for each in outcomes if (value := getattr(each, name)) is not None]
-        return median(known) if known else None
+    def median_of(name: str) -> float | None:
+        values = [value for each in outcomes if (value := getattr(each, name)) is not None]
+        return median(values) if values else None
 
-    inside = Inside(
-        layers=_layers(sweep, case), operators=_profiled(case, sweep, session, store, device)
+    facts = SideFacts(
+        layers=_layers(sweep, case), operators=_profile(case, sweep, session, store, device)
     )
     if not outcomes:
-        return inside
+        return facts
     return replace(
-        inside,
+        facts,
         runtime=outcomes[-1].runtime,
         partitions=outcomes[-1].partitions,
         nodes=outcomes[-1].nodes_total,
         delegated_nodes=outcomes[-1].nodes_delegated,
-        init_us=middle("init_us"),
-        peak_mb=middle("memory_mb_peak"),
+        init_us=median_of("init_us"),
+        peak_mb=median_of("memory_mb_peak"),
     )
 
 
 def _layers(sweep: Sweep, case: Case) -> tuple[Operator, ...]:
     try:
         operators = layers(sweep.paths[case.artifact_sha256])
-    except BenchError:  # it was measured, so this is not a reason to end a gate
+    except BenchError:  # the file was measured, so this is not a reason to end the gate
         return ()
     return tuple(Operator(node_type=kind, name=name, macs=macs) for kind, name, macs in operators)
 
 
-def _profiled(
+def _profile(
     case: Case, sweep: Sweep, session: Session, store: Store, device: Device
 ) -> tuple[Operator, ...]:
     """Returns the operators of one profiled process; none where the tool does not time them."""
     if case.runner is Runner.LITERT_PYTHON:
         return ()
-    profiled = replace(case, protocol=replace(case.protocol, mode=Mode.OP_PROFILE, processes=1))
-    done = invoke(sweep, device, Planned(case=profiled, ordinal=0), session, store)
-    profile = parse_op_profile(done.stdout) if isinstance(done.outcome, Measured) else None
+    profiled_case = replace(
+        case, protocol=replace(case.protocol, mode=Mode.OP_PROFILE, processes=1)
+    )
+    invocation = invoke(sweep, device, Planned(case=profiled_case, ordinal=0), session, store)
+    profile = (
+        parse_op_profile(invocation.stdout) if isinstance(invocation.outcome, Measured) else None
+    )
     if profile is None:
         return ()
     return tuple(
@@ -91,6 +97,6 @@ def _profiled(
 
 
 def _is_sum(row: OpRow, rows: tuple[OpRow, ...]) -> bool:
-    """Returns whether a row is the sum of a delegate's partition whose kernels have rows too."""
-    inside = any(each.within_delegate for each in rows)
-    return inside and not row.within_delegate and "delegate" in row.node_type.lower()
+    """Returns whether a row is the total of a delegate's partition whose kernels have rows too."""
+    has_kernels = any(each.within_delegate for each in rows)
+    return has_kernels and not row.within_delegate and "delegate" in row.node_type.lower()

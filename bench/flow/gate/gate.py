@@ -1,6 +1,6 @@
-"""Runs a gate on one device: A/B blocks in randomized order, each logged at once.
+"""Runs a gate on one device: A/B blocks in randomised order, each logged at once.
 
-The next block follows from the log alone, so an interrupted gate is resumed with the same coins.
+The next block is computed from the log alone, so an interrupted gate resumes with the same coins.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from bench.flow.gate.blocks import BlockBench, statistic_of
 from bench.flow.gate.explain import explain
 from bench.flow.gate.log_file import Journal, read
 from bench.flow.gate.references import Comparison, FilePair
-from bench.flow.measure.session import Progress, read_left
+from bench.flow.measure.session import Progress, judge_pending
 from bench.gate.decision import Outcome
 from bench.gate.findings import latency_findings, outcome_of
 from bench.gate.log import VERSION as LOG_VERSION
@@ -52,7 +52,7 @@ from bench.gate.records import (
     Setup,
 )
 from bench.gate.rule import AccuracyRule, Rule
-from bench.gate.schedule import Next, following
+from bench.gate.schedule import Next, next_block
 from bench.gate.verdict import ModelKey, Verdict
 from bench.plan.case import Case, Runner
 from bench.plan.device import DeviceRecord
@@ -61,7 +61,7 @@ from bench.store.records import Session
 from bench.store.store import Store
 
 _EVENT = "gate"
-_OVER = (CloseReason.DECIDED, CloseReason.ENVIRONMENT)  # the same command begins a new gate
+_FINISHED = (CloseReason.DECIDED, CloseReason.ENVIRONMENT)  # the same command begins a new gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +70,15 @@ class Gate:
 
     Args:
         folder: of logs, each named after its session.
-        log: this file instead.
-        max_s: no block begins later, counted from the start.
-        seed: of the coins; drawn if not given.
-        caveats: that every finding carries.
+        log: the path of the log, instead of one in ``folder``.
+        max_s: no block begins after this time.
+        seed: of the coins; random if ``None``.
+        caveats: of every finding.
         revision: what the candidate was built from.
-        size_margin: a share; ``None``: sizes are not judged.
+        size_margin: a share; ``None``: sizes are not compared.
         accuracy: the rule for ``scores``.
-        scores: the difference of scores of each pair.
-        on_message: is called with each verdict in a line, as soon as it is decided.
+        scores: the score differences of each pair.
+        on_message: called with a line for each verdict, as soon as it is decided.
     """
 
     comparison: Comparison
@@ -94,15 +94,15 @@ class Gate:
     scores: tuple[Scored, ...] = ()
     on_message: Callable[[str], None] = lambda line: None
 
-    def opened(self, sweep: Sweep, session: Session) -> Opened:
+    def first_record(self, sweep: Sweep, session: Session) -> Opened:
         """Returns the first record of a session's log."""
-        return _opened(self, session, _sides(self.comparison.pairs, sweep))
+        return _first_record(self, session, _sides(self.comparison.pairs, sweep))
 
     def open_session(self, sweep: Sweep, store: Store) -> Session:
         """Returns the unfinished session of the same gate, boot and build, else a new one.
 
         Raises:
-            ConfigurationError: the tool cannot run a case, the rule decides nothing about so many
+            ConfigurationError: the tool cannot run a case, the rule cannot decide on so many
                 models, or the log file exists and belongs to another gate.
         """
         sides = _sides(self.comparison.pairs, sweep)
@@ -110,13 +110,13 @@ class Gate:
         for case in (case for pair in sides.values() for case in pair):
             sweep.command(case)
         identity = _identity(self, sides)
-        session = _unfinished(self, identity, sweep.device, store)
+        session = _find_unfinished(self, identity, sweep.device, store)
         if session is not None:
             store.log(session, "resumed")
             return session
         if self.log is not None and self.log.exists():
             raise ConfigurationError(
-                f"{self.log}: exists, and this gate does not continue it: it has ended, is of "
+                f"{self.log}: exists, and this gate does not resume it: it has ended, or is of "
                 "other files, another rule, device or boot, or of an older frill-bench",
                 hint="name another file with --log, or remove that one",
             )
@@ -130,7 +130,7 @@ class Gate:
             program=VERSION,
         )
         store.add_session(session)
-        store.log(session, _EVENT, log=str(_place(self, session)))
+        store.log(session, _EVENT, log=str(_log_path(self, session)))
         return session
 
     def measure(
@@ -145,30 +145,30 @@ class Gate:
         """Measures blocks until all models are decided or something ends the gate, and logs them.
 
         Raises:
-            DeviceError: the device went away for good, was rebooted, or is unfit.
+            DeviceError: the device was lost for good, was rebooted, or is unfit.
             InfrastructureError: another process measures the same gate.
         """
         deadline_s = None if self.max_s is None else time.monotonic() + self.max_s
-        read_left(session, store)
+        judge_pending(session, store)
         sides = _sides(self.comparison.pairs, sweep)
-        opened = _opened(self, session, sides)
-        with _alone(session), closing(Journal(log_of(store, session), opened)) as journal:
+        opened = _first_record(self, session, sides)
+        with _lock(session), closing(Journal(log_of(store, session), opened)) as journal:
             if not journal.is_new:
                 journal.add(Resumed(session_id=session.id))
             for score in self.scores if journal.is_new else ():
                 journal.add(score)
             bench = BlockBench(sides, sweep, session, store, device)
-            with _ending(journal):
-                while isinstance(due := following(journal.log), Next):
+            with _log_end(journal):
+                while isinstance(due := next_block(journal.log), Next):
                     if deadline_s is not None and time.monotonic() >= deadline_s:
                         journal.add(Closed(reason=CloseReason.OUT_OF_TIME))
                         return
-                    for entry in bench.block(due, journal.log.opened.rule):
+                    for entry in bench.run_block(due, journal.log.opened.rule):
                         journal.add(entry)
-                    if decided := _decided(journal.log, due.model):
-                        self.on_message(decided)
+                    if line := _verdict_line(journal.log, due.model):
+                        self.on_message(line)
                     on_progress(_progress(journal.log))
-                for model in _unexplained(journal.log) if due is CloseReason.DECIDED else ():
+                for model in _models_to_explain(journal.log) if due is CloseReason.DECIDED else ():
                     journal.add(explain(model, sides[model], sweep, session, store, device))
                 journal.add(Closed(reason=due))
 
@@ -182,21 +182,21 @@ def log_of(store: Store, session: Session) -> Path:
 def _sides(pairs: Sequence[FilePair], sweep: Sweep) -> dict[ModelKey, tuple[Case, Case]]:
     """Returns the cases of baseline and candidate by model."""
     cases = {case.artifact_sha256: case for case in sweep.cases}
-    own = {
+    baseline_tool = {
         name: value
         for sha256, tool in sweep.tools.items()
         for name, value in (("tool_sha256", sha256), ("runner", runner_of(tool)))
     }
     return {
         pair.model: (
-            replace(cases[pair.baseline.sha256], **own),  # type: ignore[arg-type]  # fields of Case
+            replace(cases[pair.baseline.sha256], **baseline_tool),  # type: ignore[arg-type]  # fields of Case
             cases[pair.candidate.sha256],
         )
         for pair in pairs
     }
 
 
-def _opened(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case, Case]]) -> Opened:
+def _first_record(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case, Case]]) -> Opened:
     virtual = [Caveat(kind=CaveatKind.VIRTUAL)] if session.device.virtual else []
     caveats = {*gate.caveats, *virtual}
     return Opened(
@@ -226,14 +226,14 @@ def _opened(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case, Case
 
 
 def _sticky(pair: FilePair) -> Iterator[Caveat]:
-    """Yields the caveats of both artifacts that no report may leave out."""
+    """Yields the sticky caveats of both artifacts."""
     for artifact in (pair.baseline.artifact, pair.candidate.artifact):
         yield from (each for each in (artifact.caveats if artifact else ()) if each.sticky)
 
 
 def _setup(baseline: Case, candidate: Case) -> Setup:
-    ours = candidate.runner is Runner.LITERT_PYTHON
-    own = baseline.tool_sha256 != candidate.tool_sha256
+    is_our_runner = candidate.runner is Runner.LITERT_PYTHON
+    has_own_tool = baseline.tool_sha256 != candidate.tool_sha256
     return Setup(
         statistic=statistic_of(candidate),
         runner=candidate.runner,
@@ -241,9 +241,9 @@ def _setup(baseline: Case, candidate: Case) -> Setup:
         delegate=candidate.delegate,
         threads=candidate.threads,
         affinity=candidate.affinity,
-        runtime=f"ai-edge-litert {version('ai-edge-litert')}" if ours else None,
-        baseline_tool_sha256=baseline.tool_sha256 if own else None,
-        baseline_runner=baseline.runner if own else None,
+        runtime=f"ai-edge-litert {version('ai-edge-litert')}" if is_our_runner else None,
+        baseline_tool_sha256=baseline.tool_sha256 if has_own_tool else None,
+        baseline_runner=baseline.runner if has_own_tool else None,
     )
 
 
@@ -255,25 +255,27 @@ def _identity(gate: Gate, sides: dict[ModelKey, tuple[Case, Case]]) -> str:
     return sha256_value([GATE, keys, *map(config.unstructure, (gate.rule, *files)), gate.seed])
 
 
-def _unfinished(gate: Gate, identity: str, device: DeviceRecord, store: Store) -> Session | None:
+def _find_unfinished(
+    gate: Gate, identity: str, device: DeviceRecord, store: Store
+) -> Session | None:
     if device.boot_id is None:
         return None
     for session in reversed(store.sessions()):
         if session.plan_sha256 == identity and session.device == device:
             path = log_of(store, session)
-            if path == _place(gate, session) and path.exists():
+            if path == _log_path(gate, session) and path.exists():
                 log = read(path)
-                return None if log.closed in _OVER or log.version != LOG_VERSION else session
+                return None if log.closed in _FINISHED or log.version != LOG_VERSION else session
     return None
 
 
-def _place(gate: Gate, session: Session) -> Path:
+def _log_path(gate: Gate, session: Session) -> Path:
     return (gate.log or gate.folder / f"{session.id}.jsonl").absolute()
 
 
 @contextmanager
-def _ending(journal: Journal) -> Iterator[None]:
-    """Logs why a gate ends before its time."""
+def _log_end(journal: Journal) -> Iterator[None]:
+    """Logs why a gate ends early."""
     try:
         yield
     except KeyboardInterrupt:
@@ -285,48 +287,48 @@ def _ending(journal: Journal) -> Iterator[None]:
     except DeviceError as error:
         journal.add(Lost(reason=error.message))
         journal.add(Closed(reason=CloseReason.DEVICE_LOST))
-        if isinstance(error, RebootedError):  # a gate does not continue in another session
+        if isinstance(error, RebootedError):  # a gate is not resumed in another session
             raise DeviceError(error.message, hint="run again: a new gate begins") from error
         raise
 
 
-def _alone(session: Session) -> AbstractContextManager[None]:
+def _lock(session: Session) -> AbstractContextManager[None]:
     return lock.locked(
         state_dir() / "locks" / f"gate-{session.id}.lock",
         lambda holder: InfrastructureError(
-            f"{holder} is measuring this gate", hint="wait until that has ended"
+            f"{holder} is measuring this gate", hint="wait until it has ended"
         ),
     )
 
 
-def _decided(log: Log, model: ModelKey) -> str:
-    """Returns the result of a model in a line; empty while it is open."""
+def _verdict_line(log: Log, model: ModelKey) -> str:
+    """Returns a line with the result of a model; empty while it is open."""
     failed = any(isinstance(each, ModelFailed) and each.model == model for each in log.entries)
-    kept = [each for each in log.entries if isinstance(each, Block) and each.model == model]
-    outcome, _ = outcome_of(kept, log.opened.rule, models=len(log.opened.models))
+    blocks = [each for each in log.entries if isinstance(each, Block) and each.model == model]
+    outcome, _ = outcome_of(blocks, log.opened.rule, models=len(log.opened.models))
     if outcome is Outcome.OPEN and not failed:
         return ""
     result = "failed" if failed else outcome.name.lower()
-    return f"{model}: {result} after {len(kept)} blocks"
+    return f"{model}: {result} after {len(blocks)} blocks"
 
 
-def _unexplained(log: Log) -> list[ModelKey]:
-    known = {each.model for each in log.entries if isinstance(each, Explained)}
+def _models_to_explain(log: Log) -> list[ModelKey]:
+    explained = {each.model for each in log.entries if isinstance(each, Explained)}
     regressed = [f.model for f in latency_findings(log) if f.verdict is Verdict.REGRESSED]
-    return [model for model in regressed if model not in known]
+    return [model for model in regressed if model not in explained]
 
 
 def _progress(log: Log) -> Progress:
-    """Returns how many blocks were kept, of those that the next analysis of each model needs."""
+    """Returns how many blocks are valid, of those that the next analysis of each model needs."""
     rule, models = log.opened.rule, len(log.opened.models)
     done = left = 0
     failed = {each.model for each in log.entries if isinstance(each, ModelFailed)}
     for pair in log.opened.models:
-        kept = [
+        blocks = [
             each for each in log.entries if isinstance(each, Block) and each.model == pair.model
         ]
-        done += len(kept)
-        outcome, _ = outcome_of(kept, rule, models=models)
+        done += len(blocks)
+        outcome, _ = outcome_of(blocks, rule, models=models)
         if outcome is Outcome.OPEN and pair.model not in failed:
-            left += next(due for due in rule.analyses if due > len(kept)) - len(kept)
+            left += next(due for due in rule.analyses if due > len(blocks)) - len(blocks)
     return Progress(done=done, total=done + left)

@@ -1,4 +1,4 @@
-"""A gate and a calibration as jobs of a device."""
+"""Gates and calibrations as jobs on a device."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.core.artifact import Artifact
+from bench.core.units import counted
 from bench.flow.device.device import Contact, Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.gate.blocks import host_limits
-from bench.flow.gate.calibrate import StoredCalibration, day, fitting
+from bench.flow.gate.calibrate import StoredCalibration, day, find_calibration
 from bench.flow.gate.gate import Gate
 from bench.flow.measure.session import Progress
-from bench.gate.history.series import Environment, environment
+from bench.gate.history.series import Environment, environment_of
 from bench.plan.device import Kind
 from bench.plan.suite import GATE
 from bench.store.records import Session
 from bench.store.store import Store
 
-# The step of both jobs: in blocks.
+# The step of both jobs; its progress is in blocks.
 BLOCKS = "blocks"
 _SHORT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateJob:
-    """A gate; its device's calibration says how many processes each side of a block needs.
+    """A gate; the device's calibration gives the processes per side.
 
     Args:
-        calibrations: their folder.
-        processes_per_side: instead of what a calibration says.
+        calibrations: the folder of stored calibrations.
+        processes_per_side: overrides that of the calibration.
     """
 
     gate: Gate
@@ -45,11 +46,11 @@ class GateJob:
 
     def open(self, sweep: Sweep, store: Store, contact: Contact) -> OpenGateJob:
         """Returns the gate with its session."""
-        stored = fitting(self.calibrations, _environment(self.gate, sweep))
-        k = self.processes_per_side
-        if k is None:
-            k = stored.calibration.processes_per_side if stored.calibration else 1
-        gate = replace(self.gate, rule=replace(self.gate.rule, processes_per_side=k))
+        stored = find_calibration(self.calibrations, _environment(self.gate, sweep))
+        per_side = self.processes_per_side
+        if per_side is None:
+            per_side = stored.calibration.processes_per_side if stored.calibration else 1
+        gate = replace(self.gate, rule=replace(self.gate.rule, processes_per_side=per_side))
         opened = _open(gate, sweep, store)
         for line in _messages(stored, gate):
             gate.on_message(line)
@@ -108,8 +109,10 @@ def _environment(gate: Gate, sweep: Sweep) -> Environment:
     session = Session(
         id="", device=sweep.device, suite=GATE, plan_sha256="", seed=0, started_at="", program=""
     )
-    opened = replace(gate, rule=replace(gate.rule, processes_per_side=1)).opened(sweep, session)
-    return environment(opened, opened.models[0])
+    opened = replace(gate, rule=replace(gate.rule, processes_per_side=1)).first_record(
+        sweep, session
+    )
+    return environment_of(opened, opened.models[0])
 
 
 def _messages(stored: StoredCalibration, gate: Gate) -> Sequence[str]:
@@ -117,11 +120,12 @@ def _messages(stored: StoredCalibration, gate: Gate) -> Sequence[str]:
     if calibration is None:
         return stored.refused
     models = [str(pair.model) for pair in gate.comparison.pairs]
-    k = gate.rule.processes_per_side
-    gate_s = calibration.gate_s(models, margin=gate.rule.margin, processes_per_side=k)
-    line = f"calibrated on {day(calibration)}: {k} process{'es' * (k > 1)} per side"
+    per_side = gate.rule.processes_per_side
+    gate_s = calibration.gate_s(models, margin=gate.rule.margin, processes_per_side=per_side)
+    processes = f"{per_side} process{'es' * (per_side > 1)} per side"
+    line = f"calibrated on {day(calibration)}: {processes}"
     if math.isnan(gate_s):
         return (line,)
     duration = f"{gate_s:.0f} s" if gate_s < _SHORT_S else f"{gate_s / 60:.0f} min"
-    many = f"{len(models)} model{'s' * (len(models) > 1)}"
-    return (f"{line}; about {duration} for {many}, if none is slower",)
+    count = counted(len(models), "model")
+    return (f"{line}; about {duration} for {count}, if none is slower",)

@@ -1,4 +1,4 @@
-"""A gate's log on disk: each line is there, whole, before the next process starts."""
+"""A gate's log on disk: each line is written completely before the next process starts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def read(path: Path) -> Log:
     """Returns the log in a file.
 
     Raises:
-        ConfigurationError: it cannot be read; names the line that is damaged, or the attempt whose
-            order is not that of its coin.
+        ConfigurationError: it cannot be read, a line is damaged, or a block is not in the order of
+            its coin.
     """
     try:
         content = path.read_bytes()
@@ -29,13 +29,13 @@ def read(path: Path) -> Log:
 
 
 class Journal:
-    """A log that grows; close it at the end.
+    """A log file to append to; close it at the end.
 
     Args:
-        opened: of a new log; one that is in the file is continued.
+        opened: the first record of a new log; a log in the file is continued.
 
     Raises:
-        ConfigurationError: the log in the file has another version, which is only read.
+        ConfigurationError: the log in the file is of an older version, which can only be read.
     """
 
     def __init__(self, path: Path, opened: Opened) -> None:
@@ -45,7 +45,7 @@ class Journal:
         self.log: Log = read(path)
         if self.log.version != VERSION:
             raise ConfigurationError(
-                f"{path}: is a log of version {self.log.version}, which is not continued",
+                f"{path}: is a log of version {self.log.version}, which cannot be continued",
                 hint="name another file with --log: a new gate begins",
             )
         self._file = path.open("ab")

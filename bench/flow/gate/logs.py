@@ -13,7 +13,7 @@ from bench.gate.log import Log
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logs:
-    """Logs of gates by their paths, and why others are left out.
+    """Logs of gates by their paths, and why others are missing.
 
     Args:
         unread: a sentence for each file in a folder that could not be read.
@@ -24,12 +24,12 @@ class Logs:
 
 
 def read_all(places: Sequence[Path]) -> Logs:
-    """Returns the logs in files, and in folders those named ``*.jsonl``, however deep.
+    """Returns the logs in files, and in folders and their sub-folders those named ``*.jsonl``.
 
-    Of several copies of one gate's log, such as those of resumed jobs, the longest counts.
+    Of several copies of one gate's log, such as those of resumed jobs, the longest is used.
 
     Raises:
-        ConfigurationError: a place does not exist, or a file that was named is not a log.
+        ConfigurationError: a place does not exist, or a named file is not a log.
     """
     logs: dict[str, tuple[Path, Log]] = {}
     unread = []
@@ -42,8 +42,8 @@ def read_all(places: Sequence[Path]) -> Logs:
                     raise
                 unread.append(f"{error.message}: left out")
                 continue
-            known = logs.get(log.opened.gate_id)
-            if known is None or len(known[1].entries) < len(log.entries):
+            earlier = logs.get(log.opened.gate_id)
+            if earlier is None or len(earlier[1].entries) < len(log.entries):
                 logs[log.opened.gate_id] = path, log
     return Logs(logs=dict(logs.values()), unread=tuple(unread))
 

@@ -1,4 +1,4 @@
-"""The two sides of a gate: the files that a REF names, and which of them pair."""
+"""The two sides of a gate: the files that a REF names, and their pairs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Side:
     """The files of one side of a gate.
 
     Args:
-        is_alone: one file was named, and not a collection that holds it.
-        tool: the official binary that a bundle holds.
+        is_alone: a single file was named, not a collection of files.
+        tool: the official binary in a bundle.
     """
 
     targets: tuple[Target, ...]
@@ -41,10 +41,10 @@ class FilePair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The models that both sides have, and the others.
+    """The pairs of a gate, and the models that are not measured.
 
     Args:
-        unmeasured: models that only one side has, or whose files are equal.
+        unmeasured: models on one side only, or with equal files.
     """
 
     pairs: tuple[FilePair, ...]
@@ -52,10 +52,10 @@ class Comparison:
 
 
 def side(ref: str, *, zoo: Path) -> Side:
-    """Returns what a REF names: a file, a bundle, a folder with manifests, or a name of the zoo.
+    """Returns the files of a REF: a file, a bundle, a folder with manifests, or a name in the zoo.
 
     Raises:
-        ConfigurationError: nothing is there, a file is damaged, or it holds stored numbers.
+        ConfigurationError: there is nothing, a file is damaged, or it contains stored numbers.
     """
     path = Path(ref)
     if path.name == CONTENTS:
@@ -77,28 +77,27 @@ def side(ref: str, *, zoo: Path) -> Side:
             tool=path / tool if tool else None,
         )
     if path.is_dir():
-        return _folder(path)
+        return _read_folder(path)
     if len(path.parts) > 1:
         raise ConfigurationError(
             f"{ref}: no such file or folder", hint=f"check the path; {_SAVE} makes a bundle"
         )
-    return _named(ref, zoo)
+    return _find_in_zoo(ref, zoo)
 
 
 def pair_up(baseline: Side, candidate: Side, *, unchanged_too: bool = False) -> Comparison:
-    """Returns the pairs of one name and format, and the models of one side or with equal files.
+    """Returns the pairs with the same name and format, and the models that are not measured.
 
-    Two files that were named alone pair with each other whatever their names, and are measured even
-    if they are equal.
+    Two single files are a pair whatever their names, and are measured even if they are equal.
 
     Args:
         unchanged_too: measure equal files as well.
 
     Raises:
-        ConfigurationError: a file is not a model, two files of a side have one name and format, or
-            nothing pairs.
+        ConfigurationError: a file is not a model, two files of a side share a name and format, or
+            there is no pair.
     """
-    before, after = _keyed(baseline), _keyed(candidate)
+    before, after = _by_key(baseline), _by_key(candidate)
     if baseline.is_alone and candidate.is_alone:
         ((model, target),) = after.items()
         (other,) = before.values()
@@ -118,26 +117,26 @@ def pair_up(baseline: Side, candidate: Side, *, unchanged_too: bool = False) -> 
         raise ConfigurationError(
             "no model is on both sides: "
             + ", ".join(f"{each.model} is {each.verdict}" for each in others),
-            hint="files pair by the name and format in their manifests; two files pair if both "
-            "are named",
+            hint="files are paired by the name and format in their manifests; two single files are "
+            "always paired",
         )
     return Comparison(pairs=tuple(pairs), unmeasured=tuple(others))
 
 
-def _keyed(side: Side) -> dict[ModelKey, Target]:
-    found: dict[ModelKey, Target] = {}
+def _by_key(side: Side) -> dict[ModelKey, Target]:
+    targets: dict[ModelKey, Target] = {}
     for target in side.targets:
         key = model_key(target)
-        if key in found:
+        if key in targets:
             raise ConfigurationError(
-                f"{found[key].path} and {target.path}: both are {key}",
+                f"{targets[key].path} and {target.path}: both are {key}",
                 hint="give each name and format once",
             )
-        found[key] = target
-    return found
+        targets[key] = target
+    return targets
 
 
-def _folder(path: Path) -> Side:
+def _read_folder(path: Path) -> Side:
     targets = zoo_targets(path)
     if not targets:
         raise ConfigurationError(
@@ -148,13 +147,13 @@ def _folder(path: Path) -> Side:
     return Side(targets=targets)
 
 
-def _named(name: str, zoo: Path) -> Side:
+def _find_in_zoo(name: str, zoo: Path) -> Side:
     targets = zoo_targets(zoo)
     named = [each for each in targets if each.artifact and name in (each.artifact.name, each.name)]
     if not named:
-        known = [each.name for each in targets]
+        names = [each.name for each in targets]
         raise ConfigurationError(
-            f"{name}: neither a file or folder nor in {zoo}{config.near(name, known)}",
+            f"{name}: neither a file or folder nor in {zoo}{config.near(name, names)}",
             hint="give a .tflite file, a bundle, a folder of artifacts or a name of --zoo; "
             f"{_SAVE} makes a bundle",
         )

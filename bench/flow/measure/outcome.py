@@ -1,4 +1,4 @@
-"""Whether one process measured what its case asks for: decided by its record alone."""
+"""Judges whether one process measured what its case requires, by its record alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.tool.parse.cross_check import contradiction
 
 
 def judge(invocation: Invocation) -> Outcome:
-    """Returns its numbers, or why they must not be used."""
+    """Returns the numbers of a process, or why they must not be used."""
     if invocation.timed_out:
         return Failed(failure=f"timed-out: {_why_timed_out(invocation)}")
     log = parse_log(invocation.stdout, invocation.stderr, exit_status=invocation.exit_status)
@@ -50,7 +50,7 @@ def _why_timed_out(invocation: Invocation) -> str:
 
 def _first_us(mode: Mode, log: ToolLog) -> float | None:
     if mode is Mode.COLD and log.inference_us:
-        return log.inference_us[0]  # there is no warm-up whose first one it would be
+        return log.inference_us[0]  # this mode has no warm-up, so the first inference is here
     return log.first_us
 
 
@@ -79,10 +79,10 @@ def _statistics(log: ToolLog) -> Statistics | None:
 
 def _mismatch(invocation: Invocation, log: ToolLog) -> str | None:
     case, cores = invocation.case, invocation.telemetry.cores
-    # A log that shows no delegate is evidence for none only: whatever else was asked must be seen.
-    seen = log.delegate or Delegate.NONE
-    if seen != case.delegate:
-        return f"delegate-mismatch: {case.delegate} was asked for, {seen} ran"
+    # A log that shows no delegate proves that none ran; any other must be shown.
+    observed = log.delegate or Delegate.NONE
+    if observed != case.delegate:
+        return f"delegate-mismatch: {case.delegate} was asked for, {observed} ran"
     if log.threads is not None and log.threads != case.threads:
         return f"threads-mismatch: {case.threads} were asked for, {log.threads} ran"
     is_pinned = case.affinity is not None and case.runner is not Runner.LITERT_PYTHON

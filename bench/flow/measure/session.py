@@ -1,7 +1,7 @@
-"""Measures a sweep on one device: run a process, store its raw text, then read and judge it.
+"""Measures a sweep on one device: runs each process, stores its raw output, then judges it.
 
-An interrupted session is resumed where it stopped, if device, boot, system build and plan are the
-same; whatever kills this program loses at most the process that was running.
+An interrupted session is resumed if device, boot, system build and plan are the same. If this
+program is killed, at most the running process is lost.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from bench.tool.host import Execution
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a session is: ``done`` processes are stored, of ``total`` wanted so far."""
+    """The progress of a session: ``done`` processes are stored, of ``total`` needed so far."""
 
     done: int
     total: int
 
 
 def open_session(sweep: Sweep, store: Store) -> Session:
-    """Returns the unfinished session of this very sweep, boot and build, else a new one.
+    """Returns the unfinished session of the same sweep, boot and build, else a new one.
 
     Raises:
         ConfigurationError: the tool cannot do what a case asks for; nothing was stored.
     """
     for case in sweep.cases:
         sweep.command(case)
-    return _resumed(sweep, store) or _begun(sweep, store)
+    return _find_unfinished(sweep, store) or _begin(sweep, store)
 
 
 def measure(
@@ -51,32 +51,32 @@ def measure(
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
-    """Measures all that the sweep wants and ``session`` has not stored yet.
+    """Measures all processes that the sweep needs and ``session`` has not stored yet.
 
-    A failed process is a record and the sweep goes on; an invalid one is measured again.
+    A failed process is stored and the sweep continues; an invalid one is repeated.
 
     Raises:
-        DeviceError: the device went away for good; what was measured is stored.
+        DeviceError: the device was lost for good; what was measured is stored.
     """
-    read_left(session, store)
+    judge_pending(session, store)
     ledger = _Ledger(sweep, store.invocations(session.id))
-    first = next(ledger.waiting(), None)
+    first = next(ledger.pending(), None)
     if first is not None:
         run_warm_up_process(device, first.case, session, store)
-    for each in ledger.waiting():
+    for each in ledger.pending():
         ledger.add(invoke(sweep, device, each, session, store))
         on_progress(ledger.progress())
 
 
-def read_left(session: Session, store: Store) -> None:
-    """Reads what was stored and not read, by a program that was killed between the two."""
+def judge_pending(session: Session, store: Store) -> None:
+    """Judges processes that were stored without an outcome, because the program was killed."""
     for invocation in store.invocations(session.id):
         if invocation.outcome is None:
             store.add_outcome(invocation.id, judge(invocation))
 
 
 class _Ledger:
-    """What became of a sweep's processes, and which are wanted still."""
+    """The outcomes of a sweep's processes, and the processes that are still needed."""
 
     def __init__(self, sweep: Sweep, invocations: Sequence[Invocation]) -> None:
         self._sweep = sweep
@@ -88,19 +88,20 @@ class _Ledger:
             self.add(invocation)
 
     def add(self, invocation: Invocation) -> None:
-        # Processes that are for no latency, those for the outputs, are none of the sweep's.
+        # Processes of other cases, such as those for the output check, are not the sweep's.
         if (key := invocation.case.key) in self._outcomes:
             self._outcomes[key][invocation.ordinal] = invocation.outcome
 
-    def waiting(self) -> Iterator[Planned]:
-        """Yields each process to come; it must be added before the next is asked for."""
+    def pending(self) -> Iterator[Planned]:
+        """Yields each process to run; add its outcome before taking the next one."""
         for each in self._sweep.rounds(self._wants):
             if each.ordinal not in self._outcomes[self._keys[each.case]]:
                 yield each
 
     def _wants(self, case: Case, ordinal: int) -> bool:
-        found = self._outcomes[self._keys[case]].items()
-        return missing(case.protocol, [outcome for n, outcome in found if n < ordinal]) > 0
+        outcomes = self._outcomes[self._keys[case]].items()
+        earlier = [outcome for number, outcome in outcomes if number < ordinal]
+        return missing(case.protocol, earlier) > 0
 
     def progress(self) -> Progress:
         stored = sum(map(len, self._outcomes.values()))
@@ -111,22 +112,22 @@ class _Ledger:
         return Progress(done=stored, total=stored + left)
 
 
-def _resumed(sweep: Sweep, store: Store) -> Session | None:
+def _find_unfinished(sweep: Sweep, store: Store) -> Session | None:
     if sweep.device.boot_id is None:
         return None
     identity = plan_sha256(sweep.planned())
     for session in reversed(store.sessions()):
         if session.plan_sha256 == identity and session.device == sweep.device:
-            found = store.invocations(session.id)
-            read = all(each.outcome is not None for each in found)
-            if read and next(_Ledger(sweep, found).waiting(), None) is None:
+            invocations = store.invocations(session.id)
+            is_judged = all(each.outcome is not None for each in invocations)
+            if is_judged and next(_Ledger(sweep, invocations).pending(), None) is None:
                 return None
             store.log(session, "resumed")
             return session
     return None
 
 
-def _begun(sweep: Sweep, store: Store) -> Session:
+def _begin(sweep: Sweep, store: Store) -> Session:
     session = Session(
         id=str(uuid.uuid4()),
         device=sweep.device,
@@ -141,7 +142,7 @@ def _begun(sweep: Sweep, store: Store) -> Session:
 
 
 def run_warm_up_process(device: Device, case: Case, session: Session, store: Store) -> Execution:
-    """Returns a process that pays for cold caches; it is stored as an event, never as a result."""
+    """Runs a process to fill the caches; it is stored as an event, never as a result."""
     execution = device.run(case)
     store.log(
         session,
@@ -164,18 +165,18 @@ def invoke(
     *,
     command: tuple[str, ...] | None = None,
 ) -> Invocation:
-    """Returns one process, run, stored as it was and then judged.
+    """Runs one process; returns it, stored and judged.
 
     Args:
-        command: instead of the sweep's.
+        command: replaces that of the sweep.
     """
-    return keep(device.run(planned.case, command), sweep, planned, session, store)
+    return store_execution(device.run(planned.case, command), sweep, planned, session, store)
 
 
-def keep(
+def store_execution(
     execution: Execution, sweep: Sweep, planned: Planned, session: Session, store: Store
 ) -> Invocation:
-    """Returns a process that has ended, stored as it was and then judged."""
+    """Stores a process that has ended, then judges it; returns the stored record."""
     raw = Invocation(
         session_id=session.id,
         case=planned.case,

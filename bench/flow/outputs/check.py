@@ -1,4 +1,4 @@
-"""Whether a device computes what the host does: real inputs given, the tool's outputs compared."""
+"""The output check: compares a device's outputs with the host's on the same audio."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bench.core.hashing import sha256_bytes
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.outputs.record import EVENT, Check, Verdict, read_checks
-from bench.flow.outputs.run import Outputs, once
+from bench.flow.outputs.run import Outputs, output_protocol
 from bench.plan.case import Case, Delegate
 from bench.plan.suite import Target
 from bench.store.records import Session
@@ -47,20 +47,20 @@ Values = list[NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Expected:
-    """What a file is given and what the host makes of it.
+    """The inputs of a file, and the host's outputs for them.
 
     Args:
-        tensors: its inputs.
-        given: for each inference, the raw bytes of each of them.
+        tensors, outputs: its input and output tensors.
+        raw_inputs: for each inference, the raw bytes of each input tensor.
         reference: outputs of the float32 source, else of the file itself, without delegates.
-        own: outputs of the file itself, as it is scored.
+        own: outputs of the file itself, as when it is scored.
     """
 
     format: Format
     tensors: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     inputs: Inputs
-    given: tuple[tuple[bytes, ...], ...]
+    raw_inputs: tuple[tuple[bytes, ...], ...]
     reference: Values
     reference_sha256: str
     own: Values
@@ -76,21 +76,21 @@ def check_outputs(
     on_message: Callable[[str], None] = lambda line: None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Checks each target with each delegate that it is timed with, once a session, and stores that.
+    """Checks each target with each delegate that it is timed with, once per session; stores that.
 
     Raises:
         RebootedError: the phone came back on another boot.
         DeviceError: the phone does not come back, or is lost again and again.
     """
-    waiting = _waiting(sweep, session, store, targets)
-    if not waiting:
+    pending = _pending(sweep, session, store, targets)
+    if not pending:
         return
-    expected = {target.sha256: _tried(target) for target, _ in waiting}
+    expected = {target.sha256: _prepare(target) for target, _ in pending}
     with tempfile.TemporaryDirectory(prefix="frill-bench-") as folder:
-        places = device.put(_written(expected.values(), Path(folder)))
+        places = device.put(_write_inputs(expected.values(), Path(folder)))
         outputs = Outputs(device, sweep, session, store)
         unchecked: set[str] = set()
-        for done, (target, case) in enumerate(waiting, start=1):
+        for done, (target, case) in enumerate(pending, start=1):
             check = _check(case, expected[target.sha256], session, places, outputs)
             store.log(session, EVENT, **config.unstructure(check))
             if check.verdict is Verdict.FAILED:
@@ -98,7 +98,7 @@ def check_outputs(
             elif check.reason and check.reason not in unchecked:
                 unchecked.add(check.reason)
                 on_message(f"{target.name}: outputs not compared with the host's: {check.reason}")
-            on_progress(done, len(waiting))
+            on_progress(done, len(pending))
         outputs.clear()
 
 
@@ -109,7 +109,7 @@ def _check(
     places: Mapping[str, PurePath],
     outputs: Outputs,
 ) -> Check:
-    """Returns what is to be thought of a case's outputs."""
+    """Runs a case on all inputs and returns the check of its outputs."""
     blank = Check(
         case=case.key,
         artifact_sha256=case.artifact_sha256,
@@ -129,62 +129,63 @@ def _check(
             inputs=expected.inputs.what,
             reference_sha256=expected.reference_sha256,
         )
-        reason, found = _judged(case, expected, _made(case, expected, places, outputs))
+        values = _run_device(case, expected, places, outputs)
+        reason, nearness = _judge(case, expected, values)
     except (ConfigurationError, ConversionError, ToolOutputError) as error:
         return replace(blank, reason=f"no-outputs: {error.message}")
     verdict = Verdict.FAILED if reason else Verdict.PASSED
-    return replace(blank, verdict=verdict, reason=reason, fidelity=found)
+    return replace(blank, verdict=verdict, reason=reason, fidelity=nearness)
 
 
-def _made(
+def _run_device(
     case: Case, expected: _Expected, places: Mapping[str, PurePath], outputs: Outputs
 ) -> Values:
-    """Returns what the device makes of all inputs.
+    """Returns the device's outputs for all inputs.
 
     Raises:
         ConfigurationError: the tool takes no inputs or gives no outputs.
-        ToolOutputError: a process failed, or its outputs are not there or of another size.
+        ToolOutputError: a process failed, or its outputs are missing or of another size.
     """
     sizes = [each.shape[1] for each in expected.own]
-    found = []
-    for given in expected.given:
+    values = []
+    for contents in expected.raw_inputs:
         inputs = [
             InputFile(name=tensor.name, shape=sides(tensor), path=places[sha256_bytes(content)])
-            for tensor, content in zip(expected.tensors, given, strict=True)
+            for tensor, content in zip(expected.tensors, contents, strict=True)
         ]
-        found.append(from_bytes(outputs.of(case, inputs), expected.outputs, sizes))
-    return [np.stack(each).astype(np.float64) for each in zip(*found, strict=True)]
+        values.append(from_bytes(outputs.of(case, inputs), expected.outputs, sizes))
+    return [np.stack(each).astype(np.float64) for each in zip(*values, strict=True)]
 
 
-def _waiting(
+def _pending(
     sweep: Sweep, session: Session, store: Store, targets: Sequence[Target]
 ) -> list[tuple[Target, Case]]:
-    """Returns what is to be checked: one case of those that compute the same."""
-    known = read_checks(store, session=session.id).on(session.device)
+    """Returns the targets to check, each with one case of every different computation."""
+    checked = read_checks(store, session=session.id).on(session.device)
     files = {target.sha256: target for target in targets}
     alike = {case.computation: case for case in reversed(sweep.cases)}
     return [
         (
             files[case.artifact_sha256],
-            replace(case, protocol=once(INPUTS, max_secs=case.protocol.max_secs)),
+            replace(case, protocol=output_protocol(INPUTS, max_secs=case.protocol.max_secs)),
         )
         for computation, case in sorted(alike.items(), key=lambda each: str(each[0]))
-        if computation not in known and case.artifact_sha256 in files
+        if computation not in checked and case.artifact_sha256 in files
     ]
 
 
-def _tried(target: Target) -> _Expected | BenchError:
+def _prepare(target: Target) -> _Expected | BenchError:
     try:
-        return _expected(target)
+        return _run_host(target)
     except BenchError as error:
         return error
 
 
-def _expected(target: Target) -> _Expected:
-    """Returns what a target is given and what the host makes of it.
+def _run_host(target: Target) -> _Expected:
+    """Returns the inputs of a target, and the host's outputs for them.
 
     Raises:
-        ConfigurationError: LiteRT is not installed, or the model takes what no audio is made for.
+        ConfigurationError: LiteRT is not installed, or the model does not take audio.
         ModelFileError: LiteRT cannot run it.
     """
     file = reader.read(target.path)
@@ -194,35 +195,35 @@ def _expected(target: Target) -> _Expected:
         target.artifact.role if target.artifact else file.role,
         count=INPUTS,
         audio_root=packages.default_root(),
-        front=_front(target),
+        front=_frontend(target),
     )
     return _Expected(
         format=file.format,
         tensors=file.inputs,
         outputs=file.outputs,
         inputs=inputs,
-        given=tuple(
+        raw_inputs=tuple(
             tuple(to_bytes(value, tensor) for value, tensor in zip(each, file.inputs, strict=True))
             for each in inputs.values
         ),
-        reference=_on_the_host(Model(source, delegate="none"), inputs),
+        reference=_run(Model(source, delegate="none"), inputs),
         reference_sha256=source_sha256,
-        own=_on_the_host(Model(target.path), inputs),
+        own=_run(Model(target.path), inputs),
     )
 
 
 def _source(target: Target) -> tuple[Path, str]:
-    """Returns the float32 file that a target was made from, if its zoo has it, else itself."""
+    """Returns path and SHA-256 of a target's float32 source, if its zoo has it, else its own."""
     artifact = target.artifact
     if artifact is not None:
         zoo = Zoo(target.path.parent)
-        found = zoo.get(artifact.name, Format.FLOAT32)
-        if found is not None and found.recipe_sha256 == artifact.recipe_sha256:
-            return zoo.path(found), found.sha256
+        source = zoo.get(artifact.name, Format.FLOAT32)
+        if source is not None and source.recipe_sha256 == artifact.recipe_sha256:
+            return zoo.path(source), source.sha256
     return target.path, target.sha256
 
 
-def _front(target: Target) -> tuple[int, Front] | None:
+def _frontend(target: Target) -> tuple[int, Front] | None:
     artifact = target.artifact
     if artifact is None or artifact.frontend == NO_FRONTEND:
         return None
@@ -234,49 +235,49 @@ def _front(target: Target) -> tuple[int, Front] | None:
     return math.prod(shape), lambda window: model(window.reshape(shape))[0]
 
 
-def _on_the_host(model: Model, inputs: Inputs) -> Values:
-    found = [model(*each) for each in inputs.values]
+def _run(model: Model, inputs: Inputs) -> Values:
+    outputs = [model(*each) for each in inputs.values]
     return [
         np.stack([one.ravel() for one in each]).astype(np.float64)
-        for each in zip(*found, strict=True)
+        for each in zip(*outputs, strict=True)
     ]
 
 
-def _written(expected: Iterable[_Expected | BenchError], folder: Path) -> dict[str, Path]:
+def _write_inputs(expected: Iterable[_Expected | BenchError], folder: Path) -> dict[str, Path]:
     """Returns where the inputs are on this machine, by SHA-256."""
-    found: dict[str, Path] = {}
-    for each in expected:
-        given = () if isinstance(each, BenchError) else each.given
-        for content in itertools.chain.from_iterable(given):
+    paths: dict[str, Path] = {}
+    for file in expected:
+        raw_inputs = () if isinstance(file, BenchError) else file.raw_inputs
+        for content in itertools.chain.from_iterable(raw_inputs):
             sha256 = sha256_bytes(content)
-            found[sha256] = folder / f"{sha256}.raw"
-            found[sha256].write_bytes(content)
-    return found
+            paths[sha256] = folder / f"{sha256}.raw"
+            paths[sha256].write_bytes(content)
+    return paths
 
 
-def _judged(case: Case, expected: _Expected, outputs: Values) -> tuple[str, Fidelity | None]:
-    """Returns why outputs are wrong, or an empty text, and how near to the reference they are.
+def _judge(case: Case, expected: _Expected, outputs: Values) -> tuple[str, Fidelity | None]:
+    """Returns why outputs are wrong, or an empty text, and their fidelity to the reference.
 
-    What the conversion loses is no fault of the device: outputs that are as near as those of the
-    same file on the host are right, too.
+    A loss by the conversion is not a fault of the device: outputs as near to the reference as the
+    host's outputs of the same file are right.
 
     Raises:
-        ConversionError: what the host gives carries nothing itself.
+        ConversionError: the host's outputs are degenerate themselves.
     """
     accelerated = case.delegate not in _ON_THE_CPU
     format = fidelity.format_of_bounds(expected.format, accelerated=accelerated)
     compare = partial(fidelity.compare, patches_sha256=expected.inputs.sha256)
-    near = []
+    results = []
     for values, reference, own in zip(outputs, expected.reference, expected.own, strict=True):
         if reason := fidelity.degenerate(values):
             return reason, None
         if reason := fidelity.degenerate(reference):
             raise ConversionError(
-                f"the host's own outputs carry nothing: {reason}", hint="check the conversion"
+                f"the host's own outputs are degenerate: {reason}", hint="check the conversion"
             )
-        found = compare(reference, values)
-        far = fidelity.shortfall(format, found) or fidelity.below_snr(format, found)
-        if far and not fidelity.no_worse(found, compare(reference, own)):
-            return f"wrong-output: {far}", found
-        near.append(found)
-    return "", near[0]
+        nearness = compare(reference, values)
+        shortfall = fidelity.shortfall(format, nearness) or fidelity.below_snr(format, nearness)
+        if shortfall and not fidelity.no_worse(nearness, compare(reference, own)):
+            return f"wrong-output: {shortfall}", nearness
+        results.append(nearness)
+    return "", results[0]

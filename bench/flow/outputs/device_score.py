@@ -1,4 +1,4 @@
-"""Accuracy from a phone's own outputs on a sample of clips, beside the host's on the same."""
+"""Scores a phone's own outputs on a sample of clips, compared with the host's on the same clips."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.flow.device.device import Contact
 from bench.flow.device.requests import RunRequest
 from bench.flow.device.stopping import until_stopped
 from bench.flow.measure.session import open_session
-from bench.flow.outputs.run import OUTPUT, Outputs, once
+from bench.flow.outputs.run import OUTPUT, Outputs, output_protocol
 from bench.flow.phone.phone import PhoneDevice
 from bench.plan.case import Case, Delegate
 from bench.plan.suite import ALL_CORES, Suite, Target
@@ -37,16 +37,16 @@ from models.zoo import Zoo
 
 _MAX_SECS = 60.0
 _SUFFIX = ".windows"
-_ALIKE = 0.01  # how far a batch may be off, as a share of what the windows differ by
+_BATCH_TOLERANCE = 0.01  # largest error of a batch, as a share of the range of the windows' outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRequest:
-    """What is to be scored on a phone.
+    """The request to score models on a phone.
 
     Args:
-        artifacts: audio embeddings of the zoo.
-        task_set: the sample.
+        artifacts: audio embeddings in the zoo.
+        task_set: the sample of clips.
         delegate: ``None`` for XNNPACK, or none where the tool lacks it.
     """
 
@@ -59,7 +59,7 @@ class ScoreRequest:
         """Returns the files.
 
         Raises:
-            ConfigurationError: one does not match its manifest.
+            ConfigurationError: a file does not match its manifest.
         """
         return tuple(
             Target(path=self.zoo.checked_path(each), sha256=each.sha256, artifact=each)
@@ -67,13 +67,13 @@ class ScoreRequest:
         )
 
     def run_request(self) -> RunRequest:
-        """Returns what the phone is to run: processes that are for their outputs."""
+        """Returns the request to run processes for their outputs."""
         suite = Suite(
             name="score",
             models=("*",),
             delegates=(self.delegate or Delegate.XNNPACK,),
             affinity=ALL_CORES,
-            protocol=once(1, max_secs=_MAX_SECS),
+            protocol=output_protocol(1, max_secs=_MAX_SECS),
         )
         return RunRequest(
             suite=suite, targets=self.targets(), delegates_are_default=self.delegate is None
@@ -88,17 +88,17 @@ def score_on_device(
     on_message: Callable[[str], None] = lambda line: None,
     on_progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> tuple[list[Score], dict[str, BenchError]]:
-    """Returns the score of each artifact, stored as it is made, and the error of each that failed.
+    """Returns the score of each artifact, stored at once, and the error of each that failed.
 
-    What was put on the phone for it is removed at the end, but for the models and the tool.
+    Inputs and outputs are removed from the phone at the end; the models and the tool stay.
 
     Args:
         device: of ``request.run_request()``.
         url: of the store.
-        on_progress: takes what is scored, windows done, windows in all.
+        on_progress: takes the name of what is scored, windows done and the total.
 
     Raises:
-        ConfigurationError: the tool is for other phones, or cannot do it.
+        ConfigurationError: the tool is for other phones, or does not support this.
         DeviceError: the phone fails, or does not come back.
         KeyboardInterrupt: after what ran on the phone has ended.
     """
@@ -140,7 +140,7 @@ def _scores(
 
 
 class _WindowRunner:
-    """Runs one file on a phone on windows of audio."""
+    """Runs one file on windows of audio on a phone."""
 
     def __init__(
         self, device: PhoneDevice, outputs: Outputs, case: Case, target: Target, folder: Path
@@ -155,66 +155,72 @@ class _WindowRunner:
         self._model = Model(target.path)
         self._sizes: list[int] = []
 
-    def embeddings(self, windows: Floats, *, each: int) -> Floats:
-        """Returns what the phone makes of windows, float32 [windows, dimensions].
+    def embeddings(self, windows: Floats, *, per_process: int) -> Floats:
+        """Returns the phone's embeddings of windows, float32 [windows, dimensions].
 
         Args:
-            each: how many a process is given: one, or all.
+            per_process: how many windows a process takes: one, or all.
 
         Raises:
             ConfigurationError: the tool takes no inputs, or they do not fit.
             ToolOutputError: a process failed, or its output is of another size.
         """
-        value = shaped(windows[:each], self._input.shape, source=self._source)
+        value = shaped(windows[:per_process], self._input.shape, source=self._source)
         if not self._sizes:
-            self._sizes = [one.size // each for one in self._model(value)]
+            self._sizes = [one.size // per_process for one in self._model(value)]
         path = self._folder / f"inputs{_SUFFIX}"
         content = to_bytes(windows, self._input)
         path.write_bytes(content)
         whole = self._device.put_one(path)
-        size_bytes = len(content) * each // len(windows)
-        found = []
-        for at in range(len(windows) // each):
+        size_bytes = len(content) * per_process // len(windows)
+        vectors = []
+        for at in range(len(windows) // per_process):
             there = whole
-            if each < len(windows):
+            if per_process < len(windows):
                 there = self._device.cut(whole, at=at, size_bytes=size_bytes)
-            given = InputFile(name=self._input.name, shape=value.shape, path=there)
-            made = self._outputs.of(self.case, [given])
-            found.append(from_bytes(made, self._tensors, [n * each for n in self._sizes])[0])
+            input_file = InputFile(name=self._input.name, shape=value.shape, path=there)
+            raw = self._outputs.of(self.case, [input_file])
+            vectors.append(
+                from_bytes(raw, self._tensors, [n * per_process for n in self._sizes])[0]
+            )
         self._device.clear(f"*{_SUFFIX}")
-        return np.concatenate(found).reshape(len(windows), -1)
+        return np.concatenate(vectors).reshape(len(windows), -1)
 
     def batch(self, windows: Floats, on_message: Callable[[str], None]) -> tuple[int, float]:
-        """Returns how many windows a process is given, and how long one takes, in seconds.
+        """Returns how many windows a process takes, and how long a process takes, in seconds.
 
-        The tool resizes the input's first axis. Files with a fixed batch mostly follow; where the
-        outputs are not those of single windows, or there are none, each gets its own process.
+        The tool resizes the input's first axis, which most files with a fixed batch size allow.
+        Where a batch fails, or its outputs differ from those of single windows, each window gets
+        its own process.
 
         Raises:
-            ToolOutputError: single windows fail, or give nothing.
+            ToolOutputError: single windows fail, or their outputs are not finite or all zero.
         """
         picked = sorted({0, len(windows) // 2, len(windows) - 1})
         started_s = time.perf_counter()
-        alone = self.embeddings(windows[picked], each=1)
-        alone_s = (time.perf_counter() - started_s) / len(picked)
-        if not np.isfinite(alone).all() or not alone.any():
+        singles = self.embeddings(windows[picked], per_process=1)
+        single_s = (time.perf_counter() - started_s) / len(picked)
+        if not np.isfinite(singles).all() or not singles.any():
             raise ToolOutputError(
                 f"{self._source}: the phone's output with {self.case.delegate} is "
-                f"{'all zero' if np.isfinite(alone).all() else 'not finite'}",
-                hint="use another delegate or build of the tool: frill-bench run --check tells "
+                f"{'all zero' if np.isfinite(singles).all() else 'not finite'}",
+                hint="use another delegate or build of the tool: frill-bench run --check shows "
                 "which are right",
             )
         if len(self._input.shape) < 2 or len(windows) == len(picked):
-            return 1, alone_s
+            return 1, single_s
         started_s = time.perf_counter()
         try:
-            apart = np.abs(self.embeddings(windows, each=len(windows))[picked] - alone).max()
+            batched = self.embeddings(windows, per_process=len(windows))
+            error_max = np.abs(batched[picked] - singles).max()
         except ToolOutputError as error:
-            on_message(f"a process for each window, because it takes no batch: {error.message}")
-            return 1, alone_s
-        if not apart <= _ALIKE * np.ptp(alone, axis=0).max():
-            on_message(f"a process for each window, because a batch of them is off by {apart:.2g}")
-            return 1, alone_s
+            on_message(f"a process for each window, because a batch does not run: {error.message}")
+            return 1, single_s
+        if not error_max <= _BATCH_TOLERANCE * np.ptp(singles, axis=0).max():
+            on_message(
+                f"a process for each window, because a batch changes outputs by {error_max:.2g}"
+            )
+            return 1, single_s
         return len(windows), time.perf_counter() - started_s
 
 
@@ -226,20 +232,20 @@ def _score(
     session: Session,
     contact: Contact,
 ) -> Score:
-    """Returns a file's score on the phone, beside the host's.
+    """Returns a file's score on the phone, with the differences to the host's.
 
     Raises:
         ConfigurationError: the tool takes no inputs, or a clip cannot be decoded.
         ConversionError: an embedding is not finite or all zero.
-        ToolOutputError: a process fails, or its output carries nothing.
+        ToolOutputError: a process fails, or its outputs are not finite or all zero.
     """
     clips, cache = request.task_set.paths(), cache_dir()
     front = request.zoo.frontend_path(artifact)
     hosts = embed_clips(target.path, artifact, clips, cache=cache, frontend_path=front)
     owners, inputs = [], []
-    for sha256, many in clip_windows(artifact, clips, cache=cache, frontend_path=front):
-        owners += [sha256] * len(many)
-        inputs += list(many)
+    for sha256, clip in clip_windows(artifact, clips, cache=cache, frontend_path=front):
+        owners += [sha256] * len(clip)
+        inputs += list(clip)
     vectors = _vectors(windows, np.stack(inputs), len(clips), target.name, contact)
     embeddings = pooled(zip(owners, vectors, strict=True), clips, source=target.name)
     case = windows.case
@@ -260,7 +266,7 @@ def _score(
 def _vectors(
     runner: _WindowRunner, windows: Floats, clips: int, name: str, contact: Contact
 ) -> Iterator[Floats]:
-    """Yields what the phone makes of each window, float32 [dimensions]."""
+    """Yields the phone's embedding of each window, float32 [dimensions]."""
 
     def on_message(line: str) -> None:
         contact.on_message(f"{name}: {line}")
@@ -270,9 +276,9 @@ def _vectors(
     processes = -(-len(windows) // size)
     on_message(f"{processes} processes, about {processes * each_s:.0f} s")
     for start in range(0, len(windows), BATCH):
-        given = windows[start : start + BATCH]
-        # The last batch is filled up: only this size was held against single windows.
-        missing = -len(given) % size
-        full = np.concatenate([given, np.repeat(given[-1:], missing, axis=0)])
-        yield from runner.embeddings(full, each=size)[: len(given)]
-        contact.on_progress(name, start + len(given), len(windows))
+        batch = windows[start : start + BATCH]
+        # The last batch is filled up, because only this size was compared with single windows.
+        missing = -len(batch) % size
+        full = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
+        yield from runner.embeddings(full, per_process=size)[: len(batch)]
+        contact.on_progress(name, start + len(batch), len(windows))

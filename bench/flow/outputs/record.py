@@ -1,4 +1,4 @@
-"""What is known of the outputs of an artifact on a device, and what that means for its rows."""
+"""The records of output checks, and the caveats that follow from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVENT = "correctness"
 
 
 class Verdict(StrEnum):
-    """What a check of outputs found."""
+    """The result of an output check."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -31,12 +31,12 @@ class Check:
 
     Args:
         case: key of the case whose processes made the outputs.
-        device, os_build: the device's key and system: an update may bring another driver.
+        device, os_build: the device's key and system build: an update may change the driver.
         verdict: ``unchecked`` where nothing could be compared.
         reason: why it is not ``passed``: a kebab-case code, a colon and a sentence.
-        inputs: what the model was given, in words.
-        reference_sha256: of the file that the host ran for comparison.
-        fidelity: to it; ``None`` where nothing could be compared.
+        inputs: the inputs, in words.
+        reference_sha256: of the file that the host ran.
+        fidelity: to the host's outputs; ``None`` where nothing could be compared.
     """
 
     case: str
@@ -60,13 +60,14 @@ class Check:
 
     @property
     def evidence(self) -> str:
-        """The reason and the numbers, for people."""
-        found = self.fidelity
+        """The reason and the numbers, in words."""
+        fidelity = self.fidelity
         numbers = ""
-        if found is not None:
-            snr = "" if found.snr_db is None else f", SNR {found.snr_db:.1f} dB"
+        if fidelity is not None:
+            snr = "" if fidelity.snr_db is None else f", SNR {fidelity.snr_db:.1f} dB"
             numbers = (
-                f"cosine {found.cosine_mean:.5f}, centred {found.centred_cosine_mean:.4f}{snr}, "
+                f"cosine {fidelity.cosine_mean:.5f}, "
+                f"centred {fidelity.centred_cosine_mean:.4f}{snr}, "
                 f"on {self.inputs}"
             )
         return "; ".join(filter(None, (f"{self.delegate}: {self.reason}", numbers)))
@@ -79,7 +80,7 @@ class Checks:
     by_device: Mapping[tuple[str, str], Mapping[Computation, Check]]
 
     def on(self, device: DeviceRecord) -> Mapping[Computation, Check]:
-        """Returns those on a device as it is now."""
+        """Returns the checks on a device with its current system build."""
         return self.by_device.get((device.key, device.os_build), {})
 
 
@@ -87,7 +88,7 @@ def read_checks(store: Store, *, session: str | None = None) -> Checks:
     """Returns the checks of outputs that a store holds.
 
     Args:
-        session: only those that were made in it.
+        session: only the checks of this session.
     """
     by_device: dict[tuple[str, str], dict[Computation, Check]] = defaultdict(dict)
     for event in store.events(session, kind=EVENT):
@@ -97,7 +98,7 @@ def read_checks(store: Store, *, session: str | None = None) -> Checks:
 
 
 def output_caveats(check: Check | None) -> tuple[Caveat, ...]:
-    """Returns the caveat that a device computes something else, where it does."""
+    """Returns the caveat of a device with wrong outputs, if they are wrong."""
     if check is None or check.verdict is not Verdict.FAILED:
         return ()
     return (Caveat(kind=CaveatKind.WRONG_OUTPUT, evidence=check.evidence),)

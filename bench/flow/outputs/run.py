@@ -1,4 +1,4 @@
-"""What a file gives for known inputs on a device, through the official tool."""
+"""Runs a file on given inputs on a device, with the official tool, and returns its outputs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from bench.tool.flags import InputFile
 OUTPUT = "outputs"
 
 
-def once(processes: int, *, max_secs: float) -> Protocol:
-    """Returns the protocol of processes that are for their outputs."""
+def output_protocol(processes: int, *, max_secs: float) -> Protocol:
+    """Returns the protocol of processes that are run for their outputs."""
     return Protocol(
         mode=Mode.OUTPUT_CHECK,
         processes=processes,
@@ -33,9 +33,9 @@ def once(processes: int, *, max_secs: float) -> Protocol:
 
 
 class Outputs:
-    """Makes outputs on a device, one process after the other, each stored as it was.
+    """Gets outputs from a device, one process at a time; each process is stored.
 
-    What an interrupted run left is removed first, so that it is never taken for theirs.
+    Output files of an interrupted run are removed first, so that they are never used.
     """
 
     def __init__(self, device: Device, sweep: Sweep, session: Session, store: Store) -> None:
@@ -51,7 +51,7 @@ class Outputs:
 
         Raises:
             ConfigurationError: the tool takes no inputs or gives no outputs.
-            ToolOutputError: the process failed, or left no outputs.
+            ToolOutputError: the process failed, or wrote no outputs.
         """
         ordinal = self._stored[case.key]
         output = self._device.folder / f"{OUTPUT}.{case.key[:12]}.{ordinal}"
@@ -69,7 +69,7 @@ class Outputs:
             raise ToolOutputError(outcome.failure, hint="its latency cannot be measured either")
         if content is None:
             raise ToolOutputError(
-                "the tool ended well and wrote no output file", hint="use another build"
+                "the tool succeeded but wrote no output file", hint="use another build"
             )
         return content
 

@@ -1,4 +1,4 @@
-"""The phones that are there, and what a device profile adds to what they tell."""
+"""Finds the connected phones and reads their facts, with the help of device profiles."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ USABLE = "device"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attached:
-    """A phone that is there.
+    """A connected phone.
 
     Args:
-        found: the way to it.
-        facts: ``None`` where it cannot be asked.
-        trouble, next_step: why it cannot be asked, and what to do; empty where it can.
+        found: how to connect to it.
+        facts: ``None`` where it cannot be read.
+        trouble, next_step: why it cannot be read, and what to do; empty where it can.
     """
 
     found: Found
@@ -38,17 +38,17 @@ class Attached:
     next_step: str = ""
 
 
-def meant(serials: Sequence[str], environ: Mapping[str, str] = os.environ) -> list[Found]:
-    """Returns the phones of ``serials``, usable or not; all that are there if it is empty.
+def find_phones(serials: Sequence[str], environ: Mapping[str, str] = os.environ) -> list[Found]:
+    """Returns the phones of ``serials``, usable or not; all connected phones if it is empty.
 
     Raises:
-        ConfigurationError: one is neither there nor a ``host:port``.
+        ConfigurationError: a serial is neither connected nor a ``host:port``.
         TransientDeviceError: the adb server does not answer.
     """
-    there = list_phones(environ)
-    by_serial = {each.serial: each for each in there}
+    connected = list_phones(environ)
+    by_serial = {each.serial: each for each in connected}
     if not serials:
-        return there
+        return connected
     return [
         by_serial[serial] if serial in by_serial else resolve([serial], environ)[0]
         for serial in dict.fromkeys(serials)
@@ -56,15 +56,15 @@ def meant(serials: Sequence[str], environ: Mapping[str, str] = os.environ) -> li
 
 
 @contextmanager
-def reached(
+def connect(
     found: Found, environ: Mapping[str, str] = os.environ, *, on_prompt: Callable[[], None]
 ) -> Iterator[Phone]:
-    """Yields a phone that no other process of this machine uses meanwhile, left as it was.
+    """Connects to a phone, which no other process of this machine can use meanwhile.
 
     Raises:
         ConfigurationError: the keys are unusable.
         DeviceError: it cannot be used.
-        TransientDeviceError: it is not there, does not answer, or somebody else uses it.
+        TransientDeviceError: it is not connected, does not answer, or another process uses it.
     """
     if found.state != USABLE:
         raise unusable_state(found.serial, found.state)
@@ -76,10 +76,10 @@ def reached(
             phone.close()
 
 
-def look(found: Found, environ: Mapping[str, str] = os.environ) -> Attached:
-    """Returns a phone with what it tells of itself, unless another process is using it.
+def inspect_phone(found: Found, environ: Mapping[str, str] = os.environ) -> Attached:
+    """Returns a phone with its facts, unless another process is using it.
 
-    Nobody is asked to accept a key: a phone that wants that counts as unauthorized.
+    The user is not asked to accept a key: a phone that requires that counts as unauthorized.
     """
     state = found.state
 
@@ -88,12 +88,12 @@ def look(found: Found, environ: Mapping[str, str] = os.environ) -> Attached:
         state = "unauthorized"
         raise DeviceError(
             f"{found.serial}: unauthorized: it does not know this machine's key",
-            hint=f"unlock it and let it ask: frill-bench doctor -s {found.serial}",
+            hint=f"unlock it and accept the key: frill-bench doctor -s {found.serial}",
             serial=found.serial,
         )
 
     try:
-        with reached(found, environ, on_prompt=refuse) as phone:
+        with connect(found, environ, on_prompt=refuse) as phone:
             restore_settings(phone)
             return Attached(found=found, facts=read_facts(phone))
     except DeviceError as error:
@@ -105,15 +105,15 @@ def profile_of(facts: Facts, known: Sequence[Profile]) -> Profile:
     """Returns the profile that fits a phone most closely.
 
     Raises:
-        ConfigurationError: none does.
+        ConfigurationError: none fits.
     """
     return choose(known, model=facts.model, soc=facts.soc, abis=facts.abis)
 
 
-def completed(facts: Facts, profile: Profile) -> Facts:
+def complete_facts(facts: Facts, profile: Profile) -> Facts:
     """Returns a phone's facts with the clusters of its profile.
 
-    Those of an unverified profile count only where the phone hides its own.
+    Clusters of an unverified profile are used only where the phone hides its own.
     """
     if not profile.clusters or (profile.unverified and facts.clusters):
         return facts
@@ -126,20 +126,20 @@ def completed(facts: Facts, profile: Profile) -> Facts:
 def affinity(facts: Facts, profile: Profile, threads: int) -> str | None:
     """Returns the mask of cores to measure on, as ``taskset`` takes it.
 
-    ``None`` where the phone cannot pin, or where there is nothing to choose.
+    ``None`` where the phone cannot pin, or where all cores are alike.
     """
     usable = set(facts.allowed_cores or facts.cores)
-    chosen = set(big_cores(completed(facts, profile), threads))
+    chosen = set(big_cores(complete_facts(facts, profile), threads))
     if profile.big_mask is not None and not (profile.unverified and facts.clusters):
         bits = int(profile.big_mask, 16)
-        named = {core for core in usable if bits >> core & 1}
-        if len(named) >= threads:
-            chosen = named
+        profile_cores = {core for core in usable if bits >> core & 1}
+        if len(profile_cores) >= threads:
+            chosen = profile_cores
     return mask(chosen) if facts.taskset and chosen and chosen < usable else None
 
 
-def captured(facts: Facts, like: Profile) -> Profile:
-    """Returns a profile of the very phone that was read; its limits are those of ``like``."""
+def capture_profile(facts: Facts, like: Profile) -> Profile:
+    """Returns a profile of exactly this phone; its limits are those of ``like``."""
     return Profile(
         name=facts.model,
         match=Match(model=(glob.escape(facts.model),)),

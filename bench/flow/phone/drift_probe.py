@@ -1,7 +1,7 @@
-"""A tiny fixed model, timed between the processes where a phone shows neither heat nor clocks.
+"""The drift probe: a tiny fixed model, timed between processes if a phone hides heat and clocks.
 
-It shows whether such a phone became slower while it was measured. It is not a filter: no process
-ever counts for less because of it.
+It shows whether such a phone became slower during a session. It is not a filter: no process is
+discarded because of it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from bench.tool.parse import parse_log
 
 PROBE = "probe"
 MODEL = Path(__file__).with_name("probe.tflite")
-EVERY = 10  # processes
-PROCESSES = 3  # of one probe
-DRIFT_RATIO = 0.05  # what probes on a quiet phone differ by is less
+EVERY = 10  # processes between two probes
+PROCESSES = 3  # per probe
+DRIFT_RATIO = 0.05  # probes on a quiet phone differ by less
 _PROTOCOL = Protocol(
     mode=Mode.PROBE,
     processes=PROCESSES,
@@ -41,12 +41,12 @@ _PROTOCOL = Protocol(
 
 
 class Probe:
-    """Times the tiny model on a phone that hides its state, and stores that as events.
+    """Times the tiny model on a phone that hides its state, and stores the times as events.
 
     Args:
         device: where it is timed.
-        sweep: what is measured meanwhile; the probe runs on the same cores with the same tool.
-        on_message: gets one message if the probe does not run.
+        sweep: of the session; the probe runs on the same cores with the same tool.
+        on_message: takes a message if the probe does not run.
         log: stores an event.
     """
 
@@ -69,13 +69,13 @@ class Probe:
     def before(self, case: Case) -> None:
         """Takes a probe before every tenth process, once the phone hides its state.
 
-        None in the sustained mode, which may not pause.
+        There is no probe in the sustained mode, which must not pause.
         """
         if case.protocol.mode is not Mode.SUSTAINED and self._wanted and self._since >= EVERY:
             self.take()
 
     def after(self, case: Case, execution: Execution) -> None:
-        """Counts a process, and notes whether the phone hides its state."""
+        """Counts a process, and checks whether the phone hides its state."""
         if case.protocol.mode is Mode.SUSTAINED:
             return
         self._since += 1
@@ -84,9 +84,9 @@ class Probe:
             self._wanted = after is not None and hides_heat_and_clocks(after)
 
     def finish(self) -> None:
-        """Takes a last probe, if something was measured after the one before.
+        """Takes a last probe, if a process ran after the one before.
 
-        A phone that is lost now has done all that was asked of it.
+        If the phone is lost now, nothing is missing: all processes are measured.
         """
         if self._wanted and self._staged is not None and self._since:
             with suppress(DeviceError):
@@ -111,23 +111,23 @@ class Probe:
         self._since = 0
         if not latency_us:
             self._wanted = False
-            self._on_message(f"it hides heat and clocks, and the probe for them fails: {failure}")
+            self._on_message(f"it hides heat and clocks, and the drift probe fails: {failure}")
 
     def _stage(self) -> tuple[Case, tuple[str, ...]]:
-        """Returns the probe's case and command, after its file was put on the device."""
+        """Copies the probe's file to the device; returns its case and command."""
         sha256 = sha256_file(MODEL)
-        there = self._device.put({sha256: MODEL})
+        paths = self._device.put({sha256: MODEL})
         sweep = replace(
             self._sweep,
             paths={**self._sweep.paths, sha256: MODEL},
-            there={**self._sweep.there, **there},
+            device_paths={**self._sweep.device_paths, **paths},
             result_file=None,
-            timeout_s=None,  # the user's --timeout is about other processes
+            timeout_s=None,  # the user's --timeout is for other processes
         )
-        alike = min(sweep.cases, key=lambda case: case.threads)
-        compiled = alike.runner is Runner.COMPILED_MODEL  # which knows no other CPU
+        like = min(sweep.cases, key=lambda case: case.threads)
+        compiled = like.runner is Runner.COMPILED_MODEL  # its only CPU delegate is XNNPACK
         case = replace(
-            alike,
+            like,
             artifact_sha256=sha256,
             threads=1,
             delegate=Delegate.XNNPACK if compiled else Delegate.NONE,
@@ -143,7 +143,7 @@ def probe_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
     """Returns the caveat about every row of a session whose probes drifted."""
     probes_us = [_middle_us(event) for event in events if event.kind == PROBE]
     known_us = [value for value in probes_us if value is not None]
-    if not known_us[1:]:  # the first has nothing to be compared with
+    if not known_us[1:]:  # one probe has nothing to be compared with
         return ()
     first_us, *later_us = known_us
     furthest_us = max(later_us, key=lambda value_us: abs(math.log(value_us / first_us)))
@@ -160,7 +160,7 @@ def probe_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
 
 
 def _middle_us(event: Event) -> float | None:
-    """Returns the median of a probe's processes, from facts that came out of a database."""
+    """Returns the median of a probe's processes, from stored facts; ``None`` if it failed."""
     stored = event.facts.get("latency_us")
     values_us = [float(each) for each in stored] if isinstance(stored, list) else []
     return median(values_us) if values_us and min(values_us) > 0 else None

@@ -1,4 +1,4 @@
-"""A phone as a device: settings, files, sessions; what is lost is done again when it is back."""
+"""A phone as a device. What is interrupted by a loss is repeated when the phone is back."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from bench.store.store import Store
 from bench.tool.host import Execution
 from device_profiles.device_profile import Profile, profiles
 
-# Their latency does not count, so nothing is waited for and nobody looks at the phone.
+# The latency of these modes does not count, so they run without waiting and without telemetry.
 _UNWATCHED = (Mode.OUTPUT_CHECK, Mode.PROBE)
 T = TypeVar("T")
 
@@ -50,8 +50,8 @@ class PhoneDevice:
     """A phone, by USB, by TCP or through a running adb server.
 
     Args:
-        tools: which tool; shared among phones, so that phones of one kind share a download.
-        known: device profiles; those of this program and the user by default.
+        tools: shared by all phones, so that phones of one kind share a download.
+        known: device profiles; by default the packaged ones and the user's.
     """
 
     is_this_machine = False
@@ -82,7 +82,7 @@ class PhoneDevice:
 
     @property
     def name(self) -> str:
-        """The serial that it is reached by."""
+        """The serial to connect to."""
         return self._found.serial
 
     @property
@@ -104,31 +104,33 @@ class PhoneDevice:
 
     @contextmanager
     def opened(self, contact: Contact) -> Iterator[None]:
-        """Connects to the phone; no other process of this machine uses it meanwhile.
+        """Connects to the phone; no other process of this machine can use it meanwhile.
 
         Raises:
             ConfigurationError: the keys are unusable, or airplane mode would cut it off.
-            DeviceError: it cannot be used: unauthorized, for one.
-            TransientDeviceError: it is not there, or somebody else uses it.
+            DeviceError: it cannot be used, for example because it is unauthorized.
+            TransientDeviceError: it is not connected, or another process uses it.
         """
         self._contact = contact
         if self._request.settings.airplane and is_remote(self._found):
             raise ConfigurationError(
-                f"{self.name}: airplane mode would cut it off: it is reached over a network",
+                f"{self.name}: airplane mode would disconnect it: it is connected over a network",
                 hint="plug it in, or leave out --airplane",
             )
         with open_phone(
             self._found,
             stopped=contact.stopped,
-            on_prompt=lambda: contact.on_message("unlock it and accept 'Allow USB debugging?'"),
+            on_prompt=lambda: contact.on_message(
+                "unlock the phone and accept 'Allow USB debugging?'"
+            ),
             prompt_limit_s=self._request.wait_s,
         ) as phone:
             self._opened = phone
             yield
 
     def stage(self, *, models: bool = True) -> Sweep:
-        """Returns what is measured on this boot, its files staged and verified."""
-        if not models:  # no settings will be changed; those of an interrupted run are restored
+        """Returns the sweep on this boot, after staging and verifying its files."""
+        if not models:  # changes no settings, and restores those of an interrupted run
             restore_settings(self._phone)
         sweep = self._retry(lambda losses: self._stage(models))
         self._staged = sweep
@@ -155,7 +157,7 @@ class PhoneDevice:
         """Changes the phone's settings, stages, and restores the settings at the end.
 
         Raises:
-            DeviceError: fixed performance is asked for and the phone refuses it.
+            DeviceError: fixed performance is requested and the phone refuses it.
         """
         request = self._request
         settings = replace(
@@ -174,13 +176,13 @@ class PhoneDevice:
 
     @contextmanager
     def session(self, session: Session, store: Store, contact: Contact) -> Iterator[None]:
-        """Watches heat, screen and speed of the phone, and stores what happens."""
+        """Watches heat, screen and speed of the phone, and stores the events."""
         log = partial(store.log, session)
         self._log_settings(log)
         outer, self._contact = self._contact, contact
         readiness = Readiness(
             self.name,
-            lambda: self._again(lambda: read_state(self._phone)),
+            lambda: self._redo_if_lost(lambda: read_state(self._phone)),
             self._limits(),
             force=self._request.force_unfit,
             on_progress=partial(contact.on_progress, COOL),
@@ -200,7 +202,7 @@ class PhoneDevice:
             self._contact, self._watching = outer, None
 
     def _log_settings(self, log: Callable[..., None]) -> None:
-        """Stores what was changed on the phone, and what it refused."""
+        """Stores which settings were changed, and which the phone refused."""
         task = self._facts is not None and self._facts.task_profile
         changed = self._changed
         if changed is not None:
@@ -208,7 +210,7 @@ class PhoneDevice:
             log(SETTINGS, changed={**changed.changed, **profile}, refused=changed.refused)
 
     def require_ready(self) -> None:
-        """Returns once the phone may be measured; a hot one is waited for.
+        """Returns once the phone may be measured; waits for a hot one to cool down.
 
         Raises:
             UnfitError: it does not cool down in time, or is unfit for another reason.
@@ -217,7 +219,7 @@ class PhoneDevice:
             self._watching[0].require()
 
     def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
-        """Returns one process that ran to its end; one lost with the phone runs again."""
+        """Runs one process to its end and returns it; if the phone is lost, it runs again."""
         if self._watching is None or case.protocol.mode in _UNWATCHED:
             return self._run(case, command, telemetry=self._watching is None and command is None)
         readiness, probe = self._watching
@@ -240,55 +242,55 @@ class PhoneDevice:
                 self._wake_up(processes)
             return processes.run(case, command, telemetry=telemetry)
 
-        return replace(self._again(run), losses=self._losses - before)
+        return replace(self._redo_if_lost(run), losses=self._losses - before)
 
     def _wake_up(self, processes: PhoneProcesses) -> None:
-        """Wakes a phone that went dark and is to stay awake; one that stays dark is left so."""
-        words = wake(self._phone)
+        """Wakes a phone whose screen went off; gives up if it cannot be woken."""
+        failure = wake(self._phone)
         processes.forget_state()
-        if not words:
-            self._contact.on_message("its screen went dark: it was woken again")
+        if not failure:
+            self._contact.on_message("its screen went off and was turned on again")
         elif not processes.stays_dark:
             processes.stays_dark = True
-            self._contact.on_message(f"its screen went dark and cannot be woken: {words}")
+            self._contact.on_message(f"its screen went off and cannot be turned on: {failure}")
 
     def put(self, files: Mapping[str, Path]) -> Mapping[str, PurePosixPath]:
-        """Returns where files are on the phone, verified, beside those of the sweep."""
+        """Copies files to the phone, beside those of the sweep; returns their verified paths."""
         self._extra.update(files)
-        self._again(lambda: stage(self._phone, self._files()))
+        self._redo_if_lost(lambda: stage(self._phone, self._files()))
         return {sha256: place_of(self._phone, path, sha256) for sha256, path in files.items()}
 
     def put_one(self, path: Path) -> PurePosixPath:
-        """Returns where a file is on the phone, verified; after a loss it is gone."""
-        return self._again(lambda: stage_file(self._phone, path))
+        """Copies a file to the phone, returns its verified path; not restored after a loss."""
+        return self._redo_if_lost(lambda: stage_file(self._phone, path))
 
     def cut(self, path: PurePath, *, at: int, size_bytes: int) -> PurePosixPath:
-        """Returns where a piece of a file there is, until the next is cut.
+        """Copies a piece of a file on the phone; returns its path, which the next piece overwrites.
 
         Args:
-            at: how many such pieces come before it.
+            at: index of the piece, from 0, in units of ``size_bytes``.
         """
         piece = self.folder / f"piece{path.suffix}"
         names = f"if={shlex.quote(str(path))} of={shlex.quote(str(piece))}"
-        self._again(lambda: self._phone.ask(f"dd {names} bs={size_bytes} skip={at} count=1"))
+        self._redo_if_lost(lambda: self._phone.ask(f"dd {names} bs={size_bytes} skip={at} count=1"))
         return piece
 
     def read(self, path: PurePath) -> bytes | None:
-        """Returns what a file there holds; ``None`` if there is none."""
-        done = self._again(lambda: self._phone.shell(f"cat {shlex.quote(str(path))}"))
-        return None if done.exit_status else done.stdout
+        """Returns the content of a file there; ``None`` if there is none."""
+        answer = self._redo_if_lost(lambda: self._phone.shell(f"cat {shlex.quote(str(path))}"))
+        return None if answer.exit_status else answer.stdout
 
     def clear(self, pattern: str) -> None:
-        """Removes files from our folder by the pattern of their names."""
+        """Removes the files in our folder whose names match a pattern."""
         folder = shlex.quote(str(self.folder))
-        self._again(lambda: self._phone.shell(f"rm -f {folder}/{pattern}"))
+        self._redo_if_lost(lambda: self._phone.shell(f"rm -f {folder}/{pattern}"))
 
     def clear_at_the_end(self, *patterns: str) -> None:
-        """Removes files also after Ctrl-C; a phone that is away is cleared by the next run."""
-        calm = Phone(self._phone.transport, folder=self._phone.folder)
+        """Removes files, also after Ctrl-C; the next run clears a phone that is lost now."""
+        unstoppable = Phone(self._phone.transport, folder=self._phone.folder)
         folder = shlex.quote(self._phone.folder)
         with suppress(DeviceError):
-            calm.shell(f"rm -f {' '.join(f'{folder}/{pattern}' for pattern in patterns)}")
+            unstoppable.shell(f"rm -f {' '.join(f'{folder}/{pattern}' for pattern in patterns)}")
 
     def _limits(self) -> Limits:
         facts, request = self._facts, self._request
@@ -299,7 +301,7 @@ class PhoneDevice:
         limits = limits_of(profile_of(facts, self._known))
         if request.cooldown_s is not None:
             limits = replace(limits, cooldown_s=request.cooldown_s)
-        # A virtual one shares the cores of the machine that it runs on with all that runs there.
+        # A virtual handset shares the cores with everything else on this machine.
         return without_contention(limits) if facts.virtual else limits
 
     def _files(self) -> dict[str, Path]:
@@ -310,8 +312,8 @@ class PhoneDevice:
             self._phone, attempt, wait_s=self._request.wait_s, on_message=self._contact.on_message
         )
 
-    def _again(self, act: Callable[[], T]) -> T:
-        """Returns what ``act`` returns; it is done again when a lost phone is back, on this boot.
+    def _redo_if_lost(self, act: Callable[[], T]) -> T:
+        """Returns the result of ``act``, which is repeated if the phone was lost and is back.
 
         Raises:
             RebootedError: the phone came back on another boot.
@@ -328,10 +330,10 @@ class PhoneDevice:
         return self._retry(attempt)
 
     def _restage(self) -> None:
-        """Makes sure that the phone that is back is as it was.
+        """Checks that the phone is still on the same boot, and stages its files again.
 
         Raises:
-            RebootedError: it is another boot.
+            RebootedError: it was rebooted.
         """
         phone, sweep = self._phone, self._sweep
         boot_id = phone.shell(f"cat {BOOT_ID}").text.strip()
@@ -342,4 +344,4 @@ class PhoneDevice:
         kill_leftovers(phone)
         stage(phone, self._files())
         for sha256 in (sweep.tool.sha256, *sweep.tools):
-            make_executable(phone, sweep.there[sha256])
+            make_executable(phone, sweep.device_paths[sha256])

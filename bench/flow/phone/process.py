@@ -1,4 +1,4 @@
-"""One process of the benchmark tool on a phone, with the telemetry around it."""
+"""Runs processes of the benchmark tool on a phone, with telemetry."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ from bench.tool.host import Execution, raw_text
 
 _AT_ONCE_S = 0.1
 _AWAKE = "Awake"
-_ALIKE = (
+_STATE_FIELDS = (
     *("battery_level_percent", "low_power", "screen"),
     *("thermal_status", "thermal_overridden"),
 )
-# How much longer than the first reading of the state a later one may take.
-_READING_MARGIN_S, _SLOWER = 10.0, 2.0
+# A later reading of the state may take twice the time of the first, and 10 s more.
+_READING_MARGIN_S, _READING_FACTOR = 10.0, 2.0
 
 
 class PhoneProcesses:
-    """Runs processes on a phone on which a sweep's files are staged.
+    """Runs processes on a phone that has a sweep's files.
 
     Attributes:
-        is_dark: the screen was off after the process before.
-        stays_dark: it could not be woken.
+        stays_dark: the screen could not be turned on.
     """
 
     def __init__(self, phone: Phone, sweep: Sweep) -> None:
@@ -41,77 +40,77 @@ class PhoneProcesses:
         self._sweep = sweep
         self._watch: Watch | None = None
         self._bare: Watch | None = None
-        self._seen: tuple[float, State | None] = (0.0, None)
+        self._last_state: tuple[float, State | None] = (0.0, None)
         self._caps_khz: tuple[tuple[int, float], ...] = ()
         self._dark = False
         self.stays_dark = False
 
     @property
     def is_dark(self) -> bool:
-        """Whether the screen was off after the process before, and might be woken."""
+        """Whether the screen was off after the last process, and may be turned on."""
         return self._dark and not self.stays_dark
 
     def forget_state(self) -> None:
-        """Reads the state anew before the next process: something was changed."""
-        self._dark, self._seen = False, (0.0, None)
+        """Makes the next process read the state again, because something was changed."""
+        self._dark, self._last_state = False, (0.0, None)
 
     def run(
         self, case: Case, command: tuple[str, ...] | None = None, *, telemetry: bool = True
     ) -> Execution:
-        """Returns one process that ran to its end.
+        """Runs one process to its end and returns it.
 
         Args:
-            command: instead of the sweep's; it writes no result file.
-            telemetry: read the phone's state before and after it.
+            command: replaces that of the sweep; it writes no result file.
+            telemetry: whether to read the phone's state before and after it.
 
         Raises:
-            TransientDeviceError: the phone went away, or its storage changed what was pushed.
+            TransientDeviceError: the phone was lost, or the files on it changed.
         """
         result_file = self._sweep.result_file if command is None else None
         command = command or self._sweep.command(case)
-        watch = self._watching(telemetry=telemetry)
+        watch = self._choose_watch(telemetry=telemetry)
         started_at = datetime.now(UTC).isoformat()
         started_s = time.perf_counter()
-        done = watch.run(
+        ended = watch.run(
             command,
             limit_s=self._sweep.limit_s(case),
             first=f"{AS_IN_FRONT} >/dev/null 2>&1\n"
             + (f"rm -f {result_file}" if result_file else "true"),
-            before=self._just_seen() if telemetry else None,
+            before=self._recent_state() if telemetry else None,
         )
         if telemetry:
-            after = done.telemetry.after
-            self._seen = (time.monotonic(), after if _is_alike(done.telemetry) else None)
+            after = ended.telemetry.after
+            self._last_state = (time.monotonic(), after if _is_unchanged(ended.telemetry) else None)
             self._dark = after is not None and after.screen.text not in (None, _AWAKE)
         wall_s = time.perf_counter() - started_s
-        if done.exit_status and not done.timed_out:
-            self._blame_storage()
+        if ended.exit_status and not ended.timed_out:
+            self._check_storage()
         return Execution(
             command=command,
             started_at=started_at,
-            wall_s=wall_s - (done.telemetry.overhead_s or 0.0),
-            exit_status=done.exit_status,
-            timed_out=done.timed_out,
-            stdout=raw_text(done.stdout),
-            stderr=raw_text(done.stderr),
-            telemetry=replace(done.telemetry, caps_at_start_khz=self._caps_khz),
-            result=self._result(done.exit_status) if result_file else None,
+            wall_s=wall_s - (ended.telemetry.overhead_s or 0.0),
+            exit_status=ended.exit_status,
+            timed_out=ended.timed_out,
+            stdout=raw_text(ended.stdout),
+            stderr=raw_text(ended.stderr),
+            telemetry=replace(ended.telemetry, caps_at_start_khz=self._caps_khz),
+            result=self._result(ended.exit_status) if result_file else None,
         )
 
-    def _just_seen(self) -> State | None:
-        """Returns the state after the process before, if this one follows it at once.
+    def _recent_state(self) -> State | None:
+        """Returns the state after the last process, if it ended just now; else ``None``.
 
-        Not where something had changed meanwhile, for it may change back.
+        ``None`` also where the state changed during that process, because it may change back.
         """
-        seen_s, state = self._seen
-        return state if time.monotonic() - seen_s < _AT_ONCE_S else None
+        read_s, state = self._last_state
+        return state if time.monotonic() - read_s < _AT_ONCE_S else None
 
-    def _watching(self, *, telemetry: bool) -> Watch:
-        """Returns how this phone's processes are watched, found out by reading its state first."""
+    def _choose_watch(self, *, telemetry: bool) -> Watch:
+        """Returns the watch for a process; the first call reads the phone's state to set it up."""
         if self._watch is None:
             started_s = time.perf_counter()
             state = read_state(self._phone)
-            limit_s = _READING_MARGIN_S + _SLOWER * (time.perf_counter() - started_s)
+            limit_s = _READING_MARGIN_S + _READING_FACTOR * (time.perf_counter() - started_s)
             self._caps_khz = tuple(
                 (clock.cores[0], cap_khz)
                 for clock in state.clocks
@@ -127,30 +126,30 @@ class PhoneProcesses:
             )
         return self._watch if telemetry or self._bare is None else self._bare
 
-    def _blame_storage(self) -> None:
-        """Raises if the files that a failed process read are not what was pushed."""
-        wrong = missing_files(self._phone, self._sweep.there)
+    def _check_storage(self) -> None:
+        """Raises an error if the files that a failed process read have changed on the phone."""
+        wrong = missing_files(self._phone, self._sweep.device_paths)
         if wrong:
-            there = self._sweep.there[wrong[0]]
+            path = self._sweep.device_paths[wrong[0]]
             raise TransientDeviceError(
-                f"{self._phone.serial}: {there} is not what was pushed any more",
-                hint="another program may clean that folder; a phone that does it by itself is bad",
+                f"{self._phone.serial}: {path} has changed since it was pushed",
+                hint="another program may clean that folder; if not, the phone's storage is bad",
                 serial=self._phone.serial,
             )
 
     def _result(self, exit_status: int) -> bytes | None:
-        """Returns the result proto, in one more round trip where the tool writes one."""
+        """Returns the result proto, by one more command; ``None`` if the process failed."""
         if exit_status:
             return None
         answer = self._phone.shell(f"cat {self._sweep.result_file}")
         return answer.stdout if answer.exit_status == 0 else None
 
 
-def _is_alike(telemetry: Telemetry) -> bool:
-    """Returns whether a phone was after a process what it was before it, but for its warmth."""
+def _is_unchanged(telemetry: Telemetry) -> bool:
+    """Returns whether the state is the same before and after a process, except temperatures."""
     before, after = telemetry.before, telemetry.after
     if before is None or after is None:
         return False
-    return all(getattr(before, name) == getattr(after, name) for name in _ALIKE) and [
+    return all(getattr(before, name) == getattr(after, name) for name in _STATE_FIELDS) and [
         clock.cap_khz for clock in before.clocks
     ] == [clock.cap_khz for clock in after.clocks]

@@ -18,7 +18,7 @@ from device_profiles.device_profile import Profile
 
 # Kinds of events.
 SETTINGS, UNFIT, COOLED = "conditions", "unfit", "cool-down"
-_POLL_S, _POLLS = 2.0, 5  # polling heats the phone: seldom, but a few times in any case
+_POLL_S, _POLLS = 2.0, 5  # polling heats the phone: every 2 s, but at least 5 times
 _TICK_S = 0.5
 _REPORT_S = 60.0
 
@@ -34,23 +34,23 @@ def limits_of(profile: Profile) -> Limits:
 
 
 def session_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
-    """Returns the caveats about every row of a session, from all that happened in it."""
-    known = list(events)
+    """Returns the caveats of every row of a session, from its events."""
+    stored = list(events)
     forced = [
         str(event.facts.get("because"))
-        for event in known
+        for event in stored
         if event.kind == UNFIT and event.facts.get("forced")
     ]
-    settings = [event.facts for event in known if event.kind == SETTINGS]
+    settings = [event.facts for event in stored if event.kind == SETTINGS]
     refused = dict.fromkeys(
         f"{name}: {words}" for facts in settings for name, words in _pairs(facts, "refused")
     )
-    held = any(FIXED_PERFORMANCE in dict(_pairs(facts, "changed")) for facts in settings)
+    is_fixed = any(FIXED_PERFORMANCE in dict(_pairs(facts, "changed")) for facts in settings)
     caveats = []
     if forced:
-        seen = f"seen {len(forced)} times, first: " if len(forced) > 1 else ""
-        caveats.append(Caveat(kind=CaveatKind.FORCE_UNFIT, evidence=f"{seen}{forced[0]}"))
-    if held:
+        count = f"{len(forced)} times, first: " if len(forced) > 1 else ""
+        caveats.append(Caveat(kind=CaveatKind.FORCE_UNFIT, evidence=f"{count}{forced[0]}"))
+    if is_fixed:
         caveats.append(Caveat(kind=CaveatKind.FIXED_PERFORMANCE))
     if refused:
         caveats.append(Caveat(kind=CaveatKind.CONDITIONS_REFUSED, evidence="; ".join(refused)))
@@ -58,23 +58,23 @@ def session_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
 
 
 def _pairs(facts: Mapping[str, object], key: str) -> Iterator[tuple[str, object]]:
-    """Yields the entries of a mapping among facts that came out of a database."""
+    """Yields the entries of a mapping in stored facts."""
     entries = facts.get(key)
     if isinstance(entries, Mapping):
         yield from entries.items()
 
 
 class Readiness:
-    """Starts nothing on a phone that is not ready, and waits for a hot one to cool down.
+    """Checks that a phone is ready before a process, and waits for a hot one to cool down.
 
     Args:
         serial: of the phone.
-        take_snapshot: of the phone.
-        force: measure an unfit phone at once, and keep what was measured on it.
-        on_progress: gets how many seconds of how many it has been waited for.
-        on_message: gets what the user is to know.
+        take_snapshot: returns the phone's state now.
+        force: measure an unfit phone at once, with a caveat.
+        on_progress: takes the seconds that it has waited, and their limit.
+        on_message: takes a line to show at once.
         log: stores an event.
-        stopped: asked while it waits; once true it counts as Ctrl-C.
+        stopped: called while it waits; if it returns true, KeyboardInterrupt is raised.
     """
 
     def __init__(
@@ -101,10 +101,10 @@ class Readiness:
         self._last: State | None = None
 
     def require(self, state: State | None = None) -> None:
-        """Returns once the phone is ready; a hot one is waited for, unless it is forced.
+        """Returns once the phone is ready; waits for a hot one to cool down, unless it is forced.
 
         Args:
-            state: of a moment ago, which saves taking one of a phone that was ready.
+            state: a recent one; if it is ready, no snapshot is taken.
 
         Raises:
             UnfitError: it does not cool down in time, or is unfit for another reason.
@@ -112,7 +112,7 @@ class Readiness:
         if self._forced or (state is not None and not self._unready(state)):
             return
         conditions = self._unready(self._take_snapshot())
-        if conditions and not self._force and _passes(conditions):
+        if conditions and not self._force and _all_pass(conditions):
             conditions = self._cool_down(conditions)
         if not conditions:
             return
@@ -123,9 +123,9 @@ class Readiness:
         self._on_message(f"unfit, measured anyway: {in_words(conditions)}")
 
     def before(self, case: Case) -> None:
-        """Returns once a process may start: not while the one before left the phone unfit.
+        """Returns once the phone is ready for a process, after the last one.
 
-        In the sustained mode heat is what is measured, and nothing is waited for.
+        The sustained mode measures heat, so it does not wait.
 
         Raises:
             UnfitError: the phone does not cool down in time, or is unfit for another reason.
@@ -134,7 +134,7 @@ class Readiness:
             self.require(self._last)
 
     def after(self, case: Case, execution: Execution) -> None:
-        """Takes note of how a process left the phone."""
+        """Records the state of the phone after a process."""
         if case.protocol.mode is Mode.SUSTAINED:
             return
         self._last = execution.telemetry.after
@@ -145,13 +145,13 @@ class Readiness:
         return unready(assess(state, self._limits))
 
     def _cool_down(self, first: tuple[Condition, ...]) -> tuple[Condition, ...]:
-        """Returns the conditions that are left when the phone is cool or the time is over."""
+        """Waits for a hot phone; returns the conditions that remain."""
         conditions, limit_s = first, self._limits.cooldown_s
         started_s = reported_s = _now()
         self._on_message(
             f"too hot: {in_words(first)}; waiting up to {limit_s:g} s for it to cool down"
         )
-        while _passes(conditions) and (left_s := started_s + limit_s - _now()) > 0:
+        while _all_pass(conditions) and (left_s := started_s + limit_s - _now()) > 0:
             self._sleep(min(_POLL_S, limit_s / _POLLS, left_s), started_s)
             conditions = self._unready(self._take_snapshot())
             if conditions and _now() - reported_s > _REPORT_S:
@@ -181,7 +181,7 @@ class Readiness:
             time.sleep(min(left_s, _TICK_S))
 
     def _error(self, conditions: tuple[Condition, ...]) -> UnfitError:
-        waited = f" after {self._limits.cooldown_s:g} s" if _passes(conditions) else ""
+        waited = f" after {self._limits.cooldown_s:g} s" if _all_pass(conditions) else ""
         remedies = dict.fromkeys(condition.remedy for condition in conditions)
         longer = ["or wait longer: --cooldown S"] if waited else []
         return UnfitError(
@@ -192,8 +192,8 @@ class Readiness:
         )
 
 
-def _passes(conditions: tuple[Condition, ...]) -> bool:
-    """Returns whether there are conditions and all of them pass by themselves."""
+def _all_pass(conditions: tuple[Condition, ...]) -> bool:
+    """Returns whether there are conditions, and all of them pass with time."""
     return bool(conditions) and all(each.response is Response.WAIT for each in conditions)
 
 

@@ -1,4 +1,4 @@
-"""Retries what a lost phone interrupted, once the phone is connected again."""
+"""Repeats an action that the loss of a phone interrupted, once the phone is connected again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 from bench.adb.phone import Phone
 from bench.core.errors import DeviceError, RebootedError, TransientDeviceError
 
-_LOSSES = 3  # a phone that is lost more often without a finished process between is unreliable
+_LOSSES = 3  # a phone that is lost more often in a row is unreliable
 _POLL_S = 3.0
 T = TypeVar("T")
 
@@ -21,14 +21,14 @@ def retry_when_reconnected(
     wait_s: float,
     on_message: Callable[[str], None] = lambda message: None,
 ) -> T:
-    """Returns what ``attempt`` returns; it is called again when a lost phone is back.
+    """Returns the result of ``attempt``, which is called again when a lost phone is back.
 
     Args:
-        attempt: is given how often the phone was lost in it.
-        wait_s: how long a lost phone is waited for.
+        attempt: takes the number of losses so far.
+        wait_s: how long to wait for a lost phone.
 
     Raises:
-        RebootedError: ``attempt`` noticed it.
+        RebootedError: raised by ``attempt``.
         DeviceError: the phone did not come back, or was lost again and again.
     """
     losses = 0
@@ -51,7 +51,7 @@ def retry_when_reconnected(
 
 
 def _wait(phone: Phone, wait_s: float, on_message: Callable[[str], None]) -> None:
-    """Returns when the phone answers; what keeps it away is reported once, with what to do."""
+    """Returns when the phone answers; each reason why it does not is shown once, with a hint."""
     deadline_s = time.monotonic() + wait_s
     reported: set[str] = set()
     while True:

@@ -1,4 +1,4 @@
-"""What is measured on a phone: the cases, with the tool and the files as they are there."""
+"""Makes the sweep of a phone: stages files and tool, and plans the cases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.core.hashing import sha256_file
 from bench.flow.device.requests import RunRequest
 from bench.flow.device.sweep import Sweep, refuse_short_timeout, runner_of
 from bench.flow.phone.discovery import affinity
-from bench.flow.phone.tool import PhoneTools, tool_there
+from bench.flow.phone.tool import PhoneTools, stage_tool
 from bench.measure.conditions import Limits
 from bench.plan.case import Delegate
 from bench.plan.device import DeviceRecord, Kind
@@ -24,9 +24,9 @@ from device_profiles.device_profile import Profile
 
 
 def phone_device(facts: Facts) -> DeviceRecord:
-    """Returns what is stored of a phone."""
+    """Returns the record of a phone for the store."""
     fastest = facts.clusters[-1].cores if facts.clusters else ()
-    out = sorted(set(fastest) - set(facts.allowed_cores)) if facts.allowed_cores else []
+    unusable = sorted(set(fastest) - set(facts.allowed_cores)) if facts.allowed_cores else []
     return DeviceRecord(
         kind=Kind.PHONE,
         name=f"{facts.model} ({facts.serial})",
@@ -38,7 +38,7 @@ def phone_device(facts: Facts) -> DeviceRecord:
         boot_id=facts.boot_id,
         serial=facts.serial,
         virtual=facts.virtual,
-        cores_left_out=",".join(map(str, out)) or None,
+        cores_left_out=",".join(map(str, unusable)) or None,
     )
 
 
@@ -53,22 +53,22 @@ def phone_sweep(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     models: bool = True,
 ) -> Sweep:
-    """Returns the sweep of a suite over files that are, verified, on a phone.
+    """Returns the sweep of a suite on a phone, after staging and verifying its files.
 
     Args:
-        on_progress: how many bytes of how many are on the phone.
-        models: push them too; without them nothing can run, but the commands are known.
+        on_progress: takes the bytes that are on the phone, and the total.
+        models: copy models too; without them nothing can run, but the commands are known.
 
     Raises:
-        ConfigurationError: the tool is for other phones, or cannot do what the suite asks.
+        ConfigurationError: the tool is for other phones, or does not support the suite.
         DeviceError: the phone has no room, or the tool does not start there.
-        TransientDeviceError: the phone went away.
+        TransientDeviceError: the phone was lost.
     """
     kill_leftovers(phone)
     binary = tools.binary_for(facts)
     check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
     suite = run.suite
-    tool = tool_there(phone, binary)
+    tool = stage_tool(phone, binary)
     if run.library is not None:
         check(run.library, abis=facts.abis, page_bytes=facts.page_bytes or 0)
     library_sha256 = None if run.library is None else sha256_file(run.library)
@@ -92,7 +92,7 @@ def phone_sweep(
             library_sha256=library_sha256,
         ),
         paths=files,
-        there=places,
+        device_paths=places,
         library=places.get(library_sha256 or ""),
         result_file=PurePosixPath(phone.folder) / "result.pb"
         if "result_file_path" in tool.known_flags
@@ -113,11 +113,11 @@ def phone_sweep(
 def _second_tool(
     phone: Phone, binary: Path | None, facts: Facts, files: dict[str, Path]
 ) -> dict[str, Tool]:
-    """Returns another tool than the first by its SHA-256, and adds it to the files."""
+    """Returns the second tool by its SHA-256, and adds it to the files; empty if there is none."""
     if binary is None or sha256_file(binary) in files:
         return {}
     check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
-    tool = tool_there(phone, binary)
+    tool = stage_tool(phone, binary)
     files[tool.sha256] = binary
     return {tool.sha256: tool}
 

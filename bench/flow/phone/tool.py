@@ -1,4 +1,4 @@
-"""The benchmark tool of a phone: which build, and how it lies there."""
+"""The benchmark tool of a phone: chooses a build and stages it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _PROBE_LIMIT_S = 30.0
 
 
 class PhoneTools:
-    """Which build of the tool each phone is measured with; phones of one kind share a download."""
+    """Chooses the build of the tool for each phone; phones of one kind share a download."""
 
     def __init__(self, request: ToolRequest | None = None) -> None:
         self.request = request or ToolRequest()
-        self._alone = threading.Lock()
+        self._lock = threading.Lock()
         self._accepted: set[str] = set()
 
     def binary_for(self, facts: Facts) -> Path:
-        """Returns the tool's file on this machine, fetched or built where it is not there yet.
+        """Returns the tool's file on this machine, after fetching or building it if necessary.
 
         Raises:
-            ConfigurationError: there is no such file, or no build for this phone.
+            ConfigurationError: the file does not exist, or there is no build for this phone.
             InfrastructureError: it cannot be fetched or built.
         """
         request = self.request
@@ -42,7 +42,7 @@ class PhoneTools:
                 )
             return request.binary
         abi = facts.abis[0] if facts.abis else "unknown"
-        with self._alone:
+        with self._lock:
             if facts.virtual:
                 from bench.handset.benchmark_tool import build_tool
 
@@ -54,38 +54,38 @@ class PhoneTools:
             )
 
 
-def tool_there(phone: Phone, binary: Path) -> Tool:
-    """Returns the tool as it lies on the phone, asked there what it understands.
+def stage_tool(phone: Phone, binary: Path) -> Tool:
+    """Stages the tool; returns it with its path on the phone and the flags that it knows path.
 
     Raises:
-        ConfigurationError: it is no benchmark tool, or does not start there.
+        ConfigurationError: it is not a benchmark tool, or does not start path.
         DeviceError: the phone has no room.
-        TransientDeviceError: the phone went away.
+        TransientDeviceError: the phone was lost.
     """
     sha256 = sha256_file(binary)
-    there = stage(phone, {sha256: binary})[sha256]
-    make_executable(phone, there)
-    usage = phone.shell(f"{there} --help", limit_s=_PROBE_LIMIT_S)
+    path = stage(phone, {sha256: binary})[sha256]
+    make_executable(phone, path)
+    usage = phone.shell(f"{path} --help", limit_s=_PROBE_LIMIT_S)
     text = raw_text(usage.stdout) + "\n" + raw_text(usage.stderr)
-    known = known_flags(text)
-    if not known:
+    flags = known_flags(text)
+    if not flags:
         last = [line for line in text.splitlines() if line.strip()][-3:]
         raise ConfigurationError(
             f"{binary}: its --help lists no benchmark flags on {phone.serial} (exit status "
-            f"{usage.exit_status}): {' / '.join(last) or 'it said nothing'}",
+            f"{usage.exit_status}): {' / '.join(last) or 'no output'}",
             hint="give TFLite's benchmark_model for this phone: --benchmark-binary PATH",
             serial=phone.serial,
             exit_status=usage.exit_status,
             last_lines=last,
         )
-    return Tool(sha256=sha256, binary=there, known_flags=known)
+    return Tool(sha256=sha256, binary=path, known_flags=flags)
 
 
 def make_executable(phone: Phone, there: PurePath) -> None:
-    """Gives a file its bit, which one that came through Windows or a zip has lost.
+    """Makes a file executable: a copy through Windows or a zip loses that bit.
 
     Raises:
         DeviceError: the phone refuses it.
-        TransientDeviceError: the phone went away.
+        TransientDeviceError: the phone was lost.
     """
     phone.ask(f"chmod 755 {shlex.quote(str(there))}")

@@ -1,4 +1,4 @@
-"""How the log-mel front-end of a timed file is paid for."""
+"""Where the cost of the log-mel front-end of a timed file is counted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.rows.schema import Frontend
 def frontend_of(
     case: CaseResult, artifact: Artifact, cases: Sequence[CaseResult]
 ) -> tuple[Frontend, CaseResult | None]:
-    """Returns how the front-end is paid for, and its own measurement where that is added.
+    """Returns where the front-end's cost is counted, and its measurement where that is added.
 
     Args:
         cases: of the same session and mode.
@@ -37,7 +37,7 @@ def frontend_of(
 
 
 def frontend_caveats(frontend: Frontend) -> list[Caveat]:
-    """Returns the caveats that come with it."""
+    """Returns the caveats that follow from where the front-end's cost is counted."""
     match frontend:
         case Frontend.ADDED:
             return [Caveat(kind=CaveatKind.FRONTEND_ADDED)]

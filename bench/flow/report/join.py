@@ -1,4 +1,4 @@
-"""Joins latency, size and accuracy on the sha256 of the very file, into the rows of a report."""
+"""Joins latency, size and accuracy by the SHA-256 of the file, into the rows of a report."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from bench.store.store import Store
 from models.audio.tasks import QUICK
 from reports.rows.schema import File, Frontend, Row, Setup, Task
 
-_MOST_SESSIONS = 4  # that a caveat names
-_SHORT = 8  # signs of a hash or a UUID
+_MOST_SESSIONS = 4  # in one caveat
+_SHORT = 8  # letters of a hash or a UUID
 
 
 def join(
     store: Store, *, task_set: str | None = None, timed: Sequence[Timed] | None = None
 ) -> tuple[list[Row], list[Task]]:
-    """Returns one row a case that was timed back to back, and the scores per task.
+    """Returns one row per case that was timed back to back, and the scores per task.
 
-    A side that is missing is a gap. Where a case was timed in several sessions, the newest counts.
-    Two cases are never one row: they differ in file, device, tool, delegate or its library,
-    threads, cores or protocol, and the rows carry what they differ in. Rows of one device from
-    several sessions have a caveat that names those.
+    A missing latency or score is a gap. Where a case was timed in several sessions, the newest is
+    used. Two cases are never one row: they differ in file, device, tool, delegate or its library,
+    threads, cores or protocol, and the rows contain these. Rows of one device from several sessions
+    have a caveat that names the sessions.
 
     Args:
         task_set: which scores to use; by default the set that most artifacts were scored on.
-        timed: what ``all_results`` returns of the same store, where that was asked already.
+        timed: the result of ``all_results`` of the same store, if it was read already.
 
     Raises:
         ConfigurationError: nothing was scored on ``task_set``.
@@ -47,8 +47,8 @@ def join(
     timed = all_results(store) if timed is None else timed
     names = device_names(session.device for session, _ in timed)
     newest: dict[str, Row] = {}
-    for session, found in timed:
-        cases = [each for each in found if each.case.protocol.mode is Mode.BACK_TO_BACK]
+    for session, results in timed:
+        cases = [each for each in results if each.case.protocol.mode is Mode.BACK_TO_BACK]
         for case in cases:
             if case.artifact is None or case.artifact.role is Role.FRONTEND:
                 continue
@@ -64,7 +64,7 @@ def join(
 
 
 def device_names(devices: Iterable[DeviceRecord]) -> dict[str, str]:
-    """Returns a name for each device's key; where several have one name, with part of the key."""
+    """Returns the name of each device by its key; equal names get a part of the key."""
     names = {device.key: device.name for device in devices}
     counted = Counter(names.values())
     return {
@@ -75,10 +75,10 @@ def device_names(devices: Iterable[DeviceRecord]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What a row is made from, whatever its mode.
+    """The sources of a row of any mode.
 
     Args:
-        artifact: the case's.
+        artifact: of the case.
         device_names: of all devices of the report, by key.
     """
 
@@ -89,7 +89,7 @@ class Source:
 
     @property
     def file(self) -> File:
-        """What the row is about."""
+        """The file of the row."""
         return File(
             artifact_sha256=self.artifact.sha256,
             student=self.artifact.name,
@@ -99,7 +99,7 @@ class Source:
 
     @property
     def setup(self) -> Setup:
-        """How and on what that was run: all of the case's identity but the file."""
+        """How and where it was run: the identity of the case without the file."""
         case = self.case.case
         return Setup(
             device=self.device_names[case.device],
@@ -118,26 +118,26 @@ class Source:
 
 
 def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, Score]:
-    """Returns the newest score of each artifact on one task set: scores of two sets are unlike.
+    """Returns the newest score of each artifact on one task set; two sets are not comparable.
 
-    Those of phones' outputs stay out: they are of a few clips only.
+    Scores of phones' outputs are left out: they are of a few clips only.
     """
-    found = [each for each in scores if each.device is None]
+    candidates = [each for each in scores if each.device is None]
     if task_set is not None:
-        found = [each for each in found if each.task_set == task_set]
-        if not found:
+        candidates = [each for each in candidates if each.task_set == task_set]
+        if not candidates:
             raise ConfigurationError(
                 f"nothing was scored on the task set {task_set!r}",
                 hint=f"frill-bench score --task-set {task_set}",
             )
-    if not found:
+    if not candidates:
         return {}
     covered = Counter(
         (each.task_set != QUICK, each.task_set_sha256)
-        for each in {(one.artifact_sha256, one.task_set_sha256): one for one in found}.values()
+        for each in {(one.artifact_sha256, one.task_set_sha256): one for one in candidates}.values()
     )
     most = max(covered, key=lambda key: (covered[key], key))[1]
-    return {each.artifact_sha256: each for each in found if each.task_set_sha256 == most}
+    return {each.artifact_sha256: each for each in candidates if each.task_set_sha256 == most}
 
 
 def _row(source: Source, cases: Sequence[CaseResult], score: Score | None) -> Row:
@@ -172,15 +172,15 @@ def _row(source: Source, cases: Sequence[CaseResult], score: Score | None) -> Ro
 
 
 def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
-    """Returns the row with latencies; the interval of a sum is the sum of the ends: wide."""
+    """Returns the row with latencies; the interval of a sum has the sums of the ends: wide."""
     summary, front = case.summary, added.summary if added else None
     if summary is None:
         return row
 
-    def per_audio_s(own: float | None, frontend: float | None) -> float | None:
-        if own is None or (front is not None and frontend is None):
+    def per_audio_s(model: float | None, frontend: float | None) -> float | None:
+        if model is None or (front is not None and frontend is None):
             return None
-        return (own + (frontend or 0.0)) / (row.audio_s_per_inference or 1.0)
+        return (model + (frontend or 0.0)) / (row.audio_s_per_inference or 1.0)
 
     return replace(
         row,
@@ -209,7 +209,7 @@ def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
 
 
 def _with_delegation(row: Row, case: CaseResult, artifact: Artifact) -> Row:
-    """Returns the row with partitions as seen, and the operators that the manifest has outside."""
+    """Returns the row with the observed partitions, and the operators outside them."""
     summary = case.summary
     if summary is None:
         return row
@@ -255,35 +255,34 @@ def _with_fidelity(row: Row, artifact: Artifact) -> Row:
 def _score_caveats(case: CaseResult, score: Score | None, device: DeviceRecord) -> list[Caveat]:
     if score is None:
         return []
-    found = list(score.caveats)
+    caveats = list(score.caveats)
     floor = score.floor_mean
     if floor is not None and score.mean < floor:
-        found.append(
+        caveats.append(
             Caveat(kind=CaveatKind.BELOW_FLOOR, evidence=f"{score.mean:.3f} against {floor:.3f}")
         )
-    # On a host, one delegate is one code. On a phone, the kernels of fewer bits are others.
+    # On a host the kernels are the same. On a phone those of formats below float32 may differ.
     exact = device.kind is Kind.HOST or (case.artifact and case.artifact.format is Format.FLOAT32)
     if score.delegate != case.case.delegate.value or not exact:
-        found += host_score_caveats(case.check, scored_by=score.delegate)
-    return found
+        caveats += host_score_caveats(case.check, scored_by=score.delegate)
+    return caveats
 
 
 def _with_session_caveats(rows: Sequence[Row]) -> list[Row]:
-    """Returns the rows, with a caveat on those of a device that was measured in several sessions.
-
-    It names the sessions.
-    """
+    """Returns the rows; those of a device with several sessions get a caveat that names them."""
     sessions: dict[str, dict[str, None]] = {}
     for row in rows:
         sessions.setdefault(row.setup.device, {})[row.session] = None
-    caveats = {device: _several(list(ids)) for device, ids in sessions.items() if len(ids) > 1}
+    caveats = {
+        device: _sessions_caveat(list(ids)) for device, ids in sessions.items() if len(ids) > 1
+    }
     return [
         replace(row, caveats=tuple(sorted({*row.caveats, *caveats.get(row.setup.device, ())})))
         for row in rows
     ]
 
 
-def _several(sessions: Sequence[str]) -> tuple[Caveat]:
+def _sessions_caveat(sessions: Sequence[str]) -> tuple[Caveat]:
     names = ", ".join(each[:_SHORT] for each in sessions[:_MOST_SESSIONS])
     left = len(sessions) - _MOST_SESSIONS
     evidence = f"sessions {names}{f' and {left} more' if left > 0 else ''}"
@@ -307,6 +306,6 @@ def _task(artifact: Artifact, task: TaskScore) -> Task:
 
 
 def _family_of(name: str) -> str:
-    """Returns what a model shares a colour with: its size, else its name."""
+    """Returns the family of a model, which has one colour: its size, else its name."""
     size, _, rest = name.partition("_")
     return size if rest.startswith("w") else name

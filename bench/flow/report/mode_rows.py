@@ -1,4 +1,4 @@
-"""Rows of the streaming and the sustained mode, which stand apart from the latencies."""
+"""Rows of the streaming and the sustained mode, in tables of their own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ENDS = ("real_time_ratio_low", "real_time_ratio_high", "core_share_low", "core_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modes:
-    """Rows of a report, one a case: of the newest session that has it."""
+    """Rows of a report, one per case, from the newest session that has it."""
 
     streams: tuple[Stream, ...] = ()
     endurances: tuple[Endurance, ...] = ()
@@ -50,7 +50,7 @@ def _stream(source: Source, cost: Streaming, cases: Sequence[CaseResult]) -> Str
     front = added.streaming if added else None
     caveats = {*case.caveats, *frontend_caveats(frontend), *(added.caveats if added else ())}
     summary = case.summary
-    assert summary is not None  # noqa: S101 - it has a cost
+    assert summary is not None  # noqa: S101 - a streaming cost needs a summary
     ratio_low, ratio_high, share_low, share_high = (
         _sum(getattr(part, name) for part in (cost, front) if part is not None) for name in _ENDS
     )
@@ -78,7 +78,7 @@ def _stream(source: Source, cost: Streaming, cases: Sequence[CaseResult]) -> Str
 
 
 def _sum(parts: Iterable[float | None]) -> float | None:
-    """Returns the end of the interval of a sum, which is wide: the sum of the ends."""
+    """Returns an end of the interval of a sum: the sum of the ends, which is wide."""
     ends = list(parts)
     return None if None in ends else sum(end for end in ends if end is not None)
 

@@ -1,4 +1,4 @@
-"""The results of each case of a session: computed on read, from the stored outcomes."""
+"""The results of each case of a session, computed from the stored outcomes when they are read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from bench.store.records import Event, Invocation, Session
 from bench.store.store import Store
 from bench.tool.op_profile import OpProfile, parse_op_profile
 
-_BUSY_SHARE = 0.05  # of a process's time spent waiting for a core that others had
+_BUSY_SHARE = 0.05  # of a process's time spent waiting for a core
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,25 +40,25 @@ class CaseResult:
     """One case of one session.
 
     Args:
-        name: of the artifact, or the file's where it has no manifest.
-        model: path of the file as it was timed.
+        name: of the artifact; for a file without manifest, of the file.
+        model: path of the timed file.
         artifact: ``None`` for a file without manifest.
         failed: how many processes failed.
-        failures: why, each reason once.
-        summary: of the processes that did not; ``None`` if there are none, or only their
-            statistics are kept.
-        caveats: all of them, the artifact's own among them.
-        sampled_memory_mb_peak: highest resident memory that sampling saw, in a process of its own.
-        profile: time by operator, from a process of its own.
+        failures: the reasons, each once.
+        summary: of the valid processes; ``None`` if there are none, or only their statistics are
+            stored.
+        caveats: all of them, including those of the artifact.
+        sampled_memory_mb_peak: highest sampled resident memory, from a separate process.
+        profile: op profile, from a separate process.
         discarded: how many processes the device's state made invalid.
-        discards: what it did, one caveat a kind.
-        conventional: one process of fifty runs, as people publish it.
-        spread: of all sessions' medians of this very case; ``None`` for the only session.
-        streaming: the cost per second of audio, in that mode.
+        discards: why they are invalid, one caveat per kind.
+        conventional: one process with the defaults of benchmark_model, 50 runs.
+        spread: of the medians of all sessions of this case; ``None`` if there is only one session.
+        streaming: the cost per second of audio, in the streaming mode.
         curve: latency over time, in the sustained mode.
-        check: whether the device computes what the host does; ``None`` if nobody looked.
-        sampled: the device while its processes ran; ``None`` if none of them took long.
-        runtime: name and version of what ran the graph, where the tool gives it.
+        check: the output check; ``None`` if the outputs were not checked.
+        sampled: the telemetry while its processes ran; ``None`` if none of them took long.
+        runtime: name and version of what ran the graph, where the tool reports it.
     """
 
     case: Case
@@ -83,22 +83,22 @@ class CaseResult:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether the device was seen to compute something else than the host."""
+        """Whether the output check failed."""
         return self.check is not None and self.check.verdict is Verdict.FAILED
 
     @property
     def is_bad(self) -> bool:
-        """Whether something of it failed, is wrong, or was invalid as often as it was repeated."""
+        """Whether a process failed, the outputs are wrong, or there is no valid process."""
         return bool(self.failed) or self.is_wrong or (self.summary is None and self.curve is None)
 
 
-# A session and what it says of its cases.
+# A session and the results of its cases.
 Timed: TypeAlias = tuple[Session, tuple[CaseResult, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shared:
-    """What the sessions of a store have in common, read once."""
+    """Records that all sessions of a store share, read once."""
 
     artifacts: Mapping[str, Artifact]
     checks: Checks
@@ -107,7 +107,7 @@ class _Shared:
 def all_results(store: Store) -> list[Timed]:
     """Returns every session of a store with its results, the oldest first.
 
-    Those of gates are left out: old revisions are in them, and their verdicts are in their logs.
+    Sessions of gates are left out: they are of old revisions too, and their results are in logs.
     The number of queries does not depend on the number of sessions.
     """
     sessions = {session.id: session for session in sessions_of(store)}
@@ -125,15 +125,15 @@ def all_results(store: Store) -> list[Timed]:
 
 
 def sessions_of(store: Store) -> list[Session]:
-    """Returns the sessions of a store that are not gates', the oldest first."""
+    """Returns the sessions of a store except those of gates, the oldest first."""
     return [session for session in store.sessions() if session.suite != GATE]
 
 
 def results(store: Store, session: Session) -> tuple[CaseResult, ...]:
-    """Returns every case of a session that has a process stored, by name, delegate and threads.
+    """Returns the results of a session's cases that have a stored process, sorted by name.
 
-    Processes that are not for a latency of their own are counted with the back-to-back case that
-    they belong to.
+    Processes of companion modes, such as op profiles, are part of the back-to-back case that they
+    belong to.
     """
     cases = _session_results(
         session, store.invocations(session.id), store.events(session.id), _read_shared(store)
@@ -158,7 +158,7 @@ def _session_results(
     beside: dict[str, dict[Mode, list[Invocation]]] = defaultdict(lambda: defaultdict(list))
     for invocation in invocations:
         case, mode = invocation.case, invocation.case.protocol.mode
-        if mode is Mode.OUTPUT_CHECK:  # what they gave is in the check
+        if mode is Mode.OUTPUT_CHECK:  # their result is in the output check
             continue
         if mode.is_companion:
             beside[case.without_protocol][mode].append(invocation)
@@ -190,7 +190,7 @@ def _with_spreads(
 
 
 def _spreads(store: Store, keys: Collection[str]) -> dict[str, SessionSpread]:
-    """Returns how far the sessions of each case lie apart, where there are several."""
+    """Returns the between-session spread of each case that has several sessions."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for session_id, key, outcome in store.measured_outcomes(keys):
         if outcome.is_valid and outcome.inference_us:
@@ -213,9 +213,11 @@ def _result(
     artifact = artifacts.get(first.case.artifact_sha256)
     processes = [each for group in (invocations, *companions.values()) for each in group]
     failed = [each.outcome for each in processes if isinstance(each.outcome, Failed)]
-    measured = [each for _, each in _measured(invocations) if counts(each, protocol.mode)]
+    measured = [
+        each for _, each in _with_measured_outcome(invocations) if counts(each, protocol.mode)
+    ]
     summary = None if protocol.mode.is_statistics or not measured else summarise(measured)
-    beside = {mode: list(_measured(of_mode)) for mode, of_mode in companions.items()}
+    beside = {mode: list(_with_measured_outcome(of_mode)) for mode, of_mode in companions.items()}
     conventional = next(
         (each.statistics for _, each in beside.get(Mode.CONVENTIONAL, ()) if each.is_valid), None
     )
@@ -224,13 +226,15 @@ def _result(
         *_device_caveats(device),
         *(artifact.caveats if artifact else ()),
         *(summary.caveats if summary else ()),
-        *_noted(summary, protocol, conventional, sustained),
+        *_summary_caveats(summary, protocol, conventional, sustained),
         *once_each([each.caveats for each in measured]),
     ]
     busy = busy_caveat([invocation.telemetry for invocation in invocations])
     if busy is not None and summary is not None and device.kind is Kind.HOST:
         caveats.append(busy)
-    discards = [each for _, each in _measured(processes) if not counts(each, protocol.mode)]
+    discards = [
+        each for _, each in _with_measured_outcome(processes) if not counts(each, protocol.mode)
+    ]
     return CaseResult(
         case=first.case,
         name=f"{artifact.name}.{artifact.format}" if artifact else Path(first.model).stem,
@@ -258,26 +262,26 @@ def _result(
     )
 
 
-def _noted(
+def _summary_caveats(
     summary: Summary | None,
     protocol: Protocol,
     conventional: Statistics | None,
     sustained: Curve | None,
 ) -> list[Caveat]:
-    found = []
+    caveats = []
     if summary is not None:
-        found.append(wide_interval(protocol, summary))
+        caveats.append(wide_interval(protocol, summary))
         if conventional is not None:
-            found.append(convention_differs(summary, conventional))
+            caveats.append(convention_differs(summary, conventional))
     if sustained is not None and sustained.interrupted_s is not None:
-        found.append(
+        caveats.append(
             Caveat(kind=CaveatKind.INTERRUPTED, evidence=f"for {sustained.interrupted_s:.0f} s")
         )
-    return [caveat for caveat in found if caveat is not None]
+    return [caveat for caveat in caveats if caveat is not None]
 
 
 def _with_thread_caveats(cases: Sequence[CaseResult], device: DeviceRecord) -> list[CaseResult]:
-    """Returns the results, with a caveat where the number of threads changed nothing."""
+    """Returns the results, with a caveat where the number of threads made no difference."""
     alike: dict[str, list[CaseResult]] = defaultdict(list)
     for each in cases:
         if each.summary is not None:
@@ -293,15 +297,17 @@ def _with_thread_caveats(cases: Sequence[CaseResult], device: DeviceRecord) -> l
 
 
 def _device_caveats(device: DeviceRecord) -> list[Caveat]:
-    found = [Caveat(kind=CaveatKind.VIRTUAL)] if device.virtual else []
+    caveats = [Caveat(kind=CaveatKind.VIRTUAL)] if device.virtual else []
     if device.cores_left_out:
-        found.append(
+        caveats.append(
             Caveat(kind=CaveatKind.CORES_LEFT_OUT, evidence=f"cores {device.cores_left_out}")
         )
-    return found
+    return caveats
 
 
-def _measured(invocations: Iterable[Invocation]) -> Iterator[tuple[Invocation, Measured]]:
+def _with_measured_outcome(
+    invocations: Iterable[Invocation],
+) -> Iterator[tuple[Invocation, Measured]]:
     for invocation in invocations:
         if isinstance(invocation.outcome, Measured):
             yield invocation, invocation.outcome
@@ -315,7 +321,7 @@ def _curve(invocations: Sequence[Invocation]) -> Curve | None:
             (datetime.fromisoformat(each.started_at) - began).total_seconds(),
             outcome.statistics.middle_us,
         )
-        for each, outcome in _measured(invocations)
+        for each, outcome in _with_measured_outcome(invocations)
         if outcome.statistics is not None
     ]
     return curve(points) if points else None
@@ -338,7 +344,7 @@ def _point(invocation: Invocation, at_s: float, latency_us: float) -> Point:
 
 
 def busy_caveat(processes: Sequence[Telemetry]) -> Caveat | None:
-    """Returns the caveat that most processes had to wait for their core, if they had."""
+    """Returns a caveat if most processes had to wait for a core."""
     shares = [
         each.run_queue_wait_s / (each.run_s + each.run_queue_wait_s)
         for each in processes

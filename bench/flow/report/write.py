@@ -21,7 +21,7 @@ from reports.rows.schema import Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTime:
-    """How long one stage of the line took."""
+    """How long one stage took."""
 
     name: str
     wall_s: float
@@ -40,28 +40,28 @@ def report(
     """Returns the page's path and its rows, after writing page, plots and tables to ``out``.
 
     Args:
-        stages: how long each stage before took, where one run did it all; on the page, too.
+        stages: durations of the stages before, if one run did all of them; shown on the page.
     """
     timed = all_results(store)
     rows, tasks = join(store, task_set=task_set, timed=timed)
-    apart = modes(timed)
+    mode_rows = modes(timed)
     page = write_report(
         rows,
         tasks,
         out=out,
         title=title,
-        subtitle=_subtitle(store, rows) + _made_in(stages),
+        subtitle=_subtitle(store, rows) + _duration(stages),
         provenance=_provenance(store, command) | _stage_times(stages),
         notes=notes,
-        streams=apart.streams,
-        endurances=apart.endurances,
+        streams=mode_rows.streams,
+        endurances=mode_rows.endurances,
         effects=effects_of(rows),
     )
     return page, [marked.row for marked in mark(rows)]
 
 
 def effects_of(rows: Sequence[Row]) -> list[Estimate]:
-    """Returns what each hyper-parameter does, by the students among ``rows``; none if too few."""
+    """Returns the effect of each hyper-parameter on the students in ``rows``; empty if too few."""
     names = {row.file.student for row in rows if is_student(row.file.student)}
     return estimates(rows, {name: _traits(name) for name in names})
 
@@ -89,7 +89,7 @@ def _subtitle(store: Store, rows: Sequence[Row]) -> str:
     return f"{files} of {models} on {', '.join(devices) or 'no device'}"
 
 
-def _made_in(stages: Sequence[StageTime]) -> str:
+def _duration(stages: Sequence[StageTime]) -> str:
     return f", made in {elapsed(sum(each.wall_s for each in stages))}" if stages else ""
 
 
@@ -99,20 +99,20 @@ def _stage_times(stages: Sequence[StageTime]) -> dict[str, str]:
 
 
 def _provenance(store: Store, command: str) -> dict[str, str]:
-    found = {"frill-bench": VERSION, "command": command, "database": store.url}
+    facts = {"frill-bench": VERSION, "command": command, "database": store.url}
     sessions = sessions_of(store)
     names = device_names(session.device for session in sessions)
     for number, session in enumerate(sessions, 1):
         device = session.device
-        what = [
+        parts = [
             device.kind.value,
             names[device.key],
             device.cpu,
             f"{device.cores} cores",
             device.os_build,
         ]
-        found[f"device of session {number}"] = ", ".join(part for part in what if part)
-        found[f"session {number}"] = (
+        facts[f"device of session {number}"] = ", ".join(part for part in parts if part)
+        facts[f"session {number}"] = (
             f"{session.id}, started {session.started_at}, seed {session.seed}"
         )
-    return found
+    return facts

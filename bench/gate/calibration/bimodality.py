@@ -11,10 +11,10 @@ import numpy as np
 from bench.gate.decision import block_sd
 from bench.gate.signed_rank import FloatArray
 
-_LEAST_SHARE = 0.20  # of either mode; fewer are outliers, which signed ranks tolerate
+_LEAST_SHARE = 0.20  # of each mode; fewer are outliers, which signed ranks tolerate
 _LEAST_SLOWDOWN = 0.04
 # Halves of one normal distribution are 2.9 of their own SDs apart, those of a ramp 2.7.
-_APART = 4.0
+_LEAST_SEPARATION = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Modes:
     """Two modes of processes.
 
     Args:
-        slowdown: of the slow mode, a share of the fast one's value.
+        slowdown: of the slow mode against the fast one, a share.
         share: of processes that are slow.
     """
 
@@ -31,14 +31,14 @@ class Modes:
 
 
 def modes(runs: Sequence[FloatArray]) -> Modes | None:
-    """Returns both modes of processes, ``None`` if they have one.
+    """Returns both modes of processes, ``None`` if there is only one.
 
-    The split is the one with the most variance between both sides (Otsu 1979); there are two modes
-    if either has a fifth of the processes, their medians are 4 % apart, and that is so many times
-    what each side spreads (Ashman, Bird and Zepf 1994, with median absolute deviations).
+    The split is the one with the largest variance between both parts (Otsu 1979). There are two
+    modes if each part has at least a fifth of the processes, their medians are at least 4 % apart,
+    and at least 4 times their spread (Ashman, Bird and Zepf 1994, with median absolute deviations).
 
     Args:
-        runs: float64 [processes], log values of one model each.
+        runs: for each model float64 [processes], the logarithms of its values.
     """
     centred = np.sort(np.concatenate([run - np.quantile(run, 0.2) for run in runs]))
     n = centred.size
@@ -53,7 +53,7 @@ def modes(runs: Sequence[FloatArray]) -> Modes | None:
     if (
         min(fast.size, slow.size) < _LEAST_SHARE * n
         or distance < math.log1p(_LEAST_SLOWDOWN)
-        or distance < _APART * spread
+        or distance < _LEAST_SEPARATION * spread
     ):
         return None
     return Modes(slowdown=math.expm1(distance), share=slow.size / n)

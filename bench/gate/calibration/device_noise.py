@@ -1,9 +1,9 @@
 """A device's noise, and the cost of a gate there, from comparing files with themselves.
 
-In an A/A log nothing differs, so its processes can be resampled (bootstrap). Blocks drawn from
-them, with a new coin each, are gates whose truth is known, and the real rule decides them: for each
-number of processes per side, how often the verdict is right, and after how many blocks. The number
-to use has the lowest expected cost of an unchanged model per correct verdict.
+In an A/A log both sides are equal, so its processes can be resampled (bootstrap) into blocks, each
+with a new coin. For these simulated gates the correct verdict is known. The real rule decides them,
+which gives for each number of processes per side how often the verdict is correct, and after how
+many blocks. The number to use has the lowest cost of an unchanged model per correct verdict.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _RULE = Rule()
 _SIDES = (1, 2, 3)  # processes per side
 _ROWS = 1000
 _GATES = 500
-_ABOUT = 1.1  # costs within 10 % count as equal; more processes have more power
+_EQUAL_COST = 1.1  # costs within 10 % count as equal; more processes have more power
 _WARM_UPS = 2  # warm-up processes before the first block of a model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedGates:
-    """False alarms: gates of unchanged models that went red.
+    """False alarms: red gates of unchanged models.
 
     Args:
-        share: of the simulated ones.
+        share: of the simulated gates.
         high: upper end of its exact one-sided 95 % interval (Clopper and Pearson 1934).
     """
 
@@ -58,9 +58,9 @@ class Cost:
     """The cost of comparing one of ``MANY_MODELS`` models.
 
     Args:
-        passed, caught: shares of unchanged models that pass, and of models slower by the margin
-            that are flagged as regressed.
-        unchanged_s, slower_s: mean wall time of each kind.
+        passed: share of unchanged models that pass.
+        caught: share of models slower by the margin that are flagged as regressed.
+        unchanged_s, slower_s: mean wall time of these two kinds of models.
     """
 
     processes_per_side: int
@@ -82,13 +82,13 @@ class ModelClass:
         name: the decade of a model's median value.
         models: name and format of each.
         blocks, discarded: of all of them.
-        process_s: from one process to the next, the median.
-        block_sd, block_sd_plain: of the log-ratios; robust, and the root of their variance.
-        second_slower: how much slower the second process of a block is, a share, the median.
+        process_s: median time from one process to the next.
+        block_sd, block_sd_plain: robust and plain standard deviation of the log-ratios.
+        second_slower: median slowdown of the second process of a block, a share.
         modes: of the processes; ``None`` where there is only one.
-        processes_per_side: to use.
-        smallest_slowdown: a share that a gate detects at the cap with 95 % power.
-        red_alone, red_of_many: of gates of one model, and of ``MANY_MODELS``.
+        processes_per_side: recommended for a gate.
+        smallest_slowdown: that a gate detects at the cap with 95 % power, a share.
+        red_alone, red_of_many: false alarms of gates of one model, and of ``MANY_MODELS``.
         costs: for each number of processes per side and each of ``MARGINS``.
     """
 
@@ -108,10 +108,13 @@ class ModelClass:
     costs: tuple[Cost, ...]
 
     def cost(self, margin: float, processes_per_side: int) -> Cost | None:
-        """Returns the cost at the largest margin not above; ``None`` for other numbers."""
-        own = [each for each in self.costs if each.processes_per_side == processes_per_side]
-        within = [each for each in own if each.margin <= margin * (1 + 1e-9)]
-        return (within or own[::-1])[-1] if own else None
+        """Returns the cost at the largest simulated margin that is not above ``margin``.
+
+        That of the smallest margin if all are above; ``None`` for other processes per side.
+        """
+        costs = [each for each in self.costs if each.processes_per_side == processes_per_side]
+        not_above = [each for each in costs if each.margin <= margin * (1 + 1e-9)]
+        return (not_above or costs[::-1])[-1] if costs else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +122,12 @@ class Calibration:
     """The calibration of one device.
 
     Args:
-        environment: that it is valid for; of one process per side.
+        environment: that it is valid for, with one process per side.
         measured_at: ISO 8601 with its offset from UTC.
         log: the path of the run's log.
-        program: version that measured.
+        program: version of frill-bench that measured.
         ended: why the run ended.
-        caveats: of any of its models.
+        caveats: of all its models.
         classes: the fastest models first.
     """
 
@@ -141,47 +144,47 @@ class Calibration:
 
     @property
     def processes_per_side(self) -> int:
-        """The largest number that any class needs: a gate has one for all of its models."""
+        """The largest number that any class needs: a gate uses one number for all models."""
         return max(each.processes_per_side for each in self.classes)
 
     def gate_s(self, models: Sequence[str], *, margin: float, processes_per_side: int) -> float:
-        """Returns the cost of a gate of these if none is slower; nan if that was not simulated.
+        """Returns the duration of a gate in seconds if no model is slower; nan if not simulated.
 
-        A model that was not measured counts as the mean of the classes.
+        A model that was not measured takes the mean of the classes.
         """
         costs = [each.cost(margin, processes_per_side) for each in self.classes]
-        known = {
+        cost_s = {
             model: cost.unchanged_s
             for each, cost in zip(self.classes, costs, strict=True)
             for model in each.models
             if cost
         }
-        found = [cost.unchanged_s for cost in costs if cost]
-        mean = sum(found) / len(found) if found else math.nan
-        return sum(known.get(model, mean) for model in models)
+        simulated_s = [cost.unchanged_s for cost in costs if cost]
+        mean = sum(simulated_s) / len(simulated_s) if simulated_s else math.nan
+        return sum(cost_s.get(model, mean) for model in models)
 
 
 def same_rule(blocks: int) -> Rule:
-    """Returns the rule of an A/A run: one analysis, after so many blocks.
+    """Returns the rule of an A/A run: a single analysis, after this many blocks.
 
     Raises:
         ConfigurationError: too few or too many blocks.
     """
     if not LEAST_BLOCKS <= blocks <= MOST_BLOCKS:
         raise ConfigurationError(
-            f"a calibration of {blocks} blocks a model",
+            f"a calibration of {blocks} blocks per model",
             hint=f"measure {LEAST_BLOCKS} to {MOST_BLOCKS}: --blocks 60",
         )
     return replace(_RULE, analyses=(blocks,), passing_shares=(1.0,), rejection_shares=(1.0,))
 
 
 def classes(log: Log, process_s: Mapping[ModelKey, float]) -> tuple[ModelClass, ...]:
-    """Returns the model classes of an A/A log, the fastest first; the same for the same log.
+    """Returns the model classes of an A/A log, the fastest first; deterministic.
 
     Models with fewer than ``LEAST_BLOCKS`` blocks and failed models are left out.
 
     Args:
-        process_s: of each model, from one process to the next.
+        process_s: median time from one process of a model to the next.
 
     Raises:
         ConfigurationError: the log compares different files, or has several processes per side.
@@ -221,15 +224,15 @@ def _class(
     rng = np.random.default_rng(1)
     runs = [_values(own) for own in blocks.values()]
     ratios = np.array([log_ratio(block) for own in blocks.values() for block in own])
-    attempts = 1 + discarded / ratios.size  # for each block that is kept
-    drawn_from = {k: _differences(runs, k) for k in _SIDES}
+    attempts = 1 + discarded / ratios.size  # per valid block
+    noise_by_k = {k: _differences(runs, k) for k in _SIDES}
     costs = tuple(
-        _cost(rng, drawn_from[k], margin, k, attempts * process_s)
+        _cost(rng, noise_by_k[k], margin, k, attempts * process_s)
         for k in _SIDES
         for margin in MARGINS
     )
     rule = replace(_RULE, processes_per_side=_best(costs))
-    noise = drawn_from[rule.processes_per_side]
+    noise = noise_by_k[rule.processes_per_side]
     both = np.concatenate([noise, -noise])
     return ModelClass(
         name=_name(decade),
@@ -239,20 +242,20 @@ def _class(
         process_s=process_s,
         block_sd=float(block_sd(ratios)),
         block_sd_plain=float(np.std(ratios, ddof=1)),
-        second_slower=math.expm1(-float(np.median(drawn_from[1]))),
+        second_slower=math.expm1(-float(np.median(noise_by_k[1]))),
         modes=modes(runs),
         processes_per_side=rule.processes_per_side,
         smallest_slowdown=float(
             smallest_slowdown(both, rule, models=MANY_MODELS, blocks=rule.cap_blocks)
         ),
-        red_alone=_red(rng, noise, rule, models=1),
-        red_of_many=_red(rng, noise, rule, models=MANY_MODELS),
+        red_alone=_red_gates(rng, noise, rule, models=1),
+        red_of_many=_red_gates(rng, noise, rule, models=MANY_MODELS),
         costs=costs,
     )
 
 
 def _name(decade: int) -> str:
-    """Returns the name of the decade that begins at so many powers of ten of 1 ms."""
+    """Returns the name of a decade, such as ``1 to 10 ms``, by the exponent of 10 in ms."""
     unit = min(max(decade // 3, -1), 1)
     lower = 10.0 ** (decade - 3 * unit)
     return f"{lower:g} to {10 * lower:g} {('ms', 's', 'µs')[unit]}"
@@ -267,7 +270,7 @@ def _values(blocks: Sequence[Block]) -> FloatArray:
 def _differences(runs: Sequence[FloatArray], processes_per_side: int) -> FloatArray:
     """Returns the log-ratios of all blocks of consecutive processes: float64 [blocks].
 
-    The side that began is the numerator; both alternate, as in a gate.
+    The side that began is the numerator; the sides alternate, as in a gate.
     """
     windows = np.concatenate(
         [np.lib.stride_tricks.sliding_window_view(run, 2 * processes_per_side)[::2] for run in runs]
@@ -275,8 +278,10 @@ def _differences(runs: Sequence[FloatArray], processes_per_side: int) -> FloatAr
     return np.asarray(windows[:, ::2].min(axis=1) - windows[:, 1::2].min(axis=1))
 
 
-def _drawn(rng: np.random.Generator, noise: FloatArray, rows: int, slowdown: float) -> FloatArray:
-    """Returns blocks resampled with replacement, a coin each: float64 [rows, cap]."""
+def _resample(
+    rng: np.random.Generator, noise: FloatArray, rows: int, slowdown: float
+) -> FloatArray:
+    """Returns blocks resampled with replacement, each with a coin: float64 [rows, cap]."""
     shape = (rows, _RULE.cap_blocks)
     return np.asarray(
         rng.choice(noise, shape) * rng.choice((-1.0, 1.0), shape) + math.log1p(slowdown)
@@ -293,7 +298,8 @@ def _cost(
     rule = replace(_RULE, margin=margin, processes_per_side=processes_per_side)
     analysed_at = np.array(rule.analyses)
     unchanged, slower = (
-        decide(_drawn(rng, noise, _ROWS, each), rule, models=MANY_MODELS) for each in (0.0, margin)
+        decide(_resample(rng, noise, _ROWS, each), rule, models=MANY_MODELS)
+        for each in (0.0, margin)
     )
     unchanged_s, slower_s = (
         (2 * processes_per_side * float(analysed_at[each.analysis].mean()) + _WARM_UPS) * process_s
@@ -313,7 +319,7 @@ def _best(costs: Sequence[Cost]) -> int:
     """Returns the number of processes per side to use."""
     usual = [cost for cost in costs if cost.margin == _RULE.margin]
     prices = {cost.processes_per_side: _price(cost) for cost in usual}
-    return max(k for k, price in prices.items() if price <= _ABOUT * min(prices.values()))
+    return max(k for k, price in prices.items() if price <= _EQUAL_COST * min(prices.values()))
 
 
 def _price(cost: Cost) -> float:
@@ -321,15 +327,15 @@ def _price(cost: Cost) -> float:
     return cost.unchanged_s / max(cost.passed * cost.caught, 1e-6)
 
 
-def _red(rng: np.random.Generator, noise: FloatArray, rule: Rule, *, models: int) -> RedGates:
-    decided = decide(_drawn(rng, noise, _GATES * models, 0.0), rule, models=models)
+def _red_gates(rng: np.random.Generator, noise: FloatArray, rule: Rule, *, models: int) -> RedGates:
+    decided = decide(_resample(rng, noise, _GATES * models, 0.0), rule, models=models)
     regressed = (decided.outcome == Outcome.REGRESSED).reshape(_GATES, models)
     red = int(regressed.any(axis=1).sum())
     return RedGates(share=red / _GATES, high=_upper_bound(red, _GATES))
 
 
 def _upper_bound(count: int, n: int) -> float:
-    """Returns the share at which at most this many of n have a probability of 5 %."""
+    """Returns the share for which ``count`` or fewer of n have a probability of 5 %."""
     low, high = count / n, 1.0
     for _ in range(50):
         middle = (low + high) / 2

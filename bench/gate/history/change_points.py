@@ -1,10 +1,10 @@
-"""Where a series changed its level, and by how much: for tickets, never to fail a build.
+"""Finds the steps in the level of a series: for tickets, never to fail a build.
 
 PELT (Killick, Fearnhead and Eckley, Optimal detection of changepoints with a linear computational
-cost, 2012) minimises the squares within segments and a penalty for each. It is optimal partitioning
-(Jackson et al. 2005) whose pruning saves time and keeps the optimum. A year of runs needs no
-saving, so nothing is pruned here; with a least length of segments the published pruning can even
-lose the optimum.
+cost, 2012) minimises the sum of squares within segments plus a penalty for each segment. It is
+optimal partitioning (Jackson et al. 2005) with pruning, which saves time and keeps the optimum.
+Here nothing is pruned: a year of runs is fast enough, and with a minimum length of segments the
+published pruning can even lose the optimum.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from bench.gate.decision import block_sd
 from bench.gate.signed_rank import FloatArray, estimate
 from bench.gate.verdict import CONFIDENCE, Interval
 
-LEAST_RUNS = 5  # of a segment
+LEAST_RUNS = 5  # in a segment
 LEAST_STEP = 0.01  # a share
 _PENALTY = 5.0  # times ln(runs) times the variance of a run
-# Where runs agree to the digit, as with a coarse clock, their spread is not zero.
+# Also where runs agree to the digit, as with a coarse clock.
 _LEAST_SD = 0.001
 
-# The index of the first run after each step to the ratio of the level after to the one before, with
-# its 95 % interval given that place; the uncertainty of the place is not in it.
+# Index of the first run after each step, to the ratio of the level after to the level before. Its
+# 95 % interval is for this place of the step, without the uncertainty of the place.
 ChangePoints = Mapping[int, Interval]
 
 
 def change_points(log_ratios: FloatArray) -> ChangePoints:
-    """Returns the steps of a series, all of at least 1 % and between levels of 5 runs or more.
+    """Returns the steps of a series of at least 1 %, between levels of at least 5 runs.
 
     The penalty of a segment is 5 ln(n) times the variance of a run, by the median absolute
-    deviation of first differences, which steps do not inflate. A smaller step is removed and its
-    two levels become one, smallest first: so a creep of small steps still adds up to larger ones.
+    deviation of first differences, which steps do not inflate. Smaller steps are removed,
+    the smallest first, and their two levels become one; so many small steps still add up to larger
+    ones.
 
     Args:
         log_ratios: float64 [runs], finite, in order.
@@ -53,10 +54,10 @@ def change_points(log_ratios: FloatArray) -> ChangePoints:
 
 
 def partition(log_ratios: FloatArray) -> list[int]:
-    """Returns the bounds of the best segments before any is removed: 0, changes, runs.
+    """Returns the bounds of the best segments, before small steps are removed: 0, changes, runs.
 
     Args:
-        log_ratios: as of ``change_points``.
+        log_ratios: as for ``change_points``.
     """
     runs = len(log_ratios)
     if runs < 2 * LEAST_RUNS:
@@ -81,26 +82,26 @@ def partition(log_ratios: FloatArray) -> list[int]:
     return bounds
 
 
-def settled(log_ratios: FloatArray) -> ChangePoints:
-    """Returns the steps to report: those that were found after each of the last five runs.
+def settled_steps(log_ratios: FloatArray) -> ChangePoints:
+    """Returns the steps to report: those that were detected after each of the last five runs.
 
-    A series is searched again after every run, so many searches find steps that do not exist. Of
-    unchanged series of 120 runs 0.3 % show a slower step in the end, but 9 % have shown one after
-    some run; 2.4 % have shown one that settled (docs/evidence/gate-history.md).
+    A series is searched again after every run, so many searches detect steps that do not exist. Of
+    unchanged series of 120 runs 0.3 % show a slower step at the end, but 9 % showed one after some
+    run, and 2.4 % one that settled (docs/evidence/gate-history.md).
 
     Args:
-        log_ratios: as of ``change_points``.
+        log_ratios: as for ``change_points``.
     """
     runs = len(log_ratios)
     first = max(runs - LEAST_RUNS + 1, 0)
-    return confirmed([change_points(log_ratios[:end]) for end in range(first, runs + 1)])
+    return confirm([change_points(log_ratios[:end]) for end in range(first, runs + 1)])
 
 
-def confirmed(searches: Sequence[ChangePoints]) -> ChangePoints:
-    """Returns the steps of the last search that all others found too, within five runs of there.
+def confirm(searches: Sequence[ChangePoints]) -> ChangePoints:
+    """Returns the steps of the last search that all others detected too, within five runs.
 
     Args:
-        searches: of a series that grew by a run each time, at least one.
+        searches: at least one; after each of the last runs of a series.
     """
     return {
         index: ratio
@@ -110,7 +111,7 @@ def confirmed(searches: Sequence[ChangePoints]) -> ChangePoints:
 
 
 def is_near(index: int, other: int) -> bool:
-    """Returns whether two searches may mean the same step."""
+    """Returns whether the steps of two searches may be the same step."""
     return abs(index - other) < LEAST_RUNS
 
 
@@ -121,11 +122,11 @@ def levels(log_ratios: FloatArray, changes: Collection[int]) -> FloatArray:
         log_ratios: float64 [runs].
         changes: index of the first run after each step, increasing.
     """
-    found = np.empty_like(log_ratios)
+    level_of = np.empty_like(log_ratios)
     bounds = [0, *changes, len(log_ratios)]
     for start, end in pairwise(bounds if len(log_ratios) else []):
-        found[start:end] = estimate(log_ratios[start:end])
-    return found
+        level_of[start:end] = estimate(log_ratios[start:end])
+    return level_of
 
 
 def _triples(bounds: Sequence[int]) -> zip[tuple[int, int, int]]:
@@ -135,9 +136,9 @@ def _triples(bounds: Sequence[int]) -> zip[tuple[int, int, int]]:
 def _ratio(log_ratios: FloatArray, start: int, change: int, end: int) -> Interval:
     """Returns the median of all differences across a change, and order statistics around it.
 
-    Hodges and Lehmann 1963, and Moses' interval in its normal approximation, which from 5 runs a
-    side is the exact one or a neighbour of it (Hollander, Wolfe and Chicken, Nonparametric
-    Statistical Methods, 3rd ed. 2014, section 4.3).
+    Hodges and Lehmann 1963, and Moses' interval in its normal approximation, which for at least 5
+    runs before and after is the exact one or a neighbour of it (Hollander, Wolfe and Chicken,
+    Nonparametric Statistical Methods, 3rd ed. 2014, section 4.3).
     """
     after, before = log_ratios[change:end], log_ratios[start:change]
     differences = np.sort(np.subtract.outer(after, before), axis=None)

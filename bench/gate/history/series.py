@@ -1,7 +1,7 @@
 """Nightly runs of one model against a pinned baseline, in series whose ratios may be compared.
 
-A run compares two files in one session, so the effect of the session is in both and cancels. Only
-ratios are tested; the latencies of a run are there to be shown.
+A run compares two files in one session, so the effect of the session cancels. Only ratios are
+tested; the latencies of a run are only shown.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ import numpy as np
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.gate.findings import latency_findings
-from bench.gate.history.change_points import levels, settled
+from bench.gate.history.change_points import levels, settled_steps
 from bench.gate.log import Log
 from bench.gate.records import Block, Opened, Pair
 from bench.gate.signed_rank import FloatArray
 from bench.gate.verdict import Finding, Interval, Verdict
 
-PINNED = "anchor"  # as a field that changed: the pinned baseline's file
+PINNED = "anchor"  # name of a change of the pinned baseline's file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What a ratio may depend on besides the two files.
+    """Everything that a ratio may depend on, besides the two files.
 
     Args:
         device_unit: one phone, not its model: units of a model differ by 10 to 20 %.
-        processor: and how many of its cores may be used.
-        fingerprint: of the build of its system.
-        runtime: of our runner; empty for the official tool, which brings its own.
-        anchor_tool_sha256: of the baseline's own tool; empty where both have one.
+        processor: its name, and the number of usable cores.
+        fingerprint: of the system build.
+        runtime: of our runner; empty for the official tool, which contains its own.
+        anchor_tool_sha256: of the baseline's own tool; empty where both sides use the same.
         delegate: as observed.
-        cores: that the tool was held to.
+        cores: mask of the cores that the tool was pinned to, or ``all``.
         clocks: ``held`` or ``free``.
-        statistic: that is compared: the median wall time of a process, its CPU time.
+        statistic: the statistic that is compared.
     """
 
     device_unit: str
@@ -67,10 +67,10 @@ class NightlyRun:
     Args:
         started_at: ISO 8601 with its offset from UTC.
         revision: what the candidate was built from, as the user names it.
-        finding: on its latency; its verdict says whether it drifted, by the gate's own rule. The
-            baseline was measured beside the candidate that night, so nothing is added up.
-        ratio: candidate over baseline, that of the finding.
-        candidate_us, baseline_us: medians over the blocks.
+        finding: on its latency; its verdict shows whether it drifted, by the gate's own rule. The
+            baseline was measured in the same run, so errors of earlier runs do not add up.
+        ratio: candidate over baseline, from the finding.
+        candidate_us, baseline_us: medians over the blocks; ``None`` where unknown.
     """
 
     started_at: str
@@ -87,7 +87,7 @@ class NightlyRun:
 
     @property
     def moment(self) -> datetime:
-        """When its session began, UTC."""
+        """The start of its session, in UTC."""
         return _moment(self.started_at)
 
     @property
@@ -97,25 +97,25 @@ class NightlyRun:
 
     @property
     def name(self) -> str:
-        """The revision, or the file where it is unknown."""
+        """The revision; the file's SHA-256 where it is unknown."""
         return self.revision or f"file {self.finding.candidate_sha256[:12]}"
 
     @property
     def caveats(self) -> tuple[Caveat, ...]:
-        """The caveats of the finding, and of a ratio without interval."""
+        """The caveats of the finding, and one for a ratio without interval."""
         few = Caveat(kind=CaveatKind.FEW_PROCESSES)
         return (*self.finding.caveats, *([few] if self.ratio.low is None else []))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Runs whose ratios may be compared, in the order of time.
+    """Runs with comparable ratios, in the order of time.
 
     Args:
         runs: at least one.
-        changed: fields of the environment, or ``PINNED``, that differ from the run before the
-            first; empty for the first series.
-        steps: settled ones: the index of the first run after each, and the ratio of the level after
+        changed: fields of the environment, or ``PINNED``, in which the first run differs from the
+            run before it; empty for the first series.
+        steps: the settled steps: index of the first run after each, to the ratio of the level after
             to the level before.
         levels: the log-ratio of each run's level.
     """
@@ -134,8 +134,8 @@ class Series:
 def series(runs: Sequence[NightlyRun]) -> tuple[Series, ...]:
     """Returns the runs of one model in series, in the order of their first runs.
 
-    A series continues when its environment comes back: a delegate that failed for one night, or two
-    phones that take turns, do not cut it into pieces.
+    A series continues when its environment returns: a delegate that failed in one run, or two
+    phones in turn, do not split it.
     """
     ordered = sorted(runs, key=lambda run: (run.moment, run.session_id))
     members: dict[tuple[Environment, str], list[NightlyRun]] = {}
@@ -147,45 +147,43 @@ def series(runs: Sequence[NightlyRun]) -> tuple[Series, ...]:
             changed[key] = _changes(before, run) if before else ()
         members.setdefault(key, []).append(run)
         before = run
-    return tuple(_series(tuple(own), changed[key]) for key, own in members.items())
+    return tuple(_series(tuple(group), changed[key]) for key, group in members.items())
 
 
 def nightly_runs(gate: Log) -> tuple[NightlyRun, ...]:
-    """Returns the run of each model of a gate that has blocks and did not fail in between.
+    """Returns the run of each model of a gate that has blocks and did not fail.
 
     Raises:
-        ConfigurationError: the log does not say when it was measured.
+        ConfigurationError: the log has no start time.
     """
     opened = gate.opened
     if not opened.started_at:
-        raise ConfigurationError(
-            "does not say when it began", hint="it was written by an older frill-bench"
-        )
+        raise ConfigurationError("has no start time", hint="it was written by an older frill-bench")
     runs = []
     for pair, finding in zip(opened.models, latency_findings(gate), strict=True):
         if finding.change is None or finding.verdict is Verdict.FAILED:
             continue
-        own = [each for each in gate.entries if isinstance(each, Block)]
-        own = [block for block in own if block.model == pair.model]
+        blocks = [each for each in gate.entries if isinstance(each, Block)]
+        blocks = [block for block in blocks if block.model == pair.model]
         run = NightlyRun(
             started_at=opened.started_at,
             session_id=opened.session_id,
             revision=opened.revision,
-            environment=environment(opened, pair),
+            environment=environment_of(opened, pair),
             finding=finding,
             ratio=finding.change,
-            candidate_us=median(min(each.value_us for each in block.candidate) for block in own),
-            baseline_us=median(min(each.value_us for each in block.baseline) for block in own),
+            candidate_us=median(min(each.value_us for each in block.candidate) for block in blocks),
+            baseline_us=median(min(each.value_us for each in block.baseline) for block in blocks),
         )
         runs.append(run)
     return tuple(runs)
 
 
-def environment(opened: Opened, pair: Pair) -> Environment:
+def environment_of(opened: Opened, pair: Pair) -> Environment:
     """Returns the environment that a pair was measured in."""
     device, observed = opened.device, pair.observed
-    k = opened.rule.processes_per_side
-    held = any(caveat.kind is CaveatKind.FIXED_PERFORMANCE for caveat in pair.caveats)
+    per_side = opened.rule.processes_per_side
+    is_held = any(caveat.kind is CaveatKind.FIXED_PERFORMANCE for caveat in pair.caveats)
     cores = "unknown" if device.cores is None else device.cores
     return Environment(
         device_unit=device.serial or device.name,
@@ -197,14 +195,15 @@ def environment(opened: Opened, pair: Pair) -> Environment:
         delegate=observed.delegate.value,
         threads=str(observed.threads),
         cores=observed.affinity or "all",
-        clocks="held" if held else "free",
-        statistic=observed.statistic.value + (f", fastest of {k} processes" if k > 1 else ""),
+        clocks="held" if is_held else "free",
+        statistic=observed.statistic.value
+        + (f", fastest of {per_side} processes" if per_side > 1 else ""),
     )
 
 
 def _series(runs: tuple[NightlyRun, ...], changed: tuple[str, ...]) -> Series:
     log_ratios = np.array([run.log_ratio for run in runs], np.float64)
-    steps = settled(log_ratios)
+    steps = settled_steps(log_ratios)
     return Series(
         runs=runs, changed=changed, steps=steps, levels=tuple(levels(log_ratios, steps).tolist())
     )
@@ -223,7 +222,7 @@ def _moment(started_at: str) -> datetime:
         moment = datetime.min
     if moment.tzinfo is None:
         raise ConfigurationError(
-            f"{started_at!r} is not a moment with its offset from UTC",
+            f"{started_at!r} is not a time with its offset from UTC",
             hint="write it like 2026-05-12T03:00:00+00:00",
         )
     return moment.astimezone(UTC)

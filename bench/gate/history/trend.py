@@ -18,32 +18,32 @@ class Step:
     Args:
         ratio: of the level after to the one before; above 1 is slower.
         before, after: the runs around it.
-        of_one_file: the candidate was the same file on both levels, so the model is not the cause.
-        stands: the current level is still on that side of the level before, by a least step.
+        of_one_file: the candidate is the same file on both levels, so the model is not the cause.
+        persists: the current level is still on that side of the level before, by at least 1 %.
     """
 
     ratio: Interval
     before: NightlyRun
     after: NightlyRun
     of_one_file: bool
-    stands: bool
+    persists: bool
 
     @property
     def is_regression(self) -> bool:
-        """Whether a change of the model made it slower, and it still is."""
-        return self.ratio.value > 1 and self.stands and not self.of_one_file
+        """Whether a change of the model made it slower, and it is still slower."""
+        return self.ratio.value > 1 and self.persists and not self.of_one_file
 
     @property
     def why_not(self) -> str:
-        """Why a step is not an alarm although it is slower; empty if it is, or is faster."""
+        """Why a slower step is not an alarm; empty if it is one, or if it is faster."""
         if self.of_one_file:
-            return "the same file before and after: the cause is not the model and in no log"
-        return "" if self.stands else "undone since"
+            return "the same file before and after: the cause is not the model, and unknown"
+        return "" if self.persists else "undone since"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentChange:
-    """A field that differed when a series began from the run before."""
+    """A field of the environment that changed at the beginning of a series."""
 
     at: str
     field: str
@@ -53,7 +53,7 @@ class EnvironmentChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missed:
-    """A gate that gave no run of the model, and why."""
+    """A gate without a run of the model, and why."""
 
     at: str
     why: str
@@ -66,7 +66,7 @@ class Trend:
     Args:
         device: its name.
         series: of all environments, at least one.
-        missed: gates that could have measured the model and did not.
+        missed: gates on this device that could have measured the model and did not.
         steps: of all series, in the order of time.
     """
 
@@ -103,10 +103,10 @@ class Trend:
 
     @property
     def has_drifted(self) -> bool:
-        """Whether the last run alone shows it to be slower than the pinned baseline.
+        """Whether the last run alone shows that it is slower than the pinned baseline.
 
-        A step that is smaller than the margin passes its own gate, and so do ten of them one after
-        the other; here their sum is tested, at that same margin.
+        A step below the margin passes its own gate, and so do ten such steps one after the other.
+        Here their sum is tested, at the same margin.
         """
         return self.last.finding.verdict is Verdict.REGRESSED and not self.is_pinned
 
@@ -119,10 +119,10 @@ class Trend:
     def changes(self) -> Iterator[EnvironmentChange]:
         """What changed at the beginning of each series."""
         ordered = self.runs
-        for each in self.series:
-            first = each.runs[0]
+        for series in self.series:
+            first = series.runs[0]
             before = ordered[ordered.index(first) - 1]
-            for name in each.changed:
+            for name in series.changed:
                 yield EnvironmentChange(
                     at=first.started_at,
                     field=name,
@@ -147,8 +147,8 @@ def steps_of(series: Series, *, level: float) -> Iterator[Step]:
     """Yields the settled steps of a series, in order.
 
     Args:
-        level: the current one, a log-ratio; also of a later series: an update of the system after a
-            step neither undoes it nor lets it stand forever.
+        level: the current one, a log-ratio, also of a later series: a system update after a step
+            neither undoes it nor keeps it forever.
     """
     bounds = [0, *series.steps, len(series.runs)]
     for (index, ratio), start, end in zip(series.steps.items(), bounds, bounds[2:], strict=False):
@@ -159,7 +159,7 @@ def steps_of(series: Series, *, level: float) -> Iterator[Step]:
             before=series.runs[index - 1],
             after=series.runs[index],
             of_one_file=len(files) == 1,
-            stands=(moved if ratio.value > 1 else -moved) >= log1p(LEAST_STEP),
+            persists=(moved if ratio.value > 1 else -moved) >= log1p(LEAST_STEP),
         )
 
 
