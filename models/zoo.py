@@ -79,8 +79,7 @@ class Zoo:
         sha256 = sha256_file(path)
         if sha256 != artifact.sha256:
             raise ConfigurationError(
-                f"{path}: its SHA-256 starts with {sha256[:12]}, "
-                f"its manifest has {artifact.sha256[:12]}",
+                f"{path}: its SHA-256 begins {sha256[:12]}, in its manifest {artifact.sha256[:12]}",
                 hint="convert or add it again, or remove its manifest",
             )
         return path

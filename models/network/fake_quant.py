@@ -6,7 +6,7 @@ is an integer. A float32 holds it exactly, so it is the same in whatever order a
 (In steps of its range, 0.0237 times 14, a sum's last bit depends on that order, and one value in a
 hundred thousand is then rounded to the neighbour of what int8 gives.) Results are rounded once, by
 the very float32 arithmetic of XNNPACK's kernels, so the exported file computes what was trained to
-the last bit wherever these run. ``docs/conversion.md`` says where they do not.
+the last bit wherever these run. ``docs/conversion.md`` lists where they do not.
 
 Each result is rounded once: a convolution together with the ReLU that is fused into it, both halves
 of a hard-swish, gates, sums and products. Weights are symmetric per output channel, ranges of
@@ -185,7 +185,7 @@ def _whole_kernel(kernel: Any) -> tuple[Any, Any]:
 def _whole(x: Any, step: Any) -> Any:
     """Returns ``x`` in whole steps; gradients pass straight through.
 
-    Those of TensorFlow's own fake quantisation stop at each channel's largest weight, which lies on
+    Those of TensorFlow's own fake quantisation stop at each channel's largest weight, which is on
     the edge of its range.
     """
     steps = tf.convert_to_tensor(x) / step
