@@ -5,9 +5,9 @@ The line from a suite to a page, with the room of each step and the type that it
 1. Plan     ``bench.plan.suite``          a YAML file or flags           -> ``Suite``, ``Target``
 2. Build    ``bench.flow.build``          ``StudentSpec``                -> ``Artifact`` (.tflite)
 3. Score    ``bench.flow.build.score``    ``Artifact``, ``TaskSet``      -> ``Score``
-4. Reach    ``bench.flow.device``         this machine or a phone        -> ``Device``
+4. Reach    ``bench.flow.device|phone``   this machine or a phone        -> ``Device``
 5. Stage    ``bench.flow.device.sweep``   ``Suite`` on a ``Device``      -> ``Sweep`` of ``Case``
-6. Check    ``bench.flow.outputs``        outputs against the host's     -> ``OutputCheck``
+6. Check    ``bench.flow.outputs``        outputs against the host's     -> ``Check``
 7. Invoke   ``bench.flow.measure``        ``Case``, one process          -> ``Invocation``, raw text
 8. Parse    ``bench.tool.parse``          raw text                       -> ``ToolLog``
 9. Judge    ``bench.flow.measure.outcome``  log and telemetry           -> ``Measured | Failed``
