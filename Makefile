@@ -17,7 +17,7 @@ demo: $(STAMP)
 	$(BIN)/frill-bench demo --out $(OUT)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not processor"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
