@@ -20,5 +20,5 @@ A gate takes the same ``Device`` and ``Sweep`` (4, 5, 7 to 10) and runs blocks o
 
 ``bench.cli`` has a verb for each step and one for the whole line (``demo``). ``bench.flow.fleet``
 runs several devices beside each other. Everything may import ``bench.core``; what else a room may
-import is in ``tests/test_rooms.py``.
+import is in CONTRIBUTING.md.
 """

@@ -51,13 +51,13 @@ def test_a_finding_that_cannot_be_is_refused_by_name() -> None:
     open_ = UndecidedReason.OPEN
     ratio = Interval(value=1.0)
     refused: list[tuple[Callable[[], Finding], str]] = [
-        (lambda: latency(Verdict.SAME, evidence=one), "same by how much"),
-        (lambda: latency(Verdict.SAME, change=ratio), "has its blocks"),
-        (lambda: latency(Verdict.SAME, change=ratio, evidence=none), "the slowdown they show"),
+        (lambda: latency(Verdict.SAME, evidence=one), "same needs a change"),
+        (lambda: latency(Verdict.SAME, change=ratio), "needs its blocks"),
+        (lambda: latency(Verdict.SAME, change=ratio, evidence=none), "smallest slowdown"),
         (lambda: latency(Verdict.NEW, change=ratio), "new compares nothing"),
         (lambda: latency(Verdict.UNDECIDED, evidence=none), "has a reason"),
-        (lambda: latency(Verdict.UNDECIDED, evidence=one, reason=open_), "has its blocks"),
-        (lambda: latency(Verdict.FAILED), "says why"),
+        (lambda: latency(Verdict.UNDECIDED, evidence=one, reason=open_), "needs its blocks"),
+        (lambda: latency(Verdict.FAILED), "needs its reason"),
         (lambda: same(margin=-0.1), "a margin is a share"),
         (lambda: weighed(Verdict.SAME, 0.0), "a ratio is above 0"),
     ]
