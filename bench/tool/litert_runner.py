@@ -285,7 +285,7 @@ def _scheduling() -> dict[str, float | int | None]:
 
 
 def measure(options: Options) -> dict[str, object]:
-    """Returns the JSON line of one good run."""
+    """Returns what the JSON line says of one good run."""
     start_mb = _peak_mb()
     interpreter = Interpreter(options)
     init_mb = _peak_mb()

@@ -87,7 +87,9 @@ class Sweep:
 
     def limit_s(self, case: Case) -> float:
         """Returns the time after which a process of ``case`` is killed."""
-        return self.timeout_s or time_limit_s(case.protocol.max_secs)
+        limit_s = time_limit_s(case.protocol.max_secs)
+        # The user's --timeout is about what is measured, not about the probe between.
+        return limit_s if case.protocol.mode is Mode.PROBE else self.timeout_s or limit_s
 
     def flags(self, case: Case) -> Flags:
         """Returns the flags of one process of ``case``."""
