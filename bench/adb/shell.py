@@ -81,7 +81,7 @@ def run(
     try:
         stream = transport.open(f"shell,v2,raw:echo $$\n{command}")
     except ServiceRefusedError:
-        return run_unframed(transport, command, limit_s=limit_s, stopped=stopped)
+        return _run_unframed(transport, command, limit_s=limit_s, stopped=stopped)
     framed = _Framed()
     with stream:
         _close_stdin(transport, stream)
@@ -99,7 +99,7 @@ def run(
     )
 
 
-def run_unframed(
+def _run_unframed(
     transport: Transport, command: str, *, limit_s: Limit, stopped: Stopped = lambda: False
 ) -> Completed:
     """Returns the completed command of a phone without shell v2.
@@ -118,7 +118,7 @@ def run_unframed(
     with transport.open(f"exec:{wrapped}") as stream:
         timed_out = _drain(transport, stream, received.extend, received, limit_s, stopped)
     if timed_out:
-        run_unframed(transport, f"rm -f {errors}", limit_s=_KILL_LIMIT_S)
+        _run_unframed(transport, f"rm -f {errors}", limit_s=_KILL_LIMIT_S)
     marked = re.fullmatch(
         rb"\d+\n(.*)%b (\d+)\n(.*)%b\n" % (word.encode(), word.encode()), received, re.DOTALL
     )

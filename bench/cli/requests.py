@@ -35,7 +35,7 @@ def devices_of(
     devices: list[Device] = []
     if options.serial or not options.host:
         tools, known = PhoneTools(tool), profiles()
-        run, treatment = request(Kind.PHONE), phone_request(options)
+        run, treatment = request(Kind.PHONE), _phone_request(options)
         devices += [
             PhoneDevice(phone, run, tools, treatment, known=known)
             for phone in phones_of(options.serial)
@@ -77,7 +77,7 @@ def tool_request(options: ToolFlags) -> ToolRequest:
     )
 
 
-def phone_request(options: DeviceFlags) -> PhoneRequest:
+def _phone_request(options: DeviceFlags) -> PhoneRequest:
     """Returns how phones are treated."""
     return PhoneRequest(
         wait_s=options.wait_for_device,

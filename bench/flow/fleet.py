@@ -21,8 +21,8 @@ from bench.store.store import Store
 _REBOOTS = 2  # a phone that reboots more often while it is measured is set aside
 
 # The steps of a job; their progress is in cases and in processes.
-CHECK = "check outputs"
-MEASURE = "measure"
+_CHECK = "check outputs"
+_MEASURE = "measure"
 
 
 class OpenJob(Protocol):
@@ -124,11 +124,11 @@ class OpenMeasureJob:
                 self.store,
                 targets=[each for each in targets if check or each.artifact is not None],
                 on_message=contact.on_message,
-                on_progress=partial(contact.on_progress, CHECK),
+                on_progress=partial(contact.on_progress, _CHECK),
             )
 
         def on_progress(progress: Progress) -> None:
-            contact.on_progress(MEASURE, progress.done, progress.total)
+            contact.on_progress(_MEASURE, progress.done, progress.total)
 
         device.require_ready()
         measure(self.sweep, self.session, self.store, device, on_progress=on_progress)

@@ -40,7 +40,7 @@ def accuracy_findings(log: Log) -> tuple[Finding, ...]:
     )
 
 
-def size_verdict(baseline_bytes: int, candidate_bytes: int, margin: float) -> Verdict:
+def _size_verdict(baseline_bytes: int, candidate_bytes: int, margin: float) -> Verdict:
     """Returns the verdict on a size; ``margin`` is a share."""
     # Whole numbers on the left: rounding must not hide a file that grew by exactly the margin.
     grown = candidate_bytes - baseline_bytes
@@ -72,7 +72,7 @@ def accuracy_verdict(difference: Difference, rule: AccuracyRule, *, models: int)
 
 
 def _size_finding(pair: Pair, baseline_bytes: int, candidate_bytes: int, margin: float) -> Finding:
-    verdict = size_verdict(baseline_bytes, candidate_bytes, margin)
+    verdict = _size_verdict(baseline_bytes, candidate_bytes, margin)
     grew = f"{candidate_bytes:,} bytes instead of {baseline_bytes:,}"
     return Finding(
         model=pair.model,

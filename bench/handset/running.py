@@ -17,7 +17,7 @@ from bench.handset.record import Handset, Record
 from bench.handset.starting import is_free, read_init, start
 from bench.handset.tree import Tree, default_cache
 
-DATA_BYTES = 1 << 30
+_DATA_BYTES = 1 << 30
 PORT = 5555
 _RECORD = "handset.json"
 _ADDRESS = "127.0.1.{}"
@@ -118,7 +118,7 @@ def boot(
     address: str | None = None,
     port: int = PORT,
     properties: dict[str, str] | None = None,
-    data_bytes: int = DATA_BYTES,
+    data_bytes: int = _DATA_BYTES,
     cache: Path | None = None,
 ) -> Running:
     """Returns a handset that answers on ``address:port``; it outlives this process.

@@ -149,11 +149,11 @@ class ClockRule:
         return not self.cores or bool(set(cores) & set(self.cores))
 
 
-ALL_CLOCKS = ClockRule()
+_ALL_CLOCKS = ClockRule()
 
 
 def assess(
-    state: State, limits: Limits, clock_rule: ClockRule = ALL_CLOCKS
+    state: State, limits: Limits, clock_rule: ClockRule = _ALL_CLOCKS
 ) -> tuple[Condition, ...]:
     """Returns the conditions of a device's state; none if all is within the limits."""
     return (

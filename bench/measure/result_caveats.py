@@ -10,7 +10,7 @@ from bench.measure.outcome import Statistics
 from bench.measure.summary import Summary, relative_width
 from bench.plan.case import Protocol
 
-CONVENTION_RATIO = 0.05
+_CONVENTION_RATIO = 0.05
 
 
 def wide_interval(protocol: Protocol, summary: Summary) -> Caveat | None:
@@ -31,7 +31,7 @@ def wide_interval(protocol: Protocol, summary: Summary) -> Caveat | None:
 def convention_differs(summary: Summary, conventional: Statistics) -> Caveat | None:
     """Returns the caveat that one long process gives another latency than many short ones."""
     ratio = conventional.avg_us / summary.latency_us_median - 1
-    if abs(ratio) <= CONVENTION_RATIO:
+    if abs(ratio) <= _CONVENTION_RATIO:
         return None
     return Caveat(
         kind=CaveatKind.CONVENTION_DIFFERS,

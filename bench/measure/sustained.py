@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-SLOWER_RATIO = 1.10  # over the start's latency: throttled
-STEADY_RATIO = 0.03  # the largest difference of two steady quarters
-GAP_S = 30.0  # a pause between two slices in which a device cools
+_SLOWER_RATIO = 1.10  # over the start's latency: throttled
+_STEADY_RATIO = 0.03  # the largest difference of two steady quarters
+_GAP_S = 30.0  # a pause between two slices in which a device cools
 _START = 3  # slices, so that a single one does not decide
 _MIN_SLICES = 8
 
@@ -73,9 +73,9 @@ def curve(points: Sequence[Point]) -> Curve:
     return Curve(
         points=tuple(ordered),
         start_us=start_us,
-        throttled_after_s=_throttled_after_s(ordered, SLOWER_RATIO * start_us),
+        throttled_after_s=_throttled_after_s(ordered, _SLOWER_RATIO * start_us),
         steady_us=_steady_us(values),
-        interrupted_s=longest_s if longest_s > GAP_S else None,
+        interrupted_s=longest_s if longest_s > _GAP_S else None,
         end_us=median(end),
         start_us_low=min(start),
         start_us_high=max(start),
@@ -97,4 +97,4 @@ def _steady_us(values: Sequence[float]) -> float | None:
         return None
     quarter = len(values) // 4
     last, before = median(values[-quarter:]), median(values[-2 * quarter : -quarter])
-    return last if abs(last - before) <= STEADY_RATIO * before else None
+    return last if abs(last - before) <= _STEADY_RATIO * before else None

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from bench.core.errors import ConfigurationError
 
-RUNNER_MODULE = "bench.tool.litert_runner"
+_RUNNER_MODULE = "bench.tool.litert_runner"
 
 _HELP_LINE = re.compile(r"^\s+--([\w-]+)=", re.MULTILINE)
 
@@ -193,7 +193,7 @@ def litert_command(flags: Flags) -> tuple[str, ...]:
                 hint="give the official tool with --benchmark-binary",
             )
     named = {**_common(flags), "use_xnnpack": _boolean(flags.use_xnnpack)}
-    return (*_taskset(flags), sys.executable, "-P", "-m", RUNNER_MODULE, *_arguments(named))
+    return (*_taskset(flags), sys.executable, "-P", "-m", _RUNNER_MODULE, *_arguments(named))
 
 
 def official_command(binary: PurePath, flags: Flags, flag_names: frozenset[str]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from bench.core.hashing import sha256_file, sha256_value
 from bench.tool.flags import Flags, known_flags, litert_command, official_command
 from bench.tool.host_state import cpu_ticks, read_host_state, read_ticks, usage_between
 
-INIT_LIMIT_S = 60.0
+_INIT_LIMIT_S = 60.0
 _MARGIN_S = 10.0
 _PROBE_LIMIT_S = 20.0
 _STOP_POLL_S = 0.2
@@ -138,7 +138,7 @@ def raw_text(content: bytes) -> str:
 
 def time_limit_s(max_secs: float) -> float:
     """Returns the time limit of a process: loading, both phases of ``max_secs``, and a margin."""
-    return INIT_LIMIT_S + 2 * max_secs + _MARGIN_S
+    return _INIT_LIMIT_S + 2 * max_secs + _MARGIN_S
 
 
 def execute(

@@ -12,7 +12,7 @@ from reports.gate.gate_report import GateReport
 from reports.parts.table import Cell, Footnotes
 
 # GitHub refuses a step's summary above 1 MiB; a second attempt must fit beside the first.
-LIMIT_BYTES = 500_000
+_LIMIT_BYTES = 500_000
 
 # Any of ASCII's punctuation may be escaped; these could begin something.
 _MARKUP = re.compile(r"(^[-+]|[\\`*_{}\[\]<>|~&@#!$^]|:(?=//))")
@@ -27,7 +27,7 @@ class _Part:
     closing: str = "\n"
 
 
-def to_markdown(gate: GateReport, *, limit_bytes: int = LIMIT_BYTES) -> str:
+def to_markdown(gate: GateReport, *, limit_bytes: int = _LIMIT_BYTES) -> str:
     """Returns the summary; what does not fit is left out from the end, and counted.
 
     Args:

@@ -23,8 +23,8 @@ from bench.core.device_state.cores import parse_cores
 from bench.core.device_state.state import Reading, State
 from bench.core.device_state.telemetry import Sample, Telemetry
 
-SAMPLED_AFTER_S = 2
-SAMPLE_S = 2
+_SAMPLED_AFTER_S = 2
+_SAMPLE_S = 2
 _PROBE_STATUS = 7
 _PROBE_LIMIT_S = 10.0
 _ROUND_TRIP_S = 10.0  # more than a shell on a phone takes to begin, and its output to arrive
@@ -270,9 +270,9 @@ def _sampler(samples: str) -> str:
     # The trap ends the shell in its wait and kills the sleep, which would outlive it. SIGKILL,
     # because a sleep that is still a forked shell would lose a SIGTERM.
     return (
-        f"echo >{samples}.on\n( trap 'kill -9 $!; exit' TERM; sleep {SAMPLED_AFTER_S} & wait; "
+        f"echo >{samples}.on\n( trap 'kill -9 $!; exit' TERM; sleep {_SAMPLED_AFTER_S} & wait; "
         f"while [ -s {samples}.on ]; do "
-        f'echo "at $EPOCHREALTIME"; {SAMPLED}; sleep {SAMPLE_S} & wait; done '
+        f'echo "at $EPOCHREALTIME"; {SAMPLED}; sleep {_SAMPLE_S} & wait; done '
         f") >{samples} 2>&1 & sampler=$!"
     )
 
@@ -289,7 +289,7 @@ def _samples(answer: Answer, begun_s: float | None) -> tuple[Sample, ...]:
     for index, (at, text) in enumerate(zip(parts[1::2], parts[2::2], strict=True)):
         now_s = _seconds(at)
         late_s = None if now_s is None or begun_s is None else round(now_s - begun_s, 1)
-        at_s = SAMPLED_AFTER_S + index * SAMPLE_S if late_s is None else late_s
+        at_s = _SAMPLED_AFTER_S + index * _SAMPLE_S if late_s is None else late_s
         samples.append(sample_of(Answer(text=text, exit_status=0), at_s))
     return tuple(samples)
 

@@ -52,10 +52,10 @@ class Key:
 
     def GetPublicKey(self) -> bytes:  # noqa: N802  # adb-shell's name
         """Returns the public key as in ``adbkey.pub``."""
-        return public_line(self._key)
+        return _public_line(self._key)
 
 
-def public_line(key: rsa.RSAPrivateKey) -> bytes:
+def _public_line(key: rsa.RSAPrivateKey) -> bytes:
     """Returns a public key in Android's own format (libcrypto_utils/android_pubkey.cpp)."""
     numbers = key.public_key().public_numbers()
     modulus = numbers.n
@@ -111,7 +111,7 @@ def make_key(path: Path) -> None:
             return
         finally:
             partial.unlink()
-        path.with_name(f"{path.name}.pub").write_bytes(public_line(key) + b"\n")
+        path.with_name(f"{path.name}.pub").write_bytes(_public_line(key) + b"\n")
     except OSError as error:
         raise ConfigurationError(
             f"{path}: a key cannot be made: {error.strerror}", hint="check the folder's permissions"

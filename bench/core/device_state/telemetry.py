@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.core.device_state.state import Clock, Reading, State
 
-NOT_ASKED = Reading(unavailable="not asked")
+_NOT_ASKED = Reading(unavailable="not asked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Sample:
     at_s: float
     clocks: tuple[Clock, ...]
     temp_c: Reading
-    surface_temp_c: Reading = NOT_ASKED
+    surface_temp_c: Reading = _NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,8 @@ from models.student import weights as weights_file
 from models.student.buildable import Buildable, LogMelFrontend
 
 # Enough for a percentile range, by measurement (docs/conversion.md), and for a 5th percentile.
-CALIBRATION_PATCHES = 100
-HELDOUT_PATCHES = 200
+_CALIBRATION_PATCHES = 100
+_HELDOUT_PATCHES = 200
 
 
 def convert_to_zoo(
@@ -76,7 +76,7 @@ def _real_inputs(audio: Path | None) -> RealInputs | None:
         return _draw(root, folder)
     # The packaged audio is fixed by its manifest, and its patches by this code.
     code = [sha256_file(Path(str(module.__file__))) for module in (calibration, frontend)]
-    identity = [sha256_file(root / packages.MANIFEST), CALIBRATION_PATCHES, HELDOUT_PATCHES, code]
+    identity = [sha256_file(root / packages.MANIFEST), _CALIBRATION_PATCHES, _HELDOUT_PATCHES, code]
     index = folder / f"{sha256_value(identity)}.json"
     if index.exists():
         stored = config.load(index, RealInputs)
@@ -90,8 +90,8 @@ def _real_inputs(audio: Path | None) -> RealInputs | None:
 def _draw(root: Path, folder: Path) -> RealInputs:
     draw = partial(calibration.patches_for, waveform=True, audio_root=root)
     windows = [
-        draw("calibration", count=CALIBRATION_PATCHES),
-        draw("heldout", count=HELDOUT_PATCHES),
+        draw("calibration", count=_CALIBRATION_PATCHES),
+        draw("heldout", count=_HELDOUT_PATCHES),
     ]
     patches = []
     for audio, _ in windows:

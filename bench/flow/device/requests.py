@@ -10,7 +10,7 @@ from bench.measure.conditions import Limits
 from bench.plan.suite import Suite, Target
 from bench.tool.flags import Program
 
-WAIT_S = 120.0
+_WAIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class PhoneRequest:
         force_unfit: measure it outside its limits too.
     """
 
-    wait_s: float = WAIT_S
+    wait_s: float = _WAIT_S
     settings: DeviceSettings = field(default_factory=DeviceSettings)
     limits: Limits | None = None
     cooldown_s: float | None = None

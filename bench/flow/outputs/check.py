@@ -39,7 +39,7 @@ from models.tflite.litert import Model
 from models.tflite.raw_tensors import from_bytes, sides, to_bytes
 from models.zoo import Zoo
 
-INPUTS = 8
+_INPUTS = 8
 _ON_THE_CPU = (Delegate.NONE, Delegate.XNNPACK)
 # Each output tensor's values for all inputs, float64 [inputs, size].
 Values = list[NDArray[np.float64]]
@@ -167,7 +167,7 @@ def _pending(
     return [
         (
             files[case.artifact_sha256],
-            replace(case, protocol=output_protocol(INPUTS, max_secs=case.protocol.max_secs)),
+            replace(case, protocol=output_protocol(_INPUTS, max_secs=case.protocol.max_secs)),
         )
         for computation, case in sorted(alike.items(), key=lambda each: str(each[0]))
         if computation not in checked and case.artifact_sha256 in files
@@ -193,7 +193,7 @@ def _run_host(target: Target) -> _Expected:
     inputs = inputs_for(
         file.inputs,
         target.artifact.role if target.artifact else file.role,
-        count=INPUTS,
+        count=_INPUTS,
         audio_root=packages.default_root(),
         front=_frontend(target),
     )

@@ -28,7 +28,7 @@ PROBE = "probe"
 MODEL = Path(__file__).with_name("probe.tflite")
 EVERY = 10  # processes between two probes
 PROCESSES = 3  # per probe
-DRIFT_RATIO = 0.05  # probes on a quiet phone differ by less
+_DRIFT_RATIO = 0.05  # probes on a quiet phone differ by less
 _PROTOCOL = Protocol(
     mode=Mode.PROBE,
     processes=PROCESSES,
@@ -148,7 +148,7 @@ def probe_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
     first_us, *later_us = known_us
     furthest_us = max(later_us, key=lambda value_us: abs(math.log(value_us / first_us)))
     change = furthest_us / first_us - 1
-    if abs(change) <= DRIFT_RATIO:
+    if abs(change) <= _DRIFT_RATIO:
         return ()
     return (
         Caveat(

@@ -23,7 +23,7 @@ from bench.tool.host import Tool
 from device_profiles.device_profile import Profile
 
 
-def phone_device(facts: Facts) -> DeviceRecord:
+def _phone_device(facts: Facts) -> DeviceRecord:
     """Returns the record of a phone for the store."""
     fastest = facts.clusters[-1].cores if facts.clusters else ()
     unusable = sorted(set(fastest) - set(facts.allowed_cores)) if facts.allowed_cores else []
@@ -85,7 +85,7 @@ def phone_sweep(
         cases=cases(
             suite,
             run.targets,
-            device=phone_device(facts),
+            device=_phone_device(facts),
             runner=runner_of(tool),
             tool_sha256=tool.sha256,
             affinity=lambda threads: _affinity(suite, facts, profile, threads),
@@ -99,7 +99,7 @@ def phone_sweep(
         else None,
         tool=tool,
         tools=second,
-        device=phone_device(facts),
+        device=_phone_device(facts),
         seed=suite.seed,
         timeout_s=run.timeout_s,
         limits=limits,
