@@ -119,6 +119,7 @@ def test_there_is_a_frontier_and_the_front_end_is_paid_for_on_it(
     assert all(row["includes_frontend"] == "True" for row in on)
 
 
+@pytest.mark.evidence  # wall clock, and without VNNI unfused int8 is no faster than float32
 def test_unfused_int8_is_faster_than_float32_and_fused_int8_slower(
     rows: list[dict[str, str]],
 ) -> None:
