@@ -130,7 +130,7 @@ def test_a_file_changed_under_its_manifest_is_neither_timed_nor_scored(
     kept = shutil.copy(file, tmp_path / "kept")
     with file.open("ab") as stream:
         stream.write(os.urandom(8))
-    refused(frill_bench(*score), 4, file.name, "match its manifest")
+    refused(frill_bench(*score), 4, file.name, "in its manifest")
     refused(frill_bench(*time), 2, file.name, "its manifest has")
     file.unlink()
     refused(frill_bench(*score), 4, file.name, "no such file")
