@@ -48,7 +48,7 @@ class Job(Protocol):
     def artifacts(self) -> Sequence[Artifact]:
         """The manifests to store."""
 
-    def open(self, sweep: Sweep, store: Store, contact: Contact) -> OpenJob:
+    def open(self, sweep: Sweep, store: Store) -> OpenJob:
         """Returns the job with its unfinished session of this boot and build, or with a new one.
 
         Raises:
@@ -98,7 +98,7 @@ class MeasureJob:
         """The manifests of the files that have one."""
         return [target.artifact for target in self.targets if target.artifact is not None]
 
-    def open(self, sweep: Sweep, store: Store, contact: Contact) -> OpenMeasureJob:
+    def open(self, sweep: Sweep, store: Store) -> OpenMeasureJob:
         """Returns the job with its session."""
         session = open_session(sweep, store)
         return OpenMeasureJob(job=self, sweep=sweep, session=session, store=store)
@@ -179,7 +179,7 @@ def _do(device: Device, job: Job, store: Store, reporter: Reporter, contact: Con
     """Does a job on a device, in a new session after each reboot."""
     for reboots in range(_REBOOTS + 1):
         with device.prepared() as sweep:
-            opened = job.open(sweep, store, contact)
+            opened = job.open(sweep, store)
             reporter.on_session(device.name, opened.session)
             stored = replace(
                 contact, on_message=partial(_store_message, store, opened.session, contact)

@@ -14,7 +14,6 @@ from bench.cli.main import main
 from bench.core import config
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
-from bench.flow.device.device import Contact
 from bench.flow.device.sweep import Sweep
 from bench.flow.gate.calibrate import calibration_of, save
 from bench.flow.gate.gate import Gate, log_of
@@ -58,7 +57,7 @@ def begun(gate: Gate, sweep: Sweep, store: Store, *, chosen: int | None = None) 
         calibrations=gate.folder.parent / "calibrations",
         processes_per_side=chosen,
     )
-    opened = job.open(sweep, store, Contact())
+    opened = job.open(sweep, store)
     return opened.gate.rule.processes_per_side, "\n".join(lines)
 
 
@@ -141,7 +140,7 @@ def test_the_rule_of_a_gate_is_its_own_except_for_the_processes(
     save(tmp_path / "calibrations", measured(aa, sweep, store, machine))
     gate, sweep = planned(tmp_path, "one", rule=Rule(margin=0.1))
     job = GateJob(gate=gate, calibrations=tmp_path / "calibrations")
-    opened = job.open(sweep, store, Contact())
+    opened = job.open(sweep, store)
     opened.gate.measure(sweep, opened.session, store, machine)
     log = read(log_of(store, opened.session))
     assert log.opened.rule == Rule(margin=0.1)

@@ -44,7 +44,7 @@ class GateJob:
         """The manifests of both sides' files."""
         return _artifacts(self.gate)
 
-    def open(self, sweep: Sweep, store: Store, contact: Contact) -> OpenGateJob:
+    def open(self, sweep: Sweep, store: Store) -> OpenGateJob:
         """Returns the gate with its session."""
         stored = find_calibration(self.calibrations, _environment(self.gate, sweep))
         per_side = self.processes_per_side
@@ -68,7 +68,7 @@ class CalibrationJob:
         """The manifests of the files that have one."""
         return _artifacts(self.gate)
 
-    def open(self, sweep: Sweep, store: Store, contact: Contact) -> OpenGateJob:
+    def open(self, sweep: Sweep, store: Store) -> OpenGateJob:
         """Returns the gate with its session."""
         return _open(self.gate, sweep, store)
 

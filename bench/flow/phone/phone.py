@@ -250,7 +250,7 @@ class PhoneDevice:
         processes.forget_state()
         if not failure:
             self._contact.on_message("its screen went off and was turned on again")
-        elif not processes.stays_dark:
+        else:
             processes.stays_dark = True
             self._contact.on_message(f"its screen went off and cannot be turned on: {failure}")
 

@@ -80,12 +80,13 @@ def phone_sweep(
     if run.library is not None and library_sha256 is not None:
         files[library_sha256] = run.library
     places = {sha256: place_of(phone, path, sha256) for sha256, path in files.items()}
+    device = _phone_device(facts)
     sweep = Sweep(
         name=suite.name,
         cases=cases(
             suite,
             run.targets,
-            device=_phone_device(facts),
+            device=device,
             runner=runner_of(tool),
             tool_sha256=tool.sha256,
             affinity=lambda threads: _affinity(suite, facts, profile, threads),
@@ -99,7 +100,7 @@ def phone_sweep(
         else None,
         tool=tool,
         tools=second,
-        device=_phone_device(facts),
+        device=device,
         seed=suite.seed,
         timeout_s=run.timeout_s,
         limits=limits,
