@@ -55,7 +55,7 @@ def test_a_screen_that_stays_dark_is_told_once_and_measured_on(
     breaks = f"{{ rm -f {WAKEFULNESS}; ln -s /system/build.prop {WAKEFULNESS}; }}"
     found = swept(running, stand_in(tmp_path, f"{SECOND} {breaks}"), tmp_path / "a.db")
     assert len(found.only) == 3
-    (line,) = [line for line in found.watch.lines if "screen" in line]
+    (line,) = [line for line in found.watch.lines if line.startswith("its screen went off")]
     assert line.startswith("its screen went off and cannot be turned on: ")
     assert "Read-only file system" in line
 
