@@ -14,6 +14,7 @@ from models.distill import card
 from models.student.buildable import LogMelFrontend, TrillShaped, architecture
 from models.tflite import litert, reader
 
+_EXPORT = "frozen"  # how a graph is exported; another way gives other bytes
 _TOOLS = ("tensorflow", "tensorflow-cpu", "keras", "litert-quantizer")
 
 
@@ -59,7 +60,7 @@ def manifest_of(
 def recipe_sha256(job: ConversionJob) -> str:
     """Returns the identity of everything that decides the bytes of a conversion."""
     inputs = job.inputs and (job.inputs.calibration_sha256, job.inputs.heldout_sha256)
-    parts = [job.model.name, job.seed, inputs, _tool_versions(), litert.runtime()]
+    parts = [job.model.name, job.seed, inputs, _tool_versions(), litert.runtime(), _EXPORT]
     if job.weights is not None:
         parts.append(sha256_file(job.weights))
     return sha256_value(parts)

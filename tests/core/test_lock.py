@@ -34,6 +34,6 @@ def test_a_second_demo_in_one_folder_is_refused_before_it_touches_anything(tmp_p
             [*COMMAND, "demo", "--out", str(tmp_path)], capture_output=True, text=True, timeout=60
         )
     assert done.returncode == 2, done.stderr
-    assert "makes a demo there" in done.stderr
+    assert "is running a demo there" in done.stderr
     assert "--out" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
