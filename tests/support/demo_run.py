@@ -6,8 +6,7 @@ from pathlib import Path
 TINY = "tiny_w0.5_keras3_gap_e512_unfused"
 UNFUSED = "small_w1.0_keras3_gap_e1024_unfused"
 FUSED = "small_w1.0_keras3_gap_e1024_fused"
-FRILL = "small_w2.0_legacy_gap_e2048_fused"
-STUDENTS = (TINY, UNFUSED, FUSED, FRILL)
+STUDENTS = (TINY, UNFUSED, FUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
