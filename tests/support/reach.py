@@ -1,6 +1,7 @@
 """Ways to a handset for tests."""
 
 import os
+import shlex
 import socket
 import subprocess
 import time
@@ -34,6 +35,18 @@ def direct(serial: str, **asked: Any) -> Phone:
     host, port = serial.split(":")
     given = {"io_limit_s": IO_LIMIT_S, **asked}
     return Phone(DirectTransport(TcpLink(host, int(port)), **given))
+
+
+def content(phone: Phone, path: str) -> bytes:
+    """Returns the content of a file of a phone."""
+    done = phone.shell(f"cat {shlex.quote(path)}")
+    assert done.exit_status == 0, done.stderr
+    return done.stdout
+
+
+def names(phone: Phone, folder: str) -> list[str]:
+    """Returns the names of the files in a folder of a phone."""
+    return phone.ask(f"ls -A {shlex.quote(folder)}").splitlines()
 
 
 def see_up(serial: str) -> None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bench.adb.transport.direct import PROMPT_LIMIT_S, DirectTransport
 from bench.adb.transport.keys import load_keys
-from bench.adb.transport.link import TcpLink
+from bench.adb.transport.link import Link, TcpLink
 from bench.adb.transport.server import AdbServer, ServerTransport, unusable_state
 from bench.adb.transport.stream import Transport
 from bench.core.config import near
@@ -123,21 +123,14 @@ def way_to(
         case Way.SERVER:
             return ServerTransport(address.serial, AdbServer(environ))
         case Way.TCP:
-            return DirectTransport(
-                TcpLink(*_address(address.serial)),
-                load_keys(environ),
-                on_prompt=on_prompt,
-                prompt_limit_s=prompt_limit_s,
-            )
+            link: Link = TcpLink(*_address(address.serial))
         case Way.USB:
-            from bench.adb.transport.usb import ReplugPort, UsbLink
+            from bench.adb.transport.usb import UsbLink
 
-            return DirectTransport(
-                UsbLink(ReplugPort(address.serial)),
-                load_keys(environ),
-                on_prompt=on_prompt,
-                prompt_limit_s=prompt_limit_s,
-            )
+            link = UsbLink(address.serial)
+    return DirectTransport(
+        link, load_keys(environ), on_prompt=on_prompt, prompt_limit_s=prompt_limit_s
+    )
 
 
 def _select(serials: Sequence[str], environ: Mapping[str, str]) -> list[Found]:
