@@ -11,6 +11,7 @@ import secrets
 import shlex
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 from bench.adb.transport.stream import Stream, Transport, lost
@@ -83,7 +84,7 @@ def run(
     except ServiceRefusedError:
         return _run_unframed(transport, command, limit_s=limit_s, stopped=stopped)
     framed = _Framed()
-    with stream:
+    with closing(stream):
         _close_stdin(transport, stream)
         timed_out = _drain(transport, stream, framed.feed, framed.stdout, limit_s, stopped)
     if framed.exit_status is None and not timed_out:
@@ -115,7 +116,7 @@ def _run_unframed(
         f"echo {word} $?\ncat {errors}\nrm -f {errors}\necho {word}\n"
     )
     received = bytearray()
-    with transport.open(f"exec:{wrapped}") as stream:
+    with closing(transport.open(f"exec:{wrapped}")) as stream:
         timed_out = _drain(transport, stream, received.extend, received, limit_s, stopped)
     if timed_out:
         _run_unframed(transport, f"rm -f {errors}", limit_s=_KILL_LIMIT_S)
@@ -284,7 +285,7 @@ def _wait_until_gone(transport: Transport, pid: int | None) -> None:
 def _answer_to(transport: Transport, pid: int | None, script: str) -> bytes:
     answer = bytearray()
     try:
-        with transport.open(f"exec:{script}") as stream:
+        with closing(transport.open(f"exec:{script}")) as stream:
             ended = _read_until(stream, answer.extend, _Deadline(_KILL_LIMIT_S).left_s)
     except DeviceError as error:
         raise _still_runs(transport, pid, error.message) from error

@@ -1,4 +1,5 @@
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_a_time_out_in_the_middle_of_a_packet_does_not_lose_the_place(handset: R
     host, port = handset.serial.split(":")
     link = Stuttering(host, int(port))
     transport = DirectTransport(link, io_limit_s=5.0)
-    with transport.open("exec:sleep 0.2; echo whole") as stream:
+    with closing(transport.open("exec:sleep 0.2; echo whole")) as stream:
         link.stutters = 1
         with pytest.raises(TimeoutError):
             stream.read(2.0)
@@ -67,8 +68,8 @@ def test_a_time_out_in_the_middle_of_a_packet_does_not_lose_the_place(handset: R
 def test_two_services_at_once_keep_apart(handset: Running) -> None:
     phone = direct(handset.serial)
     with (
-        phone.transport.open("exec:sleep 0.1; echo one") as one,
-        phone.transport.open("exec:echo two") as two,
+        closing(phone.transport.open("exec:sleep 0.1; echo one")) as one,
+        closing(phone.transport.open("exec:echo two")) as two,
     ):
         assert one.read(2.0) == b"one\n"
         assert one.read(2.0) == b""

@@ -17,7 +17,7 @@ from support.usb_debugging import authorise
 from bench.adb.staging import stage_file
 from bench.adb.transport.keys import Key, make_key
 from bench.adb.transport.serials import resolve
-from bench.adb.transport.server import AdbServer
+from bench.adb.transport.server import AdbServer, ServerTransport
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.handset.running import Running
 
@@ -207,7 +207,7 @@ def test_a_servers_key_that_is_refused_is_explained_and_works_once_accepted(
         resolve([handset.serial], server.environ)
     assert not isinstance(caught.value, TransientDeviceError)
     with pytest.raises(DeviceError, match="unauthorized") as caught:
-        AdbServer(server.environ).open(handset.serial, "sync:")
+        ServerTransport(handset.serial, AdbServer(server.environ)).open("sync:")
     assert "Allow USB debugging" in caught.value.hint
     authorise(handset, (Path(server.environ["HOME"]) / ".android" / "adbkey.pub").read_text())
     assert server.reach(handset.serial).ask("echo fine") == "fine"

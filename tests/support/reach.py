@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from bench.adb.phone import Phone
 from bench.adb.transport.direct import DirectTransport
 from bench.adb.transport.link import TcpLink
+from bench.adb.transport.serials import list_phones
 from bench.adb.transport.server import AdbServer, ServerTransport
 from bench.handset.running import Running
 
@@ -71,7 +72,7 @@ class Serving:
 
     def state(self, serial: str) -> str:
         """Returns the state in which the server lists a handset; empty where it does not."""
-        listed = AdbServer(self.environ).phones() or []
+        listed = list_phones(self.environ)
         return next((each.state for each in listed if each.serial == serial), "")
 
     def connect(self, serial: str) -> None:
@@ -121,7 +122,7 @@ def serving(binary: Path, home: Path) -> Iterator[Serving]:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
     try:
         deadline_s = time.monotonic() + _LIMIT_S
-        while AdbServer(environ).phones() is None:
+        while AdbServer(environ).version() is None:
             assert time.monotonic() < deadline_s, (home / "log").read_text()
             time.sleep(_POLL_S)
         yield Serving(binary, environ)

@@ -273,12 +273,6 @@ class DirectStream:
                 service=service,
             )
 
-    def __enter__(self) -> DirectStream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def read(self, timeout_s: float) -> bytes:
         """Returns what has arrived, at least one byte; empty once the service has ended."""
         deadline_s = time.monotonic() + timeout_s

@@ -34,10 +34,6 @@ class Stream(Protocol):
     def close(self) -> None:
         """Ends the service; may be called twice and never raises."""
 
-    def __enter__(self) -> Stream: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
 
 class Transport(Protocol):
     """A connection to one phone, made when a service is opened, and again after it was lost."""
@@ -71,21 +67,3 @@ def lost(serial: str, what: str, **facts: object) -> TransientDeviceError:
         serial=serial,
         **facts,
     )
-
-
-def read_exactly(stream: Stream, buffer: bytearray, size: int, *, limit_s: float) -> bytes:
-    """Returns the next ``size`` bytes; what arrived after them stays in ``buffer``.
-
-    Raises:
-        EOFError: the service ended before.
-        TimeoutError: nothing arrived for ``limit_s``.
-        TransientDeviceError: the phone is gone.
-    """
-    while len(buffer) < size:
-        content = stream.read(limit_s)
-        if not content:
-            raise EOFError(f"{len(buffer)} of {size} bytes arrived")
-        buffer += content
-    content = bytes(memoryview(buffer)[:size])
-    del buffer[:size]
-    return content
