@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bench.tool.parse.lines import Line
 
@@ -166,31 +165,19 @@ _SIGNALS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """The failure in the error lines of a log.
+def find(lines: Iterable[Line]) -> tuple[str | None, bool]:
+    """Returns code and sentence of the first line that gives a cause of a failure; else ``None``.
 
-    Args:
-        sentence: code and sentence of the first line that gives a cause.
-        fatal: whether it counts even if all statistics were printed.
+    And whether that counts even if all statistics were printed.
     """
-
-    sentence: str
-    fatal: bool
-
-
-def find(lines: Iterable[Line]) -> Failure | None:
-    """Returns the failure that the lines report, else ``None``."""
     candidates = [line for line in lines if line.logcat or line.level not in _HARMLESS]
     fatal = any(line.level == "FATAL" or _FATAL.match(line.text) for line in candidates)
     for rows in _TABLE:
         for line in candidates:
             if sentence := _classify(line.text, rows):
-                return Failure(sentence=sentence, fatal=fatal)
-    for line in candidates:
-        if line.level == "FATAL":
-            return Failure(sentence=f"fatal: {line.text}", fatal=True)
-    return None
+                return sentence, fatal
+    messages = [f"fatal: {line.text}" for line in candidates if line.level == "FATAL"]
+    return next(iter(messages), None), fatal
 
 
 def exit_status(status: int) -> str | None:
