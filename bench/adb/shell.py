@@ -52,7 +52,6 @@ class Completed:
         timed_out: it was killed at its time limit, and no longer runs on the phone.
     """
 
-    command: str
     stdout: bytes
     stderr: bytes
     exit_status: int
@@ -90,10 +89,7 @@ def run(
     if framed.exit_status is None and not timed_out:
         raise _lost_during(transport, command, framed.stdout)
     return Completed(
-        command=command,
-        stdout=_PID.sub(b"", bytes(framed.stdout), count=1)
-        if _leading_pid(framed.stdout)
-        else bytes(framed.stdout),
+        stdout=_without_pid(framed.stdout),
         stderr=bytes(framed.stderr),
         exit_status=KILLED_STATUS if timed_out else framed.exit_status or 0,
         timed_out=timed_out,
@@ -126,8 +122,7 @@ def _run_unframed(
     if marked is None and not timed_out:
         raise _lost_during(transport, command, received)
     return Completed(
-        command=command,
-        stdout=marked[1] if marked else _PID.sub(b"", bytes(received), count=1),
+        stdout=marked[1] if marked else _without_pid(received),
         stderr=marked[3] if marked else b"",
         exit_status=int(marked[2]) if marked and not timed_out else KILLED_STATUS,
         timed_out=timed_out,
@@ -208,12 +203,12 @@ class _Deadline:
     """When a command, or the phase that it is in, must have ended."""
 
     def __init__(self, limit: Limit, stdout: bytearray | None = None) -> None:
-        phases = limit if isinstance(limit, PhaseLimits) else PhaseLimits(mark=b"", limits_s=())
-        self._mark = phases.mark
-        self._limits_s = list(phases.limits_s)
+        if not isinstance(limit, PhaseLimits):
+            limit = PhaseLimits(mark=b"", limits_s=(limit,))
+        first_s, *self._limits_s = limit.limits_s
+        self._mark = limit.mark
         self._stdout = bytearray() if stdout is None else stdout
         self._searched = 0
-        first_s = self._limits_s.pop(0) if isinstance(limit, PhaseLimits) else limit
         self._end_s = time.monotonic() + first_s
 
     def left_s(self) -> float:
@@ -313,6 +308,11 @@ def _lost_during(
         command=command,
         last_lines=tail.splitlines()[-5:],
     )
+
+
+def _without_pid(received: bytearray) -> bytes:
+    match = _PID.match(received)
+    return bytes(received[match.end() if match else 0 :])
 
 
 def _leading_pid(received: bytes | bytearray) -> int | None:
