@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-from bench.adb.transport.stream import Stream, Transport, lost
+from bench.adb.transport.stream import Stream, Transport, is_taken, lost
 from bench.core.errors import DeviceError, ServiceRefusedError, TransientDeviceError
 
 KILLED_STATUS = 137
@@ -84,7 +84,8 @@ def run(
         return _run_unframed(transport, command, limit_s=limit_s, stopped=stopped)
     framed = _Framed()
     with closing(stream):
-        _close_stdin(transport, stream)
+        # Not taken if the command was faster, and has ended.
+        is_taken(stream, bytes([_CLOSE_STDIN, 0, 0, 0, 0]), transport.io_limit_s)
         timed_out = _drain(transport, stream, framed.feed, framed.stdout, limit_s, stopped)
     if framed.exit_status is None and not timed_out:
         raise _lost_during(transport, command, framed.stdout)
@@ -127,14 +128,6 @@ def _run_unframed(
         exit_status=int(marked[2]) if marked and not timed_out else KILLED_STATUS,
         timed_out=timed_out,
     )
-
-
-def _close_stdin(transport: Transport, stream: Stream) -> None:
-    try:
-        stream.write(bytes([_CLOSE_STDIN, 0, 0, 0, 0]), transport.io_limit_s)
-    except TransientDeviceError:
-        if not stream.is_readable():  # else the command was faster, and has ended
-            raise
 
 
 class _Framed:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import IO
 
-from bench.adb.transport.stream import Stream, Transport, lost
+from bench.adb.transport.stream import Stream, Transport, is_taken, lost
 from bench.core.errors import DeviceError, TransientDeviceError
 
 Progress = Callable[[int], None]
@@ -38,30 +38,15 @@ def push(
         sent_bytes = 0
         for block, size in _blocks(source):
             # A phone that cannot continue answers at once and ignores the rest.
-            if stream.is_readable() or not _is_taken(stream, block, transport.io_limit_s):
+            if stream.is_readable() or not is_taken(stream, block, transport.io_limit_s):
                 break
             sent_bytes += size
             if progress is not None:
                 progress(sent_bytes)
         else:
             done = _HEADER.pack(b"DONE", modified_s & 0xFFFFFFFF)
-            _is_taken(stream, done, transport.io_limit_s)
+            is_taken(stream, done, transport.io_limit_s)
         _check_answer(transport, stream, remote)
-
-
-def _is_taken(stream: Stream, content: bytes, limit_s: float) -> bool:
-    """Returns whether the phone took the content; if not, the reason is the next answer.
-
-    Raises:
-        TransientDeviceError: the phone went away.
-    """
-    try:
-        stream.write(content, limit_s)
-    except TransientDeviceError:
-        if stream.is_readable():
-            return False
-        raise
-    return True
 
 
 def _check_answer(transport: Transport, stream: Stream, remote: str) -> None:

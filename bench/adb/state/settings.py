@@ -227,7 +227,7 @@ def _change(
 ) -> ChangedSettings:
     before, refused = _read(phone, settings)
     # A setting that an earlier run could not restore still has our value; the remembered counts.
-    originals = {**before, **_load_remembered(path, serial).found}
+    originals = {**before, **_load_remembered(path, serial)}
     _remember(path, serial, originals)
     values: dict[str, str | None] = {name: settings[name].ours for name in before}
     wrong = _set(phone, values)
@@ -251,7 +251,7 @@ def _restore(phone: Phone, serial: str, path: Path) -> tuple[list[str], dict[str
 
     Returns the names of the settings, and name to the phone's message for those that it refuses.
     """
-    originals = _load_remembered(path, serial).found
+    originals = _load_remembered(path, serial)
     if not originals:
         path.unlink(missing_ok=True)
         return [], {}
@@ -354,13 +354,13 @@ def _remember(path: Path, serial: str, originals: Mapping[str, str | None]) -> N
         path.unlink(missing_ok=True)
 
 
-def _load_remembered(path: Path, serial: str) -> _Remembered:
+def _load_remembered(path: Path, serial: str) -> dict[str, str | None]:
     """Returns the settings to restore; none without a file."""
     if not path.exists():
-        return _Remembered(serial=serial, found={})
+        return {}
     try:
-        remembered = config.load(path, _Remembered)
-        strange = sorted(set(remembered.found) - set(_SETTINGS))
+        remembered = config.load(path, _Remembered).found
+        strange = sorted(set(remembered) - set(_SETTINGS))
         if strange:
             raise ConfigurationError(
                 f"{path}: {', '.join(strange)} is not a setting that this program changes",

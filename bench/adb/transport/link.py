@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from bench.adb.transport.stream import lost
@@ -79,25 +81,16 @@ class TcpLink:
 
     def receive(self, size: int, timeout_s: float) -> bytes:
         """Returns at least one byte and at most ``size``."""
-        try:
-            connection = self._ready(timeout_s)
+        with self._ready(timeout_s) as connection:
             content = connection.recv(size)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise lost(self.name, f"the connection broke: {error.strerror or error}") from error
         if not content:
             raise lost(self.name, "the phone closed the connection")
         return content
 
     def send(self, content: memoryview, timeout_s: float) -> int:
         """Returns the number of bytes that the system took."""
-        try:
-            return self._ready(timeout_s).send(content)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise lost(self.name, f"the connection broke: {error.strerror or error}") from error
+        with self._ready(timeout_s) as connection:
+            return connection.send(content)
 
     def close(self) -> None:
         """Closes the socket."""
@@ -105,9 +98,15 @@ class TcpLink:
             self._socket.close()
             self._socket = None
 
-    def _ready(self, timeout_s: float) -> socket.socket:
+    @contextmanager
+    def _ready(self, timeout_s: float) -> Iterator[socket.socket]:
         if self._socket is None:
             raise lost(self.name, "the connection is closed")
         # 0 would mean "do not block", whose error is not a TimeoutError.
         self._socket.settimeout(max(timeout_s, 0.001))
-        return self._socket
+        try:
+            yield self._socket
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise lost(self.name, f"the connection broke: {error.strerror or error}") from error

@@ -67,3 +67,18 @@ def lost(serial: str, what: str, **facts: object) -> TransientDeviceError:
         serial=serial,
         **facts,
     )
+
+
+def is_taken(stream: Stream, content: bytes, timeout_s: float) -> bool:
+    """Sends ``content``; returns false if the service ended before, with the reason to be read.
+
+    Raises:
+        TransientDeviceError: the phone is gone.
+    """
+    try:
+        stream.write(content, timeout_s)
+    except TransientDeviceError:
+        if stream.is_readable():
+            return False
+        raise
+    return True
