@@ -100,12 +100,7 @@ def run(
 def _run_unframed(
     transport: Transport, command: str, *, limit_s: Limit, stopped: Stopped = lambda: False
 ) -> Completed:
-    """Returns the completed command of a phone without shell v2.
-
-    Raises:
-        TransientDeviceError: the phone went away, or the command could not be killed.
-        DeviceError: the phone offers no shell.
-    """
+    """Returns the completed command of a phone without shell v2; errors are those of ``run``."""
     word = secrets.token_hex(8)
     errors = f"{_SCRATCH}/.{word}"
     wrapped = (

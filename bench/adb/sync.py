@@ -77,11 +77,7 @@ def _check_answer(transport: Transport, stream: Stream, remote: str) -> None:
 def _fill(
     received: bytearray, size: int, transport: Transport, stream: Stream, remote: str
 ) -> None:
-    """Reads until ``received`` has ``size`` bytes.
-
-    Raises:
-        TransientDeviceError: they do not arrive.
-    """
+    """Reads until ``received`` has ``size`` bytes."""
     limit_s = transport.io_limit_s
     while len(received) < size:
         try:

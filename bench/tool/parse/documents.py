@@ -28,9 +28,8 @@ def find(text: str, exit_status: int | None) -> ToolLog | None:
 
 
 def _with_status(log: ToolLog, exit_status: int | None) -> ToolLog:
-    if exit_status and log.ok:
-        return replace(log, ok=False, failure=failures.exit_status(exit_status))
-    return log
+    failure = log.failure or failures.exit_status(exit_status)
+    return replace(log, ok=failure is None, failure=failure)
 
 
 def _failed(dialect: Dialect, failure: str) -> ToolLog:
@@ -38,18 +37,18 @@ def _failed(dialect: Dialect, failure: str) -> ToolLog:
 
 
 def _runner_lines(lines: list[str]) -> ToolLog:
-    if len(lines) > 1:
-        return _failed(Dialect.LITERT_RUNNER, "several-runs: the log holds more than one run")
     document = _loads(lines[0])
-    if document is None:
-        return _failed(Dialect.LITERT_RUNNER, "incomplete: the runner's JSON line is cut off")
-    if error := _text(document, "error"):
-        return _failed(Dialect.LITERT_RUNNER, f"tool-failed: {error}")
-    if document.get("schema_version") != 1:
-        return _failed(
-            Dialect.LITERT_RUNNER, "unknown-schema: this runner is newer than the parser"
-        )
-    return _runner(document)
+    if len(lines) > 1:
+        failure = "several-runs: the log holds more than one run"
+    elif document is None:
+        failure = "incomplete: the runner's JSON line is cut off"
+    elif error := _text(document, "error"):
+        failure = f"tool-failed: {error}"
+    elif document.get("schema_version") != 1:
+        failure = "unknown-schema: this runner is newer than the parser"
+    else:
+        return _runner(document)
+    return _failed(Dialect.LITERT_RUNNER, failure)
 
 
 def _runner(document: Document) -> ToolLog:

@@ -180,9 +180,9 @@ def find(lines: Iterable[Line]) -> tuple[str | None, bool]:
     return next(iter(messages), None), fatal
 
 
-def exit_status(status: int) -> str | None:
+def exit_status(status: int | None) -> str | None:
     """Returns the failure of a shell's or ``subprocess``'s exit status; ``None`` for 0."""
-    if status == 0:
+    if not status:
         return None
     if ending := _SIGNALS.get(-status if status < 0 else status - 128):
         code, name = ending

@@ -182,7 +182,7 @@ def _error_line(evidence: Evidence) -> str | None:
 
 
 def _status(evidence: Evidence) -> str | None:
-    return failures.exit_status(evidence.exit_status) if evidence.exit_status else None
+    return failures.exit_status(evidence.exit_status)
 
 
 def _foreign(evidence: Evidence) -> str | None:

@@ -49,10 +49,10 @@ def _log(parts: dict[int, dict[int, Value]], exit_status: int | None) -> ToolLog
     }
     misc = parts.get(4, {})
     runs, warmup_runs = int(_float(misc.get(2, 0))), int(_float(misc.get(3, 0)))
-    failure = failures.exit_status(exit_status) if exit_status else None
+    failure = failures.exit_status(exit_status)
     if failure is None and runs <= 0:
         failure = "dry-run: no inference was measured"
-    if failure is None and not latency_us.get("avg"):
+    elif failure is None and not latency_us.get("avg"):
         failure = "incomplete: the result file lacks its latencies"
     return replace(
         summary(Dialect.RESULT_PROTO, failure, latency_us, runs=runs, warmup_runs=warmup_runs),
