@@ -12,15 +12,15 @@ from bench.core.errors import ConfigurationError
 
 
 class Link(Protocol):
-    """Carries bytes both ways; reads and writes may be short."""
+    """Carries bytes both ways; reads and writes may be short.
 
-    @property
-    def name(self) -> str:
-        """Returns the serial of the phone at the other end."""
+    Attributes:
+        name: the serial of the phone at the other end.
+        packet_bytes: the size whose multiples an empty packet must follow; 0 for none.
+    """
 
-    @property
-    def packet_bytes(self) -> int:
-        """Returns the size whose multiples an empty packet must follow; 0 for none."""
+    name: str
+    packet_bytes: int
 
     def open(self, timeout_s: float) -> None:
         """Connects.
@@ -56,13 +56,9 @@ class TcpLink:
     packet_bytes = 0
 
     def __init__(self, host: str, port: int) -> None:
+        self.name = f"{host}:{port}"
         self._address = (host, port)
         self._socket: socket.socket | None = None
-
-    @property
-    def name(self) -> str:
-        """Returns ``host:port``."""
-        return f"{self._address[0]}:{self._address[1]}"
 
     def open(self, timeout_s: float) -> None:
         """Connects, without Nagle's delay of 40 ms per message."""

@@ -36,15 +36,15 @@ class Stream(Protocol):
 
 
 class Transport(Protocol):
-    """A connection to one phone, made when a service is opened, and again after it was lost."""
+    """A connection to one phone, made when a service is opened, and again after it was lost.
 
-    @property
-    def serial(self) -> str:
-        """Returns the serial that adb knows the phone by."""
+    Attributes:
+        serial: the one that adb knows the phone by.
+        io_limit_s: how long the phone may be silent before it counts as lost.
+    """
 
-    @property
-    def io_limit_s(self) -> float:
-        """Returns how long the phone may be silent before it counts as lost."""
+    serial: str
+    io_limit_s: float
 
     def open(self, service: str) -> Stream:
         """Returns a stream to an adb service, such as ``sync:``.

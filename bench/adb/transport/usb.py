@@ -66,11 +66,7 @@ class UsbLink:
         if port is None:
             raise ConfigurationError(f"{serial}: gone from USB", hint="plug it in and run again")
         self._port = port
-
-    @property
-    def packet_bytes(self) -> int:
-        """Returns the size whose multiples an empty packet must follow, as adb's own host does."""
-        return self._port.packet_bytes
+        self.packet_bytes = port.packet_bytes  # adb's own host sends an empty one after a full one
 
     def open(self, timeout_s: float) -> None:
         """Searches the phone again, and claims adb's interface."""
@@ -78,7 +74,7 @@ class UsbLink:
         port = self._find()
         if port is None:
             raise lost(self.name, "it is not on USB")
-        self._port = port
+        self._port, self.packet_bytes = port, port.packet_bytes
         try:
             self._handle = port.open()
         except usb1.USBErrorBusy as error:
