@@ -117,7 +117,7 @@ class UsbLink:
         """Returns the number of bytes that one transfer took."""
         endpoint = self._port.endpoints[1]
         try:
-            return self._opened().bulkWrite(
+            size: int = self._opened().bulkWrite(
                 endpoint, bytes(content), timeout=_milliseconds(timeout_s)
             )
         except usb1.USBErrorTimeout as error:
@@ -127,6 +127,7 @@ class UsbLink:
             raise TimeoutError(f"{self.name}: nothing was sent over USB") from error
         except usb1.USBError as error:
             raise self._lost(error) from error
+        return size
 
     def close(self) -> None:
         """Releases the interface."""

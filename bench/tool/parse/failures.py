@@ -129,11 +129,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
 # Consequences of a cause; they are the reason only if no cause was printed.
 _CONSEQUENCES: tuple[tuple[str, str, str], ...] = (
     ("model-invalid", r"Failed to load model(?: (.*))?", "the model could not be loaded"),
-    (
-        "tool-failed",
-        r"(Failed to (?:initialize|allocate|compile|create) .*)",
-        "{0}",
-    ),
+    ("tool-failed", r"(Failed to (?:initialize|allocate|compile|create) .*)", "{0}"),
     ("tool-failed", r"(\w+(?:Error|Exception): .*)", "{0}"),
     ("tool-failed", r"Benchmarking failed", "the tool reports that it failed"),
 )
