@@ -121,11 +121,10 @@ def _size_bytes(path: Path) -> int:
 
 
 def _remove_others(phone: Phone, needed: Iterable[PurePosixPath]) -> None:
-    names = {path.name for path in needed}
-    old = set(phone.ask(f"ls -A {shlex.quote(phone.folder)}").splitlines()) - names
-    if old:
-        paths = " ".join(shlex.quote(f"{phone.folder}/{name}") for name in sorted(old))
-        phone.ask(f"rm -rf {paths}")
+    # Not ls, which changes names that are not ASCII.
+    files = phone.ask(f"find {shlex.quote(phone.folder)} -mindepth 1 -maxdepth 1").splitlines()
+    if old := sorted(set(files) - {str(path) for path in needed}):
+        phone.ask(f"rm -rf {' '.join(map(shlex.quote, old))}")
 
 
 def _check_room(phone: Phone, needed_bytes: int) -> None:

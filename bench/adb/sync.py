@@ -58,7 +58,7 @@ def _check_answer(transport: Transport, stream: Stream, remote: str) -> None:
     """
     received = bytearray()
     _fill(received, _HEADER.size, transport, stream, remote)
-    answer, size = _HEADER.unpack(received)
+    answer, size = _HEADER.unpack_from(received)
     if answer == b"OKAY":
         return
     if answer != b"FAIL":

@@ -47,7 +47,8 @@ def content(phone: Phone, path: str) -> bytes:
 
 def names(phone: Phone, folder: str) -> list[str]:
     """Returns the names of the files in a folder of a phone."""
-    return phone.ask(f"ls -A {shlex.quote(folder)}").splitlines()
+    paths = phone.ask(f"find {shlex.quote(folder)} -mindepth 1 -maxdepth 1").splitlines()
+    return sorted(path.rpartition("/")[2] for path in paths)
 
 
 def see_up(serial: str) -> None:

@@ -150,6 +150,8 @@ def _with_numbers(evidence: Evidence, failure: str | None) -> ToolLog:
 def _latencies(evidence: Evidence) -> dict[str, float | None]:
     """Returns name to us: from the statistics of a phase, else from the lines of the end."""
     latency_us: dict[str, float | None] = {**evidence.report}
+    if not evidence.warmup_runs:  # the line that has it may be cut off within the number
+        latency_us |= {"warmup_first": None, "warmup_avg": None}
     if (timings := evidence.timings) is not None:
         latency_us = {
             "warmup_first": timings.first or None,
