@@ -7,6 +7,7 @@ from support.answers import Answering
 from support.reach import Boot, direct
 
 from bench.adb.state.facts import (
+    Cluster,
     Facts,
     big_cores,
     clusters_of,
@@ -14,14 +15,13 @@ from bench.adb.state.facts import (
 )
 from bench.core.errors import DeviceError
 from bench.handset.running import Running
-from device_profiles.device_profile import CoreCluster
 
 CPU = "/sys/devices/system/cpu"
 USABLE = tuple(sorted(os.sched_getaffinity(0)))
 CLUSTERS = (
-    CoreCluster(cores=(0, 1, 2, 3), max_khz=2_016_000),
-    CoreCluster(cores=(4, 5, 6), max_khz=2_803_200),
-    CoreCluster(cores=(7,), max_khz=3_187_200),
+    Cluster(cores=(0, 1, 2, 3), max_khz=2_016_000, capacity=325),
+    Cluster(cores=(4, 5, 6), max_khz=2_803_200, capacity=828),
+    Cluster(cores=(7,), max_khz=3_187_200, capacity=1024),
 )
 
 
@@ -29,10 +29,12 @@ def test_a_phone_tells_what_it_is(handset: Running) -> None:
     with closing(direct(handset.serial)) as phone:
         facts = read_facts(phone)
     assert facts.boot_id is not None and len(facts.boot_id) == 36
+    assert facts.memory_bytes == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert facts == Facts(
         serial=handset.name,
         manufacturer="Debian",
         model="Virtual Handset 1",
+        codename="vh1",
         soc="QTI SM8650",
         abis=("x86_64",),
         sdk=34,
@@ -43,6 +45,7 @@ def test_a_phone_tells_what_it_is(handset: Running) -> None:
         clusters=CLUSTERS,
         allowed_cores=USABLE,
         page_bytes=os.sysconf("SC_PAGE_SIZE"),
+        memory_bytes=facts.memory_bytes,
         taskset=True,
         virtual=True,
     )
@@ -66,7 +69,7 @@ OLD = {
     "[ro.product.cpu.abi]: [armeabi-v7a]\r\n[ro.product.cpu.abi2]: [armeabi]\r\n"
     "[ro.build.version.sdk]: [21]\r\n[ro.soc.model]: [unknown]\r\n",
     "files": f"{CPU}/present:0-3\r\n{CPU}/cpu0/cpufreq/cpuinfo_max_freq:2265600\r\n",
-    "kernel": "Cpus_allowed_list:\t0-3\r\n",
+    "kernel": "MemTotal:        1899548 kB\r\nCpus_allowed_list:\t0-3\r\n",
     "page": "KernelPageSize:        4 kB\r\n",
 }
 
@@ -76,9 +79,9 @@ def test_an_old_phone_is_read_all_the_same() -> None:
     assert (facts.serial, facts.model, facts.soc) == ("R58N", "Nexus 5", "hammerhead")
     assert (facts.abis, facts.sdk) == (("armeabi-v7a", "armeabi"), 21)
     assert (facts.manufacturer, facts.boot_id, facts.fingerprint) == (None, None, "")
-    assert facts.clusters == (CoreCluster(cores=(0,), max_khz=2_265_600),)
+    assert facts.clusters == (Cluster(cores=(0,), max_khz=2_265_600, capacity=None),)
     assert facts.allowed_cores == facts.cores == (0, 1, 2, 3)
-    assert facts.page_bytes == 4096
+    assert (facts.page_bytes, facts.memory_bytes) == (4096, 1899548 * 1024)
     assert not facts.taskset and not facts.virtual
 
 
@@ -90,11 +93,11 @@ def test_what_tells_nothing_of_itself_is_no_phone() -> None:
 def test_cores_of_equal_clock_are_told_apart_by_capacity() -> None:
     khz = {0: 2_000_000, 1: 2_000_000, 2: 2_000_000}
     assert clusters_of(khz, {0: 1024, 1: 400, 2: 1024}) == (
-        CoreCluster(cores=(1,), max_khz=2_000_000),
-        CoreCluster(cores=(0, 2), max_khz=2_000_000),
+        Cluster(cores=(1,), max_khz=2_000_000, capacity=400),
+        Cluster(cores=(0, 2), max_khz=2_000_000, capacity=1024),
     )
     partly = clusters_of(khz, {0: 1024})
-    assert partly == (CoreCluster(cores=(0, 1, 2), max_khz=2_000_000),)
+    assert partly == (Cluster(cores=(0, 1, 2), max_khz=2_000_000, capacity=None),)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ FACTS = Facts(
     serial="R58N",
     manufacturer="Google",
     model="Pixel 8",
+    codename="shiba",
     soc="Google Tensor G3",
     abis=("arm64-v8a",),
     sdk=34,
@@ -32,6 +33,7 @@ FACTS = Facts(
     clusters=CLUSTERS,
     allowed_cores=(0, 1, 2, 3, 4),
     page_bytes=4096,
+    memory_bytes=8 << 30,
     taskset=True,
     virtual=False,
 )

@@ -29,6 +29,7 @@ FACTS = Facts(
     serial="R58N",
     manufacturer="Google",
     model="Pixel",
+    codename=None,
     soc="Tensor",
     abis=("arm64-v8a",),
     sdk=34,
@@ -39,6 +40,7 @@ FACTS = Facts(
     clusters=(),
     allowed_cores=(0, 1, 2, 3, 4, 5),
     page_bytes=4096,
+    memory_bytes=None,
     taskset=True,
     virtual=False,
 )

@@ -20,31 +20,40 @@ def text_of(number: int) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def short(rows: tuple[OpRow, ...]) -> list[tuple[str, float]]:
-    return [(row.node_type, row.avg_us) for row in rows]
+def short(rows: tuple[OpRow, ...]) -> list[tuple[str, int, float, float, int]]:
+    return [(row.node_type, row.nodes, row.avg_us, row.percent, row.times_called) for row in rows]
 
 
 def test_tables_of_today_s_columns_are_read() -> None:
     profile = profile_of(44)
     assert short(profile.ops) == [
-        ("TRANSPOSE", 52),
-        ("CONV_2D", 3210),
-        ("SUM", 167),
-        ("FULLY_CONNECTED", 5),
+        ("TRANSPOSE", 1, 52, 1.523, 1),
+        ("CONV_2D", 1, 3210, 93.470, 1),
+        ("SUM", 1, 167, 4.866, 1),
+        ("FULLY_CONNECTED", 1, 5, 0.141, 1),
+    ]
+    assert short(profile.types) == [
+        ("CONV_2D", 1, 3209, 93.502, 1),
+        ("SUM", 1, 167, 4.866, 1),
+        ("TRANSPOSE", 1, 52, 1.515, 1),
+        ("FULLY_CONNECTED", 1, 4, 0.117, 1),
     ]
     assert profile.ops[3].name == "[StatefulPartitionedCall:0]:3"
-    assert {(row.graph, row.within_delegate) for row in profile.ops} == {("", False)}
+    assert {(row.graph, row.within_delegate, row.mem_kb) for row in profile.ops} == {
+        ("", False, 0.0)
+    }
     assert profile.whole
 
 
 def test_csv_is_read_with_all_its_digits() -> None:
     profile = profile_of(66)
     assert short(profile.ops) == [
-        ("TRANSPOSE", 52.3),
-        ("CONV_2D", 2762.05),
-        ("SUM", 573.05),
-        ("FULLY_CONNECTED", 5.85),
+        ("TRANSPOSE", 1, 52.3, 1.5413, 1),
+        ("CONV_2D", 1, 2762.05, 81.3984, 1),
+        ("SUM", 1, 573.05, 16.8879, 1),
+        ("FULLY_CONNECTED", 1, 5.85, 0.172401, 1),
     ]
+    assert short(profile.types)[0] == ("CONV_2D", 1, 2762, 81.4269, 1)
     assert profile.ops[1].name == (
         "[user_model_script.DummyVisionModel/torch.nn.modules.activation.ReLU_relu;;"
         "user_model_script.DummyVisionModel/torch.nn.modules.conv.Conv2d_conv;1]:1"
@@ -55,8 +64,15 @@ def test_csv_is_read_with_all_its_digits() -> None:
 def test_the_old_columns_begin_with_a_start() -> None:
     profile = profile_of(33)
     assert short(profile.ops) == [
-        ("CONV_2D", 4269),
-        ("DEPTHWISE_CONV_2D", 2150),
+        ("CONV_2D", 1, 4269, 0.107, 0),
+        ("DEPTHWISE_CONV_2D", 1, 2150, 0.054, 0),
+    ]
+    assert short(profile.types) == [
+        ("CONV_2D", 15, 1406, 89.270, 0),
+        ("DEPTHWISE_CONV_2D", 13, 169, 10.730, 0),
+        ("SOFTMAX", 1, 0, 0, 0),
+        ("RESHAPE", 1, 0, 0, 0),
+        ("AVERAGE_POOL_2D", 1, 0, 0, 0),
     ]
     assert not profile.whole  # the sample says 31 nodes and shows two
 
@@ -64,12 +80,12 @@ def test_the_old_columns_begin_with_a_start() -> None:
 def test_blanks_for_tabs_and_names_of_several_tensors_are_read() -> None:
     profile = profile_of(29)
     assert short(profile.ops) == [
-        ("DELEGATE", 21287),
-        ("SPLIT", 13),
-        ("ADD", 22),
+        ("DELEGATE", 1, 21287, 91.329, 1),
+        ("SPLIT", 1, 13, 0.056, 1),
+        ("ADD", 1, 22, 0.093, 1),
     ]
     assert profile.ops[1].name.count(", ") == 3
-    assert not profile.whole
+    assert (profile.types, profile.whole) == ((), False)
 
 
 @pytest.mark.parametrize("number", [11, 43, 67])
@@ -132,7 +148,14 @@ def test_subgraphs_and_what_a_delegate_reports_are_kept_apart() -> None:
         ("ADD", "while_body", False),
         ("Fully Connected (NC, F32) GEMM", "", True),
     ]
-    assert profile.ops[2].name == "[a b,  c]:1"
+    assert profile.ops[0].mem_kb == 16
+    assert (profile.ops[2].name, profile.ops[2].times_called) == ("[a b,  c]:1", 7)
+    assert [(row.graph, row.percent) for row in profile.types] == [
+        ("", 60),
+        ("", 40),
+        ("while_body", 0),  # printed as nan, of no time at all
+        ("", 100),
+    ]
     assert profile.whole
 
 

@@ -11,7 +11,6 @@ from bench.adb.batch import Answer, ask_all, files_of
 from bench.adb.phone import Phone
 from bench.core.device_state.cores import parse_cores
 from bench.core.errors import DeviceError
-from device_profiles.device_profile import CoreCluster
 
 _CPU = "/sys/devices/system/cpu"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -25,7 +24,7 @@ _QUESTIONS = {
     # One process reads all files; what is missing or forbidden is skipped.
     "files": f"grep -sH . {_CPU}/present {_CPU}/cpu[0-9]*/cpu_capacity "
     f"{_CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq {BOOT_ID}",
-    "kernel": "grep -sh ^Cpus_allowed_list: /proc/self/status",
+    "kernel": "grep -shE '^(MemTotal|Cpus_allowed_list):' /proc/meminfo /proc/self/status",
     "page": "getconf PAGE_SIZE 2>/dev/null || grep -m1 KernelPageSize /proc/self/smaps",
     "taskset": "command -v taskset",
 }
@@ -35,11 +34,27 @@ _EMPTY_WORDS = {"", "unknown"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Cores of one kind.
+
+    Args:
+        cores: ascending.
+        max_khz: highest clock; ``None`` where the phone hides it.
+        capacity: the kernel's measure of a core's speed, up to 1024; ``None`` likewise.
+    """
+
+    cores: tuple[int, ...]
+    max_khz: int | None
+    capacity: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """One phone on one boot. A value that it hides is ``None`` or empty.
 
     Args:
         serial: the phone's own; adb's where the phone hides it.
+        codename: ``ro.product.device``.
         soc: maker and model; on older phones the platform's name.
         abis: preferred first.
         sdk, release: the Android version, as the API level and as text.
@@ -56,6 +71,7 @@ class Facts:
     serial: str
     manufacturer: str | None
     model: str
+    codename: str | None
     soc: str | None
     abis: tuple[str, ...]
     sdk: int | None
@@ -63,9 +79,10 @@ class Facts:
     fingerprint: str
     boot_id: str | None
     cores: tuple[int, ...]
-    clusters: tuple[CoreCluster, ...]
+    clusters: tuple[Cluster, ...]
     allowed_cores: tuple[int, ...]
     page_bytes: int | None
+    memory_bytes: int | None
     taskset: bool
     virtual: bool
     task_profile: bool = False
@@ -92,11 +109,12 @@ def read_facts(phone: Phone) -> Facts:
         )
     read = files_of(answers["files"])
     files = {path: content.text for path, content in read.items() if content.text}
-    allowed = answers["kernel"].text.partition("Cpus_allowed_list:")[2]
+    kernel = dict(line.split(":", 1) for line in answers["kernel"].lines if ":" in line)
     return Facts(
         serial=_first(properties, "ro.serialno", "ro.boot.serialno") or phone.serial,
         manufacturer=properties.get("ro.product.manufacturer"),
         model=_first(properties, "ro.product.model", "ro.product.device") or "unknown",
+        codename=properties.get("ro.product.device"),
         soc=_soc(properties),
         abis=_abis(properties),
         sdk=_number(properties.get("ro.build.version.sdk", "")),
@@ -105,8 +123,9 @@ def read_facts(phone: Phone) -> Facts:
         boot_id=files.get(BOOT_ID),
         cores=parse_cores(files.get(f"{_CPU}/present", "")),
         clusters=clusters_of(*_speeds(files)),
-        allowed_cores=parse_cores(allowed),
+        allowed_cores=parse_cores(kernel.get("Cpus_allowed_list", "")),
         page_bytes=_page_bytes(answers["page"]),
+        memory_bytes=_kilobytes(kernel.get("MemTotal", "")),
         taskset=answers["taskset"].exit_status == 0,
         virtual=properties.get("ro.handset.virtual") == "1",
         task_profile=answers["front"].exit_status == 0,
@@ -127,23 +146,23 @@ def big_cores(facts: Facts, threads: int) -> tuple[int, ...]:
     return tuple(sorted(usable))
 
 
-def clusters_of(khz: Mapping[int, int], capacity: Mapping[int, int]) -> tuple[CoreCluster, ...]:
+def clusters_of(khz: Mapping[int, int], capacity: Mapping[int, int]) -> tuple[Cluster, ...]:
     """Returns the clusters of cores, slowest first, distinguished by capacity or else by clock.
 
     Args:
-        khz: core to its highest clock, for the cores that show it.
-        capacity: core to the kernel's measure of its speed, up to 1024, likewise.
+        khz, capacity: core to value, for the cores that show it.
     """
     by = capacity if set(capacity) >= set(khz) else khz
     groups: dict[int, list[int]] = defaultdict(list)
     for core, value in sorted(by.items()):
         groups[value].append(core)
     return tuple(
-        CoreCluster(
+        Cluster(
             cores=tuple(cores),
             max_khz=max((khz[core] for core in cores if core in khz), default=None),
+            capacity=value if by is capacity else None,
         )
-        for _, cores in sorted(groups.items())
+        for value, cores in sorted(groups.items())
     )
 
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
-from bench.adb.state.facts import Facts, big_cores, read_facts
+from bench.adb.state.facts import Cluster, Facts, big_cores, read_facts
 from bench.adb.state.settings import restore_settings
 from bench.adb.transport.serials import Found, list_phones, resolve, way_to
 from bench.adb.transport.server import unusable_state
 from bench.core.device_state.cores import mask
 from bench.core.errors import DeviceError
 from bench.core.version import VERSION
-from device_profiles.device_profile import Match, Profile, choose
+from device_profiles.device_profile import CoreCluster, Match, Profile, choose
 
 USABLE = "device"
 
@@ -117,7 +117,10 @@ def complete_facts(facts: Facts, profile: Profile) -> Facts:
     """
     if not profile.clusters or (profile.unverified and facts.clusters):
         return facts
-    return replace(facts, clusters=profile.clusters)
+    clusters = tuple(
+        Cluster(cores=each.cores, max_khz=each.max_khz, capacity=None) for each in profile.clusters
+    )
+    return replace(facts, clusters=clusters)
 
 
 def affinity(facts: Facts, profile: Profile, threads: int) -> str | None:
@@ -140,7 +143,9 @@ def capture_profile(facts: Facts, like: Profile) -> Profile:
     return Profile(
         name=facts.model,
         match=Match(model=(glob.escape(facts.model),)),
-        clusters=facts.clusters,
+        clusters=tuple(
+            CoreCluster(cores=each.cores, max_khz=each.max_khz) for each in facts.clusters
+        ),
         delegates=like.delegates,
         cooldown=like.cooldown,
         battery=like.battery,
