@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.adb.phone import Phone
+from bench.core.device_state.state import Reading
 
-_LIMIT_S = 30.0
+_REFUSED = re.compile(r"^grep: (\S+): (.+)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +31,14 @@ class Answer:
         return [line.strip() for line in self.text.splitlines() if line.strip()]
 
 
-def ask_all(
-    phone: Phone, commands: Mapping[str, str], *, limit_s: float = _LIMIT_S
-) -> dict[str, Answer]:
+def ask_all(phone: Phone, commands: Mapping[str, str]) -> dict[str, Answer]:
     """Returns the answers by name; the commands must not depend on each other.
 
     Raises:
         TransientDeviceError: the phone went away.
     """
     word = secrets.token_hex(8)
-    done = phone.shell(script(word, commands), limit_s=limit_s)
+    done = phone.shell(script(word, commands))
     return answers(word, done.text, commands)
 
 
@@ -59,11 +58,14 @@ def answers(word: str, text: str, names: Iterable[str]) -> dict[str, Answer]:
     return {name: by_name.get(name, Answer(text="", exit_status=None)) for name in names}
 
 
-def files_of(answer: Answer) -> dict[str, str]:
-    """Returns path to content, stripped, of what ``grep -H . PATHS`` answered."""
-    contents: dict[str, str] = {}
+def files_of(answer: Answer) -> dict[str, Reading]:
+    """Returns path to content, from ``grep -H . PATHS``; the reason where a file is unreadable."""
+    contents: dict[str, Reading] = {}
     for line in answer.lines:
-        path, colon, content = line.partition(":")
-        if colon and path.startswith("/"):
-            contents.setdefault(path, content.strip())
+        refused = _REFUSED.match(line)
+        if refused is not None:
+            contents.setdefault(refused[1], Reading(unavailable=refused[2]))
+        elif ":" in line:
+            path, _, content = line.partition(":")
+            contents.setdefault(path, Reading(value=content.strip()))
     return contents

@@ -20,8 +20,6 @@ def locked(serial: str, folder: Path | None = None) -> AbstractContextManager[No
     return lock.locked(
         (folder or state_dir() / "locks") / f"{name}.lock",
         lambda holder: TransientDeviceError(
-            f"{serial}: {holder} is using it",
-            hint="wait until that has ended",
-            serial=serial,
+            f"{serial}: {holder} is using it", hint="wait until that has ended", serial=serial
         ),
     )

@@ -15,11 +15,10 @@ from typing import IO
 from bench.adb import shell, sync
 from bench.adb.lock import locked
 from bench.adb.shell import Completed, Limit
-from bench.adb.sync import Progress, RemoteFile
+from bench.adb.sync import Progress
 from bench.adb.transport.direct import PROMPT_LIMIT_S
 from bench.adb.transport.serials import Found, way_to
 from bench.adb.transport.stream import Transport
-from bench.core import atomic
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 
 FOLDER = "/data/local/tmp/frill-bench"
@@ -63,14 +62,14 @@ class Phone:
         """
         return shell.run(self.transport, command, limit_s=limit_s, stopped=self.stopped)
 
-    def ask(self, command: str, *, limit_s: float = COMMAND_LIMIT_S) -> str:
+    def ask(self, command: str) -> str:
         """Returns the stdout of a command that must succeed.
 
         Raises:
             DeviceError: its exit status is not 0, or it took too long.
             TransientDeviceError: the phone went away.
         """
-        done = self.shell(command, limit_s=limit_s)
+        done = self.shell(command)
         if done.exit_status or done.timed_out:
             output = (done.stderr or done.stdout).decode(errors="backslashreplace").strip()
             raise DeviceError(
@@ -95,7 +94,7 @@ class Phone:
         partial = f"{remote}.{secrets.token_hex(4)}{_PARTIAL}"
         self._partials.add(partial)
         try:
-            with _open_for_reading(path) as source:
+            with open_for_reading(path) as source:
                 modified_s = int(os.fstat(source.fileno()).st_mtime)
                 mode = 0o755 if os.access(path, os.X_OK) else 0o644
                 sync.push(
@@ -115,31 +114,13 @@ class Phone:
             raise
         self._partials.discard(partial)
 
-    def pull(self, remote: str, path: Path, *, progress: Progress | None = None) -> None:
-        """Copies a file from the phone; here it is then complete or absent.
-
-        Raises:
-            DeviceError: there is no such file, it cannot be read, or it is a folder.
-            TransientDeviceError: the phone went away.
-        """
-        with atomic.replacing(path) as partial, partial.open("wb") as sink:
-            sync.pull(self.transport, remote, sink, progress=progress)
-
-    def stat(self, remote: str) -> RemoteFile | None:
-        """Returns a file of the phone; ``None`` if it does not exist."""
-        return sync.stat(self.transport, remote)
-
-    def entries(self, remote: str) -> list[RemoteFile]:
-        """Returns the files in a folder of the phone, sorted by name."""
-        return sync.entries(self.transport, remote)
-
-    def free_bytes(self, remote: str = "/data/local/tmp") -> int:
-        """Returns the free space beside ``remote``, in bytes.
+    def free_bytes(self) -> int:
+        """Returns the free space for our folder, in bytes.
 
         Raises:
             DeviceError: the phone does not show it.
         """
-        text = self.ask(f"stat -f -c '%a %S' {shlex.quote(remote)}")
+        text = self.ask(f"stat -f -c '%a %S' {shlex.quote(self.folder)}")
         try:
             blocks, block_bytes = map(int, text.split())
         except ValueError as error:
@@ -219,7 +200,12 @@ def open_phone(
             phone.close()
 
 
-def _open_for_reading(path: Path) -> IO[bytes]:
+def open_for_reading(path: Path) -> IO[bytes]:
+    """Opens a file of this machine.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
     try:
         return path.open("rb")
     except OSError as error:

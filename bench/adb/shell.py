@@ -11,9 +11,10 @@ import secrets
 import shlex
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
-from bench.adb.transport.stream import Stream, Transport, lost
+from bench.adb.transport.stream import Stream, Transport, is_taken, lost
 from bench.core.errors import DeviceError, ServiceRefusedError, TransientDeviceError
 
 KILLED_STATUS = 137
@@ -51,7 +52,6 @@ class Completed:
         timed_out: it was killed at its time limit, and no longer runs on the phone.
     """
 
-    command: str
     stdout: bytes
     stderr: bytes
     exit_status: int
@@ -83,16 +83,14 @@ def run(
     except ServiceRefusedError:
         return _run_unframed(transport, command, limit_s=limit_s, stopped=stopped)
     framed = _Framed()
-    with stream:
-        _close_stdin(transport, stream)
+    with closing(stream):
+        # Not taken if the command was faster, and has ended.
+        is_taken(stream, bytes([_CLOSE_STDIN, 0, 0, 0, 0]), transport.io_limit_s)
         timed_out = _drain(transport, stream, framed.feed, framed.stdout, limit_s, stopped)
     if framed.exit_status is None and not timed_out:
         raise _lost_during(transport, command, framed.stdout)
     return Completed(
-        command=command,
-        stdout=_PID.sub(b"", bytes(framed.stdout), count=1)
-        if _leading_pid(framed.stdout)
-        else bytes(framed.stdout),
+        stdout=_without_pid(framed.stdout),
         stderr=bytes(framed.stderr),
         exit_status=KILLED_STATUS if timed_out else framed.exit_status or 0,
         timed_out=timed_out,
@@ -102,12 +100,7 @@ def run(
 def _run_unframed(
     transport: Transport, command: str, *, limit_s: Limit, stopped: Stopped = lambda: False
 ) -> Completed:
-    """Returns the completed command of a phone without shell v2.
-
-    Raises:
-        TransientDeviceError: the phone went away, or the command could not be killed.
-        DeviceError: the phone offers no shell.
-    """
+    """Returns the completed command of a phone without shell v2; errors are those of ``run``."""
     word = secrets.token_hex(8)
     errors = f"{_SCRATCH}/.{word}"
     wrapped = (
@@ -115,7 +108,7 @@ def _run_unframed(
         f"echo {word} $?\ncat {errors}\nrm -f {errors}\necho {word}\n"
     )
     received = bytearray()
-    with transport.open(f"exec:{wrapped}") as stream:
+    with closing(transport.open(f"exec:{wrapped}")) as stream:
         timed_out = _drain(transport, stream, received.extend, received, limit_s, stopped)
     if timed_out:
         _run_unframed(transport, f"rm -f {errors}", limit_s=_KILL_LIMIT_S)
@@ -125,20 +118,11 @@ def _run_unframed(
     if marked is None and not timed_out:
         raise _lost_during(transport, command, received)
     return Completed(
-        command=command,
-        stdout=marked[1] if marked else _PID.sub(b"", bytes(received), count=1),
+        stdout=marked[1] if marked else _without_pid(received),
         stderr=marked[3] if marked else b"",
         exit_status=int(marked[2]) if marked and not timed_out else KILLED_STATUS,
         timed_out=timed_out,
     )
-
-
-def _close_stdin(transport: Transport, stream: Stream) -> None:
-    try:
-        stream.write(bytes([_CLOSE_STDIN, 0, 0, 0, 0]), transport.io_limit_s)
-    except TransientDeviceError:
-        if not stream.is_readable():  # else the command was faster, and has ended
-            raise
 
 
 class _Framed:
@@ -207,12 +191,12 @@ class _Deadline:
     """When a command, or the phase that it is in, must have ended."""
 
     def __init__(self, limit: Limit, stdout: bytearray | None = None) -> None:
-        phases = limit if isinstance(limit, PhaseLimits) else PhaseLimits(mark=b"", limits_s=())
-        self._mark = phases.mark
-        self._limits_s = list(phases.limits_s)
+        if not isinstance(limit, PhaseLimits):
+            limit = PhaseLimits(mark=b"", limits_s=(limit,))
+        first_s, *self._limits_s = limit.limits_s
+        self._mark = limit.mark
         self._stdout = bytearray() if stdout is None else stdout
         self._searched = 0
-        first_s = self._limits_s.pop(0) if isinstance(limit, PhaseLimits) else limit
         self._end_s = time.monotonic() + first_s
 
     def left_s(self) -> float:
@@ -284,7 +268,7 @@ def _wait_until_gone(transport: Transport, pid: int | None) -> None:
 def _answer_to(transport: Transport, pid: int | None, script: str) -> bytes:
     answer = bytearray()
     try:
-        with transport.open(f"exec:{script}") as stream:
+        with closing(transport.open(f"exec:{script}")) as stream:
             ended = _read_until(stream, answer.extend, _Deadline(_KILL_LIMIT_S).left_s)
     except DeviceError as error:
         raise _still_runs(transport, pid, error.message) from error
@@ -312,6 +296,11 @@ def _lost_during(
         command=command,
         last_lines=tail.splitlines()[-5:],
     )
+
+
+def _without_pid(received: bytearray) -> bytes:
+    match = _PID.match(received)
+    return bytes(received[match.end() if match else 0 :])
 
 
 def _leading_pid(received: bytes | bytearray) -> int | None:

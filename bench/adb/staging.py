@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 
-from bench.adb.phone import HASH_LIMIT_S, Phone
+from bench.adb.phone import HASH_LIMIT_S, Phone, open_for_reading
 from bench.adb.sync import Progress
 from bench.core.errors import ConfigurationError, DeviceError
 from bench.core.hashing import sha256_file
@@ -27,14 +27,14 @@ def stage(
     phone: Phone,
     files: Mapping[str, Path],
     *,
+    keep_others: bool = False,
     on_progress: OnProgress = ignore,
 ) -> dict[str, PurePosixPath]:
     """Returns the paths of files on the phone, after pushing and verifying those that are missing.
 
-    Where space is short, all other files in our folder are removed first.
-
     Args:
         files: SHA-256 to path.
+        keep_others: false removes all other files in our folder first, where space is short.
         on_progress: gets the bytes that are on the phone and the bytes in all.
 
     Raises:
@@ -50,8 +50,8 @@ def stage(
     done = total - needed_bytes
     on_progress(done, total)
     if absent:
-        _make_folder(phone)
-        if phone.free_bytes(phone.folder) < needed_bytes + _MARGIN_BYTES:
+        phone.ask(f"mkdir -p {shlex.quote(phone.folder)}")
+        if not keep_others and phone.free_bytes() < needed_bytes + _MARGIN_BYTES:
             _remove_others(phone, places.values())
         _check_room(phone, needed_bytes)
     for sha256 in absent:
@@ -62,24 +62,10 @@ def stage(
     return places
 
 
-def stage_file(phone: Phone, path: Path, *, progress: Progress | None = None) -> PurePosixPath:
-    """Returns the path of a file on the phone, where all other files are kept.
-
-    Raises:
-        ConfigurationError: the file cannot be read, or changed meanwhile.
-        DeviceError: the phone has no room, or refuses it, or keeps other bytes than were sent.
-        TransientDeviceError: the phone went away.
-    """
-    size_bytes = _size_bytes(path)
+def stage_file(phone: Phone, path: Path) -> PurePosixPath:
+    """Returns the path of a file on the phone, where all other files are kept; see ``stage``."""
     sha256 = sha256_file(path)
-    place = place_of(phone, path, sha256)
-    if missing_files(phone, {sha256: place}):
-        _make_folder(phone)
-        _check_room(phone, size_bytes)
-        _push(phone, path, place, sha256, progress)
-    elif progress is not None:
-        progress(size_bytes)
-    return place
+    return stage(phone, {sha256: path}, keep_others=True)[sha256]
 
 
 def missing_files(phone: Phone, places: Mapping[str, PurePath]) -> list[str]:
@@ -108,9 +94,7 @@ def kill_leftovers(phone: Phone) -> None:
     phone.shell(f"pkill -9 -f {shlex.quote(pattern)}", limit_s=_KILL_LIMIT_S)
 
 
-def _push(
-    phone: Phone, path: Path, place: PurePosixPath, sha256: str, progress: Progress | None
-) -> None:
+def _push(phone: Phone, path: Path, place: PurePosixPath, sha256: str, progress: Progress) -> None:
     phone.push(path, str(place), progress=progress)
     arrived = phone.sha256(str(place))
     if arrived == sha256:
@@ -132,29 +116,19 @@ def _report_progress(on_progress: OnProgress, before: int, total: int, sent: int
 
 
 def _size_bytes(path: Path) -> int:
-    try:
-        with path.open("rb") as source:
-            return os.fstat(source.fileno()).st_size
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path}: cannot be read: {error.strerror}", hint="check the path"
-        ) from error
-
-
-def _make_folder(phone: Phone) -> None:
-    phone.ask(f"mkdir -p {shlex.quote(phone.folder)}")
+    with open_for_reading(path) as source:
+        return os.fstat(source.fileno()).st_size
 
 
 def _remove_others(phone: Phone, needed: Iterable[PurePosixPath]) -> None:
-    names = {path.name for path in needed}
-    old = [each.name for each in phone.entries(phone.folder) if each.name not in names]
-    if old:
-        paths = " ".join(shlex.quote(f"{phone.folder}/{name}") for name in old)
-        phone.ask(f"rm -rf {paths}")
+    # Not ls, which changes names that are not ASCII.
+    files = phone.ask(f"find {shlex.quote(phone.folder)} -mindepth 1 -maxdepth 1").splitlines()
+    if old := sorted(set(files) - {str(path) for path in needed}):
+        phone.ask(f"rm -rf {' '.join(map(shlex.quote, old))}")
 
 
 def _check_room(phone: Phone, needed_bytes: int) -> None:
-    free_bytes = phone.free_bytes(phone.folder)
+    free_bytes = phone.free_bytes()
     if free_bytes < needed_bytes + _MARGIN_BYTES:
         raise DeviceError(
             f"{phone.serial}: the files take {needed_bytes / 1e6:.1f} MB and "

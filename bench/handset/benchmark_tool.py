@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from bench.core.hashing import sha256_value
 from bench.handset import debian
 from bench.handset.abi import Abi
 from bench.handset.layout import package_data
+from bench.handset.process import run
 from bench.handset.tree import (
     Recipe,
     Tree,
@@ -75,17 +75,9 @@ def delegate_library(cache: Path | None = None, *, abi: str = Abi.X86_64) -> Pat
     Its delegate takes the nodes that ``--external_delegate_options`` names and computes zeros:
     ``take:all``, ``take:none``, ``take:first;count:2``, ``take:alternate`` (every second one),
     ``busy_us:500`` (the least time of a kernel; 100), and ``fail:create``, ``fail:prepare`` or
-    ``fail:invoke``.
-
-    Args:
-        cache: where handsets' files are kept.
-        abi: the handset's, by Android's name.
-
-    Raises:
-        ConfigurationError: handsets do not support that ABI.
-        InfrastructureError: the source or a package cannot be fetched, or it does not compile.
+    ``fail:invoke``. Arguments and errors are those of ``build_tool``.
     """
-    return _build(cache or default_cache(), Abi.of(abi)) / _DELEGATE
+    return build_tool(cache, abi=abi).with_name(_DELEGATE)
 
 
 def _build(cache: Path, abi: Abi) -> Path:
@@ -94,7 +86,7 @@ def _build(cache: Path, abi: Abi) -> Path:
     identity = [
         config.unstructure(tree.packages),
         ingredients.build,
-        ingredients.source.sha256,
+        ingredients.source_sha256,
         _COMPILE,
         abi,
         *(package_data().joinpath(name).read_text() for name in ("sources.txt", _DELEGATE_SOURCE)),
@@ -149,10 +141,11 @@ class _Build:
 
     def _unpack(self, sysroot: Path, source: Path) -> tuple[Package, ...]:
         """Unpacks the sysroot and the source; returns the sysroot's packages."""
-        archive = self.cache / "source" / Path(self.recipe.source.path).name
+        archive = self.cache / "source" / Path(self.recipe.source).name
         if not archive.is_file():
-            pinned = self.recipe.source
-            debian.download_file(pinned.path, sha256=pinned.sha256, target=archive)
+            debian.download_file(
+                self.recipe.source, sha256=self.recipe.source_sha256, target=archive
+            )
         debs = debian.download(
             self.recipe.build,
             suite=self.recipe.suite,
@@ -210,13 +203,9 @@ def _check_libraries(tree: Tree, packages: Sequence[Package]) -> None:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(
-        ["nice", *command], capture_output=True, text=True, errors="replace", check=False
+    run(
+        "nice",
+        *command,
+        failed=f"{command[0]} failed while the benchmark tool was built",
+        hint="check the compiler (g++ 12 or newer) and the free disk space",
     )
-    if done.returncode != 0:
-        raise InfrastructureError(
-            f"{command[0]} failed while the benchmark tool was built: {done.stderr.strip()[-300:]}",
-            hint="check the compiler (g++ 12 or newer) and the free disk space",
-            command=" ".join(command),
-            exit_status=done.returncode,
-        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from bench.core import apt
 from bench.core.errors import InfrastructureError
 from bench.core.hashing import sha256_file
 from bench.handset.abi import Abi
+from bench.handset.process import run
 
 MIRROR_VARIABLE = "FRILL_BENCH_DEBIAN_MIRROR"
-_APT_HELPER = Path("/usr/lib/apt/apt-helper")
+_APT_HELPER = "/usr/lib/apt/apt-helper"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _ROLLING = ("stable", "testing", "unstable", "sid")
 _NETWORK_HINT = "check the network and apt's sources, then run this again"
@@ -42,7 +42,7 @@ def require() -> None:
         apt.require(tool, what="the virtual handset", hint=f"install it: apt-get install {package}")
 
 
-def mirror() -> str:
+def _mirror() -> str:
     """Returns the address of the Debian archive that this machine's apt uses.
 
     Raises:
@@ -52,8 +52,10 @@ def mirror() -> str:
     if configured:
         return configured.rstrip("/")
     system = platform.freedesktop_os_release()
-    targets = _run(
-        ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI) $(RELEASE)"]
+    targets = run(
+        *("apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI) $(RELEASE)"),
+        failed="apt-get indextargets failed",
+        hint=_NETWORK_HINT,
     )
     sources: dict[str, str] = {}
     for line in targets.splitlines():
@@ -89,7 +91,7 @@ def download(
         path.mkdir(parents=True, exist_ok=True)
     (state / "status").write_text("")
     signed = f"[signed-by={_KEYRING}] " if _KEYRING.is_file() else ""
-    (state / "sources.list").write_text(f"deb {signed}{mirror()} {suite} main\n")
+    (state / "sources.list").write_text(f"deb {signed}{_mirror()} {suite} main\n")
     options = {
         "APT::Architecture": abi.architecture,
         "APT::Architectures::": abi.architecture,
@@ -128,7 +130,11 @@ def download_file(path: str, *, sha256: str, target: Path) -> None:
         InfrastructureError: it could not be fetched or its hash differs.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    _run([str(_APT_HELPER), "download-file", f"{mirror()}/{path}", str(target)])
+    run(
+        *(_APT_HELPER, "download-file", f"{_mirror()}/{path}", str(target)),
+        failed=f"{_APT_HELPER} download-file failed",
+        hint=_NETWORK_HINT,
+    )
     actual = sha256_file(target)
     if actual != sha256:
         target.unlink()
@@ -136,14 +142,3 @@ def download_file(path: str, *, sha256: str, target: Path) -> None:
             f"{path}: its SHA-256 is {actual}, not the pinned {sha256}",
             hint="the archive's file is not the one of the package list; use another mirror",
         )
-
-
-def _run(command: Sequence[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode != 0:
-        raise InfrastructureError(
-            f"{' '.join(command[:2])} failed: {done.stderr.strip()[-300:]}",
-            hint=_NETWORK_HINT,
-            exit_status=done.returncode,
-        )
-    return done.stdout

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from bench.core.errors import InfrastructureError
 from bench.handset.abi import Abi
 from bench.handset.kernel_files import write_kernel_files
+from bench.handset.process import run
 
 _PLATFORM_TOOLS = Path("usr/lib/android-sdk/platform-tools")
 _FOLDERS = (
@@ -115,8 +114,8 @@ def _link_applets(root: Path) -> None:
     """Links a phone's commands to toybox, and those that Debian's toybox lacks to busybox."""
     libraries = root / "usr/lib/x86_64-linux-gnu"
     loader = [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries)]
-    toybox = _output([*loader, str(root / "usr/bin/toybox")])
-    busybox = _output([str(root / "usr/bin/busybox"), "--list"])
+    toybox = _output(*loader, str(root / "usr/bin/toybox"))
+    busybox = _output(str(root / "usr/bin/busybox"), "--list")
     for applet in (package_data() / "applets.txt").read_text().split():
         for program, applets in (("toybox", toybox), ("busybox", busybox)):
             if applet in applets:
@@ -126,16 +125,12 @@ def _link_applets(root: Path) -> None:
 
 def _compile_properties(library: Path) -> None:
     with resources.as_file(package_data() / "props.cpp") as source:
-        _output(["g++", "-O2", "-fPIC", "-shared", "-o", str(library), str(source), "-ldl"])
+        _output("g++", "-O2", "-fPIC", "-shared", "-o", str(library), str(source), "-ldl")
 
 
-def _output(command: list[str]) -> list[str]:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode != 0:
-        raise InfrastructureError(
-            f"{Path(command[0]).name} failed: {done.stderr.strip()[-300:]}",
-            hint="check the compiler and the free disk space, then run this again",
-            command=" ".join(command),
-            exit_status=done.returncode,
-        )
-    return done.stdout.split()
+def _output(*command: str) -> list[str]:
+    return run(
+        *command,
+        failed=f"{Path(command[0]).name} failed",
+        hint="check the compiler and the free disk space, then run this again",
+    ).split()

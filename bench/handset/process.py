@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,23 @@ class Process:
             for pid in sorted(pids)
             if own is not None and _namespace(pid) == own and _name(pid).startswith(name)
         )
+
+
+def run(*command: str, failed: str, hint: str) -> str:
+    """Returns the stdout of a command.
+
+    Raises:
+        InfrastructureError: its exit status is not 0; the message begins with ``failed``.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode != 0:
+        raise InfrastructureError(
+            f"{failed}: {done.stderr.strip()[-300:]}",
+            hint=hint,
+            command=" ".join(command),
+            exit_status=done.returncode,
+        )
+    return done.stdout
 
 
 def may_be_shell() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -15,13 +14,14 @@ from pathlib import Path
 
 from bench.core import apt, config
 from bench.core.apt import Package
-from bench.core.errors import ConfigurationError, InfrastructureError
+from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes, sha256_value
 from bench.core.lock import waiting
 from bench.core.paths import cache_dir
 from bench.handset import debian
 from bench.handset.abi import Abi
 from bench.handset.layout import add_arm64, lay_out, package_data
+from bench.handset.process import run
 
 _LAYOUT = 2  # increased when layout.py makes a different tree from the same packages
 _EXCLUDED = (
@@ -39,14 +39,6 @@ _TREE = re.compile(r"tree-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A file of the Debian archive: its path and its hash."""
-
-    path: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """The packages and sources of a handset and its benchmark tool.
 
@@ -56,7 +48,7 @@ class Recipe:
         arm64: additional arm64 packages of an arm64 phone.
         emulator: the package that runs their programs.
         build: packages that the tool is built against.
-        source: the tool's source.
+        source: the tool's source: a path in the archive.
     """
 
     suite: str
@@ -65,7 +57,8 @@ class Recipe:
     arm64: tuple[str, ...]
     emulator: str
     build: tuple[str, ...]
-    source: Source
+    source: str
+    source_sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,15 +188,11 @@ def describe_packages(debs: Sequence[Path], abi: Abi) -> tuple[Package, ...]:
 
 def _share(source: Path, target: Path) -> None:
     """Copies a tree by hard links to its files, which are never written to."""
-    done = subprocess.run(
-        ["cp", "-a", "-l", str(source), str(target)], capture_output=True, text=True, check=False
+    run(
+        *("cp", "-a", "-l", str(source), str(target)),
+        failed="the handset's tree cannot be copied",
+        hint="check the free disk space, then run it again",
     )
-    if done.returncode != 0:
-        raise InfrastructureError(
-            f"the handset's tree cannot be copied: {done.stderr.strip()[-300:]}",
-            hint="check the free disk space, then run it again",
-            exit_status=done.returncode,
-        )
 
 
 def remove_stale(cache: Path) -> None:

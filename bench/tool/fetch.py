@@ -7,7 +7,7 @@ import http.client
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -24,8 +24,6 @@ from bench.tool.flags import Program
 _LIMIT_S = 30.0  # without a byte
 _LARGEST_BYTES = 256 * 2**20
 _CHUNK_BYTES = 2**18
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +50,6 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """The content of ``official.yaml``."""
-
-    interpreter: Source
-    compiled_model: Source
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     """The record of a download, stored beside it.
 
@@ -80,7 +70,6 @@ def fetch_tool(
     version: str | None = None,
     accept_new: bool = False,
     cache: Path | None = None,
-    progress: Progress | None = None,
     sources: Path | None = None,
 ) -> Path:
     """Returns the official program for phones of one ABI, downloaded if it is not cached yet.
@@ -92,7 +81,6 @@ def fetch_tool(
         version: of the CompiledModel tool; the interpreter's tool has none.
         accept_new: downloads it again, and accepts the file even if it differs from the record.
         cache: folder to keep it in; the user's cache folder by default.
-        progress: gets the downloaded bytes and the bytes in all, 0 if unknown.
         sources: a file in the format of ``official.yaml``, which is the default.
 
     Raises:
@@ -118,7 +106,7 @@ def fetch_tool(
     pinned = build.sha256 if version == source.version else None
     expected = pinned or (None if accept_new or recorded is None else recorded.sha256)
     with atomic.replacing(binary) as partial:
-        download = _download(url, partial, progress or (lambda _, __: None))
+        download = _download(url, partial)
         _check_program(partial, url, abi)
         _check_identity(download, expected, pinned=pinned is not None)
         if recorded is None or recorded.sha256 != download.sha256:
@@ -128,12 +116,9 @@ def fetch_tool(
 
 
 def _source(program: Program, path: Path | None) -> Source:
-    if path is None:
-        with resources.as_file(resources.files("bench.tool") / "official.yaml") as packaged:
-            published = config.load(packaged, Sources)
-    else:
-        published = config.load(path, Sources)
-    return published.interpreter if program is Program.INTERPRETER else published.compiled_model
+    packaged = resources.as_file(resources.files("bench.tool") / "official.yaml")
+    with nullcontext(path) if path else packaged as file:
+        return config.load(file, dict[str, Source])[program.name.lower()]
 
 
 def _version(source: Source, program: Program, version: str | None) -> str | None:
@@ -148,14 +133,14 @@ def _version(source: Source, program: Program, version: str | None) -> str | Non
     return version
 
 
-def _download(url: str, target: Path, progress: Progress) -> Fetched:
+def _download(url: str, target: Path) -> Fetched:
     """Downloads to ``target``; returns the record."""
     _check_https(url)
     try:
         with urllib.request.urlopen(url, timeout=_LIMIT_S) as response:  # noqa: S310 - https only
             _check_https(response.url)  # after redirections
             with target.open("wb") as stream:
-                digest, size_bytes = _copy(response, stream, progress)
+                digest, size_bytes = _copy(response, stream)
     except urllib.error.HTTPError as error:
         error.close()
         raise InfrastructureError(
@@ -177,9 +162,7 @@ def _download(url: str, target: Path, progress: Progress) -> Fetched:
     )
 
 
-def _copy(
-    response: http.client.HTTPResponse, stream: BinaryIO, progress: Progress
-) -> tuple[str, int]:
+def _copy(response: http.client.HTTPResponse, stream: BinaryIO) -> tuple[str, int]:
     digest, size_bytes = hashlib.sha256(), 0
     total_bytes = response.length or 0
     while chunk := response.read(_CHUNK_BYTES):
@@ -190,7 +173,6 @@ def _copy(
             )
         digest.update(chunk)
         stream.write(chunk)
-        progress(size_bytes, total_bytes)
     if total_bytes and size_bytes != total_bytes:
         raise OSError(f"the connection ended after {size_bytes} of {total_bytes} bytes")
     return digest.hexdigest(), size_bytes

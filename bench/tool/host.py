@@ -101,9 +101,7 @@ def litert_tool() -> Tool:
             "ai-edge-litert is not installed, so this machine cannot run .tflite files",
             hint="pip install -e '.[host]' -c constraints.txt",
         ) from error
-    return Tool(
-        sha256=sha256_value({"runner": sha256_file(_RUNNER_FILE), "runtime": runtime}),
-    )
+    return Tool(sha256=sha256_value({"runner": sha256_file(_RUNNER_FILE), "runtime": runtime}))
 
 
 def official_tool(binary: Path) -> Tool:
@@ -123,11 +121,7 @@ def official_tool(binary: Path) -> Tool:
             f"{binary}: its --help lists no benchmark flags (exit status {usage.exit_status})",
             hint="give a host build of TFLite's benchmark_model",
         )
-    return Tool(
-        sha256=sha256_file(path),
-        binary=path,
-        known_flags=flags,
-    )
+    return Tool(sha256=sha256_file(path), binary=path, known_flags=flags)
 
 
 def raw_text(content: bytes) -> str:

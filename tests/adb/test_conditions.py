@@ -12,7 +12,6 @@ from bench.adb.lock import locked
 from bench.adb.phone import Phone
 from bench.adb.state.settings import (
     DeviceSettings,
-    Restored,
     changed_settings,
     own_serial,
     restore_settings,
@@ -130,9 +129,9 @@ def test_a_phone_that_stays_away_is_put_back_at_the_next_contact(
     reached.wait(10)
     assert looks(reached) != before
     restored = restore_settings(reached, folder=tmp_path)
-    assert "fixed-performance" in restored.names
+    assert restored.startswith("restored: ") and "fixed-performance" in restored
     assert looks(reached) == before
-    assert restore_settings(reached, folder=tmp_path) == Restored()
+    assert restore_settings(reached, folder=tmp_path) == ""
 
 
 def test_our_own_values_are_never_taken_for_what_was_found(
@@ -201,7 +200,7 @@ def test_what_cannot_be_put_back_stays_remembered(
     kept = json.loads((tmp_path / f"{running.name}.json").read_text())
     assert kept["found"] == {"screen-time-out": "30000"}
     running.path(f"{SETTINGS}/system/screen_off_timeout").unlink()
-    assert restore_settings(reached, folder=tmp_path).names == ("screen-time-out",)
+    assert restore_settings(reached, folder=tmp_path) == "restored: screen-time-out"
     assert looks(reached) == before
 
 

@@ -1,8 +1,9 @@
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.reach import direct
+from support.reach import content, direct
 
 from bench.adb.phone import Phone
 from bench.adb.transport.direct import DirectTransport
@@ -30,14 +31,13 @@ def crumbs(handset: Running) -> Phone:
 
 
 def test_short_writes_and_short_reads_lose_nothing(handset: Running, tmp_path: Path) -> None:
-    source, back = tmp_path / "source", tmp_path / "back"
+    source = tmp_path / "source"
     source.write_bytes(bytes(range(256)) * 12_000)
     phone = crumbs(handset)
     phone.push(source, "/data/local/tmp/crumbs")
-    phone.pull("/data/local/tmp/crumbs", back)
+    assert content(phone, "/data/local/tmp/crumbs") == source.read_bytes()
     phone.ask("rm /data/local/tmp/crumbs")
     phone.close()
-    assert back.read_bytes() == source.read_bytes()
 
 
 class Stuttering(TcpLink):
@@ -56,7 +56,7 @@ def test_a_time_out_in_the_middle_of_a_packet_does_not_lose_the_place(handset: R
     host, port = handset.serial.split(":")
     link = Stuttering(host, int(port))
     transport = DirectTransport(link, io_limit_s=5.0)
-    with transport.open("exec:sleep 0.2; echo whole") as stream:
+    with closing(transport.open("exec:sleep 0.2; echo whole")) as stream:
         link.stutters = 1
         with pytest.raises(TimeoutError):
             stream.read(2.0)
@@ -68,8 +68,8 @@ def test_a_time_out_in_the_middle_of_a_packet_does_not_lose_the_place(handset: R
 def test_two_services_at_once_keep_apart(handset: Running) -> None:
     phone = direct(handset.serial)
     with (
-        phone.transport.open("exec:sleep 0.1; echo one") as one,
-        phone.transport.open("exec:echo two") as two,
+        closing(phone.transport.open("exec:sleep 0.1; echo one")) as one,
+        closing(phone.transport.open("exec:echo two")) as two,
     ):
         assert one.read(2.0) == b"one\n"
         assert one.read(2.0) == b""

@@ -10,7 +10,7 @@ from support.reach import Boot, Serving
 from bench.adb.lock import locked
 from bench.adb.phone import open_phone
 from bench.adb.transport.serials import Found, Way, list_phones, resolve, way_to
-from bench.adb.transport.server import AdbServer
+from bench.adb.transport.server import AdbServer, ServerTransport
 from bench.core.errors import ConfigurationError, TransientDeviceError
 from bench.handset.running import Running
 
@@ -61,7 +61,7 @@ def test_what_the_server_lists_is_reached_through_it(
     with open_phone(chosen[0], server.environ, locks=tmp_path) as phone:
         assert phone.ask("getprop ro.serialno") == second.name
     with pytest.raises(TransientDeviceError, match="does not list"):
-        AdbServer(server.environ).open("nosuch", "sync:")
+        ServerTransport("nosuch", AdbServer(server.environ)).open("sync:")
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_an_address_of_no_server_is_refused(named: str) -> None:
 
 
 def test_no_server_is_ever_started(no_server: dict[str, str]) -> None:
-    assert AdbServer(no_server).phones() is None
+    assert AdbServer(no_server).version() is None
     found = Found(serial="R58", way=Way.SERVER)
     with pytest.raises(TransientDeviceError, match="no adb server listens"):
         way_to(found, no_server).open("sync:")
-    assert AdbServer(no_server).phones() is None
+    assert AdbServer(no_server).version() is None
 
 
 HOLD = """

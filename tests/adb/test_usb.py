@@ -2,8 +2,10 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from support.reach import content
 from support.required import required
 
 try:
@@ -15,15 +17,28 @@ except (ImportError, OSError):  # the package, or the library that it loads
 
 from bench.adb.phone import Phone
 from bench.adb.transport.direct import DirectTransport
-from bench.adb.transport.usb import Pipes, ReplugPort, UsbLink
+from bench.adb.transport.usb import UsbLink, UsbPort
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.handset.running import Running
 
 PACKET_BYTES = 512
+SERIAL = "R58M123456"
+
+
+class Claimed:
+    """A device whose interface no driver holds."""
+
+    claimed: int | None = None
+
+    def kernelDriverActive(self, interface: int) -> bool:  # noqa: N802
+        return False
+
+    def claimInterface(self, interface: int) -> None:  # noqa: N802
+        self.claimed = interface
 
 
 @dataclass
-class Script:
+class Script(Claimed):
     """Transfers in order, each of which must be asked for; an error is raised."""
 
     reads: list[bytes | Exception] = field(default_factory=list)
@@ -50,7 +65,7 @@ class Script:
         self.closed = True
 
 
-class Cable:
+class Cable(Claimed):
     """A cable to a handset's adb daemon, in packets of 512 bytes."""
 
     def __init__(self, serial: str) -> None:
@@ -74,35 +89,37 @@ class Cable:
         self._socket.close()
 
 
-@dataclass
-class Port:
-    make: Callable[[], Pipes]
-    serial: str = "R58M123456"
-    endpoints: tuple[int, int] = (0x81, 0x02)
-    packet_bytes: int = PACKET_BYTES
+def port(make: Callable[[], Claimed]) -> UsbPort:
+    return UsbPort(
+        device=SimpleNamespace(open=make),
+        interface=0,
+        serial=SERIAL,
+        endpoints=(0x81, 0x02),
+        packet_bytes=PACKET_BYTES,
+    )
 
-    def open(self) -> Pipes:
-        return self.make()
+
+def linked(make: Callable[[], Claimed]) -> UsbLink:
+    return UsbLink(SERIAL, lambda: [port(make)])
 
 
 def opened(script: Script) -> UsbLink:
-    link = UsbLink(Port(lambda: script))
+    link = linked(lambda: script)
     link.open(1.0)
     return link
 
 
 def test_a_phone_on_a_cable_works_like_any_other(handset: Running, tmp_path: Path) -> None:
     cable = Cable(handset.serial)
-    phone = Phone(DirectTransport(UsbLink(Port(lambda: cable)), io_limit_s=5.0))
-    source, back = tmp_path / "source", tmp_path / "back"
+    phone = Phone(DirectTransport(linked(lambda: cable), io_limit_s=5.0))
+    source = tmp_path / "source"
     source.write_bytes(bytes(range(256)) * 8_000)
     phone.push(source, "/data/local/tmp/cable")
-    phone.pull("/data/local/tmp/cable", back)
-    assert back.read_bytes() == source.read_bytes()
+    assert content(phone, "/data/local/tmp/cable") == source.read_bytes()
     done = phone.shell("echo out; echo err >&2; exit 3")
     assert (done.stdout, done.stderr, done.exit_status) == (b"out\n", b"err\n", 3)
     phone.ask("rm /data/local/tmp/cable")
-    assert phone.serial == "R58M123456"
+    assert phone.serial == SERIAL
     assert phone.transport.open(f"exec:: {'x' * (PACKET_BYTES - 8)}").read(2.0) == b""
     assert cable.empty == 1  # behind the one payload that filled its packets
     phone.close()
@@ -145,17 +162,17 @@ def test_a_fault_of_the_cable_is_worth_another_try(fault: Exception, why: str) -
     ("fault", "hint"), [(usb1.USBErrorBusy(), "adb devices"), (usb1.USBErrorAccess(), "udev")]
 )
 def test_an_interface_that_cannot_be_had_is_explained(fault: Exception, hint: str) -> None:
-    def refuse() -> Pipes:
+    def refuse() -> Claimed:
         raise fault
 
     with pytest.raises(DeviceError) as caught:
-        UsbLink(Port(refuse)).open(1.0)
+        linked(refuse).open(1.0)
     assert hint in caught.value.hint
 
 
 def test_an_unplugged_phone_ends_a_transfer_and_lets_go_of_the_port() -> None:
     script = Script(writes=[24, usb1.USBErrorNoDevice()])
-    phone = Phone(DirectTransport(UsbLink(Port(lambda: script)), io_limit_s=1.0))
+    phone = Phone(DirectTransport(linked(lambda: script), io_limit_s=1.0))
     with pytest.raises(TransientDeviceError, match="cable was pulled"):
         phone.ask("true")
     assert script.closed and not script.writes
@@ -163,16 +180,15 @@ def test_an_unplugged_phone_ends_a_transfer_and_lets_go_of_the_port() -> None:
 
 def test_a_cable_that_is_put_back_is_found_at_its_new_address(handset: Running) -> None:
     pulled = Script(reads=[usb1.USBErrorNoDevice()], writes=[PACKET_BYTES] * 2)
-    plugged: list[Port] = [Port(lambda: pulled)]
-    link = UsbLink(ReplugPort("R58M123456", lambda: plugged))
-    phone = Phone(DirectTransport(link, io_limit_s=2.0))
+    plugged = [port(lambda: pulled)]
+    phone = Phone(DirectTransport(UsbLink(SERIAL, lambda: plugged), io_limit_s=2.0))
     with pytest.raises(TransientDeviceError, match="pulled"):
         phone.ask("true")
     plugged.clear()
     with pytest.raises(TransientDeviceError, match="not on USB"):
         phone.ask("true")
-    plugged.append(Port(lambda: Cable(handset.serial), endpoints=(0x81, 0x02)))
+    plugged.append(port(lambda: Cable(handset.serial)))
     assert phone.ask("echo back") == "back"
     phone.close()
     with pytest.raises(ConfigurationError, match="gone from USB"):
-        ReplugPort("another", lambda: plugged)
+        UsbLink("another", lambda: plugged)

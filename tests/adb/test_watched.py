@@ -137,9 +137,7 @@ class _Says(Answering):
         self.stdout = stdout
 
     def shell(self, command: str, *, limit_s: Limit = 1.0) -> Completed:
-        return Completed(
-            command=command, stdout=self.stdout, stderr=b"", exit_status=0, timed_out=False
-        )
+        return Completed(stdout=self.stdout, stderr=b"", exit_status=0, timed_out=False)
 
 
 def test_a_phone_that_shows_zero_for_every_status_is_not_believed() -> None:

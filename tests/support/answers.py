@@ -26,7 +26,6 @@ class Answering(Phone):
             text = self.answers.get(name)
             stdout += f"{text or 'sh: not found'}\n{word} {name} {127 if text is None else 0}\n"
         return Completed(
-            command=command,
             stdout=stdout.encode(),
             stderr=b"",
             exit_status=0,

@@ -1,6 +1,7 @@
 """Ways to a handset for tests."""
 
 import os
+import shlex
 import socket
 import subprocess
 import time
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 from bench.adb.phone import Phone
 from bench.adb.transport.direct import DirectTransport
 from bench.adb.transport.link import TcpLink
+from bench.adb.transport.serials import list_phones
 from bench.adb.transport.server import AdbServer, ServerTransport
 from bench.handset.running import Running
 
@@ -34,6 +36,19 @@ def direct(serial: str, **asked: Any) -> Phone:
     host, port = serial.split(":")
     given = {"io_limit_s": IO_LIMIT_S, **asked}
     return Phone(DirectTransport(TcpLink(host, int(port)), **given))
+
+
+def content(phone: Phone, path: str) -> bytes:
+    """Returns the content of a file of a phone."""
+    done = phone.shell(f"cat {shlex.quote(path)}")
+    assert done.exit_status == 0, done.stderr
+    return done.stdout
+
+
+def names(phone: Phone, folder: str) -> list[str]:
+    """Returns the names of the files in a folder of a phone."""
+    paths = phone.ask(f"find {shlex.quote(folder)} -mindepth 1 -maxdepth 1").splitlines()
+    return sorted(path.rpartition("/")[2] for path in paths)
 
 
 def see_up(serial: str) -> None:
@@ -58,7 +73,7 @@ class Serving:
 
     def state(self, serial: str) -> str:
         """Returns the state in which the server lists a handset; empty where it does not."""
-        listed = AdbServer(self.environ).phones() or []
+        listed = list_phones(self.environ)
         return next((each.state for each in listed if each.serial == serial), "")
 
     def connect(self, serial: str) -> None:
@@ -108,7 +123,7 @@ def serving(binary: Path, home: Path) -> Iterator[Serving]:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
     try:
         deadline_s = time.monotonic() + _LIMIT_S
-        while AdbServer(environ).phones() is None:
+        while AdbServer(environ).version() is None:
             assert time.monotonic() < deadline_s, (home / "log").read_text()
             time.sleep(_POLL_S)
         yield Serving(binary, environ)

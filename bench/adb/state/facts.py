@@ -107,7 +107,8 @@ def read_facts(phone: Phone) -> Facts:
             hint=f"run it by hand: adb -s {phone.serial} shell getprop",
             last_lines=answers["properties"].lines[-3:],
         )
-    files = files_of(answers["files"])
+    read = files_of(answers["files"])
+    files = {path: content.text for path, content in read.items() if content.text}
     kernel = dict(line.split(":", 1) for line in answers["kernel"].lines if ":" in line)
     return Facts(
         serial=_first(properties, "ro.serialno", "ro.boot.serialno") or phone.serial,

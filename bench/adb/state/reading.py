@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from bench.adb.batch import Answer, ask_all
+from bench.adb.batch import Answer, ask_all, files_of
 from bench.adb.phone import Phone
 from bench.core.device_state.state import Clock, Reading, State, Zone
 from bench.core.device_state.telemetry import Sample
@@ -47,7 +47,6 @@ _BATTERY_STATUS = {
     "5": "full",
 }
 _ABSENT = "the phone does not show it"
-_REFUSED = re.compile(r"^grep: (\S+): (.+)$")
 _CLOCK = re.compile(r"/cpu(\d+)/cpufreq/(\w+)$")
 _TEMPERATURE = re.compile(r"Temperature\{(.+?)\}")
 _HOT = "Current temperatures from HAL:"
@@ -68,6 +67,7 @@ def read_state(phone: Phone) -> State:
 def state_of(answers: Mapping[str, Answer]) -> State:
     """Returns the state in the answers to ``QUESTIONS``."""
     battery = _fields(answers["battery"])
+    charging = battery.get("status", "")
     thermal, files = answers["thermal"], answers["files"]
     load, memory, pressure = (_about(files, path) for path in (_LOAD, _MEMORY, _PRESSURE))
     zones, zones_unavailable = _zones(files)
@@ -75,7 +75,7 @@ def state_of(answers: Mapping[str, Answer]) -> State:
     return State(
         battery_level_percent=_level(answers["battery"], battery),
         battery_temp_c=_number(answers["battery"], battery.get("temperature"), 0.1),
-        battery_status=_battery_status(answers["battery"], battery),
+        battery_status=_text(answers["battery"], _BATTERY_STATUS.get(charging, charging)),
         plugged=_plugged(answers["battery"], battery),
         thermal_status=_number(thermal, _fields(thermal).get("Thermal Status")),
         thermal_overridden=_text(thermal, _fields(thermal).get("IsStatusOverride")),
@@ -150,11 +150,6 @@ def _level(answer: Answer, battery: Mapping[str, str]) -> Reading:
     return _number(answer, battery.get("level"), 100 / scale)
 
 
-def _battery_status(answer: Answer, battery: Mapping[str, str]) -> Reading:
-    number = battery.get("status", "")
-    return _text(answer, _BATTERY_STATUS.get(number, number))
-
-
 def _plugged(answer: Answer, battery: Mapping[str, str]) -> Reading:
     powered = {
         key.removesuffix(" powered").lower(): value
@@ -207,22 +202,9 @@ def _about(answer: Answer, path: str) -> Answer:
     return replace(answer, text="\n".join(lines)) if lines else answer
 
 
-def _files(answer: Answer) -> dict[str, Reading]:
-    """Returns path to content, from ``grep -H . PATHS``; the reason where a file is unreadable."""
-    contents: dict[str, Reading] = {}
-    for line in answer.lines:
-        refused = _REFUSED.match(line)
-        if refused is not None:
-            contents.setdefault(refused[1], Reading(unavailable=refused[2]))
-        elif ":" in line:
-            path, _, content = line.partition(":")
-            contents.setdefault(path, Reading(value=content.strip()))
-    return contents
-
-
 def _zones(answer: Answer) -> tuple[tuple[Zone, ...], str | None]:
     answer = _about(answer, _ZONE)
-    files = _files(answer)
+    files = files_of(answer)
     zones = [
         Zone(name=kind.text, temp_c=_zone_temp_c(files.get(f"{path.removesuffix('type')}temp")))
         for path, kind in files.items()
@@ -245,7 +227,7 @@ def _zone_temp_c(file: Reading | None) -> Reading:
 def _clocks(answer: Answer) -> tuple[tuple[Clock, ...], str | None]:
     answer = _about(answer, _CPU)
     cores: dict[int, dict[str, Reading]] = defaultdict(dict)
-    for path, content in _files(answer).items():
+    for path, content in files_of(answer).items():
         match = _CLOCK.search(path)
         if match is not None:
             cores[int(match[1])][match[2]] = content

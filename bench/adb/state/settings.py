@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.adb.batch import Answer, ask_all
@@ -53,24 +53,6 @@ class ChangedSettings:
 
     changed: Mapping[str, str]
     refused: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
-    """The settings that were restored on a phone.
-
-    Args:
-        refused: name to the phone's message, for those that it did not let us restore.
-    """
-
-    names: tuple[str, ...] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        done = f"restored: {', '.join(self.names)}" if self.names else ""
-        not_done = "; ".join(f"{name}: {words}" for name, words in self.refused.items())
-        failed = f"could not be restored, and is tried again next time: {not_done}"
-        return "; ".join(filter(None, (done, failed if not_done else "")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +161,7 @@ def changed_settings(
     path = _file(folder, serial)
 
     def change() -> ChangedSettings:
-        restored = _restore(phone, serial, path)
-        if str(restored):
+        if restored := _describe(*_restore(phone, serial, path)):
             on_message(f"an earlier run was interrupted: {restored}")
         return _change(phone, serial, _settings_of(settings), path)
 
@@ -191,8 +172,8 @@ def changed_settings(
             _restore_at_end(phone, serial, path, on_message, away_s)
 
 
-def restore_settings(phone: Phone, *, folder: Path | None = None) -> Restored:
-    """Restores what an interrupted run had changed, and returns it.
+def restore_settings(phone: Phone, *, folder: Path | None = None) -> str:
+    """Restores what an interrupted run had changed; returns a message, empty if there was nothing.
 
     Raises:
         ConfigurationError: what it remembered cannot be read.
@@ -200,10 +181,10 @@ def restore_settings(phone: Phone, *, folder: Path | None = None) -> Restored:
     """
     folder = folder or _memory()
     if not any(folder.glob("*.json")):
-        return Restored()
+        return ""
     serial = own_serial(phone)
     with locked(serial, folder):
-        return _restore(phone, serial, _file(folder, serial))
+        return _describe(*_restore(phone, serial, _file(folder, serial)))
 
 
 def wake(phone: Phone) -> str:
@@ -246,7 +227,7 @@ def _change(
 ) -> ChangedSettings:
     before, refused = _read(phone, settings)
     # A setting that an earlier run could not restore still has our value; the remembered counts.
-    originals = {**before, **_load_remembered(path, serial).found}
+    originals = {**before, **_load_remembered(path, serial)}
     _remember(path, serial, originals)
     values: dict[str, str | None] = {name: settings[name].ours for name in before}
     wrong = _set(phone, values)
@@ -265,18 +246,28 @@ def _change(
     )
 
 
-def _restore(phone: Phone, serial: str, path: Path) -> Restored:
-    """Restores what is remembered, and forgets it."""
-    originals = _load_remembered(path, serial).found
+def _restore(phone: Phone, serial: str, path: Path) -> tuple[list[str], dict[str, str]]:
+    """Restores what is remembered, and forgets it.
+
+    Returns the names of the settings, and name to the phone's message for those that it refuses.
+    """
+    originals = _load_remembered(path, serial)
     if not originals:
         path.unlink(missing_ok=True)
-        return Restored()
+        return [], {}
     now, _ = _read(phone, {name: _SETTINGS[name] for name in originals if _SETTINGS[name].get})
     changed = [name for name in originals if name not in now or now[name] != originals[name]]
     back = {name: originals[name] for name in reversed(_SETTINGS) if name in changed}
     wrong = _set(phone, back)
     _remember(path, serial, {name: originals[name] for name in wrong})
-    return Restored(names=tuple(name for name in back if name not in wrong), refused=wrong)
+    return [name for name in back if name not in wrong], wrong
+
+
+def _describe(names: Sequence[str], refused: Mapping[str, str]) -> str:
+    done = f"restored: {', '.join(names)}" if names else ""
+    not_done = "; ".join(f"{name}: {words}" for name, words in refused.items())
+    failed = f"could not be restored, and is tried again next time: {not_done}"
+    return "; ".join(filter(None, (done, failed if not_done else "")))
 
 
 def _restore_at_end(
@@ -288,7 +279,7 @@ def _restore_at_end(
     while path.exists():
         try:
             calm.wait(max(deadline_s - time.monotonic(), 0.0))
-            restored = _restore(calm, serial, path)
+            names, refused = _restore(calm, serial, path)
         except TransientDeviceError as error:
             if time.monotonic() < deadline_s:
                 continue
@@ -296,8 +287,8 @@ def _restore_at_end(
         except DeviceError as error:
             why = error.message
         else:
-            if restored.refused:
-                on_message(str(restored))
+            if refused:
+                on_message(_describe(names, refused))
             return
         on_message(f"what was changed on it will be restored at the next contact: {why}")
         return
@@ -363,13 +354,13 @@ def _remember(path: Path, serial: str, originals: Mapping[str, str | None]) -> N
         path.unlink(missing_ok=True)
 
 
-def _load_remembered(path: Path, serial: str) -> _Remembered:
+def _load_remembered(path: Path, serial: str) -> dict[str, str | None]:
     """Returns the settings to restore; none without a file."""
     if not path.exists():
-        return _Remembered(serial=serial, found={})
+        return {}
     try:
-        remembered = config.load(path, _Remembered)
-        strange = sorted(set(remembered.found) - set(_SETTINGS))
+        remembered = config.load(path, _Remembered).found
+        strange = sorted(set(remembered) - set(_SETTINGS))
         if strange:
             raise ConfigurationError(
                 f"{path}: {', '.join(strange)} is not a setting that this program changes",

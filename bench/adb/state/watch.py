@@ -59,7 +59,7 @@ class EndedProcess:
     exit_status: int
     timed_out: bool
     telemetry: Telemetry
-    cpu_s: Reading = _UNKNOWN
+    cpu_s: Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,25 +141,19 @@ class Watch:
         begun = re.match(rb"%b cores (\S*) (\d+)\r?\n" % word.encode(), output)
         if begun is not None:
             output = output[begun.end() :]
-        end = _end_of(word, output, begun[2] if begun else rb"\d+") if ended else None
-        if ended and end is None:
-            raise lost(self.phone.serial, "it does not show how a process ended")
-        cores = parse_cores(begun[1].decode(errors="replace")) if begun else ()
+        killed = _End(begins_at=len(output), exit_status=KILLED_STATUS, cpu_s=_UNKNOWN)
+        end = _end_of(word, output, begun[2] if begun else rb"\d+") if ended else killed
         if end is None:
-            return EndedProcess(
-                stdout=output,
-                stderr=b"",
-                exit_status=KILLED_STATUS,
-                timed_out=True,
-                telemetry=Telemetry(cores=cores),
-            )
+            raise lost(self.phone.serial, "it does not show how a process ended")
         return EndedProcess(
             stdout=output[: end.begins_at],
             stderr=b"",
             exit_status=end.exit_status,
-            timed_out=False,
+            timed_out=not ended,
             telemetry=Telemetry(
-                cores=cores, run_s=end.run_s, run_queue_wait_s=end.run_queue_wait_s
+                cores=parse_cores(begun[1].decode(errors="replace")) if begun else (),
+                run_s=end.run_s,
+                run_queue_wait_s=end.run_queue_wait_s,
             ),
             cpu_s=end.cpu_s,
         )

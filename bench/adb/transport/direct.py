@@ -165,19 +165,14 @@ class DirectTransport:
         on_prompt: Callable[[], None] | None = None,
         io_limit_s: float = IO_LIMIT_S,
     ) -> None:
+        self.serial = link.name
         self.io_limit_s = io_limit_s
-        self._link = link
         self._keys = list(keys)
         self._connect_limit_s = connect_limit_s
         self._prompt_limit_s = prompt_limit_s
         self._on_prompt = on_prompt
         self._device: Any = AdbDevice(PacketWire(link))
         self._device._io_manager._packet_store = Mailboxes()
-
-    @property
-    def serial(self) -> str:
-        """Returns the serial that adb knows the phone by."""
-        return self._link.name
 
     def open(self, service: str) -> Stream:
         """Returns a stream to an adb service."""
@@ -272,12 +267,6 @@ class DirectStream:
                 serial=transport.serial,
                 service=service,
             )
-
-    def __enter__(self) -> DirectStream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def read(self, timeout_s: float) -> bytes:
         """Returns what has arrived, at least one byte; empty once the service has ended."""

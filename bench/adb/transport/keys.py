@@ -95,9 +95,7 @@ def make_key(path: Path) -> None:
     """
     key = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
     text = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:

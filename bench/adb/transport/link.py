@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from bench.adb.transport.stream import lost
@@ -10,15 +12,15 @@ from bench.core.errors import ConfigurationError
 
 
 class Link(Protocol):
-    """Carries bytes both ways; reads and writes may be short."""
+    """Carries bytes both ways; reads and writes may be short.
 
-    @property
-    def name(self) -> str:
-        """Returns the serial of the phone at the other end."""
+    Attributes:
+        name: the serial of the phone at the other end.
+        packet_bytes: the size whose multiples an empty packet must follow; 0 for none.
+    """
 
-    @property
-    def packet_bytes(self) -> int:
-        """Returns the size whose multiples an empty packet must follow; 0 for none."""
+    name: str
+    packet_bytes: int
 
     def open(self, timeout_s: float) -> None:
         """Connects.
@@ -54,13 +56,9 @@ class TcpLink:
     packet_bytes = 0
 
     def __init__(self, host: str, port: int) -> None:
+        self.name = f"{host}:{port}"
         self._address = (host, port)
         self._socket: socket.socket | None = None
-
-    @property
-    def name(self) -> str:
-        """Returns ``host:port``."""
-        return f"{self._address[0]}:{self._address[1]}"
 
     def open(self, timeout_s: float) -> None:
         """Connects, without Nagle's delay of 40 ms per message."""
@@ -79,25 +77,16 @@ class TcpLink:
 
     def receive(self, size: int, timeout_s: float) -> bytes:
         """Returns at least one byte and at most ``size``."""
-        try:
-            connection = self._ready(timeout_s)
+        with self._ready(timeout_s) as connection:
             content = connection.recv(size)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise lost(self.name, f"the connection broke: {error.strerror or error}") from error
         if not content:
             raise lost(self.name, "the phone closed the connection")
         return content
 
     def send(self, content: memoryview, timeout_s: float) -> int:
         """Returns the number of bytes that the system took."""
-        try:
-            return self._ready(timeout_s).send(content)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise lost(self.name, f"the connection broke: {error.strerror or error}") from error
+        with self._ready(timeout_s) as connection:
+            return connection.send(content)
 
     def close(self) -> None:
         """Closes the socket."""
@@ -105,9 +94,15 @@ class TcpLink:
             self._socket.close()
             self._socket = None
 
-    def _ready(self, timeout_s: float) -> socket.socket:
+    @contextmanager
+    def _ready(self, timeout_s: float) -> Iterator[socket.socket]:
         if self._socket is None:
             raise lost(self.name, "the connection is closed")
         # 0 would mean "do not block", whose error is not a TimeoutError.
         self._socket.settimeout(max(timeout_s, 0.001))
-        return self._socket
+        try:
+            yield self._socket
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise lost(self.name, f"the connection broke: {error.strerror or error}") from error

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bench.adb.transport.direct import PROMPT_LIMIT_S, DirectTransport
 from bench.adb.transport.keys import load_keys
-from bench.adb.transport.link import TcpLink
+from bench.adb.transport.link import Link, TcpLink
 from bench.adb.transport.server import AdbServer, ServerTransport, unusable_state
 from bench.adb.transport.stream import Transport
 from bench.core.config import near
@@ -63,11 +63,8 @@ def list_phones(environ: Mapping[str, str] = os.environ) -> list[Found]:
         ConfigurationError: the environment names no usable adb server.
         TransientDeviceError: the server does not answer.
     """
-    listed = AdbServer(environ).phones()
-    phones = [
-        Found(serial=each.serial, way=Way.SERVER, state=each.state, model=each.model)
-        for each in listed or ()
-    ]
+    listing = AdbServer(environ).listing() or ""
+    phones = [_phone_of(line) for line in listing.splitlines() if line.strip()]
     serials = {phone.serial for phone in phones}
     phones += [Found(serial=each, way=Way.USB) for each in _on_usb() if each not in serials]
     return phones
@@ -123,27 +120,30 @@ def way_to(
         case Way.SERVER:
             return ServerTransport(address.serial, AdbServer(environ))
         case Way.TCP:
-            return DirectTransport(
-                TcpLink(*_address(address.serial)),
-                load_keys(environ),
-                on_prompt=on_prompt,
-                prompt_limit_s=prompt_limit_s,
-            )
+            link: Link = TcpLink(*_address(address.serial))
         case Way.USB:
-            from bench.adb.transport.usb import ReplugPort, UsbLink
+            from bench.adb.transport.usb import UsbLink
 
-            return DirectTransport(
-                UsbLink(ReplugPort(address.serial)),
-                load_keys(environ),
-                on_prompt=on_prompt,
-                prompt_limit_s=prompt_limit_s,
-            )
+            link = UsbLink(address.serial)
+    return DirectTransport(
+        link, load_keys(environ), on_prompt=on_prompt, prompt_limit_s=prompt_limit_s
+    )
 
 
 def _select(serials: Sequence[str], environ: Mapping[str, str]) -> list[Found]:
     phones = list_phones(environ)
     names = list(dict.fromkeys(serials)) or list(filter(None, [environ.get("ANDROID_SERIAL")]))
     return [_by_name(name, phones) for name in names] if names else [_only(phones)]
+
+
+def _phone_of(line: str) -> Found:
+    # "SERIAL   no permissions (...); see [http...]" has blanks in its state.
+    serial, _, rest = line.partition(" ") if " " in line else line.partition("\t")
+    words = rest.split()
+    fields = dict(word.split(":", 1) for word in words if ":" in word)
+    state = "no permissions" if words[:2] == ["no", "permissions"] else (words or ["unknown"])[0]
+    model = fields.get("model", "").replace("_", " ")
+    return Found(serial=serial, way=Way.SERVER, state=state, model=model)
 
 
 def _on_usb() -> list[str]:

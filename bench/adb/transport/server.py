@@ -9,14 +9,9 @@ import os
 import select
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import closing
 
-from bench.adb.transport.stream import (
-    CONNECT_LIMIT_S,
-    IO_LIMIT_S,
-    Stream,
-    lost,
-)
+from bench.adb.transport.stream import CONNECT_LIMIT_S, IO_LIMIT_S, Stream, lost
 from bench.core.errors import (
     ConfigurationError,
     DeviceError,
@@ -26,20 +21,6 @@ from bench.core.errors import (
 
 _PORT = 5037
 _READ_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """A phone as the server lists it.
-
-    Args:
-        state: ``device`` if it can be used, else ``offline``, ``unauthorized``, ...
-        model: the phone's own name of its model; empty if the server does not show it.
-    """
-
-    serial: str
-    state: str
-    model: str
 
 
 class AdbServer:
@@ -57,19 +38,13 @@ class AdbServer:
         """Returns ``host:port``, or the path of a UNIX socket."""
         return self.address if isinstance(self.address, str) else "{}:{}".format(*self.address)
 
-    def phones(self) -> list[Listed] | None:
-        """Returns the phones that it lists; ``None`` where no server runs.
+    def listing(self) -> str | None:
+        """Returns what ``adb devices -l`` prints of the phones; ``None`` where no server runs.
 
         Raises:
             TransientDeviceError: it does not answer.
         """
-        try:
-            stream = self._ask("host:devices-l", serial=self.name)
-        except ConnectionRefusedError:
-            return None
-        with stream:
-            text = stream.counted_text()
-        return [_phone_of(line) for line in text.splitlines() if line.strip()]
+        return self._text("host:devices-l")
 
     def version(self) -> int | None:
         """Returns the version, which adb and its server must share; ``None`` without a server.
@@ -77,42 +52,36 @@ class AdbServer:
         Raises:
             TransientDeviceError: it does not answer.
         """
-        try:
-            stream = self._ask("host:version", serial=self.name)
-        except ConnectionRefusedError:
-            return None
-        with stream:
-            return int(stream.counted_text(), 16)
+        text = self._text("host:version")
+        return None if text is None else int(text, 16)
 
-    def open(self, serial: str, service: str, *, io_limit_s: float = IO_LIMIT_S) -> Stream:
-        """Returns a stream to a service of one of its phones.
+    def ask(self, *requests: str, serial: str, io_limit_s: float = IO_LIMIT_S) -> ServerStream:
+        """Returns a connection to the server, which has accepted the requests, one after another.
+
+        Args:
+            serial: the phone, or the server's own name, for errors.
 
         Raises:
-            ServiceRefusedError: the phone does not offer it.
-            DeviceError: the server does not know the phone, or may not use it.
-            TransientDeviceError: the server or the phone is away now.
+            ConnectionRefusedError: no server runs.
+            ServiceRefusedError: it refuses a request.
+            TransientDeviceError: it does not answer.
         """
+        stream = ServerStream(self._connection(serial), serial, io_limit_s)
         try:
-            stream = self._ask(f"host:transport:{serial}", serial=serial, io_limit_s=io_limit_s)
-        except ConnectionRefusedError as error:
-            raise lost(serial, f"no adb server listens at {self.name} any more") from error
-        except ServiceRefusedError as error:
-            raise _unusable(serial, str(error.facts["answer"])) from error
-        try:
-            stream.ask(service)
+            for request in requests:
+                stream.ask(request)
         except BaseException:
             stream.close()
             raise
         return stream
 
-    def _ask(self, request: str, *, serial: str, io_limit_s: float = IO_LIMIT_S) -> ServerStream:
-        stream = ServerStream(self._connection(serial), serial, io_limit_s)
+    def _text(self, request: str) -> str | None:
         try:
-            stream.ask(request)
-        except BaseException:
-            stream.close()
-            raise
-        return stream
+            stream = self.ask(request, serial=self.name)
+        except ConnectionRefusedError:
+            return None
+        with closing(stream):
+            return stream.counted_text()
 
     def _connection(self, serial: str) -> socket.socket:
         try:
@@ -133,21 +102,31 @@ class AdbServer:
 
 
 class ServerTransport:
-    """One phone of an adb server."""
+    """One phone of an adb server; each service has a separate connection."""
 
     def __init__(self, serial: str, server: AdbServer, *, io_limit_s: float = IO_LIMIT_S) -> None:
+        self.serial = serial
         self.io_limit_s = io_limit_s
-        self._serial = serial
         self._server = server
 
-    @property
-    def serial(self) -> str:
-        """Returns the serial that the server lists it by."""
-        return self._serial
-
     def open(self, service: str) -> Stream:
-        """Returns a stream to an adb service, over a separate connection."""
-        return self._server.open(self._serial, service, io_limit_s=self.io_limit_s)
+        """Returns a stream to an adb service.
+
+        Raises:
+            ServiceRefusedError: the phone does not offer it.
+            DeviceError: the server does not know the phone, or may not use it.
+            TransientDeviceError: the server or the phone is away now.
+        """
+        serial, chosen = self.serial, f"host:transport:{self.serial}"
+        try:
+            return self._server.ask(chosen, service, serial=serial, io_limit_s=self.io_limit_s)
+        except ConnectionRefusedError as error:
+            why = f"no adb server listens at {self._server.name} any more"
+            raise lost(serial, why) from error
+        except ServiceRefusedError as error:
+            if error.facts["service"] == service:
+                raise
+            raise _unusable(serial, str(error.facts["answer"])) from error
 
     def close(self) -> None:
         """Leaves the server as it is."""
@@ -160,12 +139,6 @@ class ServerStream:
         self._io_limit_s = io_limit_s
         self._socket = connection
         self._serial = serial
-
-    def __enter__(self) -> ServerStream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def ask(self, request: str) -> None:
         """Sends a request of the smart socket and reads its answer.
@@ -221,9 +194,7 @@ class ServerStream:
         except TimeoutError as error:
             raise lost(self._serial, f"it took nothing for {timeout_s:g} s") from error
         except OSError as error:
-            raise lost(
-                self._serial, f"the adb server closed the connection: {error.strerror}"
-            ) from error
+            raise self._lost(error) from error
 
     def close(self) -> None:
         """Closes the connection."""
@@ -243,6 +214,9 @@ class ServerStream:
             ) from error
         return bytes(received)
 
+    def _lost(self, error: OSError) -> TransientDeviceError:
+        return lost(self._serial, f"the adb server closed the connection: {error.strerror}")
+
     def _receive(self, size: int, timeout_s: float) -> bytes:
         try:
             self._socket.settimeout(max(timeout_s, 0.001))
@@ -250,9 +224,7 @@ class ServerStream:
         except TimeoutError:
             raise
         except OSError as error:
-            raise lost(
-                self._serial, f"the adb server closed the connection: {error.strerror}"
-            ) from error
+            raise self._lost(error) from error
 
 
 def unusable_state(serial: str, state: str) -> DeviceError:
@@ -288,15 +260,6 @@ def _unusable(serial: str, why: str) -> DeviceError:
     if "not found" in why:
         return lost(serial, "the adb server does not list it")
     return DeviceError(f"{serial}: the adb server answers: {why}", hint="see adb devices -l")
-
-
-def _phone_of(line: str) -> Listed:
-    # "SERIAL   no permissions (...); see [http...]" has blanks in its state.
-    serial, _, rest = line.partition(" ") if " " in line else line.partition("\t")
-    words = rest.split()
-    fields = dict(word.split(":", 1) for word in words if ":" in word)
-    state = "no permissions" if words[:2] == ["no", "permissions"] else (words or ["unknown"])[0]
-    return Listed(serial=serial, state=state, model=fields.get("model", "").replace("_", " "))
 
 
 def _address(environ: Mapping[str, str]) -> tuple[str, int] | str:

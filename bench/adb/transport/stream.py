@@ -34,21 +34,17 @@ class Stream(Protocol):
     def close(self) -> None:
         """Ends the service; may be called twice and never raises."""
 
-    def __enter__(self) -> Stream: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
 
 class Transport(Protocol):
-    """A connection to one phone, made when a service is opened, and again after it was lost."""
+    """A connection to one phone, made when a service is opened, and again after it was lost.
 
-    @property
-    def serial(self) -> str:
-        """Returns the serial that adb knows the phone by."""
+    Attributes:
+        serial: the one that adb knows the phone by.
+        io_limit_s: how long the phone may be silent before it counts as lost.
+    """
 
-    @property
-    def io_limit_s(self) -> float:
-        """Returns how long the phone may be silent before it counts as lost."""
+    serial: str
+    io_limit_s: float
 
     def open(self, service: str) -> Stream:
         """Returns a stream to an adb service, such as ``sync:``.
@@ -73,19 +69,16 @@ def lost(serial: str, what: str, **facts: object) -> TransientDeviceError:
     )
 
 
-def read_exactly(stream: Stream, buffer: bytearray, size: int, *, limit_s: float) -> bytes:
-    """Returns the next ``size`` bytes; what arrived after them stays in ``buffer``.
+def is_taken(stream: Stream, content: bytes, timeout_s: float) -> bool:
+    """Sends ``content``; returns false if the service ended before, with the reason to be read.
 
     Raises:
-        EOFError: the service ended before.
-        TimeoutError: nothing arrived for ``limit_s``.
         TransientDeviceError: the phone is gone.
     """
-    while len(buffer) < size:
-        content = stream.read(limit_s)
-        if not content:
-            raise EOFError(f"{len(buffer)} of {size} bytes arrived")
-        buffer += content
-    content = bytes(memoryview(buffer)[:size])
-    del buffer[:size]
-    return content
+    try:
+        stream.write(content, timeout_s)
+    except TransientDeviceError:
+        if stream.is_readable():
+            return False
+        raise
+    return True

@@ -6,70 +6,77 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import usb1
 
 from bench.adb.transport.stream import lost
-from bench.core.errors import ConfigurationError, DeviceError
+from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 
 _ADB = (0xFF, 0x42, 0x01)  # class, subclass, protocol of adb's interface
 
 
-class Pipes(Protocol):
-    """An opened device, as libusb has it; time-outs are in milliseconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsbPort:
+    """A port that a phone is plugged into, found by libusb.
 
-    def bulkRead(self, endpoint: int, length: int, timeout: int = 0) -> bytes | bytearray:  # noqa: N802  # libusb's name
-        """Returns the bytes that one transfer brought."""
+    Args:
+        endpoints: the addresses to read from and to write to.
+        packet_bytes: the largest packet of the endpoints.
+    """
 
-    def bulkWrite(self, endpoint: int, data: bytes, timeout: int = 0) -> int:  # noqa: N802  # libusb's name
-        """Returns the number of bytes that one transfer took."""
+    device: Any
+    interface: int
+    serial: str
+    endpoints: tuple[int, int]
+    packet_bytes: int
 
-    def close(self) -> None:
-        """Closes the device."""
-
-
-class Port(Protocol):
-    """A port that a phone is plugged into."""
-
-    @property
-    def serial(self) -> str:
-        """Returns the phone's serial number."""
-
-    @property
-    def endpoints(self) -> tuple[int, int]:
-        """Returns the addresses to read from and to write to."""
-
-    @property
-    def packet_bytes(self) -> int:
-        """Returns the largest packet of the endpoints."""
-
-    def open(self) -> Pipes:
-        """Returns the device with adb's interface claimed."""
+    def open(self) -> Any:
+        """Returns the device with adb's interface claimed; closing it releases the interface."""
+        handle = self.device.open()
+        try:
+            with contextlib.suppress(usb1.USBErrorNotFound, usb1.USBErrorNotSupported):
+                if handle.kernelDriverActive(self.interface):
+                    handle.detachKernelDriver(self.interface)
+            handle.claimInterface(self.interface)
+        except usb1.USBError:
+            handle.close()
+            raise
+        return handle
 
 
 class UsbLink:
-    """A phone on a cable."""
+    """A phone on a cable, at any port: a replugged phone gets another address.
 
-    def __init__(self, port: Port) -> None:
+    Args:
+        serial: the phone's serial number.
+        ports: lists the ports of phones.
+
+    Raises:
+        ConfigurationError: no phone on USB has that serial.
+    """
+
+    def __init__(
+        self, serial: str, ports: Callable[[], Sequence[UsbPort]] = lambda: usb_ports()
+    ) -> None:
+        self.name = serial
+        self._ports = ports
+        self._handle: Any = None
+        port = self._find()
+        if port is None:
+            raise ConfigurationError(f"{serial}: gone from USB", hint="plug it in and run again")
         self._port = port
-        self._pipes: Pipes | None = None
-
-    @property
-    def name(self) -> str:
-        """Returns the phone's serial number."""
-        return self._port.serial
-
-    @property
-    def packet_bytes(self) -> int:
-        """Returns the size whose multiples an empty packet must follow, as adb's own host does."""
-        return self._port.packet_bytes
+        self.packet_bytes = port.packet_bytes  # adb's own host sends an empty one after a full one
 
     def open(self, timeout_s: float) -> None:
-        """Claims adb's interface."""
+        """Searches the phone again, and claims adb's interface."""
         self.close()
+        port = self._find()
+        if port is None:
+            raise lost(self.name, "it is not on USB")
+        self._port, self.packet_bytes = port, port.packet_bytes
         try:
-            self._pipes = self._port.open()
+            self._handle = port.open()
         except usb1.USBErrorBusy as error:
             raise DeviceError(
                 f"{self.name}: another program, most likely an adb server, holds its USB interface",
@@ -92,7 +99,7 @@ class UsbLink:
         try:
             while True:
                 content = bytes(
-                    self._open_pipes().bulkRead(
+                    self._opened().bulkRead(
                         endpoint, packets * self.packet_bytes, timeout=_milliseconds(timeout_s)
                     )
                 )
@@ -104,13 +111,13 @@ class UsbLink:
                 return partial
             raise TimeoutError(f"{self.name}: nothing arrived over USB") from error
         except usb1.USBError as error:
-            raise self._translate(error) from error
+            raise self._lost(error) from error
 
     def send(self, content: memoryview, timeout_s: float) -> int:
         """Returns the number of bytes that one transfer took."""
         endpoint = self._port.endpoints[1]
         try:
-            return self._open_pipes().bulkWrite(
+            size: int = self._opened().bulkWrite(
                 endpoint, bytes(content), timeout=_milliseconds(timeout_s)
             )
         except usb1.USBErrorTimeout as error:
@@ -119,21 +126,25 @@ class UsbLink:
                 return size
             raise TimeoutError(f"{self.name}: nothing was sent over USB") from error
         except usb1.USBError as error:
-            raise self._translate(error) from error
+            raise self._lost(error) from error
+        return size
 
     def close(self) -> None:
         """Releases the interface."""
-        if self._pipes is not None:
+        if self._handle is not None:
             with contextlib.suppress(usb1.USBError):
-                self._pipes.close()
-            self._pipes = None
+                self._handle.close()
+            self._handle = None
 
-    def _open_pipes(self) -> Pipes:
-        if self._pipes is None:
+    def _find(self) -> UsbPort | None:
+        return next((port for port in self._ports() if port.serial == self.name), None)
+
+    def _opened(self) -> Any:
+        if self._handle is None:
             raise lost(self.name, "its USB device is closed")
-        return self._pipes
+        return self._handle
 
-    def _translate(self, error: Exception) -> Exception:
+    def _lost(self, error: Exception) -> TransientDeviceError:
         match error:
             case usb1.USBErrorNoDevice():
                 return lost(self.name, "the cable was pulled")
@@ -141,70 +152,6 @@ class UsbLink:
                 return lost(self.name, "its USB endpoint stalled")
             case _:
                 return lost(self.name, f"USB failed: {error}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsbPort:
-    """A real port, found by libusb."""
-
-    device: Any
-    interface: int
-    serial: str
-    endpoints: tuple[int, int]
-    packet_bytes: int
-
-    def open(self) -> Pipes:
-        """Returns the device with adb's interface claimed."""
-        handle: Any = self.device.open()
-        try:
-            with contextlib.suppress(usb1.USBErrorNotFound, usb1.USBErrorNotSupported):
-                if handle.kernelDriverActive(self.interface):
-                    handle.detachKernelDriver(self.interface)
-            handle.claimInterface(self.interface)
-        except usb1.USBError:
-            handle.close()
-            raise
-        pipes: Pipes = handle  # closing the device releases its interface
-        return pipes
-
-
-class ReplugPort:
-    """The port of a serial, wherever it is plugged in: a replugged phone gets another address.
-
-    Raises:
-        ConfigurationError: no phone on USB has that serial.
-    """
-
-    def __init__(
-        self, serial: str, ports: Callable[[], Sequence[Port]] = lambda: usb_ports()
-    ) -> None:
-        self.serial = serial
-        self._ports = ports
-        port = self._find()
-        if port is None:
-            raise ConfigurationError(f"{serial}: gone from USB", hint="plug it in and run again")
-        self._port = port
-
-    @property
-    def endpoints(self) -> tuple[int, int]:
-        """Returns the addresses to read from and to write to."""
-        return self._port.endpoints
-
-    @property
-    def packet_bytes(self) -> int:
-        """Returns the largest packet of the endpoints."""
-        return self._port.packet_bytes
-
-    def open(self) -> Pipes:
-        """Searches the device again; returns it with adb's interface claimed."""
-        port = self._find()
-        if port is None:
-            raise lost(self.serial, "it is not on USB")
-        self._port = port
-        return port.open()
-
-    def _find(self) -> Port | None:
-        return next((port for port in self._ports() if port.serial == self.serial), None)
 
 
 def usb_ports() -> list[UsbPort]:

@@ -79,7 +79,7 @@ def check_phone(
     else:
         name = " ".join(filter(None, (facts.manufacturer, facts.model, facts.soc)))
         phone_itself = ok("phone", f"{name}, over {found.way}")
-        leftovers = [note("interrupted run", str(restored))] if str(restored) else []
+        leftovers = [note("interrupted run", restored)] if restored else []
         checks = examine_phone(facts, state, profile_of(facts, profiles))
         findings = (phone_itself, *leftovers, *checks)
     virtual = facts is not None and facts.virtual

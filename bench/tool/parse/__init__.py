@@ -35,9 +35,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.core.errors import ConfigurationError
-from bench.tool.parse import documents, failures, proto
-from bench.tool.parse.grammar import gather
-from bench.tool.parse.interpret import Evidence, assign_numbers, to_tool_log
+from bench.tool.parse import documents, proto
+from bench.tool.parse.interpret import assign_numbers, to_tool_log
 from bench.tool.parse.lines import Line, decode, read, without_notes
 from bench.tool.parse.toollog import Dialect, ToolLog
 
@@ -97,21 +96,17 @@ def _parse_lines(lines: list[Line], exit_status: int | None) -> ToolLog:
     processes: dict[int | None, list[Line]] = {}
     for line in lines:
         processes.setdefault(line.pid, []).append(line)
-    evidences = [_evidence(part, exit_status) for part in processes.values()]
+    evidences = [assign_numbers(part, exit_status) for part in processes.values()]
     known = [each for each in evidences if each.dialect is not Dialect.UNKNOWN]
     complete = [evidence for evidence in known if evidence.complete]
     for candidates in (complete, known):
         if len(candidates) == 1:
             return to_tool_log(candidates[0])
     if not known:
-        return to_tool_log(_evidence(lines, exit_status))
+        return to_tool_log(assign_numbers(lines, exit_status))
     return ToolLog(
         ok=False,
         failure=f"several-runs: {len(known)} processes wrote to this log; filter it by process",
         dialect=known[0].dialect,
         logcat=True,
     )
-
-
-def _evidence(lines: list[Line], exit_status: int | None) -> Evidence:
-    return assign_numbers(gather(lines), failures.find(lines), exit_status)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import cast
 
 from bench.tool.parse import failures
-from bench.tool.parse.toollog import PERCENTILES, Dialect, ToolLog
+from bench.tool.parse.toollog import PERCENTILES, Dialect, ToolLog, summary
 
-RUNNER = "frill-bench-litert-runner"
+_RUNNER = "frill-bench-litert-runner"
 
 _LIMIT = 1e18
 
@@ -19,7 +19,7 @@ Document = dict[str, object]
 
 def find(text: str, exit_status: int | None) -> ToolLog | None:
     """Returns the log that JSON of our runner or of LiteRT holds; ``None`` if there is none."""
-    lines = [line for line in text.split("\n") if line.lstrip().startswith("{") and RUNNER in line]
+    lines = [line for line in text.split("\n") if line.lstrip().startswith("{") and _RUNNER in line]
     if lines:
         return _with_status(_runner_lines(lines), exit_status)
     if text.lstrip().startswith("{") and '"accelerators"' in text:
@@ -28,9 +28,8 @@ def find(text: str, exit_status: int | None) -> ToolLog | None:
 
 
 def _with_status(log: ToolLog, exit_status: int | None) -> ToolLog:
-    if exit_status and log.ok:
-        return replace(log, ok=False, failure=failures.exit_status(exit_status))
-    return log
+    failure = log.failure or failures.exit_status(exit_status)
+    return replace(log, ok=failure is None, failure=failure)
 
 
 def _failed(dialect: Dialect, failure: str) -> ToolLog:
@@ -38,18 +37,18 @@ def _failed(dialect: Dialect, failure: str) -> ToolLog:
 
 
 def _runner_lines(lines: list[str]) -> ToolLog:
-    if len(lines) > 1:
-        return _failed(Dialect.LITERT_RUNNER, "several-runs: the log holds more than one run")
     document = _loads(lines[0])
-    if document is None:
-        return _failed(Dialect.LITERT_RUNNER, "incomplete: the runner's JSON line is cut off")
-    if error := _text(document, "error"):
-        return _failed(Dialect.LITERT_RUNNER, f"tool-failed: {error}")
-    if document.get("schema_version") != 1:
-        return _failed(
-            Dialect.LITERT_RUNNER, "unknown-schema: this runner is newer than the parser"
-        )
-    return _runner(document)
+    if len(lines) > 1:
+        failure = "several-runs: the log holds more than one run"
+    elif document is None:
+        failure = "incomplete: the runner's JSON line is cut off"
+    elif error := _text(document, "error"):
+        failure = f"tool-failed: {error}"
+    elif document.get("schema_version") != 1:
+        failure = "unknown-schema: this runner is newer than the parser"
+    else:
+        return _runner(document)
+    return _failed(Dialect.LITERT_RUNNER, failure)
 
 
 def _runner(document: Document) -> ToolLog:
@@ -63,13 +62,26 @@ def _runner(document: Document) -> ToolLog:
         failure = f"fewer-runs: {requested} were asked for, {len(values)} were measured"
     else:
         failure = None
-    delegate = _text(document, "delegate")
-    log = ToolLog(
-        ok=failure is None,
-        failure=failure,
-        dialect=Dialect.LITERT_RUNNER,
-        init_us=_number(document, "init_us"),
-        delegate=delegate,
+    latency_us = {"init": _number(document, "init_us")}
+    if warmup:
+        latency_us |= {"warmup_first": warmup[0], "warmup_avg": statistics.fmean(warmup)}
+    if values:
+        latency_us |= {
+            "avg": statistics.fmean(values),
+            "min": min(values),
+            "max": max(values),
+            "std": statistics.pstdev(values),
+        }
+    return replace(
+        summary(
+            Dialect.LITERT_RUNNER,
+            failure,
+            latency_us,
+            runs=None if values is None else len(values),
+            warmup_runs=None if warmup is None else len(warmup),
+        ),
+        inference_us=values or None,
+        delegate=_text(document, "delegate"),
         nodes_delegated=_whole(document, "nodes_delegated"),
         nodes_total=_whole(document, "nodes_total"),
         partitions=_whole(document, "partitions"),
@@ -78,24 +90,6 @@ def _runner(document: Document) -> ToolLog:
         cpu_us=_numbers(document, "cpu_us"),
         runtime=_text(document, "runtime"),
         signature=_text(document, "signature"),
-    )
-    if warmup is not None:
-        log = replace(
-            log,
-            warmup_runs=len(warmup),
-            first_us=warmup[0] if warmup else None,
-            warmup_avg_us=statistics.fmean(warmup) if warmup else None,
-        )
-    if not values:
-        return replace(log, runs=None if values is None else 0)
-    return replace(
-        log,
-        runs=len(values),
-        inference_avg_us=statistics.fmean(values),
-        inference_min_us=min(values),
-        inference_max_us=max(values),
-        inference_std_us=statistics.pstdev(values),
-        inference_us=values,
     )
 
 
@@ -120,21 +114,8 @@ def _python(document: Document | None) -> ToolLog:
         failure = "below-resolution: the mean is printed as 0; the model is too fast for this tool"
     elif missing := [name for name in requested if name not in ran]:
         failure = f"delegate-not-seen: {missing[0]} was asked for, and nothing shows that it ran"
-    named = {name: numbers[name] for name in PERCENTILES if name in numbers}
-    return ToolLog(
-        ok=failure is None,
-        failure=failure,
-        dialect=Dialect.LITERT_PYTHON,
-        runs=runs,
-        init_us=numbers.get("init"),
-        first_us=numbers.get("warmup_first") if warmup_runs else None,
-        warmup_avg_us=numbers.get("warmup_avg") if warmup_runs else None,
-        warmup_runs=warmup_runs,
-        inference_avg_us=numbers.get("avg") if runs else None,
-        inference_min_us=numbers.get("min") if runs else None,
-        inference_max_us=numbers.get("max") if runs else None,
-        inference_std_us=numbers.get("std") if runs else None,
-        percentiles_us=named or None,
+    return replace(
+        summary(Dialect.LITERT_PYTHON, failure, numbers, runs=runs, warmup_runs=warmup_runs),
         delegate=ran[0] if ran else None,
         model_size_mb=_number(document, "model_size_mb"),
         threads=_whole(document, "num_threads"),

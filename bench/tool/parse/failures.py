@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bench.tool.parse.lines import Line
 
@@ -130,11 +129,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
 # Consequences of a cause; they are the reason only if no cause was printed.
 _CONSEQUENCES: tuple[tuple[str, str, str], ...] = (
     ("model-invalid", r"Failed to load model(?: (.*))?", "the model could not be loaded"),
-    (
-        "tool-failed",
-        r"(Failed to (?:initialize|allocate|compile|create) .*)",
-        "{0}",
-    ),
+    ("tool-failed", r"(Failed to (?:initialize|allocate|compile|create) .*)", "{0}"),
     ("tool-failed", r"(\w+(?:Error|Exception): .*)", "{0}"),
     ("tool-failed", r"Benchmarking failed", "the tool reports that it failed"),
 )
@@ -166,36 +161,24 @@ _SIGNALS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """The failure in the error lines of a log.
+def find(lines: Iterable[Line]) -> tuple[str | None, bool]:
+    """Returns code and sentence of the first line that gives a cause of a failure; else ``None``.
 
-    Args:
-        sentence: code and sentence of the first line that gives a cause.
-        fatal: whether it counts even if all statistics were printed.
+    And whether that counts even if all statistics were printed.
     """
-
-    sentence: str
-    fatal: bool
-
-
-def find(lines: Iterable[Line]) -> Failure | None:
-    """Returns the failure that the lines report, else ``None``."""
     candidates = [line for line in lines if line.logcat or line.level not in _HARMLESS]
     fatal = any(line.level == "FATAL" or _FATAL.match(line.text) for line in candidates)
     for rows in _TABLE:
         for line in candidates:
             if sentence := _classify(line.text, rows):
-                return Failure(sentence=sentence, fatal=fatal)
-    for line in candidates:
-        if line.level == "FATAL":
-            return Failure(sentence=f"fatal: {line.text}", fatal=True)
-    return None
+                return sentence, fatal
+    messages = [f"fatal: {line.text}" for line in candidates if line.level == "FATAL"]
+    return next(iter(messages), None), fatal
 
 
-def exit_status(status: int) -> str | None:
+def exit_status(status: int | None) -> str | None:
     """Returns the failure of a shell's or ``subprocess``'s exit status; ``None`` for 0."""
-    if status == 0:
+    if not status:
         return None
     if ending := _SIGNALS.get(-status if status < 0 else status - 128):
         code, name = ending

@@ -354,11 +354,7 @@ _ROWS: tuple[tuple[str, Handler, Dialect | None], ...] = (
         _footprint,
         _TOOL,
     ),
-    (
-        rf"Overall peak memory footprint \(MB\) via periodic monitoring: ({NUMBER})$",
-        _peak,
-        _TOOL,
-    ),
+    (rf"Overall peak memory footprint \(MB\) via periodic monitoring: ({NUMBER})$", _peak, _TOOL),
     (r"(?:\[Overall\] - Memory usage: |Overall )max resident set size = ", _old_memory, _TOOL),
     (r"(?:Benchmarking failed|usage: \S*benchmark_model\b)", _nothing, _TOOL),
     (r"(?:Operator-wise )?Profiling Info for ", _nothing, _TOOL),

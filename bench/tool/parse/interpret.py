@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bench.tool.parse import failures
 from bench.tool.parse.counts import Counts, agree
-from bench.tool.parse.failures import Failure
-from bench.tool.parse.grammar import Findings, Timings
-from bench.tool.parse.toollog import PERCENTILES, Dialect, ToolLog
+from bench.tool.parse.grammar import Findings, Timings, gather
+from bench.tool.parse.lines import Line
+from bench.tool.parse.toollog import PERCENTILES, Dialect, ToolLog, summary
 
 # The strongest evidence first: the CompiledModel tool prints the interpreter tool's lines too.
 _DIALECTS = (
@@ -31,6 +31,8 @@ class Evidence:
         warmup, measured: the statistics of each phase; ``None`` if that line is missing.
         timings: the line that ends the interpreter tool's run.
         report: LiteRT's results block, in us; empty if it is missing.
+        error: code and sentence of the first line that gives a cause of a failure.
+        fatal: whether that counts even if all statistics were printed.
     """
 
     findings: Findings
@@ -39,7 +41,8 @@ class Evidence:
     measured: Counts | None
     timings: Timings | None
     report: dict[str, float]
-    failure: Failure | None
+    error: str | None
+    fatal: bool
     exit_status: int | None
 
     @property
@@ -48,6 +51,13 @@ class Evidence:
         if self.measured is not None:
             return self.measured.runs
         return self.findings.report_runs.get("avg")
+
+    @property
+    def warmup_runs(self) -> int | None:
+        """Number of warm-up inferences."""
+        if self.warmup is not None:
+            return self.warmup.runs
+        return self.findings.report_runs.get("warmup_avg")
 
     @property
     def complete(self) -> bool:
@@ -60,10 +70,9 @@ class Evidence:
         return self.measured is not None and self.timings is not None
 
 
-def assign_numbers(
-    findings: Findings, failure: Failure | None = None, exit_status: int | None = None
-) -> Evidence:
-    """Returns the evidence of one process: which number is which."""
+def assign_numbers(lines: Sequence[Line], exit_status: int | None) -> Evidence:
+    """Returns the evidence in the lines of one process: which number is which."""
+    findings, (error, fatal) = gather(lines), failures.find(lines)
     warmup, measured = _phases(findings)
     dialect = next((name for name in _DIALECTS if name in findings.dialects), Dialect.UNKNOWN)
     if dialect is Dialect.COMPILED_MODEL and findings.timings:
@@ -83,7 +92,8 @@ def assign_numbers(
         measured=measured,
         timings=findings.timings[0] if len(findings.timings) == 1 else None,
         report={name: round(value * 1000, 3) for name, value in findings.report.items()},
-        failure=failure,
+        error=error,
+        fatal=fatal,
         exit_status=exit_status,
     )
 
@@ -91,17 +101,15 @@ def assign_numbers(
 def to_tool_log(evidence: Evidence) -> ToolLog:
     """Returns the log of one process; the first rule with an objection gives the failure."""
     failure = next((text for rule in _RULES if (text := rule(evidence))), None)
-    log = ToolLog(
-        ok=failure is None,
-        failure=failure,
-        dialect=evidence.dialect,
+    log = ToolLog(ok=False, failure=failure, dialect=evidence.dialect)
+    if not (_several(evidence) or _foreign(evidence)):
+        log = _with_numbers(evidence, failure)
+    return replace(
+        log,
         logcat=evidence.findings.logcat,
         unconsumed_flags=tuple(evidence.findings.unconsumed),
         requested_delegates=tuple(evidence.findings.delegation.requested),
     )
-    if _several(evidence) or _foreign(evidence):
-        return log
-    return _with_latencies(_with_setting(log, evidence), evidence)
 
 
 def _phases(findings: Findings) -> tuple[Counts | None, Counts | None]:
@@ -116,11 +124,18 @@ def _phases(findings: Findings) -> tuple[Counts | None, Counts | None]:
             return None, None
 
 
-def _with_setting(log: ToolLog, evidence: Evidence) -> ToolLog:
-    findings = evidence.findings
+def _with_numbers(evidence: Evidence, failure: str | None) -> ToolLog:
+    findings, measured = evidence.findings, evidence.measured
     nodes, total, partitions = findings.delegation.nodes
     return replace(
-        log,
+        summary(
+            evidence.dialect,
+            failure,
+            _latencies(evidence),
+            runs=evidence.runs,
+            warmup_runs=evidence.warmup_runs,
+        ),
+        inference_us=measured.raw if measured is not None and measured.consistent else None,
         delegate=findings.delegation.observed,
         nodes_delegated=nodes,
         nodes_total=total,
@@ -132,44 +147,24 @@ def _with_setting(log: ToolLog, evidence: Evidence) -> ToolLog:
     )
 
 
-def _with_latencies(log: ToolLog, evidence: Evidence) -> ToolLog:
-    warmup, timings, report = evidence.warmup, evidence.timings, evidence.report
-    warmup_runs = warmup.runs if warmup else evidence.findings.report_runs.get("warmup_avg")
-    log = replace(log, runs=evidence.runs, warmup_runs=warmup_runs, init_us=_init_us(evidence))
-    if warmup is not None and warmup.spread is not None:
-        log = replace(log, first_us=warmup.spread.first, warmup_avg_us=warmup.spread.avg)
-    elif warmup_runs is None and timings is not None:
-        log = replace(log, first_us=timings.first or None, warmup_avg_us=timings.warmup or None)
-    elif warmup_runs and "warmup_first" in report:
-        log = replace(log, first_us=report["warmup_first"], warmup_avg_us=report.get("warmup_avg"))
-    return _with_inferences(log, evidence)
-
-
-def _with_inferences(log: ToolLog, evidence: Evidence) -> ToolLog:
-    measured, timings, report = evidence.measured, evidence.timings, evidence.report
-    if measured is not None and (spread := measured.spread) is not None:
-        return replace(
-            log,
-            inference_avg_us=spread.avg,
-            inference_min_us=spread.low,
-            inference_max_us=spread.high,
-            inference_std_us=spread.std,
-            inference_us=measured.raw if measured.consistent else None,
-            percentiles_us=measured.percentiles,
-        )
-    if evidence.runs == 0:
-        return log
-    if timings is not None:
-        return replace(log, inference_avg_us=timings.inference or None)
-    named = {name: report[name] for name in PERCENTILES if name in report}
-    return replace(
-        log,
-        inference_avg_us=report.get("avg"),
-        inference_min_us=report.get("min"),
-        inference_max_us=report.get("max"),
-        inference_std_us=report.get("std"),
-        percentiles_us=named or None,
-    )
+def _latencies(evidence: Evidence) -> dict[str, float | None]:
+    """Returns name to us: from the statistics of a phase, else from the lines of the end."""
+    latency_us: dict[str, float | None] = {**evidence.report}
+    if not evidence.warmup_runs:  # the line that has it may be cut off within the number
+        latency_us |= {"warmup_first": None, "warmup_avg": None}
+    if (timings := evidence.timings) is not None:
+        latency_us = {
+            "warmup_first": timings.first or None,
+            "warmup_avg": timings.warmup or None,
+            "avg": timings.inference or None,
+        }
+    latency_us["init"] = _init_us(evidence)
+    if evidence.warmup is not None and (spread := evidence.warmup.spread) is not None:
+        latency_us |= {"warmup_first": spread.first, "warmup_avg": spread.avg}
+    if (measured := evidence.measured) is not None and (spread := measured.spread) is not None:
+        latency_us |= {"avg": spread.avg, "min": spread.low, "max": spread.high, "std": spread.std}
+        latency_us |= {**dict.fromkeys(PERCENTILES), **(measured.percentiles or {})}
+    return latency_us
 
 
 def _init_us(evidence: Evidence) -> float | None:
@@ -184,14 +179,12 @@ def _init_us(evidence: Evidence) -> float | None:
 
 
 def _error_line(evidence: Evidence) -> str | None:
-    failure = evidence.failure
-    if failure is not None and (failure.fatal or evidence.exit_status or not evidence.complete):
-        return failure.sentence
-    return None
+    counts = evidence.fatal or evidence.exit_status or not evidence.complete
+    return evidence.error if counts else None
 
 
 def _status(evidence: Evidence) -> str | None:
-    return failures.exit_status(evidence.exit_status) if evidence.exit_status else None
+    return failures.exit_status(evidence.exit_status)
 
 
 def _foreign(evidence: Evidence) -> str | None:

@@ -6,9 +6,10 @@ The wire format is read here, because four kinds of fields do not need a schema 
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from bench.tool.parse import failures
-from bench.tool.parse.toollog import PERCENTILES, Dialect, ToolLog
+from bench.tool.parse.toollog import Dialect, ToolLog, summary
 
 Value = int | float | bytes
 
@@ -21,8 +22,8 @@ _LATENCY = {
     6: "p5",
     7: "p95",
     8: "init",
-    9: "first",
-    10: "warmup",
+    9: "warmup_first",
+    10: "warmup_avg",
 }
 _LIMIT = 1e18
 _MEMORY_KB = {1: "init", 2: "overall"}
@@ -48,26 +49,13 @@ def _log(parts: dict[int, dict[int, Value]], exit_status: int | None) -> ToolLog
     }
     misc = parts.get(4, {})
     runs, warmup_runs = int(_float(misc.get(2, 0))), int(_float(misc.get(3, 0)))
-    failure = failures.exit_status(exit_status) if exit_status else None
+    failure = failures.exit_status(exit_status)
     if failure is None and runs <= 0:
         failure = "dry-run: no inference was measured"
-    if failure is None and not latency_us.get("avg"):
+    elif failure is None and not latency_us.get("avg"):
         failure = "incomplete: the result file lacks its latencies"
-    named = {name: latency_us[name] for name in PERCENTILES if name in latency_us}
-    return ToolLog(
-        ok=failure is None,
-        failure=failure,
-        dialect=Dialect.RESULT_PROTO,
-        runs=runs,
-        init_us=latency_us.get("init"),
-        first_us=latency_us.get("first") if warmup_runs else None,
-        warmup_avg_us=latency_us.get("warmup") if warmup_runs else None,
-        warmup_runs=warmup_runs,
-        inference_avg_us=latency_us.get("avg") if runs else None,
-        inference_min_us=latency_us.get("min") if runs else None,
-        inference_max_us=latency_us.get("max") if runs else None,
-        inference_std_us=latency_us.get("std") if runs else None,
-        percentiles_us=named if runs and named else None,
+    return replace(
+        summary(Dialect.RESULT_PROTO, failure, latency_us, runs=runs, warmup_runs=warmup_runs),
         memory_mb=_memory(parts.get(3, {})),
         model_size_mb=_float(misc[1]) if 1 in misc else None,
     )

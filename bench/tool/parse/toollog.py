@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -88,3 +89,37 @@ class ToolLog:
     cpu_us: tuple[float, ...] | None = None
     runtime: str | None = None
     signature: str | None = None
+
+
+def summary(
+    dialect: Dialect,
+    failure: str | None,
+    latency_us: Mapping[str, float | None],
+    *,
+    runs: int | None,
+    warmup_runs: int | None,
+) -> ToolLog:
+    """Returns a log with these latencies, but none of a phase without inferences.
+
+    Args:
+        latency_us: ``init``, ``warmup_first``, ``warmup_avg``, and of the measured inferences
+            ``avg``, ``min``, ``max``, ``std`` and percentiles; what the log lacks may be absent.
+    """
+    warmup = latency_us if warmup_runs != 0 else {}
+    measured = latency_us if runs != 0 else {}
+    percentiles = {name: us for name in PERCENTILES if (us := measured.get(name)) is not None}
+    return ToolLog(
+        ok=failure is None,
+        failure=failure,
+        dialect=dialect,
+        runs=runs,
+        init_us=latency_us.get("init"),
+        first_us=warmup.get("warmup_first"),
+        warmup_avg_us=warmup.get("warmup_avg"),
+        warmup_runs=warmup_runs,
+        inference_avg_us=measured.get("avg"),
+        inference_min_us=measured.get("min"),
+        inference_max_us=measured.get("max"),
+        inference_std_us=measured.get("std"),
+        percentiles_us=percentiles or None,
+    )
