@@ -11,7 +11,7 @@ cent. Intervals are estimate +- t times standard error, at 95 %.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.caveats import Caveat, CaveatKind, Effect
-from reports.rows.schema import Row, Setup, column, maybe
+from reports.rows.schema import Row, Setup, column, grouped, maybe
 
 _CONFIDENCE = 0.95
 DOUBLED = "doubled"
@@ -103,25 +103,6 @@ class _Axis:
     columns: _Matrix
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Fit:
-    """Levels whose effects have one kind of error.
-
-    Args:
-        units: what varies by itself there: files of one student, or students.
-        coefficients, reach: float64 [levels], estimates and half of their intervals.
-        spare: degrees of freedom.
-        sd: standard deviation of what is left.
-    """
-
-    axes: tuple[_Axis, ...]
-    units: str
-    coefficients: _Matrix
-    reach: _Matrix
-    spare: int
-    sd: float
-
-
 def estimates(
     rows: Sequence[Row], traits: Mapping[str, Traits], *, bases: Mapping[str, str] = BASES
 ) -> list[Estimate]:
@@ -131,20 +112,17 @@ def estimates(
         traits: by student; rows of other models are left out.
         bases: axis to the level that its others are compared with.
     """
-    places: defaultdict[Setup, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row.file.student in traits:
-            places[row.setup].append(row)
+    known = [row for row in rows if row.file.student in traits]
     effects: list[Estimate] = []
-    for setup, listed in places.items():
+    for setup, listed in grouped(known, lambda row: row.setup).items():
         students = {row.file.student for row in listed}
         if len(students) < _FEWEST_STUDENTS or len(_axes(listed, traits, bases)) < _FEWEST_AXES:
             continue
         for response in RESPONSES:
             values = [(row, _response(row, response)) for row in listed]
             files = [(row, value) for row, value in values if value is not None]
-            axes = _axes([row for row, _ in files], traits, bases)
-            effects += _estimates(setup, response, files, axes)
+            if axes := _axes([row for row, _ in files], traits, bases):
+                effects += _estimates(setup, response, files, axes)
     return effects
 
 
@@ -189,16 +167,35 @@ def _axes(
 def _estimates(
     setup: Setup, response: str, files: _Files, axes: Sequence[_Axis]
 ) -> Iterator[Estimate]:
-    refused = _refusals(axes)
+    """Yields the effects of the structure, over students, then of the format, within them."""
+    students = sorted({row.file.student for row, _ in files})
+    is_of = np.array([[row.file.student == name for name in students] for row, _ in files], float)
+    values = np.array([value for _, value in files])
+    structure = [axis for axis in axes if axis.name != "format"]
+    formats = [axis for axis in axes if axis.name == "format"]
+    within = np.hstack([is_of, *(axis.columns for axis in formats)])
+    by_file = _least_squares(within, values, before=len(students))
+    means = (is_of / is_of.sum(axis=0)).T
+    without_format = values - within[:, len(students) :] @ by_file[0]
+    by_student = _least_squares(
+        means @ _matrix(structure, len(files)), means @ without_format, before=1
+    )
+    refused = _refusals(axes, len(files))
     counted = Counter(kind for row, _ in files for kind in {each.kind for each in row.caveats})
-    for fit in sorted(_fits(axes, files), key=lambda each: axes.index(each.axes[0])):
-        enough = fit.spare >= _FEWEST_SPARE
-        levels = ((axis, level) for axis in fit.axes for level in axis.levels)
-        for index, (axis, level) in enumerate(levels):
-            reason = refused.get(axis.name, "") if enough else f"too few {fit.units}"
-            middle, reach = float(fit.coefficients[index]), float(fit.reach[index])
-            ends = [_display(response, each) for each in (middle, middle - reach, middle + reach)]
-            effect, low, high = [None] * 3 if reason else ends
+    caveats = tuple(
+        Caveat(kind=kind, evidence=f"{counted[kind]} of {len(files)} files")
+        for kind in sorted(counted)
+    )
+    for fitted, units, (coefficients, reaches, spare, sd) in (
+        (structure, "students", by_student),
+        (formats, "files", by_file),
+    ):
+        enough = spare >= _FEWEST_SPARE
+        levels = [(axis, level) for axis in fitted for level in axis.levels]
+        for (axis, level), middle, reach in zip(levels, coefficients, reaches, strict=True):
+            reason = refused.get(axis.name, "") if enough else f"too few {units}"
+            ends = (None, None, None) if reason else (middle - reach, middle, middle + reach)
+            low, effect, high = (_display(response, end) for end in ends)
             yield Estimate(
                 setup=setup,
                 response=response,
@@ -211,41 +208,24 @@ def _estimates(
                 high=high,
                 refused=reason,
                 n=len(files),
-                students=len({row.file.student for row, _ in files}),
-                degrees_of_freedom=fit.spare,
-                residual_sd=_display(response, fit.sd) if enough else None,
-                caveats=tuple(
-                    Caveat(kind=kind, evidence=f"{counted[kind]} of {len(files)} files")
-                    for kind in sorted(counted)
-                ),
+                students=len(students),
+                degrees_of_freedom=spare,
+                residual_sd=_display(response, sd if enough else None),
+                caveats=caveats,
             )
 
 
-def _fits(axes: Sequence[_Axis], files: _Files) -> Iterator[_Fit]:
-    """Yields the fit of the structure, over students, and that of the format, within them."""
-    response = np.array([value for _, value in files])
-    students = sorted({row.file.student for row, _ in files})
-    is_of = np.array([[row.file.student == name for name in students] for row, _ in files], float)
-    within = tuple(axis for axis in axes if axis.name == "format")
-    between = tuple(axis for axis in axes if axis.name != "format")
-    if within:
-        matrix = np.hstack([is_of, *(axis.columns for axis in within)])
-        fit = _least_squares(within, "files", matrix, response, before=len(students))
-        response = response - matrix[:, len(students) :] @ fit.coefficients
-        yield fit
-    if between:
-        means = (is_of / is_of.sum(axis=0)).T
-        matrix = means @ _matrix(between)
-        yield _least_squares(between, "students", matrix, means @ response, before=1)
-
-
 def _least_squares(
-    axes: tuple[_Axis, ...], units: str, matrix: _Matrix, response: _Matrix, *, before: int
-) -> _Fit:
+    matrix: _Matrix, response: _Matrix, *, before: int
+) -> tuple[_Matrix, _Matrix, int, float]:
     """Returns the fit of ``response``, float64 [rows], without its first ``before`` columns.
 
     Columns that cannot be separated stay in the fit, through the pseudo-inverse, so that the
     others do not take over their effect; only coefficients that the rows determine have a meaning.
+
+    Returns:
+        The estimates and half of their intervals, float64 [columns] each; the degrees of freedom;
+        the standard deviation of what is left.
     """
     inverse = np.linalg.pinv(matrix)
     coefficients = inverse @ response
@@ -253,15 +233,8 @@ def _least_squares(
     spare = len(response) - int(np.linalg.matrix_rank(matrix))
     sd = math.sqrt(float(residuals @ residuals) / spare) if spare > 0 else math.nan
     t = t_quantile(spare) if spare > 0 else math.nan
-    reach = t * sd * np.sqrt(np.sum(inverse**2, axis=1))
-    return _Fit(
-        axes=axes,
-        units=units,
-        coefficients=coefficients[before:],
-        reach=reach[before:],
-        spare=spare,
-        sd=sd,
-    )
+    reaches = t * sd * np.sqrt(np.sum(inverse**2, axis=1))
+    return coefficients[before:], reaches[before:], spare, sd
 
 
 def t_quantile(degrees_of_freedom: int) -> float:
@@ -288,32 +261,33 @@ def _within(t: float, degrees_of_freedom: int) -> float:
     return 2 / math.pi * (angle + inside) if odd else inside
 
 
-def _display(response: str, value: float) -> float:
+def _display(response: str, value: float | None) -> float | None:
+    if value is None or response == "accuracy":
+        return None if value is None else float(value)
     # An interval of hundreds of decades is not one; its ends stay numbers.
-    return value if response == "accuracy" else 100 * math.expm1(min(value, 700.0))
+    return 100 * math.expm1(min(value, 700.0))
 
 
-def _matrix(axes: Sequence[_Axis]) -> _Matrix:
+def _matrix(axes: Sequence[_Axis], files: int) -> _Matrix:
     """Returns float64 [files, 1 + levels]: the constant, then the columns of the axes."""
-    constant = np.ones((len(axes[0].values), 1))
-    return np.hstack([constant, *(axis.columns for axis in axes)])
+    return np.hstack([np.ones((files, 1)), *(axis.columns for axis in axes)])
 
 
-def _rank(axes: Sequence[_Axis]) -> int:
-    return int(np.linalg.matrix_rank(_matrix(axes))) if axes else 1
-
-
-def _refusals(axes: Sequence[_Axis]) -> dict[str, str]:
+def _refusals(axes: Sequence[_Axis], files: int) -> dict[str, str]:
     """Returns why axes have no effect of their own: those whose levels other axes determine."""
-    whole = _rank(axes)
+
+    def rank(*of: _Axis) -> int:
+        return int(np.linalg.matrix_rank(_matrix(of, files)))
+
+    whole = rank(*axes)
     tangled = [
         axis
         for axis in axes
-        if whole - _rank([other for other in axes if other is not axis]) < len(axis.levels)
+        if whole - rank(*(other for other in axes if other is not axis)) < len(axis.levels)
     ]
     reasons: dict[str, list[str]] = {axis.name: [] for axis in tangled}
     for one, other in combinations(tangled, 2):
-        if _rank([one, other]) < 1 + len(one.levels) + len(other.levels):
+        if rank(one, other) < 1 + len(one.levels) + len(other.levels):
             reasons[one.name].append(_together(one, other))
             reasons[other.name].append(_together(one, other))
     for name, texts in reasons.items():
