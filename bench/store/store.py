@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Row, func, insert, inspect, select
+from sqlalchemy import URL, Connection, Engine, Row, Table, func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from bench.core import config
@@ -76,8 +76,6 @@ class Store:
 
     def add_artifact(self, artifact: Artifact) -> None:
         """Stores an artifact; does nothing if the same file is stored already."""
-        table = schema.artifact
-        same_file = select(table.c.sha256).where(table.c.sha256 == artifact.sha256)
         row = {
             "sha256": artifact.sha256,
             "name": artifact.name,
@@ -86,12 +84,8 @@ class Store:
             "added_at": _now(),
             **_payload(config.unstructure(artifact)),
         }
-        try:
-            with self._writing() as connection:
-                if connection.execute(same_file).first() is None:
-                    connection.execute(insert(table).values(row))
-        except IntegrityError:
-            pass  # another process was first, with the same file
+        with suppress(IntegrityError):  # it is there
+            self._insert(schema.artifact, row)
 
     def add_session(self, session: Session) -> None:
         """Stores a session."""
@@ -107,8 +101,7 @@ class Store:
             "program": session.program,
             **_payload(config.unstructure(session.device)),
         }
-        with self._writing() as connection:
-            connection.execute(insert(schema.session).values(row))
+        self._insert(schema.session, row)
 
     def add_invocation(self, invocation: Invocation) -> int:
         """Stores a process with its raw text, in a separate transaction, and returns its id.
@@ -139,15 +132,13 @@ class Store:
             "payload": payload.payload_of(invocation),
         }
         try:
-            with self._writing() as connection:
-                key = connection.execute(insert(schema.invocation).values(row)).inserted_primary_key
+            return int(self._insert(schema.invocation, row))
         except IntegrityError as error:
             raise InfrastructureError(
                 f"session {invocation.session_id}: process {invocation.ordinal} of a case "
                 f"cannot be stored: {error.orig}",
                 hint="if another run is measuring this session, wait for it",
             ) from error
-        return _key(key)
 
     def add_outcome(self, invocation_id: int, outcome: Outcome) -> None:
         """Stores an outcome of an invocation; the newest one counts."""
@@ -157,8 +148,7 @@ class Store:
             "failure": outcome.failure if isinstance(outcome, Failed) else None,
             **_payload(config.unstructure(outcome)),
         }
-        with self._writing() as connection:
-            connection.execute(insert(schema.outcome).values(row))
+        self._insert(schema.outcome, row)
 
     def add_score(self, score: Score) -> None:
         """Stores a score; an earlier one of the same artifact stays."""
@@ -169,8 +159,7 @@ class Store:
             "added_at": _now(),
             **_payload(config.unstructure(score)),
         }
-        with self._writing() as connection:
-            connection.execute(insert(schema.score).values(row))
+        self._insert(schema.score, row)
 
     def add_event(self, event: Event) -> None:
         """Stores an event."""
@@ -180,8 +169,7 @@ class Store:
             "at": event.at,
             **_payload(event.facts),
         }
-        with self._writing() as connection:
-            connection.execute(insert(schema.event).values(row))
+        self._insert(schema.event, row)
 
     def log(self, session: Session, kind: str, **facts: object) -> None:
         """Stores an event of a session, with the time now."""
@@ -304,6 +292,12 @@ class Store:
         with translate_errors(self.url), self._engine.connect() as connection:
             return list(connection.execute(query))
 
+    def _insert(self, table: Table, row: dict[str, object]) -> Any:
+        """Returns the key of the new row."""
+        with self._writing() as connection:
+            (key,) = connection.execute(insert(table).values(row)).inserted_primary_key
+        return key
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with translate_errors(self.url), self._writer.begin() as connection:
@@ -377,10 +371,6 @@ def _make_folder(path: Path) -> None:
 
 def _payload(value: object) -> dict[str, object]:
     return {"payload_version": schema.PAYLOAD_VERSION, "payload": value}
-
-
-def _key(row: Any) -> int:
-    return int(row[0])
 
 
 def _now() -> str:
