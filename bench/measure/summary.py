@@ -59,6 +59,20 @@ class Summary:
     cpu_us_high: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSpread:
+    """The medians that one case had in several sessions, which no interval of one session shows.
+
+    Args:
+        sessions: number of sessions, at least two.
+        range_ratio: largest minus smallest, over their median. If sessions are exchangeable, the
+            next one is outside the range of n with probability 2 / (n + 1).
+    """
+
+    sessions: int
+    range_ratio: float
+
+
 def summarise(measured: Sequence[Measured]) -> Summary:
     """Returns the statistics of a case's processes, at least one."""
     values = [median(each.inference_us) for each in measured]
@@ -94,6 +108,14 @@ def summarise(measured: Sequence[Measured]) -> Summary:
         runtime=first.runtime,
         caveats=_caveats(len(values), low is None, first),
     )
+
+
+def between_sessions(medians: Sequence[float]) -> SessionSpread | None:
+    """Returns the spread of a case's medians, one per session; ``None`` below two."""
+    middle = median(medians) if len(medians) > 1 else 0
+    if not middle:
+        return None
+    return SessionSpread(sessions=len(medians), range_ratio=(max(medians) - min(medians)) / middle)
 
 
 def median_interval(

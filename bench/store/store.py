@@ -23,6 +23,13 @@ from bench.store import payload, schema
 from bench.store.engine import WRITE, open_engine, translate_errors
 from bench.store.records import Event, Invocation, Session
 
+# Columns that are fields of a record, under the same name.
+_OF_SESSION = ("id", "suite", "plan_sha256", "seed", "started_at", "program")
+_OF_CASE = ("artifact_sha256", "runner", "tool_sha256", "delegate", "threads", "affinity")
+_OF_INVOCATION = (
+    "session_id", "ordinal", "model", "started_at", "wall_s", "exit_status", "timed_out", "stdout",
+    "stderr",
+)  # fmt: skip
 _ROWS_AT_ONCE = 200  # in memory while a query is read: raw text can be long
 
 
@@ -90,15 +97,10 @@ class Store:
     def add_session(self, session: Session) -> None:
         """Stores a session."""
         row = {
-            "id": session.id,
+            **{name: getattr(session, name) for name in _OF_SESSION},
             "device": session.device.key,
             "boot_id": session.device.boot_id,
             "os_build": session.device.os_build,
-            "suite": session.suite,
-            "plan_sha256": session.plan_sha256,
-            "seed": session.seed,
-            "started_at": session.started_at,
-            "program": session.program,
             **_payload(config.unstructure(session.device)),
         }
         self._insert(schema.session, row)
@@ -111,23 +113,10 @@ class Store:
         """
         case = invocation.case
         row = {
-            "session_id": invocation.session_id,
+            **{name: getattr(invocation, name) for name in _OF_INVOCATION},
+            **{name: getattr(case, name) for name in _OF_CASE},
             "case_key": case.key,
-            "ordinal": invocation.ordinal,
-            "artifact_sha256": case.artifact_sha256,
-            "runner": case.runner,
-            "tool_sha256": case.tool_sha256,
-            "delegate": case.delegate,
-            "threads": case.threads,
-            "affinity": case.affinity,
-            "model": invocation.model,
             "command": list(invocation.command),
-            "started_at": invocation.started_at,
-            "wall_s": invocation.wall_s,
-            "exit_status": invocation.exit_status,
-            "timed_out": invocation.timed_out,
-            "stdout": invocation.stdout,
-            "stderr": invocation.stderr,
             "payload_version": payload.VERSION,
             "payload": payload.payload_of(invocation),
         }
@@ -189,13 +178,8 @@ class Store:
         query = select(table).order_by(table.c.started_at, table.c.id)
         return [
             Session(
-                id=row.id,
                 device=config.structure(row.payload, DeviceRecord, source=self.url),
-                suite=row.suite,
-                plan_sha256=row.plan_sha256,
-                seed=row.seed,
-                started_at=row.started_at,
-                program=row.program,
+                **{name: getattr(row, name) for name in _OF_SESSION},
             )
             for row in self._rows(query)
         ]
@@ -269,18 +253,10 @@ class Store:
             outcome = config.structure(row.outcome, kind, source=self.url)
         stored = payload.read_payload(row.payload, version=row.payload_version, source=self.url)
         return Invocation(
+            **{name: getattr(row, name) for name in _OF_INVOCATION},
             id=row.id,
-            session_id=row.session_id,
             case=stored.case,
-            ordinal=row.ordinal,
-            model=row.model,
             command=tuple(row.command),
-            started_at=row.started_at,
-            wall_s=row.wall_s,
-            exit_status=row.exit_status,
-            timed_out=row.timed_out,
-            stdout=row.stdout,
-            stderr=row.stderr,
             telemetry=stored.telemetry,
             limits=stored.limits,
             timeout_s=stored.timeout_s,

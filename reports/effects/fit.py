@@ -30,7 +30,7 @@ _FEWEST_STUDENTS = 6
 _FEWEST_AXES = 2
 _FEWEST_SPARE = 2
 # Categories and the level that others are compared with: a student's defaults.
-BASES: Mapping[str, str] = {
+_BASES = {
     "size": "small",
     "head": "keras3",
     "pooling": "gap",
@@ -103,25 +103,22 @@ class _Axis:
     columns: _Matrix
 
 
-def estimates(
-    rows: Sequence[Row], traits: Mapping[str, Traits], *, bases: Mapping[str, str] = BASES
-) -> list[Estimate]:
+def estimates(rows: Sequence[Row], traits: Mapping[str, Traits]) -> list[Estimate]:
     """Returns the effects on each response, none where there are too few students to compare.
 
     Args:
         traits: by student; rows of other models are left out.
-        bases: axis to the level that its others are compared with.
     """
     known = [row for row in rows if row.file.student in traits]
     effects: list[Estimate] = []
     for setup, listed in grouped(known, lambda row: row.setup).items():
         students = {row.file.student for row in listed}
-        if len(students) < _FEWEST_STUDENTS or len(_axes(listed, traits, bases)) < _FEWEST_AXES:
+        if len(students) < _FEWEST_STUDENTS or len(_axes(listed, traits)) < _FEWEST_AXES:
             continue
         for response in RESPONSES:
             values = [(row, _response(row, response)) for row in listed]
             files = [(row, value) for row, value in values if value is not None]
-            if axes := _axes([row for row, _ in files], traits, bases):
+            if axes := _axes([row for row, _ in files], traits):
                 effects += _estimates(setup, response, files, axes)
     return effects
 
@@ -142,9 +139,7 @@ def _response(row: Row, response: str) -> float | None:
             return math.log(row.size_bytes)
 
 
-def _axes(
-    rows: Sequence[Row], traits: Mapping[str, Traits], bases: Mapping[str, str]
-) -> list[_Axis]:
+def _axes(rows: Sequence[Row], traits: Mapping[str, Traits]) -> list[_Axis]:
     """Returns the axes that vary."""
     files = [{**asdict(traits[row.file.student]), "format": row.file.format.value} for row in rows]
     varying = []
@@ -153,11 +148,11 @@ def _axes(
         distinct = sorted(set(values))
         if len(distinct) < 2:
             continue
-        if name not in bases:
+        if name not in _BASES:
             base, levels = "", (DOUBLED,)
             columns = np.log2(np.array(values, dtype=np.float64))[:, None]
         else:
-            base = bases[name] if bases[name] in distinct else distinct[0]
+            base = _BASES[name] if _BASES[name] in distinct else distinct[0]
             levels = tuple(level for level in distinct if level != base)
             columns = np.array([[value == each for each in levels] for value in values], float)
         varying.append(_Axis(name=name, base=base, levels=levels, values=values, columns=columns))

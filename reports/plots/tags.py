@@ -31,7 +31,7 @@ def label(
     wanted = []
     for tag, text in zip(tags, texts, strict=True):
         extent = text.get_window_extent()
-        wanted.append(Label(x=tag.x, y=tag.y, width=extent.width, height=extent.height, reach=7))
+        wanted.append(Label(x=tag.x, y=tag.y, width=extent.width, height=extent.height))
     places = place(
         wanted,
         inside=_box(axes.get_window_extent()),
