@@ -150,19 +150,10 @@ class Store:
         }
         self._insert(schema.score, row)
 
-    def add_event(self, event: Event) -> None:
-        """Stores an event."""
-        row = {
-            "session_id": event.session_id,
-            "kind": event.kind,
-            "at": event.at,
-            **_payload(event.facts),
-        }
-        self._insert(schema.event, row)
-
     def log(self, session: Session, kind: str, **facts: object) -> None:
         """Stores an event of a session, with the time now."""
-        self.add_event(Event(kind=kind, at=_now(), session_id=session.id, facts=facts))
+        row = {"session_id": session.id, "kind": kind, "at": _now(), **_payload(facts)}
+        self._insert(schema.event, row)
 
     def artifacts(self) -> list[Artifact]:
         """Returns all artifacts, in the order of name and format."""

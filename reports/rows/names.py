@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from bench.core import units
-from reports.rows.aspects import SETTINGS, of_setup, short_protocols, short_sha256
+from reports.rows.aspects import SETTINGS, short_protocols, short_sha256
 from reports.rows.schema import Timed, grouped
 
 R = TypeVar("R", bound=Timed)
@@ -43,7 +43,7 @@ def _distinguishing_words(group: Sequence[R]) -> dict[R, list[str]]:
     """Returns as many words for each row as distinguish all of them."""
     protocols = short_protocols(row.setup.protocol for row in group)
     kinds: list[tuple[str, Callable[[R], str]]] = [
-        *((name, of_setup(value)) for name, value in SETTINGS.items()),
+        *SETTINGS.items(),
         ("", lambda row: protocols[row.setup.protocol]),
         ("", lambda row: row.setup.runtime),
         ("file", lambda row: short_sha256(row.file.artifact_sha256)),
