@@ -139,16 +139,16 @@ def text_headings(*names: str) -> tuple[Heading, ...]:
 
 
 def filled(
-    rows: Sequence[T], columns: Sequence[Column[T]], *, is_strong: Callable[[T], bool] | None = None
+    rows: Sequence[T],
+    columns: Sequence[Column[T]],
+    *,
+    is_strong: Callable[[T], bool] = lambda _: False,
 ) -> Table:
     """Returns the table with a line for each of ``rows``, made line by line."""
     return Table(
         headings=tuple(heading for heading, _ in columns),
         lines=tuple(
-            Line(
-                cells=tuple(make(row) for _, make in columns),
-                strong=is_strong is not None and is_strong(row),
-            )
+            Line(cells=tuple(make(row) for _, make in columns), strong=is_strong(row))
             for row in rows
         ),
     )
@@ -210,12 +210,6 @@ def to_markdown(table: Table, notes: Sequence[tuple[str, str]] = (), lead: str =
     return "\n".join(lines).rstrip() + "\n"
 
 
-def name_cell(student: str, short: Mapping[str, str], marks: tuple[str, ...] = ()) -> Cell:
-    """Returns a student's short name, with the full one as its detail where they differ."""
-    name = short[student]
-    return Cell(text=name, detail="" if name == student else student, marks=marks, order=student)
-
-
 def plain(text: str) -> Cell:
     """Returns a cell of text that sorts as it reads."""
     return Cell(text=text, order=text)
@@ -241,6 +235,8 @@ _BETWEEN_SESSIONS = (
 def file_columns(rows: Sequence[R], notes: Footnotes, mode: str = "") -> list[Column[R]]:
     """Returns the columns of each row's student, with its caveats, and format.
 
+    The full name of a student is a detail where it differs from the short one.
+
     Args:
         mode: named where the footnotes say what evidence is about.
     """
@@ -248,8 +244,11 @@ def file_columns(rows: Sequence[R], notes: Footnotes, mode: str = "") -> list[Co
     names = row_names(rows)
 
     def student(row: R) -> Cell:
+        name = row.file.student
         about = ", ".join(filter(None, (f"{names[row]} {row.file.format}", mode)))
-        return name_cell(row.file.student, short, notes.mark_caveats(row.caveats, of=about))
+        marks = notes.mark_caveats(row.caveats, of=about)
+        detail = "" if short[name] == name else name
+        return Cell(text=short[name], detail=detail, marks=marks, order=name)
 
     return [
         (Heading(name="student", numeric=False), student),
