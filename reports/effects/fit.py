@@ -43,6 +43,9 @@ _BASES = {
 
 _Matrix: TypeAlias = NDArray[np.float64]
 _Files: TypeAlias = Sequence[tuple[Row, float]]  # and the response that is fitted
+# Coefficients and half of their intervals, float64 [columns]; the degrees of freedom; the standard
+# deviation of what is left.
+_Fit: TypeAlias = tuple[_Matrix, _Matrix, int, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,29 +165,9 @@ def _axes(rows: Sequence[Row], traits: Mapping[str, Traits]) -> list[_Axis]:
 def _estimates(
     setup: Setup, response: str, files: _Files, axes: Sequence[_Axis]
 ) -> Iterator[Estimate]:
-    """Yields the effects of the structure, over students, then of the format, within them."""
-    students = sorted({row.file.student for row, _ in files})
-    is_of = np.array([[row.file.student == name for name in students] for row, _ in files], float)
-    values = np.array([value for _, value in files])
-    structure = [axis for axis in axes if axis.name != "format"]
-    formats = [axis for axis in axes if axis.name == "format"]
-    within = np.hstack([is_of, *(axis.columns for axis in formats)])
-    by_file = _least_squares(within, values, before=len(students))
-    means = (is_of / is_of.sum(axis=0)).T
-    without_format = values - within[:, len(students) :] @ by_file[0]
-    by_student = _least_squares(
-        means @ _matrix(structure, len(files)), means @ without_format, before=1
-    )
     refused = _refusals(axes, len(files))
     counted = Counter(kind for row, _ in files for kind in {each.kind for each in row.caveats})
-    caveats = tuple(
-        Caveat(kind=kind, evidence=f"{counted[kind]} of {len(files)} files")
-        for kind in sorted(counted)
-    )
-    for fitted, units, (coefficients, reaches, spare, sd) in (
-        (structure, "students", by_student),
-        (formats, "files", by_file),
-    ):
+    for fitted, units, (coefficients, reaches, spare, sd) in _fits(axes, files):
         enough = spare >= _FEWEST_SPARE
         levels = [(axis, level) for axis in fitted for level in axis.levels]
         for (axis, level), middle, reach in zip(levels, coefficients, reaches, strict=True):
@@ -203,24 +186,37 @@ def _estimates(
                 high=high,
                 refused=reason,
                 n=len(files),
-                students=len(students),
+                students=len({row.file.student for row, _ in files}),
                 degrees_of_freedom=spare,
                 residual_sd=_display(response, sd if enough else None),
-                caveats=caveats,
+                caveats=tuple(
+                    Caveat(kind=kind, evidence=f"{counted[kind]} of {len(files)} files")
+                    for kind in sorted(counted)
+                ),
             )
 
 
-def _least_squares(
-    matrix: _Matrix, response: _Matrix, *, before: int
-) -> tuple[_Matrix, _Matrix, int, float]:
+def _fits(axes: Sequence[_Axis], files: _Files) -> Iterator[tuple[Sequence[_Axis], str, _Fit]]:
+    """Yields the axes of the structure, fitted over students, then the format, within them."""
+    values = np.array([value for _, value in files])
+    students = sorted({row.file.student for row, _ in files})
+    is_of = np.array([[row.file.student == name for name in students] for row, _ in files], float)
+    structure = [axis for axis in axes if axis.name != "format"]
+    formats = [axis for axis in axes if axis.name == "format"]
+    within = np.hstack([is_of, *(axis.columns for axis in formats)])
+    by_file = _least_squares(within, values, before=len(students))
+    without_format = values - within[:, len(students) :] @ by_file[0]
+    means = (is_of / is_of.sum(axis=0)).T
+    between = means @ _matrix(structure, len(files))
+    yield structure, "students", _least_squares(between, means @ without_format, before=1)
+    yield formats, "files", by_file
+
+
+def _least_squares(matrix: _Matrix, response: _Matrix, *, before: int) -> _Fit:
     """Returns the fit of ``response``, float64 [rows], without its first ``before`` columns.
 
     Columns that cannot be separated stay in the fit, through the pseudo-inverse, so that the
     others do not take over their effect; only coefficients that the rows determine have a meaning.
-
-    Returns:
-        The estimates and half of their intervals, float64 [columns] each; the degrees of freedom;
-        the standard deviation of what is left.
     """
     inverse = np.linalg.pinv(matrix)
     coefficients = inverse @ response
