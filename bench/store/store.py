@@ -121,7 +121,7 @@ class Store:
             "payload": payload.payload_of(invocation),
         }
         try:
-            return int(self._insert(schema.invocation, row))
+            return int(self._insert(schema.invocation, row)[0])
         except IntegrityError as error:
             raise InfrastructureError(
                 f"session {invocation.session_id}: process {invocation.ordinal} of a case "
@@ -262,8 +262,7 @@ class Store:
     def _insert(self, table: Table, row: dict[str, object]) -> Any:
         """Returns the key of the new row."""
         with self._writing() as connection:
-            (key,) = connection.execute(insert(table).values(row)).inserted_primary_key
-        return key
+            return connection.execute(insert(table).values(row)).inserted_primary_key
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
