@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.core.errors import InfrastructureError
 from bench.core.hashing import sha256_file
@@ -83,15 +84,7 @@ def run(
     settings = {"APT::Sandbox::User": "root", "Acquire::Retries": 2, **options}
     flags = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
     try:
-        return subprocess.run(
-            ["apt-get", "-q", *flags, *words],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_LIMIT_S,
-            check=False,
-        )
+        return _ended(["apt-get", "-q", *flags, *words], cwd=folder, timeout=_LIMIT_S)
     except subprocess.TimeoutExpired as error:
         raise InfrastructureError(
             f"apt-get {words[0]} did not end within {_LIMIT_S} s", hint=hint
@@ -119,13 +112,7 @@ def describe(deb: Path) -> Package:
     Raises:
         InfrastructureError: it is not a package.
     """
-    done = subprocess.run(
-        ["dpkg-deb", "--show", "--showformat", "${Package} ${Version}", str(deb)],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    done = _ended(["dpkg-deb", "--show", "--showformat", "${Package} ${Version}", str(deb)])
     if done.returncode != 0:
         raise InfrastructureError(
             f"{deb.name} is not a package: {done.stderr.strip()}",
@@ -148,15 +135,16 @@ def unpack(deb: Path, *, folder: Path, exclude: Sequence[str] = ()) -> None:
     with subprocess.Popen(
         ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE
     ) as stream:
-        done = subprocess.run(
-            [*tar, *(f"--exclude={pattern}" for pattern in exclude)],
-            stdin=stream.stdout,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        excluded = [f"--exclude={pattern}" for pattern in exclude]
+        done = _ended([*tar, *excluded], stdin=stream.stdout)
     if done.returncode != 0 or stream.returncode != 0:
         raise InfrastructureError(
             f"{deb.name} cannot be unpacked: {done.stderr.strip()}", hint=_DISK_HINT
         )
+
+
+def _ended(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    """Returns an ended process with its texts, whatever its exit status."""
+    return subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=False, **options
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from statistics import NormalDist
 
@@ -28,21 +27,9 @@ class Outcome(IntEnum):
     HOPELESS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decisions:
-    """The state of each model.
-
-    Args:
-        outcome: int8 [models], of ``Outcome``.
-        analysis: int64 [models], index from 0 of the analysis that decided; of the last analysis
-            while open; -1 before the first.
-    """
-
-    outcome: NDArray[np.int8]
-    analysis: NDArray[np.int64]
-
-
-def decide(log_ratios: FloatArray, rule: Rule, *, models: int) -> Decisions:
+def decide(
+    log_ratios: FloatArray, rule: Rule, *, models: int
+) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """Returns the decisions of the analyses of these blocks; a decided model is not analysed again.
 
     At an analysis a model is ``SAME`` if "slower by the margin or more" is rejected, else
@@ -55,6 +42,10 @@ def decide(log_ratios: FloatArray, rule: Rule, *, models: int) -> Decisions:
     Args:
         log_ratios: float64 [rows, blocks], candidate over baseline, in the order measured.
         models: number of models in the gate, among which the false alarms are divided.
+
+    Returns:
+        The ``Outcome`` of each row, int8 [rows]; and the analysis that decided, int64 [rows], an
+        index from 0: that of the last analysis while open, -1 before the first.
     """
     outcome = np.full(len(log_ratios), Outcome.OPEN, np.int8)
     analysis = np.full(len(log_ratios), -1, np.int64)
@@ -64,7 +55,7 @@ def decide(log_ratios: FloatArray, rule: Rule, *, models: int) -> Decisions:
             break
         outcome[rows] = _analyse(log_ratios[rows, :blocks], rule, index, models)
         analysis[rows] = index
-    return Decisions(outcome=outcome, analysis=analysis)
+    return outcome, analysis
 
 
 def smallest_slowdown(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import assert_never
 
 import numpy as np
 
@@ -17,7 +16,6 @@ from bench.gate.records import (
     CloseReason,
     Discarded,
     Explained,
-    ModelFailed,
     Pair,
     Process,
 )
@@ -30,10 +28,17 @@ from bench.gate.verdict import (
     Finding,
     Interval,
     LatencyEvidence,
-    ModelKey,
     UndecidedReason,
     Verdict,
 )
+
+_VERDICTS: dict[Outcome, tuple[Verdict, UndecidedReason | None]] = {
+    Outcome.SAME: (Verdict.SAME, None),
+    Outcome.IMPROVED: (Verdict.IMPROVED, None),
+    Outcome.REGRESSED: (Verdict.REGRESSED, None),
+    Outcome.CAPPED: (Verdict.UNDECIDED, UndecidedReason.CAPPED),
+    Outcome.HOPELESS: (Verdict.UNDECIDED, UndecidedReason.NOISE),
+}
 
 
 def findings_of(log: Log) -> tuple[Finding, ...]:
@@ -56,33 +61,7 @@ def findings_of(log: Log) -> tuple[Finding, ...]:
 
 def latency_findings(log: Log) -> tuple[Finding, ...]:
     """Returns the finding on the latency of each measured model, in the order of the log."""
-    models = [pair.model for pair in log.opened.models]
-    blocks: dict[ModelKey, list[Block]] = {model: [] for model in models}
-    discarded: dict[ModelKey, Counter[str]] = {model: Counter() for model in models}
-    failures: dict[ModelKey, str] = {}
-    explanations: dict[ModelKey, Explained] = {}
-    for entry in log.entries:
-        match entry:
-            case Block():
-                blocks[entry.model].append(entry)
-            case Discarded():
-                codes = {reason.partition(":")[0] for reason in entry.reasons}
-                discarded[entry.model].update(codes)
-            case ModelFailed():
-                failures[entry.model] = entry.reason
-            case Explained():
-                explanations[entry.model] = entry
-    return tuple(
-        _latency_finding(
-            log,
-            pair,
-            blocks[pair.model],
-            discarded[pair.model],
-            failure=failures.get(pair.model),
-            explained=explanations.get(pair.model),
-        )
-        for pair in log.opened.models
-    )
+    return tuple(_latency_finding(log, pair) for pair in log.opened.models)
 
 
 def exit_codes(log: Log, findings: Collection[Finding], *, undecided_fails: bool) -> set[int]:
@@ -107,28 +86,27 @@ def log_ratio(block: Block) -> float:
 
 
 def outcome_of(blocks: Sequence[Block], rule: Rule, *, models: int) -> tuple[Outcome, int]:
-    """Returns a model's outcome after its blocks, and the analysis as in ``Decisions``."""
+    """Returns a model's outcome after its blocks, and the index of the analysis, as ``decide``."""
     ratios = np.array([[log_ratio(block) for block in blocks[: rule.cap_blocks]]], np.float64)
-    decided = decide(ratios, rule, models=models)
-    return Outcome(int(decided.outcome[0])), int(decided.analysis[0])
+    outcome, analysis = decide(ratios, rule, models=models)
+    return Outcome(int(outcome[0])), int(analysis[0])
 
 
-def _latency_finding(
-    log: Log,
-    pair: Pair,
-    blocks: list[Block],
-    discarded: Counter[str],
-    *,
-    failure: str | None,
-    explained: Explained | None,
-) -> Finding:
+def _latency_finding(log: Log, pair: Pair) -> Finding:
     rule, models = log.opened.rule, len(log.opened.models)
+    blocks = log.blocks(pair.model)
     outcome, analysis = outcome_of(blocks, rule, models=models)
     if outcome is not Outcome.OPEN:
         blocks = blocks[: rule.analyses[analysis]]
     verdict, reason = _verdict(outcome, log.closed)
-    why = reasons(pair, explained) if explained else ()
-    if failure is not None:
+    why: tuple[str, ...] = ()
+    discarded: Counter[str] = Counter()
+    for entry in log.entries:
+        if isinstance(entry, Explained) and entry.model == pair.model:
+            why = reasons(pair, entry)
+        elif isinstance(entry, Discarded) and entry.model == pair.model:
+            discarded.update({reason.partition(":")[0] for reason in entry.reasons})
+    if (failure := log.failures.get(pair.model)) is not None:
         verdict, reason, why = Verdict.FAILED, None, (failure,)
     ratios = np.array([log_ratio(block) for block in blocks], np.float64)
     return Finding(
@@ -159,23 +137,11 @@ def _latency_finding(
 def _verdict(
     outcome: Outcome, closed: CloseReason | None
 ) -> tuple[Verdict, UndecidedReason | None]:
-    match outcome:
-        case Outcome.SAME:
-            return Verdict.SAME, None
-        case Outcome.IMPROVED:
-            return Verdict.IMPROVED, None
-        case Outcome.REGRESSED:
-            return Verdict.REGRESSED, None
-        case Outcome.CAPPED:
-            return Verdict.UNDECIDED, UndecidedReason.CAPPED
-        case Outcome.HOPELESS:
-            return Verdict.UNDECIDED, UndecidedReason.NOISE
-        case Outcome.OPEN:
-            if closed is None or closed is CloseReason.DECIDED:
-                return Verdict.UNDECIDED, UndecidedReason.OPEN
-            return Verdict.UNDECIDED, UndecidedReason(closed.value)
-        case _:
-            assert_never(outcome)
+    if outcome is not Outcome.OPEN:
+        return _VERDICTS[outcome]
+    if closed is None or closed is CloseReason.DECIDED:
+        return Verdict.UNDECIDED, UndecidedReason.OPEN
+    return Verdict.UNDECIDED, UndecidedReason(closed.value)
 
 
 def _ratio(log_ratios: FloatArray) -> Interval | None:

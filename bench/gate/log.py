@@ -96,6 +96,15 @@ class Log:
         last = self.entries[-1] if self.entries else None
         return last.reason if isinstance(last, Closed) else None
 
+    @property
+    def failures(self) -> dict[ModelKey, str]:
+        """The models that failed, each with its reason."""
+        return {each.model: each.reason for each in self.entries if isinstance(each, ModelFailed)}
+
+    def blocks(self, model: ModelKey) -> list[Block]:
+        """Returns the valid blocks of a model, in order."""
+        return [each for each in self.entries if isinstance(each, Block) and each.model == model]
+
     def _find_repeat(self, entry: Scored | Explained, *, again: bool) -> str | None:
         if all(pair.model != entry.model for pair in self.opened.models):
             return f"{entry.model} is not in the first line"
@@ -119,11 +128,6 @@ def to_line(record: Opened | Entry) -> str:
     plain = config.unstructure(config.structure(config.unstructure(record), cls, source="the gate"))
     labelled = {"version": VERSION, "kind": _KIND_OF[cls], **plain}
     return json.dumps(labelled, separators=(",", ":"), allow_nan=False) + "\n"
-
-
-def to_text(log: Log) -> str:
-    """Returns all lines of a log."""
-    return "".join(map(to_line, (log.opened, *log.entries)))
 
 
 def from_bytes(content: bytes, *, source: str) -> Log:

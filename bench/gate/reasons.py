@@ -35,17 +35,17 @@ def _layers(before: Sequence[Operator], after: Sequence[Operator]) -> Iterator[s
     changed = [
         (old, new)
         for old, new in _match(before, after)
-        if old is None or new is None or old.macs != new.macs
+        if not (old and new) or old.macs != new.macs
     ]
     changed.sort(key=lambda match: -abs(_macs(match[1]) - _macs(match[0])))
     for old, new in changed[:_MOST]:
-        if old is None and new is not None:
-            yield f"only the candidate has {_label(new)}{_work(new)}"
-        elif new is None and old is not None:
-            yield f"only the baseline has {_label(old)}{_work(old)}"
-        elif old is not None and new is not None:
+        if old and new:
             macs = f"{_macs_text(new)} multiply-accumulates instead of {_macs_text(old)}"
             yield f"{_label(new)} does {macs}"
+        elif new:
+            yield f"only the candidate has {_label(new)}{_work(new)}"
+        elif old:
+            yield f"only the baseline has {_label(old)}{_work(old)}"
     if len(changed) > _MOST:
         yield f"{len(changed) - _MOST} more operators differ"
     if changed:

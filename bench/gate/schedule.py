@@ -9,7 +9,7 @@ from bench.core.hashing import sha256_bytes
 from bench.gate.decision import Outcome
 from bench.gate.findings import outcome_of
 from bench.gate.log import Log
-from bench.gate.records import Block, CloseReason, Discarded, ModelFailed
+from bench.gate.records import Block, CloseReason, Discarded
 from bench.gate.verdict import ModelKey
 
 
@@ -35,8 +35,7 @@ def next_block(log: Log) -> Next | CloseReason:
     """
     if log.closed is not None:
         return log.closed
-    models = [pair.model for pair in log.opened.models]
-    failed = {entry.model for entry in log.entries if isinstance(entry, ModelFailed)}
+    models, failed = [pair.model for pair in log.opened.models], log.failures
     attempted = [entry for entry in log.entries if isinstance(entry, Block | Discarded)]
     turn = models.index(attempted[-1].model) + 1 if attempted else 0
     for model in models[turn:] + models[:turn]:

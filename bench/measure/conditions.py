@@ -76,27 +76,23 @@ class ConditionKind(StrEnum):
     CAPPED_CLOCKS = "capped-clocks"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
-    response: Response
-    remedy: str
-
-
 _COOL = "unplug it, put it on something cool and wait"
-_RULES = {
-    ConditionKind.STATUS_MADE_UP: _Rule(
-        response=Response.REFUSE, remedy="reset it: adb shell cmd thermalservice reset"
+# How a run responds to a condition, and how the user can end it.
+_RULES: dict[ConditionKind, tuple[Response, str]] = {
+    ConditionKind.STATUS_MADE_UP: (
+        Response.REFUSE,
+        "reset it: adb shell cmd thermalservice reset",
     ),
-    ConditionKind.LOW_BATTERY: _Rule(response=Response.REFUSE, remedy="charge it"),
-    ConditionKind.BATTERY_SAVER: _Rule(
-        response=Response.REFUSE,
-        remedy="end battery saver: adb shell settings put global low_power 0",
+    ConditionKind.LOW_BATTERY: (Response.REFUSE, "charge it"),
+    ConditionKind.BATTERY_SAVER: (
+        Response.REFUSE,
+        "end battery saver: adb shell settings put global low_power 0",
     ),
-    ConditionKind.THROTTLED: _Rule(response=Response.WAIT, remedy=_COOL),
-    ConditionKind.HOT: _Rule(response=Response.WAIT, remedy=_COOL),
-    ConditionKind.CAPPED_CLOCKS: _Rule(
-        response=Response.DISCARD,
-        remedy="let it cool, charge it, or end the mode that lowers its clocks",
+    ConditionKind.THROTTLED: (Response.WAIT, _COOL),
+    ConditionKind.HOT: (Response.WAIT, _COOL),
+    ConditionKind.CAPPED_CLOCKS: (
+        Response.DISCARD,
+        "let it cool, charge it, or end the mode that lowers its clocks",
     ),
 }
 
@@ -117,12 +113,12 @@ class Condition:
     @property
     def response(self) -> Response:
         """How a run responds to it."""
-        return _RULES[self.kind].response
+        return _RULES[self.kind][0]
 
     @property
     def remedy(self) -> str:
         """How the user can end it."""
-        return _RULES[self.kind].remedy
+        return _RULES[self.kind][1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

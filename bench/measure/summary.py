@@ -59,29 +59,43 @@ class Summary:
     cpu_us_high: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSpread:
+    """The medians that one case had in several sessions, which no interval of one session shows.
+
+    Args:
+        sessions: number of sessions, at least two.
+        range_ratio: largest minus smallest, over their median. If sessions are exchangeable, the
+            next one is outside the range of n with probability 2 / (n + 1).
+    """
+
+    sessions: int
+    range_ratio: float
+
+
 def summarise(measured: Sequence[Measured]) -> Summary:
     """Returns the statistics of a case's processes, at least one."""
     values = [median(each.inference_us) for each in measured]
     iterations = sorted(value for each in measured for value in each.inference_us)
-    interval = median_interval(values)
+    low, high = median_interval(values) or (None, None)
     cpu_us = [median(each.cpu_us) for each in measured if each.cpu_us]
-    cpu_interval = median_interval(cpu_us)
+    cpu_low, cpu_high = median_interval(cpu_us) or (None, None)
     middle = median(values)
     first = measured[0]
     return Summary(
         processes=len(values),
         iterations=len(iterations),
         latency_us_median=middle,
-        latency_us_low=interval[0] if interval else None,
-        latency_us_high=interval[1] if interval else None,
+        latency_us_low=low,
+        latency_us_high=high,
         latency_us_min=iterations[0],
         latency_us_p5=percentile(iterations, 5),
         latency_us_p90=percentile(iterations, 90),
         latency_us_p95=percentile(iterations, 95),
         process_spread_ratio=(max(values) - min(values)) / middle if middle else 0.0,
-        cpu_us_median=median(cpu_us) if cpu_us else None,
-        cpu_us_low=cpu_interval[0] if cpu_interval else None,
-        cpu_us_high=cpu_interval[1] if cpu_interval else None,
+        cpu_us_median=_median(cpu_us),
+        cpu_us_low=cpu_low,
+        cpu_us_high=cpu_high,
         init_us_median=_median([each.init_us for each in measured]),
         first_us_median=_median([each.first_us for each in measured]),
         memory_mb_peak=max(
@@ -92,8 +106,16 @@ def summarise(measured: Sequence[Measured]) -> Summary:
         nodes_delegated=first.nodes_delegated,
         partitions=first.partitions,
         runtime=first.runtime,
-        caveats=_caveats(len(values), interval is None, first),
+        caveats=_caveats(len(values), low is None, first),
     )
+
+
+def between_sessions(medians: Sequence[float]) -> SessionSpread | None:
+    """Returns the spread of a case's medians, one per session; ``None`` below two."""
+    middle = median(medians) if len(medians) > 1 else 0
+    if not middle:
+        return None
+    return SessionSpread(sessions=len(medians), range_ratio=(max(medians) - min(medians)) / middle)
 
 
 def median_interval(

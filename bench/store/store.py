@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Row, func, insert, inspect, select
+from sqlalchemy import URL, Connection, Engine, Row, Table, func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from bench.core import config
@@ -23,6 +23,13 @@ from bench.store import payload, schema
 from bench.store.engine import WRITE, open_engine, translate_errors
 from bench.store.records import Event, Invocation, Session
 
+# Columns that are fields of a record, under the same name.
+_OF_SESSION = ("id", "suite", "plan_sha256", "seed", "started_at", "program")
+_OF_CASE = ("artifact_sha256", "runner", "tool_sha256", "delegate", "threads", "affinity")
+_OF_INVOCATION = (
+    "session_id", "ordinal", "model", "started_at", "wall_s", "exit_status", "timed_out", "stdout",
+    "stderr",
+)  # fmt: skip
 _ROWS_AT_ONCE = 200  # in memory while a query is read: raw text can be long
 
 
@@ -76,8 +83,6 @@ class Store:
 
     def add_artifact(self, artifact: Artifact) -> None:
         """Stores an artifact; does nothing if the same file is stored already."""
-        table = schema.artifact
-        same_file = select(table.c.sha256).where(table.c.sha256 == artifact.sha256)
         row = {
             "sha256": artifact.sha256,
             "name": artifact.name,
@@ -86,29 +91,19 @@ class Store:
             "added_at": _now(),
             **_payload(config.unstructure(artifact)),
         }
-        try:
-            with self._writing() as connection:
-                if connection.execute(same_file).first() is None:
-                    connection.execute(insert(table).values(row))
-        except IntegrityError:
-            pass  # another process was first, with the same file
+        with suppress(IntegrityError):  # it is there
+            self._insert(schema.artifact, row)
 
     def add_session(self, session: Session) -> None:
         """Stores a session."""
         row = {
-            "id": session.id,
+            **{name: getattr(session, name) for name in _OF_SESSION},
             "device": session.device.key,
             "boot_id": session.device.boot_id,
             "os_build": session.device.os_build,
-            "suite": session.suite,
-            "plan_sha256": session.plan_sha256,
-            "seed": session.seed,
-            "started_at": session.started_at,
-            "program": session.program,
             **_payload(config.unstructure(session.device)),
         }
-        with self._writing() as connection:
-            connection.execute(insert(schema.session).values(row))
+        self._insert(schema.session, row)
 
     def add_invocation(self, invocation: Invocation) -> int:
         """Stores a process with its raw text, in a separate transaction, and returns its id.
@@ -118,36 +113,21 @@ class Store:
         """
         case = invocation.case
         row = {
-            "session_id": invocation.session_id,
+            **{name: getattr(invocation, name) for name in _OF_INVOCATION},
+            **{name: getattr(case, name) for name in _OF_CASE},
             "case_key": case.key,
-            "ordinal": invocation.ordinal,
-            "artifact_sha256": case.artifact_sha256,
-            "runner": case.runner,
-            "tool_sha256": case.tool_sha256,
-            "delegate": case.delegate,
-            "threads": case.threads,
-            "affinity": case.affinity,
-            "model": invocation.model,
             "command": list(invocation.command),
-            "started_at": invocation.started_at,
-            "wall_s": invocation.wall_s,
-            "exit_status": invocation.exit_status,
-            "timed_out": invocation.timed_out,
-            "stdout": invocation.stdout,
-            "stderr": invocation.stderr,
             "payload_version": payload.VERSION,
             "payload": payload.payload_of(invocation),
         }
         try:
-            with self._writing() as connection:
-                key = connection.execute(insert(schema.invocation).values(row)).inserted_primary_key
+            return int(self._insert(schema.invocation, row)[0])
         except IntegrityError as error:
             raise InfrastructureError(
                 f"session {invocation.session_id}: process {invocation.ordinal} of a case "
                 f"cannot be stored: {error.orig}",
                 hint="if another run is measuring this session, wait for it",
             ) from error
-        return _key(key)
 
     def add_outcome(self, invocation_id: int, outcome: Outcome) -> None:
         """Stores an outcome of an invocation; the newest one counts."""
@@ -157,8 +137,7 @@ class Store:
             "failure": outcome.failure if isinstance(outcome, Failed) else None,
             **_payload(config.unstructure(outcome)),
         }
-        with self._writing() as connection:
-            connection.execute(insert(schema.outcome).values(row))
+        self._insert(schema.outcome, row)
 
     def add_score(self, score: Score) -> None:
         """Stores a score; an earlier one of the same artifact stays."""
@@ -169,23 +148,12 @@ class Store:
             "added_at": _now(),
             **_payload(config.unstructure(score)),
         }
-        with self._writing() as connection:
-            connection.execute(insert(schema.score).values(row))
-
-    def add_event(self, event: Event) -> None:
-        """Stores an event."""
-        row = {
-            "session_id": event.session_id,
-            "kind": event.kind,
-            "at": event.at,
-            **_payload(event.facts),
-        }
-        with self._writing() as connection:
-            connection.execute(insert(schema.event).values(row))
+        self._insert(schema.score, row)
 
     def log(self, session: Session, kind: str, **facts: object) -> None:
         """Stores an event of a session, with the time now."""
-        self.add_event(Event(kind=kind, at=_now(), session_id=session.id, facts=facts))
+        row = {"session_id": session.id, "kind": kind, "at": _now(), **_payload(facts)}
+        self._insert(schema.event, row)
 
     def artifacts(self) -> list[Artifact]:
         """Returns all artifacts, in the order of name and format."""
@@ -201,13 +169,8 @@ class Store:
         query = select(table).order_by(table.c.started_at, table.c.id)
         return [
             Session(
-                id=row.id,
                 device=config.structure(row.payload, DeviceRecord, source=self.url),
-                suite=row.suite,
-                plan_sha256=row.plan_sha256,
-                seed=row.seed,
-                started_at=row.started_at,
-                program=row.program,
+                **{name: getattr(row, name) for name in _OF_SESSION},
             )
             for row in self._rows(query)
         ]
@@ -281,18 +244,10 @@ class Store:
             outcome = config.structure(row.outcome, kind, source=self.url)
         stored = payload.read_payload(row.payload, version=row.payload_version, source=self.url)
         return Invocation(
+            **{name: getattr(row, name) for name in _OF_INVOCATION},
             id=row.id,
-            session_id=row.session_id,
             case=stored.case,
-            ordinal=row.ordinal,
-            model=row.model,
             command=tuple(row.command),
-            started_at=row.started_at,
-            wall_s=row.wall_s,
-            exit_status=row.exit_status,
-            timed_out=row.timed_out,
-            stdout=row.stdout,
-            stderr=row.stderr,
             telemetry=stored.telemetry,
             limits=stored.limits,
             timeout_s=stored.timeout_s,
@@ -303,6 +258,11 @@ class Store:
     def _rows(self, query: Any) -> list[Row[Any]]:
         with translate_errors(self.url), self._engine.connect() as connection:
             return list(connection.execute(query))
+
+    def _insert(self, table: Table, row: dict[str, object]) -> Any:
+        """Returns the key of the new row."""
+        with self._writing() as connection:
+            return connection.execute(insert(table).values(row)).inserted_primary_key
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -377,10 +337,6 @@ def _make_folder(path: Path) -> None:
 
 def _payload(value: object) -> dict[str, object]:
     return {"payload_version": schema.PAYLOAD_VERSION, "payload": value}
-
-
-def _key(row: Any) -> int:
-    return int(row[0])
 
 
 def _now() -> str:

@@ -11,7 +11,7 @@ cent. Intervals are estimate +- t times standard error, at 95 %.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.caveats import Caveat, CaveatKind, Effect
-from reports.rows.schema import Row, Setup, column, maybe
+from reports.rows.schema import Row, Setup, column, grouped, maybe
 
 _CONFIDENCE = 0.95
 DOUBLED = "doubled"
@@ -30,7 +30,7 @@ _FEWEST_STUDENTS = 6
 _FEWEST_AXES = 2
 _FEWEST_SPARE = 2
 # Categories and the level that others are compared with: a student's defaults.
-BASES: Mapping[str, str] = {
+_BASES = {
     "size": "small",
     "head": "keras3",
     "pooling": "gap",
@@ -43,6 +43,9 @@ BASES: Mapping[str, str] = {
 
 _Matrix: TypeAlias = NDArray[np.float64]
 _Files: TypeAlias = Sequence[tuple[Row, float]]  # and the response that is fitted
+# Coefficients and half of their intervals, float64 [columns]; the degrees of freedom; the standard
+# deviation of what is left.
+_Fit: TypeAlias = tuple[_Matrix, _Matrix, int, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,48 +106,23 @@ class _Axis:
     columns: _Matrix
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Fit:
-    """Levels whose effects have one kind of error.
-
-    Args:
-        units: what varies by itself there: files of one student, or students.
-        coefficients, reach: float64 [levels], estimates and half of their intervals.
-        spare: degrees of freedom.
-        sd: standard deviation of what is left.
-    """
-
-    axes: tuple[_Axis, ...]
-    units: str
-    coefficients: _Matrix
-    reach: _Matrix
-    spare: int
-    sd: float
-
-
-def estimates(
-    rows: Sequence[Row], traits: Mapping[str, Traits], *, bases: Mapping[str, str] = BASES
-) -> list[Estimate]:
+def estimates(rows: Sequence[Row], traits: Mapping[str, Traits]) -> list[Estimate]:
     """Returns the effects on each response, none where there are too few students to compare.
 
     Args:
         traits: by student; rows of other models are left out.
-        bases: axis to the level that its others are compared with.
     """
-    places: defaultdict[Setup, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row.file.student in traits:
-            places[row.setup].append(row)
+    known = [row for row in rows if row.file.student in traits]
     effects: list[Estimate] = []
-    for setup, listed in places.items():
+    for setup, listed in grouped(known, lambda row: row.setup).items():
         students = {row.file.student for row in listed}
-        if len(students) < _FEWEST_STUDENTS or len(_axes(listed, traits, bases)) < _FEWEST_AXES:
+        if len(students) < _FEWEST_STUDENTS or len(_axes(listed, traits)) < _FEWEST_AXES:
             continue
         for response in RESPONSES:
             values = [(row, _response(row, response)) for row in listed]
             files = [(row, value) for row, value in values if value is not None]
-            axes = _axes([row for row, _ in files], traits, bases)
-            effects += _estimates(setup, response, files, axes)
+            if axes := _axes([row for row, _ in files], traits):
+                effects += _estimates(setup, response, files, axes)
     return effects
 
 
@@ -164,9 +142,7 @@ def _response(row: Row, response: str) -> float | None:
             return math.log(row.size_bytes)
 
 
-def _axes(
-    rows: Sequence[Row], traits: Mapping[str, Traits], bases: Mapping[str, str]
-) -> list[_Axis]:
+def _axes(rows: Sequence[Row], traits: Mapping[str, Traits]) -> list[_Axis]:
     """Returns the axes that vary."""
     files = [{**asdict(traits[row.file.student]), "format": row.file.format.value} for row in rows]
     varying = []
@@ -175,11 +151,11 @@ def _axes(
         distinct = sorted(set(values))
         if len(distinct) < 2:
             continue
-        if name not in bases:
+        if name not in _BASES:
             base, levels = "", (DOUBLED,)
             columns = np.log2(np.array(values, dtype=np.float64))[:, None]
         else:
-            base = bases[name] if bases[name] in distinct else distinct[0]
+            base = _BASES[name] if _BASES[name] in distinct else distinct[0]
             levels = tuple(level for level in distinct if level != base)
             columns = np.array([[value == each for each in levels] for value in values], float)
         varying.append(_Axis(name=name, base=base, levels=levels, values=values, columns=columns))
@@ -189,16 +165,15 @@ def _axes(
 def _estimates(
     setup: Setup, response: str, files: _Files, axes: Sequence[_Axis]
 ) -> Iterator[Estimate]:
-    refused = _refusals(axes)
+    refused = _refusals(axes, len(files))
     counted = Counter(kind for row, _ in files for kind in {each.kind for each in row.caveats})
-    for fit in sorted(_fits(axes, files), key=lambda each: axes.index(each.axes[0])):
-        enough = fit.spare >= _FEWEST_SPARE
-        levels = ((axis, level) for axis in fit.axes for level in axis.levels)
-        for index, (axis, level) in enumerate(levels):
-            reason = refused.get(axis.name, "") if enough else f"too few {fit.units}"
-            middle, reach = float(fit.coefficients[index]), float(fit.reach[index])
-            ends = [_display(response, each) for each in (middle, middle - reach, middle + reach)]
-            effect, low, high = [None] * 3 if reason else ends
+    for fitted, units, (coefficients, reaches, spare, sd) in _fits(axes, files):
+        enough = spare >= _FEWEST_SPARE
+        levels = [(axis, level) for axis in fitted for level in axis.levels]
+        for (axis, level), middle, reach in zip(levels, coefficients, reaches, strict=True):
+            reason = refused.get(axis.name, "") if enough else f"too few {units}"
+            ends = (None, None, None) if reason else (middle - reach, middle, middle + reach)
+            low, effect, high = (_display(response, end) for end in ends)
             yield Estimate(
                 setup=setup,
                 response=response,
@@ -212,8 +187,8 @@ def _estimates(
                 refused=reason,
                 n=len(files),
                 students=len({row.file.student for row, _ in files}),
-                degrees_of_freedom=fit.spare,
-                residual_sd=_display(response, fit.sd) if enough else None,
+                degrees_of_freedom=spare,
+                residual_sd=_display(response, sd if enough else None),
                 caveats=tuple(
                     Caveat(kind=kind, evidence=f"{counted[kind]} of {len(files)} files")
                     for kind in sorted(counted)
@@ -221,27 +196,23 @@ def _estimates(
             )
 
 
-def _fits(axes: Sequence[_Axis], files: _Files) -> Iterator[_Fit]:
-    """Yields the fit of the structure, over students, and that of the format, within them."""
-    response = np.array([value for _, value in files])
+def _fits(axes: Sequence[_Axis], files: _Files) -> Iterator[tuple[Sequence[_Axis], str, _Fit]]:
+    """Yields the axes of the structure, fitted over students, then the format, within them."""
+    values = np.array([value for _, value in files])
     students = sorted({row.file.student for row, _ in files})
     is_of = np.array([[row.file.student == name for name in students] for row, _ in files], float)
-    within = tuple(axis for axis in axes if axis.name == "format")
-    between = tuple(axis for axis in axes if axis.name != "format")
-    if within:
-        matrix = np.hstack([is_of, *(axis.columns for axis in within)])
-        fit = _least_squares(within, "files", matrix, response, before=len(students))
-        response = response - matrix[:, len(students) :] @ fit.coefficients
-        yield fit
-    if between:
-        means = (is_of / is_of.sum(axis=0)).T
-        matrix = means @ _matrix(between)
-        yield _least_squares(between, "students", matrix, means @ response, before=1)
+    structure = [axis for axis in axes if axis.name != "format"]
+    formats = [axis for axis in axes if axis.name == "format"]
+    within = np.hstack([is_of, *(axis.columns for axis in formats)])
+    by_file = _least_squares(within, values, before=len(students))
+    without_format = values - within[:, len(students) :] @ by_file[0]
+    means = (is_of / is_of.sum(axis=0)).T
+    between = means @ _matrix(structure, len(files))
+    yield structure, "students", _least_squares(between, means @ without_format, before=1)
+    yield formats, "files", by_file
 
 
-def _least_squares(
-    axes: tuple[_Axis, ...], units: str, matrix: _Matrix, response: _Matrix, *, before: int
-) -> _Fit:
+def _least_squares(matrix: _Matrix, response: _Matrix, *, before: int) -> _Fit:
     """Returns the fit of ``response``, float64 [rows], without its first ``before`` columns.
 
     Columns that cannot be separated stay in the fit, through the pseudo-inverse, so that the
@@ -253,15 +224,8 @@ def _least_squares(
     spare = len(response) - int(np.linalg.matrix_rank(matrix))
     sd = math.sqrt(float(residuals @ residuals) / spare) if spare > 0 else math.nan
     t = t_quantile(spare) if spare > 0 else math.nan
-    reach = t * sd * np.sqrt(np.sum(inverse**2, axis=1))
-    return _Fit(
-        axes=axes,
-        units=units,
-        coefficients=coefficients[before:],
-        reach=reach[before:],
-        spare=spare,
-        sd=sd,
-    )
+    reaches = t * sd * np.sqrt(np.sum(inverse**2, axis=1))
+    return coefficients[before:], reaches[before:], spare, sd
 
 
 def t_quantile(degrees_of_freedom: int) -> float:
@@ -288,32 +252,33 @@ def _within(t: float, degrees_of_freedom: int) -> float:
     return 2 / math.pi * (angle + inside) if odd else inside
 
 
-def _display(response: str, value: float) -> float:
+def _display(response: str, value: float | None) -> float | None:
+    if value is None or response == "accuracy":
+        return None if value is None else float(value)
     # An interval of hundreds of decades is not one; its ends stay numbers.
-    return value if response == "accuracy" else 100 * math.expm1(min(value, 700.0))
+    return 100 * math.expm1(min(value, 700.0))
 
 
-def _matrix(axes: Sequence[_Axis]) -> _Matrix:
+def _matrix(axes: Sequence[_Axis], files: int) -> _Matrix:
     """Returns float64 [files, 1 + levels]: the constant, then the columns of the axes."""
-    constant = np.ones((len(axes[0].values), 1))
-    return np.hstack([constant, *(axis.columns for axis in axes)])
+    return np.hstack([np.ones((files, 1)), *(axis.columns for axis in axes)])
 
 
-def _rank(axes: Sequence[_Axis]) -> int:
-    return int(np.linalg.matrix_rank(_matrix(axes))) if axes else 1
-
-
-def _refusals(axes: Sequence[_Axis]) -> dict[str, str]:
+def _refusals(axes: Sequence[_Axis], files: int) -> dict[str, str]:
     """Returns why axes have no effect of their own: those whose levels other axes determine."""
-    whole = _rank(axes)
+
+    def rank(*of: _Axis) -> int:
+        return int(np.linalg.matrix_rank(_matrix(of, files)))
+
+    whole = rank(*axes)
     tangled = [
         axis
         for axis in axes
-        if whole - _rank([other for other in axes if other is not axis]) < len(axis.levels)
+        if whole - rank(*(other for other in axes if other is not axis)) < len(axis.levels)
     ]
     reasons: dict[str, list[str]] = {axis.name: [] for axis in tangled}
     for one, other in combinations(tangled, 2):
-        if _rank([one, other]) < 1 + len(one.levels) + len(other.levels):
+        if rank(one, other) < 1 + len(one.levels) + len(other.levels):
             reasons[one.name].append(_together(one, other))
             reasons[other.name].append(_together(one, other))
     for name, texts in reasons.items():

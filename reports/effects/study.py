@@ -8,10 +8,9 @@ from bench.core import units
 from bench.core.caveats import Effect
 from reports.effects.fit import DOUBLED, RESPONSES, Estimate, words
 from reports.parts.sections import Section
-from reports.parts.table import Cell, Footnotes, Heading, Line, Table, plain
-from reports.plots.charts import Chart, Dot, hollow
+from reports.parts.table import Cell, Footnotes, Heading, Line, Table, plain, text_headings
+from reports.plots.charts import Chart, Dot, hollow, span
 from reports.rows import schema
-from reports.rows.schema import Setup
 
 _SMALLEST = 0.01  # residual that is shown
 _CLEAR, _UNCLEAR = "clear effect", "may have no effect"
@@ -19,9 +18,6 @@ _CLEAR, _UNCLEAR = "clear effect", "may have no effect"
 
 def studies(estimates: Sequence[Estimate], notes: Footnotes) -> list[Section]:
     """Returns a section for each setup."""
-    places: dict[Setup, list[Estimate]] = {}
-    for each in estimates:
-        places.setdefault(each.setup, []).append(each)
     return [
         Section(
             heading=f"{at.device}, {at.runner}, {at.delegate}, threads: {at.threads}",
@@ -29,26 +25,29 @@ def studies(estimates: Sequence[Estimate], notes: Footnotes) -> list[Section]:
             charts=tuple(_charts(rows)),
             table=_table(rows, notes),
         )
-        for at, rows in places.items()
+        for at, rows in schema.grouped(estimates, lambda each: each.setup).items()
     ]
 
 
 def _explained(rows: Sequence[Estimate]) -> str:
-    spreads = []
-    for each in {(row.response, row.axis == "format"): row for row in rows}.values():
-        text = f"{each.response} over {each.students} students"
-        if each.axis == "format":
-            text = f"{each.response} of formats over {each.n} files"
-        text += f", {each.degrees_of_freedom} degrees of freedom"
-        if each.residual_sd is not None:
-            small = each.residual_sd < _SMALLEST
-            number = f"below {_SMALLEST}" if small else units.significant(each.residual_sd, 2)
-            text += f", residual SD {number} {each.unit}"
-        spreads.append(text)
+    fits = {(row.response, row.axis == "format"): row for row in rows}.values()
     return (
         "By linear regression: the effect of one choice while all others stay the same. Structure "
-        f"is compared between students, formats within each student. For {'; for '.join(spreads)}."
+        "is compared between students, formats within each student. "
+        f"For {'; for '.join(map(_fit, fits))}."
     )
+
+
+def _fit(each: Estimate) -> str:
+    text = f"{each.response} over {each.students} students"
+    if each.axis == "format":
+        text = f"{each.response} of formats over {each.n} files"
+    text += f", {each.degrees_of_freedom} degrees of freedom"
+    if each.residual_sd is None:
+        return text
+    small = each.residual_sd < _SMALLEST
+    number = f"below {_SMALLEST}" if small else units.significant(each.residual_sd, 2)
+    return f"{text}, residual SD {number} {each.unit}"
 
 
 def _refused(rows: Sequence[Estimate]) -> list[str]:
@@ -82,22 +81,14 @@ def _charts(rows: Sequence[Estimate]) -> Iterator[Chart]:
 
 
 def _dot(row: Estimate, lane: int, is_ratio: bool) -> Dot:
-    low, x, high = (
-        max(1 + (value or 0.0) / 100, 1e-9) if is_ratio else value or 0.0
-        for value in (row.low, row.effect, row.high)
-    )
+    def shown(effect: float) -> float:
+        return max(1 + effect / 100, 1e-9) if is_ratio else effect
+
     return Dot(
-        label="",
-        x=x,
-        x_low=low,
-        x_high=high,
-        y=lane,
-        y_low=lane,
-        y_high=lane,
+        x=span(row.low, row.effect, row.high, shown),
+        y=(lane,) * 3,
         family=_UNCLEAR if (row.low or 0.0) <= 0 <= (row.high or 0.0) else _CLEAR,
-        format=None,
         hollow=hollow(row.caveats),
-        on_frontier=False,
     )
 
 
@@ -117,25 +108,21 @@ def _table(rows: Sequence[Estimate], notes: Footnotes) -> Table:
     by_choice: dict[tuple[str, str, str], dict[str, Estimate]] = {}
     for row in _ordered(rows):
         by_choice.setdefault((row.axis, row.level, row.base), {})[row.response] = row
-    lines = []
-    for (axis, level, base), of in by_choice.items():
-        cells = [_cell(of.get(response), notes) for response in RESPONSES]
-        lasting = {
-            caveat
-            for each in of.values()
-            for caveat in each.caveats
-            if caveat.sticky or caveat.effect is not Effect.NOTE
-        }
-        name = Cell(text=words(axis), marks=notes.mark_caveats(sorted(lasting)))
-        lines.append(Line(cells=(name, plain(level), plain(base), *cells)))
     headings = (
-        Heading(name="choice", numeric=False),
-        Heading(name="level", numeric=False),
-        Heading(name="against", numeric=False),
+        *text_headings("choice", "level", "against"),
         Heading(name="accuracy", unit="points"),
         Heading(name="latency", unit="%, the file alone"),
         Heading(name="size", unit="%"),
     )
+    lines = []
+    for (axis, level, base), of in by_choice.items():
+        cells = [_cell(of.get(response), notes) for response in RESPONSES]
+        caveats = {caveat for each in of.values() for caveat in each.caveats}
+        lasting = [
+            each for each in sorted(caveats) if each.sticky or each.effect is not Effect.NOTE
+        ]
+        name = Cell(text=words(axis), marks=notes.mark_caveats(lasting))
+        lines.append(Line(cells=(name, plain(level), plain(base), *cells)))
     return Table(headings=headings, lines=tuple(lines))
 
 
@@ -144,10 +131,8 @@ def _cell(row: Estimate | None, notes: Footnotes) -> Cell:
         return notes.gap("this choice did not vary among the files that have this number")
     if row.effect is None:
         return notes.gap(row.refused)
-    ends = f"{_signed(row.low)} to {_signed(row.high)}"
-    return Cell(text=_signed(row.effect), detail=ends, order=row.effect)
-
-
-def _signed(value: float | None) -> str:
-    """Returns points or per cent with one decimal and a sign."""
-    return units.points(None if value is None else value / 100)
+    low, effect, high = (
+        units.points(None if value is None else value / 100)
+        for value in (row.low, row.effect, row.high)
+    )
+    return Cell(text=effect, detail=f"{low} to {high}", order=row.effect)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
+from typing import Literal, TypeAlias
 
 from bench.gate.verdict import Finding, Verdict
 from reports.gate import wording
@@ -13,12 +13,7 @@ from reports.gate.gate_report import GateReport
 _MOST = 10
 _TITLE_CHARACTERS = 255
 
-
-class Kind(StrEnum):
-    """The name of a command."""
-
-    ERROR = "error"
-    WARNING = "warning"
+Kind: TypeAlias = Literal["error", "warning"]  # the name of a command
 
 
 def commands(gate: GateReport) -> str:
@@ -33,8 +28,8 @@ def commands(gate: GateReport) -> str:
         errors, warnings = errors + warnings, []
     first = [] if _is_explained(gate) else [(gate.title, wording.headline(gate))]
     lines = [
-        *_of(Kind.ERROR, map(_annotation, gate.of(*errors))),
-        *_of(Kind.WARNING, [*first, *map(_annotation, gate.of(*warnings))]),
+        *_of("error", map(_annotation, gate.of(*errors))),
+        *_of("warning", [*first, *map(_annotation, gate.of(*warnings))]),
     ]
     return "".join(f"{line}\n" for line in lines)
 

@@ -7,19 +7,7 @@ from collections.abc import Iterable
 from bench.core.units import GAP
 from bench.gate.verdict import Finding, Verdict
 from reports.gate import wording
-from reports.parts.table import Cell, Footnotes, Heading, Line, Table
-
-_HEADINGS = (
-    Heading(name="model", numeric=False),
-    Heading(name="format", numeric=False),
-    Heading(name="axis", numeric=False),
-    Heading(name="verdict", numeric=False),
-    Heading(name="change"),
-    Heading(name="margin"),
-    Heading(name="blocks"),
-    Heading(name="smallest slowdown"),
-    Heading(name="discarded", numeric=False),
-)
+from reports.parts.table import Cell, Footnotes, Heading, Line, Table, text_headings
 
 
 def cells(findings: Iterable[Finding], notes: Footnotes) -> Table:
@@ -28,14 +16,19 @@ def cells(findings: Iterable[Finding], notes: Footnotes) -> Table:
     Args:
         notes: gets their caveats.
     """
-    return Table(
-        headings=_HEADINGS,
-        lines=tuple(Line(cells=_line(each, notes), strong=_is_red(each)) for each in findings),
+    headings = (
+        *text_headings("model", "format", "axis", "verdict"),
+        *(Heading(name=name) for name in ("change", "margin", "blocks", "smallest slowdown")),
+        *text_headings("discarded"),
     )
-
-
-def _is_red(finding: Finding) -> bool:
-    return finding.verdict in (Verdict.REGRESSED, Verdict.FAILED)
+    lines = [
+        Line(
+            cells=_line(each, notes),
+            strong=each.verdict in (Verdict.REGRESSED, Verdict.FAILED),
+        )
+        for each in findings
+    ]
+    return Table(headings=headings, lines=tuple(lines))
 
 
 def _line(finding: Finding, notes: Footnotes) -> tuple[Cell, ...]:

@@ -33,6 +33,14 @@ _UNCOMPARED = {
     Verdict.UNCHANGED: "the same file on both sides, not measured",
 }
 
+_HEADLINES = {
+    2: "refused: the command or a file is wrong",
+    3: "no verdict: the device or a machine failed",
+    4: "no verdict on all: something failed, was unfit or cannot be compared",
+    5: "undecided",
+    130: "interrupted",
+}
+
 # What XML 1.0 forbids, other controls, lone surrogates, and what turns the direction of writing.
 _INVISIBLE = re.compile(
     r"[^\t\n\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -60,18 +68,8 @@ def headline(gate: GateReport) -> str:
         case 1:
             axes = {finding.axis for finding in gate.of(Verdict.REGRESSED)}
             return "regressed in " + " and ".join(axis for axis in Axis if axis in axes)
-        case 2:
-            return "refused: the command or a file is wrong"
-        case 3:
-            return "no verdict: the device or a machine failed"
-        case 4:
-            return "no verdict on all: something failed, was unfit or cannot be compared"
-        case 5:
-            return "undecided"
-        case 130:
-            return "interrupted"
-        case _:
-            return "no verdict: frill-bench failed"
+        case code:
+            return _HEADLINES.get(code, "no verdict: frill-bench failed")
 
 
 def counts(gate: GateReport) -> str:

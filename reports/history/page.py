@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import exp
 from pathlib import Path
 
 from bench.core import atomic, units
-from bench.core.caveats import Effect
 from bench.gate.history.series import NightlyRun, Series
 from bench.gate.history.trend import Trend
 from reports.history import trends as history
-from reports.page.page import Picture, environment, picture
+from reports.page.page import environment, picture
 from reports.parts.table import to_csv
-from reports.plots.charts import Chart, Dot, Trace
+from reports.plots.charts import Chart, Dot, Trace, hollow, span
 from reports.rows import schema
 
 _TITLE = "Models against their pinned baseline"
 _DAY_S = 86_400.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """The part of the page on one model on one device."""
-
-    heading: str
-    alarms: Sequence[str]
-    notes: Sequence[str]
-    picture: Picture
 
 
 def write_history(
@@ -43,11 +31,11 @@ def write_history(
         provenance: name to text of what made these numbers.
     """
     parts = [
-        Part(
-            heading=history.title(trend),
-            alarms=history.alarms(trend),
-            notes=history.notes(trend),
-            picture=picture(chart(trend), out, "" if number == 1 else f"-{number}"),
+        (
+            history.title(trend),
+            history.alarms(trend),
+            history.notes(trend),
+            picture(chart(trend), out, number),
         )
         for number, trend in enumerate(trends, start=1)
     ]
@@ -58,7 +46,7 @@ def write_history(
         .render(
             title=_TITLE,
             subtitle=_subtitle(trends),
-            alarms=[f"{part.heading}: {line}." for part in parts for line in part.alarms],
+            alarms=[f"{heading}: {line}." for heading, alarms, *_ in parts for line in alarms],
             trends=history.table(trends),
             parts=parts,
             left_out=left_out,
@@ -108,19 +96,13 @@ def chart(trend: Trend) -> Chart:
 
 
 def _dot(run: NightlyRun, first: float, family: str) -> Dot:
-    x, y = 1 + _days(run) - first, _percent(run.ratio.value)
+    x = 1 + _days(run) - first
     return Dot(
-        label="",
-        x=x,
-        x_low=x,
-        x_high=x,
-        y=y,
-        y_low=y if run.ratio.low is None else _percent(run.ratio.low),
-        y_high=y if run.ratio.high is None else _percent(run.ratio.high),
+        x=(x, x, x),
+        y=span(run.ratio.low, run.ratio.value, run.ratio.high, _percent),
         family=family,
+        hollow=hollow(run.caveats),
         format=run.finding.model.format,
-        hollow=any(caveat.effect is not Effect.NOTE for caveat in run.caveats),
-        on_frontier=False,
     )
 
 

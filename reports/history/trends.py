@@ -15,7 +15,7 @@ from bench.core.units import GAP
 from bench.gate.history.trend import Step, Trend
 from bench.gate.verdict import Interval
 from reports.gate.wording import REASONS, one_line
-from reports.parts.table import Cell, Heading, Line, Table
+from reports.parts.table import Cell, Heading, Line, Table, text_headings
 from reports.rows.schema import column, maybe
 
 AXIS = "latency"
@@ -126,12 +126,9 @@ def table(trends: Sequence[Trend]) -> Table:
     """Returns the table of all trends, with the devices if there are several."""
     several = len({trend.device for trend in trends}) > 1
     headings = (
-        Heading(name="model", numeric=False),
-        Heading(name="drift", numeric=False),
-        Heading(name="last run"),
-        Heading(name="level"),
-        Heading(name="last step"),
-        Heading(name="between", numeric=False),
+        *text_headings("model", "drift"),
+        *(Heading(name=name) for name in ("last run", "level", "last step")),
+        *text_headings("between"),
         Heading(name="runs"),
     )
     return Table(headings=headings, lines=tuple(_line(trend, several) for trend in trends))

@@ -55,16 +55,6 @@ class Part:
     dominated: table.Table | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """A section with its charts drawn."""
-
-    heading: str
-    sentences: Sequence[str]
-    pictures: Sequence[Picture]
-    table: table.Table
-
-
 def write_report(
     rows: Sequence[Row],
     tasks: Sequence[Task],
@@ -145,9 +135,8 @@ def write_report(
 def _part(
     view: View, families: Families, out: Path, footnotes: Footnotes, *, several: bool, number: int
 ) -> Part:
-    suffix = "" if number == 1 else f"-{number}"
     drawn = {
-        chart.name: picture(chart, out, suffix) for chart in charts.charts(view.rows, families)
+        chart.name: picture(chart, out, number) for chart in charts.charts(view.rows, families)
     }
     ratios = drawn.pop("format-ratios", None)
     heading = ", ".join(filter(None, (view.device, view.runner, view.task_set)))
@@ -162,23 +151,20 @@ def _part(
     )
 
 
-def _draw_all(parts: Sequence[Section], out: Path) -> list[Drawn]:
+def _draw_all(parts: Sequence[Section], out: Path) -> list[tuple[Section, list[Picture]]]:
     return [
-        Drawn(
-            heading=section.heading if len(parts) > 1 else "",
-            sentences=section.sentences,
-            pictures=[
-                picture(chart, out, "" if number == 1 else f"-{number}") for chart in section.charts
-            ],
-            table=section.table,
-        )
+        (section, [picture(chart, out, number) for chart in section.charts])
         for number, section in enumerate(parts, start=1)
     ]
 
 
-def picture(chart: Chart, out: Path, suffix: str) -> Picture:
-    """Returns a chart drawn in each style; the wide ones are also written as files, with a CSV."""
-    file = f"{chart.name}{suffix}"
+def picture(chart: Chart, out: Path, number: int) -> Picture:
+    """Returns a chart drawn in each style; the wide ones are also written as files, with a CSV.
+
+    Args:
+        number: of the part of the page, from 1; the names of files have it from 2.
+    """
+    file = chart.name if number == 1 else f"{chart.name}-{number}"
     uris = {}
     size = (0, 0)
     for name, style in STYLES.items():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
 
 from bench.core import units
 from bench.core.device_state.state import thermal_word
@@ -12,19 +10,31 @@ from bench.core.units import GAP, Scale
 from reports.parts.sections import Section
 from reports.parts.table import (
     Cell,
+    Column,
     Footnotes,
     Heading,
-    Line,
     Table,
+    file_columns,
+    filled,
     interval,
-    name_cell,
+    number,
     plain,
     varying_columns,
 )
-from reports.plots.charts import Chart, Families, Trace, brief, colour_order, dot
+from reports.plots.charts import (
+    Chart,
+    Families,
+    Span,
+    Trace,
+    brief,
+    colour_order,
+    dot,
+    slowest_last,
+    span,
+)
 from reports.rows import schema
 from reports.rows.aspects import shared_sentence
-from reports.rows.names import row_names, short_names
+from reports.rows.names import row_names
 from reports.rows.schema import Endurance, Listing, Slice, Stream, Timed
 
 _NEAR_LIMIT = 0.1  # of real time; below, the limit itself would only squeeze the points
@@ -44,9 +54,6 @@ _BUSY = (
     "the start (the first three) and of the end (the last quarter). "
 )
 
-R = TypeVar("R", bound=Timed)
-_Column = tuple[Heading, Callable[[R], Cell]]
-
 
 def streaming(streams: Sequence[Stream], families: Families, notes: Footnotes) -> list[Section]:
     """Returns the cost of each model in the streaming mode, a section for each device."""
@@ -57,7 +64,7 @@ def streaming(streams: Sequence[Stream], families: Families, notes: Footnotes) -
             charts=(_real_time(rows, families),),
             table=_streams(rows, notes),
         )
-        for heading, rows in _places(streams)
+        for heading, rows in schema.grouped(streams, _place).items()
     ]
 
 
@@ -72,23 +79,17 @@ def sustained(
             charts=(_curves(rows, families),),
             table=_endurances(rows, notes),
         )
-        for heading, rows in _places(endurances)
+        for heading, rows in schema.grouped(endurances, _place).items()
     ]
 
 
-def _places(rows: Sequence[R]) -> Iterable[tuple[str, list[R]]]:
-    places: dict[str, list[R]] = defaultdict(list)
-    for row in rows:
-        places[f"{row.setup.device}, {row.setup.runner}"].append(row)
-    return places.items()
+def _place(row: Timed) -> str:
+    return f"{row.setup.device}, {row.setup.runner}"
 
 
 def _real_time(rows: Sequence[Stream], families: Families) -> Chart:
     names = row_names(rows)
-    slowest: dict[str, float] = defaultdict(float)
-    for row in rows:
-        slowest[names[row]] = max(slowest[names[row]], row.real_time_ratio)
-    lanes = sorted(slowest, key=lambda name: (slowest[name], name))
+    lanes = slowest_last((names[row], row.real_time_ratio) for row in rows)
     return Chart(
         name="streaming-real-time",
         title="Share of real time while streaming",
@@ -98,23 +99,19 @@ def _real_time(rows: Sequence[Stream], families: Families) -> Chart:
         caption="Bars: 95 % intervals. Hollow markers: a caveat. One inference per hop, idle in "
         "between.",
         dots=tuple(
-            dot(
-                row,
-                families,
-                x=(
-                    100 * _value_or(row.real_time_ratio_low, row.real_time_ratio),
-                    100 * row.real_time_ratio,
-                    100 * _value_or(row.real_time_ratio_high, row.real_time_ratio),
-                ),
-                y=(lanes.index(names[row]),) * 3,
-            )
+            dot(row, families, x=_real_time_span(row), y=(lanes.index(names[row]),) * 3)
             for row in rows
         ),
         numbers=schema.listing(rows, Stream),
         families=colour_order(families),
-        lanes=tuple(brief(name) for name in lanes),
-        limit=100.0 if max(slowest.values()) > _NEAR_LIMIT else None,
+        lanes=tuple(map(brief, lanes)),
+        limit=100.0 if max(row.real_time_ratio for row in rows) > _NEAR_LIMIT else None,
     )
+
+
+def _real_time_span(row: Stream) -> Span:
+    low, high = row.real_time_ratio_low, row.real_time_ratio_high
+    return span(low, row.real_time_ratio, high, lambda ratio: 100 * ratio)
 
 
 def _curves(rows: Sequence[Endurance], families: Families) -> Chart:
@@ -163,50 +160,32 @@ def _cross(row: Endurance, places: Sequence[tuple[float, float]]) -> tuple[float
 def _streams(rows: Sequence[Stream], notes: Footnotes) -> Table:
     scale = units.duration_scale(row.latency_us_median for row in rows)
 
-    def share(name: str) -> Callable[[Stream], Cell]:
-        def make(row: Stream) -> Cell:
-            low, middle, high = (getattr(row, f"{name}{end}") for end in ("_low", "", "_high"))
-            return Cell(text=_percent(middle), detail=_ends(_percent, low, high), order=middle)
-
-        return make
-
-    def after_idling(row: Stream) -> Cell:
-        ends = _ends(scale.number, row.latency_us_low, row.latency_us_high)
-        text = scale.number(row.latency_us_median)
-        return Cell(text=text, detail=ends, order=row.latency_us_median)
-
     def over_back_to_back(row: Stream) -> Cell:
         if row.back_to_back_us is None:
             return notes.gap("not timed back to back in the same session")
-        ratio = row.latency_us_median / row.back_to_back_us
-        return Cell(text=units.ratio(ratio), order=ratio)
+        return number(row.latency_us_median / row.back_to_back_us, units.ratio)
 
-    columns: list[_Column[Stream]] = [
-        (Heading(name="real time", unit="%"), share("real_time_ratio")),
-        (Heading(name="share of a core", unit="%, at most"), share("core_share")),
+    columns: list[Column[Stream]] = [
+        *file_columns(rows, notes, "streaming"),
+        *varying_columns(rows),
+        (Heading(name="real time", unit="%"), _between("real_time_ratio", _percent)),
+        (Heading(name="share of a core", unit="%, at most"), _between("core_share", _percent)),
         (Heading(name="front-end", numeric=False), lambda row: plain(row.frontend)),
-        (Heading(name="file alone", unit=f"{scale.unit}, after idling"), after_idling),
+        (
+            Heading(name="file alone", unit=f"{scale.unit}, after idling"),
+            _between("latency_us", scale.number, middle="_median"),
+        ),
         (Heading(name="over back-to-back"), over_back_to_back),
     ]
-    return _table(rows, columns, notes, "streaming")
+    return filled(rows, columns)
 
 
 def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
     scale = units.duration_scale(row.start_us for row in rows)
 
-    def latency(name: str) -> Callable[[Endurance], Cell]:
-        def make(row: Endurance) -> Cell:
-            low, middle, high = (getattr(row, f"{name}{end}") for end in ("_low", "", "_high"))
-            return Cell(
-                text=scale.number(middle), detail=_ends(scale.number, low, high), order=middle
-            )
-
-        return make
-
     def end_over_start(row: Endurance) -> Cell:
-        ratio = row.end_us / row.start_us
         steady = "" if row.is_steady else "not steady"
-        return Cell(text=units.ratio(ratio), detail=steady, order=ratio)
+        return number(row.end_us / row.start_us, units.ratio, steady)
 
     def throttled(row: Endurance) -> Cell:
         after_s = row.throttled_after_s
@@ -217,63 +196,44 @@ def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
         text = units.significant(row.duration_s / 60)
         return Cell(text=text, detail=f"{row.slices} slices", order=row.duration_s)
 
-    def heat(row: Endurance) -> Cell:
-        if row.thermal_status_highest is None:
-            return notes.gap("the device does not show it")
-        word = thermal_word(row.thermal_status_highest)
-        return Cell(text=word, order=row.thermal_status_highest)
+    def shown(name: str, text: Callable[[float], str]) -> Callable[[Endurance], Cell]:
+        def make(row: Endurance) -> Cell:
+            value = getattr(row, name)
+            if value is None:
+                return notes.gap("the device does not show it")
+            return number(value, text)
 
-    def number(value: float | None, scale: float, digits: int) -> Cell:
-        if value is None:
-            return notes.gap("the device does not show it")
-        return Cell(text=f"{value / scale:.{digits}f}", order=value)
+        return make
 
-    columns: list[_Column[Endurance]] = [
+    columns: list[Column[Endurance]] = [
+        *file_columns(rows, notes, "sustained"),
+        *varying_columns(rows),
         (Heading(name="minutes"), minutes),
         (Heading(name="throttled after"), throttled),
-        (Heading(name="start", unit=scale.unit), latency("start_us")),
-        (Heading(name="end", unit=scale.unit), latency("end_us")),
+        (Heading(name="start", unit=scale.unit), _between("start_us", scale.number)),
+        (Heading(name="end", unit=scale.unit), _between("end_us", scale.number)),
         (Heading(name="end over start"), end_over_start),
-        (Heading(name="heat", numeric=False), heat),
-        (
-            Heading(name="hottest", unit="°C"),
-            lambda row: number(row.temp_c_highest, 1, 1),
-        ),
+        (Heading(name="heat", numeric=False), shown("thermal_status_highest", thermal_word)),
+        (Heading(name="hottest", unit="°C"), shown("temp_c_highest", "{:.1f}".format)),
         (
             Heading(name="slowest clock", unit="MHz"),
-            lambda row: number(row.clock_khz_lowest, 1e3, 0),
+            shown("clock_khz_lowest", lambda khz: f"{khz / 1e3:.0f}"),
         ),
     ]
-    return _table(rows, columns, notes, "sustained")
+    return filled(rows, columns)
 
 
-def _table(rows: Sequence[R], own: Sequence[_Column[R]], notes: Footnotes, mode: str) -> Table:
-    short = short_names(row.file.student for row in rows)
-    names = row_names(rows)
+def _between(
+    name: str, text: Callable[[float | None], str], middle: str = ""
+) -> Callable[[Stream | Endurance], Cell]:
+    """Returns the function that makes the cell of a number with its interval from a row."""
 
-    def student(row: R) -> Cell:
-        marks = notes.mark_caveats(row.caveats, of=f"{names[row]} {row.file.format}, {mode}")
-        return name_cell(row.file.student, short, marks)
+    def make(row: Stream | Endurance) -> Cell:
+        low, value, high = (getattr(row, f"{name}{end}") for end in ("_low", middle, "_high"))
+        return number(value, text, interval(low, high, text))
 
-    columns: list[_Column[R]] = [
-        (Heading(name="student", numeric=False), student),
-        (Heading(name="format", numeric=False), lambda row: plain(row.file.format)),
-        *varying_columns(rows),
-        *own,
-    ]
-    return Table(
-        headings=tuple(heading for heading, _ in columns),
-        lines=tuple(Line(cells=tuple(make(row) for _, make in columns)) for row in rows),
-    )
+    return make
 
 
 def _percent(share: float | None) -> str:
     return GAP if share is None else units.significant(100 * share)
-
-
-def _ends(text: Callable[[float | None], str], low: float | None, high: float | None) -> str:
-    return interval(text(low), text(high))
-
-
-def _value_or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value

@@ -8,10 +8,22 @@ from dataclasses import dataclass
 from bench.core import units
 from bench.core.caveats import Effect
 from bench.core.units import GAP, counted
-from reports.parts.table import Cell, Footnotes, Heading, Line, Table, interval, plain
+from reports.parts.table import (
+    Cell,
+    Column,
+    Footnotes,
+    Heading,
+    Line,
+    Table,
+    filled,
+    interval,
+    number,
+    plain,
+    text_headings,
+)
 from reports.plots.charts import Chart
 from reports.rows import int8
-from reports.rows.frontier import Mark, Marked, Membership
+from reports.rows.frontier import Marked, Membership
 from reports.rows.names import row_names, short_names
 from reports.rows.schema import Row, Task
 
@@ -52,21 +64,21 @@ class Section:
 
 def verdict(marked: Sequence[Marked]) -> str:
     """Returns in one or two sentences what of a view's rows is worth shipping."""
-    rows, marks = [each.row for each in marked], [each.mark for each in marked]
+    rows = [each.row for each in marked]
     if all(row.score_mean is None for row in rows):
         return "Nothing was scored, so nothing can be called worth shipping." + _extremes(rows)
-    eligible = [mark for mark in marks if not mark.not_eligible]
+    eligible = [each for each in marked if not each.not_eligible]
     if not eligible:
-        reasons = sorted({mark.not_eligible for mark in marks})
+        reasons = sorted({each.not_eligible for each in marked})
         return f"No file can be on the frontier: {'; '.join(reasons)}."
-    front = sum(mark.on_frontier for mark in eligible)
-    sure = sum(mark.on_frontier and mark.frontier_latency is Membership.ON for mark in eligible)
+    on_frontier = [each for each in eligible if each.row.on_frontier]
+    front, sure = len(on_frontier), sum(each.membership is Membership.ON for each in on_frontier)
     if len(eligible) == 1:
         text = "Only one file can be on the frontier, so there is nothing to compare it with."
     else:
-        verb, each = ("is", "") if front == 1 else ("are", "for each, ")
+        verb, for_each = ("is", "") if front == 1 else ("are", "for each, ")
         text = (
-            f"{front} of {counted(len(eligible), 'file')} {verb} on the frontier: {each}no "
+            f"{front} of {counted(len(eligible), 'file')} {verb} on the frontier: {for_each}no "
             "other file is both faster and at least as accurate. "
         )
         text += _sureness(front, sure)
@@ -80,7 +92,7 @@ def picks(marked: Sequence[Marked], notes: Footnotes) -> list[Pick]:
     """Returns the files on the frontier of accuracy and latency, the fastest first."""
     names = row_names([each.row for each in marked])
     front = sorted(
-        (each for each in marked if each.mark.on_frontier),
+        (each for each in marked if each.row.on_frontier),
         key=lambda each: (each.row.latency_us_per_audio_s or 0, each.row.file.name),
     )
     rows = [each.row for each in front]
@@ -91,7 +103,7 @@ def picks(marked: Sequence[Marked], notes: Footnotes) -> list[Pick]:
             format=row.file.format,
             tags=_tags(row, rows),
             facts=_facts(row),
-            sentences=_sentences(row, each.mark, rows, names),
+            sentences=_sentences(row, each, rows, names),
             marks=notes.mark_caveats(row.caveats),
         )
         for each, row in zip(front, rows, strict=True)
@@ -100,48 +112,45 @@ def picks(marked: Sequence[Marked], notes: Footnotes) -> list[Pick]:
 
 def causes(rows: Sequence[Row]) -> Table | None:
     """Returns the table "Why is int8 slower?"; ``None`` if no student has both formats."""
-    explained = int8.causes(rows)
-    if not explained:
+    compared = int8.compared(rows)
+    if not compared:
         return None
     names = row_names(rows)
-    compared = [each.comparison for each in explained if each.comparison]
+    comparisons = [each for _, each in compared if not isinstance(each, str)]
     scale = units.duration_scale(
-        row.latency_us_median for each in compared for row in (each.row, each.base)
+        row.latency_us_median for each in comparisons for row in (each.base, each.row)
     )
-    lines = []
-    for cause in explained:
-        name = plain(names[cause.row])
-        comparison = cause.comparison
-        if comparison is None:
-            numbers = [Cell(text=GAP)] * 4
-        else:
-            ends = interval(
-                *(f"{units.ratio(end)}" for end in (comparison.ratio_low, comparison.ratio_high))
-            )
-            numbers = [
-                Cell(
-                    text=scale.number(row.latency_us_median),
-                    order=row.latency_us_median,
-                )
-                for row in (comparison.base, comparison.row)
-            ]
-            ratio = comparison.ratio
-            numbers.append(Cell(text=units.ratio(ratio), detail=ends, order=ratio))
-            pieces = [
-                GAP if row.partitions is None else str(row.partitions)
-                for row in (comparison.base, comparison.row)
-            ]
-            numbers.append(Cell(text=" → ".join(pieces), order=comparison.row.partitions))
-        lines.append(Line(cells=(name, *numbers, plain(cause.sentence))))
-    headings = (
-        Heading(name="student", numeric=False),
-        Heading(name="float32", unit=scale.unit),
-        Heading(name="int8", unit=scale.unit),
-        Heading(name="int8 over float32"),
-        Heading(name="partitions"),
-        Heading(name="why", numeric=False),
+
+    def latency(row: Row) -> Cell:
+        return Cell(text=scale.number(row.latency_us_median), order=row.latency_us_median)
+
+    def cells(comparison: int8.Comparison | str) -> Sequence[Cell]:
+        if isinstance(comparison, str):
+            return [Cell(text=GAP)] * 4
+        row, base = comparison.row, comparison.base
+        ends = interval(comparison.ratio_low, comparison.ratio_high, units.ratio)
+        pieces = [GAP if each.partitions is None else str(each.partitions) for each in (base, row)]
+        return (
+            latency(base),
+            latency(row),
+            number(comparison.ratio, units.ratio, ends),
+            Cell(text=" → ".join(pieces), order=row.partitions),
+        )
+
+    return Table(
+        headings=(
+            *text_headings("student"),
+            Heading(name="float32", unit=scale.unit),
+            Heading(name="int8", unit=scale.unit),
+            Heading(name="int8 over float32"),
+            Heading(name="partitions"),
+            *text_headings("why"),
+        ),
+        lines=tuple(
+            Line(cells=(plain(names[row]), *cells(each), plain(int8.explain(each))))
+            for row, each in compared
+        ),
     )
-    return Table(headings=headings, lines=tuple(lines))
 
 
 def task_scores(scores: Sequence[Task], notes: Footnotes) -> Table | None:
@@ -160,7 +169,7 @@ def task_scores(scores: Sequence[Task], notes: Footnotes) -> Table | None:
     for sha256, first in files.items():
         cells = [_task_cell(by_file.get((sha256, name)), notes) for name in names]
         lines.append(Line(cells=(plain(short[first.student]), plain(first.format), *cells)))
-    headings = [Heading(name="student", numeric=False), Heading(name="format", numeric=False)]
+    headings = [*text_headings("student", "format")]
     for name in names:
         first = by_task[name][0]
         metric = first.metric.replace("_", " ")
@@ -172,70 +181,57 @@ def fidelity(rows: Sequence[Row], notes: Footnotes) -> Table | None:
     """Returns how near files are to their float32 source; ``None`` if none was checked."""
     files = {row.file.artifact_sha256: row for row in rows}
     checked = [row for row in files.values() if row.cosine_mean is not None]
-    if not checked:
-        return None
     short = short_names(row.file.student for row in rows)
-    lines = []
-    for row in checked:
-        numbers = []
-        for value, text in (
-            (row.cosine_mean, f"{row.cosine_mean:.5f}"),
-            (row.cosine_min, GAP if row.cosine_min is None else f"{row.cosine_min:.5f}"),
-        ):
-            numbers.append(Cell(text=text, order=value))
+
+    def cosine(value: float | None) -> Cell:
+        return Cell(text=GAP if value is None else f"{value:.5f}", order=value)
+
+    def noise(row: Row) -> Cell:
         if row.snr_db is None:
-            numbers.append(notes.gap("the embeddings are equal, or it was not measured"))
-        else:
-            numbers.append(Cell(text=f"{row.snr_db:.1f}", order=row.snr_db))
-        student, marks = row.file.student, notes.mark_caveats(row.caveats)
-        name = Cell(text=short[student], marks=marks, order=student)
-        lines.append(Line(cells=(name, plain(row.file.format), *numbers)))
-    headings = (
-        Heading(name="student", numeric=False),
-        Heading(name="format", numeric=False),
-        Heading(name="mean cosine"),
-        Heading(name="worst cosine"),
-        Heading(name="signal to noise", unit="dB"),
-    )
-    return Table(headings=headings, lines=tuple(lines))
+            return notes.gap("the embeddings are equal, or it was not measured")
+        return number(row.snr_db, "{:.1f}".format)
+
+    def student(row: Row) -> Cell:
+        name, marks = row.file.student, notes.mark_caveats(row.caveats)
+        return Cell(text=short[name], marks=marks, order=name)
+
+    columns: list[Column[Row]] = [
+        (Heading(name="student", numeric=False), student),
+        (Heading(name="format", numeric=False), lambda row: plain(row.file.format)),
+        (Heading(name="mean cosine"), lambda row: cosine(row.cosine_mean)),
+        (Heading(name="worst cosine"), lambda row: cosine(row.cosine_min)),
+        (Heading(name="signal to noise", unit="dB"), noise),
+    ]
+    return filled(checked, columns) if checked else None
 
 
 def dominated(marked: Sequence[Marked]) -> Table | None:
     """Returns which files are beaten by which, and by how much; ``None`` if none is."""
     names = row_names([each.row for each in marked])
-    lines = []
-    for each in marked:
-        row, mark, rival = each.row, each.mark, each.mark.rival
-        if rival is None:
-            continue
-        sure = mark.frontier_latency is Membership.OFF
-        size_ratio = row.size_bytes / rival.size_bytes
-        lines.append(
-            Line(
-                cells=(
-                    plain(names[row]),
-                    plain(row.file.format),
-                    plain(f"{names[rival]} {rival.file.format}"),
-                    Cell(text="by the intervals" if sure else "by the estimates", order=not sure),
-                    Cell(text=units.points(mark.margin_score), order=mark.margin_score),
-                    Cell(
-                        text=units.ratio(mark.margin_latency_ratio),
-                        order=mark.margin_latency_ratio,
-                    ),
-                    Cell(text=units.ratio(size_ratio), order=size_ratio),
-                )
-            )
-        )
+    lines = [
+        Line(cells=_beaten(each, each.rival, names)) for each in marked if each.rival is not None
+    ]
     headings = (
-        Heading(name="student", numeric=False),
-        Heading(name="format", numeric=False),
-        Heading(name="beaten by", numeric=False),
-        Heading(name="certainty", numeric=False),
+        *text_headings("student", "format", "beaten by", "certainty"),
         Heading(name="accuracy lead of that file", unit="points"),
         Heading(name="latency over that file's"),
         Heading(name="size over that file's"),
     )
     return Table(headings=headings, lines=tuple(lines)) if lines else None
+
+
+def _beaten(each: Marked, rival: Row, names: Mapping[Row, str]) -> tuple[Cell, ...]:
+    row, sure = each.row, each.membership is Membership.OFF
+    latency_us, rival_us = row.latency_us_per_audio_s or 0, rival.latency_us_per_audio_s or 1
+    return (
+        plain(names[row]),
+        plain(row.file.format),
+        plain(f"{names[rival]} {rival.file.format}"),
+        Cell(text="by the intervals" if sure else "by the estimates", order=not sure),
+        number((rival.score_mean or 0) - (row.score_mean or 0), units.points),
+        number(latency_us / rival_us, units.ratio),
+        number(row.size_bytes / rival.size_bytes, units.ratio),
+    )
 
 
 def _sureness(front: int, sure: int) -> str:
@@ -276,22 +272,19 @@ def _facts(row: Row) -> tuple[tuple[str, str, str], ...]:
         (
             f"{units.percent(row.score_mean)} %",
             "accuracy",
-            interval(units.percent(row.score_low), units.percent(row.score_high)),
+            interval(row.score_low, row.score_high, units.percent),
         ),
         (
             scale.text(row.latency_us_per_audio_s),
             "per second of audio",
-            interval(
-                scale.number(row.latency_us_per_audio_s_low),
-                scale.number(row.latency_us_per_audio_s_high),
-            ),
+            interval(row.latency_us_per_audio_s_low, row.latency_us_per_audio_s_high, scale.number),
         ),
         (units.size(row.size_bytes), "file", ""),
     )
 
 
 def _sentences(
-    row: Row, mark: Mark, front: Sequence[Row], names: Mapping[Row, str]
+    row: Row, place: Marked, front: Sequence[Row], names: Mapping[Row, str]
 ) -> tuple[str, ...]:
     sentences = [
         f"Caveat: {each.text}{f' ({each.evidence})' if each.evidence else ''}."
@@ -309,11 +302,11 @@ def _sentences(
     sentences += _against_floor(row)
     if row.latency_us_per_audio_s_low is None:
         sentences.append("Its latency has no interval, so its place on the frontier is uncertain.")
-    elif mark.frontier_latency is Membership.ON:
+    elif place.membership is Membership.ON:
         sentences.append("On the frontier by the 95 % intervals too.")
     else:
         sentences.append(
-            f"Within the 95 % intervals {counted(mark.challengers, 'other file')} could beat it."
+            f"Within the 95 % intervals {counted(place.challengers, 'other file')} could beat it."
         )
     return tuple(sentences)
 
@@ -351,7 +344,7 @@ def _level_line(name: str, by_task: Sequence[Sequence[float | None]]) -> Line:
 def _task_cell(score: Task | None, notes: Footnotes) -> Cell:
     if score is None:
         return notes.gap("this task was not scored")
-    detail = interval(units.percent(score.low), units.percent(score.high))
+    detail = interval(score.low, score.high, units.percent)
     if score.floor is not None:
         detail += f", {units.points(score.value - score.floor)}"
-    return Cell(text=units.percent(score.value), detail=detail, order=score.value)
+    return number(score.value, units.percent, detail)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.units import GAP
 from reports.rows import schema
 from reports.rows.aspects import Aspect, in_words, varying
-from reports.rows.frontier import Mark, Marked
+from reports.rows.frontier import Marked
 from reports.rows.names import row_names, short_names
 from reports.rows.schema import Listing, Row, Timed
 
@@ -67,6 +68,9 @@ class Table:
     lines: tuple[Line, ...]
 
 
+T = TypeVar("T")
+R = TypeVar("R", bound=Timed)
+Column: TypeAlias = tuple[Heading, Callable[[T], Cell]]
 _MOST_NAMES = 3  # of files that share one evidence
 
 
@@ -129,21 +133,44 @@ def _lines(evidence: Mapping[str, Mapping[str, None]]) -> list[str]:
     return lines
 
 
+def text_headings(*names: str) -> tuple[Heading, ...]:
+    """Returns the heads of columns of text."""
+    return tuple(Heading(name=name, numeric=False) for name in names)
+
+
+def filled(
+    rows: Sequence[T],
+    columns: Sequence[Column[T]],
+    *,
+    is_strong: Callable[[T], bool] = lambda _: False,
+) -> Table:
+    """Returns the table with a line for each of ``rows``, made line by line."""
+    return Table(
+        headings=tuple(heading for heading, _ in columns),
+        lines=tuple(
+            Line(cells=tuple(make(row) for _, make in columns), strong=is_strong(row))
+            for row in rows
+        ),
+    )
+
+
 def results(marked: Sequence[Marked], notes: Footnotes) -> Table:
     """Returns the table of all rows; what is the same in all of them is left to ``shared``."""
     rows = [each.row for each in marked]
     for kind in CaveatKind:  # in the order of kinds, not of rows
         if any(caveat.kind is kind for row in rows for caveat in row.caveats):
             notes.mark_caveats([Caveat(kind=kind)])
-    columns = _columns(rows, notes)
-    lines = tuple(
-        Line(
-            cells=tuple(make(each.row, each.mark) for _, make in columns),
-            strong=each.mark.on_frontier,
-        )
-        for each in marked
-    )
-    return Table(headings=tuple(heading for heading, _ in columns), lines=lines)
+    places = {each.row: each for each in marked}
+    columns: list[Column[Row]] = [
+        *file_columns(rows, notes),
+        (Heading(name="frontier", numeric=False), lambda row: _membership(places[row], notes)),
+        *varying_columns(rows),
+        *_scores(notes),
+        *_latencies(rows, notes),
+        *_between_sessions(rows, notes),
+        *_sizes(rows, notes),
+    ]
+    return filled(rows, columns, is_strong=lambda row: row.on_frontier)
 
 
 def results_csv(rows: Sequence[Row]) -> str:
@@ -183,61 +210,53 @@ def to_markdown(table: Table, notes: Sequence[tuple[str, str]] = (), lead: str =
     return "\n".join(lines).rstrip() + "\n"
 
 
-def name_cell(student: str, short: Mapping[str, str], marks: tuple[str, ...] = ()) -> Cell:
-    """Returns a student's short name, with the full one as its detail where they differ."""
-    name = short[student]
-    return Cell(text=name, detail="" if name == student else student, marks=marks, order=student)
-
-
 def plain(text: str) -> Cell:
     """Returns a cell of text that sorts as it reads."""
     return Cell(text=text, order=text)
 
 
-def interval(low: str, high: str) -> str:
-    """Returns two formatted ends as a range; empty if one is absent."""
-    return "" if GAP in (low, high) else f"{low}–{high}"
+def number(value: float, text: Callable[[float], str], detail: str = "") -> Cell:
+    """Returns the cell of a number."""
+    return Cell(text=text(value), detail=detail, order=value)
 
 
-_Make = Callable[[Row, Mark], Cell]
+def interval(low: float | None, high: float | None, text: Callable[[float | None], str]) -> str:
+    """Returns both ends as a range; empty if one is absent."""
+    ends = text(low), text(high)
+    return "" if GAP in ends else "–".join(ends)
+
+
 _BETWEEN_SESSIONS = (
     "how far the medians of several sessions on this device are apart; "
     "intervals are within one session"
 )
 
 
-def _columns(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:
+def file_columns(rows: Sequence[R], notes: Footnotes, mode: str = "") -> list[Column[R]]:
+    """Returns the columns of each row's student, with its caveats, and format.
+
+    The full name of a student is a detail where it differs from the short one.
+
+    Args:
+        mode: named where the footnotes say what evidence is about.
+    """
     short = short_names(row.file.student for row in rows)
     names = row_names(rows)
 
-    def student(row: Row, _: Mark) -> Cell:
-        marks = notes.mark_caveats(row.caveats, of=f"{names[row]} {row.file.format}")
-        return name_cell(row.file.student, short, marks)
+    def student(row: R) -> Cell:
+        name = row.file.student
+        about = ", ".join(filter(None, (f"{names[row]} {row.file.format}", mode)))
+        marks = notes.mark_caveats(row.caveats, of=about)
+        detail = "" if short[name] == name else name
+        return Cell(text=short[name], detail=detail, marks=marks, order=name)
 
-    columns: list[tuple[Heading, _Make]] = [
+    return [
         (Heading(name="student", numeric=False), student),
-        (Heading(name="format", numeric=False), lambda row, _: plain(row.file.format)),
-        (Heading(name="frontier", numeric=False), lambda _, mark: _membership(mark, notes)),
+        (Heading(name="format", numeric=False), lambda row: plain(row.file.format)),
     ]
-    columns += [(heading, _of_row(make)) for heading, make in varying_columns(rows)]
-    columns += _scores(notes)
-    columns += _latencies(rows, notes)
-    columns += _between_sessions(rows, notes)
-    columns += _sizes(rows, notes)
-    return columns
 
 
-def _membership(mark: Mark, notes: Footnotes) -> Cell:
-    if mark.frontier_latency is None:
-        return notes.gap(mark.not_eligible)
-    star = "★ " if mark.on_frontier else ""
-    order = f"{0 if mark.on_frontier else 1}{mark.frontier_latency}"
-    return Cell(text=star + mark.frontier_latency, order=order)
-
-
-def varying_columns(
-    rows: Sequence[Timed],
-) -> list[tuple[Heading, Callable[[Timed], Cell]]]:
+def varying_columns(rows: Sequence[Timed]) -> list[Column[Timed]]:
     """Returns columns of what rows differ in besides their numbers."""
     columns = []
     for aspect in varying(rows):
@@ -256,24 +275,27 @@ def _aspect_cell(aspect: Aspect) -> Callable[[Timed], Cell]:
     return make
 
 
-def _of_row(make: Callable[[Timed], Cell]) -> _Make:
-    return lambda row, _: make(row)
+def _membership(place: Marked, notes: Footnotes) -> Cell:
+    if place.membership is None:
+        return notes.gap(place.not_eligible)
+    on = place.row.on_frontier
+    text = f"{'★ ' if on else ''}{place.membership}"
+    return Cell(text=text, order=f"{0 if on else 1}{place.membership}")
 
 
-def _scores(notes: Footnotes) -> list[tuple[Heading, _Make]]:
-    def score(row: Row, _: Mark) -> Cell:
+def _scores(notes: Footnotes) -> list[Column[Row]]:
+    def score(row: Row) -> Cell:
         if row.score_mean is None:
             return notes.gap("not scored")
-        ends = interval(units.percent(row.score_low), units.percent(row.score_high))
-        return Cell(text=units.percent(row.score_mean), detail=ends, order=row.score_mean)
+        ends = interval(row.score_low, row.score_high, units.percent)
+        return number(row.score_mean, units.percent, ends)
 
-    def gain(row: Row, _: Mark) -> Cell:
+    def gain(row: Row) -> Cell:
         if row.score_mean is None:
             return notes.gap("not scored")
         if row.score_floor_mean is None:
             return notes.gap("the log-mel floor was not scored")
-        gained = row.score_mean - row.score_floor_mean
-        return Cell(text=units.points(gained), order=gained)
+        return number(row.score_mean - row.score_floor_mean, units.points)
 
     return [
         (Heading(name="accuracy", unit="%"), score),
@@ -281,39 +303,32 @@ def _scores(notes: Footnotes) -> list[tuple[Heading, _Make]]:
     ]
 
 
-def _latencies(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:
-    def quantity(column: str, words: str, unit: str, low: str = "", high: str = "") -> None:
+def _latencies(rows: Sequence[Row], notes: Footnotes) -> list[Column[Row]]:
+    def quantity(column: str, words: str, unit: str = "", ends: Sequence[str] = ()) -> Column[Row]:
         scale = units.duration_scale(getattr(row, column) for row in rows)
 
-        def make(row: Row, _: Mark) -> Cell:
+        def make(row: Row) -> Cell:
             value = getattr(row, column)
             if value is None:
                 return notes.gap("not timed")
-            ends = ""
-            if low:
-                ends = interval(scale.number(getattr(row, low)), scale.number(getattr(row, high)))
-            return Cell(text=scale.number(value), detail=ends, order=value)
+            low, high = [getattr(row, end) for end in ends] or (None, None)
+            return number(value, scale.number, interval(low, high, scale.number))
 
-        columns.append((Heading(name=words, unit=f"{scale.unit}{unit}"), make))
+        return Heading(name=words, unit=f"{scale.unit}{unit}"), make
 
-    columns: list[tuple[Heading, _Make]] = []
-    quantity(
-        "latency_us_per_audio_s",
-        "latency",
-        " per s of audio",
-        "latency_us_per_audio_s_low",
-        "latency_us_per_audio_s_high",
-    )
-    columns.append((Heading(name="front-end", numeric=False), lambda row, _: plain(row.frontend)))
-    quantity("latency_us_median", "file alone", "", "latency_us_low", "latency_us_high")
-    quantity("init_us_median", "load", "")
-    return columns
+    per_s = "latency_us_per_audio_s"
+    return [
+        quantity(per_s, "latency", " per s of audio", (f"{per_s}_low", f"{per_s}_high")),
+        (Heading(name="front-end", numeric=False), lambda row: plain(row.frontend)),
+        quantity("latency_us_median", "file alone", ends=("latency_us_low", "latency_us_high")),
+        quantity("init_us_median", "load"),
+    ]
 
 
-def _between_sessions(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:
+def _between_sessions(rows: Sequence[Row], notes: Footnotes) -> list[Column[Row]]:
     """Returns how far sessions are apart, where there are several; no interval includes that."""
 
-    def spread(row: Row, _: Mark) -> Cell:
+    def spread(row: Row) -> Cell:
         if row.session_spread_ratio is None:
             return notes.gap("one session only")
         return Cell(
@@ -328,29 +343,30 @@ def _between_sessions(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Headi
     return [(Heading(name="between sessions", unit="%"), spread)]
 
 
-def _sizes(rows: Sequence[Row], notes: Footnotes) -> list[tuple[Heading, _Make]]:
-    def counted(column: str, words: str, scale: units.Scale, reason: str) -> None:
-        def make(row: Row, _: Mark) -> Cell:
+def _sizes(rows: Sequence[Row], notes: Footnotes) -> list[Column[Row]]:
+    def counted(column: str, words: str, scale_of: Callable[..., units.Scale]) -> Column[Row]:
+        scale = scale_of(getattr(row, column) for row in rows)
+
+        def make(row: Row) -> Cell:
             value = getattr(row, column)
             if value is None:
-                return notes.gap(reason)
-            return Cell(text=scale.number(value), order=float(value))
+                return notes.gap(f"{words} unknown")
+            return number(float(value), scale.number)
 
-        columns.append((Heading(name=words, unit=scale.unit), make))
+        return Heading(name=words, unit=scale.unit), make
 
-    def nodes(row: Row, _: Mark) -> Cell:
+    def nodes(row: Row) -> Cell:
         if row.partitions is None or row.nodes_total is None:
             return notes.gap("partitions unknown")
         taken = f"{row.nodes_delegated} of {row.nodes_total} nodes"
         return Cell(text=str(row.partitions), detail=taken, order=float(row.partitions))
 
-    columns: list[tuple[Heading, _Make]] = []
-    counted("size_bytes", "size", units.size_scale(row.size_bytes for row in rows), "")
-    for column, words in (("parameters", "weights"), ("macs", "multiply-adds")):
-        scale = units.count_scale(getattr(row, column) for row in rows)
-        counted(column, words, scale, f"{words} unknown")
-    columns.append((Heading(name="partitions"), nodes))
-    return columns
+    return [
+        counted("size_bytes", "size", units.size_scale),
+        counted("parameters", "weights", units.count_scale),
+        counted("macs", "multiply-adds", units.count_scale),
+        (Heading(name="partitions"), nodes),
+    ]
 
 
 def _markdown_line(texts: Iterable[str]) -> str:

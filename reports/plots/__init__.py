@@ -188,7 +188,7 @@ def _limits(axes: Axes, chart: Chart, style: Style) -> None:
     if chart.traces:
         _linear_limits(axes, chart)
         return
-    edges = [edge for dot in chart.dots for edge in (dot.x_low, dot.x_high)]
+    edges = [edge for dot in chart.dots for edge in dot.x]
     if chart.limit is not None:
         edges.append(chart.limit)
     if chart.is_linear:
@@ -200,7 +200,7 @@ def _limits(axes: Axes, chart: Chart, style: Style) -> None:
         axes.set_ylim(-0.6, len(chart.lanes) - 0.4)
         axes.set_yticks(range(len(chart.lanes)), chart.lanes)
         return
-    heights = [edge for dot in chart.dots for edge in (dot.y_low, dot.y_high)]
+    heights = [edge for dot in chart.dots for edge in dot.y]
     heights += [level for _, level in chart.levels]
     if chart.log_y:
         _log_axis(axes, "y", heights, most=9)
@@ -213,7 +213,7 @@ def _limits(axes: Axes, chart: Chart, style: Style) -> None:
 def _linear_limits(axes: Axes, chart: Chart) -> None:
     points = [point for trace in chart.traces for point in trace.points]
     heights = [y for _, y in points] + [level for _, level in chart.levels]
-    heights += [edge for dot in chart.dots for edge in (dot.y_low, dot.y_high)]
+    heights += [edge for dot in chart.dots for edge in dot.y]
     low, high = min(heights), max(heights)
     end, room = max(x for x, _ in points), high - low
     # Beside the ends of the curves is room for their labels.
@@ -259,7 +259,7 @@ def _levels(axes: Axes, chart: Chart, style: Style) -> list[Annotation]:
 
 
 def _frontier(axes: Axes, chart: Chart, style: Style) -> None:
-    members = sorted((dot.x, dot.y) for dot in chart.dots if dot.on_frontier)
+    members = sorted(dot.place for dot in chart.dots if dot.on_frontier)
     if members:
         xs, ys = [x for x, _ in members], [y for _, y in members]
         axes.plot(
@@ -281,14 +281,12 @@ def _draw_trace(axes: Axes, trace: Trace, colour: str) -> None:
 
 
 def _draw_dot(axes: Axes, dot: Dot, colour: str, theme: Theme) -> None:
-    for xs, ys in (
-        ([dot.x_low, dot.x_high], [dot.y, dot.y]),
-        ([dot.x, dot.x], [dot.y_low, dot.y_high]),
-    ):
+    x, y = dot.place
+    for xs, ys in ((dot.x[::2], (y, y)), ((x, x), dot.y[::2])):
         axes.plot(xs, ys, color=colour, linewidth=1.0, alpha=0.45, zorder=2)
     axes.plot(
-        [dot.x],
-        [dot.y],
+        [x],
+        [y],
         linestyle="",
         marker=_MARKERS[dot.format or Format.FLOAT32],
         markersize=_SIZES_PT[dot.format or Format.FLOAT32],

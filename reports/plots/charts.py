@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,17 +14,21 @@ from bench.core.units import Scale
 from reports.rows import int8, schema
 from reports.rows.frontier import Marked
 from reports.rows.names import row_names
-from reports.rows.schema import Listing, Row, Timed
+from reports.rows.schema import Listing, Row, Timed, Value
 
 _LABEL_LENGTH = 28
 _PER_AUDIO_S = (
     "latency_us_per_audio_s", "latency_us_per_audio_s_low", "latency_us_per_audio_s_high",
 )  # fmt: skip
+_RATIO_COLUMNS = (
+    "student", "format", "device", "latency_ratio", "latency_ratio_low", "latency_ratio_high",
+    "partitions", "partitions_float32",
+)  # fmt: skip
 _MOST_FAMILIES = 7  # as many as there are colours
 OTHER = "other"
 
 Families: TypeAlias = Mapping[str, str]
-_Span: TypeAlias = tuple[float, float, float]  # low, middle, high
+Span: TypeAlias = tuple[float, float, float]  # low, middle, high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +41,18 @@ class Dot:
         on_frontier: the frontier line goes through it, and it is labelled first.
     """
 
-    label: str
-    x: float
-    x_low: float
-    x_high: float
-    y: float
-    y_low: float
-    y_high: float
+    x: Span
+    y: Span
     family: str
-    format: Format | None
     hollow: bool
-    on_frontier: bool
+    label: str = ""
+    format: Format | None = None
+    on_frontier: bool = False
+
+    @property
+    def place(self) -> tuple[float, float]:
+        """The point itself."""
+        return self.x[1], self.y[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,20 +99,6 @@ class Chart:
     traces: tuple[Trace, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ratio:
-    """A row of the numbers behind ``_format_ratios``."""
-
-    student: str = schema.column("the model's name")
-    format: str = schema.column("number format of the file")
-    device: str = schema.column("what both were timed on")
-    latency_ratio: float = schema.column("latency over that of float32, the files alone")
-    latency_ratio_low: float | None = schema.maybe("lower end of its 95 % interval")
-    latency_ratio_high: float | None = schema.maybe("upper end of its 95 % interval")
-    partitions: int | None = schema.maybe("pieces in which the delegate took the graph")
-    partitions_float32: int | None = schema.maybe("the same of the float32 file")
-
-
 def families_of(families: Iterable[str]) -> Families:
     """Returns what each family is shown as: itself, or "other" beyond the six of most rows."""
     counted = Counter(families)
@@ -152,7 +143,7 @@ def _accuracy_size(marked: Sequence[Marked], families: Families) -> Chart | None
     chosen = [each for each in marked if each.row.score_mean is not None]
     scale = units.size_scale(each.row.size_bytes for each in chosen)
     return _accuracy(
-        {each.row: (_size(each.row, scale), each.mark.on_frontier_size) for each in chosen},
+        {each.row: (_size(each.row, scale), each.on_frontier_size) for each in chosen},
         row_names([each.row for each in marked]),
         families,
         name="accuracy-size",
@@ -193,11 +184,7 @@ def _format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
     if not ratios:
         return None
     names = row_names(rows)
-    slowest: dict[str, float] = {}
-    for each in ratios:
-        name = names[each.row]
-        slowest[name] = max(each.ratio, slowest.get(name, 0.0))
-    lanes = sorted(slowest, key=lambda name: (slowest[name], name))
+    lanes = slowest_last((names[each.row], each.ratio) for each in ratios)
     return Chart(
         name="format-ratios",
         title="Latency of each format against float32",
@@ -205,15 +192,15 @@ def _format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
         y_label="",
         caption="Bars: 95 % intervals of the ratio. Partitions are named where more than one.",
         dots=tuple(_ratio_dot(each, families, lanes.index(names[each.row])) for each in ratios),
-        numbers=schema.listing([_ratio(each) for each in ratios], Ratio),
+        numbers=Listing(columns=_RATIO_COLUMNS, rows=tuple(map(_ratio_values, ratios))),
         families=colour_order(families),
-        lanes=tuple(brief(name) for name in lanes),
+        lanes=tuple(map(brief, lanes)),
         limit=1.0,
     )
 
 
 def _accuracy(
-    places: Mapping[Row, tuple[_Span, bool]],
+    places: Mapping[Row, tuple[Span, bool]],
     names: Mapping[Row, str],
     families: Families,
     *,
@@ -261,7 +248,7 @@ def _levels(rows: Sequence[Row], dots: Sequence[Dot]) -> tuple[tuple[tuple[str, 
     chances = {round(row.chance_mean, 4) for row in rows if row.chance_mean is not None}
     named = [(f"log-mel floor {units.percent(level)} %", 100 * level) for level in sorted(floors)]
     named += [(f"chance {units.percent(level)} %", 100 * level) for level in sorted(chances)]
-    low, high = min(dot.y_low for dot in dots), max(dot.y_high for dot in dots)
+    low, high = min(dot.y[0] for dot in dots), max(dot.y[2] for dot in dots)
     room = max(high - low, 12.0)
     drawn = tuple(each for each in named if low - room <= each[1] <= high + room)
     hidden = [name for name, level in named if (name, level) not in drawn]
@@ -274,7 +261,7 @@ def brief(name: str) -> str:
 
 
 def dot(
-    row: Timed, families: Families, *, label: str = "", x: _Span, y: _Span, on: bool = False
+    row: Timed, families: Families, *, label: str = "", x: Span, y: Span, on: bool = False
 ) -> Dot:
     """Returns the dot of a row.
 
@@ -282,38 +269,47 @@ def dot(
         on: the frontier line goes through it.
     """
     return Dot(
-        label=label,
-        x_low=x[0],
-        x=x[1],
-        x_high=x[2],
-        y_low=y[0],
-        y=y[1],
-        y_high=y[2],
+        x=x,
+        y=y,
         family=families[row.file.family],
-        format=row.file.format,
         hollow=hollow(row.caveats),
+        label=label,
+        format=row.file.format,
         on_frontier=on,
     )
 
 
-def _latency(row: Row, scale: Scale) -> _Span:
-    middle = row.latency_us_per_audio_s or 0.0
+def span(
+    low: float | None, middle: float | None, high: float | None, shown: Callable[[float], float]
+) -> Span:
+    """Returns a value between the ends of its interval, itself where there is none.
+
+    Args:
+        shown: returns the number in displayed units.
+    """
+    middle = middle or 0.0
+    low, high = (middle if end is None else end for end in (low, high))
+    return shown(low), shown(middle), shown(high)
+
+
+def slowest_last(ratios: Iterable[tuple[str, float]]) -> list[str]:
+    """Returns the names, each by its largest ratio, the lanes of a chart from the bottom."""
+    largest: dict[str, float] = {}
+    for name, ratio in ratios:
+        largest[name] = max(ratio, largest.get(name, 0.0))
+    return sorted(largest, key=lambda name: (largest[name], name))
+
+
+def _latency(row: Row, scale: Scale) -> Span:
     low, high = row.latency_us_per_audio_s_low, row.latency_us_per_audio_s_high
-    return (
-        (middle if low is None else low) / scale.per,
-        middle / scale.per,
-        (middle if high is None else high) / scale.per,
-    )
+    return span(low, row.latency_us_per_audio_s, high, lambda us: us / scale.per)
 
 
-def _score(row: Row) -> _Span:
-    middle = row.score_mean or 0.0
-    low = middle if row.score_low is None else row.score_low
-    high = middle if row.score_high is None else row.score_high
-    return 100 * low, 100 * middle, 100 * high
+def _score(row: Row) -> Span:
+    return span(row.score_low, row.score_mean, row.score_high, lambda share: 100 * share)
 
 
-def _size(row: Row, scale: Scale) -> _Span:
+def _size(row: Row, scale: Scale) -> Span:
     size = row.size_bytes / scale.per
     return size, size, size
 
@@ -328,22 +324,14 @@ def _numbers(chosen: Iterable[Row], columns: tuple[str, ...]) -> Listing:
     return schema.listing(chosen, Row).select((*file, *columns, "caveats", "caveat_evidence"))
 
 
-def _ratio(each: int8.Comparison) -> Ratio:
-    return Ratio(
-        student=each.row.file.student,
-        format=each.row.file.format,
-        device=each.row.setup.device,
-        latency_ratio=each.ratio,
-        latency_ratio_low=each.ratio_low,
-        latency_ratio_high=each.ratio_high,
-        partitions=each.row.partitions,
-        partitions_float32=each.base.partitions,
-    )
+def _ratio_values(each: int8.Comparison) -> tuple[Value, ...]:
+    file, device = each.row.file, each.row.setup.device
+    ratios = (each.ratio, each.ratio_low, each.ratio_high)
+    return file.student, file.format, device, *ratios, each.row.partitions, each.base.partitions
 
 
 def _ratio_dot(each: int8.Comparison, families: Families, lane: int) -> Dot:
     partitions = each.row.partitions or 0
-    low = each.ratio if each.ratio_low is None else each.ratio_low
-    high = each.ratio if each.ratio_high is None else each.ratio_high
     label = f"{partitions} partitions" if partitions > 1 else ""
-    return dot(each.row, families, label=label, x=(low, each.ratio, high), y=(lane,) * 3)
+    x = span(each.ratio_low, each.ratio, each.ratio_high, float)
+    return dot(each.row, families, label=label, x=x, y=(lane,) * 3)

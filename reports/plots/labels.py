@@ -9,6 +9,7 @@ from itertools import product
 
 # Right first, because people read on from a point; straight below last.
 _ANGLES = (0, 45, -45, 180, 135, -135, 90, -90, 22, -22, 158, -158, 67, -67, 113, -113)
+_NEAREST_PT = 7.0  # from a point to its text
 _REACHES_PT = (0.0, 6.0, 14.0, 24.0, 36.0, 50.0, 66.0)
 _CROSSING_COST = 9.0
 
@@ -43,19 +44,12 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """A label that wants a place.
-
-    Args:
-        x, y: its point.
-        width, height: of its text.
-        reach: how far from the point the text begins at the nearest.
-    """
+    """A label that wants a place: that of its point, and the size of its text."""
 
     x: float
     y: float
     width: float
     height: float
-    reach: float
 
 
 def place(
@@ -77,7 +71,7 @@ def place(
         for reach, (order, angle) in product(_REACHES_PT, enumerate(_ANGLES)):
             if best and best[0] <= reach:
                 break
-            box = _beside(label, label.reach + reach, math.radians(angle))
+            box = _beside(label, _NEAREST_PT + reach, math.radians(angle))
             if not inside.holds(box) or any(box.overlaps(other) for other in taken):
                 continue
             cost = reach + 0.2 * order

@@ -31,7 +31,7 @@ def label(
     wanted = []
     for tag, text in zip(tags, texts, strict=True):
         extent = text.get_window_extent()
-        wanted.append(Label(x=tag.x, y=tag.y, width=extent.width, height=extent.height, reach=7))
+        wanted.append(Label(x=tag.x, y=tag.y, width=extent.width, height=extent.height))
     places = place(
         wanted,
         inside=_box(axes.get_window_extent()),
@@ -64,7 +64,7 @@ class _Tag:
 def _tags(axes: Axes, chart: Chart) -> list[_Tag]:
     clusters: list[list[tuple[float, float, Dot]]] = []
     for dot in chart.dots:
-        x, y = axes.transData.transform((dot.x, dot.y))
+        x, y = axes.transData.transform(dot.place)
         near = None
         for cluster in clusters if dot.label and not chart.lanes else ():
             close = any(math.hypot(x - x2, y - y2) < _NEAR_PT for x2, y2, _ in cluster)
@@ -112,7 +112,7 @@ def _lead(figure: Figure, tag: _Tag, box: Box, theme: Theme) -> None:
 
 
 def _around(axes: Axes, dot: Dot) -> Box:
-    x, y = axes.transData.transform((dot.x, dot.y))
+    x, y = axes.transData.transform(dot.place)
     return Box(left=x - 5, bottom=y - 5, right=x + 5, top=y + 5)
 
 
@@ -120,10 +120,11 @@ def _lines(axes: Axes, chart: Chart) -> list[Box]:
     """Returns what labels should rather not cross: interval bars and the frontier."""
     ends = []
     for dot in chart.dots:
-        ends.append(((dot.x_low, dot.y), (dot.x_high, dot.y)))
-        ends.append(((dot.x, dot.y_low), (dot.x, dot.y_high)))
+        x, y = dot.place
+        ends.append(((dot.x[0], y), (dot.x[2], y)))
+        ends.append(((x, dot.y[0]), (x, dot.y[2])))
     ends += [pair for trace in chart.traces for pair in pairwise(trace.points)]
-    members = sorted((dot.x, dot.y) for dot in chart.dots if dot.on_frontier)
+    members = sorted(dot.place for dot in chart.dots if dot.on_frontier)
     for (x, y), (x_next, y_next) in pairwise([*members, (axes.get_xlim()[1], math.nan)]):
         ends.append(((x, y), (x_next, y)))
         if not math.isnan(y_next):

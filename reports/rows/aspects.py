@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core import units
-from reports.rows.schema import Setup, Timed
+from reports.rows.schema import Timed
 
 _SHORT = 8  # characters of a hash or a UUID; the page's provenance has all of them
 
@@ -28,14 +28,14 @@ class Aspect:
     whole: Callable[[Timed], object] | None = None
 
 
-# The settings in which setups may differ besides device, program, delegate and threads, as text.
-SETTINGS: Mapping[str, Callable[[Setup], str]] = {
-    "tool": lambda setup: short_sha256(setup.tool_sha256),
-    "cores": lambda setup: setup.affinity or "all",
-    "library": lambda setup: short_sha256(setup.library_sha256),
-    "options": lambda setup: setup.library_options or "none",
-    "delegation": lambda setup: "whole graph" if setup.full_delegation else "any part",
-    "clocks": lambda setup: "fixed" if setup.fixed_performance else "free",
+# The settings in which rows may differ besides device, program, delegate and threads, as text.
+SETTINGS: Mapping[str, Callable[[Timed], str]] = {
+    "tool": lambda row: short_sha256(row.setup.tool_sha256),
+    "cores": lambda row: row.setup.affinity or "all",
+    "library": lambda row: short_sha256(row.setup.library_sha256),
+    "options": lambda row: row.setup.library_options or "none",
+    "delegation": lambda row: "whole graph" if row.setup.full_delegation else "any part",
+    "clocks": lambda row: "fixed" if row.setup.fixed_performance else "free",
 }
 _USUAL = {
     "cores": "all", "library": "none", "options": "none", "delegation": "any part",
@@ -55,11 +55,6 @@ def short_protocols(texts: Iterable[str]) -> dict[str, str]:
     return {
         text: ", ".join(each for each in own if each not in shared) for text, own in parts.items()
     }
-
-
-def of_setup(value: Callable[[Setup], str]) -> Callable[[Timed], str]:
-    """Returns the function that reads the same value from a row."""
-    return lambda row: value(row.setup)
 
 
 def varying(rows: Sequence[Timed]) -> list[Aspect]:
@@ -95,7 +90,7 @@ def in_words(value: object) -> str:
 def _aspects(rows: Sequence[Timed]) -> list[Aspect]:
     protocols = short_protocols(row.setup.protocol for row in rows)
     settings = [
-        Aspect(name=name, value=of_setup(value), usual=_USUAL.get(name, ""))
+        Aspect(name=name, value=value, usual=_USUAL.get(name, ""))
         for name, value in SETTINGS.items()
     ]
     files: dict[str, set[str]] = defaultdict(set)

@@ -9,14 +9,13 @@ are scored on the same clips, so their difference is known better than that.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bench.core.caveats import Effect
 from reports.rows.names import variants
-from reports.rows.schema import Frontend, Row
+from reports.rows.schema import Frontend, Row, grouped
 
 
 class Membership(StrEnum):
@@ -46,18 +45,20 @@ class Point:
 
     def beats(self, other: Point) -> bool:
         """Returns whether it dominates ``other`` by the estimates; equals do not."""
-        no_worse = self.score >= other.score and self.cost <= other.cost
-        return no_worse and (self.score > other.score or self.cost < other.cost)
+        return _dominates(self.score, self.cost, other.score, other.cost)
 
     def surely_beats(self, other: Point) -> bool:
         """Returns whether it dominates ``other`` wherever in their intervals both may be."""
-        no_worse = self.score_low >= other.score_high and self.cost_high <= other.cost_low
-        return no_worse and (self.score_low > other.score_high or self.cost_high < other.cost_low)
+        return _dominates(self.score_low, self.cost_high, other.score_high, other.cost_low)
 
     def could_beat(self, other: Point) -> bool:
         """Returns whether it dominates ``other`` somewhere in their intervals."""
-        no_worse = self.score_high >= other.score_low and self.cost_low <= other.cost_high
-        return no_worse and (self.score_high > other.score_low or self.cost_low < other.cost_high)
+        return _dominates(self.score_high, self.cost_low, other.score_low, other.cost_high)
+
+
+def _dominates(score: float, cost: float, other_score: float, other_cost: float) -> bool:
+    no_worse = score >= other_score and cost <= other_cost
+    return no_worse and (score > other_score or cost < other_cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,36 +79,24 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """A row's place in two views: cost is latency per second of audio, or size.
+class Marked:
+    """A row and its place in two views: cost is latency per second of audio, or size.
 
     Args:
+        row: its own ``on_frontier`` is set: in the latency view, by the estimates.
         not_eligible: why it cannot be on any frontier; empty if it can.
-        on_frontier, on_frontier_size: by the estimates.
-        frontier_latency, frontier_size: by the intervals; ``None`` where not eligible.
+        on_frontier_size: in the size view, by the estimates.
+        membership: in the latency view, by the intervals; ``None`` where not eligible.
         rival: the row that dominates it most clearly in the latency view, if one does.
-        margin_score: the rival's score less its own.
-        margin_latency_ratio: its latency over the rival's.
         challengers: how many rows could dominate it in the latency view, by the intervals.
     """
 
-    not_eligible: str = ""
-    on_frontier: bool = False
-    on_frontier_size: bool = False
-    frontier_latency: Membership | None = None
-    frontier_size: Membership | None = None
-    rival: Row | None = None
-    margin_score: float | None = None
-    margin_latency_ratio: float | None = None
-    challengers: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marked:
-    """A row and its place; the row's own ``on_frontier`` is set."""
-
     row: Row
-    mark: Mark
+    not_eligible: str = ""
+    on_frontier_size: bool = False
+    membership: Membership | None = None
+    rival: Row | None = None
+    challengers: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +121,7 @@ def standings(points: Sequence[Point]) -> list[Standing]:
 
 
 def mark(rows: Sequence[Row]) -> list[Marked]:
-    """Returns each of ``rows`` with its mark; rows compete within one view only.
+    """Returns each of ``rows`` with its place; rows compete within one view only.
 
     A view is a device, a runner and a task set. Rows without a score, without a latency that pays
     for the front-end, or with a caveat that invalidates, are not eligible.
@@ -141,29 +130,17 @@ def mark(rows: Sequence[Row]) -> list[Marked]:
         row: f"{row.file.name} ({variant})" if variant else row.file.name
         for row, variant in variants(rows).items()
     }
-    marks = [Mark(not_eligible=_reason(row)) for row in rows]
-    groups: defaultdict[tuple[str, str, str | None], list[int]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        if not marks[index].not_eligible:
-            groups[row.setup.device, row.setup.runner, row.score_task_set].append(index)
-    for indices in groups.values():
-        for index, competing in _marks({index: rows[index] for index in indices}, names):
-            marks[index] = competing
-    final = {
-        row: replace(row, on_frontier=each.on_frontier)
-        for row, each in zip(rows, marks, strict=True)
+    marked = {
+        row: Marked(row=replace(row, on_frontier=False), not_eligible=_reason(row)) for row in rows
     }
-    return [
-        Marked(row=final[row], mark=replace(each, rival=each.rival and final[each.rival]))
-        for row, each in zip(rows, marks, strict=True)
-    ]
+    eligible = [row for row in rows if not marked[row].not_eligible]
+    for competing in grouped(eligible, lambda row: (*_place(row), row.score_task_set)).values():
+        marked.update(zip(competing, _marked(competing, names), strict=True))
+    return [marked[row] for row in rows]
 
 
 def views(marked: Sequence[Marked]) -> list[View]:
     """Returns marked rows, split into what may share one picture."""
-    places: defaultdict[tuple[str, str], list[Marked]] = defaultdict(list)
-    for each in marked:
-        places[each.row.setup.device, each.row.setup.runner].append(each)
     return [
         View(
             device=device,
@@ -171,9 +148,13 @@ def views(marked: Sequence[Marked]) -> list[View]:
             task_set=task_set,
             rows=tuple(each for each in rows if each.row.score_task_set in (None, task_set)),
         )
-        for (device, runner), rows in places.items()
+        for (device, runner), rows in grouped(marked, lambda each: _place(each.row)).items()
         for task_set in _task_sets(rows)
     ]
+
+
+def _place(row: Row) -> tuple[str, str]:
+    return row.setup.device, row.setup.runner
 
 
 def _task_sets(rows: Sequence[Marked]) -> list[str | None]:
@@ -181,28 +162,19 @@ def _task_sets(rows: Sequence[Marked]) -> list[str | None]:
     return [task_set for task_set in scored if task_set is not None] or [None]
 
 
-def _marks(rows: Mapping[int, Row], names: Mapping[Row, str]) -> Iterator[tuple[int, Mark]]:
-    competing = list(rows.values())
-    fast = [_point(row, names[row], *_latency(row)) for row in competing]
-    small = [_point(row, names[row], *[float(row.size_bytes)] * 3) for row in competing]
-    both = zip(rows, standings(fast), standings(small), strict=True)
-    for place, (index, by_latency, by_size) in enumerate(both):
-        own = Mark(
-            on_frontier=by_latency.on_frontier,
+def _marked(competing: Sequence[Row], names: Mapping[Row, str]) -> Iterator[Marked]:
+    fast = standings([_point(row, names[row], *_latency(row)) for row in competing])
+    small = standings([_point(row, names[row], *[float(row.size_bytes)] * 3) for row in competing])
+    pairs = zip(competing, fast, strict=True)
+    rows = [replace(row, on_frontier=by_latency.on_frontier) for row, by_latency in pairs]
+    for row, by_latency, by_size in zip(rows, fast, small, strict=True):
+        yield Marked(
+            row=row,
             on_frontier_size=by_size.on_frontier,
-            frontier_latency=by_latency.membership,
-            frontier_size=by_size.membership,
+            membership=by_latency.membership,
+            rival=None if by_latency.rival is None else rows[by_latency.rival],
             challengers=by_latency.challengers,
         )
-        if by_latency.rival is not None:
-            point, rival = fast[place], fast[by_latency.rival]
-            own = replace(
-                own,
-                rival=competing[by_latency.rival],
-                margin_score=rival.score - point.score,
-                margin_latency_ratio=point.cost / rival.cost,
-            )
-        yield index, own
 
 
 def _standing(index: int, points: Sequence[Point], front: Sequence[bool]) -> Standing:

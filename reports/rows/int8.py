@@ -45,20 +45,6 @@ class Comparison:
         return self.ratio < 1 / _EQUAL_RATIO if high is None else high < 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """One line of the table "Why is int8 slower?".
-
-    Args:
-        row: the int8 file.
-        comparison: ``None`` where the two may not be compared; ``sentence`` has the reason.
-    """
-
-    row: Row
-    comparison: Comparison | None
-    sentence: str
-
-
 def compare(row: Row, base: Row) -> Comparison | str:
     """Returns ``row`` against ``base``, or why they may not be compared."""
     if row.latency_us_median is None or base.latency_us_median is None:
@@ -114,25 +100,20 @@ def _comparable_facts(row: Row, base: Row) -> dict[str, tuple[object, object]]:
     return {"session": (row.session, base.session), **both}
 
 
-def causes(rows: Sequence[Row]) -> list[Cause]:
-    """Returns one line for each student that has an int8 and a float32 file."""
-    listed = []
-    for row, base in pairs(rows):
-        if row.file.format is Format.INT8:
-            outcome = compare(row, base)
-            if isinstance(outcome, str):
-                cause = Cause(row=row, comparison=None, sentence=_as_sentence(outcome))
-            else:
-                cause = Cause(row=row, comparison=outcome, sentence=explain(outcome))
-            listed.append(cause)
-    return listed
+def compared(rows: Sequence[Row]) -> list[tuple[Row, Comparison | str]]:
+    """Returns each int8 file that has a float32 one, and its comparison, or why there is none."""
+    return [
+        (row, compare(row, base)) for row, base in pairs(rows) if row.file.format is Format.INT8
+    ]
 
 
-def explain(comparison: Comparison) -> str:
+def explain(comparison: Comparison | str) -> str:
     """Returns in a few sentences how fast int8 is against float32, and the reason.
 
     The number format comes first: it differs by definition, and with it the kernels.
     """
+    if isinstance(comparison, str):
+        return f"{_capital(comparison)}."
     row, base = comparison.row, comparison.base
     delegate = _delegate(row.setup.delegate)
     if comparison.slower:
@@ -200,7 +181,3 @@ def _delegate(delegate: str) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _as_sentence(text: str) -> str:
-    return f"{_capital(text)}."

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from reports.rows.aspects import SETTINGS, of_setup, short_protocols, short_sha256
-from reports.rows.schema import Timed
+from bench.core import units
+from reports.rows.aspects import SETTINGS, short_protocols, short_sha256
+from reports.rows.schema import Timed, grouped
 
 R = TypeVar("R", bound=Timed)
 
@@ -26,26 +27,23 @@ def variants(rows: Iterable[R]) -> dict[R, str]:
         if len(delegates) > 1:
             words[row].append(row.setup.delegate)
         if len(threads) > 1:
-            words[row].append(_threads(row.setup.threads))
-    alike: dict[object, list[R]] = defaultdict(list)
-    for row in listed:
-        place = (row.file.student, row.file.format, row.setup.device, row.setup.runner)
-        alike[*place, row.setup.delegate, row.setup.threads].append(row)
-    for group in alike.values():
-        for row, more in _distinguishing_words(group).items():
+            words[row].append(units.counted(row.setup.threads, "thread"))
+    for alike in grouped(listed, _what_names_show).values():
+        for row, more in _distinguishing_words(alike).items():
             words[row] += more
     return {row: ", ".join(words[row]) for row in listed}
 
 
-def _threads(number: int) -> str:
-    return "1 thread" if number == 1 else f"{number} threads"
+def _what_names_show(row: Timed) -> tuple[object, ...]:
+    file, setup = row.file, row.setup
+    return file.student, file.format, setup.device, setup.runner, setup.delegate, setup.threads
 
 
 def _distinguishing_words(group: Sequence[R]) -> dict[R, list[str]]:
     """Returns as many words for each row as distinguish all of them."""
     protocols = short_protocols(row.setup.protocol for row in group)
     kinds: list[tuple[str, Callable[[R], str]]] = [
-        *((name, of_setup(value)) for name, value in SETTINGS.items()),
+        *SETTINGS.items(),
         ("", lambda row: protocols[row.setup.protocol]),
         ("", lambda row: row.setup.runtime),
         ("file", lambda row: short_sha256(row.file.artifact_sha256)),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from bench.core.artifact import Format
 from bench.core.caveats import Caveat
 from bench.core.errors import ConfigurationError
 
 R = TypeVar("R")
+K = TypeVar("K")
 Value: TypeAlias = str | float | None
 _APART = " | "  # between the evidence of two caveats
 
@@ -26,22 +28,8 @@ class Frontend(StrEnum):
     NONE_NEEDED = "none needed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column of a CSV file.
-
-    Args:
-        meaning: one line.
-        unit: empty for text and pure numbers.
-    """
-
-    name: str
-    meaning: str
-    unit: str
-
-
 def column(meaning: str, unit: str = "", **default: object) -> Any:
-    """Returns a field of a row, with its meaning and its unit."""
+    """Returns a field of a row, with its meaning and its unit; none for text and pure numbers."""
     return dataclasses.field(metadata={"meaning": meaning, "unit": unit}, **default)  # type: ignore[call-overload]  # default=... or nothing
 
 
@@ -81,26 +69,6 @@ class Setup:
     affinity: str | None = maybe("mask of cores, in hex; empty for all cores")
     fixed_performance: bool = column("clocks held at a sustainable level", default=False)
     protocol: str = column("how it was measured: mode, runs, warm-up", default="")
-
-
-class Timed(Protocol):
-    """A row of any kind that was timed."""
-
-    @property
-    def file(self) -> File:
-        """The file."""
-
-    @property
-    def setup(self) -> Setup:
-        """How it was run."""
-
-    @property
-    def session(self) -> str:
-        """In which session."""
-
-    @property
-    def caveats(self) -> tuple[Caveat, ...]:
-        """Its caveats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +216,9 @@ class Endurance:
     caveats: tuple[Caveat, ...] = ()
 
 
+Timed: TypeAlias = Row | Stream | Endurance
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """Rows as plain values, ready for a CSV file or JSON."""
@@ -274,31 +245,26 @@ class Listing:
 
 
 _PARTS: dict[str, type[object]] = {"file": File, "setup": Setup}
-_CAVEATS = (
-    Column(name="caveats", meaning="kinds, joined by semicolons; empty for none", unit=""),
-    Column(name="caveat_evidence", meaning="kind: evidence, where there is any", unit=""),
-)
+# Kinds, joined by semicolons; and "kind: evidence", where there is any.
+_CAVEATS = ("caveats", "caveat_evidence")
 
 
-def columns(record: type[object]) -> tuple[Column, ...]:
+def columns(record: type[object]) -> tuple[str, ...]:
     """Returns the columns of ``record``, a dataclass of a row, in the order of its fields."""
-    declared: list[Column] = []
+    names: list[str] = []
     for field in dataclasses.fields(record):  # type: ignore[arg-type]  # records are dataclasses
         if field.name in _PARTS:
-            declared += columns(_PARTS[field.name])
+            names += columns(_PARTS[field.name])
         elif "meaning" in field.metadata:
-            declared.append(Column(name=field.name, **field.metadata))
+            names.append(field.name)
         elif field.name == "caveats":
-            declared += _CAVEATS
-    return tuple(declared)
+            names += _CAVEATS
+    return tuple(names)
 
 
 def listing(rows: Iterable[R], record: type[R]) -> Listing:
     """Returns rows, all of them ``record``, as values."""
-    return Listing(
-        columns=tuple(column.name for column in columns(record)),
-        rows=tuple(tuple(_values(row)) for row in rows),
-    )
+    return Listing(columns=columns(record), rows=tuple(tuple(_values(row)) for row in rows))
 
 
 def _values(row: object) -> Iterator[Value]:
@@ -315,6 +281,14 @@ def _values(row: object) -> Iterator[Value]:
                 for caveat in sorted(set(value))
                 if caveat.evidence
             )
+
+
+def grouped(rows: Iterable[R], key: Callable[[R], K]) -> Mapping[K, list[R]]:
+    """Returns rows by their key, in the order of the first row of each."""
+    groups: defaultdict[K, list[R]] = defaultdict(list)
+    for row in rows:
+        groups[key(row)].append(row)
+    return groups
 
 
 def check(rows: Iterable[object]) -> None:

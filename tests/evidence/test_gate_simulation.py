@@ -194,7 +194,7 @@ def red_gates(
         later_less_first = level[:, 1::2] - level[:, 0::2]
         tossed = np.where(rng.random(later_less_first.shape) < 0.5, -1, 1)
         signs = tossed if coin else 1
-        outcomes.append(decide(signs * later_less_first, rule, models=MODELS).outcome)
+        outcomes.append(decide(signs * later_less_first, rule, models=MODELS)[0])
     outcome = np.concatenate(outcomes)
     red = (outcome == Outcome.REGRESSED).reshape(-1, MODELS).any(axis=1).mean()
     return float(red), float(np.isin(outcome, (Outcome.SAME, Outcome.IMPROVED)).mean())

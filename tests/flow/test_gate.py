@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.gate_logs import to_text
 from support.gate_machine import (
     HASTY,
     Machine,
@@ -28,7 +29,7 @@ from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read
 from bench.flow.report.results import all_results
 from bench.gate.findings import exit_codes, findings_of, latency_findings
-from bench.gate.log import Log, to_text
+from bench.gate.log import Log
 from bench.gate.records import (
     Block,
     Closed,

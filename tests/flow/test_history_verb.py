@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from lab.nightly_logs import Gated, anchor_of, key_of, opened, write_night
+from support.gate_logs import to_text
 from support.gate_machine import HASTY, planned
 from support.phone_sweeps import TINY
 
@@ -16,7 +17,7 @@ from bench.flow.gate.log_file import read
 from bench.flow.gate.logs import read_all
 from bench.flow.gate.references import pair_up, side
 from bench.flow.history import history
-from bench.gate.log import to_line, to_text
+from bench.gate.log import to_line
 from bench.store.store import Store
 
 NIGHTS, STEP_AT, UPDATE_AT = 25, 10, 20

@@ -10,7 +10,6 @@ from support.stored_sessions import ARTIFACT, CASE, add_session
 from bench.flow.outputs.record import EVENT
 from bench.flow.report.results import all_results, results
 from bench.plan.suite import GATE
-from bench.store.records import Event
 from bench.store.store import Store
 
 
@@ -38,11 +37,12 @@ def queries() -> Iterator[list[str]]:
 def add_sessions(store: Store, numbers: range) -> None:
     for number in numbers:
         session = add_session(store, f"s{number}", {CASE: 1000.0 + number}, day=1 + number)
-        store.add_event(Event(kind=EVENT, at=session.started_at, session_id=session.id, facts={
+        facts: dict[str, object] = {
             "case": CASE.key, "artifact_sha256": CASE.artifact_sha256, "device": CASE.device,
             "os_build": session.device.os_build, "tool_sha256": CASE.tool_sha256,
             "delegate": "xnnpack", "verdict": "passed",
-        }))  # fmt: skip
+        }  # fmt: skip
+        store.log(session, EVENT, **facts)
 
 
 def test_more_sessions_are_read_with_no_more_queries(store: Store, queries: list[str]) -> None:

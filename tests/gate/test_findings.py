@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lab.simulated import block, logged, opened, student
+from support.gate_logs import to_text
 
 from bench.core import config
 from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
 from bench.gate.findings import findings_of, latency_findings, log_ratio
-from bench.gate.log import Log, from_bytes, to_text
+from bench.gate.log import Log, from_bytes
 from bench.gate.records import Block, Closed, CloseReason, Discarded, Entry, Lost, Process, Resumed
 from bench.gate.rule import Rule
 from bench.gate.verdict import Finding, LatencyEvidence, Verdict
@@ -247,9 +248,9 @@ def test_false_alarms_are_divided_among_the_models_that_were_opened() -> None:
     rule = Rule()
     ratios = np.log(np.full((1, 15), 1.2))
     ratios[0, 0] = np.log(1.009)  # the smallest size, rank 1: P = 2 / 2^15
-    alone = decide(ratios, rule, models=1)
-    assert Outcome(int(alone.outcome[0])) is Outcome.REGRESSED
-    assert Outcome(int(decide(ratios, rule, models=30).outcome[0])) is Outcome.OPEN
+    (alone, _), (among_thirty, _) = (decide(ratios, rule, models=models) for models in (1, 30))
+    assert Outcome(int(alone[0])) is Outcome.REGRESSED
+    assert Outcome(int(among_thirty[0])) is Outcome.OPEN
 
 
 @pytest.mark.evidence

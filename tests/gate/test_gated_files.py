@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lab.simulated import opened
+from support.gate_logs import to_text
 
 from bench.core.errors import ConfigurationError
 from bench.core.score import Difference
 from bench.gate.findings import exit_codes, findings_of
-from bench.gate.log import Log, from_bytes, to_text
+from bench.gate.log import Log, from_bytes
 from bench.gate.records import Opened, Scored
 from bench.gate.rule import AccuracyRule, Rule
 from bench.gate.size_and_accuracy import accuracy_findings, accuracy_verdict, size_findings

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lab.simulated import block, logged, opened, student
+from support.gate_logs import to_text
 
 from bench.core.errors import ConfigurationError
 from bench.core.score import Difference
-from bench.gate.log import Log, from_bytes, to_line, to_text
+from bench.gate.log import Log, from_bytes, to_line
 from bench.gate.records import (
     Closed,
     CloseReason,

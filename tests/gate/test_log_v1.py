@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.gate_logs import to_text
 
 from bench.cli.main import main
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.flow.gate.log_file import Journal, read
 from bench.gate.findings import findings_of
-from bench.gate.log import Log, from_bytes, to_text
+from bench.gate.log import Log, from_bytes
 from bench.gate.records import CloseReason
 from bench.gate.schedule import check_coins
 

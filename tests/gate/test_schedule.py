@@ -6,11 +6,12 @@ from statistics import fmean
 import numpy as np
 import pytest
 from lab.simulated import block, opened, student
+from support.gate_logs import to_text
 
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
 from bench.gate.findings import latency_findings
-from bench.gate.log import Log, from_bytes, to_text
+from bench.gate.log import Log, from_bytes
 from bench.gate.records import Closed, CloseReason, Discarded, Lost, ModelFailed, Resumed
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next, candidate_first, check_coins, next_block

@@ -143,8 +143,9 @@ def measured_on(
             slowdown=slowdown,
             processes_per_side=rule.processes_per_side,
         )
-        found = decide(ratios[open_rows, :until], rule, models=models)
-        outcome[open_rows], analysis[open_rows] = found.outcome, found.analysis
+        outcome[open_rows], analysis[open_rows] = decide(
+            ratios[open_rows, :until], rule, models=models
+        )
         done = until
     return Simulated(outcome=outcome, blocks=np.array(rule.analyses)[analysis], log_ratios=ratios)
 

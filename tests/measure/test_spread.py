@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.measure.spread import SessionSpread, between_sessions
+from bench.measure.summary import SessionSpread, between_sessions
 from bench.measure.sustained import Point, curve
 
 

@@ -15,7 +15,7 @@ from support.gate_findings import (
 )
 
 from reports.gate import wording
-from reports.gate.annotations import Kind, command, commands
+from reports.gate.annotations import command, commands
 from reports.gate.gate_report import GateReport
 
 
@@ -54,7 +54,7 @@ def test_a_lost_device_is_a_warning_and_blames_no_model() -> None:
 
 
 def test_titles_escape_what_would_end_them_and_messages_do_not() -> None:
-    assert command(Kind.ERROR, "a:b,c%\nd", "a:b,c%\nd::error::x") == (
+    assert command("error", "a:b,c%\nd", "a:b,c%\nd::error::x") == (
         "::error title=a%3Ab%2Cc%25 d::a:b,c%25%0Ad::error::x"
     )
 
@@ -75,7 +75,7 @@ def test_each_kind_has_ten_of_its_own() -> None:
 
 @given(TEXTS, TEXTS)
 def test_the_runner_reads_what_was_meant(title: str, message: str) -> None:
-    line = command(Kind.WARNING, title, message)
+    line = command("warning", title, message)
     assert "\n" not in line
     properties, read = line.removeprefix("::warning ").split("::", 1)
     assert "," not in properties

@@ -156,7 +156,7 @@ def test_the_document_says_what_the_table_says() -> None:
 def test_the_picture_has_a_dot_a_run_a_line_a_level_and_a_cross_a_step() -> None:
     found = chart(history())
     assert len(found.dots) == 120
-    assert found.dots[0].x == 1.0
+    assert found.dots[0].x == (1.0, 1.0, 1.0)
     assert [trace.family for trace in found.traces] == ["series 1"] * 3 + ["series 2"]
     assert [trace.cross is not None for trace in found.traces] == [False, True, True, False]
     crosses = [trace.cross[0] for trace in found.traces if trace.cross]
@@ -182,8 +182,8 @@ def test_any_number_of_runs_can_be_drawn_with_all_that_is_in_it(count: int, styl
     assert plots.svg(figure) == plots.svg(plots.draw(found, STYLES[style]))
     (low, high), (start, end) = figure.axes[0].get_ylim(), figure.axes[0].get_xlim()
     for dot in found.dots:
-        assert low <= dot.y_low <= dot.y_high <= high
-        assert start <= dot.x <= end
+        assert low <= dot.y[0] <= dot.y[2] <= high
+        assert start <= dot.x[1] <= end
     assert low <= 0.0 < 5.0 <= high
 
 

@@ -14,7 +14,7 @@ from support.report_rows import changed, timed
 from bench.flow.report.write import effects_of
 from reports import plots
 from reports.effects import study
-from reports.effects.fit import BASES, Estimate, Traits, estimates, t_quantile
+from reports.effects.fit import Estimate, Traits, estimates, t_quantile
 from reports.page import page
 from reports.parts.table import Footnotes
 from reports.plots.themes import STYLES
@@ -146,9 +146,22 @@ def test_a_small_example_agrees_with_one_worked_by_hand() -> None:
 
 def test_another_base_changes_signs_only() -> None:
     rows = noisy(grid())
-    traits = {
+    usual, other = (
+        of(estimates(rows, traits_of(rows, sizes)), "accuracy")
+        for sizes in ({"tiny": "tiny", "small": "small"}, {"tiny": "small", "small": "tiny"})
+    )
+    one, two = usual["tiny"], other["tiny"]  # the same two sizes, the other one is the base
+    assert one.base == two.base == "small"
+    assert one.effect == pytest.approx(-(two.effect or 0))
+    assert (one.low, one.high) == (pytest.approx(-(two.high or 0)), pytest.approx(-(two.low or 0)))
+    for name in ("effect", "low", "high", "residual_sd"):
+        assert getattr(usual["doubled"], name) == pytest.approx(getattr(other["doubled"], name))
+
+
+def traits_of(rows: Sequence[Row], sizes: dict[str, str]) -> dict[str, Traits]:
+    return {
         row.file.student: Traits(
-            size=row.file.student.split("_")[0],
+            size=sizes[row.file.student.split("_")[0]],
             width=float(row.file.student.split("_")[1][1:]),
             head="keras3",
             pooling="gap",
@@ -160,14 +173,6 @@ def test_another_base_changes_signs_only() -> None:
         )
         for row in rows
     }
-    usual = of(estimates(rows, traits), "accuracy")
-    other = of(estimates(rows, traits, bases={**BASES, "size": "tiny"}), "accuracy")
-    one, two = usual["tiny"], other["small"]
-    assert (one.base, two.base) == ("small", "tiny")
-    assert one.effect == pytest.approx(-(two.effect or 0))
-    assert (one.low, one.high) == (pytest.approx(-(two.high or 0)), pytest.approx(-(two.low or 0)))
-    for name in ("effect", "low", "high", "residual_sd"):
-        assert getattr(usual["doubled"], name) == pytest.approx(getattr(other["doubled"], name))
 
 
 def test_axes_that_always_change_together_are_refused_by_name_and_the_others_are_not() -> None:

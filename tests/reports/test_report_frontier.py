@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.report_rows import changed, rows, timed
 
+from reports.parts.sections import dominated
 from reports.rows import frontier
-from reports.rows.frontier import Mark, Membership, Point
-from reports.rows.schema import Row
+from reports.rows.frontier import Membership, Point
 
 ON, OFF, UNCLEAR = Membership.ON, Membership.OFF, Membership.UNCLEAR
 
@@ -26,10 +25,6 @@ def point(name: str, score: float, half: float, cost: float, cost_half: float) -
         cost_low=cost - cost_half,
         cost_high=cost + cost_half,
     )
-
-
-def marks(of: Sequence[Row]) -> list[Mark]:
-    return [each.mark for each in frontier.mark(of)]
 
 
 def test_a_hand_worked_table_without_overlap() -> None:
@@ -78,15 +73,17 @@ def test_a_cost_without_an_interval_proves_nothing() -> None:
 def test_margins_say_how_far_a_row_is_beaten_in_both_views() -> None:
     best = timed("best", "int8", 96.0, score=0.80, half=0.01, size_bytes=1000)
     worse = timed("worse", "int8", 192.0, score=0.70, half=0.01, size_bytes=4000)
-    winner, loser = marks([best, worse])
-    assert (winner.on_frontier, winner.frontier_latency, winner.frontier_size) == (True, ON, ON)
-    assert winner.rival is None
-    assert (loser.on_frontier, loser.frontier_latency, loser.frontier_size) == (False, OFF, OFF)
-    assert loser.rival is not None
-    assert loser.rival.file.name == "best.int8"
+    winner, loser = marked = frontier.mark([best, worse])
+    assert (winner.row.on_frontier, winner.membership, winner.rival) == (True, ON, None)
+    assert (loser.row.on_frontier, loser.membership, loser.rival) == (False, OFF, winner.row)
     assert (winner.on_frontier_size, loser.on_frontier_size) == (True, False)
-    assert loser.margin_score == pytest.approx(0.10)
-    assert loser.margin_latency_ratio == pytest.approx(2.0)
+    beaten = dominated(marked)
+    assert beaten is not None
+    (line,) = beaten.lines
+    assert [cell.text for cell in line.cells] == [
+        "worse", "int8", "best int8", "by the intervals", "+10.0", "2.00×", "4.00×",
+    ]  # fmt: skip
+    assert [cell.order for cell in line.cells[4:]] == pytest.approx([0.10, 2.0, 4.0])
 
 
 @pytest.mark.parametrize(
@@ -105,17 +102,17 @@ def test_what_may_not_compete_says_why_and_beats_nobody(
     if "latency_us_per_audio_s" in change:
         change |= {"latency_us_per_audio_s_low": None, "latency_us_per_audio_s_high": None}
     barred = changed(best, **change)
-    first, second = marks([barred, timed("other", "int8", 20.0, score=0.5)])
+    first, second = frontier.mark([barred, timed("other", "int8", 20.0, score=0.5)])
     assert reason in first.not_eligible
-    assert (first.on_frontier, first.frontier_latency, first.rival) == (False, None, None)
-    assert (second.on_frontier, second.frontier_latency) == (True, ON)
+    assert (first.row.on_frontier, first.membership, first.rival) == (False, None, None)
+    assert (second.row.on_frontier, second.membership) == (True, ON)
 
 
 @pytest.mark.parametrize("field", ["device", "runner", "score_task_set"])
 def test_rows_of_another_device_runner_or_task_set_do_not_compete(field: str) -> None:
     best = timed("best", "int8", 10.0, score=0.9)
     worse = changed(timed("worse", "int8", 20.0, score=0.5), **{field: "other"})
-    assert [mark.on_frontier for mark in marks([best, worse])] == [True, True]
+    assert [each.row.on_frontier for each in frontier.mark([best, worse])] == [True, True]
     views = frontier.views(frontier.mark([best, worse]))
     assert [[each.row.file.student for each in view.rows] for view in views] == [
         ["best"],

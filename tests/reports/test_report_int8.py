@@ -121,16 +121,16 @@ def test_files_timed_otherwise_are_not_compared(field: str) -> None:
     row, base = pair(200.0)
     other = changed(row, **{field: 4 if field == "threads" else "x"})
     assert str(int8.compare(other, base)).startswith(f"not comparable: {field}")
-    (cause,) = int8.causes([other, base])
-    assert cause.comparison is None
+    ((_, outcome),) = int8.compared([other, base])
+    assert isinstance(outcome, str)
 
 
 def test_a_missing_latency_is_said() -> None:
     row, base = pair(200.0, latency_us_median=None, latency_us_low=None, latency_us_high=None)
-    (cause,) = int8.causes([row, base])
-    assert cause.sentence == "Int8 was not timed."
+    ((_, outcome),) = int8.compared([row, base])
+    assert int8.explain(outcome) == "Int8 was not timed."
 
 
 def test_each_student_with_both_formats_has_one_line() -> None:
-    assert len(int8.causes(rows())) == 5
-    assert int8.causes(rows()[:3]) == []
+    assert len(int8.compared(rows())) == 5
+    assert int8.compared(rows()[:3]) == []

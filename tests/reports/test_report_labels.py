@@ -11,7 +11,7 @@ _PAGE = Box(left=0, bottom=0, right=300, top=200)
 
 
 def label(x: float, y: float) -> Label:
-    return Label(x=x, y=y, width=60, height=10, reach=7)
+    return Label(x=x, y=y, width=60, height=10)
 
 
 def test_a_label_alone_stands_to_the_right_of_its_point() -> None:

@@ -99,11 +99,11 @@ def test_each_frontier_point_is_labelled(drawn: dict[str, Chart]) -> None:
 def test_the_numbers_beside_a_picture_are_those_of_its_points(drawn: dict[str, Chart]) -> None:
     chart = drawn["accuracy-latency"]
     numbers = chart.numbers.select(["latency_us_per_audio_s", "score_mean"]).rows
-    assert [us for us, _ in numbers] == pytest.approx([dot.x for dot in chart.dots])
-    assert [score for _, score in numbers] == pytest.approx([dot.y / 100 for dot in chart.dots])
+    assert [us for us, _ in numbers] == pytest.approx([dot.x[1] for dot in chart.dots])
+    assert [score for _, score in numbers] == pytest.approx([dot.y[1] / 100 for dot in chart.dots])
     ratios = drawn["format-ratios"]
     (listed,) = zip(*ratios.numbers.select(["latency_ratio"]).rows, strict=True)
-    assert listed == pytest.approx([dot.x for dot in ratios.dots])
+    assert listed == pytest.approx([dot.x[1] for dot in ratios.dots])
 
 
 def test_without_scores_latency_is_drawn_against_size() -> None:

@@ -10,7 +10,7 @@ from support.program import COMMAND
 from support.required import required
 
 from bench.core.errors import InfrastructureError
-from bench.store.records import Event
+from bench.measure.outcome import Failed
 from bench.store.store import Store
 
 # A root user passes every mode of a file, but no read-only mount.
@@ -70,4 +70,4 @@ def test_a_reader_cannot_write(folder: Path) -> None:
     with Store.open(folder / "a b%20.db", create=False) as store:
         assert store.sessions() == []
         with pytest.raises(InfrastructureError, match="readonly"):
-            store.add_event(Event(kind="resumed", at="now", session_id="s", facts={}))
+            store.add_outcome(1, Failed(failure="tool-failed: it ended with 1"))

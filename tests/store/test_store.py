@@ -1,6 +1,7 @@
 import multiprocessing
 import sqlite3
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -138,20 +139,21 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_every_record_comes_back_as_it_went_in(path: Path) -> None:
-    event = Event(kind="resumed", at="now", session_id="s1", facts={"stored": 3})
     with Store.open(path) as store:
         store.add_artifact(ARTIFACT)
         store.add_session(session())
         identity = store.add_invocation(invocation())
         store.add_outcome(identity, MEASURED)
         store.add_score(SCORE)
-        store.add_event(event)
+        store.log(session(), "resumed", stored=3)
     with Store.open(path, create=False) as store:
         assert store.artifacts() == [ARTIFACT]
         assert store.sessions() == [session()]
         assert store.invocations("s1") == [replace(invocation(), id=identity, outcome=MEASURED)]
         assert store.scores() == [SCORE]
-        assert store.events("s1") == [event]
+        (event,) = store.events("s1")
+        assert event == Event(kind="resumed", at=event.at, session_id="s1", facts={"stored": 3})
+        assert datetime.fromisoformat(event.at).tzinfo is not None
 
 
 def test_the_same_artifact_again_changes_nothing(path: Path) -> None:

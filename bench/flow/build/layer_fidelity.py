@@ -13,7 +13,7 @@ from models import frontend
 from models.audio import calibration, packages
 from models.convert.layer_fidelity import LayerFidelity, compare_layers
 from models.zoo import Zoo
-from reports.rows.int8 import causes
+from reports.rows.int8 import compared, explain
 
 _PATCH = (frontend.PATCH_FRAMES, frontend.MEL_BINS, 1)
 _AUDIO = (frontend.WINDOW_SAMPLES,)
@@ -103,7 +103,7 @@ def why_int8_slower(store: Store, artifact: Artifact) -> list[tuple[str, str]]:
     """Returns each device that timed an int8 file, and a sentence on its speed there."""
     rows, _ = join(store)
     return [
-        (each.row.setup.device, each.sentence)
-        for each in causes(rows)
-        if each.row.file.artifact_sha256 == artifact.sha256
+        (row.setup.device, explain(comparison))
+        for row, comparison in compared(rows)
+        if row.file.artifact_sha256 == artifact.sha256
     ]

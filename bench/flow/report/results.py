@@ -19,10 +19,9 @@ from bench.flow.phone.readiness import session_caveats
 from bench.measure.outcome import Failed, Measured, Statistics
 from bench.measure.result_caveats import convention_differs, threads_change_nothing, wide_interval
 from bench.measure.sampled import SampleSummary, summarise_samples
-from bench.measure.spread import SessionSpread, between_sessions
 from bench.measure.stopping import counts
 from bench.measure.streaming import Streaming, streaming
-from bench.measure.summary import Summary, summarise
+from bench.measure.summary import SessionSpread, Summary, between_sessions, summarise
 from bench.measure.sustained import Curve, Point, curve
 from bench.measure.validity import once_each
 from bench.plan.case import Case, Mode, Protocol

@@ -21,7 +21,7 @@ from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
 from bench.gate.findings import log_ratio
 from bench.gate.history.series import Environment
 from bench.gate.log import Log
-from bench.gate.records import Block, Discarded, ModelFailed
+from bench.gate.records import Block, Discarded
 from bench.gate.rule import Rule
 from bench.gate.signed_rank import FloatArray
 from bench.gate.verdict import ModelKey
@@ -197,20 +197,17 @@ def classes(log: Log, process_s: Mapping[ModelKey, float]) -> tuple[ModelClass, 
             "not a log of files against themselves with one process per side",
             hint="measure one: frill-bench calibrate",
         )
-    failed = {each.model for each in log.entries if isinstance(each, ModelFailed)}
-    blocks: dict[ModelKey, list[Block]] = {pair.model: [] for pair in opened.models}
-    for entry in log.entries:
-        if isinstance(entry, Block):
-            blocks[entry.model].append(entry)
-    decades: dict[int, list[ModelKey]] = {}
-    for model, own in blocks.items():
-        if len(own) >= LEAST_BLOCKS and model not in failed:
-            value_us = float(np.median(np.exp(_values(own))))
-            decades.setdefault(math.floor(math.log10(value_us / 1000)), []).append(model)
+    decades: dict[int, dict[ModelKey, list[Block]]] = {}
+    for model in (pair.model for pair in opened.models if pair.model not in log.failures):
+        blocks = log.blocks(model)
+        if len(blocks) >= LEAST_BLOCKS:
+            value_us = float(np.median(np.exp(_values(blocks))))
+            decade = math.floor(math.log10(value_us / 1000))
+            decades.setdefault(decade, {})[model] = blocks
     return tuple(
         _class(
             decade,
-            {model: blocks[model] for model in models},
+            models,
             sum(isinstance(each, Discarded) and each.model in models for each in log.entries),
             float(np.median([process_s[model] for model in models])),
         )
@@ -297,19 +294,19 @@ def _cost(
 ) -> Cost:
     rule = replace(_RULE, margin=margin, processes_per_side=processes_per_side)
     analysed_at = np.array(rule.analyses)
-    unchanged, slower = (
+    (unchanged, unchanged_at), (slower, slower_at) = (
         decide(_resample(rng, noise, _ROWS, each), rule, models=MANY_MODELS)
         for each in (0.0, margin)
     )
     unchanged_s, slower_s = (
-        (2 * processes_per_side * float(analysed_at[each.analysis].mean()) + _WARM_UPS) * process_s
-        for each in (unchanged, slower)
+        (2 * processes_per_side * float(analysed_at[each].mean()) + _WARM_UPS) * process_s
+        for each in (unchanged_at, slower_at)
     )
     return Cost(
         processes_per_side=processes_per_side,
         margin=margin,
-        passed=float(np.isin(unchanged.outcome, (Outcome.SAME, Outcome.IMPROVED)).mean()),
-        caught=float((slower.outcome == Outcome.REGRESSED).mean()),
+        passed=float(np.isin(unchanged, (Outcome.SAME, Outcome.IMPROVED)).mean()),
+        caught=float((slower == Outcome.REGRESSED).mean()),
         unchanged_s=unchanged_s,
         slower_s=slower_s,
     )
@@ -317,19 +314,18 @@ def _cost(
 
 def _best(costs: Sequence[Cost]) -> int:
     """Returns the number of processes per side to use."""
-    usual = [cost for cost in costs if cost.margin == _RULE.margin]
-    prices = {cost.processes_per_side: _price(cost) for cost in usual}
+    # Seconds of an unchanged model, divided by the chance of a correct verdict.
+    prices = {
+        cost.processes_per_side: cost.unchanged_s / max(cost.passed * cost.caught, 1e-6)
+        for cost in costs
+        if cost.margin == _RULE.margin
+    }
     return max(k for k, price in prices.items() if price <= _EQUAL_COST * min(prices.values()))
 
 
-def _price(cost: Cost) -> float:
-    """Returns the seconds of an unchanged model divided by the chance of a correct verdict."""
-    return cost.unchanged_s / max(cost.passed * cost.caught, 1e-6)
-
-
 def _red_gates(rng: np.random.Generator, noise: FloatArray, rule: Rule, *, models: int) -> RedGates:
-    decided = decide(_resample(rng, noise, _GATES * models, 0.0), rule, models=models)
-    regressed = (decided.outcome == Outcome.REGRESSED).reshape(_GATES, models)
+    outcome, _ = decide(_resample(rng, noise, _GATES * models, 0.0), rule, models=models)
+    regressed = (outcome == Outcome.REGRESSED).reshape(_GATES, models)
     red = int(regressed.any(axis=1).sum())
     return RedGates(share=red / _GATES, high=_upper_bound(red, _GATES))
 

@@ -44,7 +44,8 @@ def change_points(log_ratios: FloatArray) -> ChangePoints:
     """
     bounds = partition(log_ratios)
     while points := {
-        change: _ratio(log_ratios, start, change, end) for start, change, end in _triples(bounds)
+        change: _ratio(log_ratios, start, change, end)
+        for start, change, end in zip(bounds, bounds[1:], bounds[2:], strict=False)
     }:
         smallest = min(points, key=lambda index: abs(log(points[index].value)))
         if abs(log(points[smallest].value)) >= log1p(LEAST_STEP):
@@ -127,10 +128,6 @@ def levels(log_ratios: FloatArray, changes: Collection[int]) -> FloatArray:
     for start, end in pairwise(bounds if len(log_ratios) else []):
         level_of[start:end] = estimate(log_ratios[start:end])
     return level_of
-
-
-def _triples(bounds: Sequence[int]) -> zip[tuple[int, int, int]]:
-    return zip(bounds, bounds[1:], bounds[2:], strict=False)
 
 
 def _ratio(log_ratios: FloatArray, start: int, change: int, end: int) -> Interval:

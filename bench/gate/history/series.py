@@ -19,8 +19,7 @@ from bench.core.errors import ConfigurationError
 from bench.gate.findings import latency_findings
 from bench.gate.history.change_points import levels, settled_steps
 from bench.gate.log import Log
-from bench.gate.records import Block, Opened, Pair
-from bench.gate.signed_rank import FloatArray
+from bench.gate.records import Opened, Pair
 from bench.gate.verdict import Finding, Interval, Verdict
 
 PINNED = "anchor"  # name of a change of the pinned baseline's file
@@ -125,11 +124,6 @@ class Series:
     steps: Mapping[int, Interval]
     levels: tuple[float, ...]
 
-    @property
-    def log_ratios(self) -> FloatArray:
-        """The log-ratio of each run: float64 [runs]."""
-        return np.array([run.log_ratio for run in self.runs], np.float64)
-
 
 def series(runs: Sequence[NightlyRun]) -> tuple[Series, ...]:
     """Returns the runs of one model in series, in the order of their first runs.
@@ -163,8 +157,7 @@ def nightly_runs(gate: Log) -> tuple[NightlyRun, ...]:
     for pair, finding in zip(opened.models, latency_findings(gate), strict=True):
         if finding.change is None or finding.verdict is Verdict.FAILED:
             continue
-        blocks = [each for each in gate.entries if isinstance(each, Block)]
-        blocks = [block for block in blocks if block.model == pair.model]
+        blocks = gate.blocks(pair.model)
         run = NightlyRun(
             started_at=opened.started_at,
             session_id=opened.session_id,
