@@ -236,7 +236,7 @@ def _measure(zoo: Zoo, suite: Suite, store: Store, on_progress: OnProgress) -> N
         session,
         store,
         HostDevice(sweep),
-        on_progress=lambda now: on_progress(stage, now.done, now.total),
+        on_progress=partial(on_progress, stage),
     )
 
 

@@ -165,11 +165,8 @@ def run(options: Options) -> int:
     if options.benchmark_binary is None:
         options.benchmark_binary = candidate.tool
     gate = _with_scores(options, _gate(options, comparison))
-    targets = {
-        each.sha256: each for pair in comparison.pairs for each in (pair.baseline, pair.candidate)
-    }
     tool = replace(tool_request(options), second=baseline.tool if options.own_tools else None)
-    request = gate_flags.block_request(options, tuple(targets.values()))
+    request = gate_flags.block_request(options, comparison.targets)
     devices = devices_of(options, request, tool)
     job = GateJob(
         gate=gate,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
+from bench.cli.gate_flags import folder_beside
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -94,15 +95,13 @@ def _history(options: Options) -> History:
     pinned = None
     if options.anchor is not None:
         pinned = {target.sha256 for target in side(options.anchor, zoo=options.zoo).targets}
-    gates = (Path() if "://" in options.db else Path(options.db).parent) / "gates"
+    gates = folder_beside(options.db, "gates")
     places = ", ".join(map(str, options.logs)) or str(gates)
-    logs = read_all(options.logs or ([gates] if gates.is_dir() else []))
-    if not logs.logs:
-        raise ConfigurationError(
-            "; ".join((f"no gate logs in {places}", *logs.unread)), hint=_MEASURE
-        )
-    collected = history(logs.logs, pinned)
-    collected = replace(collected, left_out=(*collected.left_out, *logs.unread))
+    logs, unread = read_all(options.logs or ([gates] if gates.is_dir() else []))
+    if not logs:
+        raise ConfigurationError("; ".join((f"no gate logs in {places}", *unread)), hint=_MEASURE)
+    collected = history(logs, pinned)
+    collected = replace(collected, left_out=(*collected.left_out, *unread))
     if not collected.trends:
         against = f" against {options.anchor}" if pinned else ""
         raise ConfigurationError(
