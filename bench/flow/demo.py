@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from bench.core.artifact import Artifact, Format
@@ -16,7 +17,7 @@ from bench.flow.build.score import scorable, score_artifacts
 from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import RunRequest
 from bench.flow.measure.session import measure, open_session
-from bench.flow.report.write import StageTime, report
+from bench.flow.report.write import report
 from bench.plan.suite import Suite, host_suite, zoo_targets
 from bench.store.store import Store
 from models.audio import packages
@@ -49,14 +50,14 @@ class Demo:
 
     Args:
         rows: how many the page has.
-        stages: how long each took, in order.
+        stages: how long each took, in seconds, in order.
         notes: what was left out, and why; also printed on the page.
         failed: a message for each model that failed.
     """
 
     page: Path
     rows: int
-    stages: tuple[StageTime, ...]
+    stages: dict[str, float]
     notes: tuple[str, ...]
     failed: tuple[str, ...]
 
@@ -106,13 +107,13 @@ class _Clock:
         self._began_s.setdefault(stage, time.monotonic())
         self._on_progress(stage, done, total)
 
-    def stages(self) -> tuple[StageTime, ...]:
-        """Returns the stages so far; each took until the next one began, the last until now."""
-        ends_s = [*self._began_s.values(), time.monotonic()][1:]
-        return tuple(
-            StageTime(name=name, wall_s=end_s - began_s)
-            for (name, began_s), end_s in zip(self._began_s.items(), ends_s, strict=True)
-        )
+    def stages(self) -> dict[str, float]:
+        """Returns the seconds of each stage; it took until the next one began, or until now."""
+        times_s = pairwise([*self._began_s.values(), time.monotonic()])
+        return {
+            name: end_s - began_s
+            for name, (began_s, end_s) in zip(self._began_s, times_s, strict=True)
+        }
 
 
 def _make(
@@ -137,6 +138,7 @@ def _make(
         _measure(zoo, suite, store, clock)
         if has_audio:
             failed += _score(zoo, artifacts, tasks or task_set(QUICK), store, clock)
+        before = clock.stages()  # without the page, which is not written yet
         clock("page", 0, 1)
         page, rows = report(
             store,
@@ -144,7 +146,7 @@ def _make(
             title="FRILL-style students on this machine",
             command=f"frill-bench demo --out {out}",
             notes=notes,
-            stages=clock.stages()[:-1],  # without the page, which is not written yet
+            stages=before,
         )
         clock("page", 1, 1)
     return Demo(

@@ -63,11 +63,13 @@ def run(options: Options) -> int:
             {
                 "page": str(result.page),
                 "rows": result.rows,
-                "stages": [{"name": each.name, "wall_s": each.wall_s} for each in result.stages],
+                "stages": [
+                    {"name": name, "wall_s": wall_s} for name, wall_s in result.stages.items()
+                ],
                 "notes": list(result.notes),
                 "failed": list(result.failed),
             }
         )
-    whole_s = sum(each.wall_s for each in result.stages)
+    whole_s = sum(result.stages.values())
     print_to_stderr(f"wrote {result.rows} rows in {elapsed(whole_s)}; open {result.page}")
     return 4 if result.failed else 0

@@ -10,8 +10,7 @@ from bench.cli import flags as shared
 
 if TYPE_CHECKING:
     from bench.core.artifact import Artifact
-    from bench.flow.build.layer_fidelity import ComparedFile
-    from models.convert.layer_fidelity import Layer
+    from models.convert.layer_fidelity import Layer, LayerFidelity
 
 _MAX_HOP_S = 3600.0
 _PATCHES = 50
@@ -235,12 +234,15 @@ def _parity(options: Options) -> int:
         print_json(
             {
                 "name": artifacts[0].name,
-                "formats": [_losses(each, reasons.get(each.artifact.sha256)) for each in compared],
+                "formats": [
+                    _losses(artifact, fidelity, reasons.get(artifact.sha256, []))
+                    for artifact, fidelity in compared
+                ],
             }
         )
     else:
-        for one in compared:
-            _print_losses(one, reasons.get(one.artifact.sha256, []))
+        for artifact, fidelity in compared:
+            _print_losses(artifact, fidelity, reasons.get(artifact.sha256, []))
     for sha256, sentences in reasons.items():
         if not sentences:
             print_to_stderr(
@@ -249,22 +251,25 @@ def _parity(options: Options) -> int:
     return 0
 
 
-def _losses(compared: ComparedFile, reasons: list[tuple[str, str]] | None) -> dict[str, Any]:
+def _losses(
+    artifact: Artifact, fidelity: LayerFidelity, reasons: list[tuple[str, str]]
+) -> dict[str, Any]:
     from bench.core import config
     from models.convert import layer_fidelity
 
-    artifact, fidelity = compared.artifact, compared.fidelity
     return {
         **config.unstructure(fidelity),
         "sha256": artifact.sha256,
         "sentence": layer_fidelity.sentence(fidelity),
         "float_ops": artifact.float_ops,
         "partitions": config.unstructure(artifact.partitions),
-        "why_slower": [{"device": device, "sentence": line} for device, line in reasons or []],
+        "why_slower": [{"device": device, "sentence": line} for device, line in reasons],
     }
 
 
-def _print_losses(compared: ComparedFile, reasons: list[tuple[str, str]]) -> None:
+def _print_losses(
+    artifact: Artifact, fidelity: LayerFidelity, reasons: list[tuple[str, str]]
+) -> None:
     from rich.table import Table
 
     from bench.cli.console import print_table
@@ -272,15 +277,13 @@ def _print_losses(compared: ComparedFile, reasons: list[tuple[str, str]]) -> Non
     from bench.core.units import counted
     from models.convert import layer_fidelity
 
-    artifact, fidelity = compared.artifact, compared.fidelity
-    layers = layer_fidelity.worst(fidelity)
     print(f"{artifact.name}.{artifact.format.value}, {fidelity.patches} held-out patches")
     is_int8 = artifact.format is Format.INT8
     table = Table("layer", "op")
     columns = ("SNR dB", "lost dB", *(("clipped %", "range") if is_int8 else ()))
     for heading in (*columns, "float32", "float32 99 %"):
         table.add_column(heading, justify="right")
-    for layer in layers:
+    for layer in layer_fidelity.worst(fidelity):
         table.add_row(*_cells(layer, is_int8=is_int8))
     print_table(table)
     floats = ", ".join(f"{count} {op}" for op, count in artifact.float_ops.items())

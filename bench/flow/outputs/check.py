@@ -24,7 +24,7 @@ from bench.core.errors import (
 from bench.core.hashing import sha256_bytes
 from bench.core.progress import OnProgress, ignore
 from bench.flow.measure.session import SessionOnDevice
-from bench.flow.outputs.record import EVENT, Check, Verdict, read_checks
+from bench.flow.outputs.record import EVENT, Check, Verdict, checks_on, read_checks
 from bench.flow.outputs.run import Outputs, output_protocol
 from bench.plan.case import Case, Delegate
 from bench.plan.suite import Target
@@ -155,7 +155,8 @@ def _run_device(
 
 def _pending(here: SessionOnDevice, targets: Sequence[Target]) -> list[tuple[Target, Case]]:
     """Returns the targets to check, each with one case of every different computation."""
-    checked = read_checks(here.store, session=here.session.id).on(here.session.device)
+    checks = read_checks(here.store, session=here.session.id)
+    checked = checks_on(here.session.device, checks)
     files = {target.sha256: target for target in targets}
     alike = {case.computation: case for case in reversed(here.sweep.cases)}
     return [

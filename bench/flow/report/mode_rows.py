@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from bench.core.artifact import Role
 from bench.flow.report.frontend import frontend_caveats, frontend_of
@@ -17,16 +16,11 @@ from reports.rows.schema import Endurance, Slice, Stream
 _ENDS = ("real_time_ratio_low", "real_time_ratio_high", "core_share_low", "core_share_high")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Modes:
-    """Rows of a report, one per case, from the newest session that has it."""
+def modes(timed: Sequence[Timed]) -> tuple[list[Stream], list[Endurance]]:
+    """Returns the rows of files with a manifest in the streaming and in the sustained mode.
 
-    streams: tuple[Stream, ...] = ()
-    endurances: tuple[Endurance, ...] = ()
-
-
-def modes(timed: Sequence[Timed]) -> Modes:
-    """Returns the rows of files with a manifest in these modes, the oldest session first."""
+    There is one per case, from the newest session that has it; sessions are the oldest first.
+    """
     names = device_names(session.device for session, _ in timed)
     streams: dict[str, Stream] = {}
     endurances: dict[str, Endurance] = {}
@@ -40,7 +34,7 @@ def modes(timed: Sequence[Timed]) -> Modes:
                 streams[case.case.key] = _stream(source, case.streaming, cases)
             if case.curve is not None:
                 endurances[case.case.key] = _endurance(source, case.curve)
-    return Modes(streams=tuple(streams.values()), endurances=tuple(endurances.values()))
+    return list(streams.values()), list(endurances.values())
 
 
 def _stream(source: Source, cost: Streaming, cases: Sequence[CaseResult]) -> Stream:
