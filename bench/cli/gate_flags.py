@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 from bench.cli import flags
 
 if TYPE_CHECKING:
+    from bench.core.caveats import Caveat
     from bench.flow.device.requests import RunRequest
     from bench.plan.device import Kind
     from bench.plan.suite import Target
-
-if TYPE_CHECKING:
-    from bench.core.caveats import Caveat
 
 CALIBRATIONS = "calibrations"  # the folder beside the database
 # Our runner reports every inference, and the minimum of more of them varies less.
@@ -41,12 +39,7 @@ def add_how(group: argparse._ArgumentGroup) -> None:
         help="the delegate (default: xnnpack)",
     )
     add("--threads", "--num-threads", type=int, default=1, metavar="N", help="number of threads")
-    add(
-        "--timeout",
-        type=flags.seconds,
-        metavar="S",
-        help="kill a process after this time (default: the longest that its protocol can take)",
-    )
+    flags.add_timeout(group)
     add("--seed", type=int, help="seed of the coins that order each block (default: random)")
 
 
@@ -86,7 +79,7 @@ def folder_beside(db: str, name: str) -> Path:
     return (Path() if "://" in db else Path(db).parent) / name
 
 
-def caveats_of(options: flags.StateFlags) -> tuple[Caveat, ...]:
+def caveats_of(options: flags.DeviceFlags) -> tuple[Caveat, ...]:
     """Returns the caveats that follow from the command line alone."""
     from bench.core.caveats import Caveat, CaveatKind
 

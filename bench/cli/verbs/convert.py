@@ -37,13 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="name of a student, or frill, trill-shaped, frontend-conv, frontend-stft",
     )
-    parser.add_argument(
-        "--grid",
-        nargs="+",
-        metavar="AXIS=V1,V2",
-        default=[],
-        help="all students of a grid, such as size=tiny,small width=0.5,1.0 activation=unfused",
-    )
+    shared.add_grid(parser)
     parser.add_argument(
         "--formats", default=",".join(_FORMATS), help="formats, separated by commas"
     )

@@ -26,14 +26,7 @@ class Options(argparse.Namespace):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``devices``."""
     parser.epilog = "example: frill-bench devices --capture"
-    parser.add_argument(
-        "-s",
-        "--serial",
-        action="append",
-        metavar="SERIAL",
-        default=[],
-        help="only this phone: its serial, host:port or a virtual handset's name; may be repeated",
-    )
+    shared.add_serial(parser, "only this phone", also="")
     parser.add_argument(
         "--capture",
         nargs="?",

@@ -42,13 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     students = parser.add_argument_group("students")
     students.add_argument("names", nargs="*", metavar="NAME", help="name of a student, or frill")
-    students.add_argument(
-        "--grid",
-        nargs="+",
-        metavar="AXIS=V1,V2",
-        default=[],
-        help="all students of a grid, such as size=tiny,small width=0.5,1.0 activation=unfused",
-    )
+    shared.add_grid(students)
     students.add_argument(
         "--recipe",
         metavar="RECIPE",

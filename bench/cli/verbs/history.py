@@ -50,12 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "and with --measure-unchanged (default: the only baseline of each model)",
     )
     shared.add_zoo(parser)
-    add(
-        "--db",
-        default="frill-bench.db",
-        metavar="FILE",
-        help="the database whose gates/ is read; it is not opened itself",
-    )
+    shared.add_db(parser, "the database whose gates/ is read; it is not opened itself")
     add("--out", type=Path, metavar="DIR", help="write a page with plots and a CSV")
     shared.add_json(parser)
 

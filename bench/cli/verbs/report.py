@@ -22,9 +22,7 @@ class Options(argparse.Namespace):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``report``."""
     parser.epilog = "example: frill-bench report --db demo/results.db --out report"
-    parser.add_argument(
-        "--db", default="frill-bench.db", metavar="FILE", help="the database to report"
-    )
+    shared.add_db(parser, "the database to report")
     parser.add_argument(
         "--out", type=Path, default=Path("report"), metavar="DIR", help="folder for the report"
     )

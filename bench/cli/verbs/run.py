@@ -134,17 +134,14 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="how many invalid processes may be repeated (default: as many as --processes)",
     )
-    add(
-        "--timeout",
-        type=flags.seconds,
-        metavar="S",
-        help="kill a process after this time (default: the longest that its protocol can take)",
-    )
+    flags.add_timeout(group)
     add("--seed", type=int, help="seed of the order of the processes")
 
 
 def run(options: Options) -> int:
     """Measures, prints the results, returns the exit code."""
+    from functools import partial
+
     from bench.cli.measuring import do_on_devices
     from bench.cli.requests import devices_of, tool_request
     from bench.flow.fleet import MeasureJob
@@ -160,12 +157,8 @@ def run(options: Options) -> int:
     if options.dry_run:
         _print_commands(devices, as_json=options.json)
         return 0
-
-    def show(store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]) -> set[int]:
-        return _show(options, store, sessions, lanes)
-
     job = MeasureJob(targets=tuple(targets.values()), check=options.check)
-    return do_on_devices(devices, job, options.db, show)
+    return do_on_devices(devices, job, options.db, partial(_show, options))
 
 
 def _request(options: Options, kind: Kind) -> RunRequest:

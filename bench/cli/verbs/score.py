@@ -45,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default (six tasks), quick (two, few clips), a folder of clips by label, "
         "or a CSV with path,label[,split][,speaker] (default: default; on a phone: quick)",
     )
-    parser.add_argument(
-        "--db", default="frill-bench.db", metavar="FILE", help="database for the scores"
-    )
+    flags.add_db(parser, "database for the scores")
     flags.add_zoo(parser)
     flags.add_json(parser)
     group = parser.add_argument_group("on a phone (its scores are compared with the host's)")
