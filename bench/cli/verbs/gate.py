@@ -203,16 +203,12 @@ def _show(
 ) -> set[int]:
     """Prints the verdicts in the gates' logs, and returns their exit codes."""
     from bench.cli.shown.gate import show_log
-    from bench.flow.gate.gate import log_of
-    from bench.flow.gate.log_file import read
+    from bench.flow.gate.gate import logs_of
 
     codes: set[int] = set()
-    for session in sessions:
-        path = log_of(store, session)
-        if not path.exists():  # the session ended before its first block
-            continue
+    for session, path, log in logs_of(store, sessions):
         wrote = f"wrote session {session.id} to {store.url}, its log to {path}"
-        codes |= show_log(options, read(path), started_at=session.started_at, wrote=wrote)
+        codes |= show_log(options, log, started_at=session.started_at, wrote=wrote)
     return codes
 
 
@@ -243,7 +239,7 @@ def _with_scores(options: Options, gate: Gate) -> Gate:
     """Returns the gate with the score differences of its models, if a task set is given."""
     if options.task_set is None:
         return gate
-    from bench.cli.console import progress
+    from bench.cli.console import one_bar
     from bench.flow.gate.accuracy import score_pairs
     from bench.gate.rule import AccuracyRule
     from models.audio.tasks import task_set
@@ -254,15 +250,8 @@ def _with_scores(options: Options, gate: Gate) -> Gate:
         false_alarms_per_gate=options.false_alarms,
     )
     tasks = task_set(options.task_set)
-    with progress() as display:
-        bar = display.add_task("score", total=None)
-        scores = score_pairs(
-            gate.comparison.pairs,
-            tasks,
-            on_progress=lambda name, done, total: display.update(
-                bar, description=f"score {name}", completed=done, total=total
-            ),
-        )
+    with one_bar("score", "score {}") as on_progress:
+        scores = score_pairs(gate.comparison.pairs, tasks, on_progress=on_progress)
         return replace(gate, accuracy=rule, scores=tuple(scores))
 
 

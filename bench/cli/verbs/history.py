@@ -11,8 +11,6 @@ from bench.cli import flags as shared
 from bench.cli.gate_flags import folder_beside
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from bench.flow.history import History
     from bench.gate.history.trend import Trend
 
@@ -57,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Prints the trend of each model, writes the page, returns the exit code."""
-    from bench.cli.console import print_json, print_table, print_to_stderr
+    from bench.cli.console import print_json, print_to_stderr
     from reports.history.trends import AXIS, alarms, notes, title
 
     history = _history(options)
@@ -65,7 +63,7 @@ def run(options: Options) -> int:
     if options.json:
         print_json(_document(options, history, trends))
     else:
-        print_table(_table(trends))
+        _print(trends)
     for trend in trends:
         for line in notes(trend):
             print_to_stderr(f"{title(trend)}: {line}")
@@ -106,25 +104,19 @@ def _history(options: Options) -> History:
     return collected
 
 
-def _table(trends: Sequence[Trend]) -> Table:
-    from rich.markup import escape
-
-    from bench.cli.console import plain_table
+def _print(trends: Sequence[Trend]) -> None:
+    from bench.cli.console import print_table
+    from bench.cli.shown.cells import terminal_table
     from reports.history.trends import table
 
-    cells = table(trends)
     devices = sorted({trend.device for trend in trends})
-    output = plain_table(f"latency over the pinned baseline's, on {', '.join(devices)}")
-    for heading in cells.headings:
-        output.add_column(heading.name, justify="right" if heading.numeric else "left")
-    for line in cells.lines:
-        output.add_row(
-            *(
-                escape(f"{cell.text}\n{cell.detail}" if cell.detail else cell.text)
-                for cell in line.cells
-            )
+    print_table(
+        terminal_table(
+            f"latency over the pinned baseline's, on {', '.join(devices)}",
+            table(trends),
+            lambda cell: f"{cell.text}\n{cell.detail}" if cell.detail else cell.text,
         )
-    return output
+    )
 
 
 def _document(options: Options, history: History, trends: Sequence[Trend]) -> dict[str, object]:

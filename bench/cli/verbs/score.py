@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Scores and prints the table; returns 0, or 4 where an artifact could not be scored."""
-    from bench.cli.console import progress
+    from bench.cli.console import one_bar
     from bench.core.errors import ConfigurationError
     from bench.flow.build.score import scorable, score_artifacts
     from bench.store.store import Store
@@ -109,23 +109,16 @@ def run(options: Options) -> int:
             f"--{phone_flags[0].replace('_', '-')} is for phones", hint="give a phone: --on SERIAL"
         )
     tasks = task_set(options.task_set or DEFAULT)
-    with Store.open(options.db) as store, progress() as display:
-        bar = display.add_task("score", total=None)
+    with Store.open(options.db) as store, one_bar("score") as on_progress:
         scores, failed = score_artifacts(
-            artifacts,
-            zoo=zoo,
-            task_set=tasks,
-            store=store,
-            on_progress=lambda name, done, total: display.update(
-                bar, description=name, completed=done, total=total
-            ),
+            artifacts, zoo=zoo, task_set=tasks, store=store, on_progress=on_progress
         )
         url = store.url
     return _end(options, artifacts, scores, failed, url, _print)
 
 
 def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
-    from bench.cli.console import print_to_stderr, progress
+    from bench.cli.console import one_bar, print_to_stderr
     from bench.cli.requests import phones_of
     from bench.flow.device.requests import ToolRequest
     from bench.flow.outputs.device_score import ScoreRequest, score_on_device
@@ -147,16 +140,9 @@ def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     device = PhoneDevice(phone, request.run_request(), tools)
     with Store.open(options.db) as store:  # a bad database is an error before the phone runs
         url = store.url
-    with progress() as display:
-        bar = display.add_task("windows", total=None)
+    with one_bar("windows") as on_progress:
         scores, failed = score_on_device(
-            device,
-            request,
-            options.db,
-            on_message=print_to_stderr,
-            on_progress=lambda name, done, total: display.update(
-                bar, description=name, completed=done, total=total
-            ),
+            device, request, options.db, on_message=print_to_stderr, on_progress=on_progress
         )
     return _end(options, artifacts, scores, failed, url, _print_differences)
 

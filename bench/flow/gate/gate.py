@@ -171,6 +171,14 @@ def log_of(store: Store, session: Session) -> Path:
     return Path(str(event.facts["log"]))
 
 
+def logs_of(store: Store, sessions: Sequence[Session]) -> Iterator[tuple[Session, Path, Log]]:
+    """Yields the sessions that have a log, as those do not that ended before their first block."""
+    for session in sessions:
+        path = log_of(store, session)
+        if path.exists():
+            yield session, path, read(path)
+
+
 def sides_of(pairs: Sequence[FilePair], sweep: Sweep) -> dict[ModelKey, tuple[Case, Case]]:
     """Returns the cases of baseline and candidate by model."""
     cases = {case.artifact_sha256: case for case in sweep.cases}
