@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bench.cli import flags
+from bench.core.caveats import Caveat, CaveatKind
 
 if TYPE_CHECKING:
-    from bench.core.caveats import Caveat
     from bench.flow.device.requests import RunRequest
     from bench.plan.device import Kind
     from bench.plan.suite import Target
@@ -45,8 +46,6 @@ def add_how(group: argparse._ArgumentGroup) -> None:
 
 def block_request(options: BlockFlags, targets: tuple[Target, ...]) -> Callable[[Kind], RunRequest]:
     """Returns the request for each kind of device: processes of a gate's suite."""
-    from dataclasses import replace
-
     from bench.flow.device.requests import RunRequest
     from bench.plan.case import Delegate
     from bench.plan.device import Kind
@@ -81,8 +80,6 @@ def folder_beside(db: str, name: str) -> Path:
 
 def caveats_of(options: flags.DeviceFlags) -> tuple[Caveat, ...]:
     """Returns the caveats that follow from the command line alone."""
-    from bench.core.caveats import Caveat, CaveatKind
-
     caveats = {
         CaveatKind.FORCE_UNFIT: options.force_unfit,
         CaveatKind.FIXED_PERFORMANCE: options.fixed_performance,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rich.markup import escape
 from rich.table import Table as TerminalTable
 
-from bench.cli.console import plain_table
+from bench.cli.terminal import plain_table
 from reports.parts.table import Cell, Table
 
 

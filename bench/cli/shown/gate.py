@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from bench.cli.console import print_json, print_table, print_to_stderr
+from bench.cli.console import print_json, print_to_stderr
 from bench.cli.shown.cells import terminal_table
 from bench.cli.shown.ci_files import OutputFlags, write_ci_files
+from bench.cli.terminal import print_table
 from bench.core import units
 from bench.core.errors import worst
 from bench.core.units import GAP

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cli.console import plain_table
+from bench.cli.terminal import plain_table
 from bench.core import units
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cli.console import plain_table
+from bench.cli.terminal import plain_table
 from bench.core import units
 from bench.core.units import GAP
 from bench.flow.report.results import CaseResult

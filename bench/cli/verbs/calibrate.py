@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags, gate_flags
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config, units
+from bench.core.caveats import CaveatKind
+from bench.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -104,8 +108,6 @@ def _show(
     options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
 ) -> set[int]:
     """Stores and prints the calibrations of A/A runs, and returns their exit codes."""
-    from bench.cli.console import print_to_stderr
-    from bench.core.errors import ConfigurationError
     from bench.flow.gate.calibrate import calibration_of, save
     from bench.flow.gate.gate import logs_of
 
@@ -138,7 +140,6 @@ def _codes(log: Log) -> set[int]:
 
 
 def _messages(log: Log, calibration: Calibration) -> Iterator[str]:
-    from bench.core import units
     from bench.gate.calibration.device_noise import LEAST_BLOCKS, MANY_MODELS
     from bench.gate.records import CloseReason, ModelFailed
 
@@ -167,8 +168,7 @@ def _messages(log: Log, calibration: Calibration) -> Iterator[str]:
 
 
 def _print(calibration: Calibration, *, as_json: bool) -> None:
-    from bench.cli.console import print_json, print_table
-    from bench.core import config
+    from bench.cli.terminal import print_table
 
     if as_json:
         print_json(
@@ -185,9 +185,7 @@ def _print(calibration: Calibration, *, as_json: bool) -> None:
 
 
 def _noise(calibration: Calibration) -> Table:
-    from bench.cli.console import plain_table
-    from bench.core import units
-    from bench.core.caveats import CaveatKind
+    from bench.cli.terminal import plain_table
 
     virtual = any(each.kind is CaveatKind.VIRTUAL for each in calibration.caveats)
     table = plain_table(
@@ -215,8 +213,6 @@ def _noise(calibration: Calibration) -> Table:
 
 
 def _modes(each: ModelClass) -> str:
-    from bench.core import units
-
     if each.modes is None:
         return "one"
     share, slowdown = map(units.percent, (each.modes.share, each.modes.slowdown))
@@ -224,8 +220,7 @@ def _modes(each: ModelClass) -> str:
 
 
 def _costs(calibration: Calibration) -> Table:
-    from bench.cli.console import plain_table
-    from bench.core import units
+    from bench.cli.terminal import plain_table
     from bench.gate.calibration.device_noise import MARGINS
 
     table = plain_table(

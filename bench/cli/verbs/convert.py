@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
-
-if TYPE_CHECKING:
-    from bench.core.artifact import Artifact
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config, units
+from bench.core.artifact import Artifact, Format
+from bench.core.errors import ConfigurationError, worst
 
 _FORMATS = ["float32", "float16", "dynamic", "int8"]
 
@@ -56,10 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Converts every model; returns 0, or the exit code of the worst failure."""
-    from bench.cli.console import print_json, print_to_stderr, progress
-    from bench.core import config
-    from bench.core.artifact import Format
-    from bench.core.errors import ConfigurationError, worst
+    from bench.cli.terminal import progress
     from bench.flow.build.convert import convert_to_zoo
     from models.student.buildable import parse
     from models.student.spec import parse_grid
@@ -96,14 +93,9 @@ def run(options: Options) -> int:
 
 
 def _print(artifacts: list[Artifact]) -> None:
-    from rich.table import Table
+    from bench.cli.terminal import print_rows
 
-    from bench.cli.console import print_table
-    from bench.core import units
-
-    table = Table(
-        "model", "format", "size", "cosine mean", "5 %", "min", "SNR dB", "partitions", "caveats"
-    )
+    rows = []
     for artifact in artifacts:
         fidelity = artifact.fidelity
         numbers = ["-"] * 4
@@ -112,10 +104,13 @@ def _print(artifacts: list[Artifact]) -> None:
                 f"{fidelity.cosine_mean:.5f}",
                 f"{fidelity.cosine_p5:.4f}",
                 f"{fidelity.cosine_min:.4f}",
+                "inf" if fidelity.snr_db is None else f"{fidelity.snr_db:.1f}",
             ]
-            numbers.append("inf" if fidelity.snr_db is None else f"{fidelity.snr_db:.1f}")
         partitions = "-" if artifact.partitions is None else str(artifact.partitions.partitions)
         caveats = "; ".join(each.evidence or each.kind.value for each in artifact.caveats)
         size = units.size(artifact.size_bytes)
-        table.add_row(artifact.name, artifact.format.value, size, *numbers, partitions, caveats)
-    print_table(table)
+        rows.append([artifact.name, artifact.format.value, size, *numbers, partitions, caveats])
+    print_rows(
+        ("model", "format", "size", "cosine mean", "5 %", "min", "SNR dB", "partitions", "caveats"),
+        rows,
+    )

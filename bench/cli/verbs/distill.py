@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
+from bench.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from models.distill.card import Card
@@ -97,8 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Trains every student that is not up to date; returns 0, or 4 where one failed."""
-    from bench.cli.console import print_json, print_to_stderr, progress
-    from bench.core import config
+    from bench.cli.terminal import progress
     from bench.flow.build.distill import distill
     from bench.flow.build.model_cards import score_cards
     from models.audio.tasks import task_set
@@ -154,9 +157,6 @@ def run(options: Options) -> int:
 
 
 def _recipe(options: Options) -> Recipe:
-    from dataclasses import replace
-
-    from bench.core.errors import ConfigurationError
     from models.distill import recipe as recipes
     from models.student.spec import parse_grid, parse_name
 
@@ -190,7 +190,7 @@ def _select_options(options: Options, *names: str) -> dict[str, Any]:
 def _print(cards: tuple[Card, ...]) -> None:
     from rich.table import Table
 
-    from bench.cli.console import print_table
+    from bench.cli.terminal import print_table
 
     scored = cards[0].scores
     table = Table("student", "parameters", "windows", "epochs", "held-out loss", "cosine")

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags, gate_flags
-from bench.core.errors import ConfigurationError
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
+from bench.core.errors import ConfigurationError, worst
 
 if TYPE_CHECKING:
     from bench.flow.fleet import Lane
@@ -213,7 +215,6 @@ def _show(
 
 
 def _gate(options: Options, comparison: Comparison) -> Gate:
-    from bench.cli.console import print_to_stderr
     from bench.flow.gate.gate import Gate
     from bench.gate.rule import Rule
 
@@ -239,7 +240,7 @@ def _with_scores(options: Options, gate: Gate) -> Gate:
     """Returns the gate with the score differences of its models, if a task set is given."""
     if options.task_set is None:
         return gate
-    from bench.cli.console import one_bar
+    from bench.cli.terminal import one_bar
     from bench.flow.gate.accuracy import score_pairs
     from bench.gate.rule import AccuracyRule
     from models.audio.tasks import task_set
@@ -257,8 +258,6 @@ def _with_scores(options: Options, gate: Gate) -> Gate:
 
 def _save_baseline(options: Options, candidate: Side, folder: Path) -> int:
     """Saves a side as a bundle, with the benchmark tool where the command line gives one."""
-    from bench.cli.console import print_json, print_to_stderr
-    from bench.core import config
     from bench.flow.gate.bundle import CONTENTS, host_runner, official, save
     from bench.tool.host import litert_tool
 
@@ -287,7 +286,6 @@ def _save_baseline(options: Options, candidate: Side, folder: Path) -> int:
 
 def _replay(options: Options, path: Path) -> int:
     from bench.cli.shown.gate import show_log
-    from bench.core.errors import worst
     from bench.flow.gate.log_file import read
 
     return worst(show_log(options, read(path)))

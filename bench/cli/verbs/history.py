@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
 from bench.cli.gate_flags import folder_beside
+from bench.core import config
+from bench.core.errors import ConfigurationError
+from bench.core.version import VERSION
 
 if TYPE_CHECKING:
     from bench.flow.history import History
@@ -55,7 +60,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Prints the trend of each model, writes the page, returns the exit code."""
-    from bench.cli.console import print_json, print_to_stderr
     from reports.history.trends import AXIS, alarms, notes, title
 
     history = _history(options)
@@ -78,9 +82,6 @@ def run(options: Options) -> int:
 
 
 def _history(options: Options) -> History:
-    from dataclasses import replace
-
-    from bench.core.errors import ConfigurationError
     from bench.flow.gate.logs import read_all
     from bench.flow.gate.references import side
     from bench.flow.history import history
@@ -105,8 +106,8 @@ def _history(options: Options) -> History:
 
 
 def _print(trends: Sequence[Trend]) -> None:
-    from bench.cli.console import print_table
     from bench.cli.shown.cells import terminal_table
+    from bench.cli.terminal import print_table
     from reports.history.trends import table
 
     devices = sorted({trend.device for trend in trends})
@@ -120,7 +121,6 @@ def _print(trends: Sequence[Trend]) -> None:
 
 
 def _document(options: Options, history: History, trends: Sequence[Trend]) -> dict[str, object]:
-    from bench.core import config
     from reports.history.trends import document, rows
 
     return {
@@ -132,7 +132,6 @@ def _document(options: Options, history: History, trends: Sequence[Trend]) -> di
 
 
 def _write(options: Options, out: Path, history: History, trends: Sequence[Trend]) -> Path:
-    from bench.core.version import VERSION
     from reports.history.page import write_history
 
     anchor = f" --anchor {options.anchor}" if options.anchor else ""

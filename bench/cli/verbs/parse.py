@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json
+from bench.core import config
+from bench.core.errors import ConfigurationError, ToolOutputError
 
 if TYPE_CHECKING:
     from bench.tool.parse import ToolLog
@@ -42,10 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Prints the contents of the logs; returns 0, or 4 if one of them must not be trusted."""
-    from bench.cli.console import print_json
-    from bench.core import config
-    from bench.core.errors import ConfigurationError, ToolOutputError
-
     names: list[str] = options.files
     if len(names) > 1 and (options.stderr is not None or options.exit_status is not None):
         raise ConfigurationError(
@@ -63,8 +63,6 @@ def run(options: Options) -> int:
 
 
 def _parse(name: str, stderr: Path | None, exit_status: int | None) -> ToolLog:
-    import sys
-
     from bench.tool.parse import parse_bytes, parse_file, read_bytes
 
     if name != "-":
@@ -77,7 +75,7 @@ def _print(name: str, log: ToolLog) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from bench.cli.console import print_table
+    from bench.cli.terminal import print_table
 
     table = Table(title=escape(name), title_justify="left", show_header=False, min_width=60)
     table.add_column(no_wrap=True)

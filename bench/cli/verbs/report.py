@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
 
 
 class Options(argparse.Namespace):
@@ -37,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Writes the report, prints its path and returns 0."""
-    from bench.cli.console import print_json, print_to_stderr
     from bench.flow.report.write import effects_of, report
     from bench.store.store import Store
     from reports.effects.fit import Estimate

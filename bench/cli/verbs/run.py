@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
 
 if TYPE_CHECKING:
     from bench.flow.device.device import Device
@@ -140,8 +144,6 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
 
 def run(options: Options) -> int:
     """Measures, prints the results, returns the exit code."""
-    from functools import partial
-
     from bench.cli.measuring import do_on_devices
     from bench.cli.requests import devices_of, tool_request
     from bench.flow.fleet import MeasureJob
@@ -189,7 +191,6 @@ def _request(options: Options, kind: Kind) -> RunRequest:
 
 
 def _suite(options: Options, kind: Kind) -> Suite:
-    from bench.core import config
     from bench.plan.case import EVIDENCE
     from bench.plan.device import Kind
     from bench.plan.suite import Suite, host_suite, phone_suite
@@ -206,9 +207,6 @@ def _suite(options: Options, kind: Kind) -> Suite:
 
 def _print_commands(devices: Sequence[Device], *, as_json: bool) -> None:
     """Prints the exact command of each process, in order."""
-    import shlex
-
-    from bench.cli.console import print_json
     from bench.flow.device.device import Contact
 
     commands: list[list[str]] = []
@@ -232,7 +230,6 @@ def _show(
     options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
 ) -> set[int]:
     """Prints the results; returns the exit codes: 4 where a case failed."""
-    from bench.cli.console import print_to_stderr
     from bench.cli.shown.cases import show
     from bench.flow.report.results import results
 

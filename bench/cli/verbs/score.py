@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
+from bench.core.artifact import Artifact
+from bench.core.errors import BenchError, ConfigurationError
+from bench.core.score import Score
 
 if TYPE_CHECKING:
-    from bench.core.artifact import Artifact
-    from bench.core.errors import BenchError
-    from bench.core.score import Score
     from models.zoo import Zoo
 
 
@@ -76,8 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Scores and prints the table; returns 0, or 4 where an artifact could not be scored."""
-    from bench.cli.console import one_bar
-    from bench.core.errors import ConfigurationError
+    from bench.cli.terminal import one_bar
     from bench.flow.build.score import scorable, score_artifacts
     from bench.store.store import Store
     from models.audio.tasks import DEFAULT, task_set
@@ -118,8 +119,8 @@ def run(options: Options) -> int:
 
 
 def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
-    from bench.cli.console import one_bar, print_to_stderr
     from bench.cli.requests import phones_of
+    from bench.cli.terminal import one_bar
     from bench.flow.device.requests import ToolRequest
     from bench.flow.outputs.device_score import ScoreRequest, score_on_device
     from bench.flow.phone.phone import PhoneDevice
@@ -156,9 +157,6 @@ def _end(
     show: Callable[[Sequence[Artifact], Sequence[Score]], None],
 ) -> int:
     """Prints what was scored and what failed, and returns the exit code."""
-    from bench.cli.console import print_json, print_to_stderr
-    from bench.core import config
-
     if options.json:
         print_json(
             {
@@ -175,42 +173,36 @@ def _end(
 
 
 def _print(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
-    from rich.table import Table
-
-    from bench.cli.console import print_table
+    from bench.cli.terminal import print_rows
 
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
-    first = scores[0].tasks if scores else ()
-    table = Table("model", *(task.task for task in first), "mean (95 %)")
-    for score in scores:
-        cells = [f"{task.value:.3f}" for task in score.tasks]
-        mean = f"{score.mean:.3f} ({score.mean_low:.3f}-{score.mean_high:.3f})"
-        table.add_row(names[score.artifact_sha256], *cells, mean)
-    for title, values in (
-        ("log-mel floor", [task.floor for task in first]),
-        ("chance", [task.chance for task in first]),
-    ):
-        table.add_row(title, *("-" if value is None else f"{value:.3f}" for value in values), "")
-    print_table(table)
+    tasks = scores[0].tasks
+    rows = [
+        [
+            names[score.artifact_sha256],
+            *(f"{task.value:.3f}" for task in score.tasks),
+            f"{score.mean:.3f} ({score.mean_low:.3f}-{score.mean_high:.3f})",
+        ]
+        for score in scores
+    ]
+    floors = ("-" if task.floor is None else f"{task.floor:.3f}" for task in tasks)
+    rows.append(["log-mel floor", *floors, ""])
+    rows.append(["chance", *(f"{task.chance:.3f}" for task in tasks), ""])
+    print_rows(["model", *(task.task for task in tasks), "mean (95 %)"], rows)
 
 
 def _print_differences(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
     """Prints each task's score on the phone and on the host, and the paired difference."""
-    from rich.table import Table
-
-    from bench.cli.console import print_table
+    from bench.cli.terminal import print_rows
 
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
-    table = Table("model", "task", "phone", "host", "phone less host (95 %)")
+    rows = []
     for score in scores:
         values = {"mean": score.mean, **{task.task: task.value for task in score.tasks}}
         for each in score.less_host:
             value = values[each.task]
-            table.add_row(
-                names[score.artifact_sha256],
-                each.task,
-                f"{value:.3f}",
-                f"{value - each.value:.3f}",
-                f"{each.value:+.3f} ({each.low:+.3f} to {each.high:+.3f})",
-            )
-    print_table(table)
+            row = [names[score.artifact_sha256], each.task, f"{value:.3f}"]
+            row.append(f"{value - each.value:.3f}")
+            row.append(f"{each.value:+.3f} ({each.low:+.3f} to {each.high:+.3f})")
+            rows.append(row)
+    print_rows(("model", "task", "phone", "host", "phone less host (95 %)"), rows)

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config, units
+from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format
+from bench.core.errors import ConfigurationError
+from bench.core.units import GAP, counted, percent, significant
 
 if TYPE_CHECKING:
-    from bench.core.artifact import Artifact
     from models.convert.layer_fidelity import Layer, LayerFidelity
 
 _MAX_HOP_S = 3600.0
@@ -78,23 +82,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    """Runs one action; returns its exit code."""
-    match options.action:
-        case "list":
-            return _list(options)
-        case "show":
-            return _show(options)
-        case "parity":
-            return _parity(options)
-        case _:
-            return _add(options)
+    """Runs one action and returns 0."""
+    actions = {"list": _list, "show": _show, "add": _add, "parity": _parity}
+    actions[options.action](options)
+    return 0
 
 
-def _list(options: Options) -> int:
-    from rich.table import Table
-
-    from bench.cli.console import print_json, print_table, print_to_stderr
-    from bench.core import config, units
+def _list(options: Options) -> None:
+    from bench.cli.terminal import print_rows
     from models.zoo import Zoo
 
     artifacts = Zoo(options.zoo).artifacts()
@@ -104,46 +99,44 @@ def _list(options: Options) -> int:
         )
     if options.json:
         print_json({"zoo": str(options.zoo), "artifacts": config.unstructure(artifacts)})
-        return 0
-    table = Table("model", "format", "size", "parameters", "partitions", "cosine", "caveats")
-    for each in artifacts:
-        table.add_row(
-            each.name,
-            each.format.value,
-            units.size(each.size_bytes),
-            f"{each.parameters:,}",
-            "-" if each.partitions is None else str(each.partitions.partitions),
-            "-" if each.fidelity is None else f"{each.fidelity.cosine_mean:.4f}",
-            ", ".join(caveat.kind.value for caveat in each.caveats),
-        )
-    print_table(table)
-    return 0
+        return
+    print_rows(
+        ("model", "format", "size", "parameters", "partitions", "cosine", "caveats"),
+        (
+            (
+                each.name,
+                each.format.value,
+                units.size(each.size_bytes),
+                f"{each.parameters:,}",
+                "-" if each.partitions is None else str(each.partitions.partitions),
+                "-" if each.fidelity is None else f"{each.fidelity.cosine_mean:.4f}",
+                ", ".join(caveat.kind.value for caveat in each.caveats),
+            )
+            for each in artifacts
+        ),
+    )
 
 
-def _show(options: Options) -> int:
-    from rich.table import Table
-
-    from bench.cli.console import print_json, print_table
+def _show(options: Options) -> None:
+    from bench.cli.terminal import print_rows
     from models.zoo import Zoo
 
     document = _description(options.name, Zoo(options.zoo).artifacts())
     if options.json:
         print_json(document)
-        return 0
-    table = Table("what", "value", show_header=False)
-    for key, value in document.items():
-        if key != "formats":
-            table.add_row(key, f"{value:,}" if isinstance(value, int) else str(value))
+        return
+    rows = [
+        (key, f"{value:,}" if isinstance(value, int) else str(value))
+        for key, value in document.items()
+        if key != "formats"
+    ]
     for each in document["formats"]:
-        table.add_row(each["format"], f"{each['size_bytes']:,} bytes, sha256 {each['sha256']}")
-    print_table(table)
-    return 0
+        rows.append((each["format"], f"{each['size_bytes']:,} bytes, sha256 {each['sha256']}"))
+    print_rows(("what", "value"), rows, show_header=False)
 
 
 def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
     """Returns the facts about a model: from its manifests, else from its architecture."""
-    from bench.core import config
-    from bench.core.errors import ConfigurationError
     from models.student.buildable import FRONTENDS, Buildable, architecture, parse
 
     files = [each for each in artifacts if each.name == name]
@@ -178,11 +171,7 @@ def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
     return document
 
 
-def _add(options: Options) -> int:
-    from bench.cli.console import print_json, print_to_stderr
-    from bench.core import config
-    from bench.core.artifact import SAMPLE_RATE_HZ
-    from bench.core.errors import ConfigurationError
+def _add(options: Options) -> None:
     from models.zoo import Zoo
 
     zoo = Zoo(options.zoo)
@@ -206,13 +195,9 @@ def _add(options: Options) -> int:
         print(f"  {artifact.size_bytes:,} bytes, {artifact.parameters:,} parameters")
         print(f"  sha256 {artifact.sha256}")
     print_to_stderr(f"wrote {zoo.path(artifact)} and its manifest")
-    return 0
 
 
-def _parity(options: Options) -> int:
-    from bench.cli.console import print_json, print_to_stderr
-    from bench.core.artifact import Format
-    from bench.core.errors import ConfigurationError
+def _parity(options: Options) -> None:
     from bench.flow.build.layer_fidelity import compare_formats, converted_files, why_int8_slower
     from bench.store.store import Store
     from models.zoo import Zoo
@@ -248,13 +233,11 @@ def _parity(options: Options) -> int:
             print_to_stderr(
                 f"{options.db}: holds no timing of the int8 file {sha256[:12]} and its float32"
             )
-    return 0
 
 
 def _losses(
     artifact: Artifact, fidelity: LayerFidelity, reasons: list[tuple[str, str]]
 ) -> dict[str, Any]:
-    from bench.core import config
     from models.convert import layer_fidelity
 
     return {
@@ -272,9 +255,7 @@ def _print_losses(
 ) -> None:
     from rich.table import Table
 
-    from bench.cli.console import print_table
-    from bench.core.artifact import Format
-    from bench.core.units import counted
+    from bench.cli.terminal import print_table
     from models.convert import layer_fidelity
 
     print(f"{artifact.name}.{artifact.format.value}, {fidelity.patches} held-out patches")
@@ -303,8 +284,6 @@ def _print_losses(
 
 
 def _cells(layer: Layer, *, is_int8: bool) -> list[str]:
-    from bench.core.units import GAP, percent, significant
-
     cells = [
         layer.name,
         layer.op,
