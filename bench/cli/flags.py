@@ -16,6 +16,13 @@ from bench.core.errors import ConfigurationError
 from bench.core.paths import cache_dir
 
 
+class VerbOptions(argparse.Namespace):
+    """What the parser of every verb sets."""
+
+    verb: str
+    json: bool
+
+
 class DeviceFlags(Protocol):
     """Where, in which state, and with which tool: what ``add_device`` and ``add_tool`` set."""
 

@@ -79,7 +79,7 @@ states = some.builds(
 
 def starts(state: State, limits: Limits, messages: list[str]) -> bool:
     """Returns whether a run starts at once on a phone in this state."""
-    readiness = Readiness("R58N", lambda: state, limits, on_message=messages.append)
+    readiness = Readiness("R58N", lambda: state, limits, contact)
     try:
         readiness.require()
     except UnfitError:
@@ -118,7 +118,7 @@ def test_a_forced_run_starts_at_once_and_keeps_its_processes(
     state: State, profile: Profile
 ) -> None:
     limits, messages = limits_of(profile), list[str]()
-    readiness = Readiness("R58N", lambda: state, limits, force=True, on_message=messages.append)
+    readiness = Readiness("R58N", lambda: state, limits, contact, force=True)
     readiness.require()
     assert [message.partition(":")[0] for message in messages] == (
         ["unfit, measured anyway"] if unready(assess(state, limits)) else []

@@ -28,15 +28,13 @@ _BLOCKS = 60
 _ORDER_EFFECT = 0.02  # above it a gate needs more blocks; its verdicts stay correct
 
 
-class Options(gate_flags.BlockFlags, argparse.Namespace):
+class Options(gate_flags.BlockFlags, flags.VerbOptions):
     """What the parser of ``calibrate`` sets."""
 
-    verb: str
     refs: list[str]
     blocks: int | None
     minutes: float | None
     zoo: Path
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

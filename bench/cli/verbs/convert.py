@@ -14,10 +14,9 @@ from bench.core.errors import ConfigurationError, worst
 _FORMATS = ["float32", "float16", "dynamic", "int8"]
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``convert`` sets."""
 
-    verb: str
     names: list[str]
     grid: list[str]
     formats: str
@@ -25,7 +24,6 @@ class Options(argparse.Namespace):
     seed: int
     zoo: Path
     audio: Path | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

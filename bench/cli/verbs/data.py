@@ -13,12 +13,10 @@ if TYPE_CHECKING:
     from models.audio.packages import Manifest, Package
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``data`` sets."""
 
-    verb: str
     action: str
-    json: bool
     distillation: bool
     accept_new: bool
 

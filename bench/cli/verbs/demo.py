@@ -10,15 +10,13 @@ from bench.cli.console import print_json, print_to_stderr
 from bench.core.units import elapsed
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``demo`` sets."""
 
-    verb: str
     out: Path
     students: str | None
     processes: int
     audio: Path | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

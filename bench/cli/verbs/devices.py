@@ -18,13 +18,11 @@ if TYPE_CHECKING:
 _NO_FILE = Path()  # --capture without a file
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``devices`` sets."""
 
-    verb: str
     serial: list[str]
     capture: Path | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from models.distill.recipe import Recipe
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``distill`` sets."""
 
-    verb: str
     names: list[str]
     grid: list[str]
     recipe: str | None
@@ -36,7 +35,6 @@ class Options(argparse.Namespace):
     workers: int | None
     score: str | None
     out: Path
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

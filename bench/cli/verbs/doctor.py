@@ -21,12 +21,10 @@ if TYPE_CHECKING:
 _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"}
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``doctor`` sets."""
 
-    verb: str
     serial: list[str]
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -26,12 +26,10 @@ _EXAMPLE = "example: frill-bench gate --baseline old.tflite --candidate new.tfli
 _SAVE = "frill-bench gate --candidate REF --save-baseline DIR"
 
 
-class Options(gate_flags.BlockFlags, argparse.Namespace):
+class Options(gate_flags.BlockFlags, flags.VerbOptions):
     """What the parser of ``gate`` sets."""
 
-    verb: str
     zoo: Path
-    json: bool
     baseline: str | None
     candidate: str | None
     margin: float

@@ -15,12 +15,10 @@ if TYPE_CHECKING:
     from bench.handset.running import Running
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``handset`` sets."""
 
-    verb: str
     action: str
-    json: bool
     names: list[str]
     all: bool
     name: str | None

@@ -23,16 +23,14 @@ _EXAMPLE = "example: frill-bench history --anchor anchor gates --out history"
 _MEASURE = "measure one: frill-bench gate --baseline ANCHOR --candidate REF --measure-unchanged"
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``history`` sets."""
 
-    verb: str
     logs: list[Path]
     anchor: str | None
     zoo: Path
     db: str
     out: Path | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

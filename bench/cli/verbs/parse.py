@@ -16,14 +16,12 @@ if TYPE_CHECKING:
     from bench.tool.parse import ToolLog
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``parse`` sets."""
 
-    verb: str
     files: list[str]
     stderr: Path | None
     exit_status: int | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,15 +9,13 @@ from bench.cli import flags as shared
 from bench.cli.console import print_json, print_to_stderr
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``report`` sets."""
 
-    verb: str
     db: str
     out: Path
     title: str
     task_set: str | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

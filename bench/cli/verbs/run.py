@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 _EXAMPLE = "example: frill-bench run --model model.tflite --num-threads 1,2"
 
 
-class Options(flags.DeviceFlags, argparse.Namespace):
+class Options(flags.DeviceFlags, flags.VerbOptions):
     """What the parser of ``run`` sets."""
 
-    verb: str
     suite: Path | None
     model: list[Path]
     zoo: Path
@@ -56,7 +55,6 @@ class Options(flags.DeviceFlags, argparse.Namespace):
     seed: int | None
     timeout: float | None
     dry_run: bool
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

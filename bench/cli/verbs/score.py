@@ -18,15 +18,13 @@ if TYPE_CHECKING:
     from models.zoo import Zoo
 
 
-class Options(argparse.Namespace):
+class Options(flags.VerbOptions):
     """What the parser of ``score`` sets."""
 
-    verb: str
     names: list[str]
     task_set: str | None
     db: str
     zoo: Path
-    json: bool
     on: str | None
     clips: int | None
     delegate: str | None

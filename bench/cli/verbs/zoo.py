@@ -20,17 +20,15 @@ _MAX_HOP_S = 3600.0
 _PATCHES = 50
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``zoo`` sets."""
 
-    verb: str
     action: str
     name: str
     patches: int
     audio: Path | None
     db: str | None
     zoo: Path
-    json: bool
     file: Path
     frontend: str | None
     hop_s: float | None
