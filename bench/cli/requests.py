@@ -78,7 +78,6 @@ def tool_request(options: DeviceFlags) -> ToolRequest:
 
 
 def _phone_request(options: DeviceFlags) -> PhoneRequest:
-    """Returns how phones are treated."""
     return PhoneRequest(
         wait_s=options.wait_for_device,
         settings=DeviceSettings(screen=not options.keep_screen, airplane=options.airplane),

@@ -85,15 +85,15 @@ def demo(
     """
     suite = _suite(processes)
     tasks = None if audio is None else _user_tasks(audio)
-    with locked(out / ".lock", partial(_busy, out)):
+
+    def busy(holder: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{out}: {holder} is running a demo there",
+            hint="wait until it has ended, or give another folder with --out",
+        )
+
+    with locked(out / ".lock", busy):
         return _make(out, suite, tasks, audio, _Clock(on_progress), students)
-
-
-def _busy(out: Path, holder: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{out}: {holder} is running a demo there",
-        hint="wait until it has ended, or give another folder with --out",
-    )
 
 
 class _Clock:

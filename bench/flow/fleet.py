@@ -159,6 +159,5 @@ def _do(device: Device, job: Job, store: Store, reporter: Reporter, contact: Con
 
 
 def _store_message(store: Store, session: Session, contact: Contact, line: str) -> None:
-    """Stores a message with its session, and passes it on."""
     store.log(session, "phone", said=line)
     contact.on_message(line)

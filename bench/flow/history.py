@@ -69,11 +69,7 @@ def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History
 
 
 def _only_baselines(logs: Iterable[Log]) -> set[str]:
-    """Returns the baselines of all models.
-
-    Raises:
-        ConfigurationError: a model has several.
-    """
+    """Returns the baselines of all models; several of one model are an error."""
     logs_of: dict[ModelKey, Counter[str]] = defaultdict(Counter)
     for pair in (pair for log in logs for pair in log.opened.models):
         logs_of[pair.model][pair.baseline_sha256] += 1

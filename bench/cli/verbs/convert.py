@@ -29,24 +29,23 @@ class Options(shared.VerbOptions):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``convert``."""
     parser.epilog = "example: frill-bench convert frill tiny_w0.5_keras3_gap_e1024_unfused"
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "names",
         nargs="*",
         metavar="NAME",
         help="name of a student, or frill, trill-shaped, frontend-conv, frontend-stft",
     )
     shared.add_grid(parser)
-    parser.add_argument(
-        "--formats", default=",".join(_FORMATS), help="formats, separated by commas"
-    )
-    parser.add_argument(
+    add("--formats", default=",".join(_FORMATS), help="formats, separated by commas")
+    add(
         "--weights",
         default="starter",
         metavar="WEIGHTS",
         help="starter (the trained ones of this project; random for other students), random, or a "
         "folder made by distill",
     )
-    parser.add_argument("--seed", type=int, default=1, help="seed of random weights")
+    add("--seed", type=int, default=1, help="seed of random weights")
     shared.add_zoo(parser)
     shared.add_audio(parser)
     shared.add_json(parser)

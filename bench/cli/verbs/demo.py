@@ -22,17 +22,16 @@ class Options(shared.VerbOptions):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``demo``."""
     parser.epilog = "example: frill-bench demo --out demo"
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--out",
         type=Path,
         default=Path("demo"),
         metavar="DIR",
         help="folder for the page, the models and the results",
     )
-    parser.add_argument(
-        "--students", metavar="N,N", help="names of students (default: six of the demo)"
-    )
-    parser.add_argument("--processes", type=int, default=12, help="processes per file")
+    add("--students", metavar="N,N", help="names of students (default: six of the demo)")
+    add("--processes", type=int, default=12, help="processes per file")
     shared.add_audio(parser)
     shared.add_json(parser)
 

@@ -166,7 +166,7 @@ def run(options: Options) -> int:
         options.benchmark_binary = candidate.tool
     gate = _with_scores(options, _gate(options, comparison))
     tool = replace(tool_request(options), second=baseline.tool if options.own_tools else None)
-    request = gate_flags.block_request(options, comparison.targets)
+    request = partial(gate_flags.block_request, options, comparison.targets)
     devices = devices_of(options, request, tool)
     job = GateJob(
         gate=gate,
@@ -177,11 +177,7 @@ def run(options: Options) -> int:
 
 
 def _baseline(options: Options) -> Side:
-    """Returns the baseline's side.
-
-    Raises:
-        ConfigurationError: none is given, or --own-tools is set and it holds no tool.
-    """
+    """Returns the baseline's side; it holds a tool if --own-tools is set."""
     from bench.flow.gate.references import side
 
     if options.baseline is None:

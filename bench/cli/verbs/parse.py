@@ -26,18 +26,17 @@ class Options(shared.VerbOptions):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``parse``."""
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "files",
         metavar="FILE",
         nargs="+",
         help="output of a benchmark program, as text or as its binary result file; - is stdin",
     )
-    parser.add_argument(
+    add(
         "--stderr", metavar="FILE", type=Path, help="the standard error, if it was saved separately"
     )
-    parser.add_argument(
-        "--exit-status", metavar="N", type=int, help="exit status of the program, if it is known"
-    )
+    add("--exit-status", metavar="N", type=int, help="exit status of the program, if it is known")
     shared.add_json(parser)
     parser.epilog = "example: frill-bench parse benchmark.log --json"
 

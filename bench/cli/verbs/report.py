@@ -21,12 +21,11 @@ class Options(shared.VerbOptions):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``report``."""
     parser.epilog = "example: frill-bench report --db demo/results.db --out report"
+    add = parser.add_argument
     shared.add_db(parser, "the database to report")
-    parser.add_argument(
-        "--out", type=Path, default=Path("report"), metavar="DIR", help="folder for the report"
-    )
-    parser.add_argument("--title", default="Speech embeddings on device", help="title of the page")
-    parser.add_argument(
+    add("--out", type=Path, default=Path("report"), metavar="DIR", help="folder for the report")
+    add("--title", default="Speech embeddings on device", help="title of the page")
+    add(
         "--task-set",
         metavar="SET",
         help="task set of the scores (default: the one that most artifacts were scored on)",

@@ -162,11 +162,7 @@ def run(options: Options) -> int:
 
 
 def _request(options: Options, kind: Kind) -> RunRequest:
-    """Returns the request to a kind of device, from the suite and the command line.
-
-    Raises:
-        ConfigurationError: the two do not fit together, or a file is unusable.
-    """
+    """Returns the request to a kind of device, from the suite and the command line."""
     from bench.flow.device.requests import RunRequest
     from bench.plan.suite import bare_target, select, zoo_targets
 

@@ -102,11 +102,7 @@ def find_calibration(
 
 
 def _load(path: Path) -> Calibration:
-    """Returns a stored calibration, of this version or version 1.
-
-    Raises:
-        ConfigurationError: the file is damaged.
-    """
+    """Returns a stored calibration, of this version or version 1."""
     try:
         text = path.read_text(encoding="utf-8")
         plain = json.loads(text)

@@ -227,7 +227,6 @@ def first_record(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case,
 
 
 def _sticky(pair: FilePair) -> Iterator[Caveat]:
-    """Yields the sticky caveats of both artifacts."""
     for artifact in (pair.baseline.artifact, pair.candidate.artifact):
         yield from (each for each in (artifact.caveats if artifact else ()) if each.sticky)
 

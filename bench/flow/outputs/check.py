@@ -136,12 +136,7 @@ def _check(
 def _run_device(
     case: Case, expected: _Expected, places: Mapping[str, PurePath], outputs: Outputs
 ) -> Values:
-    """Returns the device's outputs for all inputs.
-
-    Raises:
-        ConfigurationError: the tool takes no inputs or gives no outputs.
-        ToolOutputError: a process failed, or its outputs are missing or of another size.
-    """
+    """Returns the device's outputs for all inputs."""
     sizes = [each.shape[1] for each in expected.own]
     values = []
     for contents in expected.raw_inputs:
@@ -177,12 +172,7 @@ def _prepare(target: Target) -> _Expected | BenchError:
 
 
 def _run_host(target: Target) -> _Expected:
-    """Returns the inputs of a target, and the host's outputs for them.
-
-    Raises:
-        ConfigurationError: LiteRT is not installed, or the model does not take audio.
-        ModelFileError: LiteRT cannot run it.
-    """
+    """Returns the inputs of a target, and the host's outputs for them."""
     file = reader.read(target.path)
     source, source_sha256 = _source(target)
     inputs = inputs_for(

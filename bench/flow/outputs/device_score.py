@@ -232,13 +232,7 @@ def _score(
     session: Session,
     contact: Contact,
 ) -> Score:
-    """Returns a file's score on the phone, with the differences to the host's.
-
-    Raises:
-        ConfigurationError: the tool takes no inputs, or a clip cannot be decoded.
-        ConversionError: an embedding is not finite or all zero.
-        ToolOutputError: a process fails, or its outputs are not finite or all zero.
-    """
+    """Returns a file's score on the phone, with the differences to the host's."""
     clips, cache = request.task_set.paths(), cache_dir()
     front = request.zoo.frontend_path(artifact)
     hosts = embed_clips(target.path, artifact, clips, cache=cache, frontend_path=front)

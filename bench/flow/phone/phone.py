@@ -198,7 +198,6 @@ class PhoneDevice:
             self._contact, self._watching = outer, None
 
     def _log_settings(self, log: Callable[..., None]) -> None:
-        """Stores which settings were changed, and which the phone refused."""
         task = self._facts is not None and self._facts.task_profile
         changed = self._changed
         if changed is not None:
@@ -307,12 +306,7 @@ class PhoneDevice:
         )
 
     def _redo_if_lost(self, act: Callable[[], T]) -> T:
-        """Returns the result of ``act``, which is repeated if the phone was lost and is back.
-
-        Raises:
-            RebootedError: the phone came back on another boot.
-            DeviceError: the phone does not come back, or is lost again and again.
-        """
+        """Returns the result of ``act``, which is repeated if the phone was lost and is back."""
 
         def attempt(losses: int) -> T:
             if losses:
@@ -324,11 +318,7 @@ class PhoneDevice:
         return self._retry(attempt)
 
     def _restage(self) -> None:
-        """Checks that the phone is still on the same boot, and stages its files again.
-
-        Raises:
-            RebootedError: it was rebooted.
-        """
+        """Checks that the phone is still on the same boot, and stages its files again."""
         phone, sweep = self._phone, self._processes.sweep
         boot_id = phone.shell(f"cat {BOOT_ID}").text.strip()
         if sweep.device.boot_id is not None and boot_id != sweep.device.boot_id:

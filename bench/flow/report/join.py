@@ -148,7 +148,7 @@ def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, Score]:
 
 
 def _row(source: Source, cases: Sequence[CaseResult], score: Score | None) -> Row:
-    case, artifact = source.case, source.artifact
+    case, artifact, fidelity = source.case, source.artifact, source.artifact.fidelity
     frontend, added = frontend_of(case, artifact, cases)
     caveats = {
         *case.caveats,
@@ -170,10 +170,12 @@ def _row(source: Source, cases: Sequence[CaseResult], score: Score | None) -> Ro
         size_bytes=artifact.size_bytes,
         parameters=artifact.parameters,
         macs=artifact.macs,
+        cosine_mean=fidelity.cosine_mean if fidelity else None,
+        cosine_min=fidelity.cosine_min if fidelity else None,
+        snr_db=fidelity.snr_db if fidelity else None,
         caveats=tuple(sorted(caveats)),
     )
-    row = _with_accuracy(_with_latency(row, case, added), score)
-    return _with_fidelity(row, artifact)
+    return _with_accuracy(_with_latency(row, case, added), score)
 
 
 def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
@@ -219,18 +221,6 @@ def _with_accuracy(row: Row, score: Score | None) -> Row:
         score_task_set=score.task_set,
         score_floor_mean=score.floor_mean,
         chance_mean=fmean(task.chance for task in score.tasks),
-    )
-
-
-def _with_fidelity(row: Row, artifact: Artifact) -> Row:
-    fidelity = artifact.fidelity
-    if fidelity is None:
-        return row
-    return replace(
-        row,
-        cosine_mean=fidelity.cosine_mean,
-        cosine_min=fidelity.cosine_min,
-        snr_db=fidelity.snr_db,
     )
 
 
