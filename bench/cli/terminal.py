@@ -49,13 +49,18 @@ def plain_table(title: str, headings: Iterable[str], left: Collection[str]) -> T
     return table
 
 
-def print_rows(headings: Sequence[str], rows: Iterable[Sequence[str]], **options: Any) -> None:
+def print_rows(
+    headings: Iterable[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (), **rich: Any
+) -> None:
     """Prints a table on stdout.
 
     Args:
-        options: of rich's ``Table``.
+        right: headings of columns that are right-aligned.
+        rich: options of rich's ``Table``.
     """
-    table = Table(*headings, **options)
+    table = Table(**rich)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left")
     for row in rows:
         table.add_row(*row)
     print_table(table)

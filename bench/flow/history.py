@@ -62,7 +62,7 @@ def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History
     return History(
         trends=tuple(
             trend(names[unit], series(runs), tuple(_find_missed(model, unit, runs, used)))
-            for (model, unit), runs in sorted(collected.items(), key=lambda item: _order(item[0]))
+            for (model, unit), runs in sorted(collected.items(), key=_order)
         ),
         left_out=tuple(left_out),
     )
@@ -108,6 +108,6 @@ def _find_missed(
             yield Missed(at=opened.started_at, why=f"no block was measured: {log.closed or 'open'}")
 
 
-def _order(key: tuple[ModelKey, str]) -> tuple[str, str]:
-    model, unit = key
+def _order(item: tuple[tuple[ModelKey, str], object]) -> tuple[str, str]:
+    (model, unit), _ = item
     return str(model), unit

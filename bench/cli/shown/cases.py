@@ -13,14 +13,12 @@ from bench.core.caveats import Caveat
 from bench.core.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.flow.report.results import CaseResult
+    from bench.flow.report.results import CaseResult, Timed
     from bench.store.records import Session
-
-SessionResults = tuple["Session", Sequence["CaseResult"]]
 
 
 def show(
-    measured: Sequence[SessionResults],
+    measured: Sequence[Timed],
     errors: Sequence[tuple[str, BenchError]],
     *,
     as_json: bool,
@@ -58,7 +56,7 @@ def show(
         print_to_stderr(f"note {number}: {note}")
 
 
-def _notes(measured: Sequence[SessionResults]) -> dict[str, int]:
+def _notes(measured: Sequence[Timed]) -> dict[str, int]:
     """Returns each footnote once, with its number."""
     notes: dict[str, int] = {}
     for _, results in measured:

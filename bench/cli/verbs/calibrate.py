@@ -169,14 +169,9 @@ def _print(calibration: Calibration, *, as_json: bool) -> None:
     from bench.cli.terminal import print_table
 
     if as_json:
-        print_json(
-            {
-                "calibration": {
-                    **config.unstructure(calibration),
-                    "processes_per_side": calibration.processes_per_side,
-                }
-            }
-        )
+        fields = config.unstructure(calibration)
+        per_side = {"processes_per_side": calibration.processes_per_side}
+        print_json({"calibration": {**fields, **per_side}})
         return
     for table in (_noise(calibration), _costs(calibration)):
         print_table(table)

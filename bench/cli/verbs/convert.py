@@ -73,19 +73,20 @@ def run(options: Options) -> int:
             weights=options.weights,
             on_finished=lambda _: display.advance(task),
         )
+    artifacts = [each for group in converted for each in group]
     if options.json:
         print_json(
             {
                 "zoo": str(options.zoo),
-                "artifacts": config.unstructure([each for group in converted for each in group]),
+                "artifacts": config.unstructure(artifacts),
                 "failed": {name: error.message for name, error in failed.items()},
             }
         )
-    elif converted:
-        _print([each for group in converted for each in group])
+    elif artifacts:
+        _print(artifacts)
     for error in failed.values():
         print_to_stderr(f"failed: {error}")
-    print_to_stderr(f"wrote {sum(map(len, converted))} artifacts to {options.zoo}")
+    print_to_stderr(f"wrote {len(artifacts)} artifacts to {options.zoo}")
     return worst({error.exit_code for error in failed.values()})
 
 

@@ -186,16 +186,11 @@ def _select_options(options: Options, *names: str) -> dict[str, Any]:
 
 
 def _print(cards: tuple[Card, ...]) -> None:
-    from rich.table import Table
+    from bench.cli.terminal import print_rows
 
-    from bench.cli.terminal import print_table
-
-    scored = cards[0].scores
-    table = Table("student", "parameters", "windows", "epochs", "held-out loss", "cosine")
-    for one in scored:
-        table.add_column(f"{one.format} score", justify="right")
-    for each in cards:
-        table.add_row(
+    scores = [f"{one.format} score" for one in cards[0].scores]
+    rows = [
+        (
             each.student,
             f"{each.parameters:,}",
             f"{each.audio_windows:,}",
@@ -204,4 +199,7 @@ def _print(cards: tuple[Card, ...]) -> None:
             f"{each.validation_cosine:.4f}",
             *(f"{one.score.mean:.3f}" for one in each.scores),
         )
-    print_table(table)
+        for each in cards
+    ]
+    headings = ("student", "parameters", "windows", "epochs", "held-out loss", "cosine", *scores)
+    print_rows(headings, rows, right=scores)

@@ -67,9 +67,7 @@ def _phones(serials: Sequence[str]) -> list[Found]:
     names = serials or list(filter(None, [os.environ.get("ANDROID_SERIAL")]))
     try:
         phones = find_phones(serials_of(names))
-    except (
-        TransientDeviceError
-    ) as error:  # the adb server does not answer; a finding shows that too
+    except TransientDeviceError as error:  # no answer of the adb server; a finding shows that too
         print_to_stderr(str(error))
         return []
     if not phones:

@@ -138,11 +138,13 @@ def run(options: Options) -> int:
     """Measures, prints the verdicts, returns the exit code."""
     from bench.cli.measuring import do_on_devices
     from bench.cli.requests import devices_of, tool_request
+    from bench.cli.shown.gate import show_log, show_unmeasured
     from bench.flow.gate.jobs import GateJob
+    from bench.flow.gate.log_file import read
     from bench.flow.gate.references import pair_up, side
 
     if options.replay is not None:
-        return _replay(options, options.replay)
+        return worst(show_log(options, read(options.replay)))
     if options.host + len(options.serial) > 1:
         raise ConfigurationError(
             f"a gate takes one device, not {options.host + len(options.serial)}",
@@ -158,8 +160,6 @@ def run(options: Options) -> int:
         baseline, candidate, unchanged_too=options.measure_unchanged or options.own_tools
     )
     if not comparison.pairs:
-        from bench.cli.shown.gate import show_unmeasured
-
         show_unmeasured(comparison.unmeasured, as_json=options.json)
         return 0
     if options.benchmark_binary is None:
@@ -276,10 +276,3 @@ def _save_baseline(options: Options, candidate: Side, folder: Path) -> int:
             print(f"{each.name} {each.format} {each.sha256}")
     print_to_stderr(f"wrote {folder / CONTENTS}")
     return 0
-
-
-def _replay(options: Options, path: Path) -> int:
-    from bench.cli.shown.gate import show_log
-    from bench.flow.gate.log_file import read
-
-    return worst(show_log(options, read(path)))

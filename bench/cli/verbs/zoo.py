@@ -251,20 +251,15 @@ def _losses(
 def _print_losses(
     artifact: Artifact, fidelity: LayerFidelity, reasons: list[tuple[str, str]]
 ) -> None:
-    from rich.table import Table
-
-    from bench.cli.terminal import print_table
+    from bench.cli.terminal import print_rows
     from models.convert import layer_fidelity
 
     print(f"{artifact.name}.{artifact.format.value}, {fidelity.patches} held-out patches")
     is_int8 = artifact.format is Format.INT8
-    table = Table("layer", "op")
-    columns = ("SNR dB", "lost dB", *(("clipped %", "range") if is_int8 else ()))
-    for heading in (*columns, "float32", "float32 99 %"):
-        table.add_column(heading, justify="right")
-    for layer in layer_fidelity.worst(fidelity):
-        table.add_row(*_cells(layer, is_int8=is_int8))
-    print_table(table)
+    ranges = ("clipped %", "range") if is_int8 else ()
+    numbers = ("SNR dB", "lost dB", *ranges, "float32", "float32 99 %")
+    rows = [_cells(layer, is_int8=is_int8) for layer in layer_fidelity.worst(fidelity)]
+    print_rows(("layer", "op", *numbers), rows, right=numbers)
     floats = ", ".join(f"{count} {op}" for op, count in artifact.float_ops.items())
     print(f"operators in float: {floats or 'none'}")
     if artifact.partitions is not None:

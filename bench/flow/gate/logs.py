@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.core.errors import ConfigurationError
@@ -22,7 +22,7 @@ def read_all(places: Sequence[Path]) -> tuple[dict[Path, Log], list[str]]:
     logs: dict[str, tuple[Path, Log]] = {}
     unread = []
     for place in places:
-        for path in _paths(place):
+        for path in sorted(place.rglob("*.jsonl")) if place.is_dir() else [place]:
             try:
                 log = read(path)
             except ConfigurationError as error:
@@ -34,10 +34,3 @@ def read_all(places: Sequence[Path]) -> tuple[dict[Path, Log], list[str]]:
             if earlier is None or len(earlier[1].entries) < len(log.entries):
                 logs[log.opened.gate_id] = path, log
     return dict(logs.values()), unread
-
-
-def _paths(place: Path) -> Iterator[Path]:
-    if place.is_dir():
-        yield from sorted(place.rglob("*.jsonl"))
-    else:
-        yield place

@@ -82,14 +82,10 @@ class CaseResult:
     runtime: str | None = None
 
     @property
-    def is_wrong(self) -> bool:
-        """Whether the output check failed."""
-        return self.check is not None and self.check.verdict is Verdict.FAILED
-
-    @property
     def is_bad(self) -> bool:
         """Whether a process failed, the outputs are wrong, or there is no valid process."""
-        return bool(self.failed) or self.is_wrong or (self.summary is None and self.curve is None)
+        is_wrong = self.check is not None and self.check.verdict is Verdict.FAILED
+        return bool(self.failed) or is_wrong or (self.summary is None and self.curve is None)
 
 
 # A session and the results of its cases.
