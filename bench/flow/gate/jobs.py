@@ -85,7 +85,7 @@ def _environment(gate: Gate, sweep: Sweep) -> Environment:
 
 
 def _describe(calibration: Calibration, gate: Gate) -> str:
-    """Returns what a calibration says about a gate: processes per side, and how long it takes."""
+    """Returns a line on a gate by its calibration: processes per side, and how long it takes."""
     models = [str(pair.model) for pair in gate.comparison.pairs]
     per_side = gate.rule.processes_per_side
     gate_s = calibration.gate_s(models, margin=gate.rule.margin, processes_per_side=per_side)
