@@ -16,35 +16,28 @@ from bench.core.errors import ConfigurationError
 from bench.core.paths import cache_dir
 
 
-class WhereFlags(Protocol):
-    """What ``add_where`` sets."""
+class VerbOptions(argparse.Namespace):
+    """What the parser of every verb sets."""
+
+    verb: str
+    json: bool
+
+
+class DeviceFlags(Protocol):
+    """Where, in which state, and with which tool: what ``add_device`` and ``add_tool`` set."""
 
     host: bool
     serial: list[str]
     wait_for_device: float
-
-
-class StateFlags(Protocol):
-    """What ``add_state`` sets."""
-
     fixed_performance: bool
     airplane: bool
     keep_screen: bool
     cooldown: float | None
     force_unfit: bool
-
-
-class ToolFlags(Protocol):
-    """What ``add_tool`` sets."""
-
     benchmark_binary: Path | None
     tool: str
     tool_version: str | None
     accept_new_tool: bool
-
-
-class DeviceFlags(WhereFlags, StateFlags, ToolFlags, Protocol):
-    """Where, in which state, and with which tool."""
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -52,11 +45,9 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
 
 
-def add_db(parser: argparse.ArgumentParser) -> None:
+def add_db(parser: argparse.ArgumentParser, text: str = "database file or SQLAlchemy URL") -> None:
     """Adds ``--db FILE``."""
-    parser.add_argument(
-        "--db", default="frill-bench.db", metavar="FILE", help="database file or SQLAlchemy URL"
-    )
+    parser.add_argument("--db", default="frill-bench.db", metavar="FILE", help=text)
 
 
 def add_zoo(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +58,11 @@ def add_zoo(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_serial(parser: argparse._ActionsContainer) -> None:
+def add_serial(
+    parser: argparse._ActionsContainer,
+    which: str = "a phone",
+    also: str = " (also: $ANDROID_SERIAL)",
+) -> None:
     """Adds ``-s``/``--serial``."""
     parser.add_argument(
         "-s",
@@ -75,8 +70,7 @@ def add_serial(parser: argparse._ActionsContainer) -> None:
         action="append",
         default=[],
         metavar="SERIAL",
-        help="a phone: its serial, host:port or a virtual handset's name; may be repeated "
-        "(also: $ANDROID_SERIAL)",
+        help=f"{which}: its serial, host:port or a virtual handset's name; may be repeated{also}",
     )
 
 
@@ -91,7 +85,7 @@ def add_audio(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Adds the groups of ``WhereFlags`` and ``StateFlags``."""
+    """Adds the groups of flags for where to measure, and in which state of the phone."""
     where = parser.add_argument_group("where (default: the only attached phone)")
     where.add_argument(
         "--host", action="store_true", help="this machine; with -s, this machine and those phones"
@@ -132,7 +126,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def add_tool(group: argparse._ArgumentGroup) -> None:
-    """Adds the flags of ``ToolFlags``."""
+    """Adds the flags of the benchmark tool."""
     group.add_argument(
         "--benchmark-binary",
         type=Path,
@@ -151,6 +145,27 @@ def add_tool(group: argparse._ArgumentGroup) -> None:
         "--accept-new-tool",
         action="store_true",
         help="download the tool again, and accept another build than before",
+    )
+
+
+def add_timeout(group: argparse._ArgumentGroup) -> None:
+    """Adds ``--timeout``."""
+    group.add_argument(
+        "--timeout",
+        type=seconds,
+        metavar="S",
+        help="kill a process after this time (default: the longest that its protocol can take)",
+    )
+
+
+def add_grid(parser: argparse._ActionsContainer) -> None:
+    """Adds ``--grid``."""
+    parser.add_argument(
+        "--grid",
+        nargs="+",
+        metavar="AXIS=V1,V2",
+        default=[],
+        help="all students of a grid, such as size=tiny,small width=0.5,1.0 activation=unfused",
     )
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bench.cli import flags
+from bench.core.caveats import Caveat, CaveatKind
 
 if TYPE_CHECKING:
     from bench.flow.device.requests import RunRequest
     from bench.plan.device import Kind
     from bench.plan.suite import Target
-
-if TYPE_CHECKING:
-    from bench.core.caveats import Caveat
 
 CALIBRATIONS = "calibrations"  # the folder beside the database
 # Our runner reports every inference, and the minimum of more of them varies less.
@@ -41,44 +40,34 @@ def add_how(group: argparse._ArgumentGroup) -> None:
         help="the delegate (default: xnnpack)",
     )
     add("--threads", "--num-threads", type=int, default=1, metavar="N", help="number of threads")
-    add(
-        "--timeout",
-        type=flags.seconds,
-        metavar="S",
-        help="kill a process after this time (default: the longest that its protocol can take)",
-    )
+    flags.add_timeout(group)
     add("--seed", type=int, help="seed of the coins that order each block (default: random)")
 
 
-def block_request(options: BlockFlags, targets: tuple[Target, ...]) -> Callable[[Kind], RunRequest]:
-    """Returns the request for each kind of device: processes of a gate's suite."""
-    from dataclasses import replace
-
+def block_request(options: BlockFlags, targets: Sequence[Target], kind: Kind) -> RunRequest:
+    """Returns the request for a kind of device: processes of a gate's suite."""
     from bench.flow.device.requests import RunRequest
     from bench.plan.case import Delegate
     from bench.plan.device import Kind
     from bench.plan.suite import GATE, host_suite, phone_suite
 
-    def request(kind: Kind) -> RunRequest:
-        suite = host_suite() if kind is Kind.HOST else phone_suite()
-        ours = kind is Kind.HOST and options.benchmark_binary is None
-        suite = replace(
-            suite,
-            name=GATE,
-            delegates=(Delegate(options.delegate),) if options.delegate else suite.delegates,
-            threads=(options.threads,),
-            fixed_performance=options.fixed_performance,
-            conventional=False,
-            protocol=replace(suite.protocol, num_runs=_RUNS) if ours else suite.protocol,
-        )
-        return RunRequest(
-            suite=suite,
-            targets=targets,
-            delegates_are_default=options.delegate is None,
-            timeout_s=options.timeout,
-        )
-
-    return request
+    suite = host_suite() if kind is Kind.HOST else phone_suite()
+    ours = kind is Kind.HOST and options.benchmark_binary is None
+    suite = replace(
+        suite,
+        name=GATE,
+        delegates=(Delegate(options.delegate),) if options.delegate else suite.delegates,
+        threads=(options.threads,),
+        fixed_performance=options.fixed_performance,
+        conventional=False,
+        protocol=replace(suite.protocol, num_runs=_RUNS) if ours else suite.protocol,
+    )
+    return RunRequest(
+        suite=suite,
+        targets=tuple(targets),
+        delegates_are_default=options.delegate is None,
+        timeout_s=options.timeout,
+    )
 
 
 def folder_beside(db: str, name: str) -> Path:
@@ -86,10 +75,8 @@ def folder_beside(db: str, name: str) -> Path:
     return (Path() if "://" in db else Path(db).parent) / name
 
 
-def caveats_of(options: flags.StateFlags) -> tuple[Caveat, ...]:
+def caveats_of(options: flags.DeviceFlags) -> tuple[Caveat, ...]:
     """Returns the caveats that follow from the command line alone."""
-    from bench.core.caveats import Caveat, CaveatKind
-
     caveats = {
         CaveatKind.FORCE_UNFIT: options.force_unfit,
         CaveatKind.FIXED_PERFORMANCE: options.fixed_performance,

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = next((word for word in arguments if not word.startswith("-")), None)
     parser = _parser(verb)
-    options = parser.parse_args(arguments, _namespace(verb))
+    options = parser.parse_args(arguments, _module(verb).Options() if verb in VERBS else None)
     try:
         status = int(_module(options.verb).run(options))
         sys.stdout.flush()
@@ -121,14 +121,6 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
         if name == verb:  # only the verb that runs is imported
             _module(name).add_arguments(sub)
     return parser
-
-
-def _namespace(verb: str | None) -> argparse.Namespace:
-    """Returns the typed namespace of a verb."""
-    if verb is None or verb not in VERBS:
-        return argparse.Namespace()
-    options: argparse.Namespace = _module(verb).Options()
-    return options
 
 
 def _module(verb: str) -> Any:

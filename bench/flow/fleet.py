@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from bench.core.artifact import Artifact
 from bench.core.errors import BenchError, RebootedError
 from bench.flow.device.device import Contact, Device
 from bench.flow.device.stopping import until_stopped
 from bench.flow.device.sweep import Sweep
-from bench.flow.measure.session import Progress, measure, open_session
+from bench.flow.measure.session import OpenJob, SessionOnDevice, measure, open_session
 from bench.flow.outputs.check import check_outputs
 from bench.plan.suite import Target
 from bench.store.records import Session
@@ -25,28 +24,12 @@ _CHECK = "check outputs"
 _MEASURE = "measure"
 
 
-class OpenJob(Protocol):
-    """A job with a session on one device."""
-
-    @property
-    def session(self) -> Session:
-        """The session of its processes."""
-
-    def run(self, device: Device, contact: Contact) -> None:
-        """Does the job.
-
-        Raises:
-            RebootedError: the phone was rebooted; the caller opens the job again.
-            DeviceError: the device was lost for good; what was measured is stored.
-        """
-
-
 class Job(Protocol):
     """The work on each device: measure, gate or calibrate."""
 
     @property
-    def artifacts(self) -> Sequence[Artifact]:
-        """The manifests to store."""
+    def targets(self) -> Sequence[Target]:
+        """The files that are measured; their manifests are stored."""
 
     def open(self, sweep: Sweep, store: Store) -> OpenJob:
         """Returns the job with its unfinished session of this boot and build, or with a new one.
@@ -93,45 +76,25 @@ class MeasureJob:
     targets: tuple[Target, ...]
     check: bool | None = None
 
-    @property
-    def artifacts(self) -> Sequence[Artifact]:
-        """The manifests of the files that have one."""
-        return [target.artifact for target in self.targets if target.artifact is not None]
-
-    def open(self, sweep: Sweep, store: Store) -> OpenMeasureJob:
+    def open(self, sweep: Sweep, store: Store) -> OpenJob:
         """Returns the job with its session."""
         session = open_session(sweep, store)
-        return OpenMeasureJob(job=self, sweep=sweep, session=session, store=store)
+        return OpenJob(session=session, run=partial(self._run, sweep, session, store))
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenMeasureJob:
-    """A sweep that is being timed."""
-
-    job: MeasureJob
-    sweep: Sweep
-    session: Session
-    store: Store
-
-    def run(self, device: Device, contact: Contact) -> None:
+    def _run(
+        self, sweep: Sweep, session: Session, store: Store, device: Device, contact: Contact
+    ) -> None:
         """Compares outputs where requested, waits until the device is ready, measures."""
-        check, targets = self.job.check, self.job.targets
-        if self.sweep.tool.binary is not None and check is not False:
+        if sweep.tool.binary is not None and self.check is not False:
             check_outputs(
-                device,
-                self.sweep,
-                self.session,
-                self.store,
-                targets=[each for each in targets if check or each.artifact is not None],
+                SessionOnDevice(device=device, sweep=sweep, session=session, store=store),
+                [each for each in self.targets if self.check or each.artifact is not None],
                 on_message=contact.on_message,
                 on_progress=partial(contact.on_progress, _CHECK),
             )
-
-        def on_progress(progress: Progress) -> None:
-            contact.on_progress(_MEASURE, progress.done, progress.total)
-
         device.require_ready()
-        measure(self.sweep, self.session, self.store, device, on_progress=on_progress)
+        on_progress = partial(contact.on_progress, _MEASURE)
+        measure(sweep, session, store, device, on_progress=on_progress)
 
 
 def measure_devices(
@@ -167,7 +130,7 @@ def _lane(
     )
     try:
         with device.opened(contact), Store.open(url) as store:
-            for artifact in job.artifacts:
+            for artifact in filter(None, (target.artifact for target in job.targets)):
                 store.add_artifact(artifact)
             _do(device, job, store, reporter, contact)
     except BenchError as error:
@@ -196,6 +159,5 @@ def _do(device: Device, job: Job, store: Store, reporter: Reporter, contact: Con
 
 
 def _store_message(store: Store, session: Session, contact: Contact, line: str) -> None:
-    """Stores a message with its session, and passes it on."""
     store.log(session, "phone", said=line)
     contact.on_message(line)

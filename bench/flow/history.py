@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.errors import ConfigurationError
@@ -29,14 +30,6 @@ class History:
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Collected:
-    """The runs of one model on one device so far."""
-
-    device: str
-    runs: list[NightlyRun] = field(default_factory=list)
-
-
 def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History:
     """Returns the trend of each model on each device, in the order of names.
 
@@ -48,7 +41,8 @@ def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History
     """
     if pinned is None:
         pinned = _only_baselines(logs.values())
-    collected: dict[tuple[ModelKey, str], _Collected] = {}
+    collected: dict[tuple[ModelKey, str], list[NightlyRun]] = defaultdict(list)
+    names: dict[str, str] = {}
     left_out, used = [], []
     relevant = {path: log for path, log in logs.items() if _baselines(log) & set(pinned)}
     for path, log in sorted(relevant.items(), key=lambda item: item[1].opened.started_at):
@@ -60,30 +54,25 @@ def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History
         used.append(log)
         for run in runs:
             if run.finding.baseline_sha256 in pinned:
-                key = run.finding.model, run.environment.device_unit
-                collected.setdefault(key, _Collected(device="")).runs.append(run)
-                collected[key].device = log.opened.device.name
+                unit = run.environment.device_unit
+                collected[run.finding.model, unit].append(run)
+                names[unit] = log.opened.device.name
     if len(logs) > len(relevant):
         left_out.append(f"{counted(len(logs) - len(relevant), 'log')} of other baselines: left out")
     return History(
         trends=tuple(
-            trend(each.device, series(each.runs), tuple(_find_missed(model, unit, each.runs, used)))
-            for (model, unit), each in sorted(collected.items(), key=lambda item: _order(item[0]))
+            trend(names[unit], series(runs), tuple(_find_missed(model, unit, runs, used)))
+            for (model, unit), runs in sorted(collected.items(), key=_order)
         ),
         left_out=tuple(left_out),
     )
 
 
 def _only_baselines(logs: Iterable[Log]) -> set[str]:
-    """Returns the baselines of all models.
-
-    Raises:
-        ConfigurationError: a model has several.
-    """
-    logs_of: dict[ModelKey, dict[str, int]] = {}
+    """Returns the baselines of all models; several of one model are an error."""
+    logs_of: dict[ModelKey, Counter[str]] = defaultdict(Counter)
     for pair in (pair for log in logs for pair in log.opened.models):
-        counts = logs_of.setdefault(pair.model, {})
-        counts[pair.baseline_sha256] = counts.get(pair.baseline_sha256, 0) + 1
+        logs_of[pair.model][pair.baseline_sha256] += 1
     for model, counts in logs_of.items():
         if len(counts) > 1:
             baselines = [
@@ -119,6 +108,6 @@ def _find_missed(
             yield Missed(at=opened.started_at, why=f"no block was measured: {log.closed or 'open'}")
 
 
-def _order(key: tuple[ModelKey, str]) -> tuple[str, str]:
-    model, unit = key
+def _order(item: tuple[tuple[ModelKey, str], object]) -> tuple[str, str]:
+    (model, unit), _ = item
     return str(model), unit

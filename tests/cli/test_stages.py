@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import console as output
+from bench.cli import terminal as output
 from bench.cli.main import main
 
 DATA = Path(__file__).parents[1] / "data"

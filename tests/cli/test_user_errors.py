@@ -106,7 +106,7 @@ def test_a_narrow_terminal_cuts_nothing_off_a_table(
 ) -> None:
     from rich.table import Table
 
-    from bench.cli import console as output
+    from bench.cli import terminal as output
 
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)

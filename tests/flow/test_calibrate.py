@@ -14,6 +14,7 @@ from bench.cli.main import main
 from bench.core import config
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
+from bench.flow.device.device import Contact
 from bench.flow.device.sweep import Sweep
 from bench.flow.gate.calibrate import calibration_of, save
 from bench.flow.gate.gate import Gate, log_of
@@ -49,16 +50,15 @@ def measured(gate: Gate, sweep: Sweep, store: Store, run: Machine) -> Calibratio
     return calibration_of(read(path), path, session, store)
 
 
-def begun(gate: Gate, sweep: Sweep, store: Store, *, chosen: int | None = None) -> tuple[int, str]:
+def begun(gate: Gate, sweep: Sweep, *, chosen: int | None = None) -> tuple[int, str]:
     """Returns the processes per side of a gate, and its messages when it begins."""
-    lines: list[str] = []
     job = GateJob(
-        gate=replace(gate, on_message=lines.append),
+        gate=gate,
         calibrations=gate.folder.parent / "calibrations",
         processes_per_side=chosen,
     )
-    opened = job.open(sweep, store)
-    return opened.gate.rule.processes_per_side, "\n".join(lines)
+    calibrated, lines = job.calibrated(sweep)
+    return calibrated.rule.processes_per_side, "\n".join(lines)
 
 
 def test_a_gate_takes_its_processes_from_the_calibration_of_its_device_and_of_no_other(
@@ -73,28 +73,28 @@ def test_a_gate_takes_its_processes_from_the_calibration_of_its_device_and_of_no
     assert found.environment.statistic == "minimum thread CPU time"
 
     gate, sweep = planned(tmp_path, "one", "two", "three")
-    assert begun(gate, sweep, store) == (1, "")
+    assert begun(gate, sweep) == (1, "")
     folder = tmp_path / "calibrations"
     three = replace(only, processes_per_side=3)
     path = save(folder, replace(found, classes=(three,)))
-    k, line = begun(gate, sweep, store)
+    k, line = begun(gate, sweep)
     assert k == 3
     assert line.startswith(f"calibrated on {found.measured_at[:10]}: 3 processes per side; about ")
     assert line.endswith(" for 3 models, if none is slower")
-    assert begun(gate, sweep, store, chosen=2)[0] == 2
-    assert begun(gate, sweep, store, chosen=4) == (
+    assert begun(gate, sweep, chosen=2)[0] == 2
+    assert begun(gate, sweep, chosen=4) == (
         4,
         line[: line.index("3 ")] + "4 processes per side",
     )
 
     parallel, other = planned(tmp_path, "one", threads=2)
-    k, line = begun(parallel, other, store)
+    k, line = begun(parallel, other)
     assert k == 1
     assert "not used, these differ: threads, statistic" in line
     moved = replace(sweep, device=replace(sweep.device, name="another", serial="another"))
-    assert begun(gate, moved, store) == (1, "")
+    assert begun(gate, moved) == (1, "")
     updated = replace(sweep, device=replace(sweep.device, os_build="newer"))
-    assert "differ: fingerprint" in begun(gate, updated, store)[1]
+    assert "differ: fingerprint" in begun(gate, updated)[1]
 
     # A calibration of version 1, whose keys said "arm".
     path.write_text(
@@ -102,13 +102,13 @@ def test_a_gate_takes_its_processes_from_the_calibration_of_its_device_and_of_no
         .replace("processes_per_side", "processes_per_arm")
         .replace('"schema_version": 2', '"schema_version": 1')
     )
-    assert begun(gate, sweep, store)[0] == 3
+    assert begun(gate, sweep)[0] == 3
 
     save(folder, found)
     assert list(folder.glob("*.json")) == [path]
-    assert begun(gate, sweep, store)[0] == 1
+    assert begun(gate, sweep)[0] == 1
     path.write_text("{}")
-    assert "calibration not used: " in begun(gate, sweep, store)[1]
+    assert "calibration not used: " in begun(gate, sweep)[1]
 
 
 def test_what_ctrl_c_left_is_a_calibration_of_fewer_blocks_once_there_are_twelve(
@@ -141,7 +141,7 @@ def test_the_rule_of_a_gate_is_its_own_except_for_the_processes(
     gate, sweep = planned(tmp_path, "one", rule=Rule(margin=0.1))
     job = GateJob(gate=gate, calibrations=tmp_path / "calibrations")
     opened = job.open(sweep, store)
-    opened.gate.measure(sweep, opened.session, store, machine)
+    opened.run(machine, Contact())
     log = read(log_of(store, opened.session))
     assert log.opened.rule == Rule(margin=0.1)
     assert [each.verdict for each in latency_findings(log)] == [Verdict.SAME]

@@ -128,7 +128,7 @@ def test_the_page_has_a_picture_a_model_in_both_themes_and_a_table_beside_it(
 def test_gates_against_other_files_are_left_out_and_counted(
     here: Path, tmp_path: Path, capsys: Shown
 ) -> None:
-    logs = read_all([here / "gates"]).logs
+    logs, _ = read_all([here / "gates"])
     first = next(iter(logs.values()))
     other = replace(first.opened.models[0], baseline_sha256="e" * 64)
     foreign = replace(
@@ -152,7 +152,7 @@ def test_a_log_is_read_once_wherever_its_copies_lie(here: Path, tmp_path: Path) 
     for name, count in (("first/gates", 3), ("second/gates", len(lines)), ("third", 2)):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "a.jsonl").write_bytes(b"".join(lines[:count]))
-    assert read_all([tmp_path]).logs == {tmp_path / "second/gates/a.jsonl": read(path)}
+    assert read_all([tmp_path])[0] == {tmp_path / "second/gates/a.jsonl": read(path)}
 
 
 def test_a_damaged_log_in_a_folder_is_left_out_by_name_and_refused_if_it_is_named(

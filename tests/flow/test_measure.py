@@ -20,7 +20,7 @@ from bench.core.hashing import sha256_file
 from bench.flow.device.host import HostDevice
 from bench.flow.device.sweep import Sweep, runner_of
 from bench.flow.measure.outcome import judge
-from bench.flow.measure.session import Progress, measure, open_session
+from bench.flow.measure.session import measure, open_session
 from bench.flow.report.results import busy_caveat, results
 from bench.measure.outcome import Failed, Measured
 from bench.plan.case import Delegate, Protocol
@@ -80,10 +80,10 @@ def truncated(folder: Path) -> Path:
 
 
 def test_a_sweep_measures_each_case_and_keeps_the_raw_text(store: Store) -> None:
-    seen: list[Progress] = []
+    seen: list[tuple[int, int]] = []
     plan = sweep(TINY, SPLIT, delegates=(Delegate.XNNPACK, Delegate.NONE))
     session = open_session(plan, store)
-    measure(plan, session, store, HostDevice(plan), on_progress=seen.append)
+    measure(plan, session, store, HostDevice(plan), on_progress=lambda *now: seen.append(now))
     invocations = store.invocations(session.id)
     assert len(invocations) == 2 * 2 * 2
     assert [(each.case, each.ordinal) for each in invocations] == [
@@ -95,7 +95,7 @@ def test_a_sweep_measures_each_case_and_keeps_the_raw_text(store: Store) -> None
         assert invocation.outcome.inference_us == tuple(raw["inference_us"])
         assert invocation.outcome.init_us == raw["init_us"]
         assert raw["graph_sha256"] == invocation.case.artifact_sha256
-    assert seen[-1] == Progress(done=8, total=8)
+    assert seen[-1] == (8, 8)
     found = {(each.name, each.case.delegate): each for each in results(store, session)}
     split = found["tiny_split", Delegate.XNNPACK].summary
     assert split is not None

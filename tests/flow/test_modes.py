@@ -14,7 +14,7 @@ from bench.core.errors import ConfigurationError
 from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import RunRequest, ToolRequest
 from bench.flow.device.sweep import Sweep
-from bench.flow.measure.session import Progress, measure, open_session
+from bench.flow.measure.session import measure, open_session
 from bench.flow.report.join import join
 from bench.flow.report.results import CaseResult, results
 from bench.handset.running import Running
@@ -179,9 +179,9 @@ def test_invalid_processes_of_a_session_are_repeated_and_never_averaged(store: S
     spoiled = store.invocations()[0]
     # The session is not finished any more, whoever made it so: it is gone on with.
     assert open_session(plan, store).id == session.id
-    seen: list[Progress] = []
-    measure(plan, session, store, HostDevice(plan), on_progress=seen.append)
-    assert seen == [Progress(done=7, total=7)]
+    seen: list[tuple[int, int]] = []
+    measure(plan, session, store, HostDevice(plan), on_progress=lambda *now: seen.append(now))
+    assert seen == [(7, 7)]
     found = {each.case.key: each for each in results(store, session)}[spoiled.case.key]
     assert found.summary is not None
     assert found.summary.processes == 3
@@ -217,8 +217,8 @@ def test_processes_go_on_to_the_cap_and_an_interval_that_stays_wide_is_told(stor
     plan = swept(Suite(name="s", models=("*",), protocol=protocol), TINY)
     session = open_session(plan, store)
 
-    def stopped(now: Progress) -> None:
-        if now.done == 7:
+    def stopped(done: int, total: int) -> None:
+        if done == 7:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

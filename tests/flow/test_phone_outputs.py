@@ -14,9 +14,9 @@ from bench.core.score import Score, TaskScore
 from bench.flow.device.device import Contact
 from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import RunRequest, ToolRequest
-from bench.flow.measure.session import open_session
+from bench.flow.measure.session import SessionOnDevice, open_session
 from bench.flow.outputs.check import check_outputs
-from bench.flow.outputs.record import Check, Verdict, read_checks
+from bench.flow.outputs.record import Check, Verdict, checks_on, read_checks
 from bench.flow.report.join import join
 from bench.flow.report.results import CaseResult
 from bench.handset.running import Running
@@ -213,12 +213,11 @@ def test_the_official_tool_on_this_machine_is_checked_too(
     lines: list[str] = []
     with Store.open(tmp_path / "db") as store:
         session = open_session(plan, store)
+        here = SessionOnDevice(device=device, sweep=plan, session=session, store=store)
         for _ in range(2):  # once a session
             with device.opened(Contact()):
-                check_outputs(
-                    device, plan, session, store, targets=targets, on_message=lines.append
-                )
-        found = read_checks(store, session=session.id).on(session.device)
+                check_outputs(here, targets, on_message=lines.append)
+        found = checks_on(session.device, read_checks(store, session=session.id))
         assert len(store.invocations(session.id)) == 3 * 8
     reasons = {each.artifact_sha256: each.reason for each in found.values()}
     assert {target.name: reasons[target.sha256] for target in targets} == {

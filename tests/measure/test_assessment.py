@@ -13,6 +13,7 @@ from bench.core.device_state.telemetry import Telemetry
 from bench.core.errors import UnfitError
 from bench.flow.checks.machine import Level
 from bench.flow.checks.phone import Verdict, examine_phone, worth
+from bench.flow.device.device import Contact
 from bench.flow.phone.readiness import Readiness, limits_of
 from bench.measure.conditions import (
     Limits,
@@ -79,7 +80,7 @@ states = some.builds(
 
 def starts(state: State, limits: Limits, messages: list[str]) -> bool:
     """Returns whether a run starts at once on a phone in this state."""
-    readiness = Readiness("R58N", lambda: state, limits, on_message=messages.append)
+    readiness = Readiness("R58N", lambda: state, limits, Contact(on_message=messages.append))
     try:
         readiness.require()
     except UnfitError:
@@ -118,7 +119,8 @@ def test_a_forced_run_starts_at_once_and_keeps_its_processes(
     state: State, profile: Profile
 ) -> None:
     limits, messages = limits_of(profile), list[str]()
-    readiness = Readiness("R58N", lambda: state, limits, force=True, on_message=messages.append)
+    contact = Contact(on_message=messages.append)
+    readiness = Readiness("R58N", lambda: state, limits, contact, force=True)
     readiness.require()
     assert [message.partition(":")[0] for message in messages] == (
         ["unfit, measured anyway"] if unready(assess(state, limits)) else []

@@ -75,6 +75,9 @@ class Machine:
     noise: random.Random = field(default_factory=lambda: random.Random(5))  # noqa: S311 - noise, no secret
     times: float = 1.0
 
+    def require_ready(self) -> None:
+        """Is always ready."""
+
     def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
         number = len(self.ran)
         self.ran.append(case)

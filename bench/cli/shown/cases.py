@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from bench.cli.console import print_json, print_table, print_to_stderr
+from bench.cli.console import print_json, print_to_stderr
+from bench.cli.terminal import print_table
+from bench.core import config
+from bench.core.caveats import Caveat
+from bench.core.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.core.caveats import Caveat
-    from bench.core.errors import BenchError
-    from bench.flow.report.results import CaseResult
+    from bench.flow.report.results import CaseResult, Timed
     from bench.store.records import Session
-
-SessionResults = tuple["Session", Sequence["CaseResult"]]
 
 
 def show(
-    measured: Sequence[SessionResults],
+    measured: Sequence[Timed],
     errors: Sequence[tuple[str, BenchError]],
     *,
     as_json: bool,
@@ -55,7 +56,7 @@ def show(
         print_to_stderr(f"note {number}: {note}")
 
 
-def _notes(measured: Sequence[SessionResults]) -> dict[str, int]:
+def _notes(measured: Sequence[Timed]) -> dict[str, int]:
     """Returns each footnote once, with its number."""
     notes: dict[str, int] = {}
     for _, results in measured:
@@ -85,18 +86,14 @@ def _samples_note(result: CaseResult) -> list[str]:
     samples = result.sampled
     if samples is None:
         return []
-    parts = [
-        f"the fastest cores were at {samples.clock_khz_min / 1e3:.0f} MHz or more"
-        if samples.clock_khz_min is not None
-        else "",
-        f"might reach {samples.cap_khz_min / 1e3:.0f} MHz"
-        if samples.cap_khz_min is not None
-        else "",
-        f"the hottest zone had {samples.temp_c_max:.1f} °C"
-        if samples.temp_c_max is not None
-        else "",
-    ]
-    text = ", ".join(filter(None, parts)) or "the device shows nothing"
+    parts = []
+    if samples.clock_khz_min is not None:
+        parts.append(f"the fastest cores were at {samples.clock_khz_min / 1e3:.0f} MHz or more")
+    if samples.cap_khz_min is not None:
+        parts.append(f"might reach {samples.cap_khz_min / 1e3:.0f} MHz")
+    if samples.temp_c_max is not None:
+        parts.append(f"the hottest zone had {samples.temp_c_max:.1f} °C")
+    text = ", ".join(parts) or "the device shows nothing"
     return [f"while it ran (samples: {samples.samples}, processes: {samples.processes}): {text}"]
 
 
@@ -111,25 +108,17 @@ def _between_sessions_note(result: CaseResult) -> list[str]:
 
 
 def _document(session: Session, results: Sequence[CaseResult]) -> dict[str, object]:
-    from bench.core import config
-
     return {
         "device": config.unstructure(session.device),
         "session": {
-            "id": session.id,
-            "suite": session.suite,
-            "seed": session.seed,
-            "started_at": session.started_at,
-            "plan_sha256": session.plan_sha256,
+            name: getattr(session, name)
+            for name in ("id", "suite", "seed", "started_at", "plan_sha256")
         },
         "cases": [_case(each) for each in results],
     }
 
 
 def _case(result: CaseResult) -> dict[str, object]:
-    from dataclasses import fields
-
-    from bench.core import config
     from bench.measure.summary import Summary
 
     case = config.unstructure(result.case)
@@ -163,12 +152,5 @@ def _case(result: CaseResult) -> dict[str, object]:
 
 
 def _caveats(caveats: Sequence[Caveat]) -> list[dict[str, object]]:
-    return [
-        {
-            "kind": caveat.kind,
-            "effect": caveat.effect,
-            "evidence": caveat.evidence,
-            "text": caveat.text,
-        }
-        for caveat in caveats
-    ]
+    names = ("kind", "effect", "evidence", "text")
+    return [{name: getattr(caveat, name) for name in names} for caveat in caveats]

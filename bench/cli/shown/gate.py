@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.markup import escape
 from rich.table import Table
 
-from bench.cli.console import plain_table, print_json, print_table, print_to_stderr
+from bench.cli.console import print_json, print_to_stderr
+from bench.cli.shown.cells import terminal_table
 from bench.cli.shown.ci_files import OutputFlags, write_ci_files
+from bench.cli.terminal import print_table
 from bench.core import units
 from bench.core.errors import worst
 from bench.core.units import GAP
@@ -71,22 +72,13 @@ def _title(log: Log) -> str:
 
 def _table(title: str, findings: Sequence[Finding], notes: Footnotes) -> Table:
     cells = table.cells(findings, notes)
-    output = plain_table(title)
     columns = [
         index
         for index, heading in enumerate(cells.headings)
         if heading.name not in _OPTIONAL
         or any(line.cells[index].text not in ("", GAP) for line in cells.lines)
     ]
-    for index in columns:
-        heading = cells.headings[index]
-        output.add_column(heading.text, justify="right" if heading.numeric else "left")
-    for line in cells.lines:
-        output.add_row(
-            *(escape(_text(line.cells[index])) for index in columns),
-            style="bold" if line.strong else None,
-        )
-    return output
+    return terminal_table(title, cells, _text, columns)
 
 
 def _text(cell: Cell) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cli.console import plain_table
+from bench.cli.terminal import plain_table
 from bench.core import units
 
 if TYPE_CHECKING:
@@ -33,14 +33,12 @@ def _table(title: str, operators: Sequence[OpRow]) -> Table:
     whole_us = sum(row.avg_us for row in operators if not row.graph and not row.within_delegate)
     longest = sorted(operators, key=lambda row: -row.avg_us)[:_ROWS]
     scale = units.duration_scale([row.avg_us for row in longest])
-    table = plain_table(f"{title}: the {len(longest)} longest of {len(operators)}")
-    table.add_column("operator")
-    table.add_column(f"mean\n{scale.unit}", justify="right")
-    table.add_column("share\n%", justify="right")
     nested = any(row.graph or row.within_delegate for row in longest)
-    if nested:
-        table.add_column("part of")
-    table.add_column("output")
+    table = plain_table(
+        f"{title}: the {len(longest)} longest of {len(operators)}",
+        ["operator", f"mean\n{scale.unit}", "share\n%", *["part of"] * nested, "output"],
+        left=("operator", "part of", "output"),
+    )
     for row in longest:
         part = "a delegate" if row.within_delegate else row.graph and f"graph {row.graph}"
         share = row.avg_us / whole_us if whole_us else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cli.console import plain_table
+from bench.cli.terminal import plain_table
 from bench.core import units
 from bench.core.units import GAP
 from bench.flow.report.results import CaseResult
@@ -40,13 +40,11 @@ def tables(title: str, results: Sequence[CaseResult], notes: Mapping[str, str]) 
 
 
 def _table(title: str, results: Sequence[CaseResult], columns: Sequence[_Column]) -> Table:
-    table = plain_table(title)
     filled = [(heading, [text(each) for each in results]) for heading, text in columns]
     shown = [
         (heading, cells) for heading, cells in filled if any(cell is not None for cell in cells)
     ]
-    for heading, _ in shown:
-        table.add_column(heading, justify="left" if heading in _TEXT else "right")
+    table = plain_table(title, [heading for heading, _ in shown], left=_TEXT)
     for row in zip(*(cells for _, cells in shown), strict=True):
         table.add_row(*(GAP if cell is None else escape(cell) for cell in row))
     return table

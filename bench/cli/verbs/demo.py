@@ -6,41 +6,39 @@ import argparse
 from pathlib import Path
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core.units import elapsed
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``demo`` sets."""
 
-    verb: str
     out: Path
     students: str | None
     processes: int
     audio: Path | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``demo``."""
     parser.epilog = "example: frill-bench demo --out demo"
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--out",
         type=Path,
         default=Path("demo"),
         metavar="DIR",
         help="folder for the page, the models and the results",
     )
-    parser.add_argument(
-        "--students", metavar="N,N", help="names of students (default: six of the demo)"
-    )
-    parser.add_argument("--processes", type=int, default=12, help="processes per file")
+    add("--students", metavar="N,N", help="names of students (default: six of the demo)")
+    add("--processes", type=int, default=12, help="processes per file")
     shared.add_audio(parser)
     shared.add_json(parser)
 
 
 def run(options: Options) -> int:
     """Runs the demo and prints the path of the page; returns 0, or 4 where a part failed."""
-    from bench.cli.console import print_json, print_to_stderr, stages
-    from bench.core.units import elapsed
+    from bench.cli.terminal import stages
     from bench.flow.demo import STUDENTS, demo
     from models.student.buildable import parse
 
@@ -63,11 +61,13 @@ def run(options: Options) -> int:
             {
                 "page": str(result.page),
                 "rows": result.rows,
-                "stages": [{"name": each.name, "wall_s": each.wall_s} for each in result.stages],
+                "stages": [
+                    {"name": name, "wall_s": wall_s} for name, wall_s in result.stages.items()
+                ],
                 "notes": list(result.notes),
                 "failed": list(result.failed),
             }
         )
-    whole_s = sum(each.wall_s for each in result.stages)
+    whole_s = sum(result.stages.values())
     print_to_stderr(f"wrote {result.rows} rows in {elapsed(whole_s)}; open {result.page}")
     return 4 if result.failed else 0

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
+from bench.core.errors import ConfigurationError
+from bench.core.paths import device_profiles_dir
 
 if TYPE_CHECKING:
     from bench.flow.phone.discovery import Attached
@@ -14,26 +18,17 @@ if TYPE_CHECKING:
 _NO_FILE = Path()  # --capture without a file
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``devices`` sets."""
 
-    verb: str
     serial: list[str]
     capture: Path | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``devices``."""
     parser.epilog = "example: frill-bench devices --capture"
-    parser.add_argument(
-        "-s",
-        "--serial",
-        action="append",
-        metavar="SERIAL",
-        default=[],
-        help="only this phone: its serial, host:port or a virtual handset's name; may be repeated",
-    )
+    shared.add_serial(parser, "only this phone", also="")
     parser.add_argument(
         "--capture",
         nargs="?",
@@ -47,8 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Lists phones, usable or not, and returns 0."""
-    from bench.cli.console import print_json, print_to_stderr
-
     attached = _find_phones(options.serial)
     path = None if options.capture is None else _capture(attached, options.capture)
     if options.json:
@@ -84,8 +77,6 @@ def _find_phones(serials: list[str]) -> list[Attached]:
 
 
 def _capture(attached: list[Attached], file: Path) -> Path:
-    from bench.core.errors import ConfigurationError
-    from bench.core.paths import device_profiles_dir
     from bench.flow.phone.discovery import capture_profile, profile_of
     from device_profiles.device_profile import profiles, save
 
@@ -105,7 +96,7 @@ def _capture(attached: list[Attached], file: Path) -> Path:
 def _print(attached: list[Attached]) -> None:
     from rich.table import Column, Table
 
-    from bench.cli.console import print_table
+    from bench.cli.terminal import print_table
 
     table = Table(
         Column("serial", no_wrap=True), "connection", "state", "phone", "SoC", "Android", "cores"
@@ -130,7 +121,5 @@ def _print(attached: list[Attached]) -> None:
 
 
 def _to_json(attached: Attached) -> dict[str, Any]:
-    from bench.core import config
-
     fields: dict[str, Any] = config.unstructure(attached)
     return {**fields.pop("found"), **fields}

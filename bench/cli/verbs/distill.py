@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
+from bench.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from models.distill.card import Card
     from models.distill.recipe import Recipe
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``distill`` sets."""
 
-    verb: str
     names: list[str]
     grid: list[str]
     recipe: str | None
@@ -32,7 +35,6 @@ class Options(argparse.Namespace):
     workers: int | None
     score: str | None
     out: Path
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,13 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     students = parser.add_argument_group("students")
     students.add_argument("names", nargs="*", metavar="NAME", help="name of a student, or frill")
-    students.add_argument(
-        "--grid",
-        nargs="+",
-        metavar="AXIS=V1,V2",
-        default=[],
-        help="all students of a grid, such as size=tiny,small width=0.5,1.0 activation=unfused",
-    )
+    shared.add_grid(students)
     students.add_argument(
         "--recipe",
         metavar="RECIPE",
@@ -103,8 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Trains every student that is not up to date; returns 0, or 4 where one failed."""
-    from bench.cli.console import print_json, print_to_stderr, progress
-    from bench.core import config
+    from bench.cli.terminal import progress
     from bench.flow.build.distill import distill
     from bench.flow.build.model_cards import score_cards
     from models.audio.tasks import task_set
@@ -160,9 +155,6 @@ def run(options: Options) -> int:
 
 
 def _recipe(options: Options) -> Recipe:
-    from dataclasses import replace
-
-    from bench.core.errors import ConfigurationError
     from models.distill import recipe as recipes
     from models.student.spec import parse_grid, parse_name
 
@@ -194,16 +186,11 @@ def _select_options(options: Options, *names: str) -> dict[str, Any]:
 
 
 def _print(cards: tuple[Card, ...]) -> None:
-    from rich.table import Table
+    from bench.cli.terminal import print_rows
 
-    from bench.cli.console import print_table
-
-    scored = cards[0].scores
-    table = Table("student", "parameters", "windows", "epochs", "held-out loss", "cosine")
-    for one in scored:
-        table.add_column(f"{one.format} score", justify="right")
-    for each in cards:
-        table.add_row(
+    scores = [f"{one.format} score" for one in cards[0].scores]
+    rows = [
+        (
             each.student,
             f"{each.parameters:,}",
             f"{each.audio_windows:,}",
@@ -212,4 +199,7 @@ def _print(cards: tuple[Card, ...]) -> None:
             f"{each.validation_cosine:.4f}",
             *(f"{one.score.mean:.3f}" for one in each.scores),
         )
-    print_table(table)
+        for each in cards
+    ]
+    headings = ("student", "parameters", "windows", "epochs", "held-out loss", "cosine", *scores)
+    print_rows(headings, rows, right=scores)

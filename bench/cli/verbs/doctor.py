@@ -9,6 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
+from bench.core.errors import DeviceError, TransientDeviceError
 
 if TYPE_CHECKING:
     from bench.adb.transport.serials import Found
@@ -18,12 +21,10 @@ if TYPE_CHECKING:
 _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"}
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``doctor`` sets."""
 
-    verb: str
     serial: list[str]
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Prints the findings; returns 0, or 3 where one of them is a problem."""
-    from bench.cli.console import print_json
-    from bench.core import config
-    from bench.core.errors import DeviceError
     from bench.flow.checks.machine import Level, examine_machine
     from bench.flow.checks.phone import check_phone
     from device_profiles.device_profile import profiles
@@ -63,17 +61,13 @@ def run(options: Options) -> int:
 
 
 def _phones(serials: Sequence[str]) -> list[Found]:
-    from bench.cli.console import print_to_stderr
     from bench.cli.requests import serials_of
-    from bench.core.errors import TransientDeviceError
     from bench.flow.phone.discovery import find_phones
 
     names = serials or list(filter(None, [os.environ.get("ANDROID_SERIAL")]))
     try:
         phones = find_phones(serials_of(names))
-    except (
-        TransientDeviceError
-    ) as error:  # the adb server does not answer; a finding shows that too
+    except TransientDeviceError as error:  # no answer of the adb server; a finding shows that too
         print_to_stderr(str(error))
         return []
     if not phones:
@@ -84,8 +78,6 @@ def _phones(serials: Sequence[str]) -> list[Found]:
 
 
 def _ask_to_allow(serial: str) -> None:
-    from bench.cli.console import print_to_stderr
-
     print_to_stderr(f"{serial}: unlock the phone and accept 'Allow USB debugging?' on its screen")
 
 
@@ -105,7 +97,7 @@ def _print_findings(title: str, findings: Sequence[Finding]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from bench.cli.console import print_table
+    from bench.cli.terminal import print_table
 
     table = Table("check", "", "result", title=title, title_justify="left")
     for each in findings:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags, gate_flags
-from bench.core.errors import ConfigurationError
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
+from bench.core.errors import ConfigurationError, worst
 
 if TYPE_CHECKING:
     from bench.flow.fleet import Lane
@@ -24,12 +26,10 @@ _EXAMPLE = "example: frill-bench gate --baseline old.tflite --candidate new.tfli
 _SAVE = "frill-bench gate --candidate REF --save-baseline DIR"
 
 
-class Options(gate_flags.BlockFlags, argparse.Namespace):
+class Options(gate_flags.BlockFlags, flags.VerbOptions):
     """What the parser of ``gate`` sets."""
 
-    verb: str
     zoo: Path
-    json: bool
     baseline: str | None
     candidate: str | None
     margin: float
@@ -138,11 +138,13 @@ def run(options: Options) -> int:
     """Measures, prints the verdicts, returns the exit code."""
     from bench.cli.measuring import do_on_devices
     from bench.cli.requests import devices_of, tool_request
+    from bench.cli.shown.gate import show_log, show_unmeasured
     from bench.flow.gate.jobs import GateJob
+    from bench.flow.gate.log_file import read
     from bench.flow.gate.references import pair_up, side
 
     if options.replay is not None:
-        return _replay(options, options.replay)
+        return worst(show_log(options, read(options.replay)))
     if options.host + len(options.serial) > 1:
         raise ConfigurationError(
             f"a gate takes one device, not {options.host + len(options.serial)}",
@@ -158,18 +160,13 @@ def run(options: Options) -> int:
         baseline, candidate, unchanged_too=options.measure_unchanged or options.own_tools
     )
     if not comparison.pairs:
-        from bench.cli.shown.gate import show_unmeasured
-
         show_unmeasured(comparison.unmeasured, as_json=options.json)
         return 0
     if options.benchmark_binary is None:
         options.benchmark_binary = candidate.tool
     gate = _with_scores(options, _gate(options, comparison))
-    targets = {
-        each.sha256: each for pair in comparison.pairs for each in (pair.baseline, pair.candidate)
-    }
     tool = replace(tool_request(options), second=baseline.tool if options.own_tools else None)
-    request = gate_flags.block_request(options, tuple(targets.values()))
+    request = partial(gate_flags.block_request, options, comparison.targets)
     devices = devices_of(options, request, tool)
     job = GateJob(
         gate=gate,
@@ -180,11 +177,7 @@ def run(options: Options) -> int:
 
 
 def _baseline(options: Options) -> Side:
-    """Returns the baseline's side.
-
-    Raises:
-        ConfigurationError: none is given, or --own-tools is set and it holds no tool.
-    """
+    """Returns the baseline's side; it holds a tool if --own-tools is set."""
     from bench.flow.gate.references import side
 
     if options.baseline is None:
@@ -206,21 +199,16 @@ def _show(
 ) -> set[int]:
     """Prints the verdicts in the gates' logs, and returns their exit codes."""
     from bench.cli.shown.gate import show_log
-    from bench.flow.gate.gate import log_of
-    from bench.flow.gate.log_file import read
+    from bench.flow.gate.gate import logs_of
 
     codes: set[int] = set()
-    for session in sessions:
-        path = log_of(store, session)
-        if not path.exists():  # the session ended before its first block
-            continue
+    for session, path, log in logs_of(store, sessions):
         wrote = f"wrote session {session.id} to {store.url}, its log to {path}"
-        codes |= show_log(options, read(path), started_at=session.started_at, wrote=wrote)
+        codes |= show_log(options, log, started_at=session.started_at, wrote=wrote)
     return codes
 
 
 def _gate(options: Options, comparison: Comparison) -> Gate:
-    from bench.cli.console import print_to_stderr
     from bench.flow.gate.gate import Gate
     from bench.gate.rule import Rule
 
@@ -246,7 +234,7 @@ def _with_scores(options: Options, gate: Gate) -> Gate:
     """Returns the gate with the score differences of its models, if a task set is given."""
     if options.task_set is None:
         return gate
-    from bench.cli.console import progress
+    from bench.cli.terminal import one_bar
     from bench.flow.gate.accuracy import score_pairs
     from bench.gate.rule import AccuracyRule
     from models.audio.tasks import task_set
@@ -257,22 +245,13 @@ def _with_scores(options: Options, gate: Gate) -> Gate:
         false_alarms_per_gate=options.false_alarms,
     )
     tasks = task_set(options.task_set)
-    with progress() as display:
-        bar = display.add_task("score", total=None)
-        scores = score_pairs(
-            gate.comparison.pairs,
-            tasks,
-            on_progress=lambda name, done, total: display.update(
-                bar, description=f"score {name}", completed=done, total=total
-            ),
-        )
+    with one_bar("score", "score {}") as on_progress:
+        scores = score_pairs(gate.comparison.pairs, tasks, on_progress=on_progress)
         return replace(gate, accuracy=rule, scores=tuple(scores))
 
 
 def _save_baseline(options: Options, candidate: Side, folder: Path) -> int:
     """Saves a side as a bundle, with the benchmark tool where the command line gives one."""
-    from bench.cli.console import print_json, print_to_stderr
-    from bench.core import config
     from bench.flow.gate.bundle import CONTENTS, host_runner, official, save
     from bench.tool.host import litert_tool
 
@@ -297,11 +276,3 @@ def _save_baseline(options: Options, candidate: Side, folder: Path) -> int:
             print(f"{each.name} {each.format} {each.sha256}")
     print_to_stderr(f"wrote {folder / CONTENTS}")
     return 0
-
-
-def _replay(options: Options, path: Path) -> int:
-    from bench.cli.shown.gate import show_log
-    from bench.core.errors import worst
-    from bench.flow.gate.log_file import read
-
-    return worst(show_log(options, read(path)))

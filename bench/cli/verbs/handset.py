@@ -6,17 +6,19 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
+from bench.core.errors import ConfigurationError
+from bench.core.hashing import sha256_file
 
 if TYPE_CHECKING:
     from bench.handset.running import Running
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``handset`` sets."""
 
-    verb: str
     action: str
-    json: bool
     names: list[str]
     all: bool
     name: str | None
@@ -65,20 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Boots, lists or stops handsets, or builds their tool, and returns 0."""
-    match options.action:
-        case "up":
-            _up(options)
-        case "list":
-            _list(options)
-        case "down":
-            _down(options)
-        case _:
-            _tool(options)
+    actions = {"up": _up, "list": _list, "down": _down, "tool": _tool}
+    actions[options.action](options)
     return 0
 
 
 def _up(options: Options) -> None:
-    from bench.cli.console import print_json, print_to_stderr
     from bench.handset.running import boot
     from bench.handset.tree import prepare
 
@@ -104,7 +98,6 @@ def _up(options: Options) -> None:
 
 
 def _list(options: Options) -> None:
-    from bench.cli.console import print_json, print_to_stderr
     from bench.handset.running import running
 
     handsets = running()
@@ -117,8 +110,6 @@ def _list(options: Options) -> None:
 
 
 def _down(options: Options) -> None:
-    from bench.cli.console import print_json, print_to_stderr
-    from bench.core.errors import ConfigurationError
     from bench.handset.running import find, running
 
     if bool(options.names) == options.all:
@@ -134,8 +125,6 @@ def _down(options: Options) -> None:
 
 
 def _tool(options: Options) -> None:
-    from bench.cli.console import print_json, print_to_stderr
-    from bench.core.hashing import sha256_file
     from bench.handset.benchmark_tool import build_tool, delegate_library
 
     path, delegate = build_tool(), delegate_library()
@@ -147,32 +136,21 @@ def _tool(options: Options) -> None:
 
 
 def _print(handsets: list[Running]) -> None:
-    from rich.table import Table
+    from bench.cli.terminal import print_rows
 
-    from bench.cli.console import print_table
-
-    table = Table("name", "serial", "/data MB", "process")
+    rows = []
     for each in handsets:
-        handset = each.record.handset
-        table.add_row(
-            handset.name,
-            handset.serial,
-            str(handset.data_bytes >> 20),
-            str(each.record.init.pid),
-        )
-    print_table(table)
+        handset, pid = each.record.handset, each.record.init.pid
+        rows.append((handset.name, handset.serial, str(handset.data_bytes >> 20), str(pid)))
+    print_rows(("name", "serial", "/data MB", "process"), rows)
 
 
 def _to_json(phone: Running) -> dict[str, Any]:
-    from bench.core import config
-
     fields: dict[str, Any] = config.unstructure(phone.record)
     return {"serial": phone.serial, **fields.pop("handset"), **fields}
 
 
 def _properties(texts: list[str]) -> dict[str, str]:
-    from bench.core.errors import ConfigurationError
-
     for text in texts:
         if "=" not in text:
             raise ConfigurationError(

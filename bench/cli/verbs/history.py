@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.cli.gate_flags import folder_beside
+from bench.core import config
+from bench.core.errors import ConfigurationError
+from bench.core.version import VERSION
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from bench.flow.history import History
     from bench.gate.history.trend import Trend
 
@@ -19,16 +23,14 @@ _EXAMPLE = "example: frill-bench history --anchor anchor gates --out history"
 _MEASURE = "measure one: frill-bench gate --baseline ANCHOR --candidate REF --measure-unchanged"
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``history`` sets."""
 
-    verb: str
     logs: list[Path]
     anchor: str | None
     zoo: Path
     db: str
     out: Path | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,19 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "and with --measure-unchanged (default: the only baseline of each model)",
     )
     shared.add_zoo(parser)
-    add(
-        "--db",
-        default="frill-bench.db",
-        metavar="FILE",
-        help="the database whose gates/ is read; it is not opened itself",
-    )
+    shared.add_db(parser, "the database whose gates/ is read; it is not opened itself")
     add("--out", type=Path, metavar="DIR", help="write a page with plots and a CSV")
     shared.add_json(parser)
 
 
 def run(options: Options) -> int:
     """Prints the trend of each model, writes the page, returns the exit code."""
-    from bench.cli.console import print_json, print_table, print_to_stderr
     from reports.history.trends import AXIS, alarms, notes, title
 
     history = _history(options)
@@ -69,7 +65,7 @@ def run(options: Options) -> int:
     if options.json:
         print_json(_document(options, history, trends))
     else:
-        print_table(_table(trends))
+        _print(trends)
     for trend in trends:
         for line in notes(trend):
             print_to_stderr(f"{title(trend)}: {line}")
@@ -84,9 +80,6 @@ def run(options: Options) -> int:
 
 
 def _history(options: Options) -> History:
-    from dataclasses import replace
-
-    from bench.core.errors import ConfigurationError
     from bench.flow.gate.logs import read_all
     from bench.flow.gate.references import side
     from bench.flow.history import history
@@ -94,15 +87,13 @@ def _history(options: Options) -> History:
     pinned = None
     if options.anchor is not None:
         pinned = {target.sha256 for target in side(options.anchor, zoo=options.zoo).targets}
-    gates = (Path() if "://" in options.db else Path(options.db).parent) / "gates"
+    gates = folder_beside(options.db, "gates")
     places = ", ".join(map(str, options.logs)) or str(gates)
-    logs = read_all(options.logs or ([gates] if gates.is_dir() else []))
-    if not logs.logs:
-        raise ConfigurationError(
-            "; ".join((f"no gate logs in {places}", *logs.unread)), hint=_MEASURE
-        )
-    collected = history(logs.logs, pinned)
-    collected = replace(collected, left_out=(*collected.left_out, *logs.unread))
+    logs, unread = read_all(options.logs or ([gates] if gates.is_dir() else []))
+    if not logs:
+        raise ConfigurationError("; ".join((f"no gate logs in {places}", *unread)), hint=_MEASURE)
+    collected = history(logs, pinned)
+    collected = replace(collected, left_out=(*collected.left_out, *unread))
     if not collected.trends:
         against = f" against {options.anchor}" if pinned else ""
         raise ConfigurationError(
@@ -112,29 +103,22 @@ def _history(options: Options) -> History:
     return collected
 
 
-def _table(trends: Sequence[Trend]) -> Table:
-    from rich.markup import escape
-
-    from bench.cli.console import plain_table
+def _print(trends: Sequence[Trend]) -> None:
+    from bench.cli.shown.cells import terminal_table
+    from bench.cli.terminal import print_table
     from reports.history.trends import table
 
-    cells = table(trends)
     devices = sorted({trend.device for trend in trends})
-    output = plain_table(f"latency over the pinned baseline's, on {', '.join(devices)}")
-    for heading in cells.headings:
-        output.add_column(heading.name, justify="right" if heading.numeric else "left")
-    for line in cells.lines:
-        output.add_row(
-            *(
-                escape(f"{cell.text}\n{cell.detail}" if cell.detail else cell.text)
-                for cell in line.cells
-            )
+    print_table(
+        terminal_table(
+            f"latency over the pinned baseline's, on {', '.join(devices)}",
+            table(trends),
+            lambda cell: f"{cell.text}\n{cell.detail}" if cell.detail else cell.text,
         )
-    return output
+    )
 
 
 def _document(options: Options, history: History, trends: Sequence[Trend]) -> dict[str, object]:
-    from bench.core import config
     from reports.history.trends import document, rows
 
     return {
@@ -146,7 +130,6 @@ def _document(options: Options, history: History, trends: Sequence[Trend]) -> di
 
 
 def _write(options: Options, out: Path, history: History, trends: Sequence[Trend]) -> Path:
-    from bench.core.version import VERSION
     from reports.history.page import write_history
 
     anchor = f" --anchor {options.anchor}" if options.anchor else ""

@@ -3,49 +3,46 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json
+from bench.core import config
+from bench.core.errors import ConfigurationError, ToolOutputError
 
 if TYPE_CHECKING:
     from bench.tool.parse import ToolLog
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``parse`` sets."""
 
-    verb: str
     files: list[str]
     stderr: Path | None
     exit_status: int | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``parse``."""
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "files",
         metavar="FILE",
         nargs="+",
         help="output of a benchmark program, as text or as its binary result file; - is stdin",
     )
-    parser.add_argument(
+    add(
         "--stderr", metavar="FILE", type=Path, help="the standard error, if it was saved separately"
     )
-    parser.add_argument(
-        "--exit-status", metavar="N", type=int, help="exit status of the program, if it is known"
-    )
+    add("--exit-status", metavar="N", type=int, help="exit status of the program, if it is known")
     shared.add_json(parser)
     parser.epilog = "example: frill-bench parse benchmark.log --json"
 
 
 def run(options: Options) -> int:
     """Prints the contents of the logs; returns 0, or 4 if one of them must not be trusted."""
-    from bench.cli.console import print_json
-    from bench.core import config
-    from bench.core.errors import ConfigurationError, ToolOutputError
-
     names: list[str] = options.files
     if len(names) > 1 and (options.stderr is not None or options.exit_status is not None):
         raise ConfigurationError(
@@ -63,8 +60,6 @@ def run(options: Options) -> int:
 
 
 def _parse(name: str, stderr: Path | None, exit_status: int | None) -> ToolLog:
-    import sys
-
     from bench.tool.parse import parse_bytes, parse_file, read_bytes
 
     if name != "-":
@@ -77,7 +72,7 @@ def _print(name: str, log: ToolLog) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from bench.cli.console import print_table
+    from bench.cli.terminal import print_table
 
     table = Table(title=escape(name), title_justify="left", show_header=False, min_width=60)
     table.add_column(no_wrap=True)

@@ -6,30 +6,26 @@ import argparse
 from pathlib import Path
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``report`` sets."""
 
-    verb: str
     db: str
     out: Path
     title: str
     task_set: str | None
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``report``."""
     parser.epilog = "example: frill-bench report --db demo/results.db --out report"
-    parser.add_argument(
-        "--db", default="frill-bench.db", metavar="FILE", help="the database to report"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("report"), metavar="DIR", help="folder for the report"
-    )
-    parser.add_argument("--title", default="Speech embeddings on device", help="title of the page")
-    parser.add_argument(
+    add = parser.add_argument
+    shared.add_db(parser, "the database to report")
+    add("--out", type=Path, default=Path("report"), metavar="DIR", help="folder for the report")
+    add("--title", default="Speech embeddings on device", help="title of the page")
+    add(
         "--task-set",
         metavar="SET",
         help="task set of the scores (default: the one that most artifacts were scored on)",
@@ -39,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Writes the report, prints its path and returns 0."""
-    from bench.cli.console import print_json, print_to_stderr
     from bench.flow.report.write import effects_of, report
     from bench.store.store import Store
     from reports.effects.fit import Estimate

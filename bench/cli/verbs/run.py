@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
 
 if TYPE_CHECKING:
     from bench.flow.device.device import Device
@@ -24,10 +28,9 @@ if TYPE_CHECKING:
 _EXAMPLE = "example: frill-bench run --model model.tflite --num-threads 1,2"
 
 
-class Options(flags.DeviceFlags, argparse.Namespace):
+class Options(flags.DeviceFlags, flags.VerbOptions):
     """What the parser of ``run`` sets."""
 
-    verb: str
     suite: Path | None
     model: list[Path]
     zoo: Path
@@ -52,7 +55,6 @@ class Options(flags.DeviceFlags, argparse.Namespace):
     seed: int | None
     timeout: float | None
     dry_run: bool
-    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,12 +136,7 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="how many invalid processes may be repeated (default: as many as --processes)",
     )
-    add(
-        "--timeout",
-        type=flags.seconds,
-        metavar="S",
-        help="kill a process after this time (default: the longest that its protocol can take)",
-    )
+    flags.add_timeout(group)
     add("--seed", type=int, help="seed of the order of the processes")
 
 
@@ -160,20 +157,12 @@ def run(options: Options) -> int:
     if options.dry_run:
         _print_commands(devices, as_json=options.json)
         return 0
-
-    def show(store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]) -> set[int]:
-        return _show(options, store, sessions, lanes)
-
     job = MeasureJob(targets=tuple(targets.values()), check=options.check)
-    return do_on_devices(devices, job, options.db, show)
+    return do_on_devices(devices, job, options.db, partial(_show, options))
 
 
 def _request(options: Options, kind: Kind) -> RunRequest:
-    """Returns the request to a kind of device, from the suite and the command line.
-
-    Raises:
-        ConfigurationError: the two do not fit together, or a file is unusable.
-    """
+    """Returns the request to a kind of device, from the suite and the command line."""
     from bench.flow.device.requests import RunRequest
     from bench.plan.suite import bare_target, select, zoo_targets
 
@@ -196,7 +185,6 @@ def _request(options: Options, kind: Kind) -> RunRequest:
 
 
 def _suite(options: Options, kind: Kind) -> Suite:
-    from bench.core import config
     from bench.plan.case import EVIDENCE
     from bench.plan.device import Kind
     from bench.plan.suite import Suite, host_suite, phone_suite
@@ -213,9 +201,6 @@ def _suite(options: Options, kind: Kind) -> Suite:
 
 def _print_commands(devices: Sequence[Device], *, as_json: bool) -> None:
     """Prints the exact command of each process, in order."""
-    import shlex
-
-    from bench.cli.console import print_json
     from bench.flow.device.device import Contact
 
     commands: list[list[str]] = []
@@ -239,7 +224,6 @@ def _show(
     options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
 ) -> set[int]:
     """Prints the results; returns the exit codes: 4 where a case failed."""
-    from bench.cli.console import print_to_stderr
     from bench.cli.shown.cases import show
     from bench.flow.report.results import results
 

@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config
+from bench.core.artifact import Artifact
+from bench.core.errors import BenchError, ConfigurationError
+from bench.core.score import Score
 
 if TYPE_CHECKING:
-    from bench.core.artifact import Artifact
-    from bench.core.errors import BenchError
-    from bench.core.score import Score
     from models.zoo import Zoo
 
 
-class Options(argparse.Namespace):
+class Options(flags.VerbOptions):
     """What the parser of ``score`` sets."""
 
-    verb: str
     names: list[str]
     task_set: str | None
     db: str
     zoo: Path
-    json: bool
     on: str | None
     clips: int | None
     delegate: str | None
@@ -45,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default (six tasks), quick (two, few clips), a folder of clips by label, "
         "or a CSV with path,label[,split][,speaker] (default: default; on a phone: quick)",
     )
-    parser.add_argument(
-        "--db", default="frill-bench.db", metavar="FILE", help="database for the scores"
-    )
+    flags.add_db(parser, "database for the scores")
     flags.add_zoo(parser)
     flags.add_json(parser)
     group = parser.add_argument_group("on a phone (its scores are compared with the host's)")
@@ -78,8 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Scores and prints the table; returns 0, or 4 where an artifact could not be scored."""
-    from bench.cli.console import progress
-    from bench.core.errors import ConfigurationError
+    from bench.cli.terminal import one_bar
     from bench.flow.build.score import scorable, score_artifacts
     from bench.store.store import Store
     from models.audio.tasks import DEFAULT, task_set
@@ -111,24 +108,17 @@ def run(options: Options) -> int:
             f"--{phone_flags[0].replace('_', '-')} is for phones", hint="give a phone: --on SERIAL"
         )
     tasks = task_set(options.task_set or DEFAULT)
-    with Store.open(options.db) as store, progress() as display:
-        bar = display.add_task("score", total=None)
+    with Store.open(options.db) as store, one_bar("score") as on_progress:
         scores, failed = score_artifacts(
-            artifacts,
-            zoo=zoo,
-            task_set=tasks,
-            store=store,
-            on_progress=lambda name, done, total: display.update(
-                bar, description=name, completed=done, total=total
-            ),
+            artifacts, zoo=zoo, task_set=tasks, store=store, on_progress=on_progress
         )
         url = store.url
     return _end(options, artifacts, scores, failed, url, _print)
 
 
 def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
-    from bench.cli.console import print_to_stderr, progress
     from bench.cli.requests import phones_of
+    from bench.cli.terminal import one_bar
     from bench.flow.device.requests import ToolRequest
     from bench.flow.outputs.device_score import ScoreRequest, score_on_device
     from bench.flow.phone.phone import PhoneDevice
@@ -149,16 +139,9 @@ def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     device = PhoneDevice(phone, request.run_request(), tools)
     with Store.open(options.db) as store:  # a bad database is an error before the phone runs
         url = store.url
-    with progress() as display:
-        bar = display.add_task("windows", total=None)
+    with one_bar("windows") as on_progress:
         scores, failed = score_on_device(
-            device,
-            request,
-            options.db,
-            on_message=print_to_stderr,
-            on_progress=lambda name, done, total: display.update(
-                bar, description=name, completed=done, total=total
-            ),
+            device, request, options.db, on_message=print_to_stderr, on_progress=on_progress
         )
     return _end(options, artifacts, scores, failed, url, _print_differences)
 
@@ -172,9 +155,6 @@ def _end(
     show: Callable[[Sequence[Artifact], Sequence[Score]], None],
 ) -> int:
     """Prints what was scored and what failed, and returns the exit code."""
-    from bench.cli.console import print_json, print_to_stderr
-    from bench.core import config
-
     if options.json:
         print_json(
             {
@@ -191,42 +171,36 @@ def _end(
 
 
 def _print(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
-    from rich.table import Table
-
-    from bench.cli.console import print_table
+    from bench.cli.terminal import print_rows
 
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
-    first = scores[0].tasks if scores else ()
-    table = Table("model", *(task.task for task in first), "mean (95 %)")
-    for score in scores:
-        cells = [f"{task.value:.3f}" for task in score.tasks]
-        mean = f"{score.mean:.3f} ({score.mean_low:.3f}-{score.mean_high:.3f})"
-        table.add_row(names[score.artifact_sha256], *cells, mean)
-    for title, values in (
-        ("log-mel floor", [task.floor for task in first]),
-        ("chance", [task.chance for task in first]),
-    ):
-        table.add_row(title, *("-" if value is None else f"{value:.3f}" for value in values), "")
-    print_table(table)
+    tasks = scores[0].tasks
+    rows = [
+        [
+            names[score.artifact_sha256],
+            *(f"{task.value:.3f}" for task in score.tasks),
+            f"{score.mean:.3f} ({score.mean_low:.3f}-{score.mean_high:.3f})",
+        ]
+        for score in scores
+    ]
+    floors = ("-" if task.floor is None else f"{task.floor:.3f}" for task in tasks)
+    rows.append(["log-mel floor", *floors, ""])
+    rows.append(["chance", *(f"{task.chance:.3f}" for task in tasks), ""])
+    print_rows(["model", *(task.task for task in tasks), "mean (95 %)"], rows)
 
 
 def _print_differences(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
     """Prints each task's score on the phone and on the host, and the paired difference."""
-    from rich.table import Table
-
-    from bench.cli.console import print_table
+    from bench.cli.terminal import print_rows
 
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
-    table = Table("model", "task", "phone", "host", "phone less host (95 %)")
+    rows = []
     for score in scores:
         values = {"mean": score.mean, **{task.task: task.value for task in score.tasks}}
         for each in score.less_host:
             value = values[each.task]
-            table.add_row(
-                names[score.artifact_sha256],
-                each.task,
-                f"{value:.3f}",
-                f"{value - each.value:.3f}",
-                f"{each.value:+.3f} ({each.low:+.3f} to {each.high:+.3f})",
-            )
-    print_table(table)
+            row = [names[score.artifact_sha256], each.task, f"{value:.3f}"]
+            row.append(f"{value - each.value:.3f}")
+            row.append(f"{each.value:+.3f} ({each.low:+.3f} to {each.high:+.3f})")
+            rows.append(row)
+    print_rows(("model", "task", "phone", "host", "phone less host (95 %)"), rows)

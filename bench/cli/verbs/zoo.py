@@ -7,27 +7,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cli import flags as shared
+from bench.cli.console import print_json, print_to_stderr
+from bench.core import config, units
+from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format
+from bench.core.errors import ConfigurationError
+from bench.core.units import GAP, counted, percent, significant
 
 if TYPE_CHECKING:
-    from bench.core.artifact import Artifact
-    from bench.flow.build.layer_fidelity import ComparedFile
-    from models.convert.layer_fidelity import Layer
+    from models.convert.layer_fidelity import Layer, LayerFidelity
 
 _MAX_HOP_S = 3600.0
 _PATCHES = 50
 
 
-class Options(argparse.Namespace):
+class Options(shared.VerbOptions):
     """What the parser of ``zoo`` sets."""
 
-    verb: str
     action: str
     name: str
     patches: int
     audio: Path | None
     db: str | None
     zoo: Path
-    json: bool
     file: Path
     frontend: str | None
     hop_s: float | None
@@ -79,23 +80,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    """Runs one action; returns its exit code."""
-    match options.action:
-        case "list":
-            return _list(options)
-        case "show":
-            return _show(options)
-        case "parity":
-            return _parity(options)
-        case _:
-            return _add(options)
+    """Runs one action and returns 0."""
+    actions = {"list": _list, "show": _show, "add": _add, "parity": _parity}
+    actions[options.action](options)
+    return 0
 
 
-def _list(options: Options) -> int:
-    from rich.table import Table
-
-    from bench.cli.console import print_json, print_table, print_to_stderr
-    from bench.core import config, units
+def _list(options: Options) -> None:
+    from bench.cli.terminal import print_rows
     from models.zoo import Zoo
 
     artifacts = Zoo(options.zoo).artifacts()
@@ -105,46 +97,44 @@ def _list(options: Options) -> int:
         )
     if options.json:
         print_json({"zoo": str(options.zoo), "artifacts": config.unstructure(artifacts)})
-        return 0
-    table = Table("model", "format", "size", "parameters", "partitions", "cosine", "caveats")
-    for each in artifacts:
-        table.add_row(
-            each.name,
-            each.format.value,
-            units.size(each.size_bytes),
-            f"{each.parameters:,}",
-            "-" if each.partitions is None else str(each.partitions.partitions),
-            "-" if each.fidelity is None else f"{each.fidelity.cosine_mean:.4f}",
-            ", ".join(caveat.kind.value for caveat in each.caveats),
-        )
-    print_table(table)
-    return 0
+        return
+    print_rows(
+        ("model", "format", "size", "parameters", "partitions", "cosine", "caveats"),
+        (
+            (
+                each.name,
+                each.format.value,
+                units.size(each.size_bytes),
+                f"{each.parameters:,}",
+                "-" if each.partitions is None else str(each.partitions.partitions),
+                "-" if each.fidelity is None else f"{each.fidelity.cosine_mean:.4f}",
+                ", ".join(caveat.kind.value for caveat in each.caveats),
+            )
+            for each in artifacts
+        ),
+    )
 
 
-def _show(options: Options) -> int:
-    from rich.table import Table
-
-    from bench.cli.console import print_json, print_table
+def _show(options: Options) -> None:
+    from bench.cli.terminal import print_rows
     from models.zoo import Zoo
 
     document = _description(options.name, Zoo(options.zoo).artifacts())
     if options.json:
         print_json(document)
-        return 0
-    table = Table("what", "value", show_header=False)
-    for key, value in document.items():
-        if key != "formats":
-            table.add_row(key, f"{value:,}" if isinstance(value, int) else str(value))
+        return
+    rows = [
+        (key, f"{value:,}" if isinstance(value, int) else str(value))
+        for key, value in document.items()
+        if key != "formats"
+    ]
     for each in document["formats"]:
-        table.add_row(each["format"], f"{each['size_bytes']:,} bytes, sha256 {each['sha256']}")
-    print_table(table)
-    return 0
+        rows.append((each["format"], f"{each['size_bytes']:,} bytes, sha256 {each['sha256']}"))
+    print_rows(("what", "value"), rows, show_header=False)
 
 
 def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
     """Returns the facts about a model: from its manifests, else from its architecture."""
-    from bench.core import config
-    from bench.core.errors import ConfigurationError
     from models.student.buildable import FRONTENDS, Buildable, architecture, parse
 
     files = [each for each in artifacts if each.name == name]
@@ -179,11 +169,7 @@ def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
     return document
 
 
-def _add(options: Options) -> int:
-    from bench.cli.console import print_json, print_to_stderr
-    from bench.core import config
-    from bench.core.artifact import SAMPLE_RATE_HZ
-    from bench.core.errors import ConfigurationError
+def _add(options: Options) -> None:
     from models.zoo import Zoo
 
     zoo = Zoo(options.zoo)
@@ -207,13 +193,9 @@ def _add(options: Options) -> int:
         print(f"  {artifact.size_bytes:,} bytes, {artifact.parameters:,} parameters")
         print(f"  sha256 {artifact.sha256}")
     print_to_stderr(f"wrote {zoo.path(artifact)} and its manifest")
-    return 0
 
 
-def _parity(options: Options) -> int:
-    from bench.cli.console import print_json, print_to_stderr
-    from bench.core.artifact import Format
-    from bench.core.errors import ConfigurationError
+def _parity(options: Options) -> None:
     from bench.flow.build.layer_fidelity import compare_formats, converted_files, why_int8_slower
     from bench.store.store import Store
     from models.zoo import Zoo
@@ -235,54 +217,49 @@ def _parity(options: Options) -> int:
         print_json(
             {
                 "name": artifacts[0].name,
-                "formats": [_losses(each, reasons.get(each.artifact.sha256)) for each in compared],
+                "formats": [
+                    _losses(artifact, fidelity, reasons.get(artifact.sha256, []))
+                    for artifact, fidelity in compared
+                ],
             }
         )
     else:
-        for one in compared:
-            _print_losses(one, reasons.get(one.artifact.sha256, []))
+        for artifact, fidelity in compared:
+            _print_losses(artifact, fidelity, reasons.get(artifact.sha256, []))
     for sha256, sentences in reasons.items():
         if not sentences:
             print_to_stderr(
                 f"{options.db}: holds no timing of the int8 file {sha256[:12]} and its float32"
             )
-    return 0
 
 
-def _losses(compared: ComparedFile, reasons: list[tuple[str, str]] | None) -> dict[str, Any]:
-    from bench.core import config
+def _losses(
+    artifact: Artifact, fidelity: LayerFidelity, reasons: list[tuple[str, str]]
+) -> dict[str, Any]:
     from models.convert import layer_fidelity
 
-    artifact, fidelity = compared.artifact, compared.fidelity
     return {
         **config.unstructure(fidelity),
         "sha256": artifact.sha256,
         "sentence": layer_fidelity.sentence(fidelity),
         "float_ops": artifact.float_ops,
         "partitions": config.unstructure(artifact.partitions),
-        "why_slower": [{"device": device, "sentence": line} for device, line in reasons or []],
+        "why_slower": [{"device": device, "sentence": line} for device, line in reasons],
     }
 
 
-def _print_losses(compared: ComparedFile, reasons: list[tuple[str, str]]) -> None:
-    from rich.table import Table
-
-    from bench.cli.console import print_table
-    from bench.core.artifact import Format
-    from bench.core.units import counted
+def _print_losses(
+    artifact: Artifact, fidelity: LayerFidelity, reasons: list[tuple[str, str]]
+) -> None:
+    from bench.cli.terminal import print_rows
     from models.convert import layer_fidelity
 
-    artifact, fidelity = compared.artifact, compared.fidelity
-    layers = layer_fidelity.worst(fidelity)
     print(f"{artifact.name}.{artifact.format.value}, {fidelity.patches} held-out patches")
     is_int8 = artifact.format is Format.INT8
-    table = Table("layer", "op")
-    columns = ("SNR dB", "lost dB", *(("clipped %", "range") if is_int8 else ()))
-    for heading in (*columns, "float32", "float32 99 %"):
-        table.add_column(heading, justify="right")
-    for layer in layers:
-        table.add_row(*_cells(layer, is_int8=is_int8))
-    print_table(table)
+    ranges = ("clipped %", "range") if is_int8 else ()
+    numbers = ("SNR dB", "lost dB", *ranges, "float32", "float32 99 %")
+    rows = [_cells(layer, is_int8=is_int8) for layer in layer_fidelity.worst(fidelity)]
+    print_rows(("layer", "op", *numbers), rows, right=numbers)
     floats = ", ".join(f"{count} {op}" for op, count in artifact.float_ops.items())
     print(f"operators in float: {floats or 'none'}")
     if artifact.partitions is not None:
@@ -300,8 +277,6 @@ def _print_losses(compared: ComparedFile, reasons: list[tuple[str, str]]) -> Non
 
 
 def _cells(layer: Layer, *, is_int8: bool) -> list[str]:
-    from bench.core.units import GAP, percent, significant
-
     cells = [
         layer.name,
         layer.op,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.artifact import Artifact, Format, Role
@@ -17,14 +16,6 @@ from reports.rows.int8 import compared, explain
 
 _PATCH = (frontend.PATCH_FRAMES, frontend.MEL_BINS, 1)
 _AUDIO = (frontend.WINDOW_SAMPLES,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparedFile:
-    """One converted file and the loss of its layers."""
-
-    artifact: Artifact
-    fidelity: LayerFidelity
 
 
 def converted_files(zoo: Zoo, text: str) -> list[Artifact]:
@@ -56,8 +47,8 @@ def converted_files(zoo: Zoo, text: str) -> list[Artifact]:
 
 def compare_formats(
     zoo: Zoo, artifacts: list[Artifact], *, patches: int, audio: Path | None = None
-) -> list[ComparedFile]:
-    """Returns each converted file of one model beside its float32 file, on held-out patches.
+) -> list[tuple[Artifact, LayerFidelity]]:
+    """Returns what the layers of each converted file of one model lose, on held-out patches.
 
     Args:
         artifacts: what ``converted_files`` returns.
@@ -91,10 +82,7 @@ def compare_formats(
     )
     source = zoo.checked_path(base)
     return [
-        ComparedFile(
-            artifact=each,
-            fidelity=compare_layers(source, zoo.checked_path(each), inputs, format=each.format),
-        )
+        (each, compare_layers(source, zoo.checked_path(each), inputs, format=each.format))
         for each in artifacts
     ]
 

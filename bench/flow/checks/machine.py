@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from bench.adb.transport import keys
@@ -21,9 +22,9 @@ class Level(StrEnum):
     """How much a finding matters."""
 
     OK = "ok"
-    NOTE = "note"
-    WARNING = "warning"
-    PROBLEM = "problem"
+    NOTE = "note"  # needs no action
+    WARNING = "warning"  # gives measurements a caveat
+    PROBLEM = "problem"  # prevents measuring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +42,12 @@ class Finding:
     next_step: str = ""
 
 
-def ok(check: str, found: str) -> Finding:
-    """Returns a finding that is in order."""
-    return Finding(check=check, level=Level.OK, found=found)
+def finding(level: Level, check: str, found: str, next_step: str = "") -> Finding:
+    """Returns a finding of one level."""
+    return Finding(check=check, level=level, found=found, next_step=next_step)
 
 
-def note(check: str, found: str, next_step: str = "") -> Finding:
-    """Returns a finding that needs no action."""
-    return Finding(check=check, level=Level.NOTE, found=found, next_step=next_step)
-
-
-def warning(check: str, found: str, next_step: str = "") -> Finding:
-    """Returns a finding that gives measurements a caveat."""
-    return Finding(check=check, level=Level.WARNING, found=found, next_step=next_step)
-
-
-def problem(check: str, found: str, next_step: str = "") -> Finding:
-    """Returns a finding that prevents measuring."""
-    return Finding(check=check, level=Level.PROBLEM, found=found, next_step=next_step)
-
-
+ok, note, warning, problem = (partial(finding, level) for level in Level)
 _ADB_LIMIT_S = 10.0
 _GROUP_AND_OTHERS = 0o077
 # Modules of each extra of setup.cfg; only their presence is checked, because imports take seconds.

@@ -15,7 +15,7 @@ from bench.core.device_state.cores import list_cores
 from bench.core.device_state.state import Reading, State, thermal_word
 from bench.core.errors import ConfigurationError, DeviceError
 from bench.core.units import clock, size
-from bench.flow.checks.machine import Finding, Level, note, ok, problem, warning
+from bench.flow.checks.machine import Finding, Level, finding, note, ok, problem, warning
 from bench.flow.phone.discovery import affinity, complete_facts, connect, profile_of
 from bench.flow.phone.readiness import limits_of
 from bench.measure.conditions import Condition, ConditionKind, Limits, Response, assess, in_words
@@ -130,10 +130,10 @@ def _identity(facts: Facts, profile: Profile) -> Iterator[Finding]:
             " (unverified: used only where the phone hides something)" if profile.unverified else ""
         ),
     )
-    yield Finding(
-        check="Android",
-        level=Level.OK if (facts.sdk or 0) >= _SHELL_V2_SDK else Level.NOTE,
-        found=f"{facts.release or 'version unknown'} (SDK {facts.sdk or 'unknown'})",
+    yield finding(
+        Level.OK if (facts.sdk or 0) >= _SHELL_V2_SDK else Level.NOTE,
+        "Android",
+        f"{facts.release or 'version unknown'} (SDK {facts.sdk or 'unknown'})",
     )
     yield _abi(facts)
     yield _page(facts)
@@ -148,7 +148,7 @@ def _identity(facts: Facts, profile: Profile) -> Iterator[Finding]:
 def _abi(facts: Facts) -> Finding:
     names = ", ".join(facts.abis) or "unknown"
     if any("64" in each for each in facts.abis) or not facts.abis:
-        return Finding(check="ABI", level=Level.OK if facts.abis else Level.NOTE, found=names)
+        return (ok if facts.abis else note)("ABI", names)
     return warning(
         "ABI",
         f"{names}: 32-bit code is several times slower than 64-bit code",
@@ -307,7 +307,7 @@ def _space(state: State) -> Finding:
 
 
 def _hidden(check: str, reading: Reading) -> Finding:
-    return Finding(check=check, level=Level.NOTE, found=f"hidden: {reading.unavailable}")
+    return note(check, f"hidden: {reading.unavailable}")
 
 
 def _of(conditions: Sequence[Condition], *kinds: ConditionKind) -> list[Condition]:
@@ -317,9 +317,9 @@ def _of(conditions: Sequence[Condition], *kinds: ConditionKind) -> list[Conditio
 def _outside(check: str, text: str, conditions: Sequence[Condition]) -> Finding:
     """Returns the finding of a state outside the limits; a problem if ``run`` does not start."""
     discards = all(condition.response is Response.DISCARD for condition in conditions)
-    return Finding(
-        check=check,
-        level=Level.WARNING if discards else Level.PROBLEM,
-        found=f"{in_words(conditions)} ({text})",
-        next_step="; ".join(dict.fromkeys(condition.remedy for condition in conditions)),
+    return finding(
+        Level.WARNING if discards else Level.PROBLEM,
+        check,
+        f"{in_words(conditions)} ({text})",
+        "; ".join(dict.fromkeys(condition.remedy for condition in conditions)),
     )

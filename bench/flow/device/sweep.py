@@ -138,8 +138,5 @@ def runner_of(tool: Tool) -> Runner:
     """Returns which runner a tool's cases belong to."""
     if tool.binary is None:
         return Runner.LITERT_PYTHON
-    match program(tool.known_flags):
-        case Program.COMPILED_MODEL:
-            return Runner.COMPILED_MODEL
-        case _:
-            return Runner.BENCHMARK_MODEL
+    compiled = program(tool.known_flags) is Program.COMPILED_MODEL
+    return Runner.COMPILED_MODEL if compiled else Runner.BENCHMARK_MODEL

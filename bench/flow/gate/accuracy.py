@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from bench.core.artifact import Artifact
 from bench.core.errors import ConfigurationError
 from bench.core.paths import cache_dir
+from bench.core.progress import OnStepProgress
 from bench.flow.gate.references import FilePair
 from bench.gate.records import Scored
 from bench.plan.suite import Target
@@ -17,14 +18,14 @@ from models.audio.taskset import TaskSet
 from models.tflite.litert import runtime
 from models.zoo import Zoo
 
-# Called with the name of the model, clips done and the total.
-OnProgress = Callable[[str, int, int], None]
-
 
 def score_pairs(
-    pairs: Sequence[FilePair], task_set: TaskSet, *, on_progress: OnProgress
+    pairs: Sequence[FilePair], task_set: TaskSet, *, on_progress: OnStepProgress
 ) -> Iterator[Scored]:
     """Yields the score differences of each pair; embeddings are cached.
+
+    Args:
+        on_progress: called with the name of the model, clips done and the total.
 
     Raises:
         ConfigurationError: a file has no manifest or embeds no audio, or a clip cannot be decoded.

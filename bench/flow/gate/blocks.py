@@ -8,9 +8,8 @@ from dataclasses import replace
 from statistics import median
 
 from bench.core.caveats import Effect
-from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
-from bench.flow.measure.session import run_warm_up_process, store_execution
+from bench.flow.measure.session import SessionOnDevice
 from bench.gate.records import (
     Block,
     Discarded,
@@ -29,8 +28,6 @@ from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.measure.summary import percentile
 from bench.plan.case import Case, Runner
 from bench.plan.order import Planned
-from bench.store.records import Session
-from bench.store.store import Store
 
 _LOST = "device-lost"
 # For shared machines: medians of wall time need a limit on waiting for a core.
@@ -54,29 +51,18 @@ def host_limits(sweep: Sweep) -> Limits:
 
 
 class BlockBench:
-    """Runs blocks on a device.
+    """Runs blocks in a session on a device.
 
     Args:
         sides: of each model, the cases of baseline and candidate.
-        device: where they run.
     """
 
-    def __init__(
-        self,
-        sides: Mapping[ModelKey, tuple[Case, Case]],
-        sweep: Sweep,
-        session: Session,
-        store: Store,
-        device: Device,
-    ) -> None:
+    def __init__(self, sides: Mapping[ModelKey, tuple[Case, Case]], here: SessionOnDevice) -> None:
         self._sides = sides
-        self._sweep = sweep
-        self._session = session
-        self._store = store
-        self._device = device
+        self._here = here
         self._losses = 0
         self._warm: set[str] = set()
-        self._stored = Counter(each.case.key for each in store.invocations(session.id))
+        self._stored = Counter(each.case.key for each in here.store.invocations(here.session.id))
 
     def run_block(self, due: Next, rule: Rule) -> Iterator[Entry]:
         """Yields the records of one block, after those of a loss of the device if there was one.
@@ -97,7 +83,7 @@ class BlockBench:
             if self._losses:
                 self._losses = 0
                 yield Lost(reason="it was lost and came back")
-                yield Resumed(session_id=self._session.id)
+                yield Resumed(session_id=self._here.session.id)
                 process = (_LOST,)
             if isinstance(process, tuple):
                 yield Discarded(
@@ -122,10 +108,9 @@ class BlockBench:
         """Returns a process, or the reasons why it is invalid, or why it failed."""
         ordinal = self._stored[case.key]
         self._stored[case.key] += 1
-        planned = Planned(case=case, ordinal=ordinal)
-        execution = self._device.run(case)
+        execution = self._here.device.run(case)
         self._losses += execution.losses
-        invocation = store_execution(execution, self._sweep, planned, self._session, self._store)
+        invocation = self._here.add(Planned(case=case, ordinal=ordinal), execution)
         match invocation.outcome:
             case outcomes.Measured() as measured:
                 invalidating = [
@@ -145,7 +130,7 @@ class BlockBench:
     def _warm_up(self, model: ModelKey) -> None:
         for case in self._sides[model]:
             if case.key not in self._warm:
-                run_warm_up_process(self._device, case, self._session, self._store)
+                self._here.warm_up(case)
                 self._warm.add(case.key)
         self._losses = 0  # losses before the block do not count
 

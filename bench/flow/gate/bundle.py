@@ -124,7 +124,8 @@ def save(
         ConfigurationError: the folder holds something else, or two files would have one name.
         InfrastructureError: it cannot be written.
     """
-    if folder.exists() and not (folder / CONTENTS).is_file() and any(_entries(folder)):
+    is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not is_free and not (folder / CONTENTS).is_file():
         raise ConfigurationError(
             f"{folder}: exists and is not a bundle", hint="name a new folder, or remove that one"
         )
@@ -240,12 +241,6 @@ def _inside(folder: Path, name: str, where: str) -> Path:
 
 def _wrong(message: str) -> BenchError:
     return ConfigurationError(message, hint="fetch the bundle again, or save it again")
-
-
-def _entries(folder: Path) -> Iterator[Path]:
-    if not folder.is_dir():
-        return iter((folder,))
-    return folder.iterdir()
 
 
 @contextmanager

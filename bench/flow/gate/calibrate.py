@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -25,19 +24,6 @@ from bench.store.store import Store
 _AGAIN = "run frill-bench calibrate again"
 # The fields of an environment that identify the device; the others may change there.
 _DEVICE_FIELDS = {"device_unit"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCalibration:
-    """The stored calibration of an environment.
-
-    Args:
-        calibration: ``None`` if there is none.
-        refused: a sentence for each other calibration of this device, why it does not fit.
-    """
-
-    calibration: Calibration | None
-    refused: tuple[str, ...] = ()
 
 
 def pair_with_themselves(sides: Sequence[Side]) -> Comparison:
@@ -89,8 +75,13 @@ def save(folder: Path, calibration: Calibration) -> Path:
     return path
 
 
-def find_calibration(folder: Path, environment: Environment) -> StoredCalibration:
-    """Returns the calibration of an environment, or why others of this device are not used."""
+def find_calibration(
+    folder: Path, environment: Environment
+) -> tuple[Calibration | None, list[str]]:
+    """Returns the calibration of an environment, and a sentence for each other of this device.
+
+    The sentences are why these do not fit; there are none where one fits.
+    """
     refused = []
     for path in sorted(folder.glob("*.json")):
         try:
@@ -100,22 +91,18 @@ def find_calibration(folder: Path, environment: Environment) -> StoredCalibratio
             continue
         differing = stored.environment.differences(environment)
         if not differing:
-            return StoredCalibration(calibration=stored)
+            return stored, []
         if _DEVICE_FIELDS.isdisjoint(differing):
             names = ", ".join(name.removesuffix("_sha256").replace("_", " ") for name in differing)
             refused.append(
                 f"calibration of {day(stored)} not used, these differ: {names}; run frill-bench "
                 "calibrate again"
             )
-    return StoredCalibration(calibration=None, refused=tuple(refused))
+    return None, refused
 
 
 def _load(path: Path) -> Calibration:
-    """Returns a stored calibration, of this version or version 1.
-
-    Raises:
-        ConfigurationError: the file is damaged.
-    """
+    """Returns a stored calibration, of this version or version 1."""
     try:
         text = path.read_text(encoding="utf-8")
         plain = json.loads(text)

@@ -6,43 +6,31 @@ from dataclasses import replace
 from statistics import median
 
 from bench.core.errors import BenchError
-from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
-from bench.flow.measure.session import invoke
+from bench.flow.measure.session import SessionOnDevice
 from bench.gate.records import Explained, Operator, SideFacts
 from bench.gate.verdict import ModelKey
 from bench.measure.outcome import Measured
 from bench.plan.case import Case, Mode, Runner
 from bench.plan.order import Planned
-from bench.store.records import Session
-from bench.store.store import Store
 from bench.tool.op_profile import OpRow, parse_op_profile
 from models.tflite.reader import layers
 
 
-def explain(
-    model: ModelKey,
-    sides: tuple[Case, Case],
-    sweep: Sweep,
-    session: Session,
-    store: Store,
-    device: Device,
-) -> Explained:
+def explain(model: ModelKey, sides: tuple[Case, Case], here: SessionOnDevice) -> Explained:
     """Returns the facts of both sides of a model, each profiled once where its tool can.
 
     Raises:
         DeviceError: the device was lost for good.
     """
-    baseline, candidate = (_side_facts(case, sweep, session, store, device) for case in sides)
+    baseline, candidate = (_side_facts(case, here) for case in sides)
     return Explained(model=model, baseline=baseline, candidate=candidate)
 
 
-def _side_facts(
-    case: Case, sweep: Sweep, session: Session, store: Store, device: Device
-) -> SideFacts:
+def _side_facts(case: Case, here: SessionOnDevice) -> SideFacts:
     outcomes = [
         each.outcome
-        for each in store.invocations(session.id)
+        for each in here.store.invocations(here.session.id)
         if each.case == case and isinstance(each.outcome, Measured)
     ]
 
@@ -50,9 +38,7 @@ def _side_facts(
         values = [value for each in outcomes if (value := getattr(each, name)) is not None]
         return median(values) if values else None
 
-    facts = SideFacts(
-        layers=_layers(sweep, case), operators=_profile(case, sweep, session, store, device)
-    )
+    facts = SideFacts(layers=_layers(here.sweep, case), operators=_profile(case, here))
     if not outcomes:
         return facts
     return replace(
@@ -74,16 +60,14 @@ def _layers(sweep: Sweep, case: Case) -> tuple[Operator, ...]:
     return tuple(Operator(node_type=kind, name=name, macs=macs) for kind, name, macs in operators)
 
 
-def _profile(
-    case: Case, sweep: Sweep, session: Session, store: Store, device: Device
-) -> tuple[Operator, ...]:
+def _profile(case: Case, here: SessionOnDevice) -> tuple[Operator, ...]:
     """Returns the operators of one profiled process; none where the tool does not time them."""
     if case.runner is Runner.LITERT_PYTHON:
         return ()
     profiled_case = replace(
         case, protocol=replace(case.protocol, mode=Mode.OP_PROFILE, processes=1)
     )
-    invocation = invoke(sweep, device, Planned(case=profiled_case, ordinal=0), session, store)
+    invocation = here.run(Planned(case=profiled_case, ordinal=0))
     profile = (
         parse_op_profile(invocation.stdout) if isinstance(invocation.outcome, Measured) else None
     )

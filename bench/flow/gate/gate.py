@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,14 +25,14 @@ from bench.core.errors import (
 )
 from bench.core.hashing import sha256_value
 from bench.core.paths import state_dir
-from bench.core.version import VERSION
+from bench.core.progress import OnProgress, ignore
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep, runner_of
 from bench.flow.gate.blocks import BlockBench, statistic_of
 from bench.flow.gate.explain import explain
 from bench.flow.gate.log_file import Journal, read
 from bench.flow.gate.references import Comparison, FilePair
-from bench.flow.measure.session import Progress, judge_pending
+from bench.flow.measure.session import SessionOnDevice, judge_pending, new_session
 from bench.gate.decision import Outcome
 from bench.gate.findings import latency_findings, outcome_of
 from bench.gate.log import VERSION as LOG_VERSION
@@ -94,10 +93,6 @@ class Gate:
     scores: tuple[Scored, ...] = ()
     on_message: Callable[[str], None] = lambda line: None
 
-    def first_record(self, sweep: Sweep, session: Session) -> Opened:
-        """Returns the first record of a session's log."""
-        return _first_record(self, session, _sides(self.comparison.pairs, sweep))
-
     def open_session(self, sweep: Sweep, store: Store) -> Session:
         """Returns the unfinished session of the same gate, boot and build, else a new one.
 
@@ -105,7 +100,7 @@ class Gate:
             ConfigurationError: the tool cannot run a case, the rule cannot decide on so many
                 models, or the log file exists and belongs to another gate.
         """
-        sides = _sides(self.comparison.pairs, sweep)
+        sides = sides_of(self.comparison.pairs, sweep)
         self.rule.check(len(sides))
         for case in (case for pair in sides.values() for case in pair):
             sweep.command(case)
@@ -120,15 +115,8 @@ class Gate:
                 "other files, another rule, device or boot, or of an older frill-bench",
                 hint="name another file with --log, or remove that one",
             )
-        session = Session(
-            id=str(uuid.uuid4()),
-            device=sweep.device,
-            suite=GATE,
-            plan_sha256=identity,
-            seed=secrets.randbits(31) if self.seed is None else self.seed,
-            started_at=datetime.now(UTC).isoformat(),
-            program=VERSION,
-        )
+        seed = secrets.randbits(31) if self.seed is None else self.seed
+        session = new_session(sweep.device, GATE, identity, seed=seed)
         store.add_session(session)
         store.log(session, _EVENT, log=str(_log_path(self, session)))
         return session
@@ -140,9 +128,12 @@ class Gate:
         store: Store,
         device: Device,
         *,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_progress: OnProgress = ignore,
     ) -> None:
         """Measures blocks until all models are decided or something ends the gate, and logs them.
+
+        Args:
+            on_progress: takes how many blocks are valid, of how many that are needed so far.
 
         Raises:
             DeviceError: the device was lost for good, was rebooted, or is unfit.
@@ -150,14 +141,15 @@ class Gate:
         """
         deadline_s = None if self.max_s is None else time.monotonic() + self.max_s
         judge_pending(session, store)
-        sides = _sides(self.comparison.pairs, sweep)
-        opened = _first_record(self, session, sides)
+        sides = sides_of(self.comparison.pairs, sweep)
+        opened = first_record(self, session, sides)
         with _lock(session), closing(Journal(log_of(store, session), opened)) as journal:
             if not journal.is_new:
                 journal.add(Resumed(session_id=session.id))
             for score in self.scores if journal.is_new else ():
                 journal.add(score)
-            bench = BlockBench(sides, sweep, session, store, device)
+            here = SessionOnDevice(device=device, sweep=sweep, session=session, store=store)
+            bench = BlockBench(sides, here)
             with _log_end(journal):
                 while isinstance(due := next_block(journal.log), Next):
                     if deadline_s is not None and time.monotonic() >= deadline_s:
@@ -167,9 +159,9 @@ class Gate:
                         journal.add(entry)
                     if line := _verdict_line(journal.log, due.model):
                         self.on_message(line)
-                    on_progress(_progress(journal.log))
+                    on_progress(*_progress(journal.log))
                 for model in _models_to_explain(journal.log) if due is CloseReason.DECIDED else ():
-                    journal.add(explain(model, sides[model], sweep, session, store, device))
+                    journal.add(explain(model, sides[model], here))
                 journal.add(Closed(reason=due))
 
 
@@ -179,7 +171,15 @@ def log_of(store: Store, session: Session) -> Path:
     return Path(str(event.facts["log"]))
 
 
-def _sides(pairs: Sequence[FilePair], sweep: Sweep) -> dict[ModelKey, tuple[Case, Case]]:
+def logs_of(store: Store, sessions: Sequence[Session]) -> Iterator[tuple[Session, Path, Log]]:
+    """Yields the sessions that have a log, as those do not that ended before their first block."""
+    for session in sessions:
+        path = log_of(store, session)
+        if path.exists():
+            yield session, path, read(path)
+
+
+def sides_of(pairs: Sequence[FilePair], sweep: Sweep) -> dict[ModelKey, tuple[Case, Case]]:
     """Returns the cases of baseline and candidate by model."""
     cases = {case.artifact_sha256: case for case in sweep.cases}
     baseline_tool = {
@@ -196,7 +196,8 @@ def _sides(pairs: Sequence[FilePair], sweep: Sweep) -> dict[ModelKey, tuple[Case
     }
 
 
-def _first_record(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case, Case]]) -> Opened:
+def first_record(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case, Case]]) -> Opened:
+    """Returns the first record of a session's log."""
     virtual = [Caveat(kind=CaveatKind.VIRTUAL)] if session.device.virtual else []
     caveats = {*gate.caveats, *virtual}
     return Opened(
@@ -226,7 +227,6 @@ def _first_record(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case
 
 
 def _sticky(pair: FilePair) -> Iterator[Caveat]:
-    """Yields the sticky caveats of both artifacts."""
     for artifact in (pair.baseline.artifact, pair.candidate.artifact):
         yield from (each for each in (artifact.caveats if artifact else ()) if each.sticky)
 
@@ -318,7 +318,7 @@ def _models_to_explain(log: Log) -> list[ModelKey]:
     return [model for model in regressed if model not in explained]
 
 
-def _progress(log: Log) -> Progress:
+def _progress(log: Log) -> tuple[int, int]:
     """Returns how many blocks are valid, of those that the next analysis of each model needs."""
     rule, models = log.opened.rule, len(log.opened.models)
     done = left = 0
@@ -331,4 +331,4 @@ def _progress(log: Log) -> Progress:
         outcome, _ = outcome_of(blocks, rule, models=models)
         if outcome is Outcome.OPEN and pair.model not in failed:
             left += next(due for due in rule.analyses if due > len(blocks)) - len(blocks)
-    return Progress(done=done, total=done + left)
+    return done, done + left

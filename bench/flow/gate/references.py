@@ -50,6 +50,12 @@ class Comparison:
     pairs: tuple[FilePair, ...]
     unmeasured: tuple[Unmeasured, ...] = ()
 
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The files of both sides, each once."""
+        both = (each for pair in self.pairs for each in (pair.baseline, pair.candidate))
+        return tuple({target.sha256: target for target in both}.values())
+
 
 def side(ref: str, *, zoo: Path) -> Side:
     """Returns the files of a REF: a file, a bundle, a folder with manifests, or a name in the zoo.

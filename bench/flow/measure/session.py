@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from bench.core.progress import OnProgress, ignore
 from bench.core.version import VERSION
-from bench.flow.device.device import Device
+from bench.flow.device.device import Contact, Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.measure.outcome import judge
 from bench.measure.outcome import Outcome
 from bench.measure.stopping import missing
 from bench.plan.case import Case
+from bench.plan.device import DeviceRecord
 from bench.plan.order import Planned, plan_sha256
 from bench.store.records import Invocation, Session
 from bench.store.store import Store
@@ -25,11 +27,71 @@ from bench.tool.host import Execution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """The progress of a session: ``done`` processes are stored, of ``total`` needed so far."""
+class SessionOnDevice:
+    """A session on a device: each of its processes is stored, then judged."""
 
-    done: int
-    total: int
+    device: Device
+    sweep: Sweep
+    session: Session
+    store: Store
+
+    def warm_up(self, case: Case) -> None:
+        """Runs a process to fill the caches; it is stored as an event, never as a result."""
+        execution = self.device.run(case)
+        self.store.log(
+            self.session,
+            "throw-away",
+            case=case.key,
+            exit_status=execution.exit_status,
+            wall_s=execution.wall_s,
+            stdout=execution.stdout,
+            stderr=execution.stderr,
+        )
+
+    def run(self, planned: Planned, command: tuple[str, ...] | None = None) -> Invocation:
+        """Runs one process; returns it, stored and judged.
+
+        Args:
+            command: replaces that of the sweep.
+        """
+        return self.add(planned, self.device.run(planned.case, command))
+
+    def add(self, planned: Planned, execution: Execution) -> Invocation:
+        """Stores a process that has ended, then judges it; returns the stored record."""
+        raw = Invocation(
+            session_id=self.session.id,
+            case=planned.case,
+            ordinal=planned.ordinal,
+            model=str(self.sweep.paths[planned.case.artifact_sha256]),
+            command=execution.command,
+            started_at=execution.started_at,
+            wall_s=execution.wall_s,
+            exit_status=execution.exit_status,
+            timed_out=execution.timed_out,
+            stdout=execution.stdout,
+            stderr=execution.stderr,
+            telemetry=execution.telemetry,
+            limits=self.sweep.limits,
+            timeout_s=self.sweep.timeout_s,
+            result=execution.result,
+        )
+        identity = self.store.add_invocation(raw)
+        outcome = judge(raw)
+        self.store.add_outcome(identity, outcome)
+        return replace(raw, id=identity, outcome=outcome)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenJob:
+    """A job with the session of its processes on one device.
+
+    Args:
+        run: does the job. It raises a RebootedError if the phone was rebooted, and the job must be
+            opened again; another DeviceError if the device was lost for good.
+    """
+
+    session: Session
+    run: Callable[[Device, Contact], None]
 
 
 def open_session(sweep: Sweep, store: Store) -> Session:
@@ -40,7 +102,29 @@ def open_session(sweep: Sweep, store: Store) -> Session:
     """
     for case in sweep.cases:
         sweep.command(case)
-    return _find_unfinished(sweep, store) or _begin(sweep, store)
+    session = _find_unfinished(sweep, store)
+    if session is None:
+        identity = plan_sha256(sweep.planned())
+        session = new_session(sweep.device, sweep.name, identity, seed=sweep.seed)
+        store.add_session(session)
+    return session
+
+
+def new_session(device: DeviceRecord, suite: str, identity: str, *, seed: int) -> Session:
+    """Returns a session that begins now; it is not stored yet.
+
+    Args:
+        identity: SHA-256 of its plan.
+    """
+    return Session(
+        id=str(uuid.uuid4()),
+        device=device,
+        suite=suite,
+        plan_sha256=identity,
+        seed=seed,
+        started_at=datetime.now(UTC).isoformat(),
+        program=VERSION,
+    )
 
 
 def measure(
@@ -49,23 +133,27 @@ def measure(
     store: Store,
     device: Device,
     *,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: OnProgress = ignore,
 ) -> None:
     """Measures all processes that the sweep needs and ``session`` has not stored yet.
 
     A failed process is stored and the sweep continues; an invalid one is repeated.
 
+    Args:
+        on_progress: takes how many processes are stored, of how many that are needed so far.
+
     Raises:
         DeviceError: the device was lost for good; what was measured is stored.
     """
     judge_pending(session, store)
+    here = SessionOnDevice(device=device, sweep=sweep, session=session, store=store)
     ledger = _Ledger(sweep, store.invocations(session.id))
     first = next(ledger.pending(), None)
     if first is not None:
-        run_warm_up_process(device, first.case, session, store)
+        here.warm_up(first.case)
     for each in ledger.pending():
-        ledger.add(invoke(sweep, device, each, session, store))
-        on_progress(ledger.progress())
+        ledger.add(here.run(each))
+        on_progress(*ledger.progress())
 
 
 def judge_pending(session: Session, store: Store) -> None:
@@ -103,13 +191,14 @@ class _Ledger:
         earlier = [outcome for number, outcome in outcomes if number < ordinal]
         return missing(case.protocol, earlier) > 0
 
-    def progress(self) -> Progress:
+    def progress(self) -> tuple[int, int]:
+        """Returns how many processes are stored, of how many that are needed so far."""
         stored = sum(map(len, self._outcomes.values()))
         left = sum(
             missing(case.protocol, list(self._outcomes[key].values()))
             for case, key in self._keys.items()
         )
-        return Progress(done=stored, total=stored + left)
+        return stored, stored + left
 
 
 def _find_unfinished(sweep: Sweep, store: Store) -> Session | None:
@@ -125,80 +214,3 @@ def _find_unfinished(sweep: Sweep, store: Store) -> Session | None:
             store.log(session, "resumed")
             return session
     return None
-
-
-def _begin(sweep: Sweep, store: Store) -> Session:
-    session = Session(
-        id=str(uuid.uuid4()),
-        device=sweep.device,
-        suite=sweep.name,
-        plan_sha256=plan_sha256(sweep.planned()),
-        seed=sweep.seed,
-        started_at=_now(),
-        program=VERSION,
-    )
-    store.add_session(session)
-    return session
-
-
-def run_warm_up_process(device: Device, case: Case, session: Session, store: Store) -> Execution:
-    """Runs a process to fill the caches; it is stored as an event, never as a result."""
-    execution = device.run(case)
-    store.log(
-        session,
-        "throw-away",
-        case=case.key,
-        exit_status=execution.exit_status,
-        wall_s=execution.wall_s,
-        stdout=execution.stdout,
-        stderr=execution.stderr,
-    )
-    return execution
-
-
-def invoke(
-    sweep: Sweep,
-    device: Device,
-    planned: Planned,
-    session: Session,
-    store: Store,
-    *,
-    command: tuple[str, ...] | None = None,
-) -> Invocation:
-    """Runs one process; returns it, stored and judged.
-
-    Args:
-        command: replaces that of the sweep.
-    """
-    return store_execution(device.run(planned.case, command), sweep, planned, session, store)
-
-
-def store_execution(
-    execution: Execution, sweep: Sweep, planned: Planned, session: Session, store: Store
-) -> Invocation:
-    """Stores a process that has ended, then judges it; returns the stored record."""
-    raw = Invocation(
-        session_id=session.id,
-        case=planned.case,
-        ordinal=planned.ordinal,
-        model=str(sweep.paths[planned.case.artifact_sha256]),
-        command=execution.command,
-        started_at=execution.started_at,
-        wall_s=execution.wall_s,
-        exit_status=execution.exit_status,
-        timed_out=execution.timed_out,
-        stdout=execution.stdout,
-        stderr=execution.stderr,
-        telemetry=execution.telemetry,
-        limits=sweep.limits,
-        timeout_s=sweep.timeout_s,
-        result=execution.result,
-    )
-    identity = store.add_invocation(raw)
-    outcome = judge(raw)
-    store.add_outcome(identity, outcome)
-    return replace(raw, id=identity, outcome=outcome)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()

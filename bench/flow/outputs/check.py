@@ -22,14 +22,13 @@ from bench.core.errors import (
     ToolOutputError,
 )
 from bench.core.hashing import sha256_bytes
-from bench.flow.device.device import Device
-from bench.flow.device.sweep import Sweep
-from bench.flow.outputs.record import EVENT, Check, Verdict, read_checks
+from bench.core.progress import OnProgress, ignore
+from bench.flow.measure.session import SessionOnDevice
+from bench.flow.outputs.record import EVENT, Check, Verdict, checks_on, read_checks
 from bench.flow.outputs.run import Outputs, output_protocol
 from bench.plan.case import Case, Delegate
 from bench.plan.suite import Target
 from bench.store.records import Session
-from bench.store.store import Store
 from bench.tool.flags import InputFile
 from models.audio import packages
 from models.audio.speech import Front, Inputs, inputs_for
@@ -67,14 +66,11 @@ class _Expected:
 
 
 def check_outputs(
-    device: Device,
-    sweep: Sweep,
-    session: Session,
-    store: Store,
-    *,
+    here: SessionOnDevice,
     targets: Sequence[Target],
-    on_message: Callable[[str], None] = lambda line: None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    on_message: Callable[[str], None],
+    on_progress: OnProgress = ignore,
 ) -> None:
     """Checks each target with each delegate that it is timed with, once per session; stores that.
 
@@ -82,17 +78,17 @@ def check_outputs(
         RebootedError: the phone came back on another boot.
         DeviceError: the phone does not come back, or is lost again and again.
     """
-    pending = _pending(sweep, session, store, targets)
+    pending = _pending(here, targets)
     if not pending:
         return
     expected = {target.sha256: _prepare(target) for target, _ in pending}
     with tempfile.TemporaryDirectory(prefix="frill-bench-") as folder:
-        places = device.put(_write_inputs(expected.values(), Path(folder)))
-        outputs = Outputs(device, sweep, session, store)
+        places = here.device.put(_write_inputs(expected.values(), Path(folder)))
+        outputs = Outputs(here)
         unchecked: set[str] = set()
         for done, (target, case) in enumerate(pending, start=1):
-            check = _check(case, expected[target.sha256], session, places, outputs)
-            store.log(session, EVENT, **config.unstructure(check))
+            check = _check(case, expected[target.sha256], here.session, places, outputs)
+            here.store.log(here.session, EVENT, **config.unstructure(check))
             if check.verdict is Verdict.FAILED:
                 on_message(f"{target.name}: wrong output with {check.evidence}")
             elif check.reason and check.reason not in unchecked:
@@ -140,12 +136,7 @@ def _check(
 def _run_device(
     case: Case, expected: _Expected, places: Mapping[str, PurePath], outputs: Outputs
 ) -> Values:
-    """Returns the device's outputs for all inputs.
-
-    Raises:
-        ConfigurationError: the tool takes no inputs or gives no outputs.
-        ToolOutputError: a process failed, or its outputs are missing or of another size.
-    """
+    """Returns the device's outputs for all inputs."""
     sizes = [each.shape[1] for each in expected.own]
     values = []
     for contents in expected.raw_inputs:
@@ -157,13 +148,12 @@ def _run_device(
     return [np.stack(each).astype(np.float64) for each in zip(*values, strict=True)]
 
 
-def _pending(
-    sweep: Sweep, session: Session, store: Store, targets: Sequence[Target]
-) -> list[tuple[Target, Case]]:
+def _pending(here: SessionOnDevice, targets: Sequence[Target]) -> list[tuple[Target, Case]]:
     """Returns the targets to check, each with one case of every different computation."""
-    checked = read_checks(store, session=session.id).on(session.device)
+    checks = read_checks(here.store, session=here.session.id)
+    checked = checks_on(here.session.device, checks)
     files = {target.sha256: target for target in targets}
-    alike = {case.computation: case for case in reversed(sweep.cases)}
+    alike = {case.computation: case for case in reversed(here.sweep.cases)}
     return [
         (
             files[case.artifact_sha256],
@@ -182,12 +172,7 @@ def _prepare(target: Target) -> _Expected | BenchError:
 
 
 def _run_host(target: Target) -> _Expected:
-    """Returns the inputs of a target, and the host's outputs for them.
-
-    Raises:
-        ConfigurationError: LiteRT is not installed, or the model does not take audio.
-        ModelFileError: LiteRT cannot run it.
-    """
+    """Returns the inputs of a target, and the host's outputs for them."""
     file = reader.read(target.path)
     source, source_sha256 = _source(target)
     inputs = inputs_for(

@@ -18,7 +18,7 @@ from bench.core.score import Score
 from bench.flow.device.device import Contact
 from bench.flow.device.requests import RunRequest
 from bench.flow.device.stopping import until_stopped
-from bench.flow.measure.session import open_session
+from bench.flow.measure.session import SessionOnDevice, open_session
 from bench.flow.outputs.run import OUTPUT, Outputs, output_protocol
 from bench.flow.phone.phone import PhoneDevice
 from bench.plan.case import Case, Delegate
@@ -122,7 +122,7 @@ def _scores(
     sweep = device.stage()
     session = open_session(sweep, store)
     cases = {case.artifact_sha256: case for case in sweep.cases}
-    outputs = Outputs(device, sweep, session, store)
+    outputs = Outputs(SessionOnDevice(device=device, sweep=sweep, session=session, store=store))
     with tempfile.TemporaryDirectory(prefix="frill-bench-") as folder:
         for target, artifact in zip(request.targets(), request.artifacts, strict=True):
             windows = _WindowRunner(device, outputs, cases[target.sha256], target, Path(folder))
@@ -232,13 +232,7 @@ def _score(
     session: Session,
     contact: Contact,
 ) -> Score:
-    """Returns a file's score on the phone, with the differences to the host's.
-
-    Raises:
-        ConfigurationError: the tool takes no inputs, or a clip cannot be decoded.
-        ConversionError: an embedding is not finite or all zero.
-        ToolOutputError: a process fails, or its outputs are not finite or all zero.
-    """
+    """Returns a file's score on the phone, with the differences to the host's."""
     clips, cache = request.task_set.paths(), cache_dir()
     front = request.zoo.frontend_path(artifact)
     hosts = embed_clips(target.path, artifact, clips, cache=cache, frontend_path=front)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from bench.core import config
 from bench.core.artifact import Fidelity
@@ -73,15 +74,8 @@ class Check:
         return "; ".join(filter(None, (f"{self.delegate}: {self.reason}", numbers)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checks:
-    """The newest check of each computation, by the device's key and system."""
-
-    by_device: Mapping[tuple[str, str], Mapping[Computation, Check]]
-
-    def on(self, device: DeviceRecord) -> Mapping[Computation, Check]:
-        """Returns the checks on a device with its current system build."""
-        return self.by_device.get((device.key, device.os_build), {})
+# The newest check of each computation, by a device's key and system build.
+Checks: TypeAlias = Mapping[tuple[str, str], Mapping[Computation, Check]]
 
 
 def read_checks(store: Store, *, session: str | None = None) -> Checks:
@@ -90,11 +84,16 @@ def read_checks(store: Store, *, session: str | None = None) -> Checks:
     Args:
         session: only the checks of this session.
     """
-    by_device: dict[tuple[str, str], dict[Computation, Check]] = defaultdict(dict)
+    checks: dict[tuple[str, str], dict[Computation, Check]] = defaultdict(dict)
     for event in store.events(session, kind=EVENT):
         check = config.structure(event.facts, Check, source=store.url)
-        by_device[check.device, check.os_build][check.computation] = check
-    return Checks(by_device=by_device)
+        checks[check.device, check.os_build][check.computation] = check
+    return checks
+
+
+def checks_on(device: DeviceRecord, checks: Checks) -> Mapping[Computation, Check]:
+    """Returns the checks on a device with its current system build."""
+    return checks.get((device.key, device.os_build), {})
 
 
 def output_caveats(check: Check | None) -> tuple[Caveat, ...]:

@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.core.errors import ToolOutputError
-from bench.flow.device.device import Device
-from bench.flow.device.sweep import Sweep
-from bench.flow.measure.session import invoke
+from bench.flow.measure.session import SessionOnDevice
 from bench.measure.outcome import Failed
 from bench.plan.case import Case, Mode, Protocol
 from bench.plan.order import Planned
-from bench.store.records import Session
-from bench.store.store import Store
 from bench.tool.flags import InputFile
 
 OUTPUT = "outputs"
@@ -38,12 +34,9 @@ class Outputs:
     Output files of an interrupted run are removed first, so that they are never used.
     """
 
-    def __init__(self, device: Device, sweep: Sweep, session: Session, store: Store) -> None:
-        self._device = device
-        self._sweep = sweep
-        self._session = session
-        self._store = store
-        self._stored = Counter(each.case.key for each in store.invocations(session.id))
+    def __init__(self, here: SessionOnDevice) -> None:
+        self._here = here
+        self._stored = Counter(each.case.key for each in here.store.invocations(here.session.id))
         self.clear()
 
     def of(self, case: Case, inputs: Sequence[InputFile]) -> bytes:
@@ -53,18 +46,16 @@ class Outputs:
             ConfigurationError: the tool takes no inputs or gives no outputs.
             ToolOutputError: the process failed, or wrote no outputs.
         """
+        sweep, device = self._here.sweep, self._here.device
         ordinal = self._stored[case.key]
-        output = self._device.folder / f"{OUTPUT}.{case.key[:12]}.{ordinal}"
+        output = device.folder / f"{OUTPUT}.{case.key[:12]}.{ordinal}"
         flags = replace(
-            self._sweep.flags(case), inputs=tuple(inputs), output_file=output, result_file=None
+            sweep.flags(case), inputs=tuple(inputs), output_file=output, result_file=None
         )
         planned = Planned(case=case, ordinal=ordinal)
-        command = self._sweep.tool_of(case).command(flags)
-        outcome = invoke(
-            self._sweep, self._device, planned, self._session, self._store, command=command
-        ).outcome
+        outcome = self._here.run(planned, sweep.tool_of(case).command(flags)).outcome
         self._stored[case.key] += 1
-        content = self._device.read(output)
+        content = device.read(output)
         if isinstance(outcome, Failed):
             raise ToolOutputError(outcome.failure, hint="its latency cannot be measured either")
         if content is None:
@@ -75,4 +66,4 @@ class Outputs:
 
     def clear(self) -> None:
         """Removes all outputs from the device."""
-        self._device.clear(f"{OUTPUT}.*")
+        self._here.device.clear(f"{OUTPUT}.*")

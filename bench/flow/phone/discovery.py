@@ -19,8 +19,6 @@ from bench.core.errors import DeviceError
 from bench.core.version import VERSION
 from device_profiles.device_profile import CoreCluster, Match, Profile, choose
 
-USABLE = "device"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attached:
@@ -66,7 +64,7 @@ def connect(
         DeviceError: it cannot be used.
         TransientDeviceError: it is not connected, does not answer, or another process uses it.
     """
-    if found.state != USABLE:
+    if found.state != "device":
         raise unusable_state(found.serial, found.state)
     with locked(found.serial):
         phone = Phone(way_to(found, environ, on_prompt=on_prompt))

@@ -55,8 +55,8 @@ class Probe:
         device: Device,
         sweep: Sweep,
         *,
-        on_message: Callable[[str], None] = lambda message: None,
-        log: Callable[..., None] = lambda kind, **facts: None,
+        on_message: Callable[[str], None],
+        log: Callable[..., None],
     ) -> None:
         self._device = device
         self._sweep = sweep

@@ -24,7 +24,7 @@ from bench.adb.state.settings import (
 )
 from bench.adb.transport.serials import Found, is_remote
 from bench.core.errors import ConfigurationError, DeviceError, RebootedError
-from bench.flow.device.device import COOL, PUSH, Contact
+from bench.flow.device.device import PUSH, Contact
 from bench.flow.device.requests import PhoneRequest, RunRequest
 from bench.flow.device.sweep import Sweep
 from bench.flow.phone.discovery import profile_of
@@ -72,9 +72,8 @@ class PhoneDevice:
         self._known = profiles() if known is None else known
         self._contact = Contact()
         self._opened: Phone | None = None
-        self._staged: Sweep | None = None
         self._facts: Facts | None = None
-        self._processes: PhoneProcesses | None = None
+        self._staged: PhoneProcesses | None = None
         self._changed: ChangedSettings | None = None
         self._watching: tuple[Readiness, Probe] | None = None
         self._extra: dict[str, Path] = {}
@@ -97,7 +96,7 @@ class PhoneDevice:
         return self._opened
 
     @property
-    def _sweep(self) -> Sweep:
+    def _processes(self) -> PhoneProcesses:
         if self._staged is None:
             raise AssertionError(f"{self.name}: nothing is staged")
         return self._staged
@@ -133,8 +132,7 @@ class PhoneDevice:
         if not models:  # changes no settings, and restores those of an interrupted run
             restore_settings(self._phone)
         sweep = self._retry(lambda losses: self._stage(models))
-        self._staged = sweep
-        self._processes = PhoneProcesses(self._phone, sweep)
+        self._staged = PhoneProcesses(self._phone, sweep)
         return sweep
 
     def _stage(self, models: bool) -> Sweep:
@@ -184,13 +182,11 @@ class PhoneDevice:
             self.name,
             lambda: self._redo_if_lost(lambda: read_state(self._phone)),
             self._limits(),
+            contact,
             force=self._request.force_unfit,
-            on_progress=partial(contact.on_progress, COOL),
-            on_message=contact.on_message,
             log=log,
-            stopped=contact.stopped,
         )
-        probe = Probe(self, self._sweep, on_message=contact.on_message, log=log)
+        probe = Probe(self, self._processes.sweep, on_message=contact.on_message, log=log)
         self._watching = (readiness, probe)
         try:
             yield
@@ -202,7 +198,6 @@ class PhoneDevice:
             self._contact, self._watching = outer, None
 
     def _log_settings(self, log: Callable[..., None]) -> None:
-        """Stores which settings were changed, and which the phone refused."""
         task = self._facts is not None and self._facts.task_profile
         changed = self._changed
         if changed is not None:
@@ -232,8 +227,6 @@ class PhoneDevice:
 
     def _run(self, case: Case, command: tuple[str, ...] | None, *, telemetry: bool) -> Execution:
         processes = self._processes
-        if processes is None:
-            raise AssertionError(f"{self.name}: nothing is staged")
         before = self._losses
         awake = self._changed is not None and "screen" in self._changed.changed
 
@@ -305,7 +298,7 @@ class PhoneDevice:
         return without_contention(limits) if facts.virtual else limits
 
     def _files(self) -> dict[str, Path]:
-        return {**self._sweep.paths, **self._extra}
+        return {**self._processes.sweep.paths, **self._extra}
 
     def _retry(self, attempt: Callable[[int], T]) -> T:
         return retry_when_reconnected(
@@ -313,12 +306,7 @@ class PhoneDevice:
         )
 
     def _redo_if_lost(self, act: Callable[[], T]) -> T:
-        """Returns the result of ``act``, which is repeated if the phone was lost and is back.
-
-        Raises:
-            RebootedError: the phone came back on another boot.
-            DeviceError: the phone does not come back, or is lost again and again.
-        """
+        """Returns the result of ``act``, which is repeated if the phone was lost and is back."""
 
         def attempt(losses: int) -> T:
             if losses:
@@ -330,12 +318,8 @@ class PhoneDevice:
         return self._retry(attempt)
 
     def _restage(self) -> None:
-        """Checks that the phone is still on the same boot, and stages its files again.
-
-        Raises:
-            RebootedError: it was rebooted.
-        """
-        phone, sweep = self._phone, self._sweep
+        """Checks that the phone is still on the same boot, and stages its files again."""
+        phone, sweep = self._phone, self._processes.sweep
         boot_id = phone.shell(f"cat {BOOT_ID}").text.strip()
         if sweep.device.boot_id is not None and boot_id != sweep.device.boot_id:
             raise RebootedError(

@@ -32,14 +32,14 @@ class PhoneProcesses:
     """Runs processes on a phone that has a sweep's files.
 
     Attributes:
+        sweep: what is measured.
         stays_dark: the screen could not be turned on.
     """
 
     def __init__(self, phone: Phone, sweep: Sweep) -> None:
         self._phone = phone
-        self._sweep = sweep
+        self.sweep = sweep
         self._watch: Watch | None = None
-        self._bare: Watch | None = None
         self._last_state: tuple[float, State | None] = (0.0, None)
         self._caps_khz: tuple[tuple[int, float], ...] = ()
         self._dark = False
@@ -66,14 +66,14 @@ class PhoneProcesses:
         Raises:
             TransientDeviceError: the phone was lost, or the files on it changed.
         """
-        result_file = self._sweep.result_file if command is None else None
-        command = command or self._sweep.command(case)
+        result_file = self.sweep.result_file if command is None else None
+        command = command or self.sweep.command(case)
         watch = self._choose_watch(telemetry=telemetry)
         started_at = datetime.now(UTC).isoformat()
         started_s = time.perf_counter()
         ended = watch.run(
             command,
-            limit_s=self._sweep.limit_s(case),
+            limit_s=self.sweep.limit_s(case),
             first=f"{AS_IN_FRONT} >/dev/null 2>&1\n"
             + (f"rm -f {result_file}" if result_file else "true"),
             before=self._recent_state() if telemetry else None,
@@ -116,21 +116,19 @@ class PhoneProcesses:
                 for clock in state.clocks
                 if (cap_khz := clock.cap_khz.number) is not None
             )
-            groups = tuple(clock.cores for clock in state.clocks)
-            counters = keeps_counters(self._phone)
             self._watch = Watch(
-                phone=self._phone, groups=groups, counters=counters, state_limit_s=limit_s
+                phone=self._phone,
+                groups=tuple(clock.cores for clock in state.clocks),
+                counters=keeps_counters(self._phone),
+                state_limit_s=limit_s,
             )
-            self._bare = Watch(
-                phone=self._phone, groups=groups, counters=counters, state_limit_s=0.0
-            )
-        return self._watch if telemetry or self._bare is None else self._bare
+        return self._watch if telemetry else replace(self._watch, state_limit_s=0.0)
 
     def _check_storage(self) -> None:
         """Raises an error if the files that a failed process read have changed on the phone."""
-        wrong = missing_files(self._phone, self._sweep.device_paths)
+        wrong = missing_files(self._phone, self.sweep.device_paths)
         if wrong:
-            path = self._sweep.device_paths[wrong[0]]
+            path = self.sweep.device_paths[wrong[0]]
             raise TransientDeviceError(
                 f"{self._phone.serial}: {path} has changed since it was pushed",
                 hint="another program may clean that folder; if not, the phone's storage is bad",
@@ -141,7 +139,7 @@ class PhoneProcesses:
         """Returns the result proto, by one more command; ``None`` if the process failed."""
         if exit_status:
             return None
-        answer = self._phone.shell(f"cat {self._sweep.result_file}")
+        answer = self._phone.shell(f"cat {self.sweep.result_file}")
         return answer.stdout if answer.exit_status == 0 else None
 
 

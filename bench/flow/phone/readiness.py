@@ -10,6 +10,7 @@ from bench.adb.state.settings import FIXED_PERFORMANCE
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.device_state.state import State
 from bench.core.errors import UnfitError
+from bench.flow.device.device import COOL, Contact
 from bench.measure.conditions import Condition, Limits, Response, assess, in_words, unready
 from bench.plan.case import Case, Mode
 from bench.store.records import Event
@@ -71,10 +72,8 @@ class Readiness:
         serial: of the phone.
         take_snapshot: returns the phone's state now.
         force: measure an unfit phone at once, with a caveat.
-        on_progress: takes the seconds that it has waited, and their limit.
-        on_message: takes a line to show at once.
+        contact: takes the seconds that it has waited, and their limit; asked while it waits.
         log: stores an event.
-        stopped: called while it waits; if it returns true, KeyboardInterrupt is raised.
     """
 
     def __init__(
@@ -82,22 +81,18 @@ class Readiness:
         serial: str,
         take_snapshot: Callable[[], State],
         limits: Limits,
+        contact: Contact,
         *,
         force: bool = False,
-        on_progress: Callable[[int, int], None] = lambda done_s, total_s: None,
-        on_message: Callable[[str], None] = lambda message: None,
         log: Callable[..., None] = lambda kind, **facts: None,
-        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._serial = serial
         self._take_snapshot = take_snapshot
         self._limits = limits
         self._force = force
         self._forced = False
-        self._on_progress = on_progress
-        self._on_message = on_message
+        self._contact = contact
         self._log = log
-        self._stopped = stopped
         self._last: State | None = None
 
     def require(self, state: State | None = None) -> None:
@@ -120,7 +115,7 @@ class Readiness:
         if not self._force:
             raise self._error(conditions)
         self._forced = True
-        self._on_message(f"unfit, measured anyway: {in_words(conditions)}")
+        self._contact.on_message(f"unfit, measured anyway: {in_words(conditions)}")
 
     def before(self, case: Case) -> None:
         """Returns once the phone is ready for a process, after the last one.
@@ -148,7 +143,7 @@ class Readiness:
         """Waits for a hot phone; returns the conditions that remain."""
         conditions, limit_s = first, self._limits.cooldown_s
         started_s = reported_s = _now()
-        self._on_message(
+        self._contact.on_message(
             f"too hot: {in_words(first)}; waiting up to {limit_s:g} s for it to cool down"
         )
         while _all_pass(conditions) and (left_s := started_s + limit_s - _now()) > 0:
@@ -156,12 +151,12 @@ class Readiness:
             conditions = self._unready(self._take_snapshot())
             if conditions and _now() - reported_s > _REPORT_S:
                 reported_s = _now()
-                self._on_message(
+                self._contact.on_message(
                     f"still too hot: {in_words(conditions)}; "
                     f"{started_s + limit_s - reported_s:.0f} s are left"
                 )
         waited_s = _now() - started_s
-        self._on_progress(math.ceil(limit_s), math.ceil(limit_s))
+        self._contact.on_progress(COOL, math.ceil(limit_s), math.ceil(limit_s))
         self._log(
             COOLED,
             because=in_words(first),
@@ -169,15 +164,17 @@ class Readiness:
             left=in_words(conditions),
         )
         if not conditions:
-            self._on_message(f"it cooled down in {waited_s:.0f} s")
+            self._contact.on_message(f"it cooled down in {waited_s:.0f} s")
         return conditions
 
     def _sleep(self, seconds: float, started_s: float) -> None:
         end_s = _now() + seconds
         while (left_s := end_s - _now()) > 0:
-            if self._stopped():
+            if self._contact.stopped():
                 raise KeyboardInterrupt
-            self._on_progress(int(_now() - started_s), math.ceil(self._limits.cooldown_s))
+            self._contact.on_progress(
+                COOL, int(_now() - started_s), math.ceil(self._limits.cooldown_s)
+            )
             time.sleep(min(left_s, _TICK_S))
 
     def _error(self, conditions: tuple[Condition, ...]) -> UnfitError:

@@ -24,7 +24,6 @@ from device_profiles.device_profile import Profile
 
 
 def _phone_device(facts: Facts) -> DeviceRecord:
-    """Returns the record of a phone for the store."""
     fastest = facts.clusters[-1].cores if facts.clusters else ()
     unusable = sorted(set(fastest) - set(facts.allowed_cores)) if facts.allowed_cores else []
     return DeviceRecord(

@@ -38,13 +38,11 @@ def frontend_of(
 
 def frontend_caveats(frontend: Frontend) -> list[Caveat]:
     """Returns the caveats that follow from where the front-end's cost is counted."""
-    match frontend:
-        case Frontend.ADDED:
-            return [Caveat(kind=CaveatKind.FRONTEND_ADDED)]
-        case Frontend.MISSING:
-            return [Caveat(kind=CaveatKind.NO_FRONTEND)]
-        case _:
-            return []
+    kinds = {
+        Frontend.ADDED: CaveatKind.FRONTEND_ADDED,
+        Frontend.MISSING: CaveatKind.NO_FRONTEND,
+    }
+    return [Caveat(kind=kinds[frontend])] if frontend in kinds else []
 
 
 def _serves(frontend: Artifact, artifact: Artifact) -> bool:

@@ -14,6 +14,7 @@ from bench.core.score import Score, TaskScore
 from bench.flow.outputs.record import host_score_caveats, output_caveats
 from bench.flow.report.frontend import frontend_caveats, frontend_of
 from bench.flow.report.results import CaseResult, Timed, all_results
+from bench.measure.summary import Summary
 from bench.plan.case import Mode
 from bench.plan.device import DeviceRecord, Kind
 from bench.store.records import Session
@@ -22,6 +23,12 @@ from models.audio.tasks import QUICK
 from reports.rows.schema import File, Frontend, Row, Setup, Task
 
 _MOST_SESSIONS = 4  # in one caveat
+_FROM_SUMMARY = (
+    *("latency_us_median", "latency_us_low", "latency_us_high", "latency_us_min"),
+    *("latency_us_p5", "latency_us_p90", "latency_us_p95", "process_spread_ratio"),
+    *("init_us_median", "first_us_median", "memory_mb_peak"),
+    *("nodes_total", "nodes_delegated", "partitions"),
+)
 _SHORT = 8  # letters of a hash or a UUID
 
 
@@ -141,7 +148,7 @@ def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, Score]:
 
 
 def _row(source: Source, cases: Sequence[CaseResult], score: Score | None) -> Row:
-    case, artifact = source.case, source.artifact
+    case, artifact, fidelity = source.case, source.artifact, source.artifact.fidelity
     frontend, added = frontend_of(case, artifact, cases)
     caveats = {
         *case.caveats,
@@ -163,12 +170,12 @@ def _row(source: Source, cases: Sequence[CaseResult], score: Score | None) -> Ro
         size_bytes=artifact.size_bytes,
         parameters=artifact.parameters,
         macs=artifact.macs,
+        cosine_mean=fidelity.cosine_mean if fidelity else None,
+        cosine_min=fidelity.cosine_min if fidelity else None,
+        snr_db=fidelity.snr_db if fidelity else None,
         caveats=tuple(sorted(caveats)),
     )
-    row = _with_latency(row, case, added)
-    row = _with_delegation(row, case, artifact)
-    row = _with_accuracy(row, score)
-    return _with_fidelity(row, artifact)
+    return _with_accuracy(_with_latency(row, case, added), score)
 
 
 def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
@@ -177,53 +184,30 @@ def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
     if summary is None:
         return row
 
-    def per_audio_s(model: float | None, frontend: float | None) -> float | None:
-        if model is None or (front is not None and frontend is None):
+    def per_audio_s(name: str) -> float | None:
+        model_us = getattr(summary, name)
+        frontend_us = getattr(front, name) if front else 0.0
+        if model_us is None or frontend_us is None:
             return None
-        return (model + (frontend or 0.0)) / (row.audio_s_per_inference or 1.0)
+        return float(model_us + frontend_us) / (row.audio_s_per_inference or 1.0)
 
     return replace(
         row,
-        latency_us_median=summary.latency_us_median,
-        latency_us_low=summary.latency_us_low,
-        latency_us_high=summary.latency_us_high,
-        latency_us_min=summary.latency_us_min,
-        latency_us_p5=summary.latency_us_p5,
-        latency_us_p90=summary.latency_us_p90,
-        latency_us_p95=summary.latency_us_p95,
-        first_us_median=summary.first_us_median,
-        process_spread_ratio=summary.process_spread_ratio,
-        memory_mb_peak=summary.memory_mb_peak,
-        init_us_median=summary.init_us_median,
+        **{name: getattr(summary, name) for name in _FROM_SUMMARY},
         frontend_latency_us=front.latency_us_median if front else None,
-        latency_us_per_audio_s=per_audio_s(
-            summary.latency_us_median, front.latency_us_median if front else None
-        ),
-        latency_us_per_audio_s_low=per_audio_s(
-            summary.latency_us_low, front.latency_us_low if front else None
-        ),
-        latency_us_per_audio_s_high=per_audio_s(
-            summary.latency_us_high, front.latency_us_high if front else None
-        ),
+        latency_us_per_audio_s=per_audio_s("latency_us_median"),
+        latency_us_per_audio_s_low=per_audio_s("latency_us_low"),
+        latency_us_per_audio_s_high=per_audio_s("latency_us_high"),
+        operators_left=_operators_left(summary, case.artifact),
     )
 
 
-def _with_delegation(row: Row, case: CaseResult, artifact: Artifact) -> Row:
-    """Returns the row with the observed partitions, and the operators outside them."""
-    summary = case.summary
-    if summary is None:
-        return row
-    left = artifact.partitions.left if artifact.partitions else {}
-    same = artifact.partitions is not None and (
-        artifact.partitions.nodes_delegated == summary.nodes_delegated
-    )
-    return replace(
-        row,
-        partitions=summary.partitions,
-        nodes_delegated=summary.nodes_delegated,
-        nodes_total=summary.nodes_total,
-        operators_left=";".join(f"{name}:{n}" for name, n in left.items()) if same else None,
-    )
+def _operators_left(summary: Summary, artifact: Artifact | None) -> str | None:
+    """Returns the operators outside the partitions, if these are those of the manifest."""
+    split = artifact.partitions if artifact else None
+    if split is None or split.nodes_delegated != summary.nodes_delegated:
+        return None
+    return ";".join(f"{name}:{count}" for name, count in split.left.items())
 
 
 def _with_accuracy(row: Row, score: Score | None) -> Row:
@@ -237,18 +221,6 @@ def _with_accuracy(row: Row, score: Score | None) -> Row:
         score_task_set=score.task_set,
         score_floor_mean=score.floor_mean,
         chance_mean=fmean(task.chance for task in score.tasks),
-    )
-
-
-def _with_fidelity(row: Row, artifact: Artifact) -> Row:
-    fidelity = artifact.fidelity
-    if fidelity is None:
-        return row
-    return replace(
-        row,
-        cosine_mean=fidelity.cosine_mean,
-        cosine_min=fidelity.cosine_min,
-        snr_db=fidelity.snr_db,
     )
 
 

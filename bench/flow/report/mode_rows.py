@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 
 from bench.core.artifact import Role
 from bench.flow.report.frontend import frontend_caveats, frontend_of
 from bench.flow.report.join import Source, device_names
 from bench.flow.report.results import CaseResult, Timed
 from bench.measure.streaming import Streaming
-from bench.measure.sustained import Curve, Point
+from bench.measure.sustained import Curve
 from bench.plan.case import Case, Mode
 from reports.rows.schema import Endurance, Slice, Stream
 
 _ENDS = ("real_time_ratio_low", "real_time_ratio_high", "core_share_low", "core_share_high")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Modes:
-    """Rows of a report, one per case, from the newest session that has it."""
+def modes(timed: Sequence[Timed]) -> tuple[list[Stream], list[Endurance]]:
+    """Returns the rows of files with a manifest in the streaming and in the sustained mode.
 
-    streams: tuple[Stream, ...] = ()
-    endurances: tuple[Endurance, ...] = ()
-
-
-def modes(timed: Sequence[Timed]) -> Modes:
-    """Returns the rows of files with a manifest in these modes, the oldest session first."""
+    There is one per case, from the newest session that has it; sessions are the oldest first.
+    """
     names = device_names(session.device for session, _ in timed)
     streams: dict[str, Stream] = {}
     endurances: dict[str, Endurance] = {}
@@ -40,7 +35,7 @@ def modes(timed: Sequence[Timed]) -> Modes:
                 streams[case.case.key] = _stream(source, case.streaming, cases)
             if case.curve is not None:
                 endurances[case.case.key] = _endurance(source, case.curve)
-    return Modes(streams=tuple(streams.values()), endurances=tuple(endurances.values()))
+    return list(streams.values()), list(endurances.values())
 
 
 def _stream(source: Source, cost: Streaming, cases: Sequence[CaseResult]) -> Stream:
@@ -99,7 +94,10 @@ def _endurance(source: Source, curve: Curve) -> Endurance:
     return Endurance(
         file=source.file,
         setup=source.setup,
-        points=tuple(_slice(point, curve) for point in points),
+        points=tuple(
+            Slice(**asdict(point), latency_ratio=point.latency_us / curve.start_us)
+            for point in points
+        ),
         case_key=source.case.case.key,
         session=source.session.id,
         slices=len(points),
@@ -118,19 +116,6 @@ def _endurance(source: Source, curve: Curve) -> Endurance:
             (point.clock_khz for point in points if point.clock_khz is not None), default=None
         ),
         caveats=tuple(sorted(set(source.case.caveats))),
-    )
-
-
-def _slice(point: Point, curve: Curve) -> Slice:
-    return Slice(
-        at_s=point.at_s,
-        until_s=point.until_s,
-        latency_us=point.latency_us,
-        latency_ratio=point.latency_us / curve.start_us,
-        thermal_status=point.thermal_status,
-        temp_c=point.temp_c,
-        clock_khz=point.clock_khz,
-        cap_khz=point.cap_khz,
     )
 
 

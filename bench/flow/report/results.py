@@ -13,7 +13,7 @@ from typing import TypeAlias
 from bench.core.artifact import Artifact
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.device_state.telemetry import Telemetry
-from bench.flow.outputs.record import Check, Checks, Verdict, output_caveats, read_checks
+from bench.flow.outputs.record import Check, Checks, Verdict, checks_on, output_caveats, read_checks
 from bench.flow.phone.drift_probe import probe_caveats
 from bench.flow.phone.readiness import session_caveats
 from bench.measure.outcome import Failed, Measured, Statistics
@@ -81,26 +81,14 @@ class CaseResult:
     runtime: str | None = None
 
     @property
-    def is_wrong(self) -> bool:
-        """Whether the output check failed."""
-        return self.check is not None and self.check.verdict is Verdict.FAILED
-
-    @property
     def is_bad(self) -> bool:
         """Whether a process failed, the outputs are wrong, or there is no valid process."""
-        return bool(self.failed) or self.is_wrong or (self.summary is None and self.curve is None)
+        is_wrong = self.check is not None and self.check.verdict is Verdict.FAILED
+        return bool(self.failed) or is_wrong or (self.summary is None and self.curve is None)
 
 
 # A session and the results of its cases.
 Timed: TypeAlias = tuple[Session, tuple[CaseResult, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shared:
-    """Records that all sessions of a store share, read once."""
-
-    artifacts: Mapping[str, Artifact]
-    checks: Checks
 
 
 def all_results(store: Store) -> list[Timed]:
@@ -110,12 +98,14 @@ def all_results(store: Store) -> list[Timed]:
     The number of queries does not depend on the number of sessions.
     """
     sessions = {session.id: session for session in sessions_of(store)}
-    shared = _read_shared(store)
+    artifacts, checks = _artifacts(store), read_checks(store)
     events: dict[str | None, list[Event]] = defaultdict(list)
     for event in store.events():
         events[event.session_id].append(event)
     by_session = {
-        identity: _session_results(sessions[identity], invocations, events[identity], shared)
+        identity: _session_results(
+            sessions[identity], invocations, events[identity], artifacts, checks
+        )
         for identity, invocations in store.invocations_by_session(except_suite=GATE)
     }
     timed = [(session, by_session.get(session.id, [])) for session in sessions.values()]
@@ -135,23 +125,25 @@ def results(store: Store, session: Session) -> tuple[CaseResult, ...]:
     belong to.
     """
     cases = _session_results(
-        session, store.invocations(session.id), store.events(session.id), _read_shared(store)
+        session,
+        store.invocations(session.id),
+        store.events(session.id),
+        _artifacts(store),
+        read_checks(store),
     )
     return _with_spreads(cases, _spreads(store, {each.case.key for each in cases}))
 
 
-def _read_shared(store: Store) -> _Shared:
-    return _Shared(
-        artifacts={artifact.sha256: artifact for artifact in store.artifacts()},
-        checks=read_checks(store),
-    )
+def _artifacts(store: Store) -> dict[str, Artifact]:
+    return {artifact.sha256: artifact for artifact in store.artifacts()}
 
 
 def _session_results(
     session: Session,
     invocations: Iterable[Invocation],
     events: Sequence[Event],
-    shared: _Shared,
+    artifacts: Mapping[str, Artifact],
+    checks: Checks,
 ) -> list[CaseResult]:
     rows: dict[str, list[Invocation]] = defaultdict(list)
     beside: dict[str, dict[Mode, list[Invocation]]] = defaultdict(lambda: defaultdict(list))
@@ -163,15 +155,15 @@ def _session_results(
             beside[case.without_protocol][mode].append(invocation)
         else:
             rows[case.key].append(invocation)
-    checks = shared.checks.on(session.device)
+    checked = checks_on(session.device, checks)
     of_session = (*session_caveats(events), *probe_caveats(events))
     cases = []
     for processes in rows.values():
         case = processes[0].case
         at_once = case.protocol.mode is Mode.BACK_TO_BACK
         companions = beside.get(case.without_protocol, {}) if at_once else {}
-        result = _result(processes, companions, session.device, shared.artifacts)
-        check = checks.get(case.computation)
+        result = _result(processes, companions, session.device, artifacts)
+        check = checked.get(case.computation)
         caveats = (*result.caveats, *output_caveats(check), *of_session)
         cases.append(replace(result, check=check, caveats=caveats))
     return sorted(_with_thread_caveats(cases, session.device), key=_order)

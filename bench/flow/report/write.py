@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.core.units import counted, elapsed
 from bench.core.version import VERSION
@@ -19,14 +19,6 @@ from reports.rows.frontier import mark
 from reports.rows.schema import Row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageTime:
-    """How long one stage took."""
-
-    name: str
-    wall_s: float
-
-
 def report(
     store: Store,
     *,
@@ -35,26 +27,26 @@ def report(
     command: str,
     task_set: str | None = None,
     notes: Sequence[str] = (),
-    stages: Sequence[StageTime] = (),
+    stages: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Path, list[Row]]:
     """Returns the page's path and its rows, after writing page, plots and tables to ``out``.
 
     Args:
-        stages: durations of the stages before, if one run did all of them; shown on the page.
+        stages: seconds of each stage before, if one run did all of them; shown on the page.
     """
     timed = all_results(store)
     rows, tasks = join(store, task_set=task_set, timed=timed)
-    mode_rows = modes(timed)
+    streams, endurances = modes(timed)
     page = write_report(
         rows,
         tasks,
         out=out,
         title=title,
-        subtitle=_subtitle(store, rows) + _duration(stages),
+        subtitle=_subtitle(rows) + _duration(stages),
         provenance=_provenance(store, command) | _stage_times(stages),
         notes=notes,
-        streams=mode_rows.streams,
-        endurances=mode_rows.endurances,
+        streams=streams,
+        endurances=endurances,
         effects=effects_of(rows),
     )
     return page, [marked.row for marked in mark(rows)]
@@ -81,7 +73,7 @@ def _traits(name: str) -> Traits:
     )
 
 
-def _subtitle(store: Store, rows: Sequence[Row]) -> str:
+def _subtitle(rows: Sequence[Row]) -> str:
     devices = sorted({row.setup.device for row in rows})
     students = len({row.file.student for row in rows})
     files = counted(len({row.file.artifact_sha256 for row in rows}), "file")
@@ -89,12 +81,12 @@ def _subtitle(store: Store, rows: Sequence[Row]) -> str:
     return f"{files} of {models} on {', '.join(devices) or 'no device'}"
 
 
-def _duration(stages: Sequence[StageTime]) -> str:
-    return f", made in {elapsed(sum(each.wall_s for each in stages))}" if stages else ""
+def _duration(stages: Mapping[str, float]) -> str:
+    return f", made in {elapsed(sum(stages.values()))}" if stages else ""
 
 
-def _stage_times(stages: Sequence[StageTime]) -> dict[str, str]:
-    times = ", ".join(f"{each.name} {elapsed(each.wall_s)}" for each in stages)
+def _stage_times(stages: Mapping[str, float]) -> dict[str, str]:
+    times = ", ".join(f"{name} {elapsed(wall_s)}" for name, wall_s in stages.items())
     return {"time of each stage": times} if stages else {}
 
 
