@@ -52,7 +52,6 @@ def export_float32(
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.set_visible_devices([], "GPU")
-    keras.utils.clear_session()  # names are numbered from one again, whatever was built before
     model = network(spec, seed=seed)
     if weights is not None:
         build.set_weights(model, weights, name=spec.name)
