@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from measure.test_validity import SUSTAINED
 from rich.console import Console
+from support.device_states import SUSTAINED
 
 from bench.cli.shown.tables import tables
 from bench.flow.report.results import CaseResult

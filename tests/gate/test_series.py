@@ -1,20 +1,18 @@
 from dataclasses import replace
 from math import log
-from typing import Any
 
 import numpy as np
 import pytest
 from lab.noise import PROFILES
 from lab.simulated import block, gates, logged, opened
+from support.nightly_runs import HERE, on
 
-from bench.core.artifact import Format
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.gate.findings import latency_findings
 from bench.gate.history.series import (
     PINNED,
     Environment,
-    NightlyRun,
     environment_of,
     nightly_runs,
     series,
@@ -22,48 +20,7 @@ from bench.gate.history.series import (
 from bench.gate.log import Log
 from bench.gate.records import Block, ModelFailed
 from bench.gate.rule import Rule
-from bench.gate.verdict import Axis, Finding, Interval, LatencyEvidence, ModelKey, Verdict
-
-HERE = Environment(
-    device_unit="one", processor="GS101, 8 cores", fingerprint="build 1", runtime="LiteRT 2.3",
-    tool_sha256="a" * 64, delegate="xnnpack", threads="1", cores="4-7", clocks="free",
-    statistic="median wall time",
-)  # fmt: skip
-
-
-def on(
-    day: int,
-    environment: Environment = HERE,
-    *,
-    ratio: float = 1.01,
-    candidate_sha256: str = "c" * 64,
-    baseline_sha256: str = "b" * 64,
-    started_at: str = "",
-    verdict: Verdict = Verdict.SAME,
-    low: float | None = None,
-    high: float | None = None,
-    **changed: Any,
-) -> NightlyRun:
-    """Returns a run of a day in May."""
-    change = Interval(value=ratio, low=low, high=high)
-    return NightlyRun(
-        started_at=started_at or f"2026-05-{day:02}T03:00:00+00:00",
-        session_id=f"session {day}",
-        environment=environment,
-        revision=f"r{day}",
-        ratio=change,
-        finding=Finding(
-            model=ModelKey(name="tiny", format=Format.INT8),
-            axis=Axis.LATENCY,
-            verdict=verdict,
-            margin=0.05,
-            change=change,
-            evidence=LatencyEvidence(blocks=6, smallest_slowdown=0.03),
-            candidate_sha256=candidate_sha256,
-            baseline_sha256=baseline_sha256,
-            **changed,
-        ),
-    )
+from bench.gate.verdict import ModelKey, Verdict
 
 
 def blocks(model: ModelKey, *, candidate_us: float) -> tuple[Block, ...]:

@@ -3,7 +3,7 @@ from math import log
 from typing import Any
 
 import pytest
-from gate.test_series import HERE, on
+from support.nightly_runs import HERE, on
 
 from bench.gate.history.series import NightlyRun, series
 from bench.gate.history.trend import Step, Trend, steps_of, trend

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from measure.test_validity import FINE, FREE, HIDDEN, QUIET, clock, state
+from support.device_states import FINE, FREE, HIDDEN, QUIET, clock, state
 
 from bench.adb.state.facts import Facts
 from bench.core.device_state.state import Reading, State

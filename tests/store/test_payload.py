@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from measure.test_validity import FINE, PINNED, QUIET, clock, sample, state
+from support.device_states import FINE, PINNED, QUIET, clock, sample, state
 
 from bench.core import config
 from bench.core.caveats import CaveatKind

@@ -30,7 +30,7 @@ from bench.store.records import Invocation, Session
 from bench.store.store import Store
 from bench.tool.host import Tool, litert_tool, official_tool
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DATA = ROOT / "tests" / "data"
 TINY = DATA / "tiny.tflite"
 SPLIT = DATA / "tiny_split.tflite"

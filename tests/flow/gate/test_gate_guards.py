@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
-from measure.test_validity import FINE, clock, state
+from support.device_states import FINE, clock, state
 from support.gate_machine import Machine, planned, scheduled
 
 from bench.core.device_state.state import Reading, State

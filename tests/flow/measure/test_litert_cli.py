@@ -22,7 +22,7 @@ from bench.core.paths import cache_dir
 
 VERSION = "0.2.1"
 MODELS = 20
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from bench.core.version import VERSION
 from bench.flow.report.write import report
 from bench.store.store import Store
 
-GOLDEN = Path(__file__).parents[1] / "reports" / "golden"
+GOLDEN = Path(__file__).parents[2] / "reports" / "golden"
 INT8 = replace(
     ARTIFACT,
     format=Format.INT8,

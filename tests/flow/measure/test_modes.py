@@ -25,7 +25,7 @@ from bench.store.records import Session
 from bench.store.store import Store
 from models.zoo import Zoo
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 STAND_IN = DATA / "stand_in" / "benchmark_model"
 QUICK = Protocol(processes=2, warmup_min_secs=0, max_secs=5)
 INVALID = next(kind for kind in CaveatKind if Caveat(kind=kind).effect is Effect.INVALIDATE)

@@ -40,7 +40,7 @@ from bench.plan.case import Delegate
 from bench.plan.device import Kind
 from bench.plan.suite import BIG_CORES
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDER = "/data/local/tmp/frill-bench"
 ABSENT_CORE = mask([os.cpu_count() or 1])  # counted from 0
 

@@ -30,7 +30,7 @@ from bench.store.store import Store
 from bench.tool.host import Execution
 from models.zoo import Zoo
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from bench.store.records import Event
 from bench.store.store import Store
 from device_profiles.device_profile import Battery, Cooldown, Profile
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BATTERY = "/sys/class/power_supply/battery"
 SKIN = "/sys/class/thermal/thermal_zone4/temp"
 LOOKED_AT = (

@@ -29,7 +29,7 @@ from models.audio.tasks import task_set
 from models.audio.taskset import TaskSet
 from models.zoo import Zoo
 
-MODELS = Path(__file__).parents[1] / "data" / "audio_models"
+MODELS = Path(__file__).parents[2] / "data" / "audio_models"
 THERE = "/data/local/tmp/frill-bench"
 
 
