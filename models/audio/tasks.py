@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -127,7 +126,7 @@ def quick(root: Path) -> TaskSet:
     return TaskSet(
         name=QUICK,
         root=root,
-        tasks=(words, _kfold(_TONE4, few)),
+        tasks=(words, _tones(few)),
         caveats=(Caveat(kind=CaveatKind.QUICK, evidence=f"{len(words.clips) + len(few)} clips"),),
     )
 
@@ -208,39 +207,25 @@ def _kw1shot(packaged: _PackagedClips, languages: Mapping[str, tuple[str, str]])
     )
 
 
-_SPK7 = Task(
-    name="spk7-short",
-    metric=Metric.BALANCED_ACCURACY,
-    clips=(),
-    folds=(),
-    pooled=False,
-    chance=1 / len(_VOICES),
-    stand_in_for="VoxCeleb",
-)
-
-
 def _spk7(packaged: _PackagedClips) -> Task:
     """Seven voices: trained on sentences, tested on single words."""
     clips = _voices(packaged)
     train = [clip for clip in clips if not _is_word(PurePosixPath(clip.path))]
     test = [clip for clip in clips if _is_word(PurePosixPath(clip.path))]
-    return _split(_SPK7, train, test)
+    return _split("spk7-short", Metric.BALANCED_ACCURACY, train, test, stand_in_for="VoxCeleb")
 
 
 def _xling(packaged: _PackagedClips) -> Task:
     """One of the seven voices, tested in a language that she does not speak in training."""
     train = [clip for clip in _voices(packaged) if not _is_word(PurePosixPath(clip.path))]
     test = [packaged.clip(path, "Allison", path.stem) for path in packaged.paths(_SPANISH_ALLISON)]
-    task = Task(
-        name="spk-xling",
-        metric=Metric.RECALL,
-        clips=(),
-        folds=(),
-        pooled=False,
-        chance=1 / len(_VOICES),
+    return _split(
+        "spk-xling",
+        Metric.RECALL,
+        train,
+        distinct(test),
         stand_in_for="VoxCeleb across languages",
     )
-    return _split(task, train, distinct(test))
 
 
 def _voices(packaged: _PackagedClips) -> list[Clip]:
@@ -266,8 +251,7 @@ def _lang3(packaged: _PackagedClips) -> Task:
         )
         for side in (0, 1)
     ]
-    first = tuple(range(len(sides[0])))
-    second = tuple(range(len(sides[0]), len(sides[0]) + len(sides[1])))
+    first, second = _sides(*sides)
     return Task(
         name="lang3-xvoice",
         metric=Metric.BALANCED_ACCURACY,
@@ -279,17 +263,6 @@ def _lang3(packaged: _PackagedClips) -> Task:
     )
 
 
-_TONE4 = Task(
-    name="tone4",
-    metric=Metric.BALANCED_ACCURACY,
-    clips=(),
-    folds=(),
-    pooled=True,
-    chance=1 / 4,
-    stand_in_for="prosody",
-)
-
-
 def _tone4(packaged: _PackagedClips) -> Task:
     """The tone of a Mandarin syllable, over unseen syllables."""
     clips = []
@@ -298,7 +271,11 @@ def _tone4(packaged: _PackagedClips) -> Task:
         tone = path.parent.name[len(syllable) :] or "first"
         if tone != _NEUTRAL_TONE:
             clips.append(packaged.clip(path, f"tone {tone}", syllable))
-    return _kfold(_TONE4, distinct(clips))
+    return _tones(distinct(clips))
+
+
+def _tones(clips: Sequence[Clip]) -> Task:
+    return _kfold("tone4", clips, chance=1 / 4, stand_in_for="prosody")
 
 
 def _sound7(root: Path) -> Task:
@@ -311,30 +288,43 @@ def _sound7(root: Path) -> Task:
             stem = path.stem.rstrip("0123456789")
             sha256 = sha256_file(root / path)
             clips.append(Clip(path=str(path), sha256=sha256, label=kind, group=stem))
-    task = Task(
-        name="sound7",
+    chance = 1 / len(set(_SOUND_FOLDERS.values()))
+    return _kfold("sound7", distinct(clips), chance=chance, stand_in_for="ESC-50 human sounds")
+
+
+def _kfold(name: str, clips: Sequence[Clip], *, chance: float, stand_in_for: str) -> Task:
+    return Task(
+        name=name,
         metric=Metric.BALANCED_ACCURACY,
-        clips=(),
-        folds=(),
+        clips=tuple(clips),
+        folds=grouped_folds(
+            [clip.label for clip in clips], [clip.group for clip in clips], count=_FOLDS
+        ),
         pooled=True,
-        chance=1 / len(set(_SOUND_FOLDERS.values())),
-        stand_in_for="ESC-50 human sounds",
+        chance=chance,
+        stand_in_for=stand_in_for,
     )
-    return _kfold(task, distinct(clips))
 
 
-def _kfold(task: Task, clips: Sequence[Clip]) -> Task:
-    folds = grouped_folds(
-        [clip.label for clip in clips], [clip.group for clip in clips], count=_FOLDS
+def _split(
+    name: str, metric: Metric, train: Sequence[Clip], test: Sequence[Clip], *, stand_in_for: str
+) -> Task:
+    first, second = _sides(train, test)
+    return Task(
+        name=name,
+        metric=metric,
+        clips=(*train, *test),
+        folds=(Fold(train=first, test=second),),
+        pooled=False,
+        chance=1 / len(_VOICES),
+        stand_in_for=stand_in_for,
     )
-    return replace(task, clips=tuple(clips), folds=folds)
 
 
-def _split(task: Task, train: Sequence[Clip], test: Sequence[Clip]) -> Task:
-    fold = Fold(
-        train=tuple(range(len(train))), test=tuple(range(len(train), len(train) + len(test)))
-    )
-    return replace(task, clips=(*train, *test), folds=(fold,))
+def _sides(first: Sequence[Clip], second: Sequence[Clip]) -> tuple[tuple[int, ...], ...]:
+    """Returns the indices of two lists of clips that follow each other."""
+    places = tuple(range(len(first) + len(second)))
+    return places[: len(first)], places[len(first) :]
 
 
 def _thin(clips: Sequence[Clip], count: int, rng: np.random.Generator) -> list[Clip]:

@@ -19,7 +19,7 @@ from models import frontend
 from models.audio.decode import resample, through_telephone
 from models.distill.recipe import TargetSpec
 from models.teachers.clips import means
-from models.teachers.teacher import Concatenated, Teacher
+from models.teachers.teacher import Teacher
 from models.tflite.arrays import Floats
 
 _VERSION = 5  # of the files below and of what is in them
@@ -188,7 +188,7 @@ def _write(
     values.tofile(folder / _TARGETS)
     trained = values[: counts[0]].astype(np.float64)
     index = Index(
-        sizes=_sizes(teacher),
+        sizes=tuple(part.size for part in teacher.parts or (teacher,)),
         training=counts[0],
         validation=counts[1],
         mean=tuple(trained.mean(axis=0).tolist()),
@@ -303,9 +303,3 @@ def _cuts(clips: Sequence[TrainingClip], spec: TargetSpec, copy: int) -> Iterato
 
     with ThreadPoolExecutor(_THREADS) as pool:
         yield from pool.map(cut, clips)
-
-
-def _sizes(teacher: Teacher) -> tuple[int, ...]:
-    if isinstance(teacher, Concatenated):
-        return tuple(size for part in teacher.parts for size in _sizes(part))
-    return (teacher.size,)
