@@ -136,7 +136,6 @@ def fetch(
     """Returns the manifest of the packaged audio, after fetching what is not in the cache yet.
 
     Args:
-        root: the audio cache.
         packages: what belongs there; the audio that accuracy is measured on by default.
         accept_new: take packages whose version or sum is not pinned, and record their sums.
         on_progress: called with the step, the steps done and all steps.
@@ -146,16 +145,15 @@ def fetch(
     """
     root = root or default_root()
     packages = packages or catalogue().audio
-    cached = manifest(root)
-    if cached is not None and _is_complete(cached, packages, root):
+    if (cached := _complete(root, packages)) is not None:
         return cached
     apt.require("apt-get", "dpkg-deb", "tar", what="the packaged audio", hint=_OWN_AUDIO_HINT)
     root.mkdir(parents=True, exist_ok=True)
     with lock.waiting(root / ".lock"):
-        cached = manifest(root)  # another process may have fetched it while we waited
-        if cached is not None and _is_complete(cached, packages, root):
-            return cached
-        return _fetch(root, packages, accept_new=accept_new, on_progress=on_progress)
+        # Another process may have fetched it while we waited.
+        return _complete(root, packages) or _fetch(
+            root, packages, accept_new=accept_new, on_progress=on_progress
+        )
 
 
 def fetch_models() -> ModelFiles:
@@ -183,14 +181,14 @@ def _fetch(
             on_progress(f"unpacking {package.name}", done, steps)
             deb = debs[package.name]
             described = apt.describe(deb)
-            version, sha256 = described.version, described.sha256
-            if package.versions.get(version) != sha256 and accepted.get(package.name) != sha256:
+            pins = package.versions.get(described.version), accepted.get(package.name)
+            if described.sha256 not in pins:
                 if not accept_new:
-                    raise _not_pinned(package, version, sha256)
-                accepted[package.name] = sha256
+                    raise _not_pinned(package, described)
+                accepted[package.name] = described.sha256
             with replacing_folder(root / package.name) as folder:
                 _unpack(deb, package, folder)
-            fetched.append(_describe(root, package.name, version, sha256, deb.stat().st_size))
+            fetched.append(_describe(root, package.name, described, deb.stat().st_size))
     if accepted:
         config.save(accepted_file, accepted)
     written = Manifest(packages=tuple(fetched))
@@ -199,24 +197,27 @@ def _fetch(
     return written
 
 
-def _is_complete(cached: Manifest, packages: tuple[Package, ...], root: Path) -> bool:
+def _complete(root: Path, packages: tuple[Package, ...]) -> Manifest | None:
+    cached = manifest(root)
+    if cached is None:
+        return None
     names = {package.name for package in cached.packages if (root / package.name).is_dir()}
-    return names >= {package.name for package in packages}
+    return cached if names >= {package.name for package in packages} else None
 
 
-def _not_pinned(package: Package, version: str, sha256: str) -> InfrastructureError:
-    pinned = package.versions.get(version)
+def _not_pinned(package: Package, deb: apt.Package) -> InfrastructureError:
+    pinned = package.versions.get(deb.version)
     problem = (
-        f"its SHA-256 is {sha256}, not the pinned {pinned}"
+        f"its SHA-256 is {deb.sha256}, not the pinned {pinned}"
         if pinned
-        else f"version {version} is not pinned (known: {', '.join(package.versions)})"
+        else f"version {deb.version} is not pinned (known: {', '.join(package.versions)})"
     )
     return InfrastructureError(
         f"{package.name}: {problem}",
         hint="scores may differ from the published ones; take it with --accept-new",
         package=package.name,
-        version=version,
-        sha256=sha256,
+        version=deb.version,
+        sha256=deb.sha256,
     )
 
 
@@ -228,13 +229,13 @@ def _unpack(deb: Path, package: Package, folder: Path) -> None:
         (folder / archive).unlink()
 
 
-def _describe(root: Path, name: str, version: str, sha256: str, size_bytes: int) -> Fetched:
+def _describe(root: Path, name: str, deb: apt.Package, size_bytes: int) -> Fetched:
     clips = _clips(root, name)
     seconds = sum(duration_s(root / name / clip) for clip in clips)
     return Fetched(
         name=name,
-        version=version,
-        sha256=sha256,
+        version=deb.version,
+        sha256=deb.sha256,
         size_bytes=size_bytes,
         clips=len(clips),
         duration_s=round(seconds, 3),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -90,9 +91,6 @@ def task_set(source: str, *, audio_root: Path | None = None) -> TaskSet:
 def default(root: Path) -> TaskSet:
     """Returns the six tasks.
 
-    Args:
-        root: the audio cache.
-
     Raises:
         InfrastructureError: the packaged audio was not fetched.
     """
@@ -113,9 +111,6 @@ def quick(root: Path) -> TaskSet:
     Words of one language and a seeded, stratified sample of tones. No voices: with few clips of
     each, the recording channel, which the log-mel floor uses, distinguishes them best.
 
-    Args:
-        root: the audio cache.
-
     Raises:
         InfrastructureError: the packaged audio was not fetched.
     """
@@ -132,20 +127,15 @@ def quick(root: Path) -> TaskSet:
 
 
 class _PackagedClips:
-    """The packaged clips by package, each hashed and timed at most once.
-
-    Args:
-        root: the audio cache.
-    """
+    """The packaged clips by package, each hashed and timed at most once."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
         self._paths: dict[str, list[PurePosixPath]] = defaultdict(list)
         for name in packages.packaged_files(root):
             path = PurePosixPath(name)
             self._paths[path.parts[0]].append(path)
-        self._sums: dict[PurePosixPath, str] = {}
-        self._durations: dict[PurePosixPath, float] = {}
+        self._sha256_of = cache(lambda path: sha256_file(root / path))
+        self.lasts_s = cache(lambda path: duration_s(root / path))
 
     def paths(self, package: str) -> list[PurePosixPath]:
         """Returns a package's files; of telephone prompts, only speech of 0.3 s and more."""
@@ -159,15 +149,7 @@ class _PackagedClips:
 
     def clip(self, path: PurePosixPath, label: str, group: str) -> Clip:
         """Returns a file as a clip."""
-        if path not in self._sums:
-            self._sums[path] = sha256_file(self._root / path)
-        return Clip(path=str(path), sha256=self._sums[path], label=label, group=group)
-
-    def lasts_s(self, path: PurePosixPath) -> float:
-        """Returns how long a file plays, in seconds."""
-        if path not in self._durations:
-            self._durations[path] = duration_s(self._root / path)
-        return self._durations[path]
+        return Clip(path=str(path), sha256=self._sha256_of(path), label=label, group=group)
 
 
 def _is_word(path: PurePosixPath) -> bool:

@@ -28,7 +28,6 @@ def quantisation_aware(
     are both trained, the same in training and inference.
 
     Args:
-        spec: the student.
         float_model: trained, of the same spec (``qat`` aside).
         patches: float32 [count, 96, 64, 1], or audio [count, 15600] with a front-end; a few hundred
             varied ones, from which the ranges start.

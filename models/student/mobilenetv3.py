@@ -69,7 +69,6 @@ def student(ops: Ops[X], x: X, spec: StudentSpec) -> X:
     Args:
         ops: what builds or counts the network.
         x: [batch, 96, 64, 1] log-mel, or [batch, 15600] audio in [-1, 1] with a front-end.
-        spec: the student.
     """
     if spec.frontend is not InGraphFrontend.NONE:
         x = ops.audio_to_patch(x, spec.frontend.value)

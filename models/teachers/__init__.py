@@ -26,7 +26,6 @@ def load(
         model_dir: a folder that holds the hub's model, which is then not downloaded.
         output: which output of a hub's model or a file is taken, by name or, in a tuple, by
             index; the packaged ones have one.
-        cache: the cache folder.
 
     Raises:
         ConfigurationError: there is no such teacher, or it gives no embedding.

@@ -32,7 +32,6 @@ def clip_vectors(
     Args:
         teacher: whose vectors; those of each part of several are kept apart in the cache.
         clips: SHA-256 of each clip to a file that holds it; the rows follow this order.
-        cache: the cache folder.
         on_progress: called with the clips done and all clips.
 
     Raises:

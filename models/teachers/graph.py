@@ -71,7 +71,6 @@ def from_file(
     """Returns the teacher in an .onnx or .tflite file that takes audio or log-mel patches.
 
     Args:
-        path: the file.
         output: the name of the output that is taken; needed where there are several.
         name: what it is called; the file's name without.
         licence: of its weights.

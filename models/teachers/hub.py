@@ -82,7 +82,6 @@ def load(name: str, *, model_dir: Path | None, output: str | None, cache: Path) 
         name: of ``PUBLISHED``.
         model_dir: its SavedModel's folder, or one that holds it under its name.
         output: the name of the output that is taken.
-        cache: the cache folder.
 
     Raises:
         ConfigurationError: there is no such output, or it has another width.

@@ -36,7 +36,6 @@ class Model:
     Quantised inputs and outputs are converted by their scale and zero point.
 
     Args:
-        path: the file.
         threads: CPU threads.
         delegate: ``xnnpack`` or ``none``.
         keep_all: keeps each operator's result, for ``Traced``.

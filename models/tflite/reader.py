@@ -177,15 +177,12 @@ def _elements(tensor: Any) -> int:
 
 
 def _format(graph: Any) -> Format:
-    constants: set[str] = set()
-    activations: set[str] = set()
-    for sub in graph.subgraphs:
-        for tensor in sub.tensors:
-            kind = constants if _constant(graph, tensor) else activations
-            kind.add(_dtype(tensor))
-    if "int8" in activations or "uint8" in activations:
+    tensors = [tensor for sub in graph.subgraphs for tensor in sub.tensors]
+    constants = {_dtype(tensor) for tensor in tensors if _constant(graph, tensor)}
+    activations = {_dtype(tensor) for tensor in tensors if not _constant(graph, tensor)}
+    if activations & {"int8", "uint8"}:
         return Format.INT8
-    if "int8" in constants or "uint8" in constants:
+    if constants & {"int8", "uint8"}:
         return Format.DYNAMIC
     return Format.FLOAT16 if "float16" in constants else Format.FLOAT32
 
@@ -231,11 +228,10 @@ def _macs(name: str, op: Any, tensors: Any) -> int:
 
 
 def _float_ops(graph: Any, names: list[str]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for sub in graph.subgraphs:
-        for op in sub.operators:
-            name = names[op.opcodeIndex]
-            out = sub.tensors[op.outputs[0]] if len(op.outputs) else None
-            if out is not None and name not in _CASTS and _dtype(out) == "float32":
-                counts[name] += 1
-    return dict(sorted(counts.items()))
+    counts = Counter(
+        names[op.opcodeIndex]
+        for sub in graph.subgraphs
+        for op in sub.operators
+        if len(op.outputs) and _dtype(sub.tensors[op.outputs[0]]) == "float32"
+    )
+    return {name: counts[name] for name in sorted(counts) if name not in _CASTS}
