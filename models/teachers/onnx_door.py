@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench.core.errors import ConfigurationError
 from models.tflite.arrays import Floats
+from models.tflite.extras import from_extra
 
 Run = Callable[[Floats], Mapping[str, Floats]]
 
@@ -30,12 +30,15 @@ def load(path: Path) -> tuple[Run, tuple[int, ...]]:
     Raises:
         ConfigurationError: the file is not such a model; or, when it is run, has another shape.
     """
-    module = _module()
-    options = module.SessionOptions()
+    with from_extra("teachers"):
+        import onnxruntime
+    options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = _FATAL
     try:
-        session = module.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # onnxruntime's own errors share no base but Exception
         raise _unusable(path, error) from error
     inputs = session.get_inputs()
@@ -59,14 +62,3 @@ def _unusable(path: Path, reason: object) -> ConfigurationError:
         f"{path}: onnxruntime cannot run it: {' '.join(str(reason).split())[:300]}",
         hint="give an .onnx file with one float input, audio or log-mel patches",
     )
-
-
-def _module() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ConfigurationError(
-            "onnxruntime is not installed",
-            hint="pip install -e '.[teachers]' -c constraints.txt",
-        ) from error
-    return onnxruntime

@@ -18,6 +18,7 @@ from bench.core.artifact import Partitions
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.partitions import Node, partitions
 from models.tflite.arrays import Floats
+from models.tflite.extras import from_extra
 from models.tflite.native_output import STDERR, redirected
 from models.tflite.raw_tensors import dequantised, quantised
 
@@ -243,13 +244,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _module() -> Any:
-    try:
+    with from_extra("host", "ai-edge-litert"):
         from ai_edge_litert import interpreter
-    except ImportError as error:
-        raise ConfigurationError(
-            "ai-edge-litert is not installed",
-            hint="pip install -e '.[host]' -c constraints.txt",
-        ) from error
     return interpreter
 
 

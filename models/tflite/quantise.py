@@ -23,6 +23,7 @@ from bench.core import atomic
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError, ConversionError
 from models.tflite import reader
+from models.tflite.extras import from_extra
 from models.tflite.litert import Model
 
 PERCENTILE = 99.0
@@ -62,7 +63,8 @@ def quantise(
     tensor_ranges = None
     if format is Format.INT8 and ranges is not None:
         tensor_ranges = _learned_ranges(source, ranges)
-    quantizer = _quantizer()
+    with from_extra("zoo", "litert-quantizer"):
+        from litert_quantizer import quantizer
     with _quiet():
         try:
             worker = quantizer.Quantizer(str(source))
@@ -142,17 +144,6 @@ def _learned_ranges(source: Path, ranges: Sequence[tuple[float, float]]) -> dict
         for group, (low, high) in zip(tensors, ranges, strict=True)
         for name in group
     }
-
-
-def _quantizer() -> Any:
-    try:
-        from litert_quantizer import quantizer
-    except ImportError as error:
-        raise ConfigurationError(
-            "litert-quantizer is not installed",
-            hint="pip install -e '.[zoo]' -c constraints.txt",
-        ) from error
-    return quantizer
 
 
 @contextlib.contextmanager
