@@ -41,7 +41,7 @@ def embed_clips(
     """Returns the embeddings of clips, float32 [clips, dimensions], from the cache if there.
 
     Args:
-        artifact: its manifest; role, window and hop are taken from it.
+        artifact: the manifest of the file; role, window and hop are taken from it.
         clips: SHA-256 of each clip to a file that holds it; the rows follow this order.
         frontend_path: a .tflite file that makes the model's input from a window of audio, for
             models whose log-mel is not ours.

@@ -1,8 +1,8 @@
 """The six tasks over the packaged audio, and the quick pair of them.
 
-They stand in for the public tasks named in each, whose data cannot be fetched by a machine: seven
-telephone voices and two tone voices rank embeddings and guard against regressions; they make no
-claim about those public tasks.
+Each stands in for the public task that it names with "for", whose data cannot be fetched by a
+machine: seven telephone voices and two tone voices rank embeddings and guard against regressions;
+they make no claim about those public tasks.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _word(path: PurePosixPath) -> str:
 
 
 def _kw1shot(packaged: _PackagedClips, languages: Mapping[str, tuple[str, str]]) -> Task:
-    """The same word in another voice, both ways, in each language."""
+    """The same word in another voice, both ways, in each language: for Speech Commands."""
     clips: list[Clip] = []
     folds: list[Fold] = []
     chances = []
@@ -185,29 +185,25 @@ def _kw1shot(packaged: _PackagedClips, languages: Mapping[str, tuple[str, str]])
         folds=tuple(folds),
         pooled=False,
         chance=float(np.mean(chances)),
-        stand_in_for="Speech Commands",
     )
 
 
 def _spk7(packaged: _PackagedClips) -> Task:
-    """Seven voices: trained on sentences, tested on single words."""
+    """Seven voices, trained on sentences, tested on single words: for VoxCeleb."""
     clips = _voices(packaged)
     train = [clip for clip in clips if not _is_word(PurePosixPath(clip.path))]
     test = [clip for clip in clips if _is_word(PurePosixPath(clip.path))]
-    return _split("spk7-short", Metric.BALANCED_ACCURACY, train, test, stand_in_for="VoxCeleb")
+    return _split("spk7-short", Metric.BALANCED_ACCURACY, train, test)
 
 
 def _xling(packaged: _PackagedClips) -> Task:
-    """One of the seven voices, tested in a language that she does not speak in training."""
+    """One of the seven voices, tested in a language that she does not speak in training.
+
+    For VoxCeleb across languages.
+    """
     train = [clip for clip in _voices(packaged) if not _is_word(PurePosixPath(clip.path))]
     test = [packaged.clip(path, "Allison", path.stem) for path in packaged.paths(_SPANISH_ALLISON)]
-    return _split(
-        "spk-xling",
-        Metric.RECALL,
-        train,
-        distinct(test),
-        stand_in_for="VoxCeleb across languages",
-    )
+    return _split("spk-xling", Metric.RECALL, train, distinct(test))
 
 
 def _voices(packaged: _PackagedClips) -> list[Clip]:
@@ -221,7 +217,7 @@ def _voices(packaged: _PackagedClips) -> list[Clip]:
 
 
 def _lang3(packaged: _PackagedClips) -> Task:
-    """Three languages, each trained on one voice and tested on another; both ways."""
+    """Three languages, each trained on one voice, tested on another, both ways: for VoxForge."""
     sides = [
         distinct(
             [
@@ -241,12 +237,11 @@ def _lang3(packaged: _PackagedClips) -> Task:
         folds=(Fold(train=first, test=second), Fold(train=second, test=first)),
         pooled=False,
         chance=1 / len(_LANGUAGES),
-        stand_in_for="VoxForge",
     )
 
 
 def _tone4(packaged: _PackagedClips) -> Task:
-    """The tone of a Mandarin syllable, over unseen syllables."""
+    """The tone of a Mandarin syllable, over unseen syllables: for prosody."""
     clips = []
     for path in packaged.paths("gcin-voice"):
         syllable = path.parent.name.rstrip("1234")
@@ -257,11 +252,11 @@ def _tone4(packaged: _PackagedClips) -> Task:
 
 
 def _tones(clips: Sequence[Clip]) -> Task:
-    return _kfold("tone4", clips, chance=1 / 4, stand_in_for="prosody")
+    return _kfold("tone4", clips, chance=1 / 4)
 
 
 def _sound7(root: Path) -> Task:
-    """Seven kinds of sound, over unseen families of takes."""
+    """Seven kinds of sound, over unseen families of takes: for ESC-50's human sounds."""
     clips = []
     for name in audio_files(root / "ufoai-sound"):
         path = PurePosixPath("ufoai-sound", name)
@@ -271,10 +266,10 @@ def _sound7(root: Path) -> Task:
             sha256 = sha256_file(root / path)
             clips.append(Clip(path=str(path), sha256=sha256, label=kind, group=stem))
     chance = 1 / len(set(_SOUND_FOLDERS.values()))
-    return _kfold("sound7", distinct(clips), chance=chance, stand_in_for="ESC-50 human sounds")
+    return _kfold("sound7", distinct(clips), chance=chance)
 
 
-def _kfold(name: str, clips: Sequence[Clip], *, chance: float, stand_in_for: str) -> Task:
+def _kfold(name: str, clips: Sequence[Clip], *, chance: float) -> Task:
     return Task(
         name=name,
         metric=Metric.BALANCED_ACCURACY,
@@ -284,13 +279,10 @@ def _kfold(name: str, clips: Sequence[Clip], *, chance: float, stand_in_for: str
         ),
         pooled=True,
         chance=chance,
-        stand_in_for=stand_in_for,
     )
 
 
-def _split(
-    name: str, metric: Metric, train: Sequence[Clip], test: Sequence[Clip], *, stand_in_for: str
-) -> Task:
+def _split(name: str, metric: Metric, train: Sequence[Clip], test: Sequence[Clip]) -> Task:
     first, second = _sides(train, test)
     return Task(
         name=name,
@@ -299,7 +291,6 @@ def _split(
         folds=(Fold(train=first, test=second),),
         pooled=False,
         chance=1 / len(_VOICES),
-        stand_in_for=stand_in_for,
     )
 
 

@@ -17,7 +17,6 @@ from models.tflite.arrays import Floats
 
 _VERSION = 1  # of the calls below
 _MIN_WAVEFORM = 4_000  # samples; a shorter fixed input is not audio
-_OWN_LICENCE = "the file's own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,7 @@ def from_file(
     *,
     output: str | None = None,
     name: str | None = None,
-    licence: str = _OWN_LICENCE,
+    licence: str = "the file's own",
     min_samples: int = frontend.MIN_SAMPLES,
 ) -> Teacher:
     """Returns the teacher in an .onnx or .tflite file that takes audio or log-mel patches.
