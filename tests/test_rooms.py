@@ -24,7 +24,7 @@ DOORS = {
     "ai_edge_litert": {"models/tflite/litert.py", "bench/tool/litert_runner.py"},
     "litert_quantizer": {"models/tflite/quantise.py"},
     "onnxruntime": {"models/teachers/onnx_door.py"},
-    "kagglehub": {"models/teachers/kaggle_door.py"},
+    "kagglehub": {"models/teachers/hub.py"},
     "sklearn": {"models/accuracy/head.py"},
     "threadpoolctl": {"models/accuracy/head.py", "models/teachers/ge2e.py"},
     "soundfile": {"models/audio/decode.py"},

@@ -41,10 +41,8 @@ def embed_clips(
     """Returns the embeddings of clips, float32 [clips, dimensions], from the cache if there.
 
     Args:
-        path: the .tflite file.
-        artifact: its manifest; role, window and hop are taken from it.
+        artifact: the manifest of the file; role, window and hop are taken from it.
         clips: SHA-256 of each clip to a file that holds it; the rows follow this order.
-        cache: the cache folder.
         frontend_path: a .tflite file that makes the model's input from a window of audio, for
             models whose log-mel is not ours.
         on_progress: called with the clips done and all clips.

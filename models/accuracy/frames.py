@@ -51,7 +51,6 @@ def frames_of(paths: Mapping[str, Path], *, cache: Path, on_progress: OnProgress
 
     Args:
         paths: SHA-256 of each clip to a file that holds it.
-        cache: the cache folder.
         on_progress: called with the clips done and all clips.
 
     Raises:

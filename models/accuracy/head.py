@@ -11,6 +11,7 @@ import numpy as np
 from bench.core.errors import ConfigurationError
 from models.audio.taskset import Fold, grouped_folds
 from models.tflite.arrays import Floats
+from models.tflite.extras import from_extra
 
 VERSION = 1  # of everything here that a score depends on
 # Not above 0.1: weaker heads read more out of the channel, and 0.1 is what the published table of
@@ -99,15 +100,11 @@ def _fit_and_predict(
 
 
 def _classifier(strength: float) -> tuple[Any, type[Warning], Any]:
-    try:
+    with from_extra("score", "scikit-learn"):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
-    except ImportError as error:
-        raise ConfigurationError(
-            "scikit-learn is not installed", hint="pip install -e '.[score]' -c constraints.txt"
-        ) from error
     head = LogisticRegression(C=strength, class_weight="balanced", max_iter=_ITERATIONS)
     return make_pipeline(StandardScaler(), head), ConvergenceWarning, threadpool_limits

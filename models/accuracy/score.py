@@ -49,9 +49,6 @@ def score_artifact(
 
     Args:
         artifact: the manifest.
-        path: the .tflite file.
-        task_set: the tasks.
-        cache: the cache folder.
         frontend_path: a .tflite file that makes the model's input from a window of audio.
         on_progress: called with the clips embedded and all clips.
 
@@ -147,7 +144,6 @@ def score_beside_host(
         artifact: the manifest of the file that ran on the device.
         vectors, host_vectors: float32 [clips, dimensions] in the order of the task set's paths.
         cache: the cache folder, for the floor.
-        device: its key.
         runtime, delegate: that made ``vectors``, with one thread.
     """
     ours, hosts = evaluate(task_set, vectors), evaluate(task_set, host_vectors)

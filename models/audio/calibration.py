@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -64,10 +65,9 @@ def patches_for(
         )
     pool = _patches(audio_root, clips, rng)
     chosen = _choose(np.stack([patch for patch, _ in pool]), count, rng)
-    if waveform:
-        picked = np.stack([pool[index][1] for index in chosen])
-    else:
-        picked = np.stack([pool[index][0] for index in chosen])[..., np.newaxis]
+    picked = np.stack([pool[index][int(waveform)] for index in chosen])
+    if not waveform:
+        picked = picked[..., np.newaxis]
     return picked, sha256_bytes(picked.tobytes())
 
 
@@ -107,14 +107,8 @@ def _packaged_group(clip: str) -> str:
 def _draw(groups: dict[str, list[str]], count: int, rng: np.random.Generator) -> list[str]:
     """Returns ``count`` clips, one of each group in turn; clips repeat only when all are used."""
     queues = [[str(clip) for clip in rng.permutation(groups[name])] for name in sorted(groups)]
-    turns = [
-        clip for rank in range(max(map(len, queues), default=0)) for clip in _rank(queues, rank)
-    ]
+    turns = [clip for rank in zip_longest(*queues) for clip in rank if clip is not None]
     return (turns * -(-count // max(len(turns), 1)))[:count]
-
-
-def _rank(queues: list[list[str]], rank: int) -> list[str]:
-    return [queue[rank] for queue in queues if rank < len(queue)]
 
 
 def _patches(root: Path, clips: list[str], rng: np.random.Generator) -> list[tuple[Floats, Floats]]:
@@ -130,8 +124,7 @@ def _patches(root: Path, clips: list[str], rng: np.random.Generator) -> list[tup
             hop_samples=frontend.PATCH_HOP_SAMPLES,
         )
         place = int(rng.integers(len(windows)))
-        patch = frontend.log_mel(windows[place])[: frontend.PATCH_FRAMES]
-        patches.setdefault((clip, place), (patch, windows[place]))
+        patches.setdefault((clip, place), (frontend.patch(windows[place]), windows[place]))
     return list(patches.values())
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import BenchError, ConfigurationError
 from models.tflite.arrays import Floats
+from models.tflite.extras import from_extra
 
 SUFFIXES = frozenset({".gsm", ".wav", ".ogg", ".oga", ".opus", ".flac", ".mp3", ".aif", ".aiff"})
 # A .gsm file is bare GSM 06.10 frames of 33 bytes and 20 ms each, with no header to read.
@@ -118,11 +119,7 @@ def _undecodable(path: Path, reason: object) -> BenchError:
 
 
 def _modules() -> tuple[Any, Any]:
-    try:
+    with from_extra("score"):
         import soundfile
         import soxr
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed", hint="pip install -e '.[score]' -c constraints.txt"
-        ) from error
     return soundfile, soxr

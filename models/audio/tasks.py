@@ -1,15 +1,15 @@
 """The six tasks over the packaged audio, and the quick pair of them.
 
-They stand in for the public tasks named in each, whose data cannot be fetched by a machine: seven
-telephone voices and two tone voices rank embeddings and guard against regressions; they make no
-claim about those public tasks.
+Each stands in for the public task that it names with "for", whose data cannot be fetched by a
+machine: seven telephone voices and two tone voices rank embeddings and guard against regressions;
+they make no claim about those public tasks.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -91,9 +91,6 @@ def task_set(source: str, *, audio_root: Path | None = None) -> TaskSet:
 def default(root: Path) -> TaskSet:
     """Returns the six tasks.
 
-    Args:
-        root: the audio cache.
-
     Raises:
         InfrastructureError: the packaged audio was not fetched.
     """
@@ -114,9 +111,6 @@ def quick(root: Path) -> TaskSet:
     Words of one language and a seeded, stratified sample of tones. No voices: with few clips of
     each, the recording channel, which the log-mel floor uses, distinguishes them best.
 
-    Args:
-        root: the audio cache.
-
     Raises:
         InfrastructureError: the packaged audio was not fetched.
     """
@@ -127,26 +121,21 @@ def quick(root: Path) -> TaskSet:
     return TaskSet(
         name=QUICK,
         root=root,
-        tasks=(words, _kfold(_TONE4, few)),
+        tasks=(words, _tones(few)),
         caveats=(Caveat(kind=CaveatKind.QUICK, evidence=f"{len(words.clips) + len(few)} clips"),),
     )
 
 
 class _PackagedClips:
-    """The packaged clips by package, each hashed and timed at most once.
-
-    Args:
-        root: the audio cache.
-    """
+    """The packaged clips by package, each hashed and timed at most once."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
         self._paths: dict[str, list[PurePosixPath]] = defaultdict(list)
         for name in packages.packaged_files(root):
             path = PurePosixPath(name)
             self._paths[path.parts[0]].append(path)
-        self._sums: dict[PurePosixPath, str] = {}
-        self._durations: dict[PurePosixPath, float] = {}
+        self._sha256_of = cache(lambda path: sha256_file(root / path))
+        self.lasts_s = cache(lambda path: duration_s(root / path))
 
     def paths(self, package: str) -> list[PurePosixPath]:
         """Returns a package's files; of telephone prompts, only speech of 0.3 s and more."""
@@ -160,15 +149,7 @@ class _PackagedClips:
 
     def clip(self, path: PurePosixPath, label: str, group: str) -> Clip:
         """Returns a file as a clip."""
-        if path not in self._sums:
-            self._sums[path] = sha256_file(self._root / path)
-        return Clip(path=str(path), sha256=self._sums[path], label=label, group=group)
-
-    def lasts_s(self, path: PurePosixPath) -> float:
-        """Returns how long a file plays, in seconds."""
-        if path not in self._durations:
-            self._durations[path] = duration_s(self._root / path)
-        return self._durations[path]
+        return Clip(path=str(path), sha256=self._sha256_of(path), label=label, group=group)
 
 
 def _is_word(path: PurePosixPath) -> bool:
@@ -180,7 +161,7 @@ def _word(path: PurePosixPath) -> str:
 
 
 def _kw1shot(packaged: _PackagedClips, languages: Mapping[str, tuple[str, str]]) -> Task:
-    """The same word in another voice, both ways, in each language."""
+    """The same word in another voice, both ways, in each language: for Speech Commands."""
     clips: list[Clip] = []
     folds: list[Fold] = []
     chances = []
@@ -204,43 +185,25 @@ def _kw1shot(packaged: _PackagedClips, languages: Mapping[str, tuple[str, str]])
         folds=tuple(folds),
         pooled=False,
         chance=float(np.mean(chances)),
-        stand_in_for="Speech Commands",
     )
-
-
-_SPK7 = Task(
-    name="spk7-short",
-    metric=Metric.BALANCED_ACCURACY,
-    clips=(),
-    folds=(),
-    pooled=False,
-    chance=1 / len(_VOICES),
-    stand_in_for="VoxCeleb",
-)
 
 
 def _spk7(packaged: _PackagedClips) -> Task:
-    """Seven voices: trained on sentences, tested on single words."""
+    """Seven voices, trained on sentences, tested on single words: for VoxCeleb."""
     clips = _voices(packaged)
     train = [clip for clip in clips if not _is_word(PurePosixPath(clip.path))]
     test = [clip for clip in clips if _is_word(PurePosixPath(clip.path))]
-    return _split(_SPK7, train, test)
+    return _split("spk7-short", Metric.BALANCED_ACCURACY, train, test)
 
 
 def _xling(packaged: _PackagedClips) -> Task:
-    """One of the seven voices, tested in a language that she does not speak in training."""
+    """One of the seven voices, tested in a language that she does not speak in training.
+
+    For VoxCeleb across languages.
+    """
     train = [clip for clip in _voices(packaged) if not _is_word(PurePosixPath(clip.path))]
     test = [packaged.clip(path, "Allison", path.stem) for path in packaged.paths(_SPANISH_ALLISON)]
-    task = Task(
-        name="spk-xling",
-        metric=Metric.RECALL,
-        clips=(),
-        folds=(),
-        pooled=False,
-        chance=1 / len(_VOICES),
-        stand_in_for="VoxCeleb across languages",
-    )
-    return _split(task, train, distinct(test))
+    return _split("spk-xling", Metric.RECALL, train, distinct(test))
 
 
 def _voices(packaged: _PackagedClips) -> list[Clip]:
@@ -254,7 +217,7 @@ def _voices(packaged: _PackagedClips) -> list[Clip]:
 
 
 def _lang3(packaged: _PackagedClips) -> Task:
-    """Three languages, each trained on one voice and tested on another; both ways."""
+    """Three languages, each trained on one voice, tested on another, both ways: for VoxForge."""
     sides = [
         distinct(
             [
@@ -266,8 +229,7 @@ def _lang3(packaged: _PackagedClips) -> Task:
         )
         for side in (0, 1)
     ]
-    first = tuple(range(len(sides[0])))
-    second = tuple(range(len(sides[0]), len(sides[0]) + len(sides[1])))
+    first, second = _sides(*sides)
     return Task(
         name="lang3-xvoice",
         metric=Metric.BALANCED_ACCURACY,
@@ -275,34 +237,26 @@ def _lang3(packaged: _PackagedClips) -> Task:
         folds=(Fold(train=first, test=second), Fold(train=second, test=first)),
         pooled=False,
         chance=1 / len(_LANGUAGES),
-        stand_in_for="VoxForge",
     )
 
 
-_TONE4 = Task(
-    name="tone4",
-    metric=Metric.BALANCED_ACCURACY,
-    clips=(),
-    folds=(),
-    pooled=True,
-    chance=1 / 4,
-    stand_in_for="prosody",
-)
-
-
 def _tone4(packaged: _PackagedClips) -> Task:
-    """The tone of a Mandarin syllable, over unseen syllables."""
+    """The tone of a Mandarin syllable, over unseen syllables: for prosody."""
     clips = []
     for path in packaged.paths("gcin-voice"):
         syllable = path.parent.name.rstrip("1234")
         tone = path.parent.name[len(syllable) :] or "first"
         if tone != _NEUTRAL_TONE:
             clips.append(packaged.clip(path, f"tone {tone}", syllable))
-    return _kfold(_TONE4, distinct(clips))
+    return _tones(distinct(clips))
+
+
+def _tones(clips: Sequence[Clip]) -> Task:
+    return _kfold("tone4", clips, chance=1 / 4)
 
 
 def _sound7(root: Path) -> Task:
-    """Seven kinds of sound, over unseen families of takes."""
+    """Seven kinds of sound, over unseen families of takes: for ESC-50's human sounds."""
     clips = []
     for name in audio_files(root / "ufoai-sound"):
         path = PurePosixPath("ufoai-sound", name)
@@ -311,30 +265,39 @@ def _sound7(root: Path) -> Task:
             stem = path.stem.rstrip("0123456789")
             sha256 = sha256_file(root / path)
             clips.append(Clip(path=str(path), sha256=sha256, label=kind, group=stem))
-    task = Task(
-        name="sound7",
+    chance = 1 / len(set(_SOUND_FOLDERS.values()))
+    return _kfold("sound7", distinct(clips), chance=chance)
+
+
+def _kfold(name: str, clips: Sequence[Clip], *, chance: float) -> Task:
+    return Task(
+        name=name,
         metric=Metric.BALANCED_ACCURACY,
-        clips=(),
-        folds=(),
+        clips=tuple(clips),
+        folds=grouped_folds(
+            [clip.label for clip in clips], [clip.group for clip in clips], count=_FOLDS
+        ),
         pooled=True,
-        chance=1 / len(set(_SOUND_FOLDERS.values())),
-        stand_in_for="ESC-50 human sounds",
+        chance=chance,
     )
-    return _kfold(task, distinct(clips))
 
 
-def _kfold(task: Task, clips: Sequence[Clip]) -> Task:
-    folds = grouped_folds(
-        [clip.label for clip in clips], [clip.group for clip in clips], count=_FOLDS
+def _split(name: str, metric: Metric, train: Sequence[Clip], test: Sequence[Clip]) -> Task:
+    first, second = _sides(train, test)
+    return Task(
+        name=name,
+        metric=metric,
+        clips=(*train, *test),
+        folds=(Fold(train=first, test=second),),
+        pooled=False,
+        chance=1 / len(_VOICES),
     )
-    return replace(task, clips=tuple(clips), folds=folds)
 
 
-def _split(task: Task, train: Sequence[Clip], test: Sequence[Clip]) -> Task:
-    fold = Fold(
-        train=tuple(range(len(train))), test=tuple(range(len(train), len(train) + len(test)))
-    )
-    return replace(task, clips=(*train, *test), folds=(fold,))
+def _sides(first: Sequence[Clip], second: Sequence[Clip]) -> tuple[tuple[int, ...], ...]:
+    """Returns the indices of two lists of clips that follow each other."""
+    places = tuple(range(len(first) + len(second)))
+    return places[: len(first)], places[len(first) :]
 
 
 def _thin(clips: Sequence[Clip], count: int, rng: np.random.Generator) -> list[Clip]:

@@ -55,7 +55,6 @@ class Task:
     Args:
         pooled: judge the test clips of all folds together (k-fold); else average over folds.
         chance: what guessing scores, in [0, 1].
-        stand_in_for: the public task it stands in for, in words; empty if none.
     """
 
     name: str
@@ -64,7 +63,6 @@ class Task:
     folds: tuple[Fold, ...]
     pooled: bool
     chance: float
-    stand_in_for: str = ""
 
     @property
     def test_clips(self) -> int:

@@ -14,7 +14,6 @@ from models.student.spec import StudentSpec, parse_name
 
 STARTER = "starter"
 T = TypeVar("T")
-TEACHER = "speech-embedding+ge2e"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,7 @@ class TargetSpec:
         seed: of the random choices above.
     """
 
-    teacher: str = TEACHER
+    teacher: str = "speech-embedding+ge2e"
     output: str | None = None
     audio: str = "packages"
     hop_s: float = 0.48

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from models import frontend
 from models.audio.decode import resample, through_telephone
 from models.distill.recipe import TargetSpec
 from models.teachers.clips import means
-from models.teachers.teacher import Concatenated, Teacher
+from models.teachers.teacher import Teacher
 from models.tflite.arrays import Floats
 
 _VERSION = 5  # of the files below and of what is in them
@@ -141,12 +142,7 @@ def open_targets(folder: Path) -> Targets:
     return Targets(
         folder=folder,
         index=index,
-        patches=np.memmap(
-            folder / _PATCHES,
-            dtype=np.float16,
-            mode="r",
-            shape=(count, frontend.PATCH_FRAMES, frontend.MEL_BINS),
-        ),
+        patches=np.memmap(folder / _PATCHES, dtype=np.float16, mode="r", shape=(count, *_PATCH)),
         values=values,
     )
 
@@ -175,12 +171,12 @@ def _write(
                 chosen = own[start : start + _PART]
                 part = _part(folder / f"part-{turn}-{start}.npz", spec, teacher, chosen, copy)
                 most = None if limit is None else limit - counts[side]
-                stream.write(part.patches[:most].tobytes())
-                outputs.append(part.targets[:most])
+                stream.write(part["patches"][:most].tobytes())
+                outputs.append(part["targets"][:most])
                 counts[side] += len(outputs[-1])
                 if copy == 0:
-                    duration_s += part.duration_s
-                    unreadable += part.unreadable
+                    duration_s += float(part["duration_s"])
+                    unreadable += int(part["unreadable"])
                 done = turn * len(training) + start + len(chosen)
                 on_progress(done, spec.copies * len(training) + len(heldout))
     _refuse(clips, counts, unreadable)
@@ -188,7 +184,7 @@ def _write(
     values.tofile(folder / _TARGETS)
     trained = values[: counts[0]].astype(np.float64)
     index = Index(
-        sizes=_sizes(teacher),
+        sizes=tuple(part.size for part in teacher.parts or (teacher,)),
         training=counts[0],
         validation=counts[1],
         mean=tuple(trained.mean(axis=0).tolist()),
@@ -220,18 +216,10 @@ def _refuse(clips: Sequence[TrainingClip], counts: Sequence[int], unreadable: in
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    patches: NDArray[np.float16]
-    targets: Floats
-    duration_s: float
-    unreadable: int
-
-
 def _part(
     path: Path, spec: TargetSpec, teacher: Teacher, clips: Sequence[TrainingClip], copy: int
-) -> _Part:
-    """Returns the patches and targets of some clips, stored by an interrupted call or computed."""
+) -> dict[str, NDArray[Any]]:
+    """Returns the arrays of some clips by name, stored by an interrupted call or computed."""
     if not path.is_file():
         cuts = [each for each in _cuts(clips, spec, copy) if each is not None]
         patches = [frontend.patch(window) for each in cuts for window in each.windows]
@@ -245,12 +233,7 @@ def _part(
                 unreadable=len(clips) - len(cuts),
             )
     with np.load(path) as stored:
-        return _Part(
-            patches=stored["patches"],
-            targets=stored["targets"],
-            duration_s=float(stored["duration_s"]),
-            unreadable=int(stored["unreadable"]),
-        )
+        return dict(stored)
 
 
 def _split(
@@ -303,9 +286,3 @@ def _cuts(clips: Sequence[TrainingClip], spec: TargetSpec, copy: int) -> Iterato
 
     with ThreadPoolExecutor(_THREADS) as pool:
         yield from pool.map(cut, clips)
-
-
-def _sizes(teacher: Teacher) -> tuple[int, ...]:
-    if isinstance(teacher, Concatenated):
-        return tuple(size for part in teacher.parts for size in _sizes(part))
-    return (teacher.size,)

@@ -51,7 +51,6 @@ def set_weights(model: keras.Model, arrays: Arrays, *, name: str) -> None:
     """Gives a student its trained weights, in place.
 
     Args:
-        model: the student.
         arrays: ``LAYER/INDEX`` to values, float32; see models/student/weights.py.
         name: the student's, for error messages.
 
@@ -79,7 +78,6 @@ def settle_batch_norm(model: keras.Model, inputs: NDArray[np.float32]) -> None:
     converted format then inherits the damage.
 
     Args:
-        model: the network.
         inputs: float32 [count, ...] as the model takes them.
     """
     norms = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)]

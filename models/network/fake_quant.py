@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from models.network.frontend_layer import LogMel
 
+_PERCENTILE = 99.0  # over inputs, of a tensor's extremes in one: where the learned ranges start
 _LEAST_RANGE = 1e-6
 _LEAST, _STEPS, _WEIGHT_STEPS = -128, 255, 127
 _EXPONENT = 0x7F800000  # the bits of a float32 that hold it
@@ -42,6 +43,7 @@ class Rounded(layers.Layer):  # type: ignore[misc]  # Keras ships no types
 
     Attributes:
         low, high: float32 scalars, the range; it always holds zero.
+        calibrates: whether the next call sets the range from its values.
     """
 
     def __init__(self, position: int, *, name: str, count: int = 1, relu6: bool = False) -> None:
@@ -49,7 +51,7 @@ class Rounded(layers.Layer):  # type: ignore[misc]  # Keras ships no types
         self.position = position
         self._count = count
         self._relu6 = relu6
-        self._percentile: float | None = None
+        self.calibrates = False
 
     def build(self, _: object) -> None:
         """Makes the range."""
@@ -69,9 +71,9 @@ class Rounded(layers.Layer):  # type: ignore[misc]  # Keras ships no types
             unit, y_unit: what 1 is worth in each, in all or in each channel; ``None`` for ``x`` of
                 real numbers.
         """
-        if self._percentile is not None:
+        if self.calibrates:
             real = x if unit is None else x * unit / self._count
-            self._set_range((real if y is None else real + y * y_unit).numpy(), self._percentile)
+            self._set_range((real if y is None else real + y * y_unit).numpy())
         low, high = self._bounds()
         step = tf.stop_gradient((high - low) / _STEPS)
         steps, whole = self._steps(x, unit, y, y_unit, step)
@@ -101,14 +103,14 @@ class Rounded(layers.Layer):  # type: ignore[misc]  # Keras ships no types
         steps = x / step if unit is None else x * (unit / (self._count * step))
         return steps, tf.round(steps)
 
-    def _set_range(self, x: NDArray[np.float32], percentile: float) -> None:
+    def _set_range(self, x: NDArray[np.float32]) -> None:
         x = x.clip(0, 6) if self._relu6 else x
         axes = tuple(range(1, x.ndim))
-        self.low.assign(min(0.0, np.percentile(x.min(axes), 100 - percentile)))
-        self.high.assign(max(0.0, np.percentile(x.max(axes), percentile)))
+        self.low.assign(min(0.0, np.percentile(x.min(axes), 100 - _PERCENTILE)))
+        self.high.assign(max(0.0, np.percentile(x.max(axes), _PERCENTILE)))
 
 
-class RoundedConv(layers.Conv2D):  # type: ignore[misc]  # Keras ships no types
+class _RoundedConv(layers.Conv2D):  # type: ignore[misc]  # Keras ships no types
     """A convolution by a rounded kernel and bias.
 
     Attributes:
@@ -118,7 +120,6 @@ class RoundedConv(layers.Conv2D):  # type: ignore[misc]  # Keras ships no types
     lift = 0.0
 
     def compute_output_shape(self, x_shape: Any) -> Any:
-        """Returns the shapes of the result and its unit."""
         return super().compute_output_shape(x_shape), (self.filters,)
 
     def call(self, x: Any, step: Any) -> tuple[Any, Any]:
@@ -133,15 +134,13 @@ class RoundedConv(layers.Conv2D):  # type: ignore[misc]  # Keras ships no types
         return self.convolution_op(x, kernel) + _whole(self.bias + self.lift, unit), unit
 
 
-class RoundedDepthwise(layers.DepthwiseConv2D):  # type: ignore[misc]  # Keras ships no types
+class _RoundedDepthwise(layers.DepthwiseConv2D):  # type: ignore[misc]  # Keras ships no types
     """A depth-wise convolution by a rounded kernel and bias."""
 
     def compute_output_shape(self, x_shape: Any) -> Any:
-        """Returns the shapes of the result and its unit."""
         return super().compute_output_shape(x_shape), (x_shape[-1],)
 
     def call(self, x: Any, step: Any) -> tuple[Any, Any]:
-        """As of ``RoundedConv``."""
         kernel, kernel_step = _whole_kernel(self.kernel[..., 0])
         unit = step * kernel_step
         strides = [1, *self.strides, 1]
@@ -159,15 +158,13 @@ class RoundedDense(layers.Dense):  # type: ignore[misc]  # Keras ships no types
         return out if self.bias is None else out + self.bias
 
 
-class WholeDense(layers.Dense):  # type: ignore[misc]  # Keras ships no types
+class _WholeDense(layers.Dense):  # type: ignore[misc]  # Keras ships no types
     """A fully connected layer by a rounded kernel and bias."""
 
     def compute_output_shape(self, x_shape: Any) -> Any:
-        """Returns the shapes of the result and its unit."""
         return super().compute_output_shape(x_shape), (self.units,)
 
     def call(self, x: Any, step: Any) -> tuple[Any, Any]:
-        """As of ``RoundedConv``, of [batch, features]."""
         kernel, kernel_step = _whole_kernel(self.kernel)
         unit = step * kernel_step
         out = tf.matmul(x, kernel)
@@ -234,7 +231,7 @@ class Value:
     unit: Any = None
     count: int = 1
     relu6: bool = False
-    conv: RoundedConv | None = None
+    conv: _RoundedConv | None = None
     grid: tuple[Any, Any] | None = None
 
 
@@ -261,13 +258,13 @@ class FakeQuantOps:
         self, x: Value, filters: int, kernel: int, *, stride: int = 1, bias: bool = False, name: str
     ) -> Value:
         """Returns a square convolution, always with a bias: batch normalisation is folded in."""
-        layer = RoundedConv(filters, kernel, stride, "same", name=name)
+        layer = _RoundedConv(filters, kernel, stride, "same", name=name)
         raw, unit = layer(*self._grid(x))
         return Value(raw, name, unit, conv=layer)
 
     def depthwise(self, x: Value, kernel: int, *, stride: int, name: str) -> Value:
         """Returns a depth-wise convolution, with a bias for the same reason."""
-        raw, unit = RoundedDepthwise(kernel, stride, "same", name=name)(*self._grid(x))
+        raw, unit = _RoundedDepthwise(kernel, stride, "same", name=name)(*self._grid(x))
         return Value(raw, name, unit)
 
     def batch_norm(self, x: Value, *, name: str) -> Value:
@@ -309,7 +306,7 @@ class FakeQuantOps:
 
     def dense(self, x: Value, units: int, *, bias: bool = True, name: str) -> Value:
         """Returns a fully connected layer."""
-        raw, unit = WholeDense(units, use_bias=bias, name=name)(*self._grid(x))
+        raw, unit = _WholeDense(units, use_bias=bias, name=name)(*self._grid(x))
         return Value(raw, name, unit)
 
     def multiply(self, x: Value, y: Value, *, name: str) -> Value:
@@ -349,22 +346,21 @@ def _constant(x: float) -> Value:
     return Value(x, "constant", grid=(float(_STEPS), float(np.float32(x) / np.float32(_STEPS))))
 
 
-def calibrate(model: keras.Model, inputs: NDArray[np.float32], *, percentile: float) -> None:
+def calibrate(model: keras.Model, inputs: NDArray[np.float32]) -> None:
     """Sets all ranges from inputs in one pass, in which all earlier tensors are rounded already.
 
     Args:
         model: built by ``FakeQuantOps``.
         inputs: float32 [count, ...] as the model takes them; all at once, so a few hundred.
-        percentile: over inputs, of a tensor's extremes in one of them.
     """
     rounding = rounders(model)
     for layer in rounding:
-        layer._percentile = percentile
+        layer.calibrates = True
     try:
         model(tf.constant(inputs))
     finally:
         for layer in rounding:
-            layer._percentile = None
+            layer.calibrates = False
 
 
 def rounders(model: keras.Model) -> list[Rounded]:

@@ -9,8 +9,7 @@ training flag, so that the mix was never used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,36 +26,13 @@ from models.student.spec import StudentSpec
 _EMBEDDING = "embedding"
 _LOW_RANK = "embedding_low_rank"
 _TINY = 1e-12
+_FALL, _FALL_EVERY_STEPS = 0.01, 10  # FRILL's, of the full matrix' share
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """How the share of the full matrix falls: FRILL's is 0.01 every 10 steps.
-
-    Args:
-        fall: how much it falls at once, in (0, 1].
-        every_steps: optimiser steps between two falls.
-    """
-
-    fall: float = 0.01
-    every_steps: int = 10
-
-    def __post_init__(self) -> None:
-        """Refuses a schedule that never ends.
-
-        Raises:
-            ConfigurationError: ``fall`` or ``every_steps`` out of range.
-        """
-        if not 0 < self.fall <= 1 or self.every_steps < 1:
-            raise ConfigurationError(
-                f"a fall of {self.fall} every {self.every_steps} steps never ends the mix",
-                hint="FRILL's is 0.01 every 10 steps",
-            )
-
-    def share(self, step: int) -> float:
-        """Returns the full matrix' share after ``step`` optimiser steps, in [0, 1]."""
-        share = 1 - self.fall * (step // self.every_steps)
-        return share if share > _TINY else 0.0  # 1 - 3 * (1 / 3) need not be 0
+def full_share(step: int) -> float:
+    """Returns the full matrix' share after ``step`` optimiser steps, in [0, 1]."""
+    share = 1 - _FALL * (step // _FALL_EVERY_STEPS)
+    return share if share > _TINY else 0.0  # 1 - 3 * (1 / 3) need not be 0
 
 
 class MixedDense(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
@@ -110,37 +86,18 @@ class MixedDense(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
 class Mixing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
     """Moves a model's mix after each batch, by the optimiser's count, which a resume keeps."""
 
-    def __init__(self, schedule: Schedule | None = None) -> None:
-        super().__init__()
-        self._schedule = schedule or Schedule()
-
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves the mix."""
-        advance(self.model, int(self.model.optimizer.iterations.numpy()), self._schedule)
+        advance(self.model, int(self.model.optimizer.iterations.numpy()))
 
 
-def advance(model: keras.Model, step: int, schedule: Schedule | None = None) -> float:
-    """Moves the mix to where it is after ``step`` optimiser steps, and returns the share of ``A``.
-
-    For custom training loops, after each step; ``Mixing`` does it in Keras' loop. Models
-    without a mix are left alone, and their share is 0.
-    """
-    share = np.float32((schedule or Schedule()).share(step))
-    largest = 0.0
-    for layer in _mixes(model):
-        if share < float(layer.share.numpy()):
+def advance(model: keras.Model, step: int) -> None:
+    """Moves a model's mix to where it is after ``step`` optimiser steps."""
+    share = np.float32(full_share(step))
+    for layer in model.layers:
+        if isinstance(layer, MixedDense) and share < float(layer.share.numpy()):
             layer.truncate()
             layer.share.assign(share)
-        largest = max(largest, float(layer.share.numpy()))
-    return largest
-
-
-def _mixes(model: keras.Model) -> Iterator[MixedDense]:
-    for layer in model.layers:
-        if isinstance(layer, MixedDense):
-            yield layer
-        elif isinstance(layer, keras.Model):  # a student within what distils it
-            yield from _mixes(layer)
 
 
 def mixed(spec: StudentSpec, *, seed: int) -> keras.Model:

@@ -7,45 +7,30 @@ files have one source, and rules such as the float front-end hold.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
 from models.network import build, fake_quant
-from models.network.export import write_float32
 from models.network.fake_quant import FakeQuantOps, RoundedDense, Value
 from models.network.keras_ops import KerasOps
 from models.student import mobilenetv3
 from models.student.spec import StudentSpec
-from models.tflite import quantise
-
-Range = tuple[float, float]
-PERCENTILE = 99.0  # where the learned ranges start
 
 
 def quantisation_aware(
-    spec: StudentSpec,
-    float_model: keras.Model,
-    patches: NDArray[np.float32],
-    *,
-    percentile: float = PERCENTILE,
+    spec: StudentSpec, float_model: keras.Model, patches: NDArray[np.float32]
 ) -> keras.Model:
     """Returns the student in fake quantisation, with the weights of a trained float one.
 
     Batch normalisation is folded into the convolutions by its moving statistics. Weights and ranges
-    are both trained, the same in training and inference; ``freeze_ranges`` stops the ranges.
+    are both trained, the same in training and inference.
 
     Args:
-        spec: the student.
         float_model: trained, of the same spec (``qat`` aside).
         patches: float32 [count, 96, 64, 1], or audio [count, 15600] with a front-end; a few hundred
             varied ones, from which the ranges start.
-        percentile: see ``fake_quant.calibrate``.
 
     Raises:
         ConfigurationError: no patches.
@@ -61,7 +46,7 @@ def quantisation_aware(
         if layer.weights and not isinstance(layer, fake_quant.Rounded):
             source = float_model.get_layer(layer.name)
             layer.set_weights(_folded(source, norms.get(f"{layer.name}_bn")))
-    fake_quant.calibrate(model, patches, percentile=percentile)
+    fake_quant.calibrate(model, patches)
     return model
 
 
@@ -76,13 +61,7 @@ def bottleneck_aware(spec: StudentSpec, float_model: keras.Model) -> keras.Model
     return model
 
 
-def freeze_ranges(model: keras.Model) -> None:
-    """Stops learning the ranges of activations; compile the model again."""
-    for layer in fake_quant.rounders(model):
-        layer.trainable = False
-
-
-def ranges(model: keras.Model) -> list[Range]:
+def ranges(model: keras.Model) -> list[tuple[float, float]]:
     """Returns the learned ranges: of the log-mel patch, then of each operator's result in order."""
     return [layer.range() for layer in fake_quant.rounders(model)]
 
@@ -109,30 +88,6 @@ def plain(model: keras.Model, spec: StudentSpec) -> keras.Model:
             weights = weights[:1]
         student.get_layer(layer.name).set_weights(weights)
     return student
-
-
-def export_int8(model: keras.Model, spec: StudentSpec, path: Path) -> None:
-    """Writes a whole-network quantisation-aware student as full int8, on its learned ranges.
-
-    Raises:
-        ConversionError: a converter refused the model.
-    """
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        source = Path(folder) / "float32.tflite"
-        write_float32(plain(model, spec), source, name=spec.name)
-        quantise.quantise(source, path, Format.INT8, ranges=ranges(model))
-
-
-def export_bottleneck(model: keras.Model, spec: StudentSpec, path: Path) -> None:
-    """Writes a student with its embedding layers in dynamic-range int8 and the rest in float32.
-
-    Raises:
-        ConversionError: a converter refused the model.
-    """
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        source = Path(folder) / "float32.tflite"
-        write_float32(plain(model, spec), source, name=spec.name)
-        quantise.quantise(source, path, Format.DYNAMIC, dense_only=True)
 
 
 def _norms(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:

@@ -69,7 +69,6 @@ def student(ops: Ops[X], x: X, spec: StudentSpec) -> X:
     Args:
         ops: what builds or counts the network.
         x: [batch, 96, 64, 1] log-mel, or [batch, 15600] audio in [-1, 1] with a front-end.
-        spec: the student.
     """
     if spec.frontend is not InGraphFrontend.NONE:
         x = ops.audio_to_patch(x, spec.frontend.value)
@@ -116,10 +115,10 @@ def count_frontend(graph: InGraphFrontend) -> int:
     return ops.macs
 
 
-def depth(channels: float, divisor: int = 8) -> int:
-    """Returns the nearest multiple of ``divisor`` that is at most 10 % below ``channels``."""
-    nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return nearest + divisor if nearest < 0.9 * channels else nearest
+def depth(channels: float) -> int:
+    """Returns the nearest multiple of 8 that is at most 10 % below ``channels``."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * channels else nearest
 
 
 def _inverted_residual(ops: Ops[X], x: X, block: Block, spec: StudentSpec, index: int) -> X:

@@ -140,9 +140,7 @@ class CountOps:
         """Counts nothing."""
         return x
 
-    def add(self, x: Shape, y: Shape, *, name: str) -> Shape:
-        """Counts nothing."""
-        return x
+    add = multiply
 
 
 def _strided(x: Shape, stride: int, channels: int) -> Shape:

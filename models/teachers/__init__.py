@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bench.core.errors import ConfigurationError
 from models.teachers import graph, hub, packaged, saved_model
-from models.teachers.teacher import Concatenated, Teacher
+from models.teachers.teacher import Teacher, concatenated
 
-__all__ = ["NAMES", "Concatenated", "Teacher", "load"]
+__all__ = ["NAMES", "Teacher", "load"]
 
 NAMES = (packaged.SPEECH_EMBEDDING, packaged.CENTRED, packaged.GE2E, *hub.PUBLISHED)
 _FILES = (".onnx", ".tflite")
@@ -26,7 +26,6 @@ def load(
         model_dir: a folder that holds the hub's model, which is then not downloaded.
         output: which output of a hub's model or a file is taken, by name or, in a tuple, by
             index; the packaged ones have one.
-        cache: the cache folder.
 
     Raises:
         ConfigurationError: there is no such teacher, or it gives no embedding.
@@ -34,8 +33,9 @@ def load(
     """
     names = handle.split("+")
     if len(names) > 1:
-        parts = (load(name, model_dir=model_dir, output=output, cache=cache) for name in names)
-        return Concatenated(parts=tuple(parts))
+        return concatenated(
+            [load(name, model_dir=model_dir, output=output, cache=cache) for name in names]
+        )
     match handle:
         case packaged.SPEECH_EMBEDDING:
             return packaged.speech_embedding(cache)

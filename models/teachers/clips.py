@@ -12,7 +12,7 @@ from bench.core import atomic
 from bench.core.hashing import sha256_value
 from bench.core.progress import OnProgress, ignore
 from models.audio.decode import decode, duration_s
-from models.teachers.teacher import Concatenated, Teacher
+from models.teachers.teacher import Teacher
 from models.tflite.arrays import Floats
 
 _VERSION = 1  # of the mean below
@@ -32,14 +32,13 @@ def clip_vectors(
     Args:
         teacher: whose vectors; those of each part of several are kept apart in the cache.
         clips: SHA-256 of each clip to a file that holds it; the rows follow this order.
-        cache: the cache folder.
         on_progress: called with the clips done and all clips.
 
     Raises:
         ConfigurationError: a clip cannot be decoded.
         ConversionError: an output is not finite, or all zero.
     """
-    if isinstance(teacher, Concatenated):
+    if teacher.parts:
         parts = (
             clip_vectors(part, clips, cache=cache, on_progress=on_progress)
             for part in teacher.parts
@@ -75,7 +74,7 @@ def means(teacher: Teacher, pieces: Sequence[Floats]) -> Floats:
     Raises:
         ConversionError: an output is not finite, or all zero.
     """
-    if isinstance(teacher, Concatenated):
+    if teacher.parts:
         return np.concatenate([means(part, pieces) for part in teacher.parts], axis=1)
     vectors = np.empty((len(pieces), teacher.size), dtype=np.float32)
     padded = [np.pad(each, (0, max(0, teacher.min_samples - len(each)))) for each in pieces]

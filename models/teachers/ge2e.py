@@ -17,9 +17,9 @@ from functools import lru_cache
 import numpy as np
 
 from bench.core.artifact import SAMPLE_RATE_HZ
-from bench.core.errors import ConfigurationError
 from models.frontend import FRAME_HOP_SAMPLES, FRAME_SAMPLES, hann
 from models.tflite.arrays import Floats
+from models.tflite.extras import from_extra
 
 SIZE = 256
 WINDOW_FRAMES = 160
@@ -157,13 +157,8 @@ def encoder(tensors: Mapping[str, Floats]) -> Encoder:
 
 
 def _one_thread() -> AbstractContextManager[object]:
-    try:
+    with from_extra("teachers"):
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
-    except ImportError as error:
-        raise ConfigurationError(
-            "threadpoolctl is not installed",
-            hint="pip install -e '.[teachers]' -c constraints.txt",
-        ) from error
     limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
     return limits
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +11,12 @@ from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
 from models import frontend
 from models.teachers import onnx_door
-from models.teachers.outputs import choose
-from models.teachers.teacher import Network, check_frames
+from models.teachers.teacher import Teacher, check_frames, choose
 from models.tflite import litert, reader
 from models.tflite.arrays import Floats
 
-Run = Callable[[Floats], Mapping[str, Floats]]
-
 _VERSION = 1  # of the calls below
 _MIN_WAVEFORM = 4_000  # samples; a shorter fixed input is not audio
-_OWN_LICENCE = "the file's own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +28,7 @@ class _Graph:
         output: the name of the output that is taken; ``None`` for the only one.
     """
 
-    run: Run
+    run: onnx_door.Run
     shape: tuple[int, ...]
     output: str | None
 
@@ -69,13 +64,12 @@ def from_file(
     *,
     output: str | None = None,
     name: str | None = None,
-    licence: str = _OWN_LICENCE,
+    licence: str = "the file's own",
     min_samples: int = frontend.MIN_SAMPLES,
-) -> Network:
+) -> Teacher:
     """Returns the teacher in an .onnx or .tflite file that takes audio or log-mel patches.
 
     Args:
-        path: the file.
         output: the name of the output that is taken; needed where there are several.
         name: what it is called; the file's name without.
         licence: of its weights.
@@ -86,12 +80,9 @@ def from_file(
         ConversionError: its output for noise is not finite, or all zero.
     """
     if path.suffix == ".onnx":
-        model = onnx_door.Model(path)
-        run: Run = model
-        shape, runtime = model.input_shape(), onnx_door.runtime()
+        (run, shape), runtime = onnx_door.load(path), onnx_door.runtime()
     else:
-        run, shape = _tflite(path)
-        runtime = litert.runtime()
+        (run, shape), runtime = _tflite(path), litert.runtime()
     patch = (frontend.PATCH_FRAMES, frontend.MEL_BINS)
     waveform = len(shape) in (1, 2) and (shape[-1] == -1 or shape[-1] >= _MIN_WAVEFORM)
     if not waveform and shape[1:] not in (patch, (*patch, 1)):
@@ -103,7 +94,7 @@ def from_file(
     name = name or path.stem
     probe = graph.frames(_probe(min_samples))
     check_frames(probe, name, probe.shape[-1])
-    return Network(
+    return Teacher(
         name=name,
         size=probe.shape[-1],
         sha256=sha256_value([_VERSION, sha256_file(path), output, min_samples]),
@@ -114,7 +105,7 @@ def from_file(
     )
 
 
-def _tflite(path: Path) -> tuple[Run, tuple[int, ...]]:
+def _tflite(path: Path) -> tuple[onnx_door.Run, tuple[int, ...]]:
     read = reader.read(path)
     if len(read.inputs) != 1:
         raise ConfigurationError(

@@ -1,9 +1,8 @@
-"""The published teachers on Kaggle and TF-Hub: handles, widths, and where they come from."""
+"""The published teachers on Kaggle and TF-Hub, and the one door to kagglehub."""
 
 from __future__ import annotations
 
 import tarfile
-import tempfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
@@ -11,11 +10,9 @@ from http.client import HTTPException
 from pathlib import Path
 
 from bench.core.errors import ConfigurationError, InfrastructureError
-from models.teachers import kaggle_door
-from models.teachers.outputs import USUAL
 from models.teachers.saved_model import MARK, from_folder
-from models.teachers.teacher import Network
-from models.wheel import put
+from models.teachers.teacher import USUAL, Teacher
+from models.wheel import replacing_folder
 
 TF_HUB = "https://tfhub.dev"
 _LIMIT_S = 60.0
@@ -78,14 +75,13 @@ PUBLISHED = {
 }
 
 
-def load(name: str, *, model_dir: Path | None, output: str | None, cache: Path) -> Network:
+def load(name: str, *, model_dir: Path | None, output: str | None, cache: Path) -> Teacher:
     """Returns a published teacher, after downloading it once.
 
     Args:
         name: of ``PUBLISHED``.
         model_dir: its SavedModel's folder, or one that holds it under its name.
         output: the name of the output that is taken.
-        cache: the cache folder.
 
     Raises:
         ConfigurationError: there is no such output, or it has another width.
@@ -111,6 +107,8 @@ def load(name: str, *, model_dir: Path | None, output: str | None, cache: Path) 
 def fetch(name: str, cache: Path, *, tf_hub: str = TF_HUB) -> Path:
     """Returns the folder of a published teacher's SavedModel, after downloading it once.
 
+    What Kaggle gives is in kagglehub's own cache.
+
     Raises:
         InfrastructureError: neither Kaggle nor TF-Hub gives it.
     """
@@ -120,9 +118,13 @@ def fetch(name: str, cache: Path, *, tf_hub: str = TF_HUB) -> Path:
         return folder
     problems = []
     try:
-        return kaggle_door.download(model.kaggle)
-    except InfrastructureError as error:
-        problems.append(error.message)
+        import kagglehub
+
+        return Path(kagglehub.model_download(model.kaggle))
+    except ImportError:
+        problems.append("kagglehub is not installed")
+    except Exception as error:  # its own errors and those of requests share no base but Exception
+        problems.append(f"kagglehub: {_reason(error)}")
     for path in model.tf_hub:
         try:
             return _unpack(f"{tf_hub}/{path}?tf-hub-format=compressed", folder)
@@ -145,14 +147,12 @@ def _local_folder(model_dir: Path, name: str) -> Path:
 
 
 def _unpack(url: str, folder: Path) -> Path:
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch,
+        replacing_folder(folder) as files,
         urllib.request.urlopen(url, timeout=_LIMIT_S) as response,  # noqa: S310 - TF_HUB is https
         tarfile.open(fileobj=response, mode="r|*") as archive,
     ):
-        archive.extractall(Path(scratch, "files"), filter="data")
-        put(Path(scratch, "files"), folder)
+        archive.extractall(files, filter="data")
     return folder
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench.core.errors import ConfigurationError
 from models.tflite.arrays import Floats
+from models.tflite.extras import from_extra
+
+Run = Callable[[Floats], Mapping[str, Floats]]
 
 _FATAL = 4  # log severity: all else that goes wrong is in its exceptions
 
@@ -19,54 +22,39 @@ def runtime() -> str:
     return f"onnxruntime {version('onnxruntime')}"
 
 
-class Model:
-    """An .onnx file of one input that maps float arrays to float arrays.
+def load(path: Path) -> tuple[Run, tuple[int, ...]]:
+    """Returns what runs an .onnx file of one input, on one thread, and its shape, free axes as -1.
 
-    Args:
-        path: the file.
-        threads: CPU threads.
+    What runs it gives all outputs by name, float32, for a float32 input of that shape.
 
     Raises:
-        ConfigurationError: the file is not such a model.
+        ConfigurationError: the file is not such a model; or, when it is run, has another shape.
     """
+    with from_extra("teachers"):
+        import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = _FATAL
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's own errors share no base but Exception
+        raise _unusable(path, error) from error
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)":
+        takes = ", ".join(f"{each.name} {each.type}" for each in inputs)
+        raise _unusable(path, f"it takes {takes}")
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
-        module = _module()
-        options = module.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = _FATAL
+    def run(value: Floats) -> dict[str, Floats]:
         try:
-            self._session = module.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            values = session.run(None, {inputs[0].name: value})
         except Exception as error:  # onnxruntime's own errors share no base but Exception
             raise _unusable(path, error) from error
-        inputs = self._session.get_inputs()
-        if len(inputs) != 1 or inputs[0].type != "tensor(float)":
-            takes = ", ".join(f"{each.name} {each.type}" for each in inputs)
-            raise _unusable(path, f"it takes {takes}")
-        self.path = path
+        names = [each.name for each in session.get_outputs()]
+        return dict(zip(names, (np.asarray(each, np.float32) for each in values), strict=True))
 
-    def __call__(self, value: Floats) -> dict[str, Floats]:
-        """Returns all outputs by name, float32, for a float32 input of the shape the model has.
-
-        Raises:
-            ConfigurationError: the model does not take this shape.
-        """
-        try:
-            values = self._session.run(None, {self._session.get_inputs()[0].name: value})
-        except Exception as error:  # onnxruntime's own errors share no base but Exception
-            raise _unusable(self.path, error) from error
-        names = (each.name for each in self._session.get_outputs())
-        return {
-            name: np.asarray(each, dtype=np.float32)
-            for name, each in zip(names, values, strict=True)
-        }
-
-    def input_shape(self) -> tuple[int, ...]:
-        """Returns the input's shape, free axes as -1."""
-        shape = self._session.get_inputs()[0].shape
-        return tuple(side if isinstance(side, int) else -1 for side in shape)
+    return run, tuple(side if isinstance(side, int) else -1 for side in inputs[0].shape)
 
 
 def _unusable(path: Path, reason: object) -> ConfigurationError:
@@ -74,14 +62,3 @@ def _unusable(path: Path, reason: object) -> ConfigurationError:
         f"{path}: onnxruntime cannot run it: {' '.join(str(reason).split())[:300]}",
         hint="give an .onnx file with one float input, audio or log-mel patches",
     )
-
-
-def _module() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ConfigurationError(
-            "onnxruntime is not installed",
-            hint="pip install -e '.[teachers]' -c constraints.txt",
-        ) from error
-    return onnxruntime

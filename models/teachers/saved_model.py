@@ -13,8 +13,7 @@ from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
 from models import frontend
-from models.teachers.outputs import choose
-from models.teachers.teacher import Network, check_frames
+from models.teachers.teacher import Teacher, check_frames, choose
 from models.tflite.arrays import Floats
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
@@ -71,7 +70,7 @@ def from_folder(
     size: int | None = None,
     name: str | None = None,
     licence: str = "the model's own",
-) -> Network:
+) -> Teacher:
     """Returns the teacher in a SavedModel's folder; the ways to call it are tried in turn.
 
     Args:
@@ -95,7 +94,7 @@ def from_folder(
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    return Network(
+    return Teacher(
         name=name,
         size=probe.shape[-1],
         sha256=sha256_value([_VERSION, files, output, called.call.words, called.call.takes]),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -12,54 +11,21 @@ from bench.core.errors import ConfigurationError, ConversionError
 from bench.core.hashing import sha256_value
 from models.tflite.arrays import Floats
 
-
-class Teacher(Protocol):
-    """A trained network whose embedding a student is trained to match."""
-
-    @property
-    def name(self) -> str:
-        """Returns what it is called."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Returns the width of a frame's output."""
-        ...
-
-    @property
-    def sha256(self) -> str:
-        """Returns the identity of its weights and of how they are called."""
-        ...
-
-    @property
-    def licence(self) -> str:
-        """Returns the licence of its weights."""
-        ...
-
-    @property
-    def runtime(self) -> str:
-        """Returns what computes it, with the version."""
-        ...
-
-    @property
-    def min_samples(self) -> int:
-        """Returns how long audio is at least; shorter audio is zero-padded at its end."""
-        ...
-
-    def __call__(self, audio: Floats) -> Floats:
-        """Returns float32 [batch, frames, size] of audio float32 [batch, samples] in [-1, 1].
-
-        Audio is 16 kHz mono; there is at least one frame.
-        """
-        ...
+USUAL = "embedding"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """A teacher of one network.
+class Teacher:
+    """A trained network whose embedding a student is trained to match.
 
     Args:
+        size: the width of a frame's output.
+        sha256: the identity of its weights and of how they are called.
+        licence: of its weights.
+        runtime: what computes it, with the version.
+        min_samples: how long audio is at least; shorter audio is zero-padded at its end.
         frames: the network itself; its audio has ``min_samples`` or more.
+        parts: the teachers that stand side by side in it; empty for a single network.
     """
 
     name: str
@@ -69,9 +35,12 @@ class Network:
     runtime: str
     min_samples: int
     frames: Callable[[Floats], Floats]
+    parts: tuple[Teacher, ...] = ()
 
     def __call__(self, audio: Floats) -> Floats:
         """Returns float32 [batch, frames, size] of audio float32 [batch, samples] in [-1, 1].
+
+        Audio is 16 kHz mono; there is at least one frame.
 
         Raises:
             ConfigurationError: the output has another width.
@@ -84,52 +53,46 @@ class Network:
         return frames
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Concatenated:
-    """Several teachers side by side, each with its own scale."""
+def concatenated(parts: Sequence[Teacher]) -> Teacher:
+    """Returns several teachers side by side, each with its own scale; each pads its own audio.
 
-    parts: tuple[Teacher, ...]
+    Parts of several rates are averaged to one frame.
+    """
 
-    @property
-    def name(self) -> str:
-        """Returns the parts' names, joined."""
-        return "+".join(part.name for part in self.parts)
-
-    @property
-    def size(self) -> int:
-        """Returns the sum of the parts' widths."""
-        return sum(part.size for part in self.parts)
-
-    @property
-    def sha256(self) -> str:
-        """Returns an identity made of the parts'."""
-        return sha256_value([part.sha256 for part in self.parts])
-
-    @property
-    def licence(self) -> str:
-        """Returns the parts' licences."""
-        return " and ".join(dict.fromkeys(part.licence for part in self.parts))
-
-    @property
-    def runtime(self) -> str:
-        """Returns what the parts are computed by."""
-        return ", ".join(dict.fromkeys(part.runtime for part in self.parts))
-
-    @property
-    def min_samples(self) -> int:
-        """Returns the smallest minimum of the parts; each part pads its own audio."""
-        return min(part.min_samples for part in self.parts)
-
-    def __call__(self, audio: Floats) -> Floats:
-        """Returns float32 [batch, frames, size]; parts of several rates are averaged to one frame.
-
-        Args:
-            audio: float32 [batch, samples], 16 kHz mono, in [-1, 1].
-        """
-        frames = [part(audio) for part in self.parts]
+    def side_by_side(audio: Floats) -> Floats:
+        frames = [part(audio) for part in parts]
         if len({part.shape[1] for part in frames}) > 1:
             frames = [part.mean(axis=1, keepdims=True) for part in frames]
         return np.concatenate(frames, axis=2)
+
+    return Teacher(
+        name="+".join(part.name for part in parts),
+        size=sum(part.size for part in parts),
+        sha256=sha256_value([part.sha256 for part in parts]),
+        licence=" and ".join(dict.fromkeys(part.licence for part in parts)),
+        runtime=", ".join(dict.fromkeys(part.runtime for part in parts)),
+        min_samples=min(part.min_samples for part in parts),
+        frames=side_by_side,
+        parts=tuple(parts),
+    )
+
+
+def choose(outputs: Mapping[str, Floats], output: str | None) -> Floats:
+    """Returns the output that is named, else ``embedding``, else the only one.
+
+    Raises:
+        ConfigurationError: there is no such output, or several and none is named.
+    """
+    wanted = output or (USUAL if USUAL in outputs else None)
+    if wanted is None and len(outputs) == 1:
+        (wanted,) = outputs
+    if wanted is None or wanted not in outputs:
+        problem = f"none is named {wanted}" if wanted else "none is the usual one"
+        raise ConfigurationError(
+            f"of the outputs {', '.join(sorted(outputs))} {problem}",
+            hint="name one of them as the output",
+        )
+    return outputs[wanted]
 
 
 def check_frames(frames: Floats, name: str, size: int) -> None:

@@ -18,6 +18,7 @@ from bench.core.artifact import Partitions
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.partitions import Node, partitions
 from models.tflite.arrays import Floats
+from models.tflite.extras import from_extra
 from models.tflite.native_output import STDERR, redirected
 from models.tflite.raw_tensors import dequantised, quantised
 
@@ -36,7 +37,6 @@ class Model:
     Quantised inputs and outputs are converted by their scale and zero point.
 
     Args:
-        path: the file.
         threads: CPU threads.
         delegate: ``xnnpack`` or ``none``.
         keep_all: keeps each operator's result, for ``Traced``.
@@ -64,11 +64,7 @@ class Model:
                 )
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            text = " ".join(str(error).split())
-            raise ModelFileError(
-                f"{path}: LiteRT cannot run it: {text[:300]}",
-                hint="frill-bench zoo add FILE shows what it is",
-            ) from error
+            raise _cannot_run(path, error) from error
         self.path = path
 
     def __call__(self, *inputs: NDArray[Any]) -> list[Floats]:
@@ -89,10 +85,7 @@ class Model:
         try:
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
-            raise ModelFileError(
-                f"{self.path}: LiteRT cannot run it: {' '.join(str(error).split())[:300]}",
-                hint="frill-bench zoo add FILE shows what it is",
-            ) from error
+            raise _cannot_run(self.path, error) from error
         return [
             _to_float(self._interpreter.get_tensor(detail["index"]), detail)
             for detail in self._interpreter.get_output_details()
@@ -235,20 +228,12 @@ def read_graph(content: bytes) -> Any:
     return schema_py_generated.ModelT.InitFromPackedBuf(content, 0)
 
 
-def builtin_operator_names() -> dict[int, str]:
-    """Returns the name of each built-in operator's code."""
+def names_of(enumeration: str) -> dict[int, str]:
+    """Returns the name of each code of the schema's ``BuiltinOperator`` or ``TensorType``."""
     from ai_edge_litert import schema_py_generated
 
-    codes = vars(schema_py_generated.BuiltinOperator)
+    codes = vars(getattr(schema_py_generated, enumeration))
     return {value: name for name, value in codes.items() if isinstance(value, int)}
-
-
-def tensor_type_names() -> dict[int, str]:
-    """Returns numpy's name of each tensor type's code."""
-    from ai_edge_litert import schema_py_generated
-
-    codes = vars(schema_py_generated.TensorType)
-    return {value: name.lower() for name, value in codes.items() if isinstance(value, int)}
 
 
 @contextmanager
@@ -259,14 +244,16 @@ def _quiet() -> Iterator[None]:
 
 
 def _module() -> Any:
-    try:
+    with from_extra("host", "ai-edge-litert"):
         from ai_edge_litert import interpreter
-    except ImportError as error:
-        raise ConfigurationError(
-            "ai-edge-litert is not installed",
-            hint="pip install -e '.[host]' -c constraints.txt",
-        ) from error
     return interpreter
+
+
+def _cannot_run(path: Path, error: Exception) -> ModelFileError:
+    return ModelFileError(
+        f"{path}: LiteRT cannot run it: {' '.join(str(error).split())[:300]}",
+        hint="frill-bench zoo add FILE shows what it is",
+    )
 
 
 def _to_model(value: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:

@@ -23,10 +23,10 @@ from bench.core import atomic
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError, ConversionError
 from models.tflite import reader
+from models.tflite.extras import from_extra
 from models.tflite.litert import Model
 
 PERCENTILE = 99.0
-_EVERYTHING = ".*"
 _FRONTEND = ".*frontend.*"
 
 
@@ -42,8 +42,6 @@ def quantise(
     *,
     calibration: NDArray[np.float32] | None = None,
     ranges: Sequence[tuple[float, float]] | None = None,
-    dense_only: bool = False,
-    quantise_frontend: bool = False,
 ) -> None:
     """Writes ``source``, a float32 .tflite file, in another format to ``target``.
 
@@ -52,8 +50,6 @@ def quantise(
             or ``ranges``.
         ranges: learned in training, of the tensors of ``reader.rounded_tensors``; full int8 takes
             them instead.
-        dense_only: quantises fully connected layers only, for dynamic range.
-        quantise_frontend: breaks the rule above, for the test that shows its reason.
 
     Raises:
         ConfigurationError: full int8 without calibration inputs, or litert-quantizer is missing.
@@ -67,11 +63,12 @@ def quantise(
     tensor_ranges = None
     if format is Format.INT8 and ranges is not None:
         tensor_ranges = _learned_ranges(source, ranges)
-    quantizer = _quantizer()
+    with from_extra("zoo", "litert-quantizer"):
+        from litert_quantizer import quantizer
     with _quiet():
         try:
             worker = quantizer.Quantizer(str(source))
-            _load_recipe(worker, format, dense_only=dense_only, quantise_frontend=quantise_frontend)
+            _load_recipe(worker, format)
             if format is Format.INT8 and tensor_ranges is None and calibration is not None:
                 signature = Model(source).signature()
                 tensor_ranges = _percentile_ranges(source, worker, signature, calibration)
@@ -84,33 +81,26 @@ def quantise(
     atomic.write_bytes(target, content)
 
 
-def _load_recipe(worker: Any, format: Format, *, dense_only: bool, quantise_frontend: bool) -> None:
+def _load_recipe(worker: Any, format: Format) -> None:
     from litert_quantizer import qtyping, recipe
 
     everything = qtyping.TFLOperationName.ALL_SUPPORTED
     if format is Format.FLOAT16:
         worker.add_weight_only_config(
-            regex=_EVERYTHING,
+            regex=".*",
             operation_name=everything,
             num_bits=16,
             algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
-        )
-    elif format is Format.DYNAMIC and dense_only:
-        worker.add_dynamic_config(
-            regex=_EVERYTHING,
-            operation_name=qtyping.TFLOperationName.FULLY_CONNECTED,
-            num_bits=8,
         )
     elif format is Format.DYNAMIC:
         worker.load_quantization_recipe(recipe.dynamic_legacy_wi8_afp32())
     else:
         worker.load_quantization_recipe(recipe.static_wi8_ai8())
-    if not quantise_frontend:
-        worker.update_quantization_recipe(
-            regex=_FRONTEND,
-            operation_name=everything,
-            algorithm_key=recipe.AlgorithmName.NO_QUANTIZE,
-        )
+    worker.update_quantization_recipe(
+        regex=_FRONTEND,
+        operation_name=everything,
+        algorithm_key=recipe.AlgorithmName.NO_QUANTIZE,
+    )
 
 
 def _percentile_ranges(
@@ -159,17 +149,6 @@ def _learned_ranges(source: Path, ranges: Sequence[tuple[float, float]]) -> dict
         for group, (low, high) in zip(tensors, ranges, strict=True)
         for name in group
     }
-
-
-def _quantizer() -> Any:
-    try:
-        from litert_quantizer import quantizer
-    except ImportError as error:
-        raise ConfigurationError(
-            "litert-quantizer is not installed",
-            hint="pip install -e '.[zoo]' -c constraints.txt",
-        ) from error
-    return quantizer
 
 
 @contextlib.contextmanager

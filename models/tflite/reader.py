@@ -24,8 +24,7 @@ class TfliteFile:
     Args:
         parameters: elements of all constant tensors that an operator computes with.
         macs: multiply-accumulates of convolutions and dense layers for one inference at batch one.
-        operators: operator names with their count.
-        float_ops: those that compute in float32, with their count; casts are not counted.
+        float_ops: operators that compute in float32, with their count; casts are not counted.
     """
 
     format: Format
@@ -34,7 +33,6 @@ class TfliteFile:
     outputs: tuple[Tensor, ...]
     parameters: int
     macs: int
-    operators: dict[str, int]
     float_ops: dict[str, int]
 
 
@@ -47,7 +45,6 @@ def read(path: Path) -> TfliteFile:
     """
     graph, names = _graph(path)
     main = graph.subgraphs[0]
-    operators = [(names[op.opcodeIndex], op) for sub in graph.subgraphs for op in sub.operators]
     inputs = tuple(_tensor(main.tensors[index]) for index in main.inputs)
     outputs = tuple(_tensor(main.tensors[index]) for index in main.outputs)
     return TfliteFile(
@@ -56,8 +53,7 @@ def read(path: Path) -> TfliteFile:
         inputs=inputs,
         outputs=outputs,
         parameters=_parameters(graph),
-        macs=sum(_macs(name, op, main.tensors) for name, op in operators if op in main.operators),
-        operators=dict(sorted(Counter(name for name, _ in operators).items())),
+        macs=sum(_macs(names[op.opcodeIndex], op, main.tensors) for op in main.operators),
         float_ops=_float_ops(graph, names),
     )
 
@@ -146,7 +142,7 @@ def _verify(path: Path) -> None:
 
 def _operator_name(code: Any) -> str:
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
-    name = litert.builtin_operator_names()[builtin]
+    name = litert.names_of("BuiltinOperator")[builtin]
     if name == "CUSTOM" and code.customCode:
         return str(code.customCode.decode(errors="replace"))
     return name
@@ -167,7 +163,7 @@ def _tensor(tensor: Any) -> Tensor:
 
 
 def _dtype(tensor: Any) -> str:
-    return litert.tensor_type_names()[tensor.type]
+    return litert.names_of("TensorType")[tensor.type].lower()
 
 
 def _constant(graph: Any, tensor: Any) -> bool:
@@ -181,15 +177,12 @@ def _elements(tensor: Any) -> int:
 
 
 def _format(graph: Any) -> Format:
-    constants: set[str] = set()
-    activations: set[str] = set()
-    for sub in graph.subgraphs:
-        for tensor in sub.tensors:
-            kind = constants if _constant(graph, tensor) else activations
-            kind.add(_dtype(tensor))
-    if "int8" in activations or "uint8" in activations:
+    tensors = [tensor for sub in graph.subgraphs for tensor in sub.tensors]
+    constants = {_dtype(tensor) for tensor in tensors if _constant(graph, tensor)}
+    activations = {_dtype(tensor) for tensor in tensors if not _constant(graph, tensor)}
+    if activations & {"int8", "uint8"}:
         return Format.INT8
-    if "int8" in constants or "uint8" in constants:
+    if constants & {"int8", "uint8"}:
         return Format.DYNAMIC
     return Format.FLOAT16 if "float16" in constants else Format.FLOAT32
 
@@ -235,11 +228,10 @@ def _macs(name: str, op: Any, tensors: Any) -> int:
 
 
 def _float_ops(graph: Any, names: list[str]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for sub in graph.subgraphs:
-        for op in sub.operators:
-            name = names[op.opcodeIndex]
-            out = sub.tensors[op.outputs[0]] if len(op.outputs) else None
-            if out is not None and name not in _CASTS and _dtype(out) == "float32":
-                counts[name] += 1
-    return dict(sorted(counts.items()))
+    counts = Counter(
+        names[op.opcodeIndex]
+        for sub in graph.subgraphs
+        for op in sub.operators
+        if len(op.outputs) and _dtype(sub.tensors[op.outputs[0]]) == "float32"
+    )
+    return {name: counts[name] for name in sorted(counts) if name not in _CASTS}

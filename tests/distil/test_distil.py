@@ -24,6 +24,7 @@ from models.distill.recipe import Schedule, TargetSpec
 from models.distill.targets import TrainingClip, prepare_targets
 from models.student import weights
 from models.student.spec import parse_name
+from models.teachers import Teacher
 from models.tflite.arrays import Floats
 from models.zoo import Zoo
 
@@ -67,16 +68,22 @@ train.train(config.load(Path(sys.argv[1]), TrainingJob))
 """
 
 
-class Bands:
-    """A teacher without TensorFlow: loudness of eight bands a window."""
+def bands(audio: Floats) -> Floats:
+    """Returns the loudness of eight bands a window, float32 [windows, 1, 8]."""
+    spectrum = np.abs(np.fft.rfft(audio))[:, :4096].reshape(len(audio), 8, -1)
+    found: Floats = np.log(spectrum.mean(axis=2) + 1e-3).astype(np.float32)
+    return found[:, np.newaxis]
 
-    name, size, sha256, licence = "bands", 8, "0" * 64, "none"
-    runtime, min_samples = "numpy", frontend.WINDOW_SAMPLES
 
-    def __call__(self, audio: Floats) -> Floats:
-        spectrum = np.abs(np.fft.rfft(audio))[:, :4096].reshape(len(audio), self.size, -1)
-        found: Floats = np.log(spectrum.mean(axis=2) + 1e-3).astype(np.float32)
-        return found[:, np.newaxis]
+BANDS = Teacher(
+    name="bands",
+    size=8,
+    sha256="0" * 64,
+    licence="none",
+    runtime="numpy",
+    min_samples=frontend.WINDOW_SAMPLES,
+    frames=bands,
+)
 
 
 def tone(number: int) -> Floats:
@@ -96,7 +103,7 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(70)
     ]
     asked = TargetSpec(copies=1, telephone_ratio=0.0, validation_ratio=0.1, hop_s=0.25)
-    return prepare_targets(asked, Bands(), clips, cache=tmp_path_factory.mktemp("targets")).folder
+    return prepare_targets(asked, BANDS, clips, cache=tmp_path_factory.mktemp("targets")).folder
 
 
 def job(targets: Path, folder: Path, epochs: int, student: str = TINY, **more: Any) -> Path:

@@ -1,6 +1,6 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,25 +12,30 @@ from models.audio.decode import resample, through_telephone
 from models.distill import targets
 from models.distill.recipe import TargetSpec
 from models.distill.targets import TrainingClip, prepare_targets
-from models.teachers.teacher import Concatenated
+from models.teachers.teacher import Teacher, concatenated
 from models.tflite.arrays import Floats
 
 SECOND = SAMPLE_RATE_HZ
 PLAIN = TargetSpec(copies=1, telephone_ratio=0.0, validation_ratio=0.25, hop_s=0.5, context_s=0.5)
 
 
-class Loudness:
-    """A teacher of two numbers a half second: loudness and its negative."""
+def loudness(audio: Floats) -> Floats:
+    """Returns two numbers of each half: its loudness and the negative of it."""
+    halves = audio[:, : audio.shape[1] // 2 * 2].reshape(len(audio), 2, -1)
+    loud = np.abs(halves).mean(axis=2)
+    return np.stack([loud, -loud], axis=2).astype(np.float32)
 
-    name, size, sha256, licence = "loudness", 2, "0" * 64, "none"
-    runtime, min_samples = "numpy", SECOND // 2
-    calls = 0
 
-    def __call__(self, audio: Floats) -> Floats:
-        self.calls += 1
-        halves = audio[:, : audio.shape[1] // 2 * 2].reshape(len(audio), 2, -1)
-        loud = np.abs(halves).mean(axis=2)
-        return np.stack([loud, -loud], axis=2).astype(np.float32)
+def teacher_of(frames: Callable[[Floats], Floats] = loudness, size: int = 2) -> Teacher:
+    return Teacher(
+        name="loudness",
+        size=size,
+        sha256=f"{size:064d}",
+        licence="none",
+        runtime="numpy",
+        min_samples=SECOND // 2,
+        frames=frames,
+    )
 
 
 def clip(number: int, seconds: float = 2.0) -> TrainingClip:
@@ -40,7 +45,7 @@ def clip(number: int, seconds: float = 2.0) -> TrainingClip:
 
 
 def test_a_window_has_its_patch_and_its_teachers_mean(tmp_path: Path) -> None:
-    teacher, clips = Loudness(), [clip(number) for number in range(8)]
+    teacher, clips = teacher_of(), [clip(number) for number in range(8)]
     found = prepare_targets(PLAIN, teacher, clips, cache=tmp_path)
     # Two seconds hold three windows of 0.975 s every 0.5 s; six clips teach, two judge.
     assert (found.index.training, found.index.validation) == (18, 6)
@@ -59,32 +64,31 @@ def test_a_window_has_its_patch_and_its_teachers_mean(tmp_path: Path) -> None:
 
 
 def test_the_teacher_hears_what_is_around_a_window_within_its_clip(tmp_path: Path) -> None:
-    class Long(Loudness):
-        lengths: ClassVar[set[int]] = set()
+    lengths: set[int] = set()
 
-        def __call__(self, audio: Floats) -> Floats:
-            self.lengths.add(audio.shape[1])
-            return super().__call__(audio)
+    def listened(audio: Floats) -> Floats:
+        lengths.add(audio.shape[1])
+        return loudness(audio)
 
     wide = replace(PLAIN, context_s=1.5)
     clips = [clip(number) for number in range(8)]
     clips += [clip(10 + number, 1.2) for number in range(4)]  # a shorter one is heard whole
-    found = prepare_targets(wide, Long(), clips, cache=tmp_path)
-    assert Long.lengths == {3 * SECOND // 2, round(1.2 * SECOND)}
+    found = prepare_targets(wide, teacher_of(listened), clips, cache=tmp_path)
+    assert lengths == {3 * SECOND // 2, round(1.2 * SECOND)}
     said = found.values * np.array(found.index.deviation) + np.array(found.index.mean)
     audio = clips[0].read()
     # The last of three windows ends before the clip does; its context is the clip's last 1.5 s.
     patch = frontend.patch(audio[SECOND : SECOND + frontend.WINDOW_SAMPLES])
     (row,) = np.flatnonzero(np.abs(found.patches - patch).max(axis=(1, 2)) < 0.01)
     around = audio[SECOND // 2 :]
-    assert said[row] == pytest.approx(Loudness()(around[np.newaxis])[0].mean(axis=0), rel=1e-4)
+    assert said[row] == pytest.approx(loudness(around[np.newaxis])[0].mean(axis=0), rel=1e-4)
 
 
 def test_a_further_copy_of_a_clip_that_teaches_is_played_at_another_speed(tmp_path: Path) -> None:
     clips = [clip(number) for number in range(8)]
-    plain = prepare_targets(PLAIN, Loudness(), clips, cache=tmp_path)
+    plain = prepare_targets(PLAIN, teacher_of(), clips, cache=tmp_path)
     spec = replace(PLAIN, copies=2, speed_range=(1.6, 1.6))
-    found = prepare_targets(spec, Loudness(), clips, cache=tmp_path)
+    found = prepare_targets(spec, teacher_of(), clips, cache=tmp_path)
     # At 1.6 times the speed two seconds are 1.25 s, which hold one window; judges stay as they are.
     assert (found.index.training, found.index.validation) == (18 + 6, 6)
     assert found.index.duration_s == plain.index.duration_s
@@ -97,13 +101,19 @@ def test_a_further_copy_of_a_clip_that_teaches_is_played_at_another_speed(tmp_pa
 
 
 def test_a_second_call_asks_the_teacher_nothing(tmp_path: Path) -> None:
-    teacher, clips = Loudness(), [clip(number) for number in range(4)]
+    calls: list[int] = []
+
+    def counted(audio: Floats) -> Floats:
+        calls.append(len(audio))
+        return loudness(audio)
+
+    teacher, clips = teacher_of(counted), [clip(number) for number in range(4)]
     first = prepare_targets(PLAIN, teacher, clips, cache=tmp_path)
-    calls = teacher.calls
+    first_calls = list(calls)
     again = prepare_targets(
         PLAIN, teacher, [*clips, clips[0]], cache=tmp_path
     )  # a copy counts once
-    assert teacher.calls == calls
+    assert calls == first_calls
     assert again.folder == first.folder
     other = prepare_targets(PLAIN, teacher, clips[:3], cache=tmp_path)
     assert other.folder != first.folder
@@ -112,20 +122,25 @@ def test_a_second_call_asks_the_teacher_nothing(tmp_path: Path) -> None:
 def test_what_was_cut_short_goes_on_after_the_last_whole_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Tired(Loudness):
-        def __call__(self, audio: Floats) -> Floats:
-            if self.calls == 2:
-                raise KeyboardInterrupt
-            return super().__call__(audio)
+    calls: list[int] = []
+
+    def tired(audio: Floats) -> Floats:
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return counted(audio)
+
+    def counted(audio: Floats) -> Floats:
+        calls.append(len(audio))
+        return loudness(audio)
 
     monkeypatch.setattr(targets, "_PART", 2)  # a part is minutes of work otherwise
     clips = [clip(number) for number in range(8)]
     with pytest.raises(KeyboardInterrupt):
-        prepare_targets(PLAIN, Tired(), clips, cache=tmp_path)
-    fresh = Loudness()
-    found = prepare_targets(PLAIN, fresh, clips, cache=tmp_path)
-    assert fresh.calls == 2  # of four parts
-    whole = prepare_targets(PLAIN, Loudness(), clips, cache=tmp_path / "other")
+        prepare_targets(PLAIN, teacher_of(tired), clips, cache=tmp_path)
+    calls.clear()
+    found = prepare_targets(PLAIN, teacher_of(counted), clips, cache=tmp_path)
+    assert len(calls) == 2  # of four parts
+    whole = prepare_targets(PLAIN, teacher_of(), clips, cache=tmp_path / "other")
     assert (found.patches == whole.patches).all()
     assert (found.values == whole.values).all()
     assert sorted(path.name for path in found.folder.iterdir()) == [
@@ -139,20 +154,22 @@ def test_a_clip_that_cannot_be_decoded_is_counted_and_many_are_an_error(tmp_path
 
     broken = TrainingClip(name="broken", read=unreadable, sha256="f" * 64)
     many = [clip(number, 1.0) for number in range(60)]
-    assert prepare_targets(PLAIN, Loudness(), [*many, broken], cache=tmp_path).index.unreadable == 1
+    found = prepare_targets(PLAIN, teacher_of(), [*many, broken], cache=tmp_path)
+    assert found.index.unreadable == 1
     with pytest.raises(ConfigurationError, match="1 of 9 clips cannot be decoded"):
-        prepare_targets(PLAIN, Loudness(), [*many[:8], broken], cache=tmp_path)
+        prepare_targets(PLAIN, teacher_of(), [*many[:8], broken], cache=tmp_path)
 
 
 def test_no_more_windows_than_asked_for_teach(tmp_path: Path) -> None:
     spec = replace(PLAIN, max_windows=5)
-    found = prepare_targets(spec, Loudness(), [clip(number) for number in range(8)], cache=tmp_path)
+    clips = [clip(number) for number in range(8)]
+    found = prepare_targets(spec, teacher_of(), clips, cache=tmp_path)
     assert found.index.training == 5
 
 
 def test_a_single_clip_cannot_both_train_and_validate(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="leave 0 training windows"):
-        prepare_targets(PLAIN, Loudness(), [clip(0)], cache=tmp_path)
+        prepare_targets(PLAIN, teacher_of(), [clip(0)], cache=tmp_path)
 
 
 def test_a_telephone_lets_nothing_above_4_khz_through() -> None:
@@ -165,13 +182,8 @@ def test_a_telephone_lets_nothing_above_4_khz_through() -> None:
 
 
 def test_of_several_teachers_each_has_the_same_share_of_the_loss(tmp_path: Path) -> None:
-    class Wide(Loudness):
-        name, size = "wide", 6
-
-        def __call__(self, audio: Floats) -> Floats:
-            return np.repeat(super().__call__(audio), 3, axis=2)
-
-    both = Concatenated(parts=(Loudness(), Wide()))
+    wide = teacher_of(lambda audio: np.repeat(loudness(audio), 3, axis=2), size=6)
+    both = concatenated([teacher_of(), wide])
     found = prepare_targets(PLAIN, both, [clip(number) for number in range(8)], cache=tmp_path)
     squares = np.square(found.values[: found.index.training]).sum(axis=1).mean()
     narrow = np.square(found.values[: found.index.training, :2]).sum(axis=1).mean()

@@ -15,7 +15,13 @@ keras = pytest.importorskip("keras")
 from models.network import build, low_rank  # noqa: E402  # TensorFlow may be missing
 
 SPEC = StudentSpec(size=Size.TINY, width=0.5, bottleneck_rank=5, embedding_size=24)
-FAST = low_rank.Schedule(fall=0.25, every_steps=2)
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the share fall by a quarter every two steps."""
+    monkeypatch.setattr(low_rank, "_FALL", 0.25)
+    monkeypatch.setattr(low_rank, "_FALL_EVERY_STEPS", 2)
 
 
 def patches(count: int) -> NDArray[np.float32]:
@@ -48,28 +54,23 @@ def trained(steps: int) -> tuple[low_rank.MixedDense, Recorder]:
     x, y = random.normal(size=(4 * steps, 8)), random.normal(size=(4 * steps, 12))
     recorder = Recorder(layer)
     model.compile(keras.optimizers.Adam(1e-2), "mse", jit_compile=False)
-    model.fit(x, y, batch_size=4, verbose=0, callbacks=[recorder, low_rank.Mixing(FAST)])
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[recorder, low_rank.Mixing()])
     return layer, recorder
 
 
 def test_the_share_falls_by_a_hundredth_every_ten_steps_from_one_to_exactly_zero() -> None:
-    schedule = low_rank.Schedule()
-    assert [schedule.share(step) for step in (0, 9, 10, 25)] == [1, 1, 0.99, 0.98]
-    assert schedule.share(999) == pytest.approx(0.01)
-    assert [schedule.share(step) for step in (1_000, 10**6)] == [0, 0]
-    assert low_rank.Schedule(fall=1 / 3, every_steps=1).share(3) == 0
+    assert [low_rank.full_share(step) for step in (0, 9, 10, 25)] == [1, 1, 0.99, 0.98]
+    assert low_rank.full_share(999) == pytest.approx(0.01)
+    assert [low_rank.full_share(step) for step in (1_000, 10**6)] == [0, 0]
 
 
-def test_a_schedule_that_never_ends_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="never ends"):
-        low_rank.Schedule(fall=0)
-
-
+@pytest.mark.usefixtures("fast")
 def test_in_keras_training_the_share_really_falls() -> None:
     _, recorder = trained(steps=10)  # upstream's stayed 1: its fall was written as an integer
     assert recorder.shares == [1, 1, 0.75, 0.75, 0.5, 0.5, 0.25, 0.25, 0, 0]
 
 
+@pytest.mark.usefixtures("fast")
 def test_the_full_matrix_is_trained_first_and_the_two_factors_once_its_share_is_zero() -> None:
     layer, recorder = trained(steps=12)
     untouched = [
@@ -85,11 +86,12 @@ def test_the_full_matrix_is_trained_first_and_the_two_factors_once_its_share_is_
     assert not np.allclose(layer.right.numpy(), right, atol=1e-3)
 
 
+@pytest.mark.usefixtures("fast")
 def test_training_computes_the_mix_and_inference_the_product() -> None:
     layer = low_rank.MixedDense(12, rank=3, name="embedding")
     model = keras.Sequential([keras.Input((8,)), layer])
     x = np.random.default_rng(3).normal(size=(5, 8)).astype(np.float32)
-    low_rank.advance(model, 3, FAST)
+    low_rank.advance(model, 3)
     full, left, right = weights(layer)
     product = x @ left @ right
     # Upstream's layer was called without the training flag, so both gave the product.
@@ -97,18 +99,6 @@ def test_training_computes_the_mix_and_inference_the_product() -> None:
     assert model(x, training=True).numpy() == pytest.approx(mix, abs=1e-5)
     assert model(x, training=False).numpy() == pytest.approx(product, abs=1e-5)
     assert not np.allclose(x @ full, product, atol=0.1)
-
-
-def test_a_student_within_the_model_that_distils_it_is_found() -> None:
-    student = keras.Sequential([keras.Input((8,)), low_rank.MixedDense(4, rank=2, name="mix")])
-    whole = keras.Sequential([keras.Input((8,)), student, keras.layers.Dense(6)])
-    assert low_rank.advance(whole, 4, FAST) == 0.5
-    assert float(student.layers[0].share) == 0.5
-
-
-def test_a_model_without_a_mix_is_left_alone() -> None:
-    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(6)])
-    assert low_rank.advance(model, 0) == 0
 
 
 @pytest.mark.parametrize("shape", [(6, 9), (9, 6)])

@@ -20,7 +20,9 @@ from models.student.spec import Activation, Size, StudentSpec
 pytestmark = [pytest.mark.zoo, pytest.mark.processor]
 
 keras = pytest.importorskip("keras")
-from models.network import build, qat  # noqa: E402  # TensorFlow may be missing
+from support.int8_files import export_int8  # noqa: E402  # TensorFlow may be missing
+
+from models.network import build, qat  # noqa: E402
 
 Floats = NDArray[np.float32]
 ROOT = Path(__file__).parents[2]
@@ -51,7 +53,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
             layer.moving_variance.assign(keras.ops.full_like(layer.moving_variance, 0.14))
     aware = qat.quantisation_aware(SPEC, student, patches)
     int8 = tmp_path_factory.mktemp("processors") / "student.int8.tflite"
-    qat.export_int8(aware, SPEC, int8)
+    export_int8(aware, SPEC, int8)
     return Exported(aware, int8, patches)
 
 

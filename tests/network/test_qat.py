@@ -16,7 +16,12 @@ pytestmark = pytest.mark.zoo
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
+from litert_quantizer.qtyping import TFLOperationName  # noqa: E402  # comes with TensorFlow
+from litert_quantizer.quantizer import Quantizer  # noqa: E402
+from support.int8_files import export_int8  # noqa: E402
+
 from models.network import build, fake_quant, qat  # noqa: E402  # TensorFlow may be missing
+from models.network.export import write_float32  # noqa: E402
 
 Floats = NDArray[np.float32]
 SPEC = StudentSpec(size=Size.TINY, width=0.5, embedding_size=48, activation=Activation.UNFUSED)
@@ -95,7 +100,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, heldout: Floats) -> Traine
     started = qat.ranges(aware)
     losses = train(aware, x, y, steps=12, rate=1e-3)
     int8 = tmp_path_factory.mktemp("qat") / "student.int8.tflite"
-    qat.export_int8(aware, SPEC, int8)
+    export_int8(aware, SPEC, int8)
     return Trained(student, embeddings, aware, losses, started, int8)
 
 
@@ -103,7 +108,7 @@ def test_all_of_the_exported_network_is_int8_and_one_partition(trained: Trained)
     found = reader.read(trained.int8)
     assert found.format is Format.INT8
     assert not found.float_ops
-    assert {"QUANTIZE", "DEQUANTIZE"}.isdisjoint(found.operators)
+    assert {"QUANTIZE", "DEQUANTIZE"}.isdisjoint(op for op, _, _ in reader.layers(trained.int8))
     partitions = litert.try_partitions(trained.int8)
     assert partitions is not None
     assert partitions.partitions == 1
@@ -122,15 +127,6 @@ def test_training_in_fake_quantisation_lowers_the_loss_and_moves_the_ranges(
     ended = qat.ranges(trained.aware)
     assert ended != trained.started
     assert all(low <= 0 < high for low, high in ended)
-
-
-def test_ranges_are_learned_until_they_are_frozen(trained: Trained) -> None:
-    everything = len(trained.aware.trainable_variables)
-    qat.freeze_ranges(trained.aware)
-    frozen = len(trained.aware.trainable_variables)
-    for layer in fake_quant.rounders(trained.aware):
-        layer.trainable = True
-    assert everything - frozen == 2 * len(trained.started)
 
 
 def test_the_float_model_is_where_it_starts(trained: Trained) -> None:
@@ -199,7 +195,7 @@ def test_a_front_end_stays_float_and_fused_swish_flattening_and_low_rank_are_int
     audio = np.random.default_rng(1).normal(scale=0.1, size=(8, 15_600)).astype(np.float32)
     aware = qat.quantisation_aware(spec, student, audio)
     path = tmp_path / "student.tflite"
-    qat.export_int8(aware, spec, path)
+    export_int8(aware, spec, path)
     assert cosines(aware(audio).numpy(), fidelity.embeddings(path, audio)).mean() > 0.99
     found = reader.read(path)
     assert found.inputs[0].dtype == "float32"
@@ -212,11 +208,17 @@ def test_frills_own_way_quantises_the_embedding_layer_only(
 ) -> None:
     aware = qat.bottleneck_aware(SPEC, trained.float_model)
     path = tmp_path / "student.tflite"
-    qat.export_bottleneck(aware, SPEC, path)
+    source = tmp_path / "float32.tflite"
+    write_float32(qat.plain(aware, SPEC), source, name=SPEC.name)
+    worker = Quantizer(str(source))
+    worker.add_dynamic_config(
+        regex=".*", operation_name=TFLOperationName.FULLY_CONNECTED, num_bits=8
+    )
+    path.write_bytes(bytes(worker.quantize(None).quantized_model))
     found = reader.read(path)
     assert found.format is Format.DYNAMIC
     tensors = litert.read_graph(path.read_bytes()).subgraphs[0].tensors
-    types = [litert.tensor_type_names()[each.type] for each in tensors]
-    assert types.count("int8") == 1
+    types = [litert.names_of("TensorType")[each.type] for each in tensors]
+    assert types.count("INT8") == 1
     exported = fidelity.embeddings(path, heldout)
     assert cosines(aware(heldout, training=False).numpy(), exported).min() > 0.999

@@ -9,9 +9,9 @@ from bench.core.errors import ConfigurationError, ConversionError
 from models import frontend
 from models.accuracy.score import score_floor, score_teacher
 from models.audio.tasks import task_set
-from models.teachers import Concatenated, Teacher, load
+from models.teachers import Teacher, load
 from models.teachers.clips import clip_vectors
-from models.teachers.teacher import Network
+from models.teachers.teacher import concatenated
 
 Floats = NDArray[np.float32]
 Packaged = Callable[[str], Teacher]
@@ -27,8 +27,8 @@ def spectrum(audio: Floats) -> Floats:
     return loud
 
 
-def network(name: str = "bands", *, every: int = 1, size: int = 20) -> Network:
-    return Network(
+def network(name: str = "bands", *, every: int = 1, size: int = 20) -> Teacher:
+    return Teacher(
         name=name,
         size=size,
         sha256=name,
@@ -68,13 +68,13 @@ def test_a_centred_teacher_gives_a_frame_for_each_80_ms(
 
 def test_parts_of_one_rate_lie_side_by_side_and_of_unlike_rates_are_averaged() -> None:
     one, same, slow = network(), network("same"), network("slow", every=3)
-    beside = Concatenated(parts=(one, same))
+    beside = concatenated([one, same])
     assert (beside.name, beside.size, beside.licence) == ("bands+same", 40, "ours")
     assert np.array_equal(beside(AUDIO)[..., 20:], spectrum(AUDIO))
-    averaged = Concatenated(parts=(one, slow))(AUDIO)
+    averaged = concatenated([one, slow])(AUDIO)
     assert averaged.shape == (3, 1, 40)
     assert averaged[:, 0, 20:] == pytest.approx(spectrum(AUDIO)[:, ::3].mean(axis=1), abs=1e-5)
-    assert beside.sha256 != Concatenated(parts=(same, one)).sha256
+    assert beside.sha256 != concatenated([same, one]).sha256
 
 
 def test_an_output_of_another_width_or_without_content_names_what_was_found() -> None:
@@ -123,7 +123,7 @@ def test_a_clips_vector_is_the_mean_of_its_frames_and_is_kept(tones: Path, tmp_p
         calls.append((audio.shape[0], audio.shape[1]))
         return spectrum(audio)
 
-    teacher = Network(
+    teacher = Teacher(
         name="counted",
         size=20,
         sha256="counted",
@@ -136,7 +136,7 @@ def test_a_clips_vector_is_the_mean_of_its_frames_and_is_kept(tones: Path, tmp_p
     assert calls == [(18, 19_200)]  # clips of one length go in one call
     assert np.array_equal(clip_vectors(teacher, clips, cache=tmp_path), found)
     assert len(calls) == 1
-    both = Concatenated(parts=(teacher, network()))
+    both = concatenated([teacher, network()])
     assert np.array_equal(clip_vectors(both, clips, cache=tmp_path)[:, :20], found)
     assert len(calls) == 1
 
