@@ -10,7 +10,7 @@ The line from a suite to a page, with the room of each step and the type that it
 6. Check    ``bench.flow.outputs``        outputs against the host's     -> ``Check``
 7. Invoke   ``bench.flow.measure``        ``Case``, one process          -> ``Invocation``, raw text
 8. Parse    ``bench.tool.parse``          raw text                       -> ``ToolLog``
-9. Judge    ``bench.flow.measure.outcome``  log and telemetry           -> ``Measured | Failed``
+9. Judge    ``bench.flow.measure.judge``  log and telemetry           -> ``Measured | Failed``
 10. Store   ``bench.store``               all of it, insert only         -> SQLite or PostgreSQL
 11. Join    ``bench.flow.report.join``    latency, accuracy on sha256    -> ``Row``
 12. Report  ``reports``                   ``Row``                        -> page, plots, CSV

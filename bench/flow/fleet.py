@@ -9,7 +9,7 @@ from typing import Protocol
 
 from bench.core.errors import BenchError, RebootedError
 from bench.flow.device.device import Contact, Device
-from bench.flow.device.stopping import until_stopped
+from bench.flow.device.interrupts import until_stopped
 from bench.flow.device.sweep import Sweep
 from bench.flow.measure.session import OpenJob, SessionOnDevice, measure, open_session
 from bench.flow.outputs.check import check_outputs

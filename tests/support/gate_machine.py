@@ -10,9 +10,9 @@ from bench.core.artifact import Format
 from bench.flow.device.host import host_sweep
 from bench.flow.device.requests import RunRequest
 from bench.flow.device.sweep import Sweep
-from bench.flow.gate.blocks import host_limits
 from bench.flow.gate.gate import Gate
 from bench.flow.gate.references import Comparison, FilePair
+from bench.flow.gate.run_blocks import host_limits
 from bench.gate.rule import Rule
 from bench.gate.verdict import ModelKey
 from bench.plan.case import Case, Protocol

@@ -28,10 +28,10 @@ from bench.core.paths import state_dir
 from bench.core.progress import OnProgress, ignore
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep, runner_of
-from bench.flow.gate.blocks import BlockBench, statistic_of
 from bench.flow.gate.explain import explain
 from bench.flow.gate.log_file import Journal, read
 from bench.flow.gate.references import Comparison, FilePair
+from bench.flow.gate.run_blocks import BlockBench, statistic_of
 from bench.flow.measure.session import SessionOnDevice, judge_pending, new_session
 from bench.gate.decision import Outcome
 from bench.gate.findings import latency_findings, outcome_of

@@ -11,9 +11,9 @@ from pathlib import Path
 from bench.core.units import counted
 from bench.flow.device.device import Contact, Device
 from bench.flow.device.sweep import Sweep
-from bench.flow.gate.blocks import host_limits
 from bench.flow.gate.calibrate import day, find_calibration
 from bench.flow.gate.gate import Gate, first_record, sides_of
+from bench.flow.gate.run_blocks import host_limits
 from bench.flow.measure.session import OpenJob, new_session
 from bench.gate.calibration.device_noise import Calibration
 from bench.gate.history.series import Environment, environment_of

@@ -15,7 +15,7 @@ from bench.core.progress import OnProgress, ignore
 from bench.core.version import VERSION
 from bench.flow.device.device import Contact, Device
 from bench.flow.device.sweep import Sweep
-from bench.flow.measure.outcome import judge
+from bench.flow.measure.judge import judge
 from bench.measure.outcome import Outcome
 from bench.measure.stopping import missing
 from bench.plan.case import Case

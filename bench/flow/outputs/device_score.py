@@ -16,8 +16,8 @@ from bench.core.errors import BenchError, DeviceError, ToolOutputError
 from bench.core.paths import cache_dir
 from bench.core.score import Score
 from bench.flow.device.device import Contact
+from bench.flow.device.interrupts import until_stopped
 from bench.flow.device.requests import RunRequest
-from bench.flow.device.stopping import until_stopped
 from bench.flow.measure.session import SessionOnDevice, open_session
 from bench.flow.outputs.run import OUTPUT, Outputs, output_protocol
 from bench.flow.phone.phone import PhoneDevice

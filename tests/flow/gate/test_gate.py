@@ -24,9 +24,9 @@ from bench.core.errors import (
 )
 from bench.flow.device.host import HostDevice
 from bench.flow.device.sweep import Sweep
-from bench.flow.gate.blocks import statistic_of
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read
+from bench.flow.gate.run_blocks import statistic_of
 from bench.flow.report.results import all_results
 from bench.gate.findings import exit_codes, findings_of, latency_findings
 from bench.gate.log import Log

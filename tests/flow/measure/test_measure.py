@@ -19,7 +19,7 @@ from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
 from bench.flow.device.host import HostDevice
 from bench.flow.device.sweep import Sweep, runner_of
-from bench.flow.measure.outcome import judge
+from bench.flow.measure.judge import judge
 from bench.flow.measure.session import measure, open_session
 from bench.flow.report.results import busy_caveat, results
 from bench.measure.outcome import Failed, Measured
