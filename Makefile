@@ -17,7 +17,7 @@ demo: $(STAMP)
 	$(BIN)/frill-bench demo --out $(OUT)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not processor"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not processor"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -84,14 +84,23 @@ def settle_batch_norm(model: keras.Model, inputs: NDArray[np.float32]) -> None:
     if not norms:
         return
     momenta = [norm.momentum for norm in norms]
+    moving = [each for norm in norms for each in (norm.moving_mean, norm.moving_variance)]
+    starts = [each.numpy() for each in moving]
     for norm in norms:
-        norm.momentum = _SETTLING_MOMENTUM
-    forward = tf.function(lambda batch: model(batch, training=True), jit_compile=False)
-    batch = tf.constant(inputs)
-    for _ in range(_SETTLING_PASSES):
-        forward(batch)
+        norm.momentum = 0.0  # the moving statistics become those of the batch
+    tf.function(lambda batch: model(batch, training=True), jit_compile=False)(tf.constant(inputs))
+    for each, start in zip(moving, starts, strict=True):
+        each.assign(_averaged(start, each.numpy()))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
+
+
+def _averaged(start: NDArray[np.float32], batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns moving statistics after some passes over one batch, whose own are always the same."""
+    keep, take = np.float32(_SETTLING_MOMENTUM), np.float32(1 - _SETTLING_MOMENTUM)
+    for _ in range(_SETTLING_PASSES):
+        start = start * keep + batch * take
+    return start
 
 
 def _fresh(seed: int) -> None:

@@ -16,7 +16,7 @@ import soundfile
 from support.program import COMMAND, frill_bench
 
 from bench.core import config
-from bench.core.artifact import SAMPLE_RATE_HZ, Format, WeightsOrigin
+from bench.core.artifact import SAMPLE_RATE_HZ, WeightsOrigin
 from bench.core.caveats import CaveatKind
 from models import frontend
 from models.distill.job import OUTCOME, WEIGHTS, TrainingJob, TrainingOutcome
@@ -29,8 +29,11 @@ from models.tflite.arrays import Floats
 from models.zoo import Zoo
 
 pytestmark = pytest.mark.zoo
+
+pytest.importorskip("tensorflow")
+from models.distill import train  # noqa: E402  # TensorFlow may be missing
+
 TINY = "tiny_w0.5_keras3_gap_e16_unfused"
-TRAIN = (sys.executable, "-P", "-m", "models.distill.train")
 # Stands in for TRILL: called with samples and a rate, gives two outputs a frame.
 TRILL = """
 import sys
@@ -116,10 +119,10 @@ def job(targets: Path, folder: Path, epochs: int, student: str = TINY, **more: A
     return folder / "job.json"
 
 
-def done(job: Path) -> Path:
+def trained(path: Path) -> Path:
     """Trains what a job says and returns its folder."""
-    subprocess.run([*TRAIN, str(job)], check=True, capture_output=True, timeout=200)
-    return job.parent
+    train.train(config.load(path, TrainingJob))
+    return path.parent
 
 
 def interrupt(*words: str | Path, once: tuple[Path, str]) -> None:
@@ -145,23 +148,23 @@ def interrupt(*words: str | Path, once: tuple[Path, str]) -> None:
 
 @pytest.fixture(scope="module")
 def whole(targets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return done(job(targets, tmp_path_factory.mktemp("trained") / "whole", 4))
+    return trained(job(targets, tmp_path_factory.mktemp("trained") / "whole", 4))
 
 
 def test_interrupted_training_goes_on_to_the_same_curve(
     targets: Path, whole: Path, tmp_path: Path
 ) -> None:
     halved = job(targets, tmp_path / "halved", 4)
-    with subprocess.Popen(
-        [*TRAIN, str(halved)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        while not (halved.parent / "state.npz").exists():  # it is there after a whole epoch
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.kill()
-    assert process.returncode not in (0, None)
-    assert not (halved.parent / WEIGHTS).exists()
-    one, two = (config.load(each / OUTCOME, TrainingOutcome) for each in (whole, done(halved)))
+    folder = halved.parent
+
+    def stop(*_: object) -> None:
+        if (folder / "state.npz").exists():  # it is there after a whole epoch
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train.train(config.load(halved, TrainingJob), on_progress=stop)
+    assert not (folder / WEIGHTS).exists()
+    one, two = (config.load(each / OUTCOME, TrainingOutcome) for each in (whole, trained(halved)))
     assert [each.loss for each in two.curve] == pytest.approx(
         [each.loss for each in one.curve], rel=1e-3
     )
@@ -185,11 +188,11 @@ def test_several_devices_share_a_training(targets: Path, tmp_path: Path) -> None
 
 def test_frills_own_way_learns_no_ranges(targets: Path, whole: Path, tmp_path: Path) -> None:
     aware = {"student": f"{TINY}_qat", "start": whole, "rounded": "embedding"}
-    trained = weights.load(done(job(targets, tmp_path / "aware", 1, **aware)) / WEIGHTS)
+    student = weights.load(trained(job(targets, tmp_path / "aware", 1, **aware)) / WEIGHTS)
     start = weights.load(whole / WEIGHTS)
-    assert trained.ranges == ()
-    assert trained.arrays.keys() == start.arrays.keys()
-    assert (trained.arrays["embedding/0"] != start.arrays["embedding/0"]).any()
+    assert student.ranges == ()
+    assert student.arrays.keys() == start.arrays.keys()
+    assert (student.arrays["embedding/0"] != start.arrays["embedding/0"]).any()
 
 
 @dataclass(frozen=True)
@@ -222,11 +225,33 @@ def distillation(tmp_path_factory: pytest.TempPathFactory) -> Distillation:
     return Distillation(words=words, tones=tones, out=folder / "students")
 
 
-def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
+def test_students_of_a_local_saved_model_go_from_audio_to_int8_over_ctrl_c(
     distillation: Distillation, audio_root: Path
 ) -> None:
-    done = frill_bench(*distillation.command(TINY), "--score", distillation.tones, status=0)
-    (card,) = json.loads(done.stdout)["students"]
+    aware = f"{TINY}_qat"
+    command = distillation.command(TINY, aware)
+    interrupt(*command, once=(distillation.out, ".training/*_qat-*/state.npz"))
+    done = json.loads(frill_bench(*command, "--score", distillation.tones, status=0).stdout)
+    assert done["new"] == [aware]  # the other was ready
+    first, second = done["students"]
+    for card in (first, second):
+        scores_hold(card)
+        markdown = (distillation.out / f"{card['student']}.md").read_text()
+        for line in ("int8", "teacher", "less float32"):
+            assert f"| {line} |" in markdown
+    files = {each.file: each for each in Zoo(distillation.out / "zoo").artifacts()}
+    assert len(files) == 8
+    for artifact in files.values():
+        assert artifact.weights is WeightsOrigin.DISTILLED
+        assert CaveatKind.UNTRAINED not in {caveat.kind for caveat in artifact.caveats}
+        assert artifact.provenance.startswith("distilled from trill, ")
+    assert files[f"{TINY}.int8.tflite"].calibration_sha256
+    learned = files[f"{aware}.int8.tflite"]
+    assert learned.float_ops == {}
+    assert learned.calibration_sha256 is None  # its ranges were learned
+
+
+def scores_hold(card: dict[str, Any]) -> None:
     assert card["teacher"] == "trill"
     assert len(card["curve"]) == 2
     assert card["audio_clips"] == 18
@@ -239,34 +264,6 @@ def test_a_student_of_a_local_saved_model_goes_from_audio_to_int8(
         assert mean["low"] <= mean["value"] <= mean["high"]
     assert card["teacher_score"]["mean"] > 0.5  # pitches are easily told apart
     assert card["teacher_score"]["tasks"][0]["floor"] is not None
-    markdown = (distillation.out / f"{TINY}.md").read_text()
-    for line in ("int8", "teacher", "less float32"):
-        assert f"| {line} |" in markdown
-    files = {each.file: each for each in Zoo(distillation.out / "zoo").artifacts()}
-    assert len(files) == 4
-    for artifact in files.values():
-        assert artifact.weights is WeightsOrigin.DISTILLED
-        assert CaveatKind.UNTRAINED not in {caveat.kind for caveat in artifact.caveats}
-        assert artifact.provenance.startswith("distilled from trill, ")
-    assert files[f"{TINY}.int8.tflite"].calibration_sha256
-
-
-def test_its_quantisation_aware_student_goes_on_after_ctrl_c_and_has_no_float_operator(
-    distillation: Distillation, audio_root: Path
-) -> None:
-    aware = f"{TINY}_qat"
-    interrupt(
-        *distillation.command(TINY, aware), once=(distillation.out, ".training/*_qat-*/state.npz")
-    )
-    result = json.loads(frill_bench(*distillation.command(aware), status=0).stdout)
-    assert result["new"] == [aware]  # the other was ready
-    zoo = distillation.out / "aware"
-    frill_bench(
-        "convert", aware, "--weights", distillation.out, "--formats", "int8", "--zoo", zoo, status=0
-    )
-    (learned,) = (each for each in Zoo(zoo).artifacts() if each.format is Format.INT8)
-    assert learned.float_ops == {}
-    assert learned.calibration_sha256 is None  # its ranges were learned
 
 
 def test_random_weights_with_learned_ranges_are_refused(tmp_path: Path) -> None:
