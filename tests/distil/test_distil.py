@@ -33,7 +33,7 @@ pytestmark = pytest.mark.zoo
 pytest.importorskip("tensorflow")
 from models.distill import train  # noqa: E402  # TensorFlow may be missing
 
-TINY = "tiny_w0.5_keras3_gap_e16_unfused"
+TINY = "tiny_w0.5_keras3_gap_e16_minimalistic"
 # Stands in for TRILL: called with samples and a rate, gives two outputs a frame.
 TRILL = """
 import sys
@@ -253,7 +253,7 @@ def test_students_of_a_local_saved_model_go_from_audio_to_int8_over_ctrl_c(
 
 def scores_hold(card: dict[str, Any]) -> None:
     assert card["teacher"] == "trill"
-    assert len(card["curve"]) == 2
+    assert len(card["curve"]) in (1, 2)  # the quantisation-aware one is trained for half as long
     assert card["audio_clips"] == 18
     assert [one["format"] for one in card["scores"]] == ["float32", "float16", "dynamic", "int8"]
     exact = card["scores"][0]["score"]["mean"]

@@ -38,7 +38,7 @@ def patches(count: int, *, seed: int) -> Floats:
 
 def train(model: Any, x: Floats, y: Floats, *, steps: int, rate: float) -> list[float]:
     """Trains towards ``y`` by mean squared error and returns the losses."""
-    optimiser = keras.optimizers.Adam(rate)
+    optimiser = keras.optimizers.SGD(rate)  # a twelfth of Adam's graph, which takes long to trace
     weights = model.trainable_variables
     optimiser.build(weights)
 
@@ -93,12 +93,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, heldout: Floats) -> Traine
     student = build.build_student(SPEC, seed=1)
     for norm in norms(student):
         norm.momentum = 0.5  # a dozen steps settle it
-    train(student, x, y, steps=12, rate=3e-3)
+    train(student, x, y, steps=12, rate=0.1)
     aware = qat.quantisation_aware(SPEC, student, x)
     models = (student, aware, qat.plain(aware, SPEC))
     embeddings = tuple(each(heldout, training=False).numpy() for each in models)
     started = qat.ranges(aware)
-    losses = train(aware, x, y, steps=12, rate=1e-3)
+    losses = train(aware, x, y, steps=12, rate=0.05)
     int8 = tmp_path_factory.mktemp("qat") / "student.int8.tflite"
     export_int8(aware, SPEC, int8)
     return Trained(student, embeddings, aware, losses, started, int8)
