@@ -6,18 +6,22 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= demo
 
-.PHONY: demo test lint evidence clean help
+.PHONY: demo test journeys lint evidence clean help
 
 help:
 	@echo "make demo      the whole line on this machine; the page is $(OUT)/index.html"
 	@echo "make test      lint, types and tests"
+	@echo "make journeys  whole commands as users type them, the README's too; CI runs them as well"
 	@echo "make evidence  the counted claims, seeded, in about two hours; writes docs/evidence"
 
 demo: $(STAMP)
 	$(BIN)/frill-bench demo --out $(OUT)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not processor"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not processor and not journey"
+
+journeys: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m journey
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -70,6 +70,7 @@ def typed(command: str, folder: Path, phone: Running) -> None:
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
+@pytest.mark.journey
 @pytest.mark.audio
 @pytest.mark.handset
 @pytest.mark.zoo

@@ -225,6 +225,8 @@ def distillation(tmp_path_factory: pytest.TempPathFactory) -> Distillation:
     return Distillation(words=words, tones=tones, out=folder / "students")
 
 
+@pytest.mark.journey
+@pytest.mark.timeout(600)
 def test_students_of_a_local_saved_model_go_from_audio_to_int8_over_ctrl_c(
     distillation: Distillation, audio_root: Path
 ) -> None:

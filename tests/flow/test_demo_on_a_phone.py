@@ -36,7 +36,7 @@ def test_every_file_is_pushed_timed_by_the_official_tool_joined_and_on_the_page(
         rows = list(csv.DictReader(stream))
     hosts = {row["artifact_sha256"]: row for row in rows if row["runner"] == "litert-python"}
     phones = {row["artifact_sha256"]: row for row in rows if row["runner"] == "benchmark_model"}
-    assert len(hosts) == len(phones) == len(rows) / 2 >= 17
+    assert len(hosts) == len(phones) == len(rows) / 2 >= 9
     for sha256, row in phones.items():
         assert handset.name in row["device"]
         assert float(row["latency_us_median"]) > 0

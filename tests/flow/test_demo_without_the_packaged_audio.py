@@ -25,6 +25,7 @@ def demo(
         return done, list(csv.DictReader(stream))
 
 
+@pytest.mark.journey
 def test_without_apt_one_line_says_how_to_give_audio_and_accuracy_is_a_gap(tmp_path: Path) -> None:
     done, rows = demo(tmp_path, path=str(tmp_path))
     (note,) = (line for line in done.stderr.splitlines() if "No audio" in line)
@@ -44,6 +45,7 @@ def test_without_apt_one_line_says_how_to_give_audio_and_accuracy_is_a_gap(tmp_p
     assert re.search(r"^convert: 2 of 2 in \d", done.stderr, re.MULTILINE)
 
 
+@pytest.mark.journey
 def test_a_folder_of_ones_own_calibrates_and_scores(tmp_path: Path, tones: Path) -> None:
     _, rows = demo(tmp_path, "--audio", str(tones), path=str(tmp_path))
     own = {row["format"]: row for row in rows if row["student"] == STUDENT}

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TINY = "tiny_w0.5_keras3_gap_e512_unfused"
-UNFUSED = "small_w1.0_keras3_gap_e1024_unfused"
 FUSED = "small_w1.0_keras3_gap_e1024_fused"
-STUDENTS = (TINY, UNFUSED, FUSED)
+STUDENTS = (TINY, FUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
