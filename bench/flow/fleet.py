@@ -11,7 +11,7 @@ from bench.core.errors import BenchError, RebootedError
 from bench.flow.device.device import Contact, Device
 from bench.flow.device.interrupts import until_stopped
 from bench.flow.device.sweep import Sweep
-from bench.flow.measure.session import OpenJob, SessionOnDevice, measure, open_session
+from bench.flow.measure.session import SessionOnDevice, measure, open_session
 from bench.flow.outputs.check import check_outputs
 from bench.plan.suite import Target
 from bench.store.records import Session
@@ -22,6 +22,22 @@ _REBOOTS = 2  # a phone that reboots more often while it is measured is set asid
 # The steps of a job; their progress is in cases and in processes.
 _CHECK = "check outputs"
 _MEASURE = "measure"
+
+
+class OpenJob(Protocol):
+    """A job with a session on one device."""
+
+    @property
+    def session(self) -> Session:
+        """The session of its processes."""
+
+    def run(self, device: Device, contact: Contact) -> None:
+        """Does the job.
+
+        Raises:
+            RebootedError: the phone was rebooted; the caller opens the job again.
+            DeviceError: the device was lost for good; what was measured is stored.
+        """
 
 
 class Job(Protocol):
@@ -76,25 +92,35 @@ class MeasureJob:
     targets: tuple[Target, ...]
     check: bool | None = None
 
-    def open(self, sweep: Sweep, store: Store) -> OpenJob:
+    def open(self, sweep: Sweep, store: Store) -> OpenMeasureJob:
         """Returns the job with its session."""
         session = open_session(sweep, store)
-        return OpenJob(session=session, run=partial(self._run, sweep, session, store))
+        return OpenMeasureJob(job=self, sweep=sweep, session=session, store=store)
 
-    def _run(
-        self, sweep: Sweep, session: Session, store: Store, device: Device, contact: Contact
-    ) -> None:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenMeasureJob:
+    """A sweep that is being timed."""
+
+    job: MeasureJob
+    sweep: Sweep
+    session: Session
+    store: Store
+
+    def run(self, device: Device, contact: Contact) -> None:
         """Compares outputs where requested, waits until the device is ready, measures."""
-        if sweep.tool.binary is not None and self.check is not False:
+        check, sweep = self.job.check, self.sweep
+        here = SessionOnDevice(device=device, sweep=sweep, session=self.session, store=self.store)
+        if sweep.tool.binary is not None and check is not False:
             check_outputs(
-                SessionOnDevice(device=device, sweep=sweep, session=session, store=store),
-                [each for each in self.targets if self.check or each.artifact is not None],
+                here,
+                [each for each in self.job.targets if check or each.artifact is not None],
                 on_message=contact.on_message,
                 on_progress=partial(contact.on_progress, _CHECK),
             )
         device.require_ready()
         on_progress = partial(contact.on_progress, _MEASURE)
-        measure(sweep, session, store, device, on_progress=on_progress)
+        measure(sweep, self.session, self.store, device, on_progress=on_progress)
 
 
 def measure_devices(

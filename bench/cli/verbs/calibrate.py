@@ -77,7 +77,7 @@ def run(options: Options) -> int:
     from bench.cli.requests import devices_of, tool_request
     from bench.flow.gate.calibrate import pair_with_themselves
     from bench.flow.gate.gate import Gate
-    from bench.flow.gate.jobs import GateJob
+    from bench.flow.gate.jobs import CalibrationJob
     from bench.flow.gate.references import side
     from bench.gate.calibration.device_noise import MOST_BLOCKS, same_rule
 
@@ -99,7 +99,7 @@ def run(options: Options) -> int:
     )
     request = partial(gate_flags.block_request, options, comparison.targets)
     devices = devices_of(options, request, tool_request(options))
-    return do_on_devices(devices, GateJob(gate=gate), options.db, partial(_show, options))
+    return do_on_devices(devices, CalibrationJob(gate=gate), options.db, partial(_show, options))
 
 
 def _show(

@@ -14,7 +14,7 @@ from bench.flow.device.sweep import Sweep
 from bench.flow.gate.calibrate import day, find_calibration
 from bench.flow.gate.gate import Gate, first_record, sides_of
 from bench.flow.gate.run_blocks import host_limits
-from bench.flow.measure.session import OpenJob, new_session
+from bench.flow.measure.session import new_session
 from bench.gate.calibration.device_noise import Calibration
 from bench.gate.history.series import Environment, environment_of
 from bench.plan.device import Kind
@@ -29,16 +29,15 @@ _SHORT_S = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateJob:
-    """A gate, also of files against themselves.
+    """A gate; the device's calibration gives the processes per side.
 
     Args:
-        calibrations: the folder of stored calibrations: the device's gives the processes per side.
-            ``None`` for a gate that calibrates itself.
+        calibrations: the folder of stored calibrations.
         processes_per_side: overrides that of the calibration.
     """
 
     gate: Gate
-    calibrations: Path | None = None
+    calibrations: Path
     processes_per_side: int | None = None
 
     @property
@@ -46,20 +45,16 @@ class GateJob:
         """The files of both sides."""
         return self.gate.comparison.targets
 
-    def open(self, sweep: Sweep, store: Store) -> OpenJob:
+    def open(self, sweep: Sweep, store: Store) -> OpenGateJob:
         """Returns the gate with its session."""
         gate, lines = self.calibrated(sweep)
-        if sweep.device.kind is Kind.HOST:
-            sweep = replace(sweep, limits=host_limits(sweep))
-        session = gate.open_session(sweep, store)
+        opened = _open(gate, sweep, store)
         for line in lines:
             gate.on_message(line)
-        return OpenJob(session=session, run=partial(_run, gate, sweep, session, store))
+        return opened
 
     def calibrated(self, sweep: Sweep) -> tuple[Gate, Sequence[str]]:
         """Returns the gate with its processes per side, and messages about the calibration."""
-        if self.calibrations is None:
-            return self.gate, ()
         calibration, refused = find_calibration(self.calibrations, _environment(self.gate, sweep))
         per_side = self.processes_per_side
         if per_side is None:
@@ -68,12 +63,43 @@ class GateJob:
         return gate, refused if calibration is None else [_describe(calibration, gate)]
 
 
-def _run(
-    gate: Gate, sweep: Sweep, session: Session, store: Store, device: Device, contact: Contact
-) -> None:
-    """Waits until the device is ready, then measures blocks until the gate ends."""
-    device.require_ready()
-    gate.measure(sweep, session, store, device, on_progress=partial(contact.on_progress, _BLOCKS))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationJob:
+    """A gate of files against themselves."""
+
+    gate: Gate
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """The files."""
+        return self.gate.comparison.targets
+
+    def open(self, sweep: Sweep, store: Store) -> OpenGateJob:
+        """Returns the gate with its session."""
+        return _open(self.gate, sweep, store)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenGateJob:
+    """A gate that is being measured."""
+
+    gate: Gate
+    sweep: Sweep
+    session: Session
+    store: Store
+
+    def run(self, device: Device, contact: Contact) -> None:
+        """Waits until the device is ready, then measures blocks until the gate ends."""
+        device.require_ready()
+        on_progress = partial(contact.on_progress, _BLOCKS)
+        self.gate.measure(self.sweep, self.session, self.store, device, on_progress=on_progress)
+
+
+def _open(gate: Gate, sweep: Sweep, store: Store) -> OpenGateJob:
+    if sweep.device.kind is Kind.HOST:
+        sweep = replace(sweep, limits=host_limits(sweep))
+    session = gate.open_session(sweep, store)
+    return OpenGateJob(gate=gate, sweep=sweep, session=session, store=store)
 
 
 def _environment(gate: Gate, sweep: Sweep) -> Environment:

@@ -7,13 +7,13 @@ program is killed, at most the running process is lost.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bench.core.progress import OnProgress, ignore
 from bench.core.version import VERSION
-from bench.flow.device.device import Contact, Device
+from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.measure.judge import judge
 from bench.measure.outcome import Outcome
@@ -79,19 +79,6 @@ class SessionOnDevice:
         outcome = judge(raw)
         self.store.add_outcome(identity, outcome)
         return replace(raw, id=identity, outcome=outcome)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenJob:
-    """A job with the session of its processes on one device.
-
-    Args:
-        run: does the job. It raises a RebootedError if the phone was rebooted, and the job must be
-            opened again; another DeviceError if the device was lost for good.
-    """
-
-    session: Session
-    run: Callable[[Device, Contact], None]
 
 
 def open_session(sweep: Sweep, store: Store) -> Session:
