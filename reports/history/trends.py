@@ -141,7 +141,7 @@ def document(trend: Trend) -> dict[str, Any]:
         "model": trend.model,
         "device": trend.device,
         "anchor_sha256": last.finding.baseline_sha256,
-        "nights": len(trend.runs),
+        "runs": len(trend.runs),
         "series": len(trend.series),
         "last_at": last.started_at,
         "revision": last.name,

@@ -29,7 +29,7 @@ Shown = pytest.CaptureFixture[str]
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a folder of gates with a step of +6 % in one of two models, and an update."""
-    folder = tmp_path_factory.mktemp("nights")
+    folder = tmp_path_factory.mktemp("history")
     for number in range(NIGHTS):
         without = number in (3, 4)
         write_night(
@@ -98,9 +98,9 @@ def test_as_json_there_is_a_row_a_run_and_a_trend_a_model(here: Path, capsys: Sh
     assert len(tiny["alarms"]) == 2
     (step,) = tiny["steps"]
     assert (step["before"], step["after"], step["is_regression"]) == ("r09", "r10", True)
-    assert (small["nights"], small["series"], small["alarms"]) == (NIGHTS - 2, 2, [])
+    assert (small["runs"], small["series"], small["alarms"]) == (NIGHTS - 2, 2, [])
     assert [each["at"][:10] for each in small["missed"]] == ["2026-05-04", "2026-05-05"]
-    nights = [row for row in document["nights"] if row["model"] == "tiny float32"]
+    nights = [row for row in document["runs"] if row["model"] == "tiny float32"]
     assert len(nights) == NIGHTS
     assert [row["series"] for row in nights] == [1] * UPDATE_AT + [2] * (NIGHTS - UPDATE_AT)
     assert [row["revision"] for row in nights if row["step_ratio"]] == ["r10"]
@@ -217,9 +217,9 @@ def test_two_real_gates_on_this_machine_are_a_history(
     document = json.loads(capsys.readouterr().out)
     (model,) = document["models"]
     assert model["anchor_sha256"] == sha256_file(anchor)
-    assert (model["nights"], model["series"]) == (2, 1)
-    assert [row["revision"] for row in document["nights"]] == ["first", "second"]
-    assert all(row["caveats"] == "few_processes" for row in document["nights"])
+    assert (model["runs"], model["series"]) == (2, 1)
+    assert [row["revision"] for row in document["runs"]] == ["first", "second"]
+    assert all(row["caveats"] == "few_processes" for row in document["runs"])
 
 
 def test_a_gate_logs_the_revision_of_its_candidate(

@@ -124,7 +124,7 @@ def _document(options: Options, history: History, trends: Sequence[Trend]) -> di
     return {
         "anchor": options.anchor,
         "models": [document(trend) for trend in trends],
-        "nights": [config.unstructure(row) for trend in history.trends for row in rows(trend)],
+        "runs": [config.unstructure(row) for trend in history.trends for row in rows(trend)],
         "left_out": list(history.left_out),
     }
 
