@@ -147,7 +147,7 @@ def test_rows_are_in_the_order_of_time_with_their_steps_and_series() -> None:
 
 def test_the_document_says_what_the_table_says() -> None:
     found = document(stepped(verdict=Verdict.REGRESSED))
-    assert (found["drift"], found["nights"], found["is_regressed"]) == ("regressed", 20, True)
+    assert (found["drift"], found["runs"], found["is_regressed"]) == ("regressed", 20, True)
     assert [each["before"] for each in found["steps"]] == [SHA]
     assert found["last"]["value"] == 1.06
     assert len(found["alarms"]) == 2
