@@ -18,7 +18,8 @@ demo: $(STAMP)
 	$(BIN)/frill-bench demo --out $(OUT)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not processor and not journey"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations=20 \
+		-m "not processor and not journey"
 
 journeys: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m journey
