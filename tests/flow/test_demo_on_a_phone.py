@@ -30,7 +30,7 @@ def test_every_file_is_pushed_timed_by_the_official_tool_joined_and_on_the_page(
         "run", "suite.yaml", "-s", handset.serial, "--zoo", zoo, "--db", "results.db",
         cwd=tmp_path, status=4, limit_s=300,
     )  # fmt: skip
-    assert "zero-output" in done.stderr
+    assert "constant-output" in done.stderr
     frill_bench("report", "--db", "results.db", "--out", "page", cwd=tmp_path, status=0)
     with (tmp_path / "page" / "results.csv").open() as stream:
         rows = list(csv.DictReader(stream))
