@@ -25,8 +25,8 @@ from keras import layers
 from numpy.typing import NDArray
 
 from models.network.frontend_layer import LogMel
+from models.tflite.quantise import PERCENTILE
 
-_PERCENTILE = 99.0  # over inputs, of a tensor's extremes in one: where the learned ranges start
 _LEAST_RANGE = 1e-6
 _LEAST, _STEPS, _WEIGHT_STEPS = -128, 255, 127
 _EXPONENT = 0x7F800000  # the bits of a float32 that hold it
@@ -106,8 +106,8 @@ class Rounded(layers.Layer):  # type: ignore[misc]  # Keras ships no types
     def _set_range(self, x: NDArray[np.float32]) -> None:
         x = x.clip(0, 6) if self._relu6 else x
         axes = tuple(range(1, x.ndim))
-        self.low.assign(min(0.0, np.percentile(x.min(axes), 100 - _PERCENTILE)))
-        self.high.assign(max(0.0, np.percentile(x.max(axes), _PERCENTILE)))
+        self.low.assign(min(0.0, np.percentile(x.min(axes), 100 - PERCENTILE)))
+        self.high.assign(max(0.0, np.percentile(x.max(axes), PERCENTILE)))
 
 
 class _RoundedConv(layers.Conv2D):  # type: ignore[misc]  # Keras ships no types
