@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -63,6 +64,12 @@ def draw(chart: Chart, style: Style) -> Figure:
 def svg(figure: Figure) -> bytes:
     """Returns a figure as SVG, the same bytes each time."""
     return _bytes(figure, "svg", {"Date": None, "Creator": None})
+
+
+def recoloured(svg: bytes, old: Theme, new: Theme) -> bytes:
+    """Returns an SVG drawn in one theme's colours in another's."""
+    colours = dict(zip(old.colours(), new.colours(), strict=True))
+    return re.sub(rb"#[0-9a-f]{6}\b", lambda each: colours[each[0].decode()].encode(), svg)
 
 
 def png(figure: Figure) -> bytes:

@@ -15,6 +15,10 @@ class Theme:
     faint: str
     families: tuple[str, ...]
 
+    def colours(self) -> tuple[str, ...]:
+        """Returns all of them, in the same order in each theme."""
+        return self.background, self.ink, self.muted, self.faint, *self.families
+
 
 # After Okabe and Ito's palette for all kinds of colour vision, darker or lighter for contrast.
 LIGHT = Theme(

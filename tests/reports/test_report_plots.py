@@ -46,6 +46,15 @@ def test_pictures_are_the_same_bytes_on_a_second_run(drawn: dict[str, Chart]) ->
         assert plots.png(once) == plots.png(again)
 
 
+def test_a_recoloured_picture_is_the_one_drawn_in_those_colours(drawn: dict[str, Chart]) -> None:
+    for chart in drawn.values():
+        light, dark = (plots.svg(plots.draw(chart, STYLES[name])) for name in ("light", "dark"))
+        recoloured = plots.recoloured(light, LIGHT, DARK)
+        # A marker's id comes from its colours.
+        mine, drawn_so = (re.sub(rb"\bm[0-9a-f]{10}", b"m", each) for each in (recoloured, dark))
+        assert mine == drawn_so
+
+
 def test_an_svg_has_no_date_and_its_text_needs_no_font(drawn: dict[str, Chart]) -> None:
     svg = plots.svg(plots.draw(drawn["accuracy-latency"], STYLES["dark-narrow"])).decode()
     assert "<dc:date>" not in svg
