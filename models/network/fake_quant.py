@@ -189,14 +189,10 @@ def _whole(x: Any, step: Any) -> Any:
     return _passing(tf.round(steps), steps)
 
 
+@tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
 def _passing(value: Any, source: Any) -> Any:
     """Returns ``value``, whose gradients go to ``source``."""
-
-    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
-    def passed(_: Any) -> Any:
-        return tf.identity(value), lambda gradient: gradient
-
-    return passed(source)
+    return tf.identity(value), lambda gradient: (None, gradient)
 
 
 def _nothing_but_gradients(x: Any) -> Any:
