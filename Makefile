@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= demo
 
+# Hundreds of processes of the program would compile it again each, where the environment forbids
+# Python to keep what it compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test journeys lint evidence clean help
 
 help:

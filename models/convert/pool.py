@@ -71,7 +71,7 @@ def processes() -> Iterator[Executor]:
         _WORKERS,
         mp_context=get_context("spawn"),
         max_tasks_per_child=_MODELS_A_PROCESS,
-        initializer=_leave_on_signal,
+        initializer=_start,
     )
     try:
         yield executor
@@ -103,6 +103,14 @@ def _convert(job: ConversionJob) -> list[Artifact]:
         return convert_model(job)
     except SystemExit:
         os._exit(_INTERRUPTED)  # else the pool takes it for a result and starts the next job
+
+
+def _start() -> None:
+    # Keras imports these for wrappers and plots that no conversion uses; its start is a quarter
+    # shorter where they seem not to be installed.
+    for name in ("sklearn", "matplotlib"):
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's mark of what is not there
+    _leave_on_signal()
 
 
 def _leave_on_signal() -> None:

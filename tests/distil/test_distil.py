@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from support.lazy import Lazy, needs_tensorflow
 from support.program import COMMAND, frill_bench
 
 from bench.core import config
@@ -28,10 +29,8 @@ from models.teachers import Teacher
 from models.tflite.arrays import Floats
 from models.zoo import Zoo
 
-pytestmark = pytest.mark.zoo
-
-pytest.importorskip("tensorflow")
-from models.distill import train  # noqa: E402  # TensorFlow may be missing
+pytestmark = [pytest.mark.zoo, needs_tensorflow]
+train = Lazy("models.distill.train")
 
 TINY = "tiny_w0.5_keras3_gap_e16_minimalistic"
 # Stands in for TRILL: called with samples and a rate, gives two outputs a frame.
@@ -186,6 +185,7 @@ def test_several_devices_share_a_training(targets: Path, tmp_path: Path) -> None
     assert (described.parent / WEIGHTS).is_file()
 
 
+@pytest.mark.journey  # like the one over Ctrl-C, a training to its end
 def test_frills_own_way_learns_no_ranges(targets: Path, whole: Path, tmp_path: Path) -> None:
     aware = {"student": f"{TINY}_qat", "start": whole, "rounded": "embedding"}
     student = weights.load(trained(job(targets, tmp_path / "aware", 1, **aware)) / WEIGHTS)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 from support.demo_run import FUSED, STUDENTS, TINY, Ran
 from support.program import frill_bench
 
+from bench.core.artifact import Format
 from bench.flow.demo import STUDENTS as OWN_STUDENTS
 from bench.flow.report.join import join
 from bench.store.store import Store
+from models.zoo import Zoo
 
 pytestmark = [pytest.mark.zoo, pytest.mark.audio, pytest.mark.timeout(600)]
 
@@ -133,11 +136,18 @@ def test_parity_says_where_a_file_loses_and_why_its_int8_is_slower(demo: Ran) ->
     assert "HARD_SWISH has no int8 kernel" in told.splitlines()[-2]
 
 
-def test_trained_weights_are_converted_to_the_same_bytes_again(demo: Ran, tmp_path: Path) -> None:
+def test_a_damaged_file_of_trained_weights_is_made_again_to_the_same_bytes(
+    demo: Ran, tmp_path: Path
+) -> None:
+    for path in (demo.out / "zoo").glob(f"{TINY}.*"):
+        shutil.copy(path, tmp_path)
+    damaged = tmp_path / f"{TINY}.float32.tflite"
+    damaged.write_bytes(b"damaged")
+    assert Zoo(tmp_path).get(TINY, Format.FLOAT32) is None
     frill_bench("convert", TINY, "--zoo", tmp_path, status=0)
-    made = sorted(tmp_path.glob("*.tflite"))
-    assert len(made) == 4
-    for path in made:
+    files = sorted(tmp_path.glob("*.tflite"))
+    assert len(files) == 4
+    for path in files:
         assert path.read_bytes() == (demo.out / "zoo" / path.name).read_bytes(), path.name
 
 

@@ -33,6 +33,8 @@ def test_without_apt_one_line_says_how_to_give_audio_and_accuracy_is_a_gap(tmp_p
     assert "demo --audio DIR" in note
     own = [row for row in rows if row["student"] == STUDENT]
     assert {row["format"] for row in own} == {"float32", "float16", "dynamic"}
+    for row in own:
+        assert ("unchecked" in row["caveats"].split(";")) is (row["format"] != "float32")
     for row in rows:
         assert row["latency_us_median"]
         assert row["size_bytes"]

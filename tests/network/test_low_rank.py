@@ -1,18 +1,23 @@
-from dataclasses import replace
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.lazy import Lazy, needs_tensorflow
 
 from bench.core.errors import ConfigurationError
 from models.student.spec import Size, StudentSpec
 
-pytestmark = pytest.mark.zoo
+if TYPE_CHECKING:
+    from models.network.low_rank import MixedDense
 
-keras = pytest.importorskip("keras")
-from models.network import build, low_rank  # noqa: E402  # TensorFlow may be missing
+pytestmark = [pytest.mark.zoo, needs_tensorflow]
+keras = Lazy("keras")
+build, low_rank = Lazy("models.network.build"), Lazy("models.network.low_rank")
 
 SPEC = StudentSpec(size=Size.TINY, width=0.5, bottleneck_rank=5, embedding_size=24)
 
@@ -20,42 +25,42 @@ SPEC = StudentSpec(size=Size.TINY, width=0.5, bottleneck_rank=5, embedding_size=
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the share fall by a quarter every two steps."""
-    monkeypatch.setattr(low_rank, "_FALL", 0.25)
-    monkeypatch.setattr(low_rank, "_FALL_EVERY_STEPS", 2)
+    monkeypatch.setattr("models.network.low_rank._FALL", 0.25)
+    monkeypatch.setattr("models.network.low_rank._FALL_EVERY_STEPS", 2)
 
 
 def patches(count: int) -> NDArray[np.float32]:
     return np.random.default_rng(0).normal(size=(count, 96, 64, 1)).astype(np.float32)
 
 
-def weights(layer: low_rank.MixedDense) -> list[NDArray[np.float32]]:
+def weights(layer: MixedDense) -> list[NDArray[np.float32]]:
     return [each.numpy() for each in (layer.full, layer.left, layer.right)]
 
 
-class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Keeps the share and the weights after each batch, before the mix is moved on."""
+@dataclass
+class Record:
+    """The share and the weights after each batch, before the mix is moved on."""
 
-    def __init__(self, layer: low_rank.MixedDense) -> None:
-        super().__init__()
-        self.layer = layer
-        self.shares: list[float] = []
-        self.seen: list[list[NDArray[np.float32]]] = []
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self.shares.append(float(self.layer.share))
-        self.seen.append(weights(self.layer))
+    shares: list[float]
+    weights: list[list[NDArray[np.float32]]]
 
 
-def trained(steps: int) -> tuple[low_rank.MixedDense, Recorder]:
+def trained(steps: int) -> tuple[MixedDense, Record]:
     keras.utils.set_random_seed(1)
     layer = low_rank.MixedDense(12, rank=3, name="embedding")
     model = keras.Sequential([keras.Input((8,)), layer])
     random = np.random.default_rng(2)
     x, y = random.normal(size=(4 * steps, 8)), random.normal(size=(4 * steps, 12))
-    recorder = Recorder(layer)
+    record = Record([], [])
+
+    def keep(_: int, logs: Any = None) -> None:
+        record.shares.append(float(layer.share))
+        record.weights.append(weights(layer))
+
+    recorder = keras.callbacks.LambdaCallback(on_train_batch_end=keep)
     model.compile(keras.optimizers.Adam(1e-2), "mse", jit_compile=False)
     model.fit(x, y, batch_size=4, verbose=0, callbacks=[recorder, low_rank.Mixing()])
-    return layer, recorder
+    return layer, record
 
 
 def test_the_share_falls_by_a_hundredth_every_ten_steps_from_one_to_exactly_zero() -> None:
@@ -66,20 +71,20 @@ def test_the_share_falls_by_a_hundredth_every_ten_steps_from_one_to_exactly_zero
 
 @pytest.mark.usefixtures("fast")
 def test_in_keras_training_the_share_really_falls() -> None:
-    _, recorder = trained(steps=10)  # upstream's stayed 1: its fall was written as an integer
-    assert recorder.shares == [1, 1, 0.75, 0.75, 0.5, 0.5, 0.25, 0.25, 0, 0]
+    _, record = trained(steps=10)  # upstream's stayed 1: its fall was written as an integer
+    assert record.shares == [1, 1, 0.75, 0.75, 0.5, 0.5, 0.25, 0.25, 0, 0]
 
 
 @pytest.mark.usefixtures("fast")
 def test_the_full_matrix_is_trained_first_and_the_two_factors_once_its_share_is_zero() -> None:
-    layer, recorder = trained(steps=12)
+    layer, record = trained(steps=12)
     untouched = [
         all(np.array_equal(a, b) for a, b in zip(before[1:], after[1:], strict=True))
-        for before, after in pairwise(recorder.seen)
+        for before, after in pairwise(record.weights)
     ]
     # Recorded before the mix moves: B and C change by their refreshing at steps 2, 4, 6 and 8.
     assert untouched == [True, False, True, False, True, False, True, False, False, False, False]
-    full = [each[0] for each in recorder.seen]
+    full = [each[0] for each in record.weights]
     assert all(not np.array_equal(a, b) for a, b in pairwise(full[:8]))
     left, right = low_rank.truncated(full[7], 3)
     assert not np.allclose(layer.left.numpy(), left, atol=1e-3)  # trained on from there

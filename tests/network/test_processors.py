@@ -12,17 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.int8_files import export_int8
+from support.lazy import Lazy, needs_tensorflow
 from support.required import required
 
 from models.convert import fidelity
 from models.student.spec import Activation, Size, StudentSpec
 
-pytestmark = [pytest.mark.zoo, pytest.mark.processor]
-
-keras = pytest.importorskip("keras")
-from support.int8_files import export_int8  # noqa: E402  # TensorFlow may be missing
-
-from models.network import build, qat  # noqa: E402
+pytestmark = [pytest.mark.zoo, pytest.mark.processor, needs_tensorflow]
+keras = Lazy("keras")
+build, qat = Lazy("models.network.build"), Lazy("models.network.qat")
 
 Floats = NDArray[np.float32]
 ROOT = Path(__file__).parents[2]

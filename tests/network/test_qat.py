@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.int8_files import export_int8
+from support.lazy import Lazy, needs_tensorflow
 
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError, ConversionError
@@ -12,16 +14,9 @@ from models.convert import fidelity
 from models.student.spec import Activation, InGraphFrontend, Pooling, Size, StudentSpec
 from models.tflite import litert, quantise, reader
 
-pytestmark = pytest.mark.zoo
-
-keras = pytest.importorskip("keras")
-tf = pytest.importorskip("tensorflow")
-from litert_quantizer.qtyping import TFLOperationName  # noqa: E402  # comes with TensorFlow
-from litert_quantizer.quantizer import Quantizer  # noqa: E402
-from support.int8_files import export_int8  # noqa: E402
-
-from models.network import build, fake_quant, qat  # noqa: E402  # TensorFlow may be missing
-from models.network.export import write_float32  # noqa: E402
+pytestmark = [pytest.mark.zoo, needs_tensorflow]
+tf, keras = Lazy("tensorflow"), Lazy("keras")
+build, fake_quant, qat = (Lazy(f"models.network.{name}") for name in ("build", "fake_quant", "qat"))
 
 Floats = NDArray[np.float32]
 SPEC = StudentSpec(size=Size.TINY, width=0.5, embedding_size=48, activation=Activation.UNFUSED)
@@ -38,15 +33,15 @@ def patches(count: int, *, seed: int) -> Floats:
 
 def train(model: Any, x: Floats, y: Floats, *, steps: int, rate: float) -> list[float]:
     """Trains towards ``y`` by mean squared error and returns the losses."""
-    optimiser = keras.optimizers.SGD(rate)  # a twelfth of Adam's graph, which takes long to trace
     weights = model.trainable_variables
-    optimiser.build(weights)
 
-    @tf.function(jit_compile=False)  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    # By plain gradients: the graph of Keras' Adam takes twelve times as long to trace.
+    @tf.function(jit_compile=False, autograph=False)  # type: ignore[untyped-decorator]  # no types
     def step(batch: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.square(model(batch, training=True) - targets))
-        optimiser.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
+            weight.assign_sub(rate * gradient)
         return loss
 
     random = np.random.default_rng(0)
@@ -206,6 +201,11 @@ def test_a_front_end_stays_float_and_fused_swish_flattening_and_low_rank_are_int
 def test_frills_own_way_quantises_the_embedding_layer_only(
     trained: Trained, heldout: Floats, tmp_path: Path
 ) -> None:
+    from litert_quantizer.qtyping import TFLOperationName
+    from litert_quantizer.quantizer import Quantizer
+
+    from models.network.export import write_float32
+
     aware = qat.bottleneck_aware(SPEC, trained.float_model)
     path = tmp_path / "student.tflite"
     source = tmp_path / "float32.tflite"

@@ -1,18 +1,18 @@
 """Int8 files of students in quantisation-aware training."""
 
 from pathlib import Path
-
-import keras
+from typing import Any
 
 from bench.core.artifact import Format
-from models.network import qat
-from models.network.export import write_float32
 from models.student.spec import StudentSpec
 from models.tflite.quantise import quantise
+from support.lazy import Lazy
+
+qat, export = Lazy("models.network.qat"), Lazy("models.network.export")
 
 
-def export_int8(model: keras.Model, spec: StudentSpec, path: Path) -> None:
+def export_int8(model: Any, spec: StudentSpec, path: Path) -> None:
     """Writes a student as full int8 on its learned ranges, and its float32 source beside it."""
     source = path.with_name(f"{path.stem}.float32.tflite")
-    write_float32(qat.plain(model, spec), source, name=spec.name)
+    export.write_float32(qat.plain(model, spec), source, name=spec.name)
     quantise(source, path, Format.INT8, ranges=qat.ranges(model))
