@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.core import atomic
 from bench.core.artifact import Artifact, Role
-from bench.core.errors import ConfigurationError, ConversionError
+from bench.core.errors import ConfigurationError, ConversionError, ModelFileError
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.progress import OnProgress, ignore
 from models import frontend
@@ -26,7 +26,7 @@ Windows = Iterator[tuple[str, Floats]]
 
 # What the interpreter runs with here.
 DELEGATE, THREADS = "xnnpack", 1
-BATCH = 32  # windows per inference, where the file's batch axis is free
+BATCH = 32  # windows per inference, where the file can take them
 
 
 def embed_clips(
@@ -191,10 +191,37 @@ def pooled(
 def _vectors(
     model: litert.Model, shape: tuple[int, ...], windows: Windows
 ) -> Iterator[tuple[str, Floats]]:
-    batch = BATCH if shape and shape[0] == -1 else 1
     singles = ((sha256, window) for sha256, many in windows for window in many)
-    while chunk := list(itertools.islice(singles, batch)):
-        inputs = np.stack([window for _, window in chunk])
+    first = list(itertools.islice(singles, BATCH))
+    batch = BATCH if _takes_batches(model.path, shape, first) else 1
+    windows_left = itertools.chain(first, singles)
+    while chunk := list(itertools.islice(windows_left, batch)):
+        inputs = _filled(np.stack([window for _, window in chunk]), batch)
         outputs = model(shaped(inputs, shape, source=str(model.path)))[0]
-        for (sha256, _), vector in zip(chunk, outputs.reshape(len(chunk), -1), strict=True):
-            yield sha256, vector
+        vectors = outputs.reshape(batch, -1)
+        yield from ((sha256, vector) for (sha256, _), vector in zip(chunk, vectors, strict=False))
+
+
+def _takes_batches(path: Path, shape: tuple[int, ...], windows: list[tuple[str, Floats]]) -> bool:
+    """Returns whether a file takes several windows at once, and gives what it gives for each alone.
+
+    A batch axis may be free, or fixed at one in a graph that can be resized nevertheless.
+    """
+    if shape[:1] == (-1,) or not windows:
+        return shape[:1] == (-1,)
+    if shape[:1] != (1,) or len(shape) == 1:
+        return False
+    inputs = shaped(np.stack([window for _, window in windows]), shape, source=str(path))
+    model = litert.Model(path, threads=THREADS, delegate=DELEGATE)
+    alone = [model(window[np.newaxis])[0].reshape(-1) for window in inputs]
+    try:
+        together = model(_filled(inputs, BATCH))[0]
+    except ModelFileError:
+        return False
+    fits = together.size == BATCH * alone[0].size
+    return fits and np.array_equal(together.reshape(BATCH, -1)[: len(alone)], alone)
+
+
+def _filled(inputs: Floats, count: int) -> Floats:
+    """Returns windows, float32 [count, ...], the missing ones silent, so that no shape changes."""
+    return np.pad(inputs, [(0, count - len(inputs)), *[(0, 0)] * (inputs.ndim - 1)])

@@ -71,15 +71,12 @@ class Model:
         """Returns all outputs, float32, for float ``inputs`` of the shapes the model has.
 
         An input whose shape differs from the allocated one resizes the model first.
+
+        Raises:
+            ModelFileError: it cannot run, or not on these shapes; it is of no use afterwards.
         """
         details = self._interpreter.get_input_details()
-        changed = False
-        for detail, value in zip(details, inputs, strict=True):
-            if tuple(detail["shape"]) != value.shape:
-                self._interpreter.resize_tensor_input(detail["index"], value.shape)
-                changed = True
-        if changed:
-            self._interpreter.allocate_tensors()
+        self._resize(details, [value.shape for value in inputs])
         for detail, value in zip(details, inputs, strict=True):
             self._interpreter.set_tensor(detail["index"], _to_model(value, detail))
         try:
@@ -90,6 +87,20 @@ class Model:
             _to_float(self._interpreter.get_tensor(detail["index"]), detail)
             for detail in self._interpreter.get_output_details()
         ]
+
+    def _resize(self, details: list[dict[str, Any]], shapes: list[tuple[int, ...]]) -> None:
+        changed = False
+        for detail, shape in zip(details, shapes, strict=True):
+            if tuple(detail["shape"]) != shape:
+                self._interpreter.resize_tensor_input(detail["index"], shape)
+                changed = True
+        if not changed:
+            return
+        try:
+            with _quiet():
+                self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise _cannot_run(self.path, error) from error
 
     def input_shapes(self) -> list[tuple[int, ...]]:
         """Returns the shape of each input as allocated."""

@@ -3,14 +3,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.audio_models import MODELS, manifest
+from support.zoo_names import UNFUSED
 
-from bench.core.artifact import Role
+from bench.core.artifact import Format, Role
 from bench.core.errors import ConfigurationError, ConversionError
 from models import frontend
+from models.accuracy import embed
 from models.accuracy.embed import embed_clips
 from models.audio import packages
 from models.audio.decode import decode
 from models.audio.tasks import task_set
+from models.zoo import Zoo
 
 
 def test_an_embedding_is_the_mean_over_the_patches_of_a_clip(tones: Path, tmp_path: Path) -> None:
@@ -97,3 +100,27 @@ def test_a_front_end_that_does_not_fit_the_model_is_named(tones: Path, tmp_path:
     path, clips = MODELS / "patch_one.tflite", task_set(str(tones)).paths()
     with pytest.raises(ConfigurationError, match=r"takes \[1, 98, 64, 1\].* gives \[96, 64\]"):
         embed_clips(path, manifest(path, shape=(98, 64, 1)), clips, cache=tmp_path)
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("format", Format)
+def test_a_student_of_batch_one_runs_in_batches_to_the_same_bits(
+    zoo: Zoo, tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: Format
+) -> None:
+    artifact = zoo.get(UNFUSED, format)
+    assert artifact is not None
+    assert artifact.inputs[0].shape[0] == 1
+    path, clips = zoo.path(artifact), task_set(str(tones)).paths()
+    in_batches = embed_clips(path, artifact, clips, cache=tmp_path / "batches")
+    assert embed.BATCH > 1
+    monkeypatch.setattr(embed, "BATCH", 1)
+    assert np.array_equal(in_batches, embed_clips(path, artifact, clips, cache=tmp_path / "single"))
+
+
+def test_a_file_whose_graph_fixes_its_batch_runs_window_by_window_without_a_word(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    rng = np.random.default_rng(1)
+    audio = [("clip", rng.normal(size=15_600).astype(np.float32)) for _ in range(4)]
+    assert not embed._takes_batches(MODELS / "waveform.tflite", (1, 15_600), audio)
+    assert capfd.readouterr().err == ""
