@@ -4,7 +4,7 @@ import io
 import os
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
@@ -39,7 +39,9 @@ def frill_bench(
     return done
 
 
-def command_line(*words: str | Path, status: int | None = None) -> subprocess.CompletedProcess[str]:
+def command_line(
+    *words: str | Path, cwd: Path | None = None, status: int | None = None
+) -> subprocess.CompletedProcess[str]:
     """Returns what ``frill-bench`` with ``words`` gives, run within this process: much faster.
 
     Args:
@@ -47,7 +49,12 @@ def command_line(*words: str | Path, status: int | None = None) -> subprocess.Co
     """
     out, err = io.StringIO(), io.StringIO()
     arguments = [*map(str, words)]
-    with redirect_stdout(out), redirect_stderr(err), mock.patch.dict(os.environ, NO_SERVER):
+    with (
+        redirect_stdout(out),
+        redirect_stderr(err),
+        mock.patch.dict(os.environ, NO_SERVER),
+        chdir(cwd or Path.cwd()),
+    ):
         try:
             code = main(arguments)
         except SystemExit as refused:  # by the parser
