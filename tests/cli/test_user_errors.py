@@ -123,14 +123,14 @@ def test_a_narrow_terminal_cuts_nothing_off_a_table(
 
 
 def test_a_file_changed_under_its_manifest_is_neither_timed_nor_scored(
-    tmp_path: Path, tones: Path
+    tmp_path: Path, split_tones: Path
 ) -> None:
     folder = tmp_path / "zoo"
     model = DATA / "audio_models" / "patch_one.tflite"
     command_line("zoo", "add", model, "--zoo", folder, "--name", "m", status=0)
     (file,) = folder.glob("*.tflite")
     database = tmp_path / "r.db"
-    score = ("score", "--zoo", folder, "--task-set", tones, "--db", database)
+    score = ("score", "--zoo", folder, "--task-set", split_tones, "--db", database)
     time = ("run", "--host", "--zoo", folder, "--db", database)
     command_line(*score, status=0)  # and is in the cache from here on
     kept = shutil.copy(file, tmp_path / "kept")
