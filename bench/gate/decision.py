@@ -90,7 +90,8 @@ def _analyse(log_ratios: FloatArray, rule: Rule, index: int, models: int) -> NDA
     blocks = rule.analyses[index]
     slow, slower = np.log1p([rule.tolerance, rule.margin])
     same = p_at_least(log_ratios, slower) <= rule.passing_level(index)
-    improved = same & (p_at_least(log_ratios, -slow) <= rule.passing_level(index))
+    improved = same.copy()
+    improved[same] = p_at_least(log_ratios[same], -slow) <= rule.passing_level(index)
     regressed = p_at_most(log_ratios, slow) <= rule.rejection_level(index, models)
     hopeless = np.zeros(len(log_ratios), np.bool_)
     if blocks >= rule.hopeless_after_blocks:

@@ -89,17 +89,25 @@ def interval(differences: FloatArray, *, confidence: float) -> tuple[FloatArray,
 def _rank_sum(differences: FloatArray) -> NDArray[np.int64]:
     """Returns W: int64 [...]."""
     size = np.abs(differences)
-    by_size = np.argsort(size, axis=-1, kind="stable")
+    by_size = np.argsort(size, axis=-1)
     ordered = np.take_along_axis(size, by_size, axis=-1)
-    positive = np.take_along_axis(differences, by_size, axis=-1) > _TIED
-    steps = np.diff(ordered, axis=-1, prepend=ordered[..., :1]) > _TIED
-    group = np.cumsum(steps, axis=-1)
-    lowest_first = np.argsort(2 * group + ~positive, axis=-1, kind="stable")
-    ranks = np.arange(1, differences.shape[-1] + 1)
-    return np.asarray((ranks * np.take_along_axis(positive, lowest_first, axis=-1)).sum(axis=-1))
+    positive = np.take_along_axis(differences > _TIED, by_size, axis=-1)
+    steps = ordered[..., 1:] - ordered[..., :-1] > _TIED
+    if not steps.all():
+        first = np.zeros((*steps.shape[:-1], 1), np.int64)
+        group = np.concatenate([first, np.cumsum(steps, axis=-1)], axis=-1)
+        lowest_first = np.argsort(2 * group + ~positive, axis=-1)
+        positive = np.take_along_axis(positive, lowest_first, axis=-1)
+    return np.asarray(positive @ np.arange(1, differences.shape[-1] + 1))
 
 
 def _walsh_averages(differences: FloatArray) -> FloatArray:
     """Returns the mean of each pair, each with itself too: float64 [..., n (n + 1) / 2]."""
-    first, second = np.triu_indices(differences.shape[-1])
+    first, second = _pairs(differences.shape[-1])
     return np.asarray((differences[..., first] + differences[..., second]) / 2)
+
+
+@cache
+def _pairs(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns the indices of all pairs of n, each with itself too."""
+    return np.triu_indices(n)

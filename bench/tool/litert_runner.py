@@ -258,9 +258,9 @@ def _memory_mb(*, start: float | None, init: float | None, end: float | None) ->
 
 
 def _runtime() -> str:
-    from importlib.metadata import version  # 40 ms, so not before the timing
+    from ai_edge_litert import __version__  # of the distribution, which takes 40 ms to look up
 
-    return f"ai-edge-litert {version('ai-edge-litert')}"
+    return f"ai-edge-litert {__version__}"
 
 
 def _scheduling() -> dict[str, float | int | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -91,20 +92,30 @@ def _fit_and_predict(
     test: Sequence[int],
     strength: float,
 ) -> list[str]:
-    classifier, too_few_iterations, threads = _classifier(strength)
+    classifier, too_few_iterations = _classifier(strength)
     # One BLAS thread: the same sums on every machine, and ten times faster where cores are busy.
-    with threads(1), warnings.catch_warnings():
+    with _thread_pools().limit(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore", too_few_iterations)
         classifier.fit(embeddings[list(train)], [labels[index] for index in train])
         return [str(label) for label in classifier.predict(embeddings[list(test)])]
 
 
-def _classifier(strength: float) -> tuple[Any, type[Warning], Any]:
+def _classifier(strength: float) -> tuple[Any, type[Warning]]:
     with from_extra("score", "scikit-learn"):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
     head = LogisticRegression(C=strength, class_weight="balanced", max_iter=_ITERATIONS)
-    return make_pipeline(StandardScaler(), head), ConvergenceWarning, threadpool_limits
+    return make_pipeline(StandardScaler(), head), ConvergenceWarning
+
+
+@lru_cache(maxsize=1)
+def _thread_pools() -> Any:
+    """Returns the thread pools of scikit-learn's libraries, which take 8 ms to find."""
+    with from_extra("score", "scikit-learn"):
+        import sklearn.linear_model  # noqa: F401 - loads them
+        from threadpoolctl import (  # type: ignore[import-untyped]  # has no types
+            ThreadpoolController,
+        )
+    return ThreadpoolController()

@@ -10,7 +10,6 @@ from pathlib import Path
 import jinja2
 
 from bench.core import atomic, units
-from reports import plots
 from reports.effects import study
 from reports.effects.fit import Estimate
 from reports.parts import modes, sections, table
@@ -80,6 +79,7 @@ def write_report(
         ConfigurationError: an interval does not hold its own estimate.
     """
     schema.check([*rows, *tasks, *streams, *endurances, *effects])
+    out.mkdir(parents=True, exist_ok=True)  # refused before anything is drawn
     marked = frontier.mark(rows)
     rows = [each.row for each in marked]
     footnotes = Footnotes()
@@ -164,22 +164,25 @@ def picture(chart: Chart, out: Path, number: int) -> Picture:
     Args:
         number: of the part of the page, from 1; the names of files have it from 2.
     """
+    # Matplotlib takes a second to import, and a command that is refused need not wait for it.
+    from reports.plots import drawing
+
     file = chart.name if number == 1 else f"{chart.name}-{number}"
     uris = {}
     size = (0, 0)
     for name in ("light", "light-narrow"):
-        figure = plots.draw(chart, STYLES[name])
-        light = plots.svg(figure)
-        dark = plots.recoloured(light, LIGHT, DARK)  # half the work of another drawing
+        figure = drawing.draw(chart, STYLES[name])
+        light = drawing.svg(figure)
+        dark = drawing.recoloured(light, LIGHT, DARK)  # half the work of another drawing
         for look, svg in ((name, light), (name.replace("light", "dark"), dark)):
             uris[look] = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
         if name == "light":
-            size = plots.size_px(figure)
+            size = drawing.size_px(figure)
             atomic.write_bytes(out / f"{file}.svg", light)
             atomic.write_bytes(out / f"{file}.dark.svg", dark)
-            atomic.write_bytes(out / f"{file}.png", plots.png(figure))
-            figure = plots.draw(chart, STYLES["dark"])
-            atomic.write_bytes(out / f"{file}.dark.png", plots.png(figure))
+            atomic.write_bytes(out / f"{file}.png", drawing.png(figure))
+            figure = drawing.draw(chart, STYLES["dark"])
+            atomic.write_bytes(out / f"{file}.dark.png", drawing.png(figure))
     atomic.write_text(out / f"{file}.csv", table.to_csv(chart.numbers))
     points = units.counted(len(chart.dots), "point")
     alt = f"{chart.title}: {points}. {chart.caption} The numbers are in the tables."

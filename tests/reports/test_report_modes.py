@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 from support.mode_rows import endured, stream
-from support.report_rows import changed, rows, tasks
+from support.report_rows import changed, rows, tasks, unmeasured
 
-from reports import plots
 from reports.page import page
 from reports.parts import modes
 from reports.parts.table import Footnotes
-from reports.plots import charts
+from reports.plots import charts, drawing
 from reports.plots.themes import STYLES
 from reports.rows.schema import Endurance, Row, Stream
 
 FOUND = rows()
+RESULTS = FOUND[:8:4]  # of one format, which draws two pictures
 HOT = [endured(row, slower=0.2 + 0.1 * n) for n, row in enumerate(FOUND[4:8])]
 COOL = [endured(FOUND[0], from_s=None, hidden=True)]
 
@@ -51,15 +51,16 @@ def section(html: str, title: str) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("modes")
-    write(out, FOUND[:8], [stream(row) for row in FOUND[:8]], [*HOT, *COOL])
+    write(out, RESULTS, [stream(row) for row in FOUND[:8]], [*HOT, *COOL])
     return out
 
 
 def test_sections_appear_only_where_such_rows_exist(tmp_path: Path) -> None:
-    html = write(tmp_path / "without", FOUND[:2])
+    results = [unmeasured(FOUND[0])]  # which draws nothing
+    html = write(tmp_path / "without", results)
     assert "<h2>Streaming</h2>" not in html
     assert "<h2>Sustained</h2>" not in html
-    html = write(tmp_path / "with", FOUND[:2], [stream(FOUND[0])])
+    html = write(tmp_path / "with", results, [stream(FOUND[0])])
     assert "<h2>Streaming</h2>" in html
     assert "<h2>Sustained</h2>" not in html
     assert not (tmp_path / "with" / "sustained.csv").exists()
@@ -91,7 +92,7 @@ def test_a_curve_says_when_it_was_throttled_and_where_it_ended(folder: Path) -> 
 def test_results_and_frontier_are_the_same_with_and_without_the_modes(
     folder: Path, tmp_path: Path
 ) -> None:
-    write(tmp_path, FOUND[:8])
+    write(tmp_path, RESULTS)
     for name in ("results.csv", "results.md", "accuracy-latency.svg"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
@@ -108,8 +109,7 @@ def test_pictures_come_in_light_and_dark_with_their_numbers(folder: Path) -> Non
 
 def test_each_place_has_a_picture_of_its_own(tmp_path: Path) -> None:
     phone = changed(FOUND[1], device="Pixel 6", runner="benchmark_model")
-    both = [FOUND[0], phone]
-    html = write(tmp_path, both, [stream(row) for row in both])
+    html = write(tmp_path, [], [stream(FOUND[0]), stream(phone)])
     assert html.count("<h2>Streaming</h2>") == 2
     assert "Pixel 6, benchmark_model" in html
     assert (tmp_path / "streaming-real-time-2.svg").is_file()
@@ -128,4 +128,4 @@ def test_the_limit_of_real_time_is_drawn_only_where_it_is_near() -> None:
 def test_one_curve_and_twenty_can_be_drawn(style: str) -> None:
     for found in ([endured(FOUND[0], slices=1)], [endured(row) for row in FOUND[:20]]):
         (place,) = modes.sustained(found, FAMILIES, Footnotes())
-        assert len(plots.draw(place.charts[0], STYLES[style]).axes[0].lines) >= len(found)
+        assert len(drawing.draw(place.charts[0], STYLES[style]).axes[0].lines) >= len(found)

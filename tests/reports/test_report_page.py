@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import shutil
@@ -9,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from support.report_rows import changed, rows, tasks, timed
+from support.report_rows import changed, rows, tasks, timed, unmeasured
 
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
@@ -66,6 +65,33 @@ def write(found: list[Row], out: Path) -> str:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("report")
     write(rows(), out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def nasty(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Returns the page of one file with names of markup, and with caveats."""
+    bound = Caveat(kind=CaveatKind.BELOW_BOUND, evidence="cosine 0.71 mean, the bound is 0.99")
+    row = timed(
+        _NASTY,
+        "int8",
+        9.0,
+        score=0.5,
+        family=_NASTY,
+        device=_NASTY,
+        caveats=(bound, Caveat(kind=CaveatKind.UNTRAINED)),
+    )
+    return write([row], tmp_path_factory.mktemp("nasty"))
+
+
+@pytest.fixture(scope="module")
+def two_devices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the folder of a model timed by one and by two threads, and another on a phone."""
+    alone = [timed("a", "float32", 100.0, score=0.5), timed("a", "int8", 50.0, score=0.5)]
+    more = [changed(row, threads=2) for row in alone]
+    phone = changed(rows()[4], device="Pixel 6", runner="benchmark_model")
+    out = tmp_path_factory.mktemp("two-devices")
+    write([*alone, *more, phone], out)
     return out
 
 
@@ -154,11 +180,9 @@ def test_a_second_run_writes_the_same_bytes(folder: Path, tmp_path: Path) -> Non
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_names_are_escaped(tmp_path: Path) -> None:
-    nasty = timed(_NASTY, "int8", 10.0, score=0.5, family=_NASTY, device=_NASTY)
-    html = write([nasty], tmp_path)
-    assert _NASTY not in html
-    outline = Outline(html)
+def test_names_are_escaped(nasty: str) -> None:
+    assert _NASTY not in nasty
+    outline = Outline(nasty)
     assert outline.open == []
     assert _NASTY in outline.text
 
@@ -167,7 +191,7 @@ def test_without_scores_the_page_says_so_and_draws_latency_against_size(tmp_path
     missing = dict.fromkeys(
         ("score_mean", "score_low", "score_high", "score_task_set", "score_floor_mean")
     )
-    html = write([changed(row, **missing) for row in rows()], tmp_path)
+    html = write([changed(row, **missing) for row in rows()[:1]], tmp_path)
     outline = Outline(html)
     assert outline.open == []
     assert "Nothing was scored, so nothing can be called worth shipping." in outline.text
@@ -177,13 +201,7 @@ def test_without_scores_the_page_says_so_and_draws_latency_against_size(tmp_path
 
 
 def test_a_row_that_was_neither_timed_nor_scored_is_still_a_row(tmp_path: Path) -> None:
-    missing = {
-        field.name: None
-        for field in dataclasses.fields(Row)
-        if field.name.startswith(("latency_", "score_", "init_")) or field.name == "partitions"
-    }
-    html = write([changed(rows()[0], **missing)], tmp_path)
-    outline = Outline(html)
+    outline = Outline(write([unmeasured(rows()[0])], tmp_path))
     assert "not timed" in outline.text
     assert "not scored" in outline.text
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -194,18 +212,15 @@ def test_a_row_that_was_neither_timed_nor_scored_is_still_a_row(tmp_path: Path) 
     }
 
 
-def test_each_device_has_a_frontier_of_its_own(tmp_path: Path) -> None:
-    phone = [changed(row, device="Pixel 6", runner="benchmark_model") for row in rows()]
-    text = Outline(write([*rows()[:4], *phone[4:6]], tmp_path)).text
+def test_each_device_has_a_frontier_of_its_own(two_devices: Path) -> None:
+    text = Outline((two_devices / "index.html").read_text(encoding="utf-8")).text
     assert "this machine (x86-64, 2 cores), litert-python, default" in text
     assert "Pixel 6, benchmark_model, default" in text
-    assert (tmp_path / "accuracy-latency-2.csv").exists()
+    assert (two_devices / "accuracy-latency-2.csv").exists()
 
 
-def test_a_degrading_caveat_is_told_beside_the_pick(tmp_path: Path) -> None:
-    bound = Caveat(kind=CaveatKind.BELOW_BOUND, evidence="cosine 0.71 mean, the bound is 0.99")
-    row = timed("a", "int8", 9.0, score=0.5, caveats=(bound, Caveat(kind=CaveatKind.UNTRAINED)))
-    text = Outline(write([row], tmp_path)).text
+def test_a_degrading_caveat_stands_beside_the_pick(nasty: str) -> None:
+    text = Outline(nasty).text
     assert "Caveat: random weights: shows the machinery, not a model." in text
     assert "than its bound allows (cosine 0.71 mean, the bound is 0.99)." in text
     assert "15.5 points below the log-mel floor" in text
@@ -264,10 +279,8 @@ def test_a_real_browser_shows_every_row_without_an_error(folder: Path, tmp_path:
     assert '<pre id="probe">[21,"67.1",5,true,true,[]]</pre>' in done.stdout
 
 
-def test_a_file_timed_by_several_threads_is_told_apart(tmp_path: Path) -> None:
-    alone = [timed("a", "float32", 100.0, score=0.5), timed("a", "int8", 50.0, score=0.5)]
-    more = [changed(row, threads=2) for row in alone]
-    text = Outline(write([*alone, *more], tmp_path)).text
+def test_a_file_timed_by_several_threads_has_a_name_for_each(two_devices: Path) -> None:
+    text = Outline((two_devices / "index.html").read_text(encoding="utf-8")).text
     assert "a (1 thread)" in text
     assert "a (2 threads)" in text
     assert text.count("2.00× as fast as float32") == 2

@@ -208,6 +208,16 @@ def changed(row: Row, **fields: Any) -> Row:
     return dataclasses.replace(row, **parts, **fields)
 
 
+def unmeasured(row: Row) -> Row:
+    """Returns a row that was neither timed nor scored."""
+    missing = {
+        field.name: None
+        for field in dataclasses.fields(Row)
+        if field.name.startswith(("latency_", "score_", "init_")) or field.name == "partitions"
+    }
+    return changed(row, **missing)
+
+
 def caveats(*kinds: str) -> tuple[Caveat, ...]:
     return tuple(Caveat(kind=CaveatKind(kind)) for kind in kinds if kind)
 

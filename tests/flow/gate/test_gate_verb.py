@@ -228,7 +228,10 @@ def test_a_saved_baseline_is_a_bundle_and_equal_files_are_not_measured(
 
 
 def test_sizes_and_accuracies_are_judged_beside_latencies(
-    tmp_path: Path, tones: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    split_tones: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FRILL_BENCH_CACHE", str(tmp_path / "cache"))
@@ -236,7 +239,7 @@ def test_sizes_and_accuracies_are_judged_beside_latencies(
     for side, padding in (("old", 0), ("new", len(model) // 50)):
         Path(f"{side}.tflite").write_bytes(model + bytes(padding))
         Zoo(Path(side)).add(Path(f"{side}.tflite"), name="words")
-    words = ("gate", "--host", "--max-minutes", "0", "--task-set", str(tones))
+    words = ("gate", "--host", "--max-minutes", "0", "--task-set", str(split_tones))
     assert main([*words, "--baseline", "old", "--candidate", "new", "--json"]) == 1
     shown = capsys.readouterr()
     document = json.loads(shown.out)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.phone_sweeps import SPLIT, TINY
-from support.program import frill_bench
+from support.program import command_line
 
 from bench.handset.benchmark_tool import delegate_library
 from bench.handset.running import Running
@@ -15,7 +15,7 @@ from bench.handset.running import Running
 def test_this_machine_and_a_phone_are_measured_by_one_command(
     handset: Running, official_binary: Path, tmp_path: Path
 ) -> None:
-    done = frill_bench(
+    done = command_line(
         "run", "--host", "-s", handset.serial, "--model", TINY, "--processes", "2", "--no-check",
         "--no-conventional", "--affinity", "all", "--json", "--db", "both.db", cwd=tmp_path,
     )  # fmt: skip
@@ -33,7 +33,7 @@ def test_the_commands_of_both_are_printed_by_a_dry_run(
     handset: Running, official_binary: Path, tmp_path: Path
 ) -> None:
     words = ("--model", TINY, "--processes", "2", "--no-conventional", "--affinity", "all")
-    done = frill_bench(
+    done = command_line(
         "run", "--host", "-s", handset.serial, *words, "--dry-run", cwd=tmp_path, status=0
     )
     lines = done.stdout.splitlines()
@@ -46,7 +46,7 @@ def test_the_commands_of_both_are_printed_by_a_dry_run(
 def test_the_library_of_an_external_delegate_alone_asks_for_that_delegate(
     handset: Running, official_binary: Path, tmp_path: Path
 ) -> None:
-    done = frill_bench(
+    done = command_line(
         "run", "-s", handset.serial, "--model", SPLIT, "--external-delegate", delegate_library(),
         "--processes", "1", "--no-check", "--no-conventional", "--json", cwd=tmp_path, status=0,
     )  # fmt: skip
@@ -55,5 +55,5 @@ def test_the_library_of_an_external_delegate_alone_asks_for_that_delegate(
 
 
 def test_what_is_for_phones_is_refused_where_only_this_machine_is_measured(tmp_path: Path) -> None:
-    done = frill_bench("run", "--host", "--model", TINY, "--airplane", cwd=tmp_path, status=2)
+    done = command_line("run", "--host", "--model", TINY, "--airplane", cwd=tmp_path, status=2)
     assert "--airplane: for phones only" in done.stderr

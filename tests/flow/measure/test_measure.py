@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.program import frill_bench
+from support.program import command_line
 
 from bench.core.caveats import CaveatKind
 from bench.core.device_state.telemetry import Telemetry
@@ -111,10 +111,11 @@ def test_the_first_process_is_thrown_away_and_logged(store: Store) -> None:
 
 
 def test_a_finished_session_is_followed_by_a_new_one(store: Store) -> None:
-    first = measured(sweep(TINY), store)
-    second = measured(sweep(TINY), store)
+    plan = sweep(TINY, protocol=replace(QUICK, processes=1))
+    first = measured(plan, store)
+    second = measured(plan, store)
     assert first.id != second.id
-    assert len(store.invocations(second.id)) == 2
+    assert len(store.invocations(second.id)) == 1
 
 
 def test_an_unfinished_session_is_gone_on_with_only_on_the_same_boot_build_and_plan(
@@ -246,7 +247,7 @@ def test_a_machine_is_busy_if_most_processes_waited_for_a_core() -> None:
     assert found.evidence.endswith("20.0%")
 
 
-# The verb itself, as users run it.
+# The verb itself.
 
 
 def suite_file(folder: Path, *, processes: int) -> Path:
@@ -260,7 +261,7 @@ def suite_file(folder: Path, *, processes: int) -> Path:
 
 def test_one_file_is_measured_without_any_suite(tmp_path: Path) -> None:
     shutil.copy(TINY, tmp_path / "my model.tflite")
-    done = frill_bench(
+    done = command_line(
         "run", "--host", "--model", "my model.tflite", "--processes", "6", "--json", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
@@ -283,7 +284,7 @@ def test_one_file_is_measured_without_any_suite(tmp_path: Path) -> None:
 
 def test_the_table_shows_failures_and_the_status_is_four(tmp_path: Path) -> None:
     truncated(tmp_path)
-    done = frill_bench(
+    done = command_line(
         "run", "--host", "--model", "truncated.tflite", str(TINY), "--processes=2", cwd=tmp_path
     )
     assert done.returncode == 4
@@ -293,7 +294,7 @@ def test_the_table_shows_failures_and_the_status_is_four(tmp_path: Path) -> None
 
 def test_a_dry_run_prints_commands_that_work_and_stores_nothing(tmp_path: Path) -> None:
     suite = suite_file(tmp_path, processes=3)
-    done = frill_bench("run", suite, "--host", "--dry-run", cwd=tmp_path)
+    done = command_line("run", suite, "--host", "--dry-run", cwd=tmp_path)
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert len(lines) == 2 * 3
@@ -318,7 +319,7 @@ def test_a_dry_run_prints_commands_that_work_and_stores_nothing(tmp_path: Path) 
 def test_a_wrong_argument_is_status_two_with_a_hint(
     tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
-    done = frill_bench("run", *arguments, cwd=tmp_path)
+    done = command_line("run", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert "hint:" in done.stderr
@@ -348,22 +349,29 @@ def begin_and_stop(folder: Path, suite: Path, database: Path, number: signal.Sig
     return process.wait(timeout=30)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int]]:
+    """Returns case and ordinal of each process of a run that was not stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    database = folder / "whole.db"
+    suite = suite_file(folder, processes=3)
+    command_line("run", suite, "--host", "--db", database, status=0)
+    return [each[1:] for each in stored(database)]
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_stopped_run_is_gone_on_with_and_ends_like_one_that_was_not(
-    tmp_path: Path, number: signal.Signals
+def test_a_stopped_run_is_resumed_and_ends_like_one_that_was_not(
+    tmp_path: Path, whole: Sequence[tuple[str, int]], number: signal.Signals
 ) -> None:
-    suite = suite_file(tmp_path, processes=4)
+    suite = suite_file(tmp_path, processes=3)
     database = tmp_path / "stopped.db"
     status = begin_and_stop(tmp_path, suite, database, number)
     assert status == (130 if number is signal.SIGINT else -signal.SIGKILL)
     kept = stored(database)
-    assert 2 <= len(kept) < 8
-    frill_bench("run", str(suite), "--host", "--db", str(database), cwd=tmp_path, status=0)
+    assert 2 <= len(kept) < 6
+    command_line("run", suite, "--host", "--db", database, cwd=tmp_path, status=0)
     found = stored(database)
     assert found[: len(kept)] == kept
-    assert len(found) == len(set(found)) == 8
+    assert len(found) == len(set(found)) == 6
     assert len({session for session, _, _ in found}) == 1
-
-    whole = tmp_path / "whole.db"
-    frill_bench("run", str(suite), "--host", "--db", str(whole), cwd=tmp_path, status=0)
-    assert {each[1:] for each in stored(whole)} == {each[1:] for each in found}
+    assert {each[1:] for each in found} == set(whole)

@@ -69,10 +69,10 @@ def left(handset: Running) -> list[str]:
 
 
 def test_a_handset_scores_what_the_host_scores_and_the_score_counts_for_it_alone(
-    handset: Running, official_binary: Path, tones: Path, tmp_path: Path
+    handset: Running, official_binary: Path, split_tones: Path, tmp_path: Path
 ) -> None:
     zoo = zoo_of(tmp_path, "patch_one", "patch", "waveform")
-    tasks, database = sampled(task_set(str(tones)), 15), tmp_path / "db"
+    tasks, database = sampled(task_set(str(split_tones)), 15), tmp_path / "db"
     made, failed, lines = scored(handset, official_binary, zoo, tasks, database)
     assert not failed
     for each in made.values():
@@ -109,7 +109,7 @@ def test_a_handset_scores_what_the_host_scores_and_the_score_counts_for_it_alone
 
 
 def test_a_file_that_gives_zeros_there_fails_and_says_so(
-    handset: Running, official_binary: Path, tones: Path, tmp_path: Path
+    handset: Running, official_binary: Path, split_tones: Path, tmp_path: Path
 ) -> None:
     zoo = zoo_of(tmp_path, "patch_one", "waveform")
     tool = tmp_path / "benchmark_model"
@@ -128,7 +128,9 @@ def test_a_file_that_gives_zeros_there_fails_and_says_so(
         "fi\n"
     )
     tool.chmod(0o755)
-    made, failed, _ = scored(handset, tool, zoo, sampled(task_set(str(tones)), 15), tmp_path / "db")
+    made, failed, _ = scored(
+        handset, tool, zoo, sampled(task_set(str(split_tones)), 15), tmp_path / "db"
+    )
     real.unlink()
     assert list(made) == ["waveform"]
     ((name, error),) = failed.items()
@@ -140,13 +142,13 @@ def test_a_file_that_gives_zeros_there_fails_and_says_so(
 
 
 def test_ctrl_c_leaves_neither_a_process_nor_a_file_of_it_on_the_phone(
-    handset: Running, official_binary: Path, tones: Path, tmp_path: Path
+    handset: Running, official_binary: Path, split_tones: Path, tmp_path: Path
 ) -> None:
     zoo = zoo_of(tmp_path, "waveform")
     database = tmp_path / "db"
     command = [
         *(sys.executable, "-P", "-m", "bench", "score", "--on", handset.serial),
-        *("--task-set", str(tones), "--zoo", str(zoo.root), "--db", str(database)),
+        *("--task-set", str(split_tones), "--zoo", str(zoo.root), "--db", str(database)),
         *("--benchmark-binary", str(official_binary)),
     ]
     environ = {**os.environ, "ANDROID_SERIAL": handset.serial}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.program import frill_bench
+from support.program import command_line
 
 from bench.flow.phone.drift_probe import (
     MODEL,  # the tests' tiny ones are too fast for the tool to tell
@@ -63,7 +63,7 @@ def test_what_a_stream_costs_and_what_heat_did_stand_on_the_page_apart_from_the_
         "protocol: {processes: 2, warmup_min_secs: 0, max_secs: 5}\n"
     )
     heated.start()
-    done = frill_bench(
+    done = command_line(
         "run", "suite.yaml", "-s", handset.serial, "--zoo", zoo.root, "--db", "p.db", "--json",
         "--streaming", "--sustained", "0.02", "--no-conventional", "--no-check", "--keep-screen",
         "--benchmark-binary", official_binary, cwd=tmp_path, status=0,
@@ -73,7 +73,7 @@ def test_what_a_stream_costs_and_what_heat_did_stand_on_the_page_apart_from_the_
     cases = {each["protocol"]["mode"]: each for each in session["cases"]}
     assert set(cases) == {"back-to-back", "streaming", "sustained"}
 
-    frill_bench("report", "--db", "p.db", "--out", "page", cwd=tmp_path, status=0)
+    command_line("report", "--db", "p.db", "--out", "page", cwd=tmp_path, status=0)
     page = tmp_path / "page"
     (result,) = rows_of(page / "results.csv")
     assert float(result["latency_us_median"]) == cases["back-to-back"]["latency_us_median"]
