@@ -57,16 +57,16 @@ def _mel_by_dft(audio: Any, frames: int) -> Any:
     float32. All operators are fast with and without XNNPACK: without it, one STRIDED_SLICE, SQUARE
     or BATCH_MATMUL takes longer than a whole stage here (docs/conversion.md).
     """
-    windowed = _frames(audio, frames) * _float32(_window())
+    windowed = _frames(audio, frames) * _float32(frontend.hann())
     columns = tf.transpose(tf.reshape(windowed, [-1, dft.ROWS, dft.COLUMNS]), [0, 2, 1])
     sums = tf.matmul(tf.reshape(columns, [-1, dft.ROWS]), _float32(dft.stage_one()))
     by_k1 = tf.transpose(tf.reshape(sums, [-1, dft.COLUMNS, 2 * dft.GROUPS]), [0, 2, 1])
-    groups = _split(tf.reshape(by_k1, [-1, frontend.FFT_SAMPLES]), dft.GROUPS)
+    groups = _split(tf.reshape(by_k1, [-1, 2 * dft.GROUPS * dft.COLUMNS]), dft.GROUPS)
     tables = dft.stage_two()
     spectrum = _joined(
         [tf.matmul(group, _float32(table)) for group, table in zip(groups, tables, strict=True)]
     )
-    real, imaginary = tf.split(tf.reshape(spectrum, [-1, 2 * dft.COLUMNS]), 2, axis=-1)
+    real, imaginary = tf.split(tf.reshape(spectrum, [-1, 2 * dft.BINS]), 2, axis=-1)
     magnitude = tf.sqrt(real * real + imaginary * imaginary)
     weights = frontend.mel_weights()[dft.bins().ravel()]
     return tf.matmul(tf.reshape(magnitude, [-1, len(weights)]), _float32(weights)) + tf.constant(
@@ -75,12 +75,12 @@ def _mel_by_dft(audio: Any, frames: int) -> Any:
 
 
 def _frames(audio: Any, frames: int) -> Any:
-    """Returns the frames of audio, [batch, frames, 416]; the last 16 samples have no weight.
+    """Returns the frames of audio, [batch, frames, 400].
 
-    A frame is a row of 160 samples, the next row, and the beginning of the one after.
+    A frame is a row of 160 samples, the next row, and half of the one after.
     """
     hop = frontend.FRAME_HOP_SAMPLES
-    whole, rest = divmod(dft.ROWS * dft.COLUMNS, hop)
+    whole, rest = divmod(frontend.FRAME_SAMPLES, hop)
     rows = frames + whole
     missing = rows * hop - frontend.samples_of(frames)
     table = tf.reshape(tf.pad(audio, [[0, 0], [0, missing]]), [-1, rows, hop])
@@ -92,16 +92,10 @@ def _frames(audio: Any, frames: int) -> Any:
     return tf.concat(parts, axis=-1)
 
 
-def _window() -> NDArray[np.float64]:
-    return np.pad(frontend.hann(), (0, dft.ROWS * dft.COLUMNS - frontend.FRAME_SAMPLES))
-
-
 def _split(x: Any, count: int) -> list[Any]:
     """Returns ``count`` equal parts of the last axis, in order."""
-    if count <= _SPLIT:
-        return list(tf.split(x, count, axis=-1))
-    halves = tf.split(x, count // _SPLIT, axis=-1)
-    return [part for half in halves for part in tf.split(half, _SPLIT, axis=-1)]
+    quarters = tf.split(x, count // _SPLIT, axis=-1)
+    return [part for quarter in quarters for part in tf.split(quarter, _SPLIT, axis=-1)]
 
 
 def _joined(parts: list[Any]) -> Any:

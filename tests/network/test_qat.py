@@ -200,7 +200,7 @@ def test_a_front_end_stays_float_and_fused_swish_flattening_and_low_rank_are_int
     found = reader.read(path)
     assert found.inputs[0].dtype == "float32"
     assert {"HARD_SWISH", "DEPTHWISE_CONV_2D", "MEAN"}.isdisjoint(found.float_ops)
-    assert found.float_ops["FULLY_CONNECTED"] == 10  # two stages of the DFT, and mel
+    assert found.float_ops["FULLY_CONNECTED"] == 18  # two stages of the DFT, and mel
     assert "CONV_2D" not in found.float_ops
 
 
