@@ -26,8 +26,15 @@ LOG_OFFSET = 0.001
 PATCH_FRAMES = 96
 PATCH_HOP_FRAMES = 17
 PATCH_HOP_SAMPLES = PATCH_HOP_FRAMES * FRAME_HOP_SAMPLES
-WINDOW_SAMPLES = (PATCH_FRAMES - 1) * FRAME_HOP_SAMPLES + FRAME_SAMPLES  # 15,600: one patch
 MIN_SAMPLES = SAMPLE_RATE_HZ  # shorter audio is zero-padded at its end to one second
+
+
+def samples_of(frames: int) -> int:
+    """Returns how many samples of audio ``frames`` frames in a row cover."""
+    return (frames - 1) * FRAME_HOP_SAMPLES + FRAME_SAMPLES
+
+
+WINDOW_SAMPLES = samples_of(PATCH_FRAMES)  # 15,600
 
 
 @lru_cache(maxsize=1)

@@ -32,11 +32,11 @@ STUDENTS = (  # trained ones with both kinds of hard-swish, one with a front-end
     "tiny_w0.5_keras3_gap_e512_unfused",
     "small_w1.0_keras3_gap_e1024_unfused",
     "small_w1.0_keras3_gap_e1024_fused",
-    "small_w1.0_keras3_gap_e1024_unfused_conv",
+    "small_w1.0_keras3_gap_e1024_unfused_dft",
     "small_w1.0_legacy_gap_e1024_unfused",
     "small_w2.0_legacy_gap_e2048_fused",  # FRILL
 )
-FRONTEND = "frontend-conv"
+FRONTEND = "frontend-dft"
 _REAL_MODEL = "efficientword-net"
 PROCESSES = 12  # the 95 % interval then leaves out the two extremes at each end
 _WARMUP_S = 0.1

@@ -8,10 +8,9 @@ from pathlib import Path
 from bench.core.artifact import Artifact, Format, Role, WeightsOrigin
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.hashing import sha256_file, sha256_value
-from models import frontend
 from models.convert.job import ConversionJob
 from models.distill import card
-from models.student.buildable import LogMelFrontend, TrillShaped, architecture
+from models.student.buildable import Buildable, LogMelFrontend, TrillShaped, architecture
 from models.tflite import litert, reader
 
 _EXPORT = "frozen"  # how a graph is exported; another way gives other bytes
@@ -35,7 +34,7 @@ def manifest_of(
     return Artifact(
         name=job.model.name,
         format=format,
-        role=Role.OTHER if isinstance(job.model, TrillShaped) else content.role,
+        role=_role(job.model, content.role),
         file=path.name,
         sha256=sha256_file(path),
         size_bytes=path.stat().st_size,
@@ -44,8 +43,8 @@ def manifest_of(
         parameters=model.parameters,
         macs=model.macs,
         frontend=model.frontend,
-        window_samples=frontend.WINDOW_SAMPLES,
-        hop_samples=frontend.PATCH_HOP_SAMPLES,
+        window_samples=model.window_samples,
+        hop_samples=model.hop_samples,
         partitions=litert.try_partitions(path),
         float_ops=content.float_ops,
         tools=tools,
@@ -64,6 +63,17 @@ def recipe_sha256(job: ConversionJob) -> str:
     if job.weights is not None:
         parts.append(sha256_file(job.weights))
     return sha256_value(parts)
+
+
+def _role(model: Buildable, of_content: Role) -> Role:
+    """Returns a file's role; that of a short front-end or a teacher is not known by its shapes."""
+    match model:
+        case LogMelFrontend():
+            return Role.FRONTEND
+        case TrillShaped():
+            return Role.OTHER
+        case _:
+            return of_content
 
 
 def _provenance(job: ConversionJob) -> str:

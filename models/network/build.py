@@ -40,11 +40,11 @@ def build_teacher(*, seed: int) -> keras.Model:
     return keras.Model(inputs, resnet.teacher(KerasOps(), inputs), name="teacher")
 
 
-def build_frontend(kind: str) -> keras.Model:
-    """Returns the log-mel front-end alone, ``conv`` or ``stft``."""
+def build_frontend(kind: str, *, frames: int = frontend.PATCH_FRAMES) -> keras.Model:
+    """Returns the log-mel front-end alone, ``dft`` or ``stft``, of as many frames."""
     _fresh(0)
-    inputs = _audio_input()
-    return keras.Model(inputs, LogMel(kind)(inputs), name="log_mel")
+    inputs = _audio_input(frontend.samples_of(frames))
+    return keras.Model(inputs, LogMel(kind, frames=frames)(inputs), name="log_mel")
 
 
 def set_weights(model: keras.Model, arrays: Arrays, *, name: str) -> None:
@@ -115,6 +115,6 @@ def _patch_input() -> Any:
     return keras.Input((frontend.PATCH_FRAMES, frontend.MEL_BINS, 1), name="log_mel")
 
 
-def _audio_input() -> Any:
+def _audio_input(samples: int = frontend.WINDOW_SAMPLES) -> Any:
     # The name puts it under the quantiser's rule for the front-end: audio in 8 bits is noise.
-    return keras.Input((frontend.WINDOW_SAMPLES,), name="frontend_audio")
+    return keras.Input((samples,), name="frontend_audio")

@@ -91,7 +91,7 @@ def network(spec: Buildable, *, seed: int) -> keras.Model:
         case StudentSpec():
             return build.build_student(spec, seed=seed)
         case LogMelFrontend():
-            return build.build_frontend(spec.graph.value)
+            return build.build_frontend(spec.graph.value, frames=spec.frames)
         case TrillShaped():
             return build.build_teacher(seed=seed)
 

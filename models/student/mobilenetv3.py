@@ -108,13 +108,6 @@ def count(spec: StudentSpec) -> tuple[int, int]:
     return ops.parameters, ops.macs
 
 
-def count_frontend(graph: InGraphFrontend) -> int:
-    """Returns the multiply-accumulates of a log-mel graph per patch (of a DFT by FFT: none)."""
-    ops = CountOps()
-    ops.audio_to_patch(Shape(1, frontend.WINDOW_SAMPLES, 1), graph.value)
-    return ops.macs
-
-
 def depth(channels: float) -> int:
     """Returns the nearest multiple of 8 that is at most 10 % below ``channels``."""
     nearest = max(8, int(channels + 4) // 8 * 8)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from models import frontend
+from models import dft, frontend
 
 X = TypeVar("X")
 
@@ -22,7 +22,7 @@ class Ops(Protocol[X]):
         """Returns the size of the last axis."""
 
     def audio_to_patch(self, x: X, kind: str) -> X:
-        """Returns the log-mel patch of audio [batch, 15600], by ``kind`` ``conv`` or ``stft``."""
+        """Returns the log-mel patch of audio [batch, 15600], by ``kind`` ``dft`` or ``stft``."""
 
     def conv(
         self, x: X, filters: int, kernel: int, *, stride: int = 1, bias: bool = False, name: str
@@ -66,6 +66,18 @@ class Shape:
     channels: int
 
 
+def frame_macs(kind: str) -> int:
+    """Returns the multiply-accumulates of one frame by a log-mel graph, ``dft`` or ``stft``.
+
+    Those of matrix products, as everywhere: an FFT has none.
+    """
+    if kind == "stft":
+        low, high = frontend.used_bins()
+        return (high - low) * frontend.MEL_BINS
+    stages = dft.COLUMNS * dft.stage_one().size + dft.stage_two().size
+    return stages + dft.bins().size * frontend.MEL_BINS
+
+
 class CountOps:
     """Counts what ``Ops`` would build.
 
@@ -83,12 +95,8 @@ class CountOps:
         return x.channels
 
     def audio_to_patch(self, x: Shape, kind: str) -> Shape:
-        """Counts the DFT (as a dense one for ``conv``, none for ``stft``) and the mel product."""
-        low, high = frontend.used_bins()
-        bins = high - low
-        if kind == "conv":
-            self.macs += frontend.PATCH_FRAMES * frontend.FRAME_SAMPLES * 2 * bins
-        self.macs += frontend.PATCH_FRAMES * bins * frontend.MEL_BINS
+        """Counts the matrix products of the DFT (``stft`` has none) and of the mel bins."""
+        self.macs += frontend.PATCH_FRAMES * frame_macs(kind)
         return Shape(frontend.PATCH_FRAMES, frontend.MEL_BINS, 1)
 
     def conv(

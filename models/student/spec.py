@@ -44,10 +44,13 @@ class Activation(StrEnum):
 
 
 class InGraphFrontend(StrEnum):
-    """The front-end in a student's graph: none (it takes a log-mel patch), or one of two graphs."""
+    """The front-end in a student's graph: none (it takes a log-mel patch), or one of two graphs.
+
+    ``dft`` is the one to use; ``stft`` (RFFT) is what apps have today, as a reference.
+    """
 
     NONE = "none"
-    CONV = "conv"
+    DFT = "dft"
     STFT = "stft"
 
 
@@ -118,7 +121,7 @@ ALIASES = {"frill": FRILL}
 _NAME = re.compile(
     r"(?P<size>tiny|small|large)_w(?P<width>\d+(?:\.\d+)?)_(?P<head>legacy|keras3)"
     r"_(?P<pooling>gap|flatten)(?:_r(?P<rank>\d+))?_e(?P<embedding>\d+)"
-    r"_(?P<activation>fused|unfused|minimalistic)(?:_(?P<frontend>conv|stft))?(?P<qat>_qat)?"
+    r"_(?P<activation>fused|unfused|minimalistic)(?:_(?P<frontend>dft|stft))?(?P<qat>_qat)?"
 )
 
 
@@ -137,6 +140,7 @@ def parse_name(name: str) -> StudentSpec:
         return ALIASES[name]
     match = _NAME.fullmatch(name)
     if match is None:
+        refuse_former(name)
         raise ConfigurationError(
             f"{name!r} is not the name of a student{near(name, list(ALIASES))}",
             hint="SIZE_wWIDTH_HEAD_POOLING[_rRANK]_eSIZE_ACTIVATION[_FRONTEND][_qat], "
@@ -154,6 +158,20 @@ def parse_name(name: str) -> StudentSpec:
         frontend=InGraphFrontend(match["frontend"] or "none"),
         qat=bool(match["qat"]),
     )
+
+
+def refuse_former(name: str) -> None:
+    """Raises the error of a name that has the former front-end ``conv``, and names the present one.
+
+    Raises:
+        ConfigurationError: it has.
+    """
+    present = re.sub(r"(?<=[_-])conv(?=_qat$|-\d+$|$)", InGraphFrontend.DFT.value, name)
+    if present != name and (_NAME.fullmatch(present) or present.startswith("frontend-")):
+        raise ConfigurationError(
+            f"{name}: the front-end conv was replaced by dft; did you mean {present!r}?",
+            hint="dft computes the same log-mel in a fraction of the time",
+        )
 
 
 def parse_grid(axes: list[str]) -> list[StudentSpec]:
@@ -191,6 +209,12 @@ def _rank(text: str) -> int | None:
     return None if text == "none" else int(text)
 
 
+def _frontend(text: str) -> InGraphFrontend:
+    if text == "conv":
+        raise ValueError("conv was replaced by dft")
+    return InGraphFrontend(text)
+
+
 # How a grid is written on a command line: the field of ``StudentSpec`` and how a value is parsed.
 _AXES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "size": ("size", Size),
@@ -200,5 +224,5 @@ _AXES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "rank": ("bottleneck_rank", _rank),
     "embedding": ("embedding_size", int),
     "activation": ("activation", Activation),
-    "frontend": ("frontend", InGraphFrontend),
+    "frontend": ("frontend", _frontend),
 }

@@ -54,7 +54,7 @@ class Traits:
 
     Args:
         bottleneck: full or low-rank.
-        graph_begins: patch, or the log-mel graph inside, conv or stft.
+        graph_begins: patch, or the log-mel graph inside, dft or stft.
         training: plain or qat.
     """
 

@@ -56,7 +56,7 @@ def test_a_schedule_without_a_step_or_with_an_unknown_optimizer_is_refused() -> 
 
 def test_a_student_with_a_front_end_names_the_one_to_train_instead() -> None:
     with pytest.raises(ConfigurationError, match="nothing to train") as error:
-        Recipe(students=(f"{TINY}_conv",))
+        Recipe(students=(f"{TINY}_dft",))
     assert f"distill {TINY};" in error.value.hint
 
 

@@ -41,10 +41,10 @@ def test_a_folder_without_a_students_weights_names_those_it_has(tmp_path: Path) 
     with pytest.raises(ConfigurationError, match=f"it holds: {TINY}"):
         weights.find(parse("frill"), str(tmp_path))
     assert weights.find(parse(TINY), str(tmp_path)) == path
-    assert weights.find(parse(f"{TINY}_conv"), str(tmp_path)) == path  # a front-end has none
+    assert weights.find(parse(f"{TINY}_dft"), str(tmp_path)) == path  # a front-end has none
     assert weights.find(parse(TINY), weights.RANDOM) is None
     assert weights.find(parse(TINY), weights.STARTER) is None  # it does not come with the project
-    assert weights.find(parse("frontend-conv"), str(tmp_path)) is None
+    assert weights.find(parse("frontend-dft"), str(tmp_path)) is None
 
 
 def test_fused_and_unfused_students_share_weights_unless_ranges_were_learned(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.zoo_names import CONV, FUSED, STFT, UNFUSED, WITH_FRONTEND
+from support.zoo_names import DFT, DFT_OF_A_HOP, FUSED, STFT, UNFUSED, WITH_FRONTEND
 
 from bench.core.artifact import Format
 from bench.flow.build.convert import convert_to_zoo
@@ -15,7 +15,7 @@ from models.zoo import Zoo
 def zoo(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Zoo:
     root = tmp_path_factory.mktemp("zoo")
     _, failed = convert_to_zoo(
-        [parse(name) for name in (UNFUSED, FUSED, WITH_FRONTEND, CONV, STFT)],
+        [parse(name) for name in (UNFUSED, FUSED, WITH_FRONTEND, DFT, DFT_OF_A_HOP, STFT)],
         formats=list(Format),
         zoo=root,
         audio=audio_root,

@@ -80,9 +80,10 @@ def test_backbones_have_kerass_own_parameter_counts(size: Size, width: float) ->
     [
         "frill",
         "tiny_w0.5_keras3_flatten_r16_e64_minimalistic",
-        "small_w0.5_legacy_gap_e64_unfused_conv",
+        "small_w0.5_legacy_gap_e64_unfused_dft",
         "trill-shaped",
         "frontend-stft",
+        "frontend-dft-17",
     ],
 )
 def test_what_is_counted_is_what_keras_builds(name: str) -> None:

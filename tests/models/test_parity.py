@@ -138,7 +138,7 @@ def test_the_command_gives_every_layer_as_json(zoo: Zoo) -> None:
     ("words", "said"),
     [
         ((f"{UNFUSED}.float32",), "compared with float32"),
-        (("frontend-conv",), "holds no converted file of frontend-conv"),
+        (("frontend-dft",), "holds no converted file of frontend-dft"),
         ((f"{UNFUSED}.int8", "--patches", "0"), "--patches 0"),
         ((f"{UNFUSED}x",), "has no model"),
     ],

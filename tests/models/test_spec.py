@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.errors import ConfigurationError
+from models.student.buildable import FRONTENDS, parse
 from models.student.spec import (
     FRILL,
     Activation,
@@ -47,10 +48,10 @@ def test_a_name_with_every_part_reads_in_order() -> None:
         bottleneck_rank=100,
         embedding_size=1024,
         activation=Activation.UNFUSED,
-        frontend=InGraphFrontend.CONV,
+        frontend=InGraphFrontend.DFT,
         qat=True,
     )
-    assert spec.name == "tiny_w0.5_keras3_flatten_r100_e1024_unfused_conv_qat"
+    assert spec.name == "tiny_w0.5_keras3_flatten_r100_e1024_unfused_dft_qat"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,37 @@ def test_a_name_of_nothing_is_refused_with_an_example(name: str) -> None:
     with pytest.raises(ConfigurationError, match="not the name of a student") as caught:
         parse_name(name)
     assert FRILL.name in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "present"),
+    [
+        ("tiny_w0.5_keras3_gap_e512_unfused_conv", "tiny_w0.5_keras3_gap_e512_unfused_dft"),
+        ("tiny_w0.5_keras3_gap_e64_fused_conv_qat", "tiny_w0.5_keras3_gap_e64_fused_dft_qat"),
+        ("frontend-conv", "frontend-dft"),
+    ],
+)
+def test_a_name_with_the_former_front_end_is_refused_with_the_present_one(
+    name: str, present: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"did you mean '{present}'"):
+        parse(name)
+
+
+def test_a_grid_with_the_former_front_end_is_refused_with_the_present_one() -> None:
+    with pytest.raises(ConfigurationError, match="replaced by dft"):
+        parse_grid(["frontend=none,conv"])
+
+
+def test_a_front_end_of_all_frames_has_one_name_and_of_more_none() -> None:
+    assert parse("frontend-dft-96") == parse("frontend-dft") in FRONTENDS
+    assert [parse(f"frontend-stft-{frames}").name for frames in (17, 96)] == [
+        "frontend-stft-17",
+        "frontend-stft",
+    ]
+    for frames in (0, 97):
+        with pytest.raises(ConfigurationError, match=f"of {frames} frames"):
+            parse(f"frontend-dft-{frames}")
 
 
 def test_a_near_alias_is_suggested() -> None:

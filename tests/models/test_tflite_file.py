@@ -2,7 +2,7 @@ from pathlib import Path
 
 import flatbuffers
 import pytest
-from support.zoo_names import CONV, FUSED, UNFUSED
+from support.zoo_names import DFT, FUSED, UNFUSED
 
 from bench.core.artifact import Format, Role, WeightsOrigin
 from bench.core.errors import ConfigurationError, ModelFileError
@@ -25,7 +25,7 @@ def test_a_file_is_read_as_what_it_was_made(zoo: Zoo, format: Format) -> None:
 
 
 def test_a_front_end_is_known_by_what_it_gives(zoo: Zoo) -> None:
-    assert reader.read(zoo.root / f"{CONV}.float32.tflite").role is Role.FRONTEND
+    assert reader.read(zoo.root / f"{DFT}.float32.tflite").role is Role.FRONTEND
 
 
 def test_a_file_that_is_no_model_is_refused_by_name(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_truncated_model_is_refused(
 
 def test_a_flex_model_is_refused_with_the_operators_it_needs(zoo: Zoo, tmp_path: Path) -> None:
     # This converter build makes no flex models, so a real file's operator is renamed to one.
-    graph = litert.read_graph((zoo.root / f"{CONV}.float32.tflite").read_bytes())
+    graph = litert.read_graph((zoo.root / f"{DFT}.float32.tflite").read_bytes())
     renamed = graph.operatorCodes[0]
     renamed.builtinCode = renamed.deprecatedBuiltinCode = 32  # CUSTOM
     renamed.customCode = b"FlexRFFT"

@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="name of a student, or frill, trill-shaped, frontend-conv, frontend-stft",
+        help="name of a student, or frill, trill-shaped, frontend-dft, frontend-stft; "
+        "frontend-dft-17 makes the 17 new frames of a hop",
     )
     shared.add_grid(parser)
     add("--formats", default=",".join(_FORMATS), help="formats, separated by commas")

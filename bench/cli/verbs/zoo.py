@@ -136,6 +136,7 @@ def _show(options: Options) -> None:
 def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
     """Returns the facts about a model: from its manifests, else from its architecture."""
     from models.student.buildable import FRONTENDS, Buildable, architecture, parse
+    from models.student.spec import refuse_former
 
     files = [each for each in artifacts if each.name == name]
     model: Buildable | None = None
@@ -143,6 +144,7 @@ def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
         model = parse(name)
     except ConfigurationError:
         if not files:
+            refuse_former(name)
             fronts = (each.name for each in FRONTENDS)
             names = sorted({"frill", *fronts, *(each.name for each in artifacts)})
             raise ConfigurationError(

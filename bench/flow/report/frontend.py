@@ -47,7 +47,8 @@ def frontend_caveats(frontend: Frontend) -> list[Caveat]:
 
 def _serves(frontend: Artifact, artifact: Artifact) -> bool:
     if artifact.frontend == LOG_MEL:
-        return frontend.name.startswith("frontend-")
+        whole = frontend.window_samples == artifact.window_samples  # not only a hop's new frames
+        return whole and frontend.name.startswith("frontend-")
     return frontend.name == artifact.frontend
 
 

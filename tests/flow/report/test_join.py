@@ -149,3 +149,25 @@ def test_a_front_end_is_added_only_where_it_ran_in_the_same_way(
         ((_, cases),) = all_results(store)
     (case,) = (each for each in cases if each.case == CASE)
     assert frontend_of(case, patch, cases)[0] is frontend
+
+
+def test_a_front_end_of_a_hops_new_frames_is_not_added_as_if_of_a_window(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "bench.db") as store:
+        patch = replace(ARTIFACT, frontend="log-mel", role=Role.EMBEDDING_PATCH)
+        whole, hop = (
+            replace(ARTIFACT, sha256=sha256, name=name, role=Role.FRONTEND, window_samples=samples)
+            for sha256, name, samples in (
+                ("f" * 64, "frontend-conv", ARTIFACT.window_samples),  # of a former version
+                ("e" * 64, "frontend-dft-17", 2960),
+            )
+        )
+        for each in (patch, whole, hop):
+            store.add_artifact(each)
+        cases = [replace(CASE, artifact_sha256=each.sha256) for each in (whole, hop)]
+        add_session(store, "one", {CASE: 1000.0, cases[0]: 200.0, cases[1]: 20.0})
+        ((_, results),) = all_results(store)
+    (case,) = (each for each in results if each.case == CASE)
+    kind, added = frontend_of(case, patch, results)
+    assert kind is Frontend.ADDED
+    assert added is not None
+    assert added.artifact == whole
