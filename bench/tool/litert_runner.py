@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import re
 import resource
 import sys
@@ -21,6 +22,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
+
+# Else NumPy begins with a thread for each core, beside the one that is timed.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from numpy.typing import NDArray
