@@ -262,7 +262,7 @@ def _memory_mb(*, start: float | None, init: float | None, end: float | None) ->
 
 
 def _runtime() -> str:
-    from ai_edge_litert import __version__  # of the distribution, which takes 40 ms to look up
+    from ai_edge_litert import __version__  # asking the distribution takes 40 ms
 
     return f"ai-edge-litert {__version__}"
 
