@@ -1,8 +1,12 @@
 """The packaged audio for tests, and the evidence tests that run only when asked for."""
 
+import os
 import signal
 from pathlib import Path
 from typing import Protocol
+
+# As many workers as cores run tests; threads of NumPy beside them would only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

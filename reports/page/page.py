@@ -174,8 +174,8 @@ def picture(chart: Chart, out: Path, number: int) -> Picture:
         figure = drawing.draw(chart, STYLES[name])
         light = drawing.svg(figure)
         dark = drawing.recoloured(light, LIGHT, DARK)  # half the work of another drawing
-        for look, svg in ((name, light), (name.replace("light", "dark"), dark)):
-            uris[look] = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+        for style, svg in ((name, light), (name.replace("light", "dark"), dark)):
+            uris[style] = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
         if name == "light":
             size = drawing.size_px(figure)
             atomic.write_bytes(out / f"{file}.svg", light)

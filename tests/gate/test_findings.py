@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lab.simulated import block, logged, opened, student
 from support.gate_logs import to_text
@@ -201,6 +201,7 @@ def test_verdicts_have_no_unit(pairs: list[tuple[int, int]], factor: float) -> N
     assert first.value == pytest.approx(second.value)
 
 
+@settings(max_examples=40)
 @given(st.permutations(range(4)), st.integers(0, 50))
 def test_verdicts_do_not_depend_on_the_order_of_the_models(order: list[int], seed: int) -> None:
     log = gate(0.0, 0.05, 0.10, -0.03, blocks=26, noise=0.03, seed=seed)
@@ -214,6 +215,7 @@ def test_verdicts_do_not_depend_on_the_order_of_the_models(order: list[int], see
     )
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 52), max_size=5), st.integers(0, 50))
 def test_a_lost_device_and_a_resumed_gate_change_no_verdict(places: list[int], seed: int) -> None:
     log = gate(0.0, 0.06, blocks=26, noise=0.03, seed=seed)
@@ -224,6 +226,7 @@ def test_a_lost_device_and_a_resumed_gate_change_no_verdict(places: list[int], s
     assert decisions(marked) == decisions(log)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 68), st.integers(0, 50))
 def test_what_a_prefix_decided_stays_decided(kept: int, seed: int) -> None:
     log = gate(0.05, 0.02, blocks=34, noise=0.03, seed=seed)

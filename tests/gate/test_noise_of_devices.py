@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,12 @@ from bench.gate.log import Log
 from bench.gate.records import Block, Discarded, ModelFailed
 from bench.gate.rule import Rule
 from bench.gate.schedule import next_block
+
+
+@cache
+def measured_long(profile: str) -> ModelClass:
+    """Returns what 100 blocks of each of three models show."""
+    return only(same(levels(profile, models=3, blocks=100)))
 
 
 def only(log: Log) -> ModelClass:
@@ -62,7 +69,7 @@ def test_devices_of_each_kind_get_the_processes_that_their_noise_needs(
 
 @pytest.mark.parametrize(("profile", "sides"), [("phone", 1), ("bimodal", 1), ("bimodal", 3)])
 def test_the_predicted_cost_of_a_gate_is_that_of_simulated_ones(profile: str, sides: int) -> None:
-    predicted = only(same(levels(profile, models=3, blocks=100))).cost(0.05, sides)
+    predicted = measured_long(profile).cost(0.05, sides)
     assert predicted is not None
     rule = Rule(processes_per_side=sides)
     rng = np.random.default_rng(3)

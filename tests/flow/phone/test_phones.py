@@ -25,7 +25,7 @@ from support.phone_sweeps import (
     wait_until,
     wanted,
 )
-from support.program import frill_bench
+from support.program import command_line, frill_bench
 from support.reach import Boot, direct
 from support.usb_debugging import authorise
 
@@ -109,11 +109,11 @@ def test_a_dry_run_prints_commands_that_the_phone_understands_and_measures_nothi
     handset: Running, official_binary: Path, tmp_path: Path
 ) -> None:
     words = ("-s", handset.serial, "--model", str(SPLIT), "--processes=1", "--no-conventional")
-    done = frill_bench("run", *words, "--dry-run", cwd=tmp_path)
+    done = command_line("run", *words, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "frill-bench.db").exists()
     (line,) = done.stdout.splitlines()
-    assert frill_bench("run", *words, cwd=tmp_path).returncode == 0
+    assert command_line("run", *words, cwd=tmp_path).returncode == 0
     phone = direct(handset.serial)
     assert "Inference timings in us" in phone.ask(line)
     phone.close()
@@ -122,7 +122,7 @@ def test_a_dry_run_prints_commands_that_the_phone_understands_and_measures_nothi
 def test_asking_for_a_delegate_that_the_tool_lacks_is_refused_before_anything_runs(
     handset: Running, official_binary: Path, tmp_path: Path
 ) -> None:
-    done = frill_bench(
+    done = command_line(
         "run", "-s", handset.serial, "--model", str(SPLIT), "--delegate", "xnnpack", cwd=tmp_path
     )
     assert done.returncode == 2
