@@ -173,7 +173,7 @@ def spoil(store: Store, number: int) -> None:
 
 
 def test_invalid_processes_of_a_session_are_repeated_and_never_averaged(store: Store) -> None:
-    plan = swept(Suite(name="s", models=("*",), protocol=replace(QUICK, processes=3)), TINY, SPLIT)
+    plan = swept(Suite(name="s", models=("*",), protocol=QUICK), TINY, SPLIT)
     session = measured(plan, store)
     spoil(store, 0)
     spoiled = store.invocations()[0]
@@ -181,10 +181,10 @@ def test_invalid_processes_of_a_session_are_repeated_and_never_averaged(store: S
     assert open_session(plan, store).id == session.id
     seen: list[tuple[int, int]] = []
     measure(plan, session, store, HostDevice(plan), on_progress=lambda *now: seen.append(now))
-    assert seen == [(7, 7)]
+    assert seen == [(5, 5)]
     found = {each.case.key: each for each in results(store, session)}[spoiled.case.key]
     assert found.summary is not None
-    assert found.summary.processes == 3
+    assert found.summary.processes == 2
     assert found.discarded == 1
     assert [each.kind for each in found.discards] == [INVALID]
     assert not any(each.kind is INVALID for each in found.caveats)
