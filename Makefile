@@ -22,7 +22,7 @@ demo: $(STAMP)
 	$(BIN)/frill-bench demo --out $(OUT)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations=20 \
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --durations=20 \
 		-m "not processor and not journey"
 
 journeys: $(STAMP)
