@@ -10,7 +10,7 @@ OUT ?= demo
 # Python to keep what it compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test journeys lint evidence clean help
+.PHONY: demo test pytest journeys lint evidence clean help
 
 help:
 	@echo "make demo      the whole line on this machine; the page is $(OUT)/index.html"
@@ -21,7 +21,11 @@ help:
 demo: $(STAMP)
 	$(BIN)/frill-bench demo --out $(OUT)
 
-test: lint
+# Beside each other: lint keeps one core busy for as long as the tests are collected.
+test: $(STAMP)
+	$(MAKE) --jobs 2 lint pytest
+
+pytest: $(STAMP)
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --durations=20 \
 		-m "not processor and not journey"
 

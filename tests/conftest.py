@@ -28,8 +28,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Fixtures that take a minute or two, so that all who use one run beside each other.
 COSTLY = ("demo", "zoo")
+# What imports TensorFlow into its own process runs in one, for the import takes 8 s.
+TENSORFLOW = (
+    "test_distil.py", "test_qat.py", "test_low_rank.py", "test_frontend_graphs.py",
+    "test_mobilenetv3.py", "test_saved_model_teachers.py",
+)  # fmt: skip
 # Groups that take long begin first, so that no worker is left alone with one at the end.
-LONG = ("demo", "test_distil.py", "zoo", "test_readme.py", "test_qat.py", "test_phones.py")
+LONG = ("demo", "tensorflow", "zoo", "test_readme.py", "test_phones.py")
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
@@ -37,7 +42,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     places: dict[pytest.Item, int] = {}
     for item in items:
         shared = set(COSTLY) & set(getattr(item, "fixturenames", ()))
-        group = next(iter(shared), item.path.name)
+        own = "tensorflow" if item.path.name in TENSORFLOW else item.path.name
+        group = next(iter(shared), own)
         item.add_marker(pytest.mark.xdist_group(group))
         places[item] = LONG.index(group) if group in LONG else len(LONG)
     items.sort(key=lambda item: places[item])
