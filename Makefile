@@ -25,8 +25,9 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(MAKE) --jobs 2 lint pytest
 
+# Four workers for two cores: tests that wait for phones run beside tests that compute.
 pytest: $(STAMP)
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --durations=20 \
+	$(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder --durations=20 \
 		-m "not processor and not journey"
 
 journeys: $(STAMP)

@@ -35,24 +35,35 @@ TENSORFLOW = (
 )  # fmt: skip
 # Groups that take long begin first, so that no worker is left alone with one at the end.
 LONG = ("demo", "tensorflow", "zoo", "test_readme.py", "test_phones.py")
+# Folders whose tests wait for phones; the others' compute meanwhile.
+WAITING = ("adb", "handset", "phone", "outputs", "gate")
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    places: dict[pytest.Item, int] = {}
-    for item in items:
-        shared = set(COSTLY) & set(getattr(item, "fixturenames", ()))
-        own = "tensorflow" if item.path.name in TENSORFLOW else item.path.name
-        group = next(iter(shared), own)
+    groups = {item: _group(item) for item in items}
+    places = {group: (-1, place) for place, group in enumerate(LONG)}
+    counts = {True: 0, False: 0}
+    for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
-        places[item] = LONG.index(group) if group in LONG else len(LONG)
-    items.sort(key=lambda item: places[item])
+        if group not in places:
+            waits = item.path.parent.name in WAITING
+            places[group] = (counts[waits], int(waits))
+            counts[waits] += 1
+    items.sort(key=lambda item: places[groups[item]])
     if "evidence" in config.getoption("markexpr", ""):
         return
     left = [item for item in items if item.get_closest_marker("evidence")]
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
+
+
+def _group(item: pytest.Item) -> str:
+    """Returns the name of the group whose tests run in one process."""
+    shared = set(COSTLY) & set(getattr(item, "fixturenames", ()))
+    own = "tensorflow" if item.path.name in TENSORFLOW else item.path.name
+    return next(iter(shared), own)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
