@@ -19,7 +19,7 @@ from bench.core.artifact import (
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
-from models import frontend
+from models import frontend, stream
 from models.tflite import litert, reader
 
 
@@ -127,12 +127,13 @@ class Zoo:
             name: its name in the zoo; the file name without the ending by default.
             frontend_name: the zoo's artifact that makes its input from audio, if it needs one.
             role: what it takes and gives, where its shapes do not show that.
-            hop_samples: audio samples between two inferences; a whole window by default.
+            hop_samples: audio samples between two inferences; a whole window by default. A stream
+                has its own.
 
         Raises:
             ModelFileError: the file is not a usable model.
-            ConfigurationError: the name belongs to another file or cannot be a file name, or the
-                front-end is unknown.
+            ConfigurationError: the name belongs to another file or cannot be a file name, the
+                front-end is unknown, or a stream is not one or has another hop.
         """
         content = reader.read(source)
         name = source.stem if name is None else name
@@ -145,6 +146,9 @@ class Zoo:
         if role is Role.EMBEDDING_PATCH and frontend_name is None and not _takes_log_mel(content):
             role = Role.OTHER
         window = self._window(role, content.inputs[0].shape, frontend_name)
+        hop = None
+        if role is Role.EMBEDDING_STREAM:
+            hop = _hop_of_stream(source, content, hop_samples)
         artifact = Artifact(
             name=name,
             format=content.format,
@@ -158,12 +162,8 @@ class Zoo:
             macs=content.macs,
             frontend=frontend_name or _frontend_of(role),
             window_samples=window,
-            hop_samples=hop_samples
-            or (
-                frontend.PATCH_HOP_SAMPLES
-                if frontend_name is None and role is Role.EMBEDDING_PATCH
-                else window
-            ),
+            hop_samples=hop.samples if hop else hop_samples or _hop(role, frontend_name, window),
+            calls_to_fill=hop.calls_to_fill if hop else 1,
             partitions=litert.try_partitions(source),
             float_ops=content.float_ops,
             tools={},
@@ -196,11 +196,33 @@ def _takes_log_mel(content: reader.TfliteFile) -> bool:
     return content.inputs[0].shape[1:3] == (frontend.PATCH_FRAMES, frontend.MEL_BINS)
 
 
+def _hop(role: Role, frontend_name: str | None, window: int) -> int:
+    on_log_mel = frontend_name is None and role is Role.EMBEDDING_PATCH
+    return frontend.PATCH_HOP_SAMPLES if on_log_mel else window
+
+
+def _hop_of_stream(source: Path, content: reader.TfliteFile, asked: int | None) -> stream.Hop:
+    hop = stream.hop_of(tuple(each.shape for each in content.inputs))
+    if hop is None:
+        raise ConfigurationError(
+            f"{source}: takes {', '.join(str(list(each.shape)) for each in content.inputs)}, "
+            "which are not a stream's inputs",
+            hint="those of a stream: audio [1, 160 N], past samples [1, 240], past frames "
+            "[1, 96 - N, 64, 1]",
+        )
+    if asked not in (None, hop.samples):
+        raise ConfigurationError(
+            f"{source}: the hop of this stream is {hop.samples} samples, not {asked}",
+            hint="leave out the hop: it is in the graph",
+        )
+    return hop
+
+
 def _frontend_of(role: Role) -> str:
     match role:
         case Role.EMBEDDING_PATCH:
             return LOG_MEL
-        case Role.EMBEDDING_WAVEFORM:
+        case Role.EMBEDDING_WAVEFORM | Role.EMBEDDING_STREAM:
             return IN_GRAPH
         case _:
             return NO_FRONTEND

@@ -30,6 +30,7 @@ class Role(StrEnum):
 
     EMBEDDING_PATCH = "embedding-patch"  # log-mel patch in, vector out
     EMBEDDING_WAVEFORM = "embedding-waveform"  # waveform in, vector out
+    EMBEDDING_STREAM = "embedding-stream"  # a hop of waveform and state in, vector and state out
     FRONTEND = "frontend"  # waveform in, log-mel patch out
     OTHER = "other"
 
@@ -114,6 +115,8 @@ class Artifact:
             this one's input from audio.
         window_samples: audio samples that one inference covers, at 16 kHz.
         hop_samples: audio samples between two inferences, in scores and in costs, at 16 kHz.
+        calls_to_fill: the first inference whose embedding covers a whole window; above 1 for a
+            stream, whose state begins as zeros.
         float_ops: name to count of the operators that compute in float.
         tools: name to version of the tools that made the file.
         calibration_sha256: identity of the calibration patches of a full int8 file.
@@ -142,6 +145,7 @@ class Artifact:
     caveats: tuple[Caveat, ...] = field(default=())
     provenance: str = ""
     recipe_sha256: str = ""
+    calls_to_fill: int = 1
     schema_version: int = 1
 
     @property

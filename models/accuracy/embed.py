@@ -15,7 +15,7 @@ from bench.core.artifact import Artifact, Role
 from bench.core.errors import ConfigurationError, ConversionError, ModelFileError
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.progress import OnProgress, ignore
-from models import frontend
+from models import frontend, stream
 from models.accuracy.frames import frames_of
 from models.audio.decode import decode
 from models.tflite import litert
@@ -60,7 +60,10 @@ def embed_clips(
         windows = clip_windows(
             artifact, clips, cache=cache, frontend_path=frontend_path, on_progress=on_progress
         )
-        vectors = _vectors(model, _input_shape(artifact, model), windows)
+        if artifact.role is Role.EMBEDDING_STREAM:
+            vectors = _streamed(model, windows)
+        else:
+            vectors = _vectors(model, _input_shape(artifact, model), windows)
         embeddings = pooled(vectors, clips, source=str(path))
         with atomic.replacing(stored) as partial:
             np.save(partial, embeddings)
@@ -81,6 +84,8 @@ def clip_windows(
 ) -> Windows:
     """Yields each clip's SHA-256 and the model's inputs of it, float32 [windows, ...].
 
+    Those of a stream are windows of audio, as for a file that takes them whole.
+
     Args:
         artifact, clips, cache, frontend_path, on_progress: as for ``embed_clips``.
 
@@ -92,12 +97,12 @@ def clip_windows(
     match artifact.role:
         case Role.EMBEDDING_PATCH:
             return _patches(artifact, clips, cache, on_progress)
-        case Role.EMBEDDING_WAVEFORM:
+        case Role.EMBEDDING_WAVEFORM | Role.EMBEDDING_STREAM:
             return _audio_windows(artifact, clips, on_progress)
         case _:
             raise ConfigurationError(
                 f"{artifact.file}: its role is {artifact.role}, so it embeds no audio",
-                hint="score a file whose role is embedding-patch or embedding-waveform",
+                hint="score a file whose role is embedding-patch, -waveform or -stream",
             )
 
 
@@ -200,6 +205,11 @@ def _vectors(
         outputs = model(shaped(inputs, shape, source=str(model.path)))[0]
         vectors = outputs.reshape(batch, -1)
         yield from ((sha256, vector) for (sha256, _), vector in zip(chunk, vectors, strict=False))
+
+
+def _streamed(model: litert.Model, windows: Windows) -> Iterator[tuple[str, Floats]]:
+    for sha256, audio in windows:
+        yield from ((sha256, vector) for vector in stream.embeddings(model, audio))
 
 
 def _takes_batches(path: Path, shape: tuple[int, ...], windows: list[tuple[str, Floats]]) -> bool:

@@ -13,13 +13,15 @@ import numpy as np
 from bench.core.artifact import SAMPLE_RATE_HZ, Role, Tensor
 from bench.core.errors import BenchError
 from bench.core.hashing import sha256_bytes
-from models import frontend
+from models import frontend, stream
 from models.audio.calibration import patches_for
 from models.tflite.arrays import Floats
 from models.tflite.raw_tensors import elements, sides
 
 # Turns one window of audio, float32 [samples], into the input that a model takes.
 Front = Callable[[Floats], Floats]
+# The same for a model with several input tensors.
+_ToInputs = Callable[[Floats], tuple[Floats, ...]]
 
 _SEED = 20_231
 _SYLLABLES_HZ = 4.0
@@ -58,8 +60,8 @@ def inputs_for(
         front: where a model on log-mel has a front-end of its own, how many samples that takes,
             and the function that applies it.
     """
-    samples, to_input = front or _own_front(tensors, role)
-    if to_input is None:
+    samples, to_inputs = _own_front(tensors, role) if front is None else _single(*front)
+    if to_inputs is None:
         rng = np.random.default_rng(_SEED)
         values = tuple(
             tuple(rng.uniform(-0.5, 0.5, sides(each)).astype(np.float32) for each in tensors)
@@ -71,7 +73,10 @@ def inputs_for(
         audio, what = _audio(audio_root, count * pieces)
         cut = audio[: len(audio) // pieces * pieces].reshape(-1, pieces * audio.shape[1])
         values = tuple(
-            (to_input(window[:samples]).astype(np.float32).reshape(sides(tensors[0])),)
+            tuple(
+                value.astype(np.float32).reshape(sides(tensor))
+                for value, tensor in zip(to_inputs(window[:samples]), tensors, strict=True)
+            )
             for window in cut
         )
         what = f"{len(values)} {what}"
@@ -79,14 +84,21 @@ def inputs_for(
     return Inputs(values=values, sha256=sha256_bytes(content), what=what)
 
 
-def _own_front(tensors: tuple[Tensor, ...], role: Role) -> tuple[int, Front | None]:
-    """Returns how many samples a model needs, and what turns them into its input, if it can."""
+def _own_front(tensors: tuple[Tensor, ...], role: Role) -> tuple[int, _ToInputs | None]:
+    """Returns how many samples a model needs, and what turns them into its inputs, if it can."""
+    hop = stream.hop_of(tuple(sides(each) for each in tensors))
+    if role is Role.EMBEDDING_STREAM and hop is not None:
+        return frontend.WINDOW_SAMPLES, lambda window: stream.filled(window[np.newaxis], hop)
     size = elements(tensors[0]) if len(tensors) == 1 else 0
     if role in (Role.EMBEDDING_WAVEFORM, Role.FRONTEND):
-        return size, lambda window: window
+        return _single(size, lambda window: window)
     if size == frontend.PATCH_FRAMES * frontend.MEL_BINS:
-        return frontend.WINDOW_SAMPLES, frontend.patch
+        return _single(frontend.WINDOW_SAMPLES, frontend.patch)
     return 0, None
+
+
+def _single(samples: int, front: Front) -> tuple[int, _ToInputs]:
+    return samples, lambda window: (front(window),)
 
 
 @lru_cache(maxsize=4)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.artifact import Fidelity, Format
-from models.tflite.arrays import Floats
+from models.tflite.arrays import Samples, one_by_one
 from models.tflite.litert import Model
 
 # The least mean cosine (raw, centred) that a conversion may have; reasons: docs/conversion.md.
@@ -21,15 +21,14 @@ BOUNDS: dict[Format, tuple[float, float]] = {
 _LEEWAY = 1.25  # what a device may lose on the same file, over what the conversion loses
 
 
-def embeddings(path: Path, inputs: Floats) -> NDArray[np.float64]:
+def embeddings(path: Path, inputs: Samples) -> NDArray[np.float64]:
     """Returns one embedding per input, float64 [inputs, size], by the file itself.
 
     Args:
         path: a .tflite file whose first output is the embedding.
-        inputs: float32 [inputs, ...] without batch axis.
     """
     model = Model(path)
-    return np.stack([model(each[np.newaxis])[0].ravel() for each in inputs]).astype(np.float64)
+    return np.stack([model(*each)[0].ravel() for each in one_by_one(inputs)]).astype(np.float64)
 
 
 def compare(
@@ -91,6 +90,18 @@ def below_snr(format: Format, fidelity: Fidelity) -> str:
     if fidelity.snr_db is None or fidelity.snr_db > bound_db:
         return ""
     return f"signal to noise {fidelity.snr_db:.1f} dB is not above {bound_db:.1f} dB"
+
+
+def wrong_state(
+    format: Format, reference: NDArray[np.float64], outputs: NDArray[np.float64]
+) -> str:
+    """Returns why a stream's new state, float64 [inputs, size], is wrong, or an empty text.
+
+    A state may be zeros, of which no cosine is known; its noise is that of all inputs together.
+    """
+    if not np.isfinite(outputs).all():
+        return f"{(~np.isfinite(outputs)).sum()} of {outputs.size} values are not finite"
+    return below_snr(format, compare(reference, outputs, patches_sha256=""))
 
 
 def no_worse(outputs: Fidelity, conversion: Fidelity) -> bool:

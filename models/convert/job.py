@@ -18,7 +18,8 @@ class InputFiles:
     """Real inputs for a conversion, as files so that another process can read them.
 
     Args:
-        calibration: .npy, float32 [samples, ...] as the model takes them, without batch axis.
+        calibration: .npy, float32 [samples, ...] as the model takes them, without batch axis; for a
+            stream the windows of audio that its inputs are made from.
         calibration_sha256: of its values.
         heldout, heldout_sha256: the same, from other clips, for the check.
     """

@@ -11,7 +11,7 @@ import numpy as np
 from bench.core import units
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
-from models.tflite.arrays import Floats
+from models.tflite.arrays import Floats, Samples, one_by_one, tensors_of
 from models.tflite.litert import Operation, Traced
 
 # What a full-scale signal keeps when its values, or the weights that made it, have n bits:
@@ -82,7 +82,7 @@ class _Sums:
 
 
 def compare_layers(
-    source: Path, converted: Path, inputs: Floats, *, format: Format
+    source: Path, converted: Path, inputs: Samples, *, format: Format
 ) -> LayerFidelity:
     """Returns what each operator of ``converted`` loses against ``source``.
 
@@ -91,7 +91,7 @@ def compare_layers(
 
     Args:
         source: the float32 .tflite file.
-        inputs: float32 [patches, ...] as the source takes them, without batch axis.
+        inputs: as the source takes them.
         format: of ``converted``.
 
     Raises:
@@ -109,13 +109,13 @@ def compare_layers(
         )
     ranges = {each.output: each.limits for each in shared}
     sums_of: dict[str, list[_Sums]] = {name: [] for name in ranges}
-    for patch in inputs:
-        ours, theirs = exact(patch[np.newaxis]), rounded(patch[np.newaxis])
+    for patch in one_by_one(inputs):
+        ours, theirs = exact(*patch), rounded(*patch)
         for name, sums in sums_of.items():
             sums.append(_sums(ours[name], theirs[name], ranges[name]))
     return LayerFidelity(
         format=format,
-        patches=len(inputs),
+        patches=len(tensors_of(inputs)[0]),
         layers=_layers(results, sums_of, format, rounded.outputs),
         unmatched=len(results) - len(shared),
     )

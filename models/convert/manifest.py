@@ -45,6 +45,7 @@ def manifest_of(
         frontend=model.frontend,
         window_samples=model.window_samples,
         hop_samples=model.hop_samples,
+        calls_to_fill=model.calls_to_fill,
         partitions=litert.try_partitions(path),
         float_ops=content.float_ops,
         tools=tools,

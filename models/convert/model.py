@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from bench.core.artifact import Artifact, Format
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
+from models import stream
 from models.convert import fidelity
 from models.convert.job import ConversionJob
 from models.convert.manifest import manifest_of, recipe_sha256
 from models.student import weights as weights_file
-from models.student.buildable import LogMelFrontend
+from models.student.buildable import Buildable, LogMelFrontend
 from models.student.spec import StudentSpec
 from models.student.weights import Weights
 from models.tflite import quantise
+from models.tflite.arrays import Floats, Samples
 from models.tflite.native_output import STDERR, STDOUT, redirected
 from models.zoo import Zoo
 
@@ -30,16 +32,16 @@ class _Source:
 
     Args:
         tools: name to version of what made it.
-        calibration: float32 [samples, ...].
-        heldout: float32 [samples, ...] for the check.
+        calibration: real inputs.
+        heldout: others, for the check.
         reference: float64 [samples, size], the file's own embeddings of ``heldout``.
         ranges: int8 ranges that training learned.
     """
 
     path: Path
     tools: dict[str, str]
-    calibration: NDArray[np.float32] | None
-    heldout: NDArray[np.float32] | None
+    calibration: Samples | None
+    heldout: Samples | None
     reference: NDArray[np.float64] | None
     ranges: Sequence[tuple[float, float]] | None
 
@@ -73,8 +75,8 @@ def convert_model(job: ConversionJob) -> list[Artifact]:
 
 
 def _float32(job: ConversionJob) -> _Source:
-    calibration = None if job.inputs is None else np.load(job.inputs.calibration)
-    heldout = None if job.inputs is None else np.load(job.inputs.heldout)
+    calibration = None if job.inputs is None else _inputs(job.model, job.inputs.calibration)
+    heldout = None if job.inputs is None else _inputs(job.model, job.inputs.heldout)
     trained = None if job.weights is None else weights_file.load(job.weights)
     if trained is None and isinstance(job.model, StudentSpec) and job.model.qat:
         raise ConfigurationError(
@@ -96,8 +98,16 @@ def _float32(job: ConversionJob) -> _Source:
     )
 
 
+def _inputs(model: Buildable, path: Path) -> Samples:
+    """Returns real inputs as a model takes them; of a stream those of full windows."""
+    values: Floats = np.load(path)
+    if isinstance(model, StudentSpec) and model.is_stream:
+        return stream.filled(values, stream.Hop(model.hop_frames))
+    return values
+
+
 def _export(
-    job: ConversionJob, path: Path, calibration: NDArray[np.float32] | None, trained: Weights | None
+    job: ConversionJob, path: Path, calibration: Samples | None, trained: Weights | None
 ) -> dict[str, str]:
     try:
         from models.network.export import export_float32

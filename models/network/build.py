@@ -10,25 +10,48 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError
-from models import frontend
-from models.network.frontend_layer import LogMel
+from models import frontend, stream
+from models.network.frontend_layer import LogMel, StreamLogMel
 from models.network.keras_ops import KerasOps
 from models.student import mobilenetv3, resnet
 from models.student.spec import InGraphFrontend, StudentSpec
 from models.student.weights import Arrays
+from models.tflite.arrays import Samples, tensors_of
 
 _SETTLING_PASSES = 25
 _SETTLING_MOMENTUM = 0.8
 
 
 def build_student(spec: StudentSpec, *, seed: int, ops: KerasOps | None = None) -> keras.Model:
-    """Returns the student with random weights drawn from ``seed``, in Keras' layers or ``ops``'."""
+    """Returns the student with random weights drawn from ``seed``, in Keras' layers or ``ops``'.
+
+    A stream has those of the same student on log-mel.
+    """
+    ops = ops or KerasOps()
+    if spec.is_stream:
+        return _build_stream(spec, seed=seed, ops=ops)
     inputs = begin_student(spec, seed=seed)
-    return keras.Model(inputs, mobilenetv3.student(ops or KerasOps(), inputs, spec), name="student")
+    return keras.Model(inputs, mobilenetv3.student(ops, inputs, spec), name="student")
+
+
+def _build_stream(spec: StudentSpec, *, seed: int, ops: KerasOps) -> keras.Model:
+    _fresh(seed)
+    shapes = stream.Hop(spec.hop_frames).input_shapes
+    inputs = [
+        keras.Input(shape[1:], name=name)
+        for name, shape in zip(stream.INPUTS, shapes, strict=False)  # not all have past frames
+    ]
+    patch, *state = StreamLogMel(spec.hop_frames)(inputs)
+    embedding = mobilenetv3.student(ops, patch, spec)
+    return keras.Model(inputs, [embedding, *state], name="student")
 
 
 def begin_student(spec: StudentSpec, *, seed: int) -> Any:
-    """Returns a student's input, with Keras' names and random numbers begun afresh."""
+    """Returns a student's input, with Keras' names and random numbers begun afresh.
+
+    Args:
+        spec: of a student that is not a stream, which has several inputs.
+    """
     _fresh(seed)
     return _patch_input() if spec.frontend is InGraphFrontend.NONE else _audio_input()
 
@@ -71,14 +94,14 @@ def set_weights(model: keras.Model, arrays: Arrays, *, name: str) -> None:
             layer.set_weights(values)
 
 
-def settle_batch_norm(model: keras.Model, inputs: NDArray[np.float32]) -> None:
+def settle_batch_norm(model: keras.Model, inputs: Samples) -> None:
     """Sets the moving statistics of batch normalisation from real inputs, in place.
 
     A few hundred training steps (or none) leave them far from what the network sees, and every
     converted format then inherits the damage.
 
     Args:
-        inputs: float32 [count, ...] as the model takes them.
+        inputs: as the model takes them.
     """
     norms = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)]
     if not norms:
@@ -88,7 +111,9 @@ def settle_batch_norm(model: keras.Model, inputs: NDArray[np.float32]) -> None:
     starts = [each.numpy() for each in moving]
     for norm in norms:
         norm.momentum = 0.0  # the moving statistics become those of the batch
-    tf.function(lambda batch: model(batch, training=True), jit_compile=False)(tf.constant(inputs))
+    tensors = [tf.constant(values) for values in tensors_of(inputs)]
+    batch = tensors if len(tensors) > 1 else tensors[0]
+    tf.function(lambda batch: model(batch, training=True), jit_compile=False)(batch)
     for each, start in zip(moving, starts, strict=True):
         each.assign(_averaged(start, each.numpy()))
     for norm, momentum in zip(norms, momenta, strict=True):

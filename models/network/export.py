@@ -8,9 +8,6 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 # Read by TensorFlow at import: no chatter, and one fixed summation order for the same bytes again.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -25,6 +22,8 @@ from models.network import build
 from models.student.buildable import Buildable, LogMelFrontend, TrillShaped
 from models.student.spec import StudentSpec
 from models.student.weights import Arrays
+from models.tflite import litert
+from models.tflite.arrays import Samples
 
 
 def export_float32(
@@ -32,7 +31,7 @@ def export_float32(
     path: Path,
     *,
     seed: int,
-    inputs: NDArray[np.float32] | None,
+    inputs: Samples | None,
     weights: Arrays | None = None,
 ) -> dict[str, str]:
     """Writes a network's float32 TFLite file and returns the versions of the tools used.
@@ -77,6 +76,8 @@ def write_float32(model: keras.Model, path: Path, *, name: str) -> None:
         warnings.simplefilter("ignore")
         try:
             content = _converter(model).convert()
+            if len(model.inputs) > 1:
+                content = litert.in_order(content, [each.name for each in model.inputs])
         except Exception as error:  # the converter raises a dozen types of its own
             raise ConversionError(
                 f"{name}: TensorFlow's converter refused it: {str(error)[:300]}",
@@ -99,9 +100,13 @@ def network(spec: Buildable, *, seed: int) -> keras.Model:
 def _converter(model: keras.Model) -> tf.lite.TFLiteConverter:
     # A concrete batch of one: FRILL's files have it, and delegates want static shapes. Frozen here,
     # by the converter's own function: with variables in it, it takes three times as long.
-    shape = (1, *model.inputs[0].shape[1:])
-    signature = [tf.TensorSpec(shape, tf.float32, name=model.inputs[0].name)]
-    function = tf.function(lambda x: model(x, training=False), input_signature=signature)
+    signature = [
+        tf.TensorSpec((1, *each.shape[1:]), tf.float32, name=each.name) for each in model.inputs
+    ]
+    if len(signature) == 1:
+        function = tf.function(lambda x: model(x, training=False), input_signature=signature)
+    else:
+        function = tf.function(lambda *x: model(list(x), training=False), input_signature=signature)
     module = tf.Module()
     module.frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     return tf.lite.TFLiteConverter.from_concrete_functions([module.frozen], module)

@@ -1,7 +1,7 @@
-"""The log-mel front-end as a Keras layer of TFLite's built-in operators.
+"""The log-mel front-end as Keras layers of TFLite's built-in operators.
 
-It must be named ``frontend``: the quantiser leaves alone what has that name, because quantising it
-destroys the embedding (see models/tflite/quantise.py).
+They must be named ``frontend``: the quantiser leaves alone what has that name, because quantising
+it destroys the embedding (see models/tflite/quantise.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from models import dft, frontend
+from models import dft, frontend, stream
 from models.student.spec import InGraphFrontend
 
 _SPLIT = 4  # XNNPACK splits into at most four
@@ -41,13 +41,39 @@ class LogMel(layers.Layer):  # type: ignore[misc]  # Keras ships no types
             case InGraphFrontend.STFT:
                 mel = self._shaped(_mel_by_fft(audio))
                 return tf.math.log(tf.maximum(mel, frontend.LOG_FLOOR) + frontend.LOG_OFFSET)
-            case InGraphFrontend.NONE:
-                raise AssertionError("a front-end has a graph")
+            case InGraphFrontend.NONE | InGraphFrontend.STREAM:
+                raise AssertionError("it takes no window of audio")
             case _:
                 assert_never(self._kind)
 
     def _shaped(self, mel: Any) -> Any:
         return tf.reshape(mel, [-1, self._frames, frontend.MEL_BINS, 1])
+
+
+class StreamLogMel(layers.Layer):  # type: ignore[misc]  # Keras ships no types
+    """Maps a hop of audio and the state to the patch and the new state (models/stream.py).
+
+    Args:
+        frames: new ones of a call.
+    """
+
+    def __init__(self, frames: int) -> None:
+        super().__init__(name="frontend", trainable=False)
+        self._hop = stream.Hop(frames)
+
+    def call(self, inputs: list[Any]) -> list[Any]:
+        """Returns the patch [batch, 96, 64, 1], the new past samples, and the new past frames."""
+        audio, past_samples, *past_frames = inputs
+        batch, frames = audio.shape[0] or -1, self._hop.frames
+        samples = tf.concat([past_samples, audio], axis=1)
+        mel = tf.math.log(_mel_by_dft(samples, frames))
+        new = tf.reshape(mel, [-1, frames, frontend.MEL_BINS, 1])
+        last_samples = tf.slice(samples, [0, self._hop.samples], [batch, stream.PAST_SAMPLES])
+        if not past_frames:
+            return [new, last_samples]
+        patch = tf.concat([*past_frames, new], axis=1)
+        left = [batch, frontend.PATCH_FRAMES - frames, frontend.MEL_BINS, 1]
+        return [patch, last_samples, tf.slice(patch, [0, frames, 0, 0], left)]
 
 
 def _mel_by_dft(audio: Any, frames: int) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.core.artifact import IN_GRAPH, LOG_MEL, NO_FRONTEND
 from bench.core.errors import ConfigurationError
-from models import frontend
+from models import frontend, stream
 from models.student import mobilenetv3, resnet
 from models.student.ops import frame_macs
 from models.student.spec import InGraphFrontend, StudentSpec, parse_name
@@ -54,9 +54,7 @@ class LogMelFrontend:
 
 
 Buildable = StudentSpec | TrillShaped | LogMelFrontend
-FRONTENDS = tuple(
-    LogMelFrontend(graph) for graph in InGraphFrontend if graph is not InGraphFrontend.NONE
-)
+FRONTENDS = tuple(LogMelFrontend(graph) for graph in (InGraphFrontend.DFT, InGraphFrontend.STFT))
 _FRONTEND_NAME = re.compile(r"frontend-(?P<graph>dft|stft)(?:-(?P<frames>[0-9]+))?")
 _PATCH = (1, frontend.PATCH_FRAMES, frontend.MEL_BINS, 1)
 
@@ -68,7 +66,8 @@ class Architecture:
     Args:
         parameters: as Keras counts them.
         macs: multiply-accumulates of one inference.
-        frontend, window_samples, hop_samples: as in a manifest (bench/core/artifact.py).
+        frontend, window_samples, hop_samples, calls_to_fill: as in a manifest
+            (bench/core/artifact.py).
     """
 
     parameters: int
@@ -78,6 +77,7 @@ class Architecture:
     frontend: str
     window_samples: int
     hop_samples: int
+    calls_to_fill: int = 1
 
 
 def parse(name: str) -> Buildable:
@@ -97,7 +97,10 @@ def parse(name: str) -> Buildable:
 
 
 def takes_audio(model: Buildable) -> bool:
-    """Returns whether a model takes audio; others take a log-mel patch."""
+    """Returns whether a model takes audio; others take a log-mel patch.
+
+    A stream's inputs are made from windows of audio (``models.stream.filled``).
+    """
     match model:
         case StudentSpec():
             return model.frontend is not InGraphFrontend.NONE
@@ -111,6 +114,8 @@ def architecture(model: Buildable) -> Architecture:
     """Returns a model's size, work and shapes."""
     window, hop = frontend.WINDOW_SAMPLES, frontend.PATCH_HOP_SAMPLES
     match model:
+        case StudentSpec(is_stream=True):
+            return _stream(model)
         case StudentSpec():
             parameters, macs = mobilenetv3.count(model)
             outputs: tuple[tuple[int, ...], ...] = ((1, model.embedding_size),)
@@ -132,4 +137,19 @@ def architecture(model: Buildable) -> Architecture:
         frontend=source,
         window_samples=window,
         hop_samples=hop,
+    )
+
+
+def _stream(model: StudentSpec) -> Architecture:
+    parameters, macs = mobilenetv3.count(model)
+    hop = stream.Hop(model.hop_frames)
+    return Architecture(
+        parameters=parameters,
+        macs=macs,
+        input_shapes=hop.input_shapes,
+        output_shapes=((1, model.embedding_size), *hop.state_shapes),
+        frontend=IN_GRAPH,
+        window_samples=frontend.WINDOW_SAMPLES,
+        hop_samples=hop.samples,
+        calls_to_fill=hop.calls_to_fill,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models import frontend
-from models.student.ops import CountOps, Ops, Shape, X
+from models.student.ops import CountOps, Ops, Shape, X, frame_macs
 from models.student.spec import Activation, Head, InGraphFrontend, Pooling, Size, StudentSpec
 
 
@@ -68,9 +68,10 @@ def student(ops: Ops[X], x: X, spec: StudentSpec) -> X:
 
     Args:
         ops: what builds or counts the network.
-        x: [batch, 96, 64, 1] log-mel, or [batch, 15600] audio in [-1, 1] with a front-end.
+        x: [batch, 96, 64, 1] log-mel, also of a stream, whose front-end has several inputs and is
+            built apart; or [batch, 15600] audio in [-1, 1] with another front-end.
     """
-    if spec.frontend is not InGraphFrontend.NONE:
+    if spec.frontend in (InGraphFrontend.DFT, InGraphFrontend.STFT):
         x = ops.audio_to_patch(x, spec.frontend.value)
     x = backbone(ops, x, spec)
     if spec.pooling is Pooling.GAP:
@@ -105,6 +106,8 @@ def count(spec: StudentSpec) -> tuple[int, int]:
     """Returns a student's parameters and multiply-accumulates per inference."""
     ops = CountOps()
     student(ops, Shape(frontend.PATCH_FRAMES, frontend.MEL_BINS, 1), spec)
+    if spec.is_stream:
+        ops.macs += spec.hop_frames * frame_macs(InGraphFrontend.DFT.value)
     return ops.parameters, ops.macs
 
 

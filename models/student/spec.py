@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
+from models.frontend import PATCH_FRAMES, PATCH_HOP_FRAMES
 
 
 class Size(StrEnum):
@@ -44,14 +45,16 @@ class Activation(StrEnum):
 
 
 class InGraphFrontend(StrEnum):
-    """The front-end in a student's graph: none (it takes a log-mel patch), or one of two graphs.
+    """The front-end in a student's graph: none (it takes a log-mel patch), or what it takes.
 
-    ``dft`` is the one to use; ``stft`` (RFFT) is what apps have today, as a reference.
+    ``dft`` takes a window of audio; ``stft`` (RFFT) is what apps have today, as a reference.
+    ``stream`` takes a hop of audio and its own state (models/stream.py), by ``dft``.
     """
 
     NONE = "none"
     DFT = "dft"
     STFT = "stft"
+    STREAM = "stream"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class StudentSpec:
         width: multiplies every channel count, in (0, 4].
         bottleneck_rank: rank of the low-rank embedding layer; ``None`` for a full one.
         embedding_size: length of the embedding.
+        hop_frames: new log-mel frames of a call of a stream, 1 to 96; 17 for all others.
         qat: trained with simulated int8 rounding.
     """
 
@@ -73,6 +77,7 @@ class StudentSpec:
     embedding_size: int = 2048
     activation: Activation = Activation.FUSED
     frontend: InGraphFrontend = InGraphFrontend.NONE
+    hop_frames: int = PATCH_HOP_FRAMES
     qat: bool = False
 
     def __post_init__(self) -> None:
@@ -89,11 +94,34 @@ class StudentSpec:
                 f"rank {rank} and embedding size {self.embedding_size} do not fit",
                 hint="the rank is at least 1 and below the embedding size",
             )
+        if not 1 <= self.hop_frames <= PATCH_FRAMES:
+            raise ConfigurationError(
+                f"a stream with a hop of {self.hop_frames} frames cannot be built",
+                hint=f"give 1 to {PATCH_FRAMES} frames, such as {InGraphFrontend.STREAM}48",
+            )
+        if not self.is_stream and self.hop_frames != PATCH_HOP_FRAMES:
+            raise ConfigurationError(
+                f"a hop of {self.hop_frames} frames needs the front-end stream",
+                hint="only a stream has its hop in its graph",
+            )
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it takes a hop of audio and a state."""
+        return self.frontend is InGraphFrontend.STREAM
 
     @property
     def without_frontend(self) -> StudentSpec:
         """The student with the same weights that takes log-mel patches."""
-        return replace(self, frontend=InGraphFrontend.NONE)
+        return replace(self, frontend=InGraphFrontend.NONE, hop_frames=PATCH_HOP_FRAMES)
+
+    @property
+    def graph_begins(self) -> str:
+        """What its graph begins with: ``patch``, ``dft``, ``stft``, ``stream`` or ``stream48``."""
+        if self.frontend is InGraphFrontend.NONE:
+            return "patch"
+        hop = "" if self.hop_frames == PATCH_HOP_FRAMES else str(self.hop_frames)
+        return f"{self.frontend.value}{hop}"
 
     @property
     def without_qat(self) -> StudentSpec:
@@ -108,7 +136,7 @@ class StudentSpec:
             parts.append(f"r{self.bottleneck_rank}")
         parts += [f"e{self.embedding_size}", self.activation.value]
         if self.frontend is not InGraphFrontend.NONE:
-            parts.append(self.frontend.value)
+            parts.append(self.graph_begins)
         if self.qat:
             parts.append("qat")
         return "_".join(parts)
@@ -121,7 +149,8 @@ ALIASES = {"frill": FRILL}
 _NAME = re.compile(
     r"(?P<size>tiny|small|large)_w(?P<width>\d+(?:\.\d+)?)_(?P<head>legacy|keras3)"
     r"_(?P<pooling>gap|flatten)(?:_r(?P<rank>\d+))?_e(?P<embedding>\d+)"
-    r"_(?P<activation>fused|unfused|minimalistic)(?:_(?P<frontend>dft|stft))?(?P<qat>_qat)?"
+    r"_(?P<activation>fused|unfused|minimalistic)"
+    r"(?:_(?P<frontend>dft|stft|stream)(?P<hop>(?<=stream)[0-9]+)?)?(?P<qat>_qat)?"
 )
 
 
@@ -156,6 +185,7 @@ def parse_name(name: str) -> StudentSpec:
         embedding_size=int(match["embedding"]),
         activation=Activation(match["activation"]),
         frontend=InGraphFrontend(match["frontend"] or "none"),
+        hop_frames=int(match["hop"] or PATCH_HOP_FRAMES),
         qat=bool(match["qat"]),
     )
 
@@ -225,4 +255,5 @@ _AXES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "embedding": ("embedding_size", int),
     "activation": ("activation", Activation),
     "frontend": ("frontend", _frontend),
+    "hop": ("hop_frames", int),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -106,14 +106,17 @@ class Model:
         """Returns the shape of each input as allocated."""
         return [tuple(int(n) for n in d["shape"]) for d in self._interpreter.get_input_details()]
 
-    def signature(self) -> tuple[str, str]:
-        """Returns the key of the first signature and the name of its first input.
+    def signature(self) -> tuple[str, tuple[str, ...]]:
+        """Returns the key of the first signature and its inputs' names, in the graph's order.
 
         Raises:
             ModelFileError: the file has no signature.
         """
-        for key, sides in self._interpreter.get_signature_list().items():
-            return str(key), str(sides["inputs"][0])
+        order = [int(each["index"]) for each in self._interpreter.get_input_details()]
+        for key in self._interpreter.get_signature_list():
+            details = self._interpreter.get_signature_runner(key).get_input_details()
+            names = {int(detail["index"]): str(name) for name, detail in details.items()}
+            return str(key), tuple(names[index] for index in order)
         raise ModelFileError(f"{self.path}: has no signature", hint="export it from a Keras model")
 
     def partitions(self) -> Partitions:
@@ -237,6 +240,33 @@ def read_graph(content: bytes) -> Any:
     from ai_edge_litert import schema_py_generated
 
     return schema_py_generated.ModelT.InitFromPackedBuf(content, 0)
+
+
+def in_order(content: bytes, inputs: Sequence[str]) -> bytes:
+    """Returns a .tflite file's flatbuffer with inputs and outputs in the order of its source.
+
+    TensorFlow's converter gives several of them in any order. Only the lists of them change:
+    writing the whole tree again would lose the alignment of the weights.
+
+    Args:
+        inputs: their names in the signature; it names outputs ``output_0``, ``output_1`` ...
+    """
+    _module()
+    from ai_edge_litert import schema_py_generated
+
+    changed = bytearray(content)
+    model = schema_py_generated.Model.GetRootAs(changed, 0)
+    signature, main = model.SignatureDefs(0), model.Subgraphs(0)
+    sides = (
+        (main.InputsAsNumpy(), signature.Inputs, signature.InputsLength(), list(inputs)),
+        (main.OutputsAsNumpy(), signature.Outputs, signature.OutputsLength(), None),
+    )
+    for indices, entry, count, names in sides:
+        entries = [entry(at) for at in range(count)]
+        by_name = {each.Name().decode(): each.TensorIndex() for each in entries}
+        names = names or [f"output_{at}" for at in range(count)]
+        indices[:] = [by_name[name] for name in names]  # a view of ``changed``
+    return bytes(changed)
 
 
 def names_of(enumeration: str) -> dict[int, str]:

@@ -1,15 +1,17 @@
 """The one door to litert-quantizer: float16, dynamic-range int8 and full int8 from a float32 file.
 
-The rules, and the measurements behind them, are in docs/conversion.md. In short: the front-end is
-never quantised (it costs the whole embedding); dynamic range leaves weights below 1024 elements
-alone (else the graph falls apart); full int8 takes its ranges as a percentile over varied samples,
-because the outputs of squeeze-and-excite are heavy-tailed and the absolute range wastes the scale.
+The rules, and the measurements behind them, are in docs/conversion.md. In short: the front-end
+and a stream's state are never quantised (it costs the whole embedding); dynamic range leaves
+weights below 1024 elements alone (else the graph falls apart); full int8 takes its ranges as a
+percentile over varied samples, because the outputs of squeeze-and-excite are heavy-tailed and the
+absolute range wastes the scale.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -23,6 +25,7 @@ from bench.core import atomic
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError, ConversionError
 from models.tflite import reader
+from models.tflite.arrays import Samples, one_by_one
 from models.tflite.extras import from_extra
 from models.tflite.litert import Model
 
@@ -40,14 +43,13 @@ def quantise(
     target: Path,
     format: Format,
     *,
-    calibration: NDArray[np.float32] | None = None,
+    calibration: Samples | None = None,
     ranges: Sequence[tuple[float, float]] | None = None,
 ) -> None:
     """Writes ``source``, a float32 .tflite file, in another format to ``target``.
 
     Args:
-        calibration: float32 [samples, ...] real inputs without batch axis; full int8 needs them,
-            or ``ranges``.
+        calibration: real inputs; full int8 needs them, or ``ranges``.
         ranges: learned in training, of the tensors of ``reader.rounded_tensors``; full int8 takes
             them instead.
 
@@ -63,12 +65,13 @@ def quantise(
     tensor_ranges = None
     if format is Format.INT8 and ranges is not None:
         tensor_ranges = _learned_ranges(source, ranges)
+    stream_state = reader.stream_state(source)
     with from_extra("zoo", "litert-quantizer"):
         from litert_quantizer import quantizer
     with _quiet():
         try:
             worker = quantizer.Quantizer(str(source))
-            _load_recipe(worker, format)
+            _load_recipe(worker, format, state=stream_state)
             if format is Format.INT8 and tensor_ranges is None and calibration is not None:
                 signature = Model(source).signature()
                 tensor_ranges = _percentile_ranges(source, worker, signature, calibration)
@@ -81,7 +84,7 @@ def quantise(
     atomic.write_bytes(target, content)
 
 
-def _load_recipe(worker: Any, format: Format) -> None:
+def _load_recipe(worker: Any, format: Format, *, state: Sequence[str]) -> None:
     from litert_quantizer import qtyping, recipe
 
     everything = qtyping.TFLOperationName.ALL_SUPPORTED
@@ -96,15 +99,17 @@ def _load_recipe(worker: Any, format: Format) -> None:
         worker.load_quantization_recipe(recipe.dynamic_legacy_wi8_afp32())
     else:
         worker.load_quantization_recipe(recipe.static_wi8_ai8())
-    worker.update_quantization_recipe(
-        regex=_FRONTEND,
-        operation_name=everything,
-        algorithm_key=recipe.AlgorithmName.NO_QUANTIZE,
-    )
+    # What gives a tensor is found by its name and a semicolon; so are all outputs at once.
+    for regex in (_FRONTEND, *(f"{re.escape(name)};" for name in state)):
+        worker.update_quantization_recipe(
+            regex=regex,
+            operation_name=everything,
+            algorithm_key=recipe.AlgorithmName.NO_QUANTIZE,
+        )
 
 
 def _percentile_ranges(
-    source: Path, worker: Any, signature: tuple[str, str], calibration: NDArray[np.float32]
+    source: Path, worker: Any, signature: tuple[str, tuple[str, ...]], calibration: Samples
 ) -> dict[str, Any]:
     """Returns each tensor's range: a percentile, over samples, of its extremes in one sample."""
     from litert_quantizer import calibrator, recipe_manager
@@ -120,10 +125,10 @@ def _percentile_ranges(
     )
     lows: dict[str, list[NDArray[Any]]] = {}
     highs: dict[str, list[NDArray[Any]]] = {}
-    key, name = signature
-    for sample in calibration:
+    key, names = signature
+    for sample in one_by_one(calibration):
         one.reset_model_qsvs()
-        one.calibrate({key: [{name: sample[np.newaxis]}]}, recipe)
+        one.calibrate({key: [dict(zip(names, sample, strict=True))]}, recipe)
         for tensor, extremes in one.get_model_qsvs().items():
             lows.setdefault(tensor, []).append(extremes["min"])
             highs.setdefault(tensor, []).append(extremes["max"])

@@ -14,6 +14,7 @@ from models.tflite import litert
 
 _IDENTIFIER = b"TFL3"
 _WAVEFORM_SAMPLES = 4_000  # a longer [1, n] input is audio
+_OF_A_STREAM = "frontend_"  # begins the names of its input tensors (models/stream.py)
 _CASTS = ("QUANTIZE", "DEQUANTIZE")
 
 
@@ -76,19 +77,34 @@ def layers(path: Path) -> list[tuple[str, str, int]]:
     ]
 
 
-def rounded_tensors(path: Path) -> list[tuple[str, ...]]:
-    """Returns the names of the tensors that full int8 rounds, in the graph's order.
-
-    First the patch (the input, or what a float front-end makes of audio), then each operator's
-    result; a reshaped tensor shares its source's range and so stands beside it.
+def stream_state(path: Path) -> tuple[str, ...]:
+    """Returns the names of the tensors that hold a stream's new state; none of other files.
 
     Raises:
         ModelFileError: as ``read``.
     """
+    file = read(path)
+    is_stream = file.role is Role.EMBEDDING_STREAM
+    return tuple(each.name for each in file.outputs[1:]) if is_stream else ()
+
+
+def rounded_tensors(path: Path) -> list[tuple[str, ...]]:
+    """Returns the names of the tensors that full int8 rounds, in the graph's order.
+
+    First the patch (the input, or what a float front-end makes of audio), then each operator's
+    result; a reshaped tensor shares its source's range and so stands beside it. A stream's state
+    is not rounded.
+
+    Raises:
+        ModelFileError: as ``read``.
+    """
+    state = stream_state(path)
     graph, names = _graph(path)
     main = graph.subgraphs[0]
     groups = [[index] for index in main.inputs]
     for op in main.operators:
+        if main.tensors[op.outputs[0]].name.decode() in state:
+            continue
         if names[op.opcodeIndex] == "RESHAPE":
             next(group for group in groups if op.inputs[0] in group).append(op.outputs[0])
         else:
@@ -187,7 +203,16 @@ def _format(graph: Any) -> Format:
     return Format.FLOAT16 if "float16" in constants else Format.FLOAT32
 
 
+def _is_stream(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> bool:
+    """Returns whether a file is a stream of ours, by its names and shapes."""
+    state, new_state = ([each.shape for each in side[1:]] for side in (inputs, outputs))
+    named = all(_OF_A_STREAM in each.name for each in inputs)
+    return named and len(state) > 0 and state == new_state
+
+
 def _role(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Role:
+    if _is_stream(inputs, outputs):
+        return Role.EMBEDDING_STREAM
     if len(inputs) != 1 or not outputs:
         return Role.OTHER
     shape, wide = inputs[0].shape, outputs[0].shape

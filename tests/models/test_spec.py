@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,32 @@ specs = st.builds(
 @given(specs)
 def test_a_name_parses_back_to_the_student_it_was_printed_from(spec: StudentSpec) -> None:
     assert parse_name(spec.name) == spec
+
+
+@given(specs, st.integers(1, 96))
+def test_the_name_of_a_stream_has_its_hop_and_the_weights_of_the_student(
+    spec: StudentSpec, hop: int
+) -> None:
+    stream = replace(spec, frontend=InGraphFrontend.STREAM, hop_frames=hop)
+    assert parse_name(stream.name) == stream
+    assert ("_stream_" in f"{stream.name}_") == (hop == 17)
+    assert stream.without_frontend == spec.without_frontend
+
+
+def test_a_stream_of_a_hop_that_cannot_be_is_refused() -> None:
+    name = "tiny_w0.5_keras3_gap_e512_unfused_stream"
+    assert parse(f"{name}17") == parse(name)
+    for frames in (0, 97):
+        with pytest.raises(ConfigurationError, match=f"hop of {frames} frames"):
+            parse(f"{name}{frames}")
+    with pytest.raises(ConfigurationError, match="not the name of a student"):
+        parse(name.replace("stream", "dft48"))
+    assert [each.name[-8:] for each in parse_grid(["frontend=stream", "hop=48,96"])] == [
+        "stream48",
+        "stream96",
+    ]
+    with pytest.raises(ConfigurationError, match="needs the front-end stream"):
+        parse_grid(["frontend=dft", "hop=48"])
 
 
 def test_frill_has_its_canonical_name_and_its_alias() -> None:

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="NAME",
         help="name of a student, or frill, trill-shaped, frontend-dft, frontend-stft; "
-        "frontend-dft-17 makes the 17 new frames of a hop",
+        "frontend-dft-17 makes the 17 new frames of a hop; NAME_stream takes audio hop by hop",
     )
     shared.add_grid(parser)
     add("--formats", default=",".join(_FORMATS), help="formats, separated by commas")

@@ -165,6 +165,7 @@ def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
             "input_shapes": [list(each.shape) for each in first.inputs],
             "output_shapes": [list(each.shape) for each in first.outputs],
             "frontend": first.frontend,
+            "calls_to_fill": first.calls_to_fill,
         }
     document["weights"] = files[0].weights.value if files else "not built"
     document["formats"] = [config.unstructure(each) for each in files]

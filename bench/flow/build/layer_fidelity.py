@@ -8,7 +8,7 @@ from bench.core.artifact import Artifact, Format, Role
 from bench.core.errors import ConfigurationError
 from bench.flow.report.join import join
 from bench.store.store import Store
-from models import frontend
+from models import frontend, stream
 from models.audio import calibration, packages
 from models.convert.layer_fidelity import LayerFidelity, compare_layers
 from models.zoo import Zoo
@@ -67,7 +67,8 @@ def compare_formats(
             hint=f"frill-bench convert {name}, or zoo add FILE --name {name}",
         )
     shape = base.inputs[0].shape[1:]
-    if base.role is Role.OTHER or shape not in (_PATCH, _AUDIO):
+    hop = stream.hop_of(tuple(each.shape for each in base.inputs))
+    if base.role is Role.OTHER or (shape not in (_PATCH, _AUDIO) and hop is None):
         raise ConfigurationError(
             f"{name}: takes {list(base.inputs[0].shape)}, for which there are no held-out patches",
             hint="parity is for models on FRILL's log-mel patch or on 15,600 samples of audio",
@@ -77,9 +78,10 @@ def compare_formats(
         raise ConfigurationError(
             "no audio to run the model on", hint="frill-bench data fetch, or --audio DIR"
         )
-    inputs, _ = calibration.patches_for(
-        "heldout", count=patches, waveform=shape == _AUDIO, audio_root=root
+    drawn, _ = calibration.patches_for(
+        "heldout", count=patches, waveform=shape != _PATCH, audio_root=root
     )
+    inputs = drawn if hop is None else stream.filled(drawn, hop)
     source = zoo.checked_path(base)
     return [
         (each, compare_layers(source, zoo.checked_path(each), inputs, format=each.format))

@@ -15,7 +15,7 @@ from models.accuracy.score import FLOOR, score_artifact, score_floor
 from models.audio.taskset import TaskSet
 from models.zoo import Zoo
 
-_EMBEDDINGS = (Role.EMBEDDING_PATCH, Role.EMBEDDING_WAVEFORM)
+_EMBEDDINGS = (Role.EMBEDDING_PATCH, Role.EMBEDDING_WAVEFORM, Role.EMBEDDING_STREAM)
 
 
 def scorable(artifacts: Sequence[Artifact]) -> list[Artifact]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core import config
-from bench.core.artifact import NO_FRONTEND, Fidelity, Format, Tensor
+from bench.core.artifact import NO_FRONTEND, Fidelity, Format, Role, Tensor
 from bench.core.errors import (
     BenchError,
     ConfigurationError,
@@ -50,6 +50,7 @@ class _Expected:
 
     Args:
         tensors, outputs: its input and output tensors.
+        embeddings: how many outputs carry the result; those after them are a stream's new state.
         raw_inputs: for each inference, the raw bytes of each input tensor.
         reference: outputs of the float32 source, else of the file itself, without delegates.
         own: outputs of the file itself, as when it is scored.
@@ -58,6 +59,7 @@ class _Expected:
     format: Format
     tensors: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    embeddings: int
     inputs: Inputs
     raw_inputs: tuple[tuple[bytes, ...], ...]
     reference: Values
@@ -174,10 +176,11 @@ def _prepare(target: Target) -> _Expected | BenchError:
 def _run_host(target: Target) -> _Expected:
     """Returns the inputs of a target, and the host's outputs for them."""
     file = reader.read(target.path)
+    role = target.artifact.role if target.artifact else file.role
     source, source_sha256 = _source(target)
     inputs = inputs_for(
         file.inputs,
-        target.artifact.role if target.artifact else file.role,
+        role,
         count=_INPUTS,
         audio_root=packages.default_root(),
         front=_frontend(target),
@@ -186,6 +189,7 @@ def _run_host(target: Target) -> _Expected:
         format=file.format,
         tensors=file.inputs,
         outputs=file.outputs,
+        embeddings=1 if role is Role.EMBEDDING_STREAM else len(file.outputs),
         inputs=inputs,
         raw_inputs=tuple(
             tuple(to_bytes(value, tensor) for value, tensor in zip(each, file.inputs, strict=True))
@@ -253,7 +257,8 @@ def _judge(case: Case, expected: _Expected, outputs: Values) -> tuple[str, Fidel
     format = fidelity.format_of_bounds(expected.format, accelerated=accelerated)
     compare = partial(fidelity.compare, patches_sha256=expected.inputs.sha256)
     results = []
-    for values, reference, own in zip(outputs, expected.reference, expected.own, strict=True):
+    triples = list(zip(outputs, expected.reference, expected.own, strict=True))
+    for values, reference, own in triples[: expected.embeddings]:
         if reason := fidelity.degenerate(values):
             return reason, None
         if reason := fidelity.degenerate(reference):
@@ -265,4 +270,7 @@ def _judge(case: Case, expected: _Expected, outputs: Values) -> tuple[str, Fidel
         if shortfall and not fidelity.no_worse(nearness, compare(reference, own)):
             return f"wrong-output: {shortfall}", nearness
         results.append(nearness)
+    for values, reference, _ in triples[expected.embeddings :]:  # silence is a right state
+        if shortfall := fidelity.wrong_state(format, reference, values):
+            return f"wrong-state: {shortfall}", results[0]
     return "", results[0]

@@ -6,11 +6,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
-from bench.core.artifact import Artifact
+from bench.core.artifact import Artifact, Tensor
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import BenchError, DeviceError, ToolOutputError
 from bench.core.paths import cache_dir
@@ -26,6 +26,7 @@ from bench.plan.suite import ALL_CORES, Suite, Target
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.flags import InputFile
+from models import stream
 from models.accuracy.embed import BATCH, clip_windows, embed_clips, pooled, shaped
 from models.accuracy.score import score_beside_host
 from models.audio.taskset import TaskSet
@@ -151,7 +152,8 @@ class _WindowRunner:
         self._outputs = outputs
         self._source = target.name
         self._folder = folder
-        self._input, self._tensors = file.inputs[0], file.outputs
+        self._inputs, self._tensors = file.inputs, file.outputs
+        self._hop = stream.hop_of(tuple(each.shape for each in file.inputs))
         self._model = Model(target.path)
         self._sizes: list[int] = []
 
@@ -165,26 +167,42 @@ class _WindowRunner:
             ConfigurationError: the tool takes no inputs, or they do not fit.
             ToolOutputError: a process failed, or its output is of another size.
         """
-        value = shaped(windows[:per_process], self._input.shape, source=self._source)
+        samples = self._samples(windows)
+        firsts = [
+            shaped(values[:per_process], tensor.shape, source=self._source)
+            for values, tensor in zip(samples, self._inputs, strict=True)
+        ]
         if not self._sizes:
-            self._sizes = [one.size // per_process for one in self._model(value)]
-        path = self._folder / f"inputs{_SUFFIX}"
-        content = to_bytes(windows, self._input)
-        path.write_bytes(content)
-        whole = self._device.put_one(path)
-        size_bytes = len(content) * per_process // len(windows)
+            self._sizes = [one.size // per_process for one in self._model(*firsts)]
+        whole = [
+            self._put(number, values, tensor)
+            for number, (values, tensor) in enumerate(zip(samples, self._inputs, strict=True))
+        ]
         vectors = []
         for at in range(len(windows) // per_process):
-            there = whole
-            if per_process < len(windows):
-                there = self._device.cut(whole, at=at, size_bytes=size_bytes)
-            input_file = InputFile(name=self._input.name, shape=value.shape, path=there)
-            raw = self._outputs.of(self.case, [input_file])
+            inputs = []
+            for tensor, first, (there, size_bytes) in zip(self._inputs, firsts, whole, strict=True):
+                if per_process < len(windows):
+                    part_bytes = size_bytes * per_process // len(windows)
+                    there = self._device.cut(there, at=at, size_bytes=part_bytes)
+                inputs.append(InputFile(name=tensor.name, shape=first.shape, path=there))
+            raw = self._outputs.of(self.case, inputs)
             vectors.append(
                 from_bytes(raw, self._tensors, [n * per_process for n in self._sizes])[0]
             )
         self._device.clear(f"*{_SUFFIX}")
         return np.concatenate(vectors).reshape(len(windows), -1)
+
+    def _samples(self, windows: Floats) -> tuple[Floats, ...]:
+        """Returns the values of each input tensor, float32 [windows, ...]."""
+        return (windows,) if self._hop is None else stream.filled(windows, self._hop)
+
+    def _put(self, number: int, values: Floats, tensor: Tensor) -> tuple[PurePath, int]:
+        """Puts an input tensor's values on the phone; returns where they are, and their bytes."""
+        path = self._folder / f"inputs{number}{_SUFFIX}"
+        content = to_bytes(values, tensor)
+        path.write_bytes(content)
+        return self._device.put_one(path), len(content)
 
     def batch(self, windows: Floats, on_message: Callable[[str], None]) -> tuple[int, float]:
         """Returns how many windows a process takes, and how long a process takes, in seconds.
@@ -207,7 +225,8 @@ class _WindowRunner:
                 hint="use another delegate or build of the tool: frill-bench run --check shows "
                 "which are right",
             )
-        if len(self._input.shape) < 2 or len(windows) == len(picked):
+        several = len(self._inputs) > 1 or len(self._inputs[0].shape) < 2
+        if several or len(windows) == len(picked):
             return 1, single_s
         started_s = time.perf_counter()
         try:

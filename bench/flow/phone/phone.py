@@ -258,12 +258,12 @@ class PhoneDevice:
         return self._redo_if_lost(lambda: stage_file(self._phone, path))
 
     def cut(self, path: PurePath, *, at: int, size_bytes: int) -> PurePosixPath:
-        """Copies a piece of a file on the phone; returns its path, which the next piece overwrites.
+        """Copies a piece of a file on the phone; returns its path, which its next piece overwrites.
 
         Args:
             at: index of the piece, from 0, in units of ``size_bytes``.
         """
-        piece = self.folder / f"piece{path.suffix}"
+        piece = self.folder / f"piece.{path.name}"
         names = f"if={shlex.quote(str(path))} of={shlex.quote(str(piece))}"
         self._redo_if_lost(lambda: self._phone.ask(f"dd {names} bs={size_bytes} skip={at} count=1"))
         return piece

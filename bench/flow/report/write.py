@@ -12,7 +12,7 @@ from bench.flow.report.join import device_names, join
 from bench.flow.report.mode_rows import modes
 from bench.flow.report.results import all_results, sessions_of
 from bench.store.store import Store
-from models.student.spec import InGraphFrontend, is_student, parse_name
+from models.student.spec import is_student, parse_name
 from reports.effects.fit import Estimate, Traits, estimates
 from reports.page.page import write_report
 from reports.rows.frontier import mark
@@ -68,7 +68,7 @@ def _traits(name: str) -> Traits:
         bottleneck="full" if spec.bottleneck_rank is None else "low-rank",
         embedding_size=spec.embedding_size,
         activation=spec.activation.value,
-        graph_begins="patch" if spec.frontend is InGraphFrontend.NONE else spec.frontend.value,
+        graph_begins=spec.graph_begins,
         training="qat" if spec.qat else "plain",
     )
 
