@@ -29,6 +29,7 @@ class CaveatKind(StrEnum):
     PARTLY_DELEGATED = "partly_delegated"
     NO_FRONTEND = "no_frontend"
     FRONTEND_ADDED = "frontend_added"
+    WHOLE_WINDOW = "whole_window"
     SCORED_ON_HOST = "scored_on_host"
     WRONG_OUTPUT = "wrong_output"
     SEVERAL_SESSIONS = "several_sessions"
@@ -61,6 +62,10 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
             "the delegate took only part of the graph, in several partitions"
         ),
         CaveatKind.FRONTEND_ADDED: "the front-end was timed as a graph of its own and added",
+        CaveatKind.WHOLE_WINDOW: (
+            "each inference computes the front-end of its whole window; a stream file computes "
+            "only the new frames of a hop"
+        ),
         CaveatKind.WIDE_INTERVAL: "the 95 % interval is wider than was asked for",
         CaveatKind.CONVENTION_DIFFERS: (
             "one process of fifty runs, benchmark_model's default, gives another latency"

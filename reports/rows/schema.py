@@ -84,7 +84,9 @@ class Row:
     latency_us_high: float | None = maybe("upper end of its 95 % interval over processes", "us")
     includes_frontend: bool = column("latency per second of audio pays for the front-end")
     audio_s_per_inference: float | None = maybe("audio that one inference pays for: the hop", "s")
-    latency_us_per_audio_s: float | None = maybe("latency per second of audio", "us/s")
+    latency_us_per_audio_s: float | None = maybe(
+        "front-end of a hop and file, over the hop", "us/s"
+    )
     size_bytes: int = column("size of the file", "bytes")
     score_mean: float | None = maybe("mean accuracy over the tasks", "[0, 1]")
     score_low: float | None = maybe("lower end of its 95 % interval", "[0, 1]")
@@ -95,7 +97,9 @@ class Row:
     processes: int = column("how many processes the interval is over")
     init_us_median: float | None = maybe("median time to load the model", "us")
     frontend: Frontend = column("in graph, added, missing or none needed")  # noqa: RUF009 - a field
-    frontend_latency_us: float | None = maybe("median latency of one run of the front-end", "us")
+    frontend_us_per_hop: float | None = maybe("median latency of the front-end of a hop", "us")
+    frontend_us_per_hop_low: float | None = maybe("lower end of its 95 % interval", "us")
+    frontend_us_per_hop_high: float | None = maybe("upper end of its 95 % interval", "us")
     latency_us_per_audio_s_low: float | None = maybe("lower end of its 95 % interval", "us/s")
     latency_us_per_audio_s_high: float | None = maybe("upper end of its 95 % interval", "us/s")
     parameters: int | None = maybe("weights of the model")
@@ -163,7 +167,9 @@ class Stream:
     latency_us_high: float | None = maybe("upper end of its 95 % interval", "us")
     back_to_back_us: float | None = maybe("its median latency without idling, same session", "us")
     frontend: Frontend = column("in graph, added, missing or none needed")  # noqa: RUF009 - a field
-    frontend_latency_us: float | None = maybe("median latency of one run of the front-end", "us")
+    frontend_us_per_hop: float | None = maybe("median latency of the front-end of a hop", "us")
+    frontend_us_per_hop_low: float | None = maybe("lower end of its 95 % interval", "us")
+    frontend_us_per_hop_high: float | None = maybe("upper end of its 95 % interval", "us")
     real_time_ratio: float = column("latency with the front-end over the hop")
     real_time_ratio_low: float | None = maybe("lower end of its 95 % interval")
     real_time_ratio_high: float | None = maybe("upper end of its 95 % interval")

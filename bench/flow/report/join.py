@@ -12,7 +12,7 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.score import Score, TaskScore
 from bench.flow.outputs.record import host_score_caveats, output_caveats
-from bench.flow.report.frontend import frontend_caveats, frontend_of
+from bench.flow.report.frontend import frontend_of
 from bench.flow.report.results import CaseResult, Timed, all_results
 from bench.measure.summary import Summary
 from bench.plan.case import Mode
@@ -149,10 +149,11 @@ def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, Score]:
 
 def _row(source: Source, cases: Sequence[CaseResult], score: Score | None) -> Row:
     case, artifact, fidelity = source.case, source.artifact, source.artifact.fidelity
-    frontend, added = frontend_of(case, artifact, cases)
+    frontend = frontend_of(case, artifact, cases, hop_samples=artifact.hop_samples)
+    added = frontend.measured
     caveats = {
         *case.caveats,
-        *frontend_caveats(frontend),
+        *frontend.caveats,
         *_score_caveats(case, score, source.session.device),
         *(output_caveats(added.check) if added else ()),
     }
@@ -164,8 +165,8 @@ def _row(source: Source, cases: Sequence[CaseResult], score: Score | None) -> Ro
         processes=case.summary.processes if case.summary else 0,
         sessions=case.spread.sessions if case.spread else 1,
         session_spread_ratio=case.spread.range_ratio if case.spread else None,
-        includes_frontend=frontend in (Frontend.IN_GRAPH, Frontend.ADDED),
-        frontend=frontend,
+        includes_frontend=frontend.kind in (Frontend.IN_GRAPH, Frontend.ADDED),
+        frontend=frontend.kind,
         audio_s_per_inference=artifact.hop_samples / SAMPLE_RATE_HZ,
         size_bytes=artifact.size_bytes,
         parameters=artifact.parameters,
@@ -194,7 +195,9 @@ def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
     return replace(
         row,
         **{name: getattr(summary, name) for name in _FROM_SUMMARY},
-        frontend_latency_us=front.latency_us_median if front else None,
+        frontend_us_per_hop=front.latency_us_median if front else None,
+        frontend_us_per_hop_low=front.latency_us_low if front else None,
+        frontend_us_per_hop_high=front.latency_us_high if front else None,
         latency_us_per_audio_s=per_audio_s("latency_us_median"),
         latency_us_per_audio_s_low=per_audio_s("latency_us_low"),
         latency_us_per_audio_s_high=per_audio_s("latency_us_high"),
