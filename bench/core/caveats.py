@@ -57,7 +57,6 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
     Effect.NOTE: {
         CaveatKind.FIXED_PERFORMANCE: "the clocks were held at a level that the phone can sustain",
         CaveatKind.CONDITIONS_REFUSED: "the phone refused some of the settings for measuring",
-        CaveatKind.BELOW_FLOOR: "scores less than mean and deviation of a log-mel spectrogram do",
         CaveatKind.PARTLY_DELEGATED: (
             "the delegate took only part of the graph, in several partitions"
         ),
@@ -97,6 +96,7 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         CaveatKind.SCORED_ON_HOST: (
             "scored on the host; the outputs of this delegate were not checked"
         ),
+        CaveatKind.BELOW_FLOOR: "scores less than mean and deviation of a log-mel spectrogram do",
         CaveatKind.WRONG_OUTPUT: "the device does not compute what the host does",
         CaveatKind.THROTTLED: "the device was so hot that it was throttled, or nearly",
         CaveatKind.THERMAL_OVERRIDE: "the thermal status was set by hand",

@@ -242,7 +242,7 @@ def file_columns(rows: Sequence[R], notes: Footnotes, mode: str = "") -> list[Co
         mode: named where the footnotes say what evidence is about.
     """
     short = short_names(row.file.student for row in rows)
-    names = row_names(rows)
+    names = row_names(rows, hops=False)
 
     def student(row: R) -> Cell:
         name = row.file.student

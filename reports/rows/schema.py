@@ -124,6 +124,11 @@ class Row:
     memory_mb_peak: float | None = maybe("highest resident memory", "MiB")
     sessions: int = column("sessions of this very case on the device", default=1)
     session_spread_ratio: float | None = maybe("range of their medians over their median")
+    score_windows: str | None = maybe("windows of a clip: at whole hops, or also to its end")
+    hop_s_reference: float | None = maybe("hop that this row's is compared with", "s")
+    score_change: float | None = maybe("score less that at the reference hop, same clips")
+    score_change_low: float | None = maybe("lower end of its 95 % interval, of pairs")
+    score_change_high: float | None = maybe("upper end of its 95 % interval, of pairs")
 
 
 # The published columns of results.csv, which come first there; others follow as declared.
@@ -150,6 +155,13 @@ class Task:
     chance: float = column("what guessing scores", "[0, 1]")
     floor: float | None = maybe("what the log-mel floor scores on the same clips", "[0, 1]")
     test_clips: int = column("clips or queries judged")
+    hop_s: float | None = maybe("audio between two windows", "s")
+    windows: str | None = maybe("windows of a clip: at whole hops, or also to its end")
+    hop_s_reference: float | None = maybe("hop that this row's is compared with", "s")
+    change: float | None = maybe("score less that at the reference hop, same clips")
+    change_low: float | None = maybe("lower end of its 95 % interval, of pairs")
+    change_high: float | None = maybe("upper end of its 95 % interval, of pairs")
+    same_windows: float | None = maybe("clips with the same windows at both hops", "[0, 1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
