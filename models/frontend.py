@@ -37,6 +37,11 @@ def samples_of(frames: int) -> int:
 WINDOW_SAMPLES = samples_of(PATCH_FRAMES)  # 15,600
 
 
+def new_frames(hop_samples: int) -> int:
+    """Returns how many of a patch's frames a hop of audio makes anew, 1 to 96."""
+    return min(PATCH_FRAMES, max(1, round(hop_samples / FRAME_HOP_SAMPLES)))
+
+
 @lru_cache(maxsize=1)
 def hann() -> NDArray[np.float64]:
     """Returns the periodic Hann window, float64 [400]."""

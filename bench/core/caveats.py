@@ -29,6 +29,7 @@ class CaveatKind(StrEnum):
     PARTLY_DELEGATED = "partly_delegated"
     NO_FRONTEND = "no_frontend"
     FRONTEND_ADDED = "frontend_added"
+    WHOLE_WINDOW = "whole_window"
     SCORED_ON_HOST = "scored_on_host"
     WRONG_OUTPUT = "wrong_output"
     SEVERAL_SESSIONS = "several_sessions"
@@ -56,11 +57,14 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
     Effect.NOTE: {
         CaveatKind.FIXED_PERFORMANCE: "the clocks were held at a level that the phone can sustain",
         CaveatKind.CONDITIONS_REFUSED: "the phone refused some of the settings for measuring",
-        CaveatKind.BELOW_FLOOR: "scores less than mean and deviation of a log-mel spectrogram do",
         CaveatKind.PARTLY_DELEGATED: (
             "the delegate took only part of the graph, in several partitions"
         ),
         CaveatKind.FRONTEND_ADDED: "the front-end was timed as a graph of its own and added",
+        CaveatKind.WHOLE_WINDOW: (
+            "each inference computes the front-end of its whole window; a stream file computes "
+            "only the new frames of a hop"
+        ),
         CaveatKind.WIDE_INTERVAL: "the 95 % interval is wider than was asked for",
         CaveatKind.CONVENTION_DIFFERS: (
             "one process of fifty runs, benchmark_model's default, gives another latency"
@@ -92,6 +96,7 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         CaveatKind.SCORED_ON_HOST: (
             "scored on the host; the outputs of this delegate were not checked"
         ),
+        CaveatKind.BELOW_FLOOR: "scores less than mean and deviation of a log-mel spectrogram do",
         CaveatKind.WRONG_OUTPUT: "the device does not compute what the host does",
         CaveatKind.THROTTLED: "the device was so hot that it was throttled, or nearly",
         CaveatKind.THERMAL_OVERRIDE: "the thermal status was set by hand",

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from statistics import fmean
 
 from bench.core.caveats import Caveat
+
+
+class Windows(StrEnum):
+    """Which windows of a clip are embedded; scores of two rules are not comparable."""
+
+    WHOLE_HOPS = "whole hops"  # those at whole hops; the end of a clip may be in none of them
+    TO_END = "to the end"  # and one more at the clip's end, where audio would be left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +55,24 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HopDifference:
+    """One hop's score minus that of another hop of the same artifact, on the same clips.
+
+    Args:
+        hop_samples: that other hop, the reference.
+        differences: of each task, the mean last.
+        same_windows: task to the share of its test clips that have the same windows at both hops,
+            in [0, 1]: those clips cannot show a difference.
+    """
+
+    hop_samples: int
+    differences: tuple[Difference, ...]
+    same_windows: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """One artifact's accuracy on a task set.
+    """One artifact's accuracy on a task set, at one hop.
 
     Args:
         artifact_sha256: of the file that was scored, or ``log-mel`` for the floor.
@@ -60,6 +84,8 @@ class Score:
         device: key of the phone whose outputs were scored, on a sample of the clips; ``None`` for
             this machine.
         less_host: the score on that phone minus the host's on the same clips, the mean last.
+        windows: which windows of a clip it is over; the former rule in older records.
+        less_hop: the score minus that at the reference hop, if several hops were scored together.
     """
 
     artifact_sha256: str
@@ -76,6 +102,8 @@ class Score:
     caveats: tuple[Caveat, ...] = field(default=())
     device: str | None = None
     less_host: tuple[Difference, ...] = ()
+    windows: Windows = Windows.WHOLE_HOPS
+    less_hop: HopDifference | None = None
     schema_version: int = 1
 
     @property

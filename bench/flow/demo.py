@@ -25,7 +25,9 @@ from models.audio import packages
 from models.audio.folder import own_task_set
 from models.audio.tasks import QUICK, task_set
 from models.audio.taskset import TaskSet
+from models.frontend import FRAME_HOP_SAMPLES
 from models.student import buildable
+from models.student.spec import InGraphFrontend
 from models.zoo import Zoo
 
 STUDENTS = (  # trained ones with both kinds of hard-swish, one with a front-end, and a random one
@@ -36,7 +38,10 @@ STUDENTS = (  # trained ones with both kinds of hard-swish, one with a front-end
     "small_w1.0_legacy_gap_e1024_unfused",
     "small_w2.0_legacy_gap_e2048_fused",  # FRILL
 )
-FRONTEND = "frontend-dft"
+HOPS_FRAMES = (17, 48, 96)  # each is scored and charged
+FRONTENDS = tuple(
+    buildable.LogMelFrontend(InGraphFrontend.DFT, frames).name for frames in HOPS_FRAMES
+)
 _REAL_MODEL = "efficientword-net"
 PROCESSES = 12  # the 95 % interval then leaves out the two extremes at each end
 _WARMUP_S = 0.1
@@ -129,7 +134,7 @@ def _make(
     zoo.root.mkdir(parents=True, exist_ok=True)
     has_audio = _fetch_audio(audio, notes, clock)
     formats = [each for each in Format if has_audio or each is not Format.INT8]
-    artifacts = _convert((*students, FRONTEND), formats, zoo, audio, failed, clock)
+    artifacts = _convert((*students, *FRONTENDS), formats, zoo, audio, failed, clock)
     artifacts += _add_real_model(zoo, notes)
     with Store.open(out / "results.db") as store:
         for artifact in artifacts:
@@ -254,5 +259,12 @@ def _score(
             finished[name] = None
         on_progress(stage, len(finished), len(chosen) + 1)  # and the log-mel floor
 
-    _, failed = score_artifacts(chosen, zoo=zoo, task_set=tasks, store=store, on_progress=count)
+    _, failed = score_artifacts(
+        chosen,
+        zoo=zoo,
+        task_set=tasks,
+        store=store,
+        on_progress=count,
+        hops=[frames * FRAME_HOP_SAMPLES for frames in HOPS_FRAMES],
+    )
     return [str(error) for error in failed.values()]

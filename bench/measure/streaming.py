@@ -29,6 +29,19 @@ class Streaming:
     core_share_low: float | None = None
     core_share_high: float | None = None
 
+    def over(self, hop_s: float) -> Streaming:
+        """Returns the same latency and CPU time as a cost of another hop."""
+        scale = self.hop_s / hop_s
+        return Streaming(
+            hop_s=hop_s,
+            real_time_ratio=scale * self.real_time_ratio,
+            core_share=scale * self.core_share,
+            real_time_ratio_low=_times(self.real_time_ratio_low, scale),
+            real_time_ratio_high=_times(self.real_time_ratio_high, scale),
+            core_share_low=_times(self.core_share_low, scale),
+            core_share_high=_times(self.core_share_high, scale),
+        )
+
 
 def streaming(case: Case, summary: Summary) -> Streaming:
     """Returns the cost of a case that was timed in the streaming mode."""
@@ -44,12 +57,12 @@ def streaming(case: Case, summary: Summary) -> Streaming:
         hop_s=case.protocol.run_delay_s,
         real_time_ratio=middle_us / hop_us,
         core_share=busy_us[1] / core_us,
-        real_time_ratio_low=_over(low_us, hop_us),
-        real_time_ratio_high=_over(high_us, hop_us),
-        core_share_low=_over(busy_us[0], core_us),
-        core_share_high=_over(busy_us[2], core_us),
+        real_time_ratio_low=_times(low_us, 1 / hop_us),
+        real_time_ratio_high=_times(high_us, 1 / hop_us),
+        core_share_low=_times(busy_us[0], 1 / core_us),
+        core_share_high=_times(busy_us[2], 1 / core_us),
     )
 
 
-def _over(value_us: float | None, of_us: float) -> float | None:
-    return None if value_us is None else value_us / of_us
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else factor * value

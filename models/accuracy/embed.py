@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.core import atomic
 from bench.core.artifact import Artifact, Role
 from bench.core.errors import ConfigurationError, ConversionError, ModelFileError
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.progress import OnProgress, ignore
+from bench.core.score import Windows
 from models import frontend, stream
 from models.accuracy.frames import frames_of
+from models.accuracy.windows import starts_of
 from models.audio.decode import decode
 from models.tflite import litert
 from models.tflite.arrays import Floats
 
-# A clip's SHA-256 and its windows, float32 [windows, ...].
-Windows = Iterator[tuple[str, Floats]]
-
 # What the interpreter runs with here.
 DELEGATE, THREADS = "xnnpack", 1
 BATCH = 32  # windows per inference, where the file can take them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipWindows:
+    """The windows of one clip, each once, though several hops have it.
+
+    Args:
+        sha256: of the clip.
+        inputs: float32 [windows, ...], what the model is given.
+        at_hop: hop in samples to the indices of its windows in ``inputs``.
+    """
+
+    sha256: str
+    inputs: Floats
+    at_hop: Mapping[int, tuple[int, ...]]
 
 
 def embed_clips(
@@ -38,11 +53,40 @@ def embed_clips(
     frontend_path: Path | None = None,
     on_progress: OnProgress = ignore,
 ) -> Floats:
-    """Returns the embeddings of clips, float32 [clips, dimensions], from the cache if there.
+    """Returns the embeddings of clips at the manifest's hop, float32 [clips, dimensions].
+
+    Args, Raises: as for ``embed_at_hops``.
+    """
+    hop = artifact.hop_samples
+    return embed_at_hops(
+        path,
+        artifact,
+        clips,
+        hops=(hop,),
+        cache=cache,
+        frontend_path=frontend_path,
+        on_progress=on_progress,
+    )[hop]
+
+
+def embed_at_hops(
+    path: Path,
+    artifact: Artifact,
+    clips: Mapping[str, Path],
+    *,
+    hops: Sequence[int],
+    cache: Path,
+    frontend_path: Path | None = None,
+    on_progress: OnProgress = ignore,
+) -> dict[int, Floats]:
+    """Returns the embeddings of clips at each hop, float32 [clips, dimensions], cached.
+
+    A window that several hops share is embedded once.
 
     Args:
-        artifact: the manifest of the file; role, window and hop are taken from it.
+        artifact: the manifest of the file; role and window are taken from it.
         clips: SHA-256 of each clip to a file that holds it; the rows follow this order.
+        hops: in samples.
         frontend_path: a .tflite file that makes the model's input from a window of audio, for
             models whose log-mel is not ours.
         on_progress: called with the clips done and all clips.
@@ -51,23 +95,45 @@ def embed_clips(
         ConfigurationError: the file is not an audio embedding, or a clip cannot be decoded.
         ConversionError: an embedding is not finite or all zero; names file and clip.
     """
-    key = [artifact.sha256, list(clips), artifact.window_samples, artifact.hop_samples]
     front_sha256 = sha256_file(frontend_path) if frontend_path else None
-    name = sha256_value([*key, front_sha256, DELEGATE, litert.runtime()])
-    stored = cache / "embeddings" / f"{name}.npy"
-    if not stored.is_file():
-        model = litert.Model(path, threads=THREADS, delegate=DELEGATE)
+    stored = {}
+    for hop in hops:
+        key = [artifact.sha256, list(clips), artifact.window_samples, hop, Windows.TO_END]
+        name = sha256_value([*key, front_sha256, DELEGATE, litert.runtime()])
+        stored[hop] = cache / "embeddings" / f"{name}.npy"
+    if missing := [hop for hop in hops if not stored[hop].is_file()]:
         windows = clip_windows(
-            artifact, clips, cache=cache, frontend_path=frontend_path, on_progress=on_progress
+            artifact,
+            clips,
+            hops=missing,
+            cache=cache,
+            frontend_path=frontend_path,
+            on_progress=on_progress,
         )
-        if artifact.role is Role.EMBEDDING_STREAM:
-            vectors = _streamed(model, windows)
-        else:
-            vectors = _vectors(model, _input_shape(artifact, model), windows)
-        embeddings = pooled(vectors, clips, source=str(path))
-        with atomic.replacing(stored) as partial:
-            np.save(partial, embeddings)
-    return np.asarray(np.load(stored), dtype=np.float32)
+        for hop, embeddings in _at_hops(path, artifact, clips, windows, missing).items():
+            with atomic.replacing(stored[hop]) as partial:
+                np.save(partial, embeddings)
+    return {hop: np.asarray(np.load(stored[hop]), dtype=np.float32) for hop in hops}
+
+
+def _at_hops(
+    path: Path,
+    artifact: Artifact,
+    clips: Mapping[str, Path],
+    windows: Iterator[ClipWindows],
+    hops: Sequence[int],
+) -> dict[int, Floats]:
+    model = litert.Model(path, threads=THREADS, delegate=DELEGATE)
+    means: dict[int, list[Floats]] = {hop: [] for hop in hops}
+    if artifact.role is Role.EMBEDDING_STREAM:
+        embedded = _streamed(model, windows)
+    else:
+        embedded = _embedded(model, _input_shape(artifact, model), windows)
+    for clip, vectors in embedded:
+        for hop in hops:
+            own = vectors[list(clip.at_hop[hop])]
+            means[hop].append(pooled(own, clip=clips[clip.sha256], source=str(path)))
+    return {hop: np.stack(of_hop) for hop, of_hop in means.items()}
 
 
 def _input_shape(artifact: Artifact, model: litert.Model) -> tuple[int, ...]:
@@ -78,27 +144,29 @@ def clip_windows(
     artifact: Artifact,
     clips: Mapping[str, Path],
     *,
+    hops: Sequence[int],
     cache: Path,
     frontend_path: Path | None = None,
     on_progress: OnProgress = ignore,
-) -> Windows:
-    """Yields each clip's SHA-256 and the model's inputs of it, float32 [windows, ...].
+) -> Iterator[ClipWindows]:
+    """Yields the windows of each clip.
 
     Those of a stream are windows of audio, as for a file that takes them whole.
 
     Args:
-        artifact, clips, cache, frontend_path, on_progress: as for ``embed_clips``.
+        artifact, clips, hops, cache, frontend_path, on_progress: as for ``embed_at_hops``.
 
     Raises:
         ConfigurationError: the file is not an audio embedding, or a clip cannot be decoded.
     """
     if frontend_path is not None:
-        return _through(litert.Model(frontend_path), _audio_windows(artifact, clips, on_progress))
+        audio = _audio_windows(artifact, clips, hops, on_progress)
+        return _through(litert.Model(frontend_path), audio)
     match artifact.role:
         case Role.EMBEDDING_PATCH:
-            return _patches(artifact, clips, cache, on_progress)
+            return _patches(artifact, clips, hops, cache, on_progress)
         case Role.EMBEDDING_WAVEFORM | Role.EMBEDDING_STREAM:
-            return _audio_windows(artifact, clips, on_progress)
+            return _audio_windows(artifact, clips, hops, on_progress)
         case _:
             raise ConfigurationError(
                 f"{artifact.file}: its role is {artifact.role}, so it embeds no audio",
@@ -107,38 +175,52 @@ def clip_windows(
 
 
 def _patches(
-    artifact: Artifact, clips: Mapping[str, Path], cache: Path, on_progress: OnProgress
-) -> Windows:
-    hop = max(1, round(artifact.hop_samples / frontend.FRAME_HOP_SAMPLES))
+    artifact: Artifact,
+    clips: Mapping[str, Path],
+    hops: Sequence[int],
+    cache: Path,
+    on_progress: OnProgress,
+) -> Iterator[ClipWindows]:
     frames = frames_of(clips, cache=cache, on_progress=on_progress)
     for done, sha256 in enumerate(clips):
         on_progress(done, len(clips))
+        samples = frontend.samples_of(len(frames.unpadded(sha256)))
         cut = np.lib.stride_tricks.sliding_window_view(
             frames.of(sha256), frontend.PATCH_FRAMES, axis=0
         )
-        yield sha256, cut[::hop].transpose(0, 2, 1)
+        first, at_hop = _starts(artifact, samples, hops)
+        places = [start // frontend.FRAME_HOP_SAMPLES for start in first]
+        yield ClipWindows(sha256=sha256, inputs=cut[places].transpose(0, 2, 1), at_hop=at_hop)
 
 
 def _audio_windows(
-    artifact: Artifact, clips: Mapping[str, Path], on_progress: OnProgress
-) -> Windows:
+    artifact: Artifact, clips: Mapping[str, Path], hops: Sequence[int], on_progress: OnProgress
+) -> Iterator[ClipWindows]:
+    window = artifact.window_samples
     for done, (sha256, path) in enumerate(clips.items()):
         on_progress(done, len(clips))
-        yield (
-            sha256,
-            frontend.windows(
-                decode(path),
-                window_samples=artifact.window_samples,
-                hop_samples=artifact.hop_samples,
-            ),
-        )
+        audio = decode(path)
+        first, at_hop = _starts(artifact, len(audio), hops)
+        padded = np.pad(audio, (0, max(0, window - len(audio))))
+        inputs = np.stack([padded[start : start + window] for start in first])
+        yield ClipWindows(sha256=sha256, inputs=inputs.astype(np.float32), at_hop=at_hop)
 
 
-def _through(front: litert.Model, windows: Windows) -> Windows:
+def _starts(
+    artifact: Artifact, samples: int, hops: Sequence[int]
+) -> tuple[list[int], dict[int, tuple[int, ...]]]:
+    """Returns where the windows of all hops start, each once, and each hop's indices of them."""
+    by_hop = {hop: starts_of(artifact, samples, hop) for hop in hops}
+    first = sorted({start for of_hop in by_hop.values() for start in of_hop})
+    places = {start: index for index, start in enumerate(first)}
+    return first, {hop: tuple(places[start] for start in by_hop[hop]) for hop in hops}
+
+
+def _through(front: litert.Model, windows: Iterator[ClipWindows]) -> Iterator[ClipWindows]:
     shape = front.input_shapes()[0]
-    for sha256, audio in windows:
-        features = [front(window.reshape(shape))[0] for window in audio]
-        yield sha256, np.stack([np.squeeze(feature) for feature in features])
+    for clip in windows:
+        features = [front(window.reshape(shape))[0] for window in clip.inputs]
+        yield replace(clip, inputs=np.stack([np.squeeze(feature) for feature in features]))
 
 
 def shaped(inputs: Floats, shape: tuple[int, ...], *, source: str) -> Floats:
@@ -161,58 +243,68 @@ def shaped(inputs: Floats, shape: tuple[int, ...], *, source: str) -> Floats:
     return inputs.reshape((len(inputs), *shape[1:]) if len(shape) > 1 else shape)
 
 
-def pooled(
-    vectors: Iterable[tuple[str, Floats]], clips: Mapping[str, Path], *, source: str
-) -> Floats:
-    """Returns the mean embedding of each clip, float32 [clips, dimensions].
+def pooled(vectors: Floats, *, clip: Path, source: str) -> Floats:
+    """Returns the mean of the embeddings of a clip's windows, float32 [dimensions].
 
     Args:
-        vectors: a clip's SHA-256 and the embedding of one of its windows, float32 [dimensions].
-        clips: SHA-256 to file; the rows follow this order.
+        vectors: float32 [windows, dimensions].
         source: what made them, in words.
 
     Raises:
-        ConversionError: an embedding is not finite or all zero; names source and clip.
+        ConversionError: it is not finite or all zero; names source and clip.
     """
-    averages: dict[str, Floats] = {}
-    sums: dict[str, tuple[NDArray[np.float64], int]] = {}
-    for sha256, vector in vectors:
-        total, count = sums.get(sha256, (np.zeros(vector.shape), 0))
-        sums[sha256] = (total + vector, count + 1)
-    for sha256, clip in clips.items():
-        total, count = sums[sha256]
-        averages[sha256] = (total / count).astype(np.float32)
-        if not np.isfinite(averages[sha256]).all() or not averages[sha256].any():
-            kind = "all zero" if np.isfinite(averages[sha256]).all() else "not finite"
-            raise ConversionError(
-                f"{source}: the embedding of {clip} is {kind}",
-                hint="check the conversion of this file against its float32 source",
-                artifact=source,
-                clip=str(clip),
-            )
-    return np.stack(list(averages.values()))
+    mean: Floats = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    if np.isfinite(mean).all() and mean.any():
+        return mean
+    raise ConversionError(
+        f"{source}: the embedding of {clip} is "
+        f"{'all zero' if np.isfinite(mean).all() else 'not finite'}",
+        hint="check the conversion of this file against its float32 source",
+        artifact=source,
+        clip=str(clip),
+    )
+
+
+def _embedded(
+    model: litert.Model, shape: tuple[int, ...], windows: Iterator[ClipWindows]
+) -> Iterator[tuple[ClipWindows, Floats]]:
+    """Yields each clip with the embeddings of its windows, float32 [windows, dimensions]."""
+    begun: deque[ClipWindows] = deque()
+
+    def singles() -> Iterator[Floats]:
+        for clip in windows:
+            begun.append(clip)
+            yield from clip.inputs
+
+    vectors: list[Floats] = []
+    for vector in _vectors(model, shape, singles()):
+        vectors.append(vector)
+        if len(vectors) == len(begun[0].inputs):
+            yield begun.popleft(), np.stack(vectors)
+            vectors = []
 
 
 def _vectors(
-    model: litert.Model, shape: tuple[int, ...], windows: Windows
-) -> Iterator[tuple[str, Floats]]:
-    singles = ((sha256, window) for sha256, many in windows for window in many)
-    first = list(itertools.islice(singles, BATCH))
+    model: litert.Model, shape: tuple[int, ...], windows: Iterator[Floats]
+) -> Iterator[Floats]:
+    """Yields the embedding of each window, float32 [dimensions]."""
+    first = list(itertools.islice(windows, BATCH))
     batch = BATCH if _takes_batches(model.path, shape, first) else 1
-    windows_left = itertools.chain(first, singles)
+    windows_left = itertools.chain(first, windows)
     while chunk := list(itertools.islice(windows_left, batch)):
-        inputs = _filled(np.stack([window for _, window in chunk]), batch)
+        inputs = _filled(np.stack(chunk), batch)
         outputs = model(shaped(inputs, shape, source=str(model.path)))[0]
-        vectors = outputs.reshape(batch, -1)
-        yield from ((sha256, vector) for (sha256, _), vector in zip(chunk, vectors, strict=False))
+        yield from outputs.reshape(batch, -1)[: len(chunk)]
 
 
-def _streamed(model: litert.Model, windows: Windows) -> Iterator[tuple[str, Floats]]:
-    for sha256, audio in windows:
-        yield from ((sha256, vector) for vector in stream.embeddings(model, audio))
+def _streamed(
+    model: litert.Model, windows: Iterator[ClipWindows]
+) -> Iterator[tuple[ClipWindows, Floats]]:
+    for clip in windows:
+        yield clip, np.stack(list(stream.embeddings(model, clip.inputs)))
 
 
-def _takes_batches(path: Path, shape: tuple[int, ...], windows: list[tuple[str, Floats]]) -> bool:
+def _takes_batches(path: Path, shape: tuple[int, ...], windows: list[Floats]) -> bool:
     """Returns whether a file takes several windows at once, and gives what it gives for each alone.
 
     A batch axis may be free, or fixed at one in a graph that can be resized nevertheless.
@@ -221,7 +313,7 @@ def _takes_batches(path: Path, shape: tuple[int, ...], windows: list[tuple[str, 
         return shape[:1] == (-1,)
     if shape[:1] != (1,) or len(shape) == 1:
         return False
-    inputs = shaped(np.stack([window for _, window in windows]), shape, source=str(path))
+    inputs = shaped(np.stack(windows), shape, source=str(path))
     model = litert.Model(path, threads=THREADS, delegate=DELEGATE)
     alone = [model(window[np.newaxis])[0].reshape(-1) for window in inputs]
     try:

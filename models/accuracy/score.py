@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache as cache_in_memory
+from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
@@ -12,7 +15,7 @@ from bench.core import config
 from bench.core.artifact import Artifact
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.progress import OnProgress, ignore
-from bench.core.score import Difference, Score, TaskScore
+from bench.core.score import Difference, HopDifference, Score, TaskScore, Windows
 from models import frontend
 from models.accuracy import head
 from models.accuracy.classification import (
@@ -21,8 +24,9 @@ from models.accuracy.classification import (
     differences,
     evaluate,
 )
-from models.accuracy.embed import DELEGATE, THREADS, embed_clips
+from models.accuracy.embed import DELEGATE, THREADS, embed_at_hops, embed_clips
 from models.accuracy.frames import frames_of
+from models.accuracy.windows import starts_of
 from models.audio.taskset import TaskSet
 from models.teachers.clips import clip_vectors
 from models.teachers.teacher import Teacher
@@ -30,7 +34,7 @@ from models.tflite import litert
 from models.tflite.arrays import Floats
 
 FLOOR = "log-mel"
-_VERSION = 2  # of the classification
+_VERSION = 3  # of the classification and of the windows
 _FLOOR_OFFSET = 1e-6
 
 
@@ -43,12 +47,37 @@ def score_artifact(
     frontend_path: Path | None = None,
     on_progress: OnProgress = ignore,
 ) -> Score:
-    """Returns an artifact's accuracy on every task, beside the log-mel floor's on the same clips.
+    """Returns an artifact's accuracy at its manifest's hop, as ``score_at_hops`` does."""
+    (score,) = score_at_hops(
+        artifact,
+        path,
+        task_set,
+        hops=(artifact.hop_samples,),
+        cache=cache,
+        frontend_path=frontend_path,
+        on_progress=on_progress,
+    )
+    return score
 
-    Embeddings and scores are cached, so a second call takes no time.
+
+def score_at_hops(
+    artifact: Artifact,
+    path: Path,
+    task_set: TaskSet,
+    *,
+    hops: Sequence[int],
+    cache: Path,
+    frontend_path: Path | None = None,
+    on_progress: OnProgress = ignore,
+) -> list[Score]:
+    """Returns an artifact's accuracy on every task at each hop, the log-mel floor's beside it.
+
+    Embeddings and scores are cached, so a second call takes no time. The reference hop, which the
+    others are compared with on the same clips, is the manifest's, else the shortest.
 
     Args:
         artifact: the manifest.
+        hops: in samples.
         frontend_path: a .tflite file that makes the model's input from a window of audio.
         on_progress: called with the clips embedded and all clips.
 
@@ -56,32 +85,70 @@ def score_artifact(
         ConfigurationError: the file embeds no audio, or a clip cannot be decoded.
         ConversionError: an embedding is not finite or all zero.
     """
-    key = [artifact.sha256, artifact.window_samples, artifact.hop_samples, DELEGATE, THREADS]
+    key = [artifact.sha256, artifact.window_samples, DELEGATE, THREADS]
     key += [litert.runtime(), sha256_file(frontend_path) if frontend_path else ""]
+    reference = artifact.hop_samples if artifact.hop_samples in hops else min(hops)
 
-    def computed() -> Score:
-        floor = _floor(task_set, cache, on_progress)
-        embeddings = embed_clips(
+    @cache_in_memory
+    def accuracies(hop: int) -> list[TaskAccuracy]:
+        embeddings = embed_at_hops(
             path,
             artifact,
             task_set.paths(),
+            hops=hops,
             cache=cache,
             frontend_path=frontend_path,
             on_progress=on_progress,
         )
-        return _score(
+        return evaluate(task_set, embeddings[hop])
+
+    def computed(hop: int) -> Score:
+        score = _score(
             task_set,
-            evaluate(task_set, embeddings),
-            floor,
+            accuracies(hop),
+            _floor(task_set, cache, on_progress),
             artifact_sha256=artifact.sha256,
             runtime=litert.runtime(),
             delegate=DELEGATE,
-            hop_samples=artifact.hop_samples,
+            hop_samples=hop,
         )
+        if hop == reference:
+            return score
+        differences_to_reference = HopDifference(
+            hop_samples=reference,
+            differences=differences(task_set, accuracies(hop), accuracies(reference)),
+            same_windows=_same_windows(artifact, task_set, (reference, hop), cache, on_progress),
+        )
+        return replace(score, less_hop=differences_to_reference)
 
-    score = _cached(computed, key, task_set, cache)
+    scores = []
+    for hop in hops:
+        own_key = [*key, hop, *([] if hop == reference else ["less", reference])]
+        scores.append(_cached(partial(computed, hop), own_key, task_set, cache))
     _report_done(on_progress, task_set)
-    return score
+    return scores
+
+
+def _same_windows(
+    artifact: Artifact,
+    task_set: TaskSet,
+    hops: tuple[int, int],
+    cache: Path,
+    on_progress: OnProgress,
+) -> dict[str, float]:
+    """Returns for each task the share of its test clips whose windows are the same at both hops."""
+    frames = frames_of(task_set.paths(), cache=cache, on_progress=on_progress)
+
+    def same(sha256: str) -> bool:
+        samples = frontend.samples_of(len(frames.unpadded(sha256)))
+        one, other = (starts_of(artifact, samples, hop) for hop in hops)
+        return one == other
+
+    shares = {}
+    for task in task_set.tasks:
+        tested = {index for fold in task.folds for index in fold.test}
+        shares[task.name] = fmean(same(task.clips[index].sha256) for index in sorted(tested))
+    return shares
 
 
 def score_teacher(
@@ -277,4 +344,5 @@ def _score(
         threads=THREADS,
         hop_samples=hop_samples,
         caveats=task_set.caveats,
+        windows=Windows.TO_END,
     )

@@ -123,9 +123,8 @@ def architecture(model: Buildable) -> Architecture:
         case LogMelFrontend():
             parameters, macs = 0, model.frames * frame_macs(model.graph.value)
             outputs, source = ((1, model.frames, frontend.MEL_BINS, 1),), NO_FRONTEND
-            if model.frames < frontend.PATCH_FRAMES:
-                window = frontend.samples_of(model.frames)
-                hop = model.frames * frontend.FRAME_HOP_SAMPLES
+            window = frontend.samples_of(model.frames)
+            hop = model.frames * frontend.FRAME_HOP_SAMPLES
         case TrillShaped():
             parameters, macs = resnet.count()
             outputs, source = ((1, resnet.LAYER19_SIZE), (1, resnet.EMBEDDING_SIZE)), LOG_MEL

@@ -29,6 +29,8 @@ RESPONSES = ("accuracy", "latency", "size")
 _FEWEST_STUDENTS = 6
 _FEWEST_AXES = 2
 _FEWEST_SPARE = 2
+# What invalidates a score, or the axis of the frontier, and not the latency of the file alone.
+_OF_SCORES = {CaveatKind.SCORED_ON_HOST, CaveatKind.NO_FRONTEND, CaveatKind.BELOW_FLOOR}
 # Categories and the level that others are compared with: a student's defaults.
 _BASES = {
     "size": "small",
@@ -135,7 +137,7 @@ def _response(row: Row, response: str) -> float | None:
             left_out = invalid & {CaveatKind.SCORED_ON_HOST, CaveatKind.WRONG_OUTPUT}
             return None if left_out or row.score_mean is None else 100 * row.score_mean
         case "latency":
-            left_out = invalid - {CaveatKind.SCORED_ON_HOST, CaveatKind.NO_FRONTEND}
+            left_out = invalid - _OF_SCORES
             us = row.latency_us_median
             return None if left_out or not us else math.log(us)
         case _:

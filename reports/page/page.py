@@ -12,7 +12,7 @@ import jinja2
 from bench.core import atomic, units
 from reports.effects import study
 from reports.effects.fit import Estimate
-from reports.parts import modes, sections, table
+from reports.parts import hops, modes, picks, sections, table
 from reports.parts.sections import Section
 from reports.parts.table import Footnotes
 from reports.plots import charts
@@ -20,6 +20,7 @@ from reports.plots.charts import Chart, Families
 from reports.plots.themes import DARK, LIGHT, STYLES
 from reports.rows import aspects, frontier, schema
 from reports.rows.frontier import View
+from reports.rows.hops import at_shortest_hop
 from reports.rows.names import short_names
 from reports.rows.schema import Endurance, Row, Stream, Task, Timed
 
@@ -47,7 +48,7 @@ class Part:
 
     heading: str
     verdict: str
-    picks: Sequence[sections.Pick]
+    picks: Sequence[picks.Pick]
     pictures: Sequence[Picture]
     ratios: Picture | None
     causes: table.Table | None
@@ -106,8 +107,9 @@ def write_report(
             streaming=_draw_all(streaming, out),
             sustained=_draw_all(sustained, out),
             results=results,
+            hops=_draw_all(hops.sections(rows, tasks), out),
             tasks=sections.task_scores(tasks, footnotes),
-            fidelity=sections.fidelity(rows, footnotes),
+            fidelity=sections.fidelity(at_shortest_hop(rows), footnotes),
             choices=_draw_all(study.studies(effects, footnotes), out),
             provenance={**_measured(rows), **provenance},
             files={row.file.artifact_sha256: row.file.name for row in rows},
@@ -139,11 +141,12 @@ def _part(
         chart.name: picture(chart, out, number) for chart in charts.charts(view.rows, families)
     }
     ratios = drawn.pop("format-ratios", None)
-    heading = ", ".join(filter(None, (view.device, view.runner, view.task_set)))
+    windows = f"windows {view.windows}" if view.windows else ""
+    heading = ", ".join(filter(None, (view.device, view.runner, view.task_set, windows)))
     return Part(
         heading=heading if several else "",
-        verdict=sections.verdict(view.rows),
-        picks=sections.picks(view.rows, footnotes),
+        verdict=picks.verdict(view.rows),
+        picks=picks.picks(view.rows, footnotes),
         pictures=list(drawn.values()),
         ratios=ratios,
         causes=sections.causes([each.row for each in view.rows]),

@@ -16,9 +16,9 @@ from reports.parts.table import (
     Table,
     file_columns,
     filled,
+    frontend_column,
     interval,
     number,
-    plain,
     varying_columns,
 )
 from reports.plots.charts import (
@@ -170,7 +170,7 @@ def _streams(rows: Sequence[Stream], notes: Footnotes) -> Table:
         *varying_columns(rows),
         (Heading(name="real time", unit="%"), _between("real_time_ratio", _percent)),
         (Heading(name="share of a core", unit="%, at most"), _between("core_share", _percent)),
-        (Heading(name="front-end", numeric=False), lambda row: plain(row.frontend)),
+        frontend_column(rows, ", after idling"),
         (
             Heading(name="file alone", unit=f"{scale.unit}, after idling"),
             _between("latency_us", scale.number, middle="_median"),

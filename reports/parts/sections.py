@@ -1,4 +1,4 @@
-"""The parts of the page beside the table of results: what to ship, why, and what is beaten."""
+"""The parts of the page beside the table of results: why int8 is slower, scores, what is beaten."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core import units
-from bench.core.caveats import Effect
-from bench.core.units import GAP, counted
+from bench.core.units import GAP
 from reports.parts.table import (
     Cell,
     Column,
@@ -24,28 +23,9 @@ from reports.parts.table import (
 from reports.plots.charts import Chart
 from reports.rows import int8
 from reports.rows.frontier import Marked, Membership
+from reports.rows.hops import at_shortest_hop, hop_s
 from reports.rows.names import row_names, short_names
-from reports.rows.schema import Row, Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pick:
-    """A file on the frontier, in words.
-
-    Args:
-        tags: what it is best at, such as ``fastest``.
-        facts: (number, what it is, interval) for accuracy, latency and size.
-        sentences: how certain its place is, how it compares with the most accurate, and so on.
-        marks: of footnotes.
-    """
-
-    student: str
-    full_name: str
-    format: str
-    tags: tuple[str, ...]
-    facts: tuple[tuple[str, str, str], ...]
-    sentences: tuple[str, ...]
-    marks: tuple[str, ...]
+from reports.rows.schema import Row, Task, grouped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,60 +42,13 @@ class Section:
     table: Table
 
 
-def verdict(marked: Sequence[Marked]) -> str:
-    """Returns in one or two sentences what of a view's rows is worth shipping."""
-    rows = [each.row for each in marked]
-    if all(row.score_mean is None for row in rows):
-        return "Nothing was scored, so nothing can be called worth shipping." + _extremes(rows)
-    eligible = [each for each in marked if not each.not_eligible]
-    if not eligible:
-        reasons = sorted({each.not_eligible for each in marked})
-        return f"No file can be on the frontier: {'; '.join(reasons)}."
-    on_frontier = [each for each in eligible if each.row.on_frontier]
-    front, sure = len(on_frontier), sum(each.membership is Membership.ON for each in on_frontier)
-    if len(eligible) == 1:
-        text = "Only one file can be on the frontier, so there is nothing to compare it with."
-    else:
-        verb, for_each = ("is", "") if front == 1 else ("are", "for each, ")
-        text = (
-            f"{front} of {counted(len(eligible), 'file')} {verb} on the frontier: {for_each}no "
-            "other file is both faster and at least as accurate. "
-        )
-        text += _sureness(front, sure)
-    others = len(rows) - len(eligible)
-    if not others:
-        return text
-    return f"{text} {counted(others, 'file')} could not compete (see the table)."
-
-
-def picks(marked: Sequence[Marked], notes: Footnotes) -> list[Pick]:
-    """Returns the files on the frontier of accuracy and latency, the fastest first."""
-    names = row_names([each.row for each in marked])
-    front = sorted(
-        (each for each in marked if each.row.on_frontier),
-        key=lambda each: (each.row.latency_us_per_audio_s or 0, each.row.file.name),
-    )
-    rows = [each.row for each in front]
-    return [
-        Pick(
-            student=names[row],
-            full_name="" if names[row] == row.file.student else row.file.student,
-            format=row.file.format,
-            tags=_tags(row, rows),
-            facts=_facts(row),
-            sentences=_sentences(row, each, rows, names),
-            marks=notes.mark_caveats(row.caveats),
-        )
-        for each, row in zip(front, rows, strict=True)
-    ]
-
-
 def causes(rows: Sequence[Row]) -> Table | None:
     """Returns the table "Why is int8 slower?"; ``None`` if no student has both formats."""
+    rows = at_shortest_hop(rows)
     compared = int8.compared(rows)
     if not compared:
         return None
-    names = row_names(rows)
+    names = row_names(rows, hops=False)
     comparisons = [each for _, each in compared if not isinstance(each, str)]
     scale = units.duration_scale(
         row.latency_us_median for each in comparisons for row in (each.base, each.row)
@@ -164,6 +97,11 @@ def task_scores(scores: Sequence[Task], notes: Footnotes) -> Table | None:
         _level_line("log-mel floor", [[s.floor for s in by_task[name]] for name in names]),
         _level_line("chance", [[s.chance for s in by_task[name]] for name in names]),
     ]
+    shortest = {
+        sha256: min(score.hop_s or 0.0 for score in of_file)
+        for sha256, of_file in grouped(scores, lambda score: score.artifact_sha256).items()
+    }
+    scores = [each for each in scores if (each.hop_s or 0.0) == shortest[each.artifact_sha256]]
     by_file = {(score.artifact_sha256, score.task): score for score in scores}
     files = {score.artifact_sha256: score for score in scores}
     for sha256, first in files.items():
@@ -206,10 +144,15 @@ def fidelity(rows: Sequence[Row], notes: Footnotes) -> Table | None:
 
 
 def dominated(marked: Sequence[Marked]) -> Table | None:
-    """Returns which files are beaten by which, and by how much; ``None`` if none is."""
+    """Returns which files are beaten by which, and by how much; ``None`` if none is.
+
+    A file at several hops is beaten if it is at each of them; the longest one is shown.
+    """
     names = row_names([each.row for each in marked])
     lines = [
-        Line(cells=_beaten(each, each.rival, names)) for each in marked if each.rival is not None
+        Line(cells=_beaten(each, each.rival, names))
+        for each in _never_on(marked)
+        if each.rival is not None
     ]
     headings = (
         *text_headings("student", "format", "beaten by", "certainty"),
@@ -218,6 +161,16 @@ def dominated(marked: Sequence[Marked]) -> Table | None:
         Heading(name="size over that file's"),
     )
     return Table(headings=headings, lines=tuple(lines)) if lines else None
+
+
+def _never_on(marked: Sequence[Marked]) -> list[Marked]:
+    """Returns each file that is on the frontier at none of its hops, at the longest one."""
+    cases = grouped(marked, lambda each: (each.row.file, each.row.setup, each.row.session))
+    return [
+        max(of_case, key=lambda each: hop_s(each.row) or 0.0)
+        for of_case in cases.values()
+        if not any(each.row.on_frontier for each in of_case)
+    ]
 
 
 def _beaten(each: Marked, rival: Row, names: Mapping[Row, str]) -> tuple[Cell, ...]:
@@ -232,102 +185,6 @@ def _beaten(each: Marked, rival: Row, names: Mapping[Row, str]) -> tuple[Cell, .
         number(latency_us / rival_us, units.ratio),
         number(row.size_bytes / rival.size_bytes, units.ratio),
     )
-
-
-def _sureness(front: int, sure: int) -> str:
-    if sure == front:
-        return f"The 95 % intervals confirm {'it' if front == 1 else 'each of them'}."
-    if sure == 0:
-        each = "it" if front == 1 else "each of them"
-        return f"Within the 95 % intervals {each} may be beaten by another file."
-    return f"The 95 % intervals confirm {sure} of them; the others overlap rivals."
-
-
-def _extremes(rows: Sequence[Row]) -> str:
-    timed = [row for row in rows if row.latency_us_per_audio_s is not None]
-    smallest = min(rows, key=lambda row: (row.size_bytes, row.file.name))
-    text = f" The smallest is {smallest.file.name} with {units.size(smallest.size_bytes)}."
-    if timed:
-        fastest = min(timed, key=lambda row: (row.latency_us_per_audio_s or 0, row.file.name))
-        latency = units.duration(fastest.latency_us_per_audio_s)
-        text += f" The fastest is {fastest.file.name} with {latency} per second of audio."
-    return text
-
-
-def _tags(row: Row, front: Sequence[Row]) -> tuple[str, ...]:
-    if len(front) < 2:
-        return ()
-    best = {
-        "fastest": min(each.latency_us_per_audio_s or 0 for each in front)
-        == row.latency_us_per_audio_s,
-        "most accurate": max(each.score_mean or 0 for each in front) == row.score_mean,
-        "smallest": min(each.size_bytes for each in front) == row.size_bytes,
-    }
-    return tuple(tag for tag, holds in best.items() if holds)
-
-
-def _facts(row: Row) -> tuple[tuple[str, str, str], ...]:
-    scale = units.duration_scale([row.latency_us_per_audio_s])
-    return (
-        (
-            f"{units.percent(row.score_mean)} %",
-            "accuracy",
-            interval(row.score_low, row.score_high, units.percent),
-        ),
-        (
-            scale.text(row.latency_us_per_audio_s),
-            "per second of audio",
-            interval(row.latency_us_per_audio_s_low, row.latency_us_per_audio_s_high, scale.number),
-        ),
-        (units.size(row.size_bytes), "file", ""),
-    )
-
-
-def _sentences(
-    row: Row, place: Marked, front: Sequence[Row], names: Mapping[Row, str]
-) -> tuple[str, ...]:
-    sentences = [
-        f"Caveat: {each.text}{f' ({each.evidence})' if each.evidence else ''}."
-        for each in row.caveats
-        if each.effect is Effect.DEGRADE
-    ]
-    best = max(front, key=lambda each: (each.score_mean or 0, each.file.name))
-    if best is not row:
-        lost = units.points((row.score_mean or 0) - (best.score_mean or 0))
-        faster = (best.latency_us_per_audio_s or 0) / (row.latency_us_per_audio_s or 1)
-        sentences.append(
-            f"Against the most accurate ({names[best]} {best.file.format}): {lost} points, "
-            f"{units.ratio(faster, 2)} as fast, {_size_words(row.size_bytes / best.size_bytes)}."
-        )
-    sentences += _against_floor(row)
-    if row.latency_us_per_audio_s_low is None:
-        sentences.append("Its latency has no interval, so its place on the frontier is uncertain.")
-    elif place.membership is Membership.ON:
-        sentences.append("On the frontier by the 95 % intervals too.")
-    else:
-        sentences.append(
-            f"Within the 95 % intervals {counted(place.challengers, 'other file')} could beat it."
-        )
-    return tuple(sentences)
-
-
-def _against_floor(row: Row) -> list[str]:
-    floor, score = row.score_floor_mean, row.score_mean
-    if floor is None or score is None or row.score_low is None or row.score_high is None:
-        return []
-    if row.score_high < floor:
-        return [f"{100 * (floor - score):.1f} points below the log-mel floor."]
-    gain = f"{units.points(score - floor)} points over the log-mel floor"
-    if row.score_low > floor:
-        return [f"{gain}."]
-    return [f"{gain}, which is within the interval: not shown to beat the floor."]
-
-
-def _size_words(ratio: float) -> str:
-    if ratio == 1:
-        return "of the same size"
-    larger = ratio > 1
-    return f"{units.ratio(ratio if larger else 1 / ratio, 2)} {'larger' if larger else 'smaller'}"
 
 
 def _level_line(name: str, by_task: Sequence[Sequence[float | None]]) -> Line:

@@ -14,7 +14,7 @@ from reports.rows import schema
 from reports.rows.aspects import Aspect, in_words, varying
 from reports.rows.frontier import Marked
 from reports.rows.names import row_names, short_names
-from reports.rows.schema import Listing, Row, Timed
+from reports.rows.schema import Listing, Row, Stream, Timed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,7 @@ class Table:
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Timed)
+F = TypeVar("F", Row, Stream)
 Column: TypeAlias = tuple[Heading, Callable[[T], Cell]]
 _MOST_NAMES = 3  # of files that share one evidence
 
@@ -241,7 +242,7 @@ def file_columns(rows: Sequence[R], notes: Footnotes, mode: str = "") -> list[Co
         mode: named where the footnotes say what evidence is about.
     """
     short = short_names(row.file.student for row in rows)
-    names = row_names(rows)
+    names = row_names(rows, hops=False)
 
     def student(row: R) -> Cell:
         name = row.file.student
@@ -319,10 +320,28 @@ def _latencies(rows: Sequence[Row], notes: Footnotes) -> list[Column[Row]]:
     per_s = "latency_us_per_audio_s"
     return [
         quantity(per_s, "latency", " per s of audio", (f"{per_s}_low", f"{per_s}_high")),
-        (Heading(name="front-end", numeric=False), lambda row: plain(row.frontend)),
+        frontend_column(rows),
         quantity("latency_us_median", "file alone", ends=("latency_us_low", "latency_us_high")),
         quantity("init_us_median", "load"),
     ]
+
+
+def frontend_column(rows: Sequence[F], after: str = "") -> Column[F]:
+    """Returns the column of what the front-end of a hop takes, or of where its time is counted.
+
+    Args:
+        after: further words of the unit.
+    """
+    scale = units.duration_scale(row.frontend_us_per_hop for row in rows)
+
+    def make(row: F) -> Cell:
+        if row.frontend_us_per_hop is None:
+            return Cell(text=row.frontend)
+        low, high = row.frontend_us_per_hop_low, row.frontend_us_per_hop_high
+        ends = interval(low, high, scale.number)
+        return number(row.frontend_us_per_hop, scale.number, ends)
+
+    return Heading(name="front-end", unit=f"{scale.unit} per hop{after}"), make
 
 
 def _between_sessions(rows: Sequence[Row], notes: Footnotes) -> list[Column[Row]]:

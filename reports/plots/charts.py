@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from bench.core import units
@@ -13,8 +13,9 @@ from bench.core.caveats import Caveat, Effect
 from bench.core.units import Scale
 from reports.rows import int8, schema
 from reports.rows.frontier import Marked
+from reports.rows.hops import at_shortest_hop, has_several_hops, hop_s, seconds
 from reports.rows.names import row_names
-from reports.rows.schema import Listing, Row, Timed, Value
+from reports.rows.schema import Listing, Row, Timed, Value, grouped
 
 _LABEL_LENGTH = 28
 _PER_AUDIO_S = (
@@ -80,6 +81,7 @@ class Chart:
         limit: an upright line to compare with.
         is_linear: the x axis is linear.
         traces: lines over a linear x from 0; the dots are their ends, or the points around them.
+        links: thin lines between dots that belong together: one file at several hops.
         families: of all rows, so that each has one colour in all charts.
     """
 
@@ -97,6 +99,7 @@ class Chart:
     limit: float | None = None
     is_linear: bool = False
     traces: tuple[Trace, ...] = ()
+    links: tuple[Trace, ...] = ()
 
 
 def families_of(families: Iterable[str]) -> Families:
@@ -117,24 +120,51 @@ def charts(marked: Sequence[Marked], families: Families) -> list[Chart]:
         families: of all rows, so that colours are the same in every view.
     """
     rows = [each.row for each in marked]
-    scored = [_accuracy_latency(rows, families), _accuracy_size(marked, families)]
+    once = at_shortest_hop(rows)  # for what does not depend on the hop
+    by_size = [each for each in marked if each.row in once]
+    scored = [_accuracy_latency(rows, families), _accuracy_size(by_size, families)]
     if not any(scored):
-        scored = [_latency_size(rows, families)]
-    return [chart for chart in [*scored, _format_ratios(rows, families)] if chart is not None]
+        scored = [_latency_size(once, families)]
+    return [chart for chart in [*scored, _format_ratios(once, families)] if chart is not None]
 
 
 def _accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
     """Returns accuracy against latency per second of audio; ``None`` if no row has both."""
     chosen = [row for row in rows if None not in (row.score_mean, row.latency_us_per_audio_s)]
     scale = units.duration_scale(row.latency_us_per_audio_s for row in chosen)
-    return _accuracy(
+    chart = _accuracy(
         {row: (_latency(row, scale), row.on_frontier) for row in chosen},
-        row_names(rows),
+        _names_and_hops(rows),
         families,
         name="accuracy-latency",
         title="Accuracy against latency",
         x_label=f"latency per second of audio, front-end included ({scale.unit}, log scale)",
-        costs=_PER_AUDIO_S,
+        costs=("audio_s_per_inference", *_PER_AUDIO_S),
+    )
+    links = _links(chosen, families, scale)
+    if chart is None or not links:
+        return chart
+    caption = f"{chart.caption} Thin lines: one file at several hops, the longest on the left."
+    return replace(chart, links=links, caption=caption)
+
+
+def _names_and_hops(rows: Sequence[Row]) -> dict[Row, str]:
+    """Returns short labels, with the hop of each row where rows differ in that."""
+    names = {row: brief(name) for row, name in row_names(rows, hops=False).items()}
+    if not has_several_hops(rows):
+        return names
+    return {row: f"{name}, {seconds(hop_s(row))}" for row, name in names.items()}
+
+
+def _links(rows: Sequence[Row], families: Families, scale: Scale) -> tuple[Trace, ...]:
+    cases = grouped(rows, lambda row: (row.file, row.setup, row.session)).values()
+    return tuple(
+        Trace(
+            points=tuple(sorted((_latency(row, scale)[1], _score(row)[1]) for row in of_case)),
+            family=families[of_case[0].file.family],
+        )
+        for of_case in cases
+        if len(of_case) > 1
     )
 
 
@@ -144,7 +174,7 @@ def _accuracy_size(marked: Sequence[Marked], families: Families) -> Chart | None
     scale = units.size_scale(each.row.size_bytes for each in chosen)
     return _accuracy(
         {each.row: (_size(each.row, scale), each.on_frontier_size) for each in chosen},
-        row_names([each.row for each in marked]),
+        {row: brief(name) for row, name in row_names([each.row for each in marked]).items()},
         families,
         name="accuracy-size",
         title="Accuracy against size",
@@ -183,7 +213,7 @@ def _format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
     ratios = [each for each in compared if isinstance(each, int8.Comparison)]
     if not ratios:
         return None
-    names = row_names(rows)
+    names = row_names(rows, hops=False)
     lanes = slowest_last((names[each.row], each.ratio) for each in ratios)
     return Chart(
         name="format-ratios",
@@ -213,11 +243,12 @@ def _accuracy(
 
     Args:
         places: each row's cost, and whether it is on the frontier.
+        names: what stands beside each dot.
     """
     if not places:
         return None
     dots = tuple(
-        dot(row, families, label=brief(names[row]), x=x, y=_score(row), on=on)
+        dot(row, families, label=names[row], x=x, y=_score(row), on=on)
         for row, (x, on) in places.items()
     )
     levels, note = _levels(list(places), dots)

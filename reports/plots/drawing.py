@@ -55,6 +55,8 @@ def draw(chart: Chart, style: Style) -> Figure:
         colours = _colours(chart, style.theme)
         for trace in chart.traces:
             _draw_trace(axes, trace, colours[trace.family])
+        for link in chart.links:
+            _draw_link(axes, link, colours[link.family])
         for dot in chart.dots:
             _draw_dot(axes, dot, colours[dot.family], style.theme)
         label(figure, axes, chart, levels, style)
@@ -285,6 +287,11 @@ def _draw_trace(axes: Axes, trace: Trace, colour: str) -> None:
     axes.plot(xs, ys, color=colour, linewidth=1.3, alpha=0.8, zorder=2)
     if trace.cross is not None:
         axes.plot(*trace.cross, marker="x", color=colour, markersize=8, markeredgewidth=2, zorder=4)
+
+
+def _draw_link(axes: Axes, link: Trace, colour: str) -> None:
+    xs, ys = zip(*link.points, strict=True)
+    axes.plot(xs, ys, color=colour, linewidth=0.8, alpha=0.45, zorder=1.8)
 
 
 def _draw_dot(axes: Axes, dot: Dot, colour: str, theme: Theme) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core import units
+from bench.core.score import Windows
+from reports.rows.hops import hop_s
 from reports.rows.schema import Timed
 
 _SHORT = 8  # characters of a hash or a UUID; the page's provenance has all of them
@@ -113,7 +115,8 @@ def _aspects(rows: Sequence[Timed]) -> list[Aspect]:
         ),
         Aspect(name="processes per file", value=_column("processes")),
         Aspect(name="task set", value=_column("score_task_set")),
-        Aspect(name="hop (s)", value=_column("audio_s_per_inference")),
+        Aspect(name="windows", value=_column("score_windows"), usual=Windows.TO_END),
+        Aspect(name="hop (s)", value=hop_s),
         *([file] if any(len(of_name) > 1 for of_name in files.values()) else []),
     ]
 

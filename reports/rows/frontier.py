@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bench.core.caveats import Effect
+from reports.rows.hops import at_shortest_hop
 from reports.rows.names import variants
 from reports.rows.schema import Frontend, Row, grouped
 
@@ -101,16 +102,18 @@ class Marked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Rows that may share one frontier: one device, one runner, one task set.
+    """Rows that may share one frontier: one device, one runner, one task set, one rule of windows.
 
     Args:
         task_set: ``None`` where nothing was scored on that device.
+        windows: which windows of a clip were scored; ``None`` as above.
         rows: unscored ones are in all views of their device.
     """
 
     device: str
     runner: str
     task_set: str | None
+    windows: str | None
     rows: tuple[Marked, ...]
 
 
@@ -123,8 +126,10 @@ def standings(points: Sequence[Point]) -> list[Standing]:
 def mark(rows: Sequence[Row]) -> list[Marked]:
     """Returns each of ``rows`` with its place; rows compete within one view only.
 
-    A view is a device, a runner and a task set. Rows without a score, without a latency that pays
-    for the front-end, or with a caveat that invalidates, are not eligible.
+    A row is an artifact at a hop: hops compete with each other in latency per second of audio; by
+    size, one row of each file does, that of the shortest hop. A view is a device, a runner, a task
+    set and a rule of windows. Rows without a score, without a latency that pays for the front-end,
+    or with a caveat that invalidates, are not eligible.
     """
     names = {
         row: f"{row.file.name} ({variant})" if variant else row.file.name
@@ -134,7 +139,7 @@ def mark(rows: Sequence[Row]) -> list[Marked]:
         row: Marked(row=replace(row, on_frontier=False), not_eligible=_reason(row)) for row in rows
     }
     eligible = [row for row in rows if not marked[row].not_eligible]
-    for competing in grouped(eligible, lambda row: (*_place(row), row.score_task_set)).values():
+    for competing in grouped(eligible, lambda row: (*_place(row), *_scored(row))).values():
         marked.update(zip(competing, _marked(competing, names), strict=True))
     return [marked[row] for row in rows]
 
@@ -146,10 +151,15 @@ def views(marked: Sequence[Marked]) -> list[View]:
             device=device,
             runner=runner,
             task_set=task_set,
-            rows=tuple(each for each in rows if each.row.score_task_set in (None, task_set)),
+            windows=windows,
+            rows=tuple(
+                each
+                for each in rows
+                if each.row.score_task_set is None or _scored(each.row) == (task_set, windows)
+            ),
         )
         for (device, runner), rows in grouped(marked, lambda each: _place(each.row)).items()
-        for task_set in _task_sets(rows)
+        for task_set, windows in _scored_so(rows)
     ]
 
 
@@ -157,20 +167,27 @@ def _place(row: Row) -> tuple[str, str]:
     return row.setup.device, row.setup.runner
 
 
-def _task_sets(rows: Sequence[Marked]) -> list[str | None]:
-    scored = dict.fromkeys(each.row.score_task_set for each in rows)
-    return [task_set for task_set in scored if task_set is not None] or [None]
+def _scored(row: Row) -> tuple[str | None, str | None]:
+    return row.score_task_set, row.score_windows
+
+
+def _scored_so(rows: Sequence[Marked]) -> list[tuple[str | None, str | None]]:
+    """Returns each task set and rule of windows of the scores of rows."""
+    scored = dict.fromkeys(_scored(each.row) for each in rows)
+    return [each for each in scored if each[0] is not None] or [(None, None)]
 
 
 def _marked(competing: Sequence[Row], names: Mapping[Row, str]) -> Iterator[Marked]:
     fast = standings([_point(row, names[row], *_latency(row)) for row in competing])
-    small = standings([_point(row, names[row], *[float(row.size_bytes)] * 3) for row in competing])
+    once = at_shortest_hop(competing)
+    sizes = standings([_point(row, names[row], *[float(row.size_bytes)] * 3) for row in once])
+    small = {row for row, standing in zip(once, sizes, strict=True) if standing.on_frontier}
     pairs = zip(competing, fast, strict=True)
     rows = [replace(row, on_frontier=by_latency.on_frontier) for row, by_latency in pairs]
-    for row, by_latency, by_size in zip(rows, fast, small, strict=True):
+    for row, before, by_latency in zip(rows, competing, fast, strict=True):
         yield Marked(
             row=row,
-            on_frontier_size=by_size.on_frontier,
+            on_frontier_size=before in small,
             membership=by_latency.membership,
             rival=None if by_latency.rival is None else rows[by_latency.rival],
             challengers=by_latency.challengers,

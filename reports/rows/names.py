@@ -8,22 +8,29 @@ from typing import TypeVar
 
 from bench.core import units
 from reports.rows.aspects import SETTINGS, short_protocols, short_sha256
+from reports.rows.hops import has_several_hops, hop_s, seconds
 from reports.rows.schema import Timed, grouped
 
 R = TypeVar("R", bound=Timed)
 
 
-def variants(rows: Iterable[R]) -> dict[R, str]:
+def variants(rows: Iterable[R], *, hops: bool = True) -> dict[R, str]:
     """Returns how each row was timed, in the words that distinguish rows of one name.
 
-    Delegate and threads are there wherever rows differ in them; all else only where nothing else
-    distinguishes two rows.
+    Hop, delegate and threads are there wherever rows differ in them; all else only where nothing
+    else distinguishes two rows.
+
+    Args:
+        hops: whether to name them; they do not matter to what is of the file alone.
     """
     listed = list(rows)
     delegates = {row.setup.delegate for row in listed}
     threads = {row.setup.threads for row in listed}
     words: dict[R, list[str]] = {row: [] for row in listed}
+    several_hops = hops and has_several_hops(listed)
     for row in listed:
+        if several_hops and hop_s(row) is not None:
+            words[row].append(f"hop {seconds(hop_s(row))}")
         if len(delegates) > 1:
             words[row].append(row.setup.delegate)
         if len(threads) > 1:
@@ -36,7 +43,10 @@ def variants(rows: Iterable[R]) -> dict[R, str]:
 
 def _what_names_show(row: Timed) -> tuple[object, ...]:
     file, setup = row.file, row.setup
-    return file.student, file.format, setup.device, setup.runner, setup.delegate, setup.threads
+    return (
+        file.student, file.format, setup.device, setup.runner, setup.delegate, setup.threads,
+        hop_s(row),
+    )  # fmt: skip
 
 
 def _distinguishing_words(group: Sequence[R]) -> dict[R, list[str]]:
@@ -58,12 +68,16 @@ def _distinguishing_words(group: Sequence[R]) -> dict[R, list[str]]:
     return words
 
 
-def row_names(rows: Sequence[R]) -> dict[R, str]:
-    """Returns each row's short student name, with its variant where rows differ in that."""
+def row_names(rows: Sequence[R], *, hops: bool = True) -> dict[R, str]:
+    """Returns each row's short student name, with its variant where rows differ in that.
+
+    Args:
+        hops: as for ``variants``.
+    """
     short = short_names(row.file.student for row in rows)
     return {
         row: f"{short[row.file.student]} ({variant})" if variant else short[row.file.student]
-        for row, variant in variants(rows).items()
+        for row, variant in variants(rows, hops=hops).items()
     }
 
 

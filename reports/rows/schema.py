@@ -84,7 +84,9 @@ class Row:
     latency_us_high: float | None = maybe("upper end of its 95 % interval over processes", "us")
     includes_frontend: bool = column("latency per second of audio pays for the front-end")
     audio_s_per_inference: float | None = maybe("audio that one inference pays for: the hop", "s")
-    latency_us_per_audio_s: float | None = maybe("latency per second of audio", "us/s")
+    latency_us_per_audio_s: float | None = maybe(
+        "front-end of a hop and file, over the hop", "us/s"
+    )
     size_bytes: int = column("size of the file", "bytes")
     score_mean: float | None = maybe("mean accuracy over the tasks", "[0, 1]")
     score_low: float | None = maybe("lower end of its 95 % interval", "[0, 1]")
@@ -95,7 +97,9 @@ class Row:
     processes: int = column("how many processes the interval is over")
     init_us_median: float | None = maybe("median time to load the model", "us")
     frontend: Frontend = column("in graph, added, missing or none needed")  # noqa: RUF009 - a field
-    frontend_latency_us: float | None = maybe("median latency of one run of the front-end", "us")
+    frontend_us_per_hop: float | None = maybe("median latency of the front-end of a hop", "us")
+    frontend_us_per_hop_low: float | None = maybe("lower end of its 95 % interval", "us")
+    frontend_us_per_hop_high: float | None = maybe("upper end of its 95 % interval", "us")
     latency_us_per_audio_s_low: float | None = maybe("lower end of its 95 % interval", "us/s")
     latency_us_per_audio_s_high: float | None = maybe("upper end of its 95 % interval", "us/s")
     parameters: int | None = maybe("weights of the model")
@@ -120,6 +124,11 @@ class Row:
     memory_mb_peak: float | None = maybe("highest resident memory", "MiB")
     sessions: int = column("sessions of this very case on the device", default=1)
     session_spread_ratio: float | None = maybe("range of their medians over their median")
+    score_windows: str | None = maybe("windows of a clip: at whole hops, or also to its end")
+    hop_s_reference: float | None = maybe("hop that this row's is compared with", "s")
+    score_change: float | None = maybe("score less that at the reference hop, same clips")
+    score_change_low: float | None = maybe("lower end of its 95 % interval, of pairs")
+    score_change_high: float | None = maybe("upper end of its 95 % interval, of pairs")
 
 
 # The published columns of results.csv, which come first there; others follow as declared.
@@ -146,6 +155,13 @@ class Task:
     chance: float = column("what guessing scores", "[0, 1]")
     floor: float | None = maybe("what the log-mel floor scores on the same clips", "[0, 1]")
     test_clips: int = column("clips or queries judged")
+    hop_s: float | None = maybe("audio between two windows", "s")
+    windows: str | None = maybe("windows of a clip: at whole hops, or also to its end")
+    hop_s_reference: float | None = maybe("hop that this row's is compared with", "s")
+    change: float | None = maybe("score less that at the reference hop, same clips")
+    change_low: float | None = maybe("lower end of its 95 % interval, of pairs")
+    change_high: float | None = maybe("upper end of its 95 % interval, of pairs")
+    same_windows: float | None = maybe("clips with the same windows at both hops", "[0, 1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +179,9 @@ class Stream:
     latency_us_high: float | None = maybe("upper end of its 95 % interval", "us")
     back_to_back_us: float | None = maybe("its median latency without idling, same session", "us")
     frontend: Frontend = column("in graph, added, missing or none needed")  # noqa: RUF009 - a field
-    frontend_latency_us: float | None = maybe("median latency of one run of the front-end", "us")
+    frontend_us_per_hop: float | None = maybe("median latency of the front-end of a hop", "us")
+    frontend_us_per_hop_low: float | None = maybe("lower end of its 95 % interval", "us")
+    frontend_us_per_hop_high: float | None = maybe("upper end of its 95 % interval", "us")
     real_time_ratio: float = column("latency with the front-end over the hop")
     real_time_ratio_low: float | None = maybe("lower end of its 95 % interval")
     real_time_ratio_high: float | None = maybe("upper end of its 95 % interval")

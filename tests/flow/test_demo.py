@@ -49,7 +49,7 @@ def rows(demo: Ran) -> list[dict[str, str]]:
 
 
 def latency(rows: list[dict[str, str]], student: str, format: str, column: str = "median") -> float:
-    (row,) = (row for row in rows if (row["student"], row["format"]) == (student, format))
+    row = next(row for row in rows if (row["student"], row["format"]) == (student, format))
     return float(row[f"latency_us_{column}"])
 
 
@@ -105,6 +105,34 @@ def test_every_trained_student_beats_the_log_mel_floor(rows: list[dict[str, str]
     trained = [row for row in rows if row["student"] != "efficientword-net"]
     assert {row["student"] for row in trained} == {TINY, FUSED}
     assert not [row["student"] for row in trained if "below_floor" in row["caveats"]]
+
+
+def test_each_student_stands_at_three_hops_with_the_front_end_of_each(
+    rows: list[dict[str, str]],
+) -> None:
+    hops = ["0.17", "0.48", "0.96"]
+    costs = {}
+    for row in rows:
+        if row["student"] == "efficientword-net":
+            assert row["audio_s_per_inference"] == "1.0"
+            continue
+        assert row["frontend"] == "added"
+        parts = float(row["frontend_us_per_hop"]), float(row["latency_us_median"])
+        hop = row["audio_s_per_inference"]
+        assert float(row["latency_us_per_audio_s"]) == pytest.approx(sum(parts) / float(hop))
+        costs.setdefault((row["student"], row["format"]), {})[hop] = parts
+    assert len(costs) == 4 * len(STUDENTS)
+    for of_file in costs.values():
+        assert sorted(of_file) == hops
+        fronts = [of_file[hop][0] for hop in hops]
+        assert fronts == sorted(fronts)
+        assert len({of_file[hop][1] for hop in hops}) == 1
+
+
+def test_the_page_shows_what_the_hop_changes(demo: Ran) -> None:
+    page = (demo.out / "index.html").read_text()
+    assert "What the hop changes" in page
+    assert "Embedding every 0.96 s instead of 0.17 s" in page
 
 
 def test_there_is_a_frontier_and_the_front_end_is_paid_for_on_it(

@@ -1,3 +1,4 @@
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,57 @@ from bench.core.artifact import Format, Role
 from bench.core.errors import ConfigurationError, ConversionError
 from models import frontend
 from models.accuracy import embed
-from models.accuracy.embed import embed_clips
+from models.accuracy.embed import embed_at_hops, embed_clips
 from models.audio import packages
 from models.audio.decode import decode
 from models.audio.tasks import task_set
+from models.tflite.arrays import Floats
+from models.tflite.litert import Model
 from models.zoo import Zoo
 
 
-def test_an_embedding_is_the_mean_over_the_patches_of_a_clip(tones: Path, tmp_path: Path) -> None:
+def patches_of(clip: Path, starts: tuple[int, ...]) -> Floats:
+    """Returns the patches of a clip that begin at these frames."""
+    frames = frontend.log_mel(decode(clip))
+    return np.stack([frames[start : start + frontend.PATCH_FRAMES] for start in starts])
+
+
+def test_an_embedding_is_the_mean_over_the_patches_of_a_clip_to_its_end(
+    tones: Path, tmp_path: Path
+) -> None:
     path, clips = MODELS / "patch_one.tflite", task_set(str(tones)).paths()
     found = embed_clips(path, manifest(path), clips, cache=tmp_path)
-    wanted = [frontend.patches(decode(clip)).mean(axis=(0, 1)) for clip in clips.values()]
+    # A clip of 1.2 s has 118 frames: a patch at 0, at the hop of 17, and at the end.
+    wanted = [patches_of(clip, (0, 17, 22)).mean(axis=(0, 1)) for clip in clips.values()]
     assert found.dtype == np.float32
     assert found == pytest.approx(np.stack(wanted), abs=1e-5)
+
+
+def test_several_hops_are_embedded_at_once_each_window_a_single_time(
+    write_tone: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = tmp_path / "clip.wav"
+    write_tone(clip, hertz=500, seconds=3.0, seed=1)
+    path, clips = MODELS / "patch_one.tflite", {"one": clip}
+    hops = {17: (*range(0, 203, 17), 202), 48: (0, 48, 96, 144, 192, 202), 96: (0, 96, 192, 202)}
+    seen: list[int] = []
+    embedded = embed._vectors
+
+    def counting(model: Model, shape: tuple[int, ...], windows: Iterator[Floats]) -> object:
+        listed = list(windows)
+        seen.append(len(listed))
+        return embedded(model, shape, iter(listed))
+
+    monkeypatch.setattr(embed, "_vectors", counting)
+    frames = [160 * hop for hop in hops]
+    found = embed_at_hops(path, manifest(path), clips, hops=frames, cache=tmp_path)
+    assert seen == [len({start for starts in hops.values() for start in starts})]
+    for hop, starts in hops.items():
+        wanted = patches_of(clip, starts).mean(axis=(0, 1))
+        assert found[160 * hop][0] == pytest.approx(wanted, abs=1e-5)
+        alone = embed_at_hops(path, manifest(path), clips, hops=[160 * hop], cache=tmp_path)
+        assert np.array_equal(alone[160 * hop], found[160 * hop])
+    assert len(seen) == 1  # the rest was in the cache
 
 
 def test_a_free_batch_axis_changes_nothing_but_speed(tones: Path, tmp_path: Path) -> None:
@@ -35,7 +74,7 @@ def test_the_hop_of_the_manifest_is_used(tones: Path, tmp_path: Path) -> None:
     path, clips = MODELS / "patch_one.tflite", task_set(str(tones)).paths()
     single = manifest(path, hop_samples=16_000)
     found = embed_clips(path, single, clips, cache=tmp_path)
-    wanted = [frontend.patches(decode(clip))[0].mean(axis=0) for clip in clips.values()]
+    wanted = [patches_of(clip, (0, 22)).mean(axis=(0, 1)) for clip in clips.values()]
     assert found == pytest.approx(np.stack(wanted), abs=1e-5)
 
 
@@ -43,8 +82,9 @@ def test_a_waveform_model_is_given_windows_of_audio(tones: Path, tmp_path: Path)
     path, clips = MODELS / "waveform.tflite", task_set(str(tones)).paths()
     artifact = manifest(path, shape=(15_600,), role=Role.EMBEDDING_WAVEFORM)
     found = embed_clips(path, artifact, clips, cache=tmp_path)
+    # 19,200 samples: a window at 0, at the hop, and at the end, to a frame.
     audio = [
-        frontend.windows(decode(clip), window_samples=15_600, hop_samples=2_720)
+        np.stack([decode(clip)[start : start + 15_600] for start in (0, 2_720, 3_520)])
         for clip in clips.values()
     ]
     wanted = [(one.reshape(-1, 15, 1_040) ** 2).mean(axis=(0, 2)) for one in audio]
@@ -121,6 +161,6 @@ def test_a_file_whose_graph_fixes_its_batch_runs_window_by_window_without_a_word
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     rng = np.random.default_rng(1)
-    audio = [("clip", rng.normal(size=15_600).astype(np.float32)) for _ in range(4)]
+    audio = [rng.normal(size=15_600).astype(np.float32) for _ in range(4)]
     assert not embed._takes_batches(MODELS / "waveform.tflite", (1, 15_600), audio)
     assert capfd.readouterr().err == ""

@@ -9,7 +9,7 @@ _SLICE_S = 10.0
 def stream(row: Row, *, idle_ratio: float = 1.6) -> Stream:
     """Returns a file that heard a stream: slower than back to back, for its clocks sank."""
     own_us = idle_ratio * (row.latency_us_median or 0.0)
-    front_us = idle_ratio * (row.frontend_latency_us or 0.0)
+    front_us = idle_ratio * (row.frontend_us_per_hop or 0.0)
     ratio = (own_us + front_us) / 1e6 / HOP_S
     return Stream(
         file=row.file,
@@ -23,7 +23,7 @@ def stream(row: Row, *, idle_ratio: float = 1.6) -> Stream:
         latency_us_high=1.05 * own_us,
         back_to_back_us=row.latency_us_median,
         frontend=row.frontend,
-        frontend_latency_us=front_us or None,
+        frontend_us_per_hop=front_us or None,
         real_time_ratio=ratio,
         real_time_ratio_low=0.97 * ratio,
         real_time_ratio_high=1.05 * ratio,

@@ -191,7 +191,9 @@ def timed(
         processes=10,
         init_us_median=us * 12 + 1500,
         frontend=Frontend.ADDED if frontend_us else Frontend.IN_GRAPH,
-        frontend_latency_us=frontend_us or None,
+        frontend_us_per_hop=frontend_us or None,
+        frontend_us_per_hop_low=frontend_us * (1 - spread) or None,
+        frontend_us_per_hop_high=frontend_us * (1 + spread) or None,
     )
     return changed(base, **fields)
 

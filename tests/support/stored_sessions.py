@@ -1,6 +1,7 @@
 """Sessions as a run stores them, with numbers of our choice."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bench.core.artifact import Artifact, Format, Partitions, Role, Tensor
 from bench.core.device_state.telemetry import Telemetry
@@ -50,6 +51,23 @@ ARTIFACT = Artifact(
     tools={"tensorflow": "2.21"},
     weights="distilled",
 )
+
+ANOTHER_DEVICE = replace(DEVICE, serial="two")
+# Of each field of a case another value; a new field must be added here.
+OTHER: dict[str, object] = {
+    "artifact_sha256": "b" * 64,
+    "device": ANOTHER_DEVICE.key,
+    "runner": Runner.COMPILED_MODEL,
+    "tool_sha256": "d" * 64,
+    "delegate": Delegate.NONE,
+    "threads": 4,
+    "affinity": "f0",
+    "protocol": Protocol(processes=6, num_runs=50),
+    "full_delegation": True,
+    "library_sha256": "e" * 64,
+    "library_options": "priority:1",
+    "fixed_performance": True,
+}
 
 
 def add_session(

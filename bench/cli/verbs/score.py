@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 from bench.cli import flags
 from bench.cli.console import print_json, print_to_stderr
 from bench.core import config
-from bench.core.artifact import Artifact
+from bench.core.artifact import SAMPLE_RATE_HZ, Artifact
 from bench.core.errors import BenchError, ConfigurationError
 from bench.core.score import Score
 
 if TYPE_CHECKING:
     from models.zoo import Zoo
+
+_FRAME_SAMPLES = 160  # between two frames: 10 ms
+_MOST_FRAMES = 96  # of a window; a longer hop would leave audio between two windows
 
 
 class Options(flags.VerbOptions):
@@ -23,6 +26,7 @@ class Options(flags.VerbOptions):
 
     names: list[str]
     task_set: str | None
+    hop: tuple[int, ...] | None
     db: str
     zoo: Path
     on: str | None
@@ -44,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SET",
         help="default (six tasks), quick (two, few clips), a folder of clips by label, "
         "or a CSV with path,label[,split][,speaker] (default: default; on a phone: quick)",
+    )
+    parser.add_argument(
+        "--hop",
+        type=_hops,
+        metavar="N[,N...]",
+        help="frames of 10 ms between two windows, such as 17,48,96: a score at each hop, and the "
+        "difference to its own hop (default: the model's own hop; FRILL's is 17)",
     )
     flags.add_db(parser, "database for the scores")
     flags.add_zoo(parser)
@@ -74,10 +85,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _hops(text: str) -> tuple[int, ...]:
+    """Returns the frames of a list such as ``17,48,96``.
+
+    Raises:
+        argparse.ArgumentTypeError: a part is not a hop within a window.
+    """
+    parts = text.split(",")
+    if all(part.isdecimal() and 1 <= int(part) <= _MOST_FRAMES for part in parts):
+        return tuple(sorted({int(part) for part in parts}))
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not a list of hops; give frames from 1 to {_MOST_FRAMES}, such as 17,48,96"
+    )
+
+
 def run(options: Options) -> int:
     """Scores and prints the table; returns 0, or 4 where an artifact could not be scored."""
     from bench.cli.terminal import one_bar
-    from bench.flow.build.score import scorable, score_artifacts
+    from bench.flow.build.score import has_choice_of_hop, scorable, score_artifacts
     from bench.store.store import Store
     from models.audio.tasks import DEFAULT, task_set
     from models.zoo import Zoo
@@ -97,6 +122,11 @@ def run(options: Options) -> int:
             hint="frill-bench convert NAME, or zoo add FILE",
         )
     if options.on is not None:
+        if options.hop is not None:
+            raise ConfigurationError(
+                "--hop is for this machine; a phone's outputs are compared at the model's own hop",
+                hint="leave out --hop or --on",
+            )
         return _on_phone(options, zoo, artifacts)
     phone_flags = [
         each
@@ -108,9 +138,14 @@ def run(options: Options) -> int:
             f"--{phone_flags[0].replace('_', '-')} is for phones", hint="give a phone: --on SERIAL"
         )
     tasks = task_set(options.task_set or DEFAULT)
+    hops = tuple(_FRAME_SAMPLES * frames for frames in options.hop or ())
+    fixed = [each.name for each in artifacts if hops and not has_choice_of_hop(each)]
+    if fixed:
+        names = ", ".join(dict.fromkeys(fixed))
+        print_to_stderr(f"at the hop of the manifest, because the model fixes it: {names}")
     with Store.open(options.db) as store, one_bar("score") as on_progress:
         scores, failed = score_artifacts(
-            artifacts, zoo=zoo, task_set=tasks, store=store, on_progress=on_progress
+            artifacts, zoo=zoo, task_set=tasks, store=store, on_progress=on_progress, hops=hops
         )
         url = store.url
     return _end(options, artifacts, scores, failed, url, _print)
@@ -175,18 +210,31 @@ def _print(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
 
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
     tasks = scores[0].tasks
+    compared = any(score.less_hop for score in scores)
     rows = [
         [
             names[score.artifact_sha256],
+            f"{score.hop_samples / SAMPLE_RATE_HZ:.3g}",
             *(f"{task.value:.3f}" for task in score.tasks),
             f"{score.mean:.3f} ({score.mean_low:.3f}-{score.mean_high:.3f})",
+            *([_less_hop(score)] if compared else []),
         ]
         for score in scores
     ]
+    rest = ["", "-"] if compared else [""]
     floors = ("-" if task.floor is None else f"{task.floor:.3f}" for task in tasks)
-    rows.append(["log-mel floor", *floors, ""])
-    rows.append(["chance", *(f"{task.chance:.3f}" for task in tasks), ""])
-    print_rows(["model", *(task.task for task in tasks), "mean (95 %)"], rows)
+    rows.append(["log-mel floor", "", *floors, *rest])
+    rows.append(["chance", "", *(f"{task.chance:.3f}" for task in tasks), *rest])
+    last = ["less reference hop (95 %)"] if compared else []
+    print_rows(["model", "hop (s)", *(task.task for task in tasks), "mean (95 %)", *last], rows)
+
+
+def _less_hop(score: Score) -> str:
+    """Returns the difference of the mean to that at the reference hop."""
+    if score.less_hop is None:
+        return "-"
+    mean = score.less_hop.differences[-1]
+    return f"{mean.value:+.3f} ({mean.low:+.3f} to {mean.high:+.3f})"
 
 
 def _print_differences(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:

@@ -12,6 +12,7 @@ from models import frontend, stream
 from models.audio import calibration, packages
 from models.convert.layer_fidelity import LayerFidelity, compare_layers
 from models.zoo import Zoo
+from reports.rows.hops import at_shortest_hop
 from reports.rows.int8 import compared, explain
 
 _PATCH = (frontend.PATCH_FRAMES, frontend.MEL_BINS, 1)
@@ -94,6 +95,6 @@ def why_int8_slower(store: Store, artifact: Artifact) -> list[tuple[str, str]]:
     rows, _ = join(store)
     return [
         (row.setup.device, explain(comparison))
-        for row, comparison in compared(rows)
+        for row, comparison in compared(at_shortest_hop(rows))
         if row.file.artifact_sha256 == artifact.sha256
     ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from bench.core.artifact import Artifact, Role
+from bench.core.artifact import IN_GRAPH, LOG_MEL, Artifact, Role
 from bench.core.errors import BenchError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress
 from bench.core.score import Score
 from bench.store.store import Store
-from models.accuracy.score import FLOOR, score_artifact, score_floor
+from models.accuracy.score import FLOOR, score_at_hops, score_floor
 from models.audio.taskset import TaskSet
 from models.zoo import Zoo
 
@@ -23,6 +23,26 @@ def scorable(artifacts: Sequence[Artifact]) -> list[Artifact]:
     return [each for each in artifacts if each.role in _EMBEDDINGS]
 
 
+def has_choice_of_hop(artifact: Artifact) -> bool:
+    """Returns whether the hop is the app's choice: a log-mel patch, or a window of audio.
+
+    A model with a front-end of its own, or with a state, has the hop of its manifest.
+    """
+    return artifact.frontend == LOG_MEL or (
+        artifact.role is Role.EMBEDDING_WAVEFORM and artifact.frontend == IN_GRAPH
+    )
+
+
+def hops_of(artifact: Artifact, hops: Sequence[int]) -> tuple[int, ...]:
+    """Returns the hops that an artifact is scored at, in samples, the shortest first.
+
+    Args:
+        hops: those that were asked for; none for the manifest's.
+    """
+    chosen = hops if hops and has_choice_of_hop(artifact) else (artifact.hop_samples,)
+    return tuple(sorted(set(chosen)))
+
+
 def score_artifacts(
     artifacts: Sequence[Artifact],
     *,
@@ -30,13 +50,15 @@ def score_artifacts(
     task_set: TaskSet,
     store: Store,
     on_progress: OnStepProgress,
+    hops: Sequence[int] = (),
 ) -> tuple[list[Score], dict[str, BenchError]]:
-    """Returns the score of each artifact and the error of each that failed; stores each score.
+    """Returns the scores of each artifact and the error of each that failed; stores each score.
 
     The log-mel floor is scored first: every score is compared with it.
 
     Args:
         on_progress: called with the name of what is scored, clips done and the total.
+        hops: in samples, of those artifacts that have a choice; by default each one's own.
     """
     cache = cache_dir()
     score_floor(task_set, cache=cache, on_progress=partial(on_progress, FLOOR))
@@ -45,10 +67,11 @@ def score_artifacts(
     for artifact in artifacts:
         name = f"{artifact.name}.{artifact.format.value}"
         try:
-            score = score_artifact(
+            at_hops = score_at_hops(
                 artifact,
                 zoo.checked_path(artifact),
                 task_set,
+                hops=hops_of(artifact, hops),
                 cache=cache,
                 frontend_path=zoo.frontend_path(artifact),
                 on_progress=partial(on_progress, name),
@@ -57,6 +80,7 @@ def score_artifacts(
             failed[name] = error
             continue
         store.add_artifact(artifact)
-        store.add_score(score)
-        scores.append(score)
+        for score in at_hops:
+            store.add_score(score)
+        scores += at_hops
     return scores, failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -255,12 +256,20 @@ def _score(
     clips, cache = request.task_set.paths(), cache_dir()
     front = request.zoo.frontend_path(artifact)
     hosts = embed_clips(target.path, artifact, clips, cache=cache, frontend_path=front)
-    owners, inputs = [], []
-    for sha256, clip in clip_windows(artifact, clips, cache=cache, frontend_path=front):
-        owners += [sha256] * len(clip)
-        inputs += list(clip)
-    vectors = _vectors(windows, np.stack(inputs), len(clips), target.name, contact)
-    embeddings = pooled(zip(owners, vectors, strict=True), clips, source=target.name)
+    hop = artifact.hop_samples
+    heard = list(clip_windows(artifact, clips, hops=(hop,), cache=cache, frontend_path=front))
+    inputs = np.concatenate([clip.inputs for clip in heard])
+    vectors = _vectors(windows, inputs, len(clips), target.name, contact)
+    embeddings = np.stack(
+        [
+            pooled(
+                np.stack(list(itertools.islice(vectors, len(clip.inputs)))),
+                clip=clips[clip.sha256],
+                source=target.name,
+            )
+            for clip in heard
+        ]
+    )
     case = windows.case
     score = score_beside_host(
         artifact,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
-from bench.core.score import Score, TaskScore
+from bench.core.score import Score, TaskScore, Windows
 from bench.flow.outputs.record import host_score_caveats, output_caveats
-from bench.flow.report.frontend import frontend_caveats, frontend_of
+from bench.flow.report.frontend import frontend_of
 from bench.flow.report.results import CaseResult, Timed, all_results
 from bench.measure.summary import Summary
 from bench.plan.case import Mode
@@ -35,9 +35,10 @@ _SHORT = 8  # letters of a hash or a UUID
 def join(
     store: Store, *, task_set: str | None = None, timed: Sequence[Timed] | None = None
 ) -> tuple[list[Row], list[Task]]:
-    """Returns one row per case that was timed back to back, and the scores per task.
+    """Returns a row per hop of each case that was timed back to back, and the scores per task.
 
-    A missing latency or score is a gap. Where a case was timed in several sessions, the newest is
+    The hops are those that the artifact was scored at, else its manifest's. A missing latency or
+    score is a gap. Where a case was timed in several sessions, the newest is
     used. Two cases are never one row: they differ in file, device, tool, delegate or its library,
     threads, cores or protocol, and the rows contain these. Rows of one device from several sessions
     have a caveat that names the sessions.
@@ -53,18 +54,21 @@ def join(
     artifacts = {each.sha256: each for each in store.artifacts()}
     timed = all_results(store) if timed is None else timed
     names = device_names(session.device for session, _ in timed)
-    newest: dict[str, Row] = {}
+    newest: dict[tuple[str, int], Row] = {}
     for session, results in timed:
         cases = [each for each in results if each.case.protocol.mode is Mode.BACK_TO_BACK]
         for case in cases:
             if case.artifact is None or case.artifact.role is Role.FRONTEND:
                 continue
             source = Source(case=case, artifact=case.artifact, session=session, device_names=names)
-            newest[case.case.key] = _row(source, cases, scores.get(case.artifact.sha256))
+            at_hops = scores.get(case.artifact.sha256, {})
+            for hop in sorted(at_hops) or [case.artifact.hop_samples]:
+                newest[case.case.key, hop] = _row(source, cases, at_hops, hop)
     tasks = [
-        _task(artifacts[sha256], each)
-        for sha256, score in scores.items()
+        _task(artifacts[sha256], score, each)
+        for sha256, at_hops in scores.items()
         if sha256 in artifacts
+        for _, score in sorted(at_hops.items())
         for each in score.tasks
     ]
     return _with_session_caveats(list(newest.values())), tasks
@@ -124,10 +128,11 @@ class Source:
         )
 
 
-def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, Score]:
-    """Returns the newest score of each artifact on one task set; two sets are not comparable.
+def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, dict[int, Score]]:
+    """Returns the score of each artifact at each hop on one task set; two sets are not comparable.
 
-    Scores of phones' outputs are left out: they are of a few clips only.
+    It is the newest, but one that leaves out the ends of clips never stands in for one that does
+    not. Scores of phones' outputs are left out: they are of a few clips only.
     """
     candidates = [each for each in scores if each.device is None]
     if task_set is not None:
@@ -144,16 +149,25 @@ def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, Score]:
         for each in {(one.artifact_sha256, one.task_set_sha256): one for one in candidates}.values()
     )
     most = max(covered, key=lambda key: (covered[key], key))[1]
-    return {each.artifact_sha256: each for each in candidates if each.task_set_sha256 == most}
+    at_hops: dict[str, dict[int, Score]] = {}
+    of_set = [each for each in candidates if each.task_set_sha256 == most]
+    for each in sorted(of_set, key=lambda each: each.windows is Windows.TO_END):  # stable
+        at_hops.setdefault(each.artifact_sha256, {})[each.hop_samples] = each
+    return at_hops
 
 
-def _row(source: Source, cases: Sequence[CaseResult], score: Score | None) -> Row:
+def _row(
+    source: Source, cases: Sequence[CaseResult], at_hops: Mapping[int, Score], hop_samples: int
+) -> Row:
     case, artifact, fidelity = source.case, source.artifact, source.artifact.fidelity
-    frontend, added = frontend_of(case, artifact, cases)
+    score = at_hops.get(hop_samples)
+    frontend = frontend_of(case, artifact, cases, hop_samples=hop_samples)
+    added = frontend.measured
     caveats = {
         *case.caveats,
-        *frontend_caveats(frontend),
+        *frontend.caveats,
         *_score_caveats(case, score, source.session.device),
+        *_below_floor(at_hops, hop_samples),
         *(output_caveats(added.check) if added else ()),
     }
     row = Row(
@@ -164,9 +178,9 @@ def _row(source: Source, cases: Sequence[CaseResult], score: Score | None) -> Ro
         processes=case.summary.processes if case.summary else 0,
         sessions=case.spread.sessions if case.spread else 1,
         session_spread_ratio=case.spread.range_ratio if case.spread else None,
-        includes_frontend=frontend in (Frontend.IN_GRAPH, Frontend.ADDED),
-        frontend=frontend,
-        audio_s_per_inference=artifact.hop_samples / SAMPLE_RATE_HZ,
+        includes_frontend=frontend.kind in (Frontend.IN_GRAPH, Frontend.ADDED),
+        frontend=frontend.kind,
+        audio_s_per_inference=hop_samples / SAMPLE_RATE_HZ,
         size_bytes=artifact.size_bytes,
         parameters=artifact.parameters,
         macs=artifact.macs,
@@ -194,7 +208,9 @@ def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
     return replace(
         row,
         **{name: getattr(summary, name) for name in _FROM_SUMMARY},
-        frontend_latency_us=front.latency_us_median if front else None,
+        frontend_us_per_hop=front.latency_us_median if front else None,
+        frontend_us_per_hop_low=front.latency_us_low if front else None,
+        frontend_us_per_hop_high=front.latency_us_high if front else None,
         latency_us_per_audio_s=per_audio_s("latency_us_median"),
         latency_us_per_audio_s_low=per_audio_s("latency_us_low"),
         latency_us_per_audio_s_high=per_audio_s("latency_us_high"),
@@ -213,8 +229,15 @@ def _operators_left(summary: Summary, artifact: Artifact | None) -> str | None:
 def _with_accuracy(row: Row, score: Score | None) -> Row:
     if score is None:
         return row
+    less = score.less_hop
+    mean = less.differences[-1] if less else None
     return replace(
         row,
+        score_windows=score.windows.value,
+        hop_s_reference=less.hop_samples / SAMPLE_RATE_HZ if less else None,
+        score_change=mean.value if mean else None,
+        score_change_low=mean.low if mean else None,
+        score_change_high=mean.high if mean else None,
         score_mean=score.mean,
         score_low=score.mean_low,
         score_high=score.mean_high,
@@ -228,16 +251,23 @@ def _score_caveats(case: CaseResult, score: Score | None, device: DeviceRecord) 
     if score is None:
         return []
     caveats = list(score.caveats)
-    floor = score.floor_mean
-    if floor is not None and score.mean < floor:
-        caveats.append(
-            Caveat(kind=CaveatKind.BELOW_FLOOR, evidence=f"{score.mean:.3f} against {floor:.3f}")
-        )
     # On a host the kernels are the same. On a phone those of formats below float32 may differ.
     exact = device.kind is Kind.HOST or (case.artifact and case.artifact.format is Format.FLOAT32)
     if score.delegate != case.case.delegate.value or not exact:
         caveats += host_score_caveats(case.check, scored_by=score.delegate)
     return caveats
+
+
+def _below_floor(at_hops: Mapping[int, Score], hop_samples: int) -> list[Caveat]:
+    """Returns the caveat of a model below the log-mel floor at this hop or at its shortest one."""
+    for hop in (hop_samples, min(at_hops, default=hop_samples)):
+        score = at_hops.get(hop)
+        floor = score.floor_mean if score else None
+        if score is not None and floor is not None and score.mean < floor:
+            where = "" if hop == hop_samples else f" at a hop of {hop / SAMPLE_RATE_HZ:.3g} s"
+            evidence = f"{score.mean:.3f} against {floor:.3f}{where}"
+            return [Caveat(kind=CaveatKind.BELOW_FLOOR, evidence=evidence)]
+    return []
 
 
 def _with_session_caveats(rows: Sequence[Row]) -> list[Row]:
@@ -261,7 +291,11 @@ def _sessions_caveat(sessions: Sequence[str]) -> tuple[Caveat]:
     return (Caveat(kind=CaveatKind.SEVERAL_SESSIONS, evidence=evidence),)
 
 
-def _task(artifact: Artifact, task: TaskScore) -> Task:
+def _task(artifact: Artifact, score: Score, task: TaskScore) -> Task:
+    less = score.less_hop
+    change = (
+        next((each for each in less.differences if each.task == task.task), None) if less else None
+    )
     return Task(
         artifact_sha256=artifact.sha256,
         student=artifact.name,
@@ -274,6 +308,13 @@ def _task(artifact: Artifact, task: TaskScore) -> Task:
         chance=task.chance,
         floor=task.floor,
         test_clips=task.test_clips,
+        hop_s=score.hop_samples / SAMPLE_RATE_HZ,
+        windows=score.windows.value,
+        hop_s_reference=less.hop_samples / SAMPLE_RATE_HZ if less else None,
+        change=change.value if change else None,
+        change_low=change.low if change else None,
+        change_high=change.high if change else None,
+        same_windows=less.same_windows[task.task] if less else None,
     )
 
 

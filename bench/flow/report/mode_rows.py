@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from bench.core.artifact import Role
-from bench.flow.report.frontend import frontend_caveats, frontend_of
+from bench.core.artifact import SAMPLE_RATE_HZ, Role
+from bench.flow.report.frontend import frontend_of
 from bench.flow.report.join import Source, device_names
 from bench.flow.report.results import CaseResult, Timed
 from bench.measure.streaming import Streaming
@@ -41,9 +41,13 @@ def modes(timed: Sequence[Timed]) -> tuple[list[Stream], list[Endurance]]:
 def _stream(source: Source, cost: Streaming, cases: Sequence[CaseResult]) -> Stream:
     case = source.case
     alike = [each for each in cases if each.case.protocol.mode is Mode.STREAMING]
-    frontend, added = frontend_of(case, source.artifact, alike)
-    front = added.streaming if added else None
-    caveats = {*case.caveats, *frontend_caveats(frontend), *(added.caveats if added else ())}
+    frontend = frontend_of(
+        case, source.artifact, alike, hop_samples=round(cost.hop_s * SAMPLE_RATE_HZ)
+    )
+    added = frontend.measured
+    front = added.streaming.over(cost.hop_s) if added and added.streaming else None
+    front_us = added.summary if added else None
+    caveats = {*case.caveats, *frontend.caveats, *(added.caveats if added else ())}
     summary = case.summary
     assert summary is not None  # noqa: S101 - a streaming cost needs a summary
     ratio_low, ratio_high, share_low, share_high = (
@@ -60,8 +64,10 @@ def _stream(source: Source, cost: Streaming, cases: Sequence[CaseResult]) -> Str
         latency_us_low=summary.latency_us_low,
         latency_us_high=summary.latency_us_high,
         back_to_back_us=_back_to_back_us(case.case, cases),
-        frontend=frontend,
-        frontend_latency_us=added.summary.latency_us_median if added and added.summary else None,
+        frontend=frontend.kind,
+        frontend_us_per_hop=front_us.latency_us_median if front_us else None,
+        frontend_us_per_hop_low=front_us.latency_us_low if front_us else None,
+        frontend_us_per_hop_high=front_us.latency_us_high if front_us else None,
         real_time_ratio=cost.real_time_ratio + (front.real_time_ratio if front else 0.0),
         real_time_ratio_low=ratio_low,
         real_time_ratio_high=ratio_high,

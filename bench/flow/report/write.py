@@ -16,6 +16,7 @@ from models.student.spec import is_student, parse_name
 from reports.effects.fit import Estimate, Traits, estimates
 from reports.page.page import write_report
 from reports.rows.frontier import mark
+from reports.rows.hops import at_shortest_hop
 from reports.rows.schema import Row
 
 
@@ -53,7 +54,11 @@ def report(
 
 
 def effects_of(rows: Sequence[Row]) -> list[Estimate]:
-    """Returns the effect of each hyper-parameter on the students in ``rows``; empty if too few."""
+    """Returns the effect of each hyper-parameter on the students in ``rows``; empty if too few.
+
+    Each case counts once, at its shortest hop.
+    """
+    rows = at_shortest_hop(rows)
     names = {row.file.student for row in rows if is_student(row.file.student)}
     return estimates(rows, {name: _traits(name) for name in names})
 

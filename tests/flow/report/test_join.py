@@ -8,37 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.stored_sessions import ARTIFACT, CASE, DEVICE, add_session
+from support.stored_sessions import ANOTHER_DEVICE, ARTIFACT, CASE, DEVICE, OTHER, add_session
 
-from bench.core.artifact import Role
 from bench.core.caveats import Caveat, CaveatKind
-from bench.flow.report.frontend import frontend_of
 from bench.flow.report.join import join
-from bench.flow.report.results import all_results
 from bench.flow.report.write import report
-from bench.plan.case import Case, Delegate, Protocol, Runner
+from bench.plan.case import Case
 from bench.store.store import Store
 from reports.parts.table import Footnotes, results, results_csv, to_markdown
 from reports.rows.frontier import mark
 from reports.rows.names import row_names
-from reports.rows.schema import Frontend
 
-ANOTHER_DEVICE = replace(DEVICE, serial="two")
-# Of each field of a case another value; a new field must be added here.
-OTHER: dict[str, object] = {
-    "artifact_sha256": "b" * 64,
-    "device": ANOTHER_DEVICE.key,
-    "runner": Runner.COMPILED_MODEL,
-    "tool_sha256": "d" * 64,
-    "delegate": Delegate.NONE,
-    "threads": 4,
-    "affinity": "f0",
-    "protocol": Protocol(processes=6, num_runs=50),
-    "full_delegation": True,
-    "library_sha256": "e" * 64,
-    "library_options": "priority:1",
-    "fixed_performance": True,
-}
 BOUND = Caveat(kind=CaveatKind.BELOW_BOUND, evidence="cosine 0.71 mean, the bound is 0.99")
 
 
@@ -125,49 +105,3 @@ def test_the_evidence_of_a_caveat_reaches_page_csv_and_markdown(tmp_path: Path) 
     (written,) = csv.DictReader((page.parent / "results.csv").read_text().splitlines())
     assert written["caveats"] == "below_bound"
     assert written["caveat_evidence"] == f"below_bound: {BOUND.evidence}"
-
-
-@pytest.mark.parametrize(
-    ("name", "frontend"),
-    [("protocol", Frontend.ADDED)]
-    + [
-        (field.name, Frontend.MISSING)
-        for field in dataclasses.fields(Case)
-        if field.name not in ("artifact_sha256", "device", "protocol")
-    ],
-)
-def test_a_front_end_is_added_only_where_it_ran_in_the_same_way(
-    tmp_path: Path, name: str, frontend: Frontend
-) -> None:
-    with Store.open(tmp_path / "bench.db") as store:
-        patch = replace(ARTIFACT, frontend="log-mel", role=Role.EMBEDDING_PATCH)
-        graph = replace(ARTIFACT, sha256="f" * 64, name="frontend-conv", role=Role.FRONTEND)
-        store.add_artifact(patch)
-        store.add_artifact(graph)
-        own = replace(CASE, artifact_sha256=graph.sha256, **{name: OTHER[name]})  # type: ignore[arg-type]  # a field of Case
-        add_session(store, "one", {CASE: 1000.0, own: 200.0})
-        ((_, cases),) = all_results(store)
-    (case,) = (each for each in cases if each.case == CASE)
-    assert frontend_of(case, patch, cases)[0] is frontend
-
-
-def test_a_front_end_of_a_hops_new_frames_is_not_added_as_if_of_a_window(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "bench.db") as store:
-        patch = replace(ARTIFACT, frontend="log-mel", role=Role.EMBEDDING_PATCH)
-        whole, hop = (
-            replace(ARTIFACT, sha256=sha256, name=name, role=Role.FRONTEND, window_samples=samples)
-            for sha256, name, samples in (
-                ("f" * 64, "frontend-conv", ARTIFACT.window_samples),  # of a former version
-                ("e" * 64, "frontend-dft-17", 2960),
-            )
-        )
-        for each in (patch, whole, hop):
-            store.add_artifact(each)
-        cases = [replace(CASE, artifact_sha256=each.sha256) for each in (whole, hop)]
-        add_session(store, "one", {CASE: 1000.0, cases[0]: 200.0, cases[1]: 20.0})
-        ((_, results),) = all_results(store)
-    (case,) = (each for each in results if each.case == CASE)
-    kind, added = frontend_of(case, patch, results)
-    assert kind is Frontend.ADDED
-    assert added is not None
-    assert added.artifact == whole

@@ -1,0 +1,58 @@
+"""``score --hop``: a list of hops in frames, for the models that have a choice."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from support.program import command_line
+
+from bench.store.store import Store
+
+MODELS = Path(__file__).parents[1] / "data" / "audio_models"
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Path:
+    folder = tmp_path / "zoo"
+    command_line("zoo", "add", MODELS / "patch.tflite", "--zoo", folder, "--name", "m", status=0)
+    return folder
+
+
+def test_each_hop_is_scored_stored_and_printed_with_its_difference(
+    zoo: Path, split_tones: Path, tmp_path: Path
+) -> None:
+    database = tmp_path / "r.db"
+    words = (
+        "score",
+        "--zoo",
+        zoo,
+        "--task-set",
+        split_tones,
+        "--db",
+        database,
+        "--hop",
+        "96,17,48",
+    )
+    done = command_line(*words, status=0)
+    assert "hop (s)" in done.stdout
+    assert "less reference hop (95 %)" in done.stdout
+    hops = re.findall(r"m\.float32 +\S? *(0\.\d\d)", done.stdout)
+    assert hops == ["0.17", "0.48", "0.96"]
+    with Store.open(database) as store:
+        assert [each.hop_samples for each in store.scores()] == [2_720, 7_680, 15_360]
+    document = json.loads(command_line(*words, "--json", status=0).stdout)
+    assert [each["less_hop"] is None for each in document["scores"]] == [True, False, False]
+
+
+@pytest.mark.parametrize("text", ["0", "97", "17,", "1.5", "0.96s"])
+def test_what_is_not_a_list_of_hops_is_refused(zoo: Path, text: str) -> None:
+    done = command_line("score", "--zoo", zoo, "--hop", text)
+    assert done.returncode == 2
+    assert "give frames from 1 to 96, such as 17,48,96" in done.stderr
+
+
+def test_a_phone_has_no_choice_of_hop(zoo: Path) -> None:
+    done = command_line("score", "--zoo", zoo, "--hop", "17", "--on", "SERIAL")
+    assert done.returncode == 2
+    assert "leave out --hop or --on" in done.stderr
