@@ -27,7 +27,7 @@ settings.load_profile("any machine")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Fixtures that take a minute or two, so that all who use one run beside each other.
-COSTLY = ("demo", "zoo")
+COSTLY = ("demo", "zoo", "streams")
 # Groups that take long begin first, so that no worker is left alone with one at the end.
 LONG = ("demo", "test_distil.py", "zoo", "test_readme.py", "test_qat.py", "test_phones.py")
 
