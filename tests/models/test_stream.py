@@ -192,7 +192,7 @@ def test_the_runner_times_a_stream_on_a_random_state(streams: Zoo) -> None:
     words = ["--num_runs=2", "--min_secs=0", "--warmup_runs=0", "--warmup_min_secs=0"]
     answer = litert_runner.measure(litert_runner.parse([f"--graph={path}", *words]))
     assert answer["partitions"] == 1
-    assert len(cast(list[float], answer["inference_us"])) == 2
+    assert len(cast("list[float]", answer["inference_us"])) == 2
 
 
 def test_parity_compares_the_layers_of_a_stream(streams: Zoo) -> None:
