@@ -27,7 +27,7 @@ settings.load_profile("any machine")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Fixtures that take a minute or two, so that all who use one run beside each other.
-COSTLY = ("demo", "zoo")
+COSTLY = ("demo", "zoo", "streams")
 # What imports TensorFlow into its own process runs in one, for the import takes 8 s.
 TENSORFLOW = (
     "test_distil.py", "test_qat.py", "test_low_rank.py", "test_frontend_graphs.py",

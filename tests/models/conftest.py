@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from support.streams import OTHER_HOPS, STREAM, STUDENT, converted
 from support.zoo_names import DFT, DFT_OF_A_HOP, FUSED, STFT, UNFUSED, WITH_FRONTEND
 
 from bench.core.artifact import Format
@@ -22,3 +23,10 @@ def zoo(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Zoo:
     )
     assert not failed
     return Zoo(root)
+
+
+@pytest.fixture(scope="session")
+def streams(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Zoo:
+    root = tmp_path_factory.mktemp("streams")
+    converted(root, audio_root, OTHER_HOPS, [Format.FLOAT32])
+    return converted(root, audio_root, [STUDENT, STREAM], list(Format))

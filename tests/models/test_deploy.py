@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.streams import STREAM, STUDENT, artifact, converted, offline, speech
+from support.streams import STREAM, STUDENT, artifact, offline, speech
 
-from bench.core.artifact import Format
 from models.stream import Hop
 from models.tflite.arrays import Floats
 from models.tflite.litert import Model
+from models.zoo import Zoo
 
 PAGE = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
 (LOOP,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -22,10 +22,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
 @pytest.mark.zoo
 @pytest.mark.audio
 def test_the_loop_of_the_page_gives_the_embeddings_of_the_last_windows(
-    tmp_path: Path, audio_root: Path, monkeypatch: pytest.MonkeyPatch
+    streams: Zoo, tmp_path: Path, audio_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zoo = converted(tmp_path / "zoo", audio_root, [STUDENT, STREAM], [Format.FLOAT32])
-    student, stream = (zoo.path(artifact(zoo, name)) for name in (STUDENT, STREAM))
+    student, stream = (streams.path(artifact(streams, name)) for name in (STUDENT, STREAM))
     shutil.copy(stream, tmp_path / "student_stream.tflite")
     monkeypatch.chdir(tmp_path)
     page: dict[str, Any] = {}

@@ -3,16 +3,18 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from support.audio_models import MODELS
 from support.program import frill_bench
-from support.streams import STREAM, STUDENT, artifact, converted, offline, speech
+from support.streams import OTHER_HOPS, STREAM, STUDENT, artifact, offline, speech
 
 from bench.core.artifact import IN_GRAPH, Format, Role
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
+from bench.tool import litert_runner
 from models import frontend
 from models.accuracy.embed import embed_clips
 from models.audio.calibration import patches_for
@@ -30,14 +32,6 @@ from models.zoo import Zoo
 pytestmark = [pytest.mark.zoo, pytest.mark.audio]
 
 WINDOW = frontend.WINDOW_SAMPLES
-OTHER_HOPS = [f"{STREAM}48", f"{STREAM}96"]
-
-
-@pytest.fixture(scope="module")
-def streams(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Zoo:
-    root = tmp_path_factory.mktemp("streams")
-    converted(root, audio_root, OTHER_HOPS, [Format.FLOAT32])
-    return converted(root, audio_root, [STUDENT, STREAM], list(Format))
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +185,14 @@ def test_score_makes_the_embeddings_of_the_same_windows(
         embed_clips(streams.path(each), each, clips, cache=tmp_path) for each in (stream, student)
     ]
     assert np.abs(vectors[0] - vectors[1]).max() < 1e-4
+
+
+def test_the_runner_times_a_stream_on_a_random_state(streams: Zoo) -> None:
+    path = streams.path(artifact(streams, STREAM, Format.INT8))
+    words = ["--num_runs=2", "--min_secs=0", "--warmup_runs=0", "--warmup_min_secs=0"]
+    answer = litert_runner.measure(litert_runner.parse([f"--graph={path}", *words]))
+    assert answer["partitions"] == 1
+    assert len(cast("list[float]", answer["inference_us"])) == 2
 
 
 def test_parity_compares_the_layers_of_a_stream(streams: Zoo) -> None:

@@ -16,6 +16,7 @@ from models.zoo import Zoo
 
 STUDENT = "tiny_w0.5_keras3_gap_e512_unfused"
 STREAM = f"{STUDENT}_stream"
+OTHER_HOPS = [f"{STREAM}48", f"{STREAM}96"]
 
 
 def converted(root: Path, audio_root: Path, names: list[str], formats: list[Format]) -> Zoo:
