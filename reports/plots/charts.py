@@ -26,6 +26,8 @@ _RATIO_COLUMNS = (
     "partitions", "partitions_float32",
 )  # fmt: skip
 _MOST_FAMILIES = 7  # as many as there are colours
+_MOST_BARS = 40  # points, of a chart in which each has bars
+_BARS = "Bars: 95 % intervals."
 OTHER = "other"
 
 Families: TypeAlias = Mapping[str, str]
@@ -122,7 +124,11 @@ def charts(marked: Sequence[Marked], families: Families) -> list[Chart]:
     rows = [each.row for each in marked]
     once = at_shortest_hop(rows)  # for what does not depend on the hop
     by_size = [each for each in marked if each.row in once]
-    scored = [_accuracy_latency(rows, families), _accuracy_size(by_size, families)]
+    against_size = _accuracy_size(by_size, families)
+    if against_size is not None and len(once) < len(rows):
+        caption = f"{against_size.caption} Each file at its shortest hop."
+        against_size = replace(against_size, caption=caption)
+    scored = [_accuracy_latency(rows, families), against_size]
     if not any(scored):
         scored = [_latency_size(once, families)]
     return [chart for chart in [*scored, _format_ratios(once, families)] if chart is not None]
@@ -145,12 +151,27 @@ def _accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
     if chart is None or not links:
         return chart
     caption = f"{chart.caption} Thin lines: one file at several hops, the longest on the left."
-    return replace(chart, links=links, caption=caption)
+    chart = replace(chart, links=links, caption=caption)
+    return chart if len(chart.dots) <= _MOST_BARS else _with_bars_of_the_frontier(chart)
+
+
+def _with_bars_of_the_frontier(chart: Chart) -> Chart:
+    """Returns a crowded chart without the bars that hide the points; the table has all of them."""
+    dots = tuple(
+        each if each.on_frontier else replace(each, x=(each.x[1],) * 3, y=(each.y[1],) * 3)
+        for each in chart.dots
+    )
+    caption = chart.caption.replace(_BARS, "Bars: 95 % intervals of what is on the frontier.")
+    return replace(chart, dots=dots, caption=caption)
+
+
+def _names_of_files(rows: Sequence[Row]) -> dict[Row, str]:
+    return {row: brief(name) for row, name in row_names(rows, hops=False).items()}
 
 
 def _names_and_hops(rows: Sequence[Row]) -> dict[Row, str]:
     """Returns short labels, with the hop of each row where rows differ in that."""
-    names = {row: brief(name) for row, name in row_names(rows, hops=False).items()}
+    names = _names_of_files(rows)
     if not has_several_hops(rows):
         return names
     return {row: f"{name}, {seconds(hop_s(row))}" for row, name in names.items()}
@@ -174,7 +195,7 @@ def _accuracy_size(marked: Sequence[Marked], families: Families) -> Chart | None
     scale = units.size_scale(each.row.size_bytes for each in chosen)
     return _accuracy(
         {each.row: (_size(each.row, scale), each.on_frontier_size) for each in chosen},
-        {row: brief(name) for row, name in row_names([each.row for each in marked]).items()},
+        _names_of_files([each.row for each in marked]),
         families,
         name="accuracy-size",
         title="Accuracy against size",
@@ -258,8 +279,7 @@ def _accuracy(
         title=title,
         x_label=x_label,
         y_label="accuracy, mean over the tasks (%)",
-        caption="Bars: 95 % intervals. Line: frontier by the estimates. Hollow markers: a caveat."
-        + note,
+        caption=f"{_BARS} Line: frontier by the estimates. Hollow markers: a caveat.{note}",
         dots=dots,
         families=colour_order(families),
         numbers=_numbers(places, (*costs, *scores, "on_frontier")),

@@ -137,3 +137,42 @@ def test_one_row_and_a_hundred_rows_can_be_drawn(style: str) -> None:
     assert chart.families[-1] == "other"
     for each in (one["accuracy-latency"], chart):
         assert re.match(rb"<\?xml", drawing.svg(drawing.draw(each, STYLES[style])))
+
+
+def at_hops(row: Row) -> list[Row]:
+    """Returns a row at three hops: the longer, the cheaper and a little less accurate."""
+    score = row.score_mean or 0.0
+    return [
+        changed(
+            row,
+            audio_s_per_inference=hop_s,
+            score_mean=score - loss,
+            latency_us_per_audio_s=(row.latency_us_median or 0.0) / hop_s,
+            latency_us_per_audio_s_low=None,
+            latency_us_per_audio_s_high=None,
+        )
+        for hop_s, loss in ((0.17, 0.0), (0.48, 0.004), (0.96, 0.008))
+    ]
+
+
+def test_a_file_at_several_hops_is_a_line_of_named_points_and_one_point_by_size() -> None:
+    found = charts_of([each for row in rows()[:4] for each in at_hops(row)])
+    chart = found["accuracy-latency"]
+    assert len(chart.dots) == 12
+    assert [len(link.points) for link in chart.links] == [3] * 4
+    assert {dot.label.split(", ")[1] for dot in chart.dots} == {"0.17 s", "0.48 s", "0.96 s"}
+    assert "one file at several hops" in chart.caption
+    by_size = found["accuracy-size"]
+    assert [dot.label for dot in by_size.dots] == ["tiny w0.5"] * 4
+    assert by_size.caption.endswith("Each file at its shortest hop.")
+    assert len(found["format-ratios"].dots) == 3
+
+
+def test_of_many_points_only_those_on_the_frontier_have_bars() -> None:
+    chart = charts_of([each for row in rows() for each in at_hops(row)])["accuracy-latency"]
+    assert len(chart.dots) == 63
+    barred = {dot.on_frontier for dot in chart.dots if dot.y[0] < dot.y[2]}
+    assert barred == {True}
+    assert "95 % intervals of what is on the frontier" in chart.caption
+    numbers = chart.numbers.select(["score_low", "score_high"]).rows
+    assert all(low is not None and high is not None for low, high in numbers)
