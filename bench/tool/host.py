@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
+from types import FrameType
 from typing import IO
 
 from bench.core.device_state.telemetry import Telemetry
@@ -160,8 +162,14 @@ def execute(
     # Files, not pipes: so this program does nothing while the process runs.
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         start_s = time.perf_counter()
-        process = _start(command, stdout, stderr, environment or {})
+        let_through = _hold_interrupts()  # or one in the middle of a start would leave it running
         try:
+            process = _start(command, stdout, stderr, environment or {})
+        except ConfigurationError:
+            let_through()
+            raise
+        try:
+            let_through()
             finished = _wait_for_exit(process, limit_s, stopped)
             scheduling, cpu = _scheduling(process.pid), cpu_ticks(process.pid)
         finally:
@@ -188,6 +196,22 @@ def execute(
                 overhead_s=overhead_s + time.perf_counter() - start_s - wall_s,
             ),
         )
+
+
+def _hold_interrupts() -> Callable[[], None]:
+    """Holds Ctrl-C back; returns what lets it through again, and one that came meanwhile."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        return lambda: None
+    held: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda _, frame: held.append(frame))
+
+    def let_through() -> None:
+        signal.signal(signal.SIGINT, before)
+        if held:
+            before(signal.SIGINT, held[0])
+
+    return let_through
 
 
 def _start(

@@ -95,10 +95,23 @@ def test_at_the_limit_the_process_and_its_children_are_killed(tmp_path: Path) ->
     assert not alive(int(child.read_text()))
 
 
-def test_an_interrupt_kills_the_process(tmp_path: Path) -> None:
+SLOW_START = """
+import subprocess, time
+
+class Slow(subprocess.Popen):
+    def __init__(self, *args, **named):
+        super().__init__(*args, **named)
+        time.sleep(0.5)
+
+subprocess.Popen = Slow
+"""
+
+
+@pytest.mark.parametrize("before", ["", SLOW_START])
+def test_an_interrupt_kills_the_process_also_while_it_starts(tmp_path: Path, before: str) -> None:
     child = tmp_path / "child"
     code = (
-        "from bench.tool.host import execute\n"
+        f"{before}from bench.tool.host import execute\n"
         f"execute(('sh', '-c', 'echo $$ > {child}; sleep 60'), limit_s=60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
