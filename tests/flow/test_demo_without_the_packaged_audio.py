@@ -44,7 +44,7 @@ def test_without_apt_one_line_says_how_to_give_audio_and_accuracy_is_a_gap(tmp_p
     assert "No audio, so no accuracy" in page
     assert re.search(r"made in \d", page)
     assert re.search(r"convert \d+(\.\d)? s, measure latency \d", page)
-    assert re.search(r"^convert: 2 of 2 in \d", done.stderr, re.MULTILINE)
+    assert re.search(r"^convert: 4 of 4 in \d", done.stderr, re.MULTILINE)
 
 
 @pytest.mark.journey
