@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +15,9 @@ from models.convert.fidelity import (
     format_of_bounds,
     no_worse,
     shortfall,
+    wrong_state,
 )
+from models.stream import INPUTS, Hop, filled
 from models.tflite.raw_tensors import from_bytes, to_bytes
 
 PATCH = Tensor(name="log_mel:0", shape=(-1, 96, 64, 1), dtype="float32")
@@ -67,6 +71,34 @@ def test_a_wrong_scale_is_seen_in_the_noise_though_no_cosine_shows_it(format: Fo
     doubled = compare(fine, 2 * fine, patches_sha256="")
     assert doubled.cosine_min > 0.999999
     assert "signal to noise 0.0 dB" in below_snr(format, doubled)
+
+
+def test_the_state_of_a_stream_may_be_silent_but_not_wrong() -> None:
+    state = outputs()
+    state[3] = 0
+    assert wrong_state(Format.FLOAT16, state, state) == ""
+    assert wrong_state(Format.FLOAT16, state, state * 1.001) == ""  # rounded to half precision
+    assert "signal to noise" in wrong_state(Format.FLOAT16, state, np.roll(state, 1, axis=1))
+    spoiled = state.copy()
+    spoiled[0, 0] = np.nan
+    assert wrong_state(Format.FLOAT16, state, spoiled) == "1 of 256 values are not finite"
+
+
+def test_a_stream_is_given_audio_and_the_state_that_follows_from_it(tmp_path: Path) -> None:
+    hop = Hop(17)
+    tensors = tuple(
+        Tensor(name=name, shape=shape, dtype="float32")
+        for name, shape in zip(INPUTS, hop.input_shapes, strict=True)
+    )
+    stream = inputs_for(tensors, Role.EMBEDDING_STREAM, count=3, audio_root=tmp_path)
+    whole = Tensor(name="audio", shape=(1, 15_600), dtype="float32")
+    windows = inputs_for((whole,), Role.EMBEDDING_WAVEFORM, count=3, audio_root=tmp_path)
+    for values, (window,) in zip(stream.values, windows.values, strict=True):
+        assert all(
+            np.array_equal(value, wanted)
+            for value, wanted in zip(values, filled(window, hop), strict=True)
+        )
+    assert stream.what == windows.what
 
 
 def test_a_device_may_lose_what_the_conversion_loses_and_a_quarter_more() -> None:
