@@ -16,6 +16,16 @@ class Windows(StrEnum):
     TO_END = "to the end"  # and one more at the clip's end, where audio would be left out
 
 
+class Head(StrEnum):
+    """How strongly the linear heads are regularised; scores of two rules are not comparable."""
+
+    BY_FOLDS = "chosen by folds"  # the best of three, in folds inside the training clips
+    FIXED = "C 0.1"  # inverse regularisation of all heads
+
+
+PRESENT_RULE = f"windows {Windows.TO_END.value}, head {Head.FIXED.value}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskScore:
     """One task's score.
@@ -85,6 +95,7 @@ class Score:
             this machine.
         less_host: the score on that phone minus the host's on the same clips, the mean last.
         windows: which windows of a clip it is over; the former rule in older records.
+        head: how its heads are regularised; the former rule in older records.
         less_hop: the score minus that at the reference hop, if several hops were scored together.
     """
 
@@ -103,8 +114,14 @@ class Score:
     device: str | None = None
     less_host: tuple[Difference, ...] = ()
     windows: Windows = Windows.WHOLE_HOPS
+    head: Head = Head.BY_FOLDS
     less_hop: HopDifference | None = None
     schema_version: int = 1
+
+    @property
+    def rule(self) -> str:
+        """Everything about how it was made that differs between versions of this program."""
+        return f"windows {self.windows.value}, head {self.head.value}"
 
     @property
     def floor_mean(self) -> float | None:

@@ -141,10 +141,9 @@ def _resampled(correct: Correct, rng: np.random.Generator) -> tuple[float, NDArr
 def _by_head(task: Task, vectors: Floats) -> list[Correct]:
     """Returns for each fold and label whether a linear head classified each test clip correctly."""
     labels = [clip.label for clip in task.clips]
-    groups = [clip.group for clip in task.clips]
     parts = []
     for fold in task.folds:
-        predicted, _ = head.predict(vectors, labels, groups, fold)
+        predicted = head.predict(vectors, labels, fold)
         correct: Correct = defaultdict(list)
         for index, label in zip(fold.test, predicted, strict=True):
             correct[labels[index]].append(label == labels[index])

@@ -15,7 +15,7 @@ from bench.core import config
 from bench.core.artifact import Artifact
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.progress import OnProgress, ignore
-from bench.core.score import Difference, HopDifference, Score, TaskScore, Windows
+from bench.core.score import Difference, Head, HopDifference, Score, TaskScore, Windows
 from models import frontend
 from models.accuracy import head
 from models.accuracy.classification import (
@@ -345,4 +345,5 @@ def _score(
         hop_samples=hop_samples,
         caveats=task_set.caveats,
         windows=Windows.TO_END,
+        head=Head.FIXED,
     )

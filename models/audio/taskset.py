@@ -41,7 +41,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """Indices into a task's clips; ``validation`` chooses the head where it is given."""
+    """Indices into a task's clips; those of ``validation`` neither fit the head nor test it."""
 
     train: tuple[int, ...]
     test: tuple[int, ...]

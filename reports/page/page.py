@@ -141,8 +141,7 @@ def _part(
         chart.name: picture(chart, out, number) for chart in charts.charts(view.rows, families)
     }
     ratios = drawn.pop("format-ratios", None)
-    windows = f"windows {view.windows}" if view.windows else ""
-    heading = ", ".join(filter(None, (view.device, view.runner, view.task_set, windows)))
+    heading = ", ".join(filter(None, (view.device, view.runner, view.task_set, view.rule)))
     return Part(
         heading=heading if several else "",
         verdict=picks.verdict(view.rows),

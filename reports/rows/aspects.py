@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core import units
-from bench.core.score import Windows
+from bench.core.score import PRESENT_RULE
 from reports.rows.hops import hop_s
 from reports.rows.schema import Timed
 
@@ -115,7 +115,7 @@ def _aspects(rows: Sequence[Timed]) -> list[Aspect]:
         ),
         Aspect(name="processes per file", value=_column("processes")),
         Aspect(name="task set", value=_column("score_task_set")),
-        Aspect(name="windows", value=_column("score_windows"), usual=Windows.TO_END),
+        Aspect(name="scored with", value=_column("score_rule"), usual=PRESENT_RULE),
         Aspect(name="hop (s)", value=hop_s),
         *([file] if any(len(of_name) > 1 for of_name in files.values()) else []),
     ]

@@ -102,18 +102,18 @@ class Marked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Rows that may share one frontier: one device, one runner, one task set, one rule of windows.
+    """Rows that may share one frontier: one device, one runner, one task set, one way of scoring.
 
     Args:
         task_set: ``None`` where nothing was scored on that device.
-        windows: which windows of a clip were scored; ``None`` as above.
+        rule: how it was scored; ``None`` as above.
         rows: unscored ones are in all views of their device.
     """
 
     device: str
     runner: str
     task_set: str | None
-    windows: str | None
+    rule: str | None
     rows: tuple[Marked, ...]
 
 
@@ -128,7 +128,7 @@ def mark(rows: Sequence[Row]) -> list[Marked]:
 
     A row is an artifact at a hop: hops compete with each other in latency per second of audio; by
     size, one row of each file does, that of the shortest hop. A view is a device, a runner, a task
-    set and a rule of windows. Rows without a score, without a latency that pays for the front-end,
+    set and a way of scoring. Rows without a score, without a latency that pays for the front-end,
     or with a caveat that invalidates, are not eligible.
     """
     names = {
@@ -151,15 +151,15 @@ def views(marked: Sequence[Marked]) -> list[View]:
             device=device,
             runner=runner,
             task_set=task_set,
-            windows=windows,
+            rule=rule,
             rows=tuple(
                 each
                 for each in rows
-                if each.row.score_task_set is None or _scored(each.row) == (task_set, windows)
+                if each.row.score_task_set is None or _scored(each.row) == (task_set, rule)
             ),
         )
         for (device, runner), rows in grouped(marked, lambda each: _place(each.row)).items()
-        for task_set, windows in _scored_so(rows)
+        for task_set, rule in _scored_so(rows)
     ]
 
 
@@ -168,11 +168,11 @@ def _place(row: Row) -> tuple[str, str]:
 
 
 def _scored(row: Row) -> tuple[str | None, str | None]:
-    return row.score_task_set, row.score_windows
+    return row.score_task_set, row.score_rule
 
 
 def _scored_so(rows: Sequence[Marked]) -> list[tuple[str | None, str | None]]:
-    """Returns each task set and rule of windows of the scores of rows."""
+    """Returns each task set and rule of the scores of rows."""
     scored = dict.fromkeys(_scored(each.row) for each in rows)
     return [each for each in scored if each[0] is not None] or [(None, None)]
 

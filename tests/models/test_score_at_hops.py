@@ -9,7 +9,7 @@ from support.audio_models import MODELS, manifest
 
 from bench.core import config
 from bench.core.artifact import IN_GRAPH, Role
-from bench.core.score import Score, Windows
+from bench.core.score import PRESENT_RULE, Head, Score, Windows
 from bench.flow.build.score import hops_of
 from models.accuracy.classification import differences, evaluate
 from models.accuracy.embed import embed_at_hops
@@ -28,7 +28,7 @@ def test_each_hop_has_a_score_and_the_paired_difference_to_the_manifests(
     assert (own.hop_samples, own.less_hop) == (2_720, None)
     vectors = embed_at_hops(PATH, artifact, tasks.paths(), hops=HOPS, cache=tmp_path)
     for score in others:
-        assert score.windows is Windows.TO_END
+        assert score.rule == PRESENT_RULE
         assert score.less_hop is not None
         assert score.less_hop.hop_samples == 2_720
         both = [evaluate(tasks, vectors[hop]) for hop in (score.hop_samples, 2_720)]
@@ -76,9 +76,9 @@ def test_a_score_of_an_earlier_version_has_the_former_rule(
         manifest(PATH, batch=-1), PATH, task_set(str(split_tones)), cache=tmp_path
     )
     stored = config.unstructure(score)
-    del stored["windows"], stored["less_hop"]
+    del stored["windows"], stored["head"], stored["less_hop"]
     read = config.structure(stored, Score, source="a database")
-    assert read == replace(score, windows=Windows.WHOLE_HOPS)
+    assert read == replace(score, windows=Windows.WHOLE_HOPS, head=Head.BY_FOLDS)
 
 
 def test_only_a_log_mel_patch_or_a_window_of_audio_has_a_choice_of_hop() -> None:

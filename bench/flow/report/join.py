@@ -10,7 +10,7 @@ from statistics import fmean
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
-from bench.core.score import Score, TaskScore, Windows
+from bench.core.score import PRESENT_RULE, Score, TaskScore
 from bench.flow.outputs.record import host_score_caveats, output_caveats
 from bench.flow.report.frontend import frontend_of
 from bench.flow.report.results import CaseResult, Timed, all_results
@@ -131,8 +131,8 @@ class Source:
 def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, dict[int, Score]]:
     """Returns the score of each artifact at each hop on one task set; two sets are not comparable.
 
-    It is the newest, but one that leaves out the ends of clips never stands in for one that does
-    not. Scores of phones' outputs are left out: they are of a few clips only.
+    It is the newest, but one of a former rule never stands in for one of the present rule. Scores
+    of phones' outputs are left out: they are of a few clips only.
     """
     candidates = [each for each in scores if each.device is None]
     if task_set is not None:
@@ -151,7 +151,7 @@ def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, dict[int
     most = max(covered, key=lambda key: (covered[key], key))[1]
     at_hops: dict[str, dict[int, Score]] = {}
     of_set = [each for each in candidates if each.task_set_sha256 == most]
-    for each in sorted(of_set, key=lambda each: each.windows is Windows.TO_END):  # stable
+    for each in sorted(of_set, key=lambda each: each.rule == PRESENT_RULE):  # stable
         at_hops.setdefault(each.artifact_sha256, {})[each.hop_samples] = each
     return at_hops
 
@@ -233,7 +233,7 @@ def _with_accuracy(row: Row, score: Score | None) -> Row:
     mean = less.differences[-1] if less else None
     return replace(
         row,
-        score_windows=score.windows.value,
+        score_rule=score.rule,
         hop_s_reference=less.hop_samples / SAMPLE_RATE_HZ if less else None,
         score_change=mean.value if mean else None,
         score_change_low=mean.low if mean else None,
@@ -309,7 +309,7 @@ def _task(artifact: Artifact, score: Score, task: TaskScore) -> Task:
         floor=task.floor,
         test_clips=task.test_clips,
         hop_s=score.hop_samples / SAMPLE_RATE_HZ,
-        windows=score.windows.value,
+        rule=score.rule,
         hop_s_reference=less.hop_samples / SAMPLE_RATE_HZ if less else None,
         change=change.value if change else None,
         change_low=change.low if change else None,

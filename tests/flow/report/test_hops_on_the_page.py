@@ -12,7 +12,15 @@ from support.stored_sessions import ARTIFACT, CASE, add_session
 
 from bench.core.artifact import Artifact, Role
 from bench.core.caveats import CaveatKind
-from bench.core.score import Difference, HopDifference, Score, TaskScore, Windows
+from bench.core.score import (
+    PRESENT_RULE,
+    Difference,
+    Head,
+    HopDifference,
+    Score,
+    TaskScore,
+    Windows,
+)
 from bench.flow.report.join import join
 from bench.flow.report.write import report
 from bench.plan.case import Protocol
@@ -87,6 +95,7 @@ def scored(
         threads=1,
         hop_samples=160 * frames,
         windows=windows,
+        head=Head.FIXED,
         less_hop=None if frames == 17 or windows is Windows.WHOLE_HOPS else less,
     )
 
@@ -177,7 +186,7 @@ def test_the_page_shows_in_words_what_a_longer_hop_costs_and_which_tasks_cannot_
 def test_files_at_their_own_hop_alone_have_no_section_on_hops(store: Store, tmp_path: Path) -> None:
     fill(store, [(patch("a"), 1000.0)], [scored("a" * 64, 17, 0.6)])
     page, (row,) = report(store, out=tmp_path / "page", title="", command="")
-    assert row.score_windows == "to the end"
+    assert row.score_rule == PRESENT_RULE
     text = words(page)
     assert "What the hop changes" not in text
     assert "windows" not in text.split("All results")[1].split("In all rows")[1][:200]
@@ -189,12 +198,12 @@ def test_scores_that_left_out_the_ends_of_clips_are_never_beside_others(
     former = [scored("a" * 64, 17, 0.7, windows=Windows.WHOLE_HOPS)]
     fill(store, [(patch("a"), 1000.0), (patch("b", "mine"), 1000.0)], former + all_hops("b"))
     marked = mark(join(store)[0])
-    assert [row.row.score_windows for row in marked] == [*["to the end"] * 3, "whole hops"]
+    assert [row.row.score_rule for row in marked] == [*[PRESENT_RULE] * 3, former[0].rule]
     assert all(each.row.on_frontier for each in marked)  # 0.7 beats none of the others
     views: list[View] = frontier.views(marked)
-    assert [(view.windows, len(view.rows)) for view in views] == [
-        ("to the end", 3),
-        ("whole hops", 1),
+    assert [(view.rule, len(view.rows)) for view in views] == [
+        (PRESENT_RULE, 3),
+        ("windows whole hops, head C 0.1", 1),
     ]
     page, _ = report(store, out=tmp_path / "page", title="", command="")
     assert "default, windows whole hops" in words(page)
@@ -207,7 +216,7 @@ def test_a_score_of_the_former_rule_never_replaces_one_of_the_present_rule(
     both = [scored("a" * 64, 17, 0.7, windows=Windows.WHOLE_HOPS), scored("a" * 64, 17, 0.6)]
     fill(store, [(patch("a"), 1000.0)], both[::-1] if newest_first else both)
     (row,) = join(store)[0]
-    assert (row.score_mean, row.score_windows) == (0.6, "to the end")
+    assert (row.score_mean, row.score_rule) == (0.6, PRESENT_RULE)
 
 
 def test_what_is_below_the_log_mel_floor_is_shown_and_at_no_hop_on_the_frontier(
