@@ -37,8 +37,8 @@ _SIZES = (Scale(unit="B", per=1), Scale(unit="kB", per=1e3), Scale(unit="MB", pe
 
 
 def counted(number: int, noun: str) -> str:
-    """Returns ``1 file``, ``2 files``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Returns ``1 file``, ``2 files``, ``2 processes``."""
+    return f"{number} {noun}{'' if number == 1 else 'es' if noun.endswith('s') else 's'}"
 
 
 def absent(value: float | None) -> bool:

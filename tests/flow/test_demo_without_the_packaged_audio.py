@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from support.program import frill_bench
 
+from bench.flow.demo import demo as own_demo
+
 pytestmark = [pytest.mark.zoo]
 
 STUDENT = "tiny_w0.5_keras3_gap_e64_unfused"
@@ -56,6 +58,32 @@ def test_a_folder_of_ones_own_calibrates_and_scores(tmp_path: Path, tones: Path)
         assert row["score_task_set"] == "tones"
         assert float(row["score_mean"]) > 0.5  # three pitches
         assert "quick" not in row["caveats"].split(";")
+
+
+@pytest.mark.journey
+def test_the_smallest_student_has_a_page_before_the_others_are_converted(
+    tmp_path: Path, tones: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRILL_BENCH_CACHE", str(tmp_path / "cache"))
+
+    def until_all_are_converted(stage: str, done: int, total: int) -> None:
+        if stage == "convert":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        own_demo(
+            tmp_path / "out",
+            audio=tones,
+            on_progress=until_all_are_converted,
+            students=(STUDENT, STUDENT.replace("e64", "e128")),
+            processes=2,
+        )
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "of the smallest student alone, with 2 processes for each file" in page
+    with (tmp_path / "out" / "results.csv").open() as stream:
+        assert {row["student"] for row in csv.DictReader(stream)} == {STUDENT}
+    left = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    assert left == {"zoo"}
 
 
 def test_fetching_without_apt_is_an_infrastructure_failure(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for the page, the models and the results",
     )
-    add("--students", metavar="N,N", help="names of students (default: six of the demo)")
+    add("--students", metavar="N,N", help="names of students (default: four of the demo)")
     add("--processes", type=int, default=12, help="processes per file")
     shared.add_audio(parser)
     shared.add_json(parser)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +35,7 @@ def convert_to_zoo(
     audio: Path | None = None,
     seed: int = 1,
     weights: str = weights_file.STARTER,
+    executor: Executor | None = None,
     on_finished: Callable[[str], None] | None = None,
 ) -> tuple[list[list[Artifact]], dict[str, BenchError]]:
     """Returns each model's artifacts, in order, and the error of each model that failed.
@@ -43,6 +46,8 @@ def convert_to_zoo(
         audio: a folder of audio; by default the packaged audio, if it was fetched.
         seed: of random weights.
         weights: ``starter``, ``random`` or a folder; see ``models.student.weights``.
+        executor: of ``models.convert.pool.processes``, for several calls; by default one of its
+            own.
         on_finished: called with the name of each finished model.
 
     Raises:
@@ -60,8 +65,8 @@ def convert_to_zoo(
         )
         for model in models
     ]
-    with processes() as executor:
-        artifacts, failed = convert_models(jobs, executor=executor, on_finished=on_finished)
+    with processes() if executor is None else nullcontext(executor) as pool:
+        artifacts, failed = convert_models(jobs, executor=pool, on_finished=on_finished)
     return [artifacts[model.name] for model in models if model.name in artifacts], failed
 
 
