@@ -25,8 +25,11 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(MAKE) --jobs 2 lint pytest
 
+# Collected once first, beside lint: else each worker compiles the tests for itself.
 # Four workers for two cores: tests that wait for phones run beside tests that compute.
 pytest: $(STAMP)
+	@$(BIN)/python -m pytest -qq --collect-only -m "not journey" >$(VENV)/collected || \
+		{ cat $(VENV)/collected; exit 1; }
 	$(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder --durations=20 \
 		-m "not processor and not journey"
 

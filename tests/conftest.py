@@ -17,7 +17,7 @@ from support.skips import packages_line
 from bench.core.errors import InfrastructureError
 from models.audio import packages
 
-pytest_plugins = ["support.phones"]
+pytest_plugins = ["support.phones", "support.converted"]
 
 # A busy machine makes no example wrong.
 settings.register_profile("any machine", deadline=None)
@@ -26,15 +26,16 @@ settings.load_profile("any machine")
 # What starts tests in the background may have them ignore Ctrl-C, and all that they start too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Fixtures that take a minute or two, so that all who use one run beside each other.
-COSTLY = ("demo", "zoo", "streams")
+# Fixtures that take a minute or two, so that all who use one run in one process.
+COSTLY = {"demo": "demo", "built": "converted", "streams": "converted"}
 # What imports TensorFlow into its own process runs in one, for the import takes 8 s.
 TENSORFLOW = (
     "test_distil.py", "test_qat.py", "test_low_rank.py", "test_frontend_graphs.py",
     "test_mobilenetv3.py", "test_saved_model_teachers.py",
 )  # fmt: skip
 # Groups that take long begin first, so that no worker is left alone with one at the end.
-LONG = ("demo", "tensorflow", "zoo", "test_readme.py", "test_phones.py")
+LONG = ("tensorflow", "converted", "test_readme.py", "test_phones.py")
+EVIDENCE = Path(__file__).parent / "evidence"
 # Folders whose tests wait for phones; the others' compute meanwhile.
 WAITING = ("adb", "handset", "phone", "outputs", "gate")
 
@@ -51,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             places[group] = (counts[waits], int(waits))
             counts[waits] += 1
     items.sort(key=lambda item: places[groups[item]])
-    if "evidence" in config.getoption("markexpr", ""):
+    if _wants_evidence(config):
         return
     left = [item for item in items if item.get_closest_marker("evidence")]
     if left:
@@ -59,11 +60,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out what no test of a plain run is in: it takes each worker seconds to import."""
+    return True if collection_path == EVIDENCE and not _wants_evidence(config) else None
+
+
+def _wants_evidence(config: pytest.Config) -> bool:
+    return "evidence" in config.getoption("markexpr", "")
+
+
 def _group(item: pytest.Item) -> str:
     """Returns the name of the group whose tests run in one process."""
-    shared = set(COSTLY) & set(getattr(item, "fixturenames", ()))
     own = "tensorflow" if item.path.name in TENSORFLOW else item.path.name
-    return next(iter(shared), own)
+    shared = (COSTLY[name] for name in getattr(item, "fixturenames", ()) if name in COSTLY)
+    return next(shared, own)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

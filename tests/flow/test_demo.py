@@ -17,7 +17,12 @@ from bench.flow.report.join import join
 from bench.store.store import Store
 from models.zoo import Zoo
 
-pytestmark = [pytest.mark.zoo, pytest.mark.audio, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.zoo,
+    pytest.mark.audio,
+    pytest.mark.journey,
+    pytest.mark.timeout(600),
+]
 
 PROMISED = [
     "artifact_sha256",

@@ -10,7 +10,12 @@ from support.program import frill_bench
 
 from bench.handset.running import Running
 
-pytestmark = [pytest.mark.zoo, pytest.mark.audio, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.zoo,
+    pytest.mark.audio,
+    pytest.mark.journey,
+    pytest.mark.timeout(600),
+]
 
 SUITE = """
 name: demo on a phone

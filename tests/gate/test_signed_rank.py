@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from support.lazy import Lazy
 
 from bench.gate.signed_rank import estimate, interval, p_at_least, p_at_most, upper_tail
+
+stats = Lazy("scipy.stats")
 
 
 @pytest.mark.parametrize("n", range(1, 51))

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from support.lazy import Lazy
 
 from bench.gate.history.change_points import LEAST_RUNS, change_points, confirm, is_near
 from lab.noise import Floats
 
+stats = Lazy("scipy.stats")
 Alarms = NDArray[np.bool_]
 
 _BENCHER_NIGHTS = 64

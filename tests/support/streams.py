@@ -1,5 +1,7 @@
 """Streams and the same students on log-mel and on windows of audio, with trained weights."""
 
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +21,19 @@ STREAM = f"{STUDENT}_stream"
 OTHER_HOPS = [f"{STREAM}48", f"{STREAM}96"]
 
 
-def converted(root: Path, audio_root: Path, names: list[str], formats: list[Format]) -> Zoo:
+def converted(
+    root: Path,
+    audio_root: Path,
+    names: Sequence[str],
+    formats: Sequence[Format] = tuple(Format),
+    executor: Executor | None = None,
+) -> Zoo:
     _, failed = convert_to_zoo(
-        [parse(name) for name in names], formats=formats, zoo=root, audio=audio_root
+        [parse(name) for name in names],
+        formats=formats,
+        zoo=root,
+        audio=audio_root,
+        executor=executor,
     )
     assert not failed
     return Zoo(root)

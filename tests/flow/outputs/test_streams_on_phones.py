@@ -1,11 +1,12 @@
 """A stream on a handset: timed, its outputs checked and scored, by the official tool."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.phone_sweeps import QUICK, sweep, wanted
-from support.streams import STREAM, converted
+from support.streams import STREAM
 
 from bench.adb.transport.serials import Found, Way
 from bench.core.artifact import Format
@@ -30,9 +31,12 @@ SUITE = Suite(
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Zoo:
-    root = tmp_path_factory.mktemp("streams")
-    return converted(root, audio_root, [STREAM], [Format.FLOAT32, Format.INT8])
+def zoo(tmp_path_factory: pytest.TempPathFactory, streams: Zoo) -> Zoo:
+    root = tmp_path_factory.mktemp("two formats")
+    for format in (Format.FLOAT32, Format.INT8):
+        for path in streams.root.glob(f"{STREAM}.{format.value}.*"):
+            shutil.copy(path, root)
+    return Zoo(root)
 
 
 def test_the_official_tool_times_a_stream_and_gives_its_outputs_for_a_filled_state(
