@@ -9,11 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes, sha256_file
 from models import frontend
-from models.audio import packages
-from models.audio.decode import audio_files, decode
+from models.audio import packages, tasks
+from models.audio.decode import audio_files, decode_part, duration_s
 from models.tflite.arrays import Floats
 
 Purpose = Literal["calibration", "heldout"]
@@ -41,7 +42,8 @@ def patches_for(
     They come from all voices and sounds in turn: 70 % at random, 15 % the quietest and 15 % those
     of the highest contrast among four times as many candidates: these are the ones that
     exceed a quantised range. ``calibration`` and ``heldout`` share no clip and, in the packaged
-    audio, no speaker.
+    audio, no speaker. There, ``calibration`` is of clips that no task tests: no score is of audio
+    that has set the ranges. (Their voices are tested on other clips: the packages have no more.)
 
     Args:
         purpose: which of the two disjoint sets.
@@ -75,7 +77,8 @@ def _clips_of(purpose: Purpose, root: Path) -> dict[str, list[str]]:
     """Returns the clips of one purpose by group: voice, kind of sound or sub-folder."""
     groups: dict[str, list[str]] = defaultdict(list)
     if packages.manifest(root) is not None:
-        for clip in packages.packaged_files(root):
+        files = tasks.untested_files if purpose == "calibration" else packages.packaged_files
+        for clip in files(root):
             if _packaged_purpose(clip, root) == purpose:
                 groups[_packaged_group(clip)].append(clip)
     else:
@@ -118,14 +121,19 @@ def _patches(root: Path, clips: list[str], rng: np.random.Generator) -> list[tup
     """
     patches: dict[tuple[str, int], tuple[Floats, Floats]] = {}
     for clip in clips:
-        windows = frontend.windows(
-            decode(root / clip),
-            window_samples=frontend.WINDOW_SAMPLES,
-            hop_samples=frontend.PATCH_HOP_SAMPLES,
-        )
-        place = int(rng.integers(len(windows)))
-        patches.setdefault((clip, place), (frontend.patch(windows[place]), windows[place]))
+        samples = int(duration_s(root / clip) * SAMPLE_RATE_HZ)
+        spare = max(0, samples - frontend.WINDOW_SAMPLES)
+        place = int(rng.integers(spare // frontend.PATCH_HOP_SAMPLES + 1))
+        if (clip, place) not in patches:
+            window = _window(root / clip, place * frontend.PATCH_HOP_SAMPLES)
+            patches[clip, place] = frontend.patch(window), window
     return list(patches.values())
+
+
+def _window(path: Path, first: int) -> Floats:
+    """Returns the window of a clip that starts at a sample; zeros follow where the clip ends."""
+    audio = decode_part(path, first=first, samples=frontend.WINDOW_SAMPLES)
+    return np.pad(audio, (0, frontend.WINDOW_SAMPLES - len(audio)))
 
 
 def _choose(pool: Floats, count: int, rng: np.random.Generator) -> list[int]:

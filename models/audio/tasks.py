@@ -126,6 +126,25 @@ def quick(root: Path) -> TaskSet:
     )
 
 
+def untested_files(root: Path) -> list[str]:
+    """Returns the packaged clips that no task tests, relative to ``root``, sorted.
+
+    Clips that heads are only trained on, and clips that are in no task.
+
+    Raises:
+        InfrastructureError: the packaged audio was not fetched.
+    """
+    tested = {
+        task.clips[index].sha256
+        for task in default(root).tasks
+        for fold in task.folds
+        for index in (*fold.validation, *fold.test)
+    }
+    return [
+        name for name in packages.packaged_files(root) if sha256_file(root / name) not in tested
+    ]
+
+
 class _PackagedClips:
     """The packaged clips by package, each hashed and timed at most once."""
 

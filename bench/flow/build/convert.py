@@ -16,7 +16,7 @@ from bench.core.errors import BenchError
 from bench.core.hashing import sha256_bytes, sha256_file, sha256_value
 from bench.core.paths import cache_dir
 from models import frontend
-from models.audio import calibration, packages
+from models.audio import calibration, packages, tasks
 from models.convert.job import ConversionJob, RealInputs, save_inputs
 from models.convert.pool import convert_models, processes
 from models.student import weights as weights_file
@@ -80,7 +80,7 @@ def _real_inputs(audio: Path | None) -> RealInputs | None:
     if packages.manifest(root) is None:  # a folder of audio may change at any time
         return _draw(root, folder)
     # The packaged audio is fixed by its manifest, and its patches by this code.
-    code = [sha256_file(Path(str(module.__file__))) for module in (calibration, frontend)]
+    code = [sha256_file(Path(str(module.__file__))) for module in (calibration, frontend, tasks)]
     identity = [sha256_file(root / packages.MANIFEST), _CALIBRATION_PATCHES, _HELDOUT_PATCHES, code]
     index = folder / f"{sha256_value(identity)}.json"
     if index.exists():

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from bench.core.errors import ConfigurationError
+from bench.core.hashing import sha256_file
 from models import frontend
+from models.audio import calibration, tasks
 from models.audio.calibration import Purpose, patches_for
 from models.audio.decode import audio_files, decode
 
@@ -58,3 +60,13 @@ def test_packaged_patches_are_varied_and_hold_quiet_and_contrasted_ones(audio_ro
     assert energy.min() < -5.5  # near the floor of log(0.001) = -6.9
     assert np.ptp(energy) > 3
     assert contrast.max() > 2
+
+
+@pytest.mark.audio
+def test_int8_is_calibrated_on_packaged_clips_that_no_task_tests(audio_root: Path) -> None:
+    groups = calibration._clips_of("calibration", audio_root)
+    drawn = {sha256_file(audio_root / clip) for clips in groups.values() for clip in clips}
+    assert len(drawn) > 600
+    for task in tasks.default(audio_root).tasks:
+        tested = {task.clips[index].sha256 for fold in task.folds for index in fold.test}
+        assert not drawn & tested, task.name

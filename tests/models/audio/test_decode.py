@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from bench.core.errors import ConfigurationError
-from models.audio.decode import audio_files, decode, duration_s
+from models.audio.decode import audio_files, decode, decode_part, duration_s
 
 
 def loudest_hz(audio: Any) -> float:
@@ -31,6 +31,26 @@ def test_bare_gsm_frames_are_read_at_8_khz(tmp_path: Path) -> None:
     assert duration_s(path) == pytest.approx(1.0)
     assert decode(path).size == 16_000
     assert loudest_hz(decode(path)) == pytest.approx(500, abs=2)
+
+
+@pytest.mark.parametrize("ending", ["wav", "gsm", "ogg"])
+def test_a_part_of_a_file_is_that_part_of_the_whole(
+    tmp_path: Path, write_tone: Any, ending: str
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    tone = decode(write_tone(tmp_path / "tone.wav", hertz=700, seconds=3.0))
+    match ending:
+        case "gsm":
+            soundfile.write(path, tone[::2], 8_000, format="RAW", subtype="GSM610")
+        case _:
+            soundfile.write(path, tone, 16_000)
+    whole = decode(path)
+    for first in (0, 1_600, 27_200, 41_000):
+        part = decode_part(path, first=first, samples=15_600)
+        expected = whole[first : first + 15_600]
+        assert part.shape == expected.shape
+        assert part == pytest.approx(expected, abs=1e-3 if ending == "gsm" else 0)
+    assert decode_part(path, first=len(whole), samples=100).size == 0
 
 
 def test_channels_are_averaged_and_peaks_stay_within_one(tmp_path: Path) -> None:
