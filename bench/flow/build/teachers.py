@@ -9,7 +9,7 @@ from bench.core.artifact import Artifact, WeightsOrigin
 from bench.core.errors import BenchError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress
-from bench.core.score import Score
+from bench.core.score import PRESENT_RULE, Score
 from bench.flow.build.score import scorable
 from models import teachers
 from models.accuracy.scored_teacher import ScoredTeacher, scored_file, scored_network
@@ -21,7 +21,7 @@ from models.zoo import Zoo
 
 
 def card_scores(artifact: Artifact, task_set: TaskSet | None) -> list[Score]:
-    """Returns the score of the very file on a task set that its model card holds, if any.
+    """Returns the score of the very file by the present rule that its model card holds, if any.
 
     Args:
         task_set: ``None`` for any.
@@ -31,6 +31,7 @@ def card_scores(artifact: Artifact, task_set: TaskSet | None) -> list[Score]:
         each.score
         for each in (card.scores if card is not None else ())
         if each.score.artifact_sha256 == artifact.sha256
+        and each.score.rule == PRESENT_RULE
         and (task_set is None or each.score.task_set_sha256 == task_set.sha256)
     ]
 

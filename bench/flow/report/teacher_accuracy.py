@@ -48,7 +48,7 @@ def _is_of(score: Score, row: Row) -> bool:
     return (
         score.artifact_sha256 == row.file.artifact_sha256
         and (score.task_set, score.mean) == (row.score_task_set, row.score_mean)
-        and score.windows == row.score_windows
+        and score.rule == row.score_rule
         and score.hop_samples / SAMPLE_RATE_HZ == row.audio_s_per_inference
     )
 
@@ -63,13 +63,13 @@ def _accuracy(
         of_trill: of TRILL's own file.
     """
     score = scores[0]
-    trills = [each for each in of_trill if each.task_set_sha256 == score.task_set_sha256]
+    trills = [each for each in of_trill if _are_comparable(each, score)]
     if trills and trills[0].artifact_sha256 == artifact.sha256:
         return None  # the teacher itself
     known = [
         each.less_teacher
         for each in (*scores, *_of_card(artifact, score))
-        if each.less_teacher is not None and each.task_set_sha256 == score.task_set_sha256
+        if each.less_teacher is not None and _are_comparable(each, score)
     ]
     if trills:
         known = [each for each in known if each.teacher_sha256 == trills[0].artifact_sha256]
@@ -79,9 +79,13 @@ def _accuracy(
         return _unpaired(score, TRILL, trills[0])
     card = cards.of_artifact(artifact)
     theirs = None if card is None else card.teacher_score
-    if card is None or theirs is None or theirs.task_set_sha256 != score.task_set_sha256:
+    if card is None or theirs is None or not _are_comparable(theirs, score):
         return None
     return _unpaired(score, card.teacher, theirs)
+
+
+def _are_comparable(one: Score, other: Score) -> bool:
+    return (one.task_set_sha256, one.rule) == (other.task_set_sha256, other.rule)
 
 
 def _of_card(artifact: Artifact, score: Score) -> Iterator[Score]:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.stored_sessions import ARTIFACT, CASE, add_session
 
 from bench.core.artifact import Artifact, WeightsOrigin
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.score import Difference, Score, TaskScore, TeacherDifference
+from bench.core.score import Difference, Score, TaskScore, TeacherDifference, Windows
 from bench.flow.report.join import join
 from bench.flow.report.write import against_teachers, report
 from bench.store.store import Store
@@ -40,7 +41,7 @@ def starter() -> Artifact:
     )  # fmt: skip
 
 
-def scored(sha256: str, mean: float, *, tasks: str = "s", **fields: object) -> Score:
+def scored(sha256: str, mean: float, *, tasks: str = "s", **fields: Any) -> Score:
     task = TaskScore(
         task="speaker", metric="top1", value=mean, low=mean - 0.02, high=mean + 0.02, chance=0.1,
         floor=0.5, test_clips=400,
@@ -50,7 +51,7 @@ def scored(sha256: str, mean: float, *, tasks: str = "s", **fields: object) -> S
         mean=mean, mean_low=mean - 0.02, mean_high=mean + 0.02, runtime="ai-edge-litert 2.3.0",
         delegate="xnnpack", threads=1, hop_samples=15_360,
     )  # fmt: skip
-    return replace(score, **fields)  # type: ignore[arg-type]  # fields of a score
+    return replace(score, **fields)
 
 
 def measured(store: Store, *artifacts: Artifact) -> None:
@@ -100,10 +101,24 @@ def test_the_cards_teacher_on_the_same_tasks_is_taken_unpaired(store: Store) -> 
     assert card is not None
     assert card.teacher_score is not None
     measured(store, starter(), SHAPE)
-    store.add_score(scored("a" * 64, 0.6, tasks=card.teacher_score.task_set_sha256))
+    theirs = card.teacher_score
+    alike: dict[str, Any] = {
+        "tasks": theirs.task_set_sha256,
+        "windows": theirs.windows,
+        "head": theirs.head,
+    }
+    store.add_score(scored("a" * 64, 0.6, **alike))
     line = student_line(store)
     assert (line.teacher, line.paired) == ("speech-embedding+ge2e", False)
-    assert line.score_ratio == pytest.approx(0.6 / card.teacher_score.mean)
+    assert line.score_ratio == pytest.approx(0.6 / theirs.mean)
+
+
+def test_scores_by_another_rule_are_not_compared(store: Store) -> None:
+    trill = replace(ARTIFACT, name="trill", sha256="c" * 64, weights=WeightsOrigin.GIVEN)
+    measured(store, starter(), trill)
+    store.add_score(scored("a" * 64, 0.6, windows=Windows.TO_END))
+    store.add_score(scored("c" * 64, 0.75, windows=Windows.WHOLE_HOPS))
+    assert student_line(store).score_ratio is None
 
 
 def test_on_other_tasks_or_with_other_weights_no_teacher_is_known(store: Store) -> None:
