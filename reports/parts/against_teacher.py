@@ -216,21 +216,23 @@ def _table(lines: Sequence[AgainstTeacher], notes: Footnotes) -> Table:
     def value(name: str, text: Callable[[float | None], str]) -> Callable[[AgainstTeacher], Cell]:
         return partial(_value, name=name, text=text, notes=notes)
 
-    with_frontend = "with the front-end of a hop"
     columns: list[Column[AgainstTeacher]] = [
         (Heading(name="model", numeric=False), model),
         (Heading(name="format", numeric=False), lambda line: plain(line.format or GAP)),
-        (Heading(name="file alone", unit=_MS.unit), value("latency_us_median", _MS.number)),
         (Heading(name="times as fast", unit="file alone"), value("times_as_fast", units.ratio)),
         (
-            Heading(name="times as fast", unit=with_frontend),
+            Heading(name="times as fast", unit="with the front-end of a hop"),
             value("times_as_fast_app", units.ratio),
         ),
-        (Heading(name="size", unit=_MB.unit), value("size_bytes", _MB.number)),
         (Heading(name="size", unit="% of the teacher's"), value("size_ratio", units.percent)),
-        (Heading(name="accuracy", unit="%"), value("score_mean", units.percent)),
         (Heading(name="accuracy", unit="% of the teacher's"), value("score_ratio", units.percent)),
-        (Heading(name="difference", unit="points"), value("score_change", units.points)),
+        (
+            Heading(name="difference", unit="points"),
+            value("score_change", units.points),
+        ),
+        (Heading(name="file alone", unit=_MS.unit), value("latency_us_median", _MS.number)),
+        (Heading(name="size", unit=_MB.unit), value("size_bytes", _MB.number)),
+        (Heading(name="accuracy", unit="%"), value("score_mean", units.percent)),
         (Heading(name="SHA-256", numeric=False), file),
     ]
     return filled(lines, columns, is_strong=lambda line: line.source is Source.PUBLISHED)

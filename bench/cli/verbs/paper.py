@@ -159,7 +159,7 @@ def _print(lines: Sequence[AgainstTeacher]) -> None:
         ends = "" if low is None or high is None else f" ({text(low)} to {text(high)})"
         return f"{text(value)}{ends}"
 
-    headings = ("model", "format", "times as fast", "size (%)", "accuracy (%)", "numbers")
+    headings = ("model", "format", "times as fast", "size (%)", "accuracy (%)", "numbers", "device")
     rows = [
         (
             line.alias or line.model,
@@ -168,6 +168,7 @@ def _print(lines: Sequence[AgainstTeacher]) -> None:
             cell(line, "size_ratio", units.percent),
             cell(line, "score_ratio", units.percent),
             f"{line.source}{', untrained' if line.is_untrained else ''}",
+            line.device or units.GAP,
         )
         for line in lines
     ]
