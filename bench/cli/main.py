@@ -31,6 +31,7 @@ VERBS = {
     "doctor": "check this machine and its phones before measuring",
     "parse": "read a benchmark log that you already have",
     "handset": "run a virtual phone on this machine, to try things without a real one",
+    "paper": "make FRILL's own table again: students against their teacher, on any device",
     "report": "join latency, accuracy and size into a page, plots and tables",
 }
 

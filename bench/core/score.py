@@ -81,6 +81,29 @@ class HopDifference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherDifference:
+    """One artifact's score against its teacher's on the same clips.
+
+    Args:
+        teacher, teacher_sha256: the teacher's name and identity.
+        mean, mean_low, mean_high: the teacher's plain mean over the tasks with its 95 % interval.
+        differences: the artifact's values minus the teacher's, of each task, the mean last.
+        ratio, ratio_low, ratio_high: the artifact's mean over the teacher's, and its 95 % interval
+            over pairs.
+    """
+
+    teacher: str
+    teacher_sha256: str
+    mean: float
+    mean_low: float
+    mean_high: float
+    differences: tuple[Difference, ...]
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """One artifact's accuracy on a task set, at one hop.
 
@@ -97,6 +120,7 @@ class Score:
         windows: which windows of a clip it is over; the former rule in older records.
         head: how its heads are regularised; the former rule in older records.
         less_hop: the score minus that at the reference hop, if several hops were scored together.
+        less_teacher: the score against that of a teacher, if that was scored beside it.
     """
 
     artifact_sha256: str
@@ -116,6 +140,7 @@ class Score:
     windows: Windows = Windows.WHOLE_HOPS
     head: Head = Head.BY_FOLDS
     less_hop: HopDifference | None = None
+    less_teacher: TeacherDifference | None = None
     schema_version: int = 1
 
     @property

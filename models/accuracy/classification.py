@@ -72,6 +72,22 @@ def differences(
     return tuple(results)
 
 
+def ratio_of_means(
+    ours: Sequence[TaskAccuracy], theirs: Sequence[TaskAccuracy]
+) -> tuple[float, float, float]:
+    """Returns one side's mean over the tasks over the other's, and the 95 % interval: low, high.
+
+    By a bootstrap of pairs as in ``differences``, in which both means are drawn together.
+    """
+    rng = np.random.default_rng(_SEED)
+    drawn = np.mean(
+        [_resampled_sides(one, other, rng) for one, other in zip(ours, theirs, strict=True)], axis=0
+    )
+    low, high = confidence_interval(drawn[0] / drawn[1])
+    value = np.mean([each.value for each in ours]) / np.mean([each.value for each in theirs])
+    return float(value), low, high
+
+
 def evaluate_task(task: Task, vectors: Floats) -> TaskAccuracy:
     """Returns a task's value; ``vectors`` are float32 [clips, dimensions] in the task's order."""
     rng = np.random.default_rng(_SEED)
@@ -124,6 +140,28 @@ def _resampled_pairs(
         values.append(float(differences.mean()))
         drawn.append((counts[:, 0] - counts[:, 1]) / len(differences))
     return float(np.mean(values)), np.mean(drawn, axis=0)
+
+
+def _resampled_sides(
+    ours: TaskAccuracy, theirs: TaskAccuracy, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Returns both sides' values of a task in the same resamples of its clips, float64 [2, 1000].
+
+    A pair of answers is one of four kinds (neither, only theirs, only ours, both), so drawing n
+    pairs with replacement is a multinomial draw.
+    """
+    parts = []
+    for own, others in zip(ours.correct, theirs.correct, strict=True):
+        drawn = []
+        for label, right in own.items():
+            kinds = 2 * np.array(right, dtype=int) + np.array(others[label], dtype=int)
+            shares = np.bincount(kinds, minlength=4) / len(kinds)
+            counts = rng.multinomial(len(kinds), shares, size=_RESAMPLES)
+            sides = counts[:, 3] + counts[:, 2], counts[:, 3] + counts[:, 1]
+            drawn.append(np.stack(sides) / len(kinds))
+        parts.append(np.mean(drawn, axis=0))
+    resampled: NDArray[np.float64] = np.mean(parts, axis=0)
+    return resampled
 
 
 def _resampled(correct: Correct, rng: np.random.Generator) -> tuple[float, NDArray[np.float64]]:

@@ -26,6 +26,7 @@ from models.accuracy.classification import (
 )
 from models.accuracy.embed import DELEGATE, THREADS, embed_at_hops, embed_clips
 from models.accuracy.frames import frames_of
+from models.accuracy.scored_teacher import ScoredTeacher, less_teacher
 from models.accuracy.windows import starts_of
 from models.audio.taskset import TaskSet
 from models.teachers.clips import clip_vectors
@@ -45,6 +46,7 @@ def score_artifact(
     *,
     cache: Path,
     frontend_path: Path | None = None,
+    teacher: ScoredTeacher | None = None,
     on_progress: OnProgress = ignore,
 ) -> Score:
     """Returns an artifact's accuracy at its manifest's hop, as ``score_at_hops`` does."""
@@ -55,6 +57,7 @@ def score_artifact(
         hops=(artifact.hop_samples,),
         cache=cache,
         frontend_path=frontend_path,
+        teacher=teacher,
         on_progress=on_progress,
     )
     return score
@@ -68,6 +71,7 @@ def score_at_hops(
     hops: Sequence[int],
     cache: Path,
     frontend_path: Path | None = None,
+    teacher: ScoredTeacher | None = None,
     on_progress: OnProgress = ignore,
 ) -> list[Score]:
     """Returns an artifact's accuracy on every task at each hop, the log-mel floor's beside it.
@@ -79,6 +83,7 @@ def score_at_hops(
         artifact: the manifest.
         hops: in samples.
         frontend_path: a .tflite file that makes the model's input from a window of audio.
+        teacher: on the same task set; each score is also compared with it.
         on_progress: called with the clips embedded and all clips.
 
     Raises:
@@ -112,6 +117,9 @@ def score_at_hops(
             delegate=DELEGATE,
             hop_samples=hop,
         )
+        if teacher is not None:
+            compared = less_teacher(task_set, accuracies(hop), teacher)
+            score = replace(score, less_teacher=compared)
         if hop == reference:
             return score
         differences_to_reference = HopDifference(
@@ -124,6 +132,7 @@ def score_at_hops(
     scores = []
     for hop in hops:
         own_key = [*key, hop, *([] if hop == reference else ["less", reference])]
+        own_key += [] if teacher is None else ["teacher", teacher.sha256]
         scores.append(_cached(partial(computed, hop), own_key, task_set, cache))
     _report_done(on_progress, task_set)
     return scores

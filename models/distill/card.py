@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.core import atomic, config
+from bench.core.artifact import Artifact, WeightsOrigin
 from bench.core.score import Difference, Score
 from models.distill.recipe import Schedule, TargetSpec, load_renamed
+from models.student import weights
+from models.student.spec import is_student, parse_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,19 @@ def load(folder: Path, student: str) -> Card | None:
     """
     path = folder / f"{student}.json"
     return load_renamed(path, Card) if path.is_file() else None
+
+
+def of_artifact(artifact: Artifact) -> Card | None:
+    """Returns the card of the starter student whose weights a file has; ``None`` for all others.
+
+    Raises:
+        ConfigurationError: the file beside those weights is not a card.
+    """
+    if artifact.weights is not WeightsOrigin.DISTILLED or not is_student(artifact.name):
+        return None
+    path = weights.find(parse_name(artifact.name), weights.STARTER)
+    card = None if path is None else load(path.parent, path.stem)
+    return card if card is not None and card.weights_sha256 in artifact.provenance else None
 
 
 def to_markdown(card: Card) -> str:

@@ -53,6 +53,8 @@ class LogMelFrontend:
         return f"frontend-{self.graph.value}{'' if whole else f'-{self.frames}'}"
 
 
+# The name in a zoo of TRILL's own file, which its user adds: zoo add trill.tflite --name trill.
+TRILL = "trill"
 Buildable = StudentSpec | TrillShaped | LogMelFrontend
 FRONTENDS = tuple(LogMelFrontend(graph) for graph in (InGraphFrontend.DFT, InGraphFrontend.STFT))
 _FRONTEND_NAME = re.compile(r"frontend-(?P<graph>dft|stft)(?:-(?P<frames>[0-9]+))?")

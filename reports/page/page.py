@@ -12,13 +12,14 @@ import jinja2
 from bench.core import atomic, units
 from reports.effects import study
 from reports.effects.fit import Estimate
-from reports.parts import hops, modes, picks, sections, table
+from reports.parts import against_teacher, hops, modes, picks, sections, table
 from reports.parts.sections import Section
 from reports.parts.table import Footnotes
 from reports.plots import charts
 from reports.plots.charts import Chart, Families
 from reports.plots.themes import DARK, LIGHT, STYLES
-from reports.rows import aspects, frontier, schema
+from reports.rows import aspects, frontier, published, schema
+from reports.rows.against_teacher import AgainstTeacher, published_lines
 from reports.rows.frontier import View
 from reports.rows.hops import at_shortest_hop
 from reports.rows.names import short_names
@@ -67,6 +68,7 @@ def write_report(
     streams: Sequence[Stream] = (),
     endurances: Sequence[Endurance] = (),
     effects: Sequence[Estimate] = (),
+    against: Sequence[AgainstTeacher] = (),
 ) -> Path:
     """Returns the page it wrote into the folder ``out``, beside plots, results and tasks.
 
@@ -75,11 +77,12 @@ def write_report(
         notes: sentences to read before the numbers.
         streams, endurances: of streaming and sustained runs, if there are any.
         effects: of hyper-parameters, if they were compared.
+        against: students against their teacher, if one was timed beside them.
 
     Raises:
         ConfigurationError: an interval does not hold its own estimate.
     """
-    schema.check([*rows, *tasks, *streams, *endurances, *effects])
+    schema.check([*rows, *tasks, *streams, *endurances, *effects, *against])
     out.mkdir(parents=True, exist_ok=True)  # refused before anything is drawn
     marked = frontier.mark(rows)
     rows = [each.row for each in marked]
@@ -95,6 +98,7 @@ def write_report(
     ]
     streaming = modes.streaming(streams, families, footnotes)
     sustained = modes.sustained(endurances, families, footnotes)
+    teachers = against_teacher.sections(against, families, footnotes)
     html = (
         environment()
         .get_template("page.html")
@@ -103,6 +107,8 @@ def write_report(
             subtitle=subtitle,
             notes=notes,
             parts=parts,
+            teachers=_draw_all(teachers, out),
+            published=published.DIFFERENCES,
             shared=aspects.shared(rows),
             streaming=_draw_all(streaming, out),
             sustained=_draw_all(sustained, out),
@@ -126,10 +132,13 @@ def write_report(
         "streaming": schema.listing(streams, Stream),
         "sustained": schema.listing(endurances, Endurance),
         "effects": schema.listing(effects, Estimate),
+        "paper": schema.listing([*against, *published_lines()] if against else [], AgainstTeacher),
     }
     for name, numbers in apart.items():
         if numbers.rows:
             atomic.write_text(out / f"{name}.csv", table.to_csv(numbers))
+    if against:
+        atomic.write_text(out / "paper.md", against_teacher.to_document(against, families))
     atomic.write_text(out / "index.html", html)
     return out / "index.html"
 

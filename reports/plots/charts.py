@@ -82,6 +82,7 @@ class Chart:
         lanes: names of y = 0, 1, ... from the bottom; empty for a continuous y.
         limit: an upright line to compare with.
         is_linear: the x axis is linear.
+        y_most: the highest end of a continuous, linear y; ``None`` for no bound.
         traces: lines over a linear x from 0; the dots are their ends, or the points around them.
         links: thin lines between dots that belong together: one file at several hops.
         families: of all rows, so that each has one colour in all charts.
@@ -100,6 +101,7 @@ class Chart:
     lanes: tuple[str, ...] = ()
     limit: float | None = None
     is_linear: bool = False
+    y_most: float | None = 100.0
     traces: tuple[Trace, ...] = ()
     links: tuple[Trace, ...] = ()
 

@@ -216,7 +216,9 @@ def _limits(axes: Axes, chart: Chart, style: Style) -> None:
         return
     low, high = min(heights), max(heights)
     room = max(high - low, 6.0)
-    axes.set_ylim(max(0, low - 0.08 * room), min(100, high + 0.10 * room))
+    top = high + 0.10 * room
+    top = top if chart.y_most is None else min(chart.y_most, top)
+    axes.set_ylim(max(0, low - 0.08 * room), top)
 
 
 def _linear_limits(axes: Axes, chart: Chart) -> None:

@@ -14,6 +14,7 @@ from bench.core.progress import OnStepProgress, ignore
 from bench.flow.build.convert import convert_to_zoo
 from models import teachers
 from models.accuracy.score import differences_to_first, score_artifact, score_teacher
+from models.accuracy.scored_teacher import ScoredTeacher, scored_network
 from models.audio.taskset import TaskSet
 from models.distill import card as card_file
 from models.distill.card import Card, FormatScore
@@ -53,17 +54,22 @@ def score_cards(
     teacher_score = score_teacher(
         teacher, task_set, cache=cache_dir(), on_progress=partial(on_progress, teacher.name)
     )
+    against = scored_network(teacher, task_set, cache=cache_dir())
     scored = []
     for card in cards:
         if card.student in artifacts:
-            scores = _scores(artifacts[card.student], zoo, task_set, on_progress)
+            scores = _scores(artifacts[card.student], zoo, task_set, against, on_progress)
             scored.append(replace(card, teacher_score=teacher_score, scores=scores))
             card_file.save(scored[-1], out)
     return scored, failed
 
 
 def _scores(
-    artifacts: Sequence[Artifact], zoo: Zoo, task_set: TaskSet, on_progress: OnStepProgress
+    artifacts: Sequence[Artifact],
+    zoo: Zoo,
+    task_set: TaskSet,
+    teacher: ScoredTeacher,
+    on_progress: OnStepProgress,
 ) -> tuple[FormatScore, ...]:
     paths = [zoo.checked_path(artifact) for artifact in artifacts]
     scores = [
@@ -72,6 +78,7 @@ def _scores(
             path,
             task_set,
             cache=cache_dir(),
+            teacher=teacher,
             on_progress=partial(on_progress, f"{artifact.name}.{artifact.format.value}"),
         )
         for artifact, path in zip(artifacts, paths, strict=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 from bench.core.artifact import IN_GRAPH, LOG_MEL, Artifact, Role
 from bench.core.errors import BenchError
@@ -12,6 +13,7 @@ from bench.core.progress import OnStepProgress
 from bench.core.score import Score
 from bench.store.store import Store
 from models.accuracy.score import FLOOR, score_at_hops, score_floor
+from models.accuracy.scored_teacher import ScoredTeacher
 from models.audio.taskset import TaskSet
 from models.zoo import Zoo
 
@@ -51,6 +53,7 @@ def score_artifacts(
     store: Store,
     on_progress: OnStepProgress,
     hops: Sequence[int] = (),
+    teachers: Mapping[str, ScoredTeacher] = MappingProxyType({}),
 ) -> tuple[list[Score], dict[str, BenchError]]:
     """Returns the scores of each artifact and the error of each that failed; stores each score.
 
@@ -59,6 +62,7 @@ def score_artifacts(
     Args:
         on_progress: called with the name of what is scored, clips done and the total.
         hops: in samples, of those artifacts that have a choice; by default each one's own.
+        teachers: SHA-256 of an artifact to the teacher that it is also compared with.
     """
     cache = cache_dir()
     score_floor(task_set, cache=cache, on_progress=partial(on_progress, FLOOR))
@@ -74,6 +78,7 @@ def score_artifacts(
                 hops=hops_of(artifact, hops),
                 cache=cache,
                 frontend_path=zoo.frontend_path(artifact),
+                teacher=teachers.get(artifact.sha256),
                 on_progress=partial(on_progress, name),
             )
         except BenchError as error:

@@ -11,10 +11,13 @@ from bench.core.version import VERSION
 from bench.flow.report.join import device_names, join
 from bench.flow.report.mode_rows import modes
 from bench.flow.report.results import all_results, sessions_of
+from bench.flow.report.teacher_accuracy import accuracies
 from bench.store.store import Store
-from models.student.spec import is_student, parse_name
+from models.student.buildable import TRILL, TrillShaped
+from models.student.spec import ALIASES, is_student, parse_name
 from reports.effects.fit import Estimate, Traits, estimates
 from reports.page.page import write_report
+from reports.rows.against_teacher import AgainstTeacher, against_teacher
 from reports.rows.frontier import mark
 from reports.rows.hops import at_shortest_hop
 from reports.rows.schema import Row
@@ -49,8 +52,24 @@ def report(
         streams=streams,
         endurances=endurances,
         effects=effects_of(rows),
+        against=against_teachers(store, rows),
     )
     return page, [marked.row for marked in mark(rows)]
+
+
+def against_teachers(store: Store, rows: Sequence[Row]) -> list[AgainstTeacher]:
+    """Returns students against TRILL's own file or its shape, where these were timed beside them.
+
+    Empty where no teacher was timed.
+    """
+    teachers = (TRILL, TrillShaped().name)
+    timed = {row.file.student for row in rows}
+    if not timed & set(teachers):
+        return []
+    short = {spec.name: alias for alias, spec in ALIASES.items()}
+    students = {name: short.get(name) for name in timed if is_student(name)}
+    known = accuracies(store, rows)
+    return against_teacher(rows, known, students=students, teachers=teachers)
 
 
 def effects_of(rows: Sequence[Row]) -> list[Estimate]:
