@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
 
 from bench.core.artifact import Artifact
 from bench.core.errors import BenchError, ConversionError, InfrastructureError
@@ -111,6 +112,15 @@ def _start() -> None:
     for name in ("sklearn", "matplotlib"):
         sys.modules[name] = None  # type: ignore[assignment]  # Python's mark of what is not there
     _leave_on_signal()
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    """Ends this process when the program is killed, which no clean-up of the pool survives."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(_INTERRUPTED)
 
 
 def _leave_on_signal() -> None:

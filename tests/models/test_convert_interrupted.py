@@ -39,3 +39,36 @@ def test_an_interrupted_conversion_ends_soon_quietly_and_leaves_nothing_half_mad
     # A converter interrupted in native code may leave its log, which the next run replaces.
     assert {path.suffix for path in zoo.iterdir()} <= {".log", ".tflite", ".json"}
     assert not list(zoo.glob(".*"))
+
+
+_KILLED = """
+import os, signal
+from models.convert.pool import processes
+
+if __name__ == "__main__":
+    with processes() as executor:
+        print(executor.submit(os.getpid).result(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_converting_process_ends_with_the_program_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(_KILLED)
+    done = subprocess.run(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    converter = int(done.stdout)
+    limit_s = time.monotonic() + 20
+    while _is_running(converter):
+        assert time.monotonic() < limit_s
+        time.sleep(0.05)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
