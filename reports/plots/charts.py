@@ -13,7 +13,7 @@ from bench.core.caveats import Caveat, Effect
 from bench.core.units import Scale
 from reports.rows import int8, schema
 from reports.rows.frontier import Marked
-from reports.rows.hops import at_shortest_hop, has_several_hops, hop_s, seconds
+from reports.rows.hops import at_shortest_hop, has_several_hops, hop_s
 from reports.rows.names import row_names
 from reports.rows.schema import Listing, Row, Timed, Value, grouped
 
@@ -42,6 +42,7 @@ class Dot:
         label: what stands beside it, before its format in a chart without lanes; may be empty.
         format: which sets its marker; ``None`` for a dot that is not a file.
         on_frontier: the frontier line goes through it, and it is labelled first.
+        hop_s: which sets the size of its marker; ``None`` where the hop does not matter.
     """
 
     x: Span
@@ -51,6 +52,7 @@ class Dot:
     label: str = ""
     format: Format | None = None
     on_frontier: bool = False
+    hop_s: float | None = None
 
     @property
     def place(self) -> tuple[float, float]:
@@ -142,18 +144,23 @@ def _accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
     scale = units.duration_scale(row.latency_us_per_audio_s for row in chosen)
     chart = _accuracy(
         {row: (_latency(row, scale), row.on_frontier) for row in chosen},
-        _names_and_hops(rows),
+        _names_of_files(rows),
         families,
         name="accuracy-latency",
         title="Accuracy against latency",
         x_label=f"latency per second of audio, front-end included ({scale.unit}, log scale)",
         costs=("audio_s_per_inference", *_PER_AUDIO_S),
     )
-    links = _links(chosen, families, scale)
-    if chart is None or not links:
+    if chart is None or not has_several_hops(chosen):
         return chart
-    caption = f"{chart.caption} Thin lines: one file at several hops, the longest on the left."
-    chart = replace(chart, links=links, caption=caption)
+    links = _links(chosen, families, scale)
+    caption = f"{chart.caption} The longer the hop, the larger the marker."
+    if links:
+        caption += " Thin lines: one file at several hops."
+    dots = tuple(
+        replace(each, hop_s=hop_s(row)) for each, row in zip(chart.dots, chosen, strict=True)
+    )
+    chart = replace(chart, dots=dots, links=links, caption=caption)
     return chart if len(chart.dots) <= _MOST_BARS else _with_bars_of_the_frontier(chart)
 
 
@@ -169,14 +176,6 @@ def _with_bars_of_the_frontier(chart: Chart) -> Chart:
 
 def _names_of_files(rows: Sequence[Row]) -> dict[Row, str]:
     return {row: brief(name) for row, name in row_names(rows, hops=False).items()}
-
-
-def _names_and_hops(rows: Sequence[Row]) -> dict[Row, str]:
-    """Returns short labels, with the hop of each row where rows differ in that."""
-    names = _names_of_files(rows)
-    if not has_several_hops(rows):
-        return names
-    return {row: f"{name}, {seconds(hop_s(row))}" for row, name in names.items()}
 
 
 def _links(rows: Sequence[Row], families: Families, scale: Scale) -> tuple[Trace, ...]:

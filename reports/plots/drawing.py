@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -27,9 +28,12 @@ from reports.plots.axis import log_range, log_ticks
 from reports.plots.charts import Chart, Dot, Trace
 from reports.plots.tags import label
 from reports.plots.themes import Style, Theme
+from reports.rows.hops import seconds
 
 _MARKERS = {Format.FLOAT32: "o", Format.FLOAT16: "s", Format.DYNAMIC: "^", Format.INT8: "D"}
 _SIZES_PT = {Format.FLOAT32: 7.5, Format.FLOAT16: 6.5, Format.DYNAMIC: 7.5, Format.INT8: 6.0}
+_KEY_PT = 6.5  # of a marker in the legend
+_SCALE_OF_HOPS = (0.65, 1.2)  # of a marker's size: at the shortest hop, and at the longest
 _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -57,8 +61,9 @@ def draw(chart: Chart, style: Style) -> Figure:
             _draw_trace(axes, trace, colours[trace.family])
         for link in chart.links:
             _draw_link(axes, link, colours[link.family])
+        scales = _scales(chart)
         for dot in chart.dots:
-            _draw_dot(axes, dot, colours[dot.family], style.theme)
+            _draw_dot(axes, dot, colours[dot.family], style.theme, scales[dot.hop_s])
         label(figure, axes, chart, levels, style)
     return figure
 
@@ -164,7 +169,7 @@ def _frame(figure: Figure, axes: Axes, chart: Chart, style: Style) -> None:
 
 
 def _legend_rows(chart: Chart, style: Style) -> list[list[Line2D]]:
-    """Returns the legend's entries, families before formats, in rows that fit the width."""
+    """Returns the legend's entries, families, formats, hops, in rows that fit the width."""
     muted = style.theme.muted
     shown = {dot.family for dot in chart.dots}
     hues = _colours(chart, style.theme)
@@ -173,8 +178,13 @@ def _legend_rows(chart: Chart, style: Style) -> list[list[Line2D]]:
     formats = [_key(name, sign, muted) for name, sign in _MARKERS.items() if name in present]
     if any(dot.hollow for dot in chart.dots):
         formats.append(_key("caveat", "o", muted, hollow=True))
+    sizes = [(hop_s, scale) for hop_s, scale in _scales(chart).items() if hop_s is not None]
+    hops = [
+        _key(f"{'' if n else 'hop '}{seconds(hop_s)}", "o", muted, size_pt=scale * _KEY_PT)
+        for n, (hop_s, scale) in enumerate(sizes)
+    ]
     rows: list[list[Line2D]] = []
-    for group in (families, formats):
+    for group in (families, formats, hops):
         used_in = math.inf
         for key in group:
             width_in = 0.36 + 0.08 * len(str(key.get_label()))
@@ -186,9 +196,20 @@ def _legend_rows(chart: Chart, style: Style) -> list[list[Line2D]]:
     return rows
 
 
-def _key(label: str, marker: str, colour: str, *, hollow: bool = False) -> Line2D:
+def _scales(chart: Chart) -> dict[float | None, float]:
+    """Returns the scale of the markers of each hop, and of those for which it does not matter."""
+    hops_s = sorted({dot.hop_s for dot in chart.dots if dot.hop_s is not None})
+    scales = np.linspace(*_SCALE_OF_HOPS, num=max(len(hops_s), 2))
+    return {None: 1.0, **dict(zip(hops_s, map(float, scales), strict=False))}
+
+
+def _key(
+    label: str, marker: str, colour: str, *, hollow: bool = False, size_pt: float = _KEY_PT
+) -> Line2D:
     face = "none" if hollow else colour
-    key = Line2D([], [], linestyle="", marker=marker, color=colour, markerfacecolor=face)
+    key = Line2D(
+        [], [], linestyle="", marker=marker, color=colour, markerfacecolor=face, markersize=size_pt
+    )
     key.set_label(label)
     return key
 
@@ -296,7 +317,7 @@ def _draw_link(axes: Axes, link: Trace, colour: str) -> None:
     axes.plot(xs, ys, color=colour, linewidth=0.8, alpha=0.45, zorder=1.8)
 
 
-def _draw_dot(axes: Axes, dot: Dot, colour: str, theme: Theme) -> None:
+def _draw_dot(axes: Axes, dot: Dot, colour: str, theme: Theme, scale: float) -> None:
     x, y = dot.place
     for xs, ys in ((dot.x[::2], (y, y)), ((x, x), dot.y[::2])):
         axes.plot(xs, ys, color=colour, linewidth=1.0, alpha=0.45, zorder=2)
@@ -305,7 +326,7 @@ def _draw_dot(axes: Axes, dot: Dot, colour: str, theme: Theme) -> None:
         [y],
         linestyle="",
         marker=_MARKERS[dot.format or Format.FLOAT32],
-        markersize=_SIZES_PT[dot.format or Format.FLOAT32],
+        markersize=_SIZES_PT[dot.format or Format.FLOAT32] * scale,
         markerfacecolor=theme.background if dot.hollow else colour,
         markeredgecolor=colour,
         markeredgewidth=1.4,

@@ -19,7 +19,7 @@ from reports.plots.labels import Box, Label, place
 from reports.plots.themes import Style, Theme
 
 _NEAR_PT = 13.0
-_CROWD = 40  # more dots than this, and only the frontier is labelled
+_CROWD = 24  # more labels than this, and only the frontier is labelled
 
 
 def label(
@@ -53,7 +53,7 @@ def label(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tag:
-    """One label for dots of one name that are close enough to share it."""
+    """One label for dots of one name that are close enough to share it, or are one file."""
 
     text: str
     x: float
@@ -62,28 +62,46 @@ class _Tag:
 
 
 def _tags(axes: Axes, chart: Chart) -> list[_Tag]:
-    clusters: list[list[tuple[float, float, Dot]]] = []
-    for dot in chart.dots:
+    clusters: list[list[_Placed]] = []
+    for dot in [each for each in chart.dots if each.label]:
         x, y = axes.transData.transform(dot.place)
-        near = None
-        for cluster in clusters if dot.label and not chart.lanes else ():
-            close = any(math.hypot(x - x2, y - y2) < _NEAR_PT for x2, y2, _ in cluster)
-            if close and cluster[0][2].label == dot.label:
-                near = cluster
-        if near is None:
-            clusters.append([(x, y, dot)])
-        else:
-            near.append((x, y, dot))
-    tags = []
-    for cluster in clusters:
-        x, y, first = max(cluster, key=lambda member: member[0])
-        formats = " " + ", ".join(dot.format or "" for _, _, dot in cluster)
-        if chart.lanes or len(cluster) == len(Format):
-            formats = ""
-        bold = any(dot.on_frontier for _, _, dot in cluster)
-        if first.label and (bold or len(chart.dots) <= _CROWD):
-            tags.append(_Tag(text=first.label + formats, x=x, y=y, bold=bold))
-    return tags
+        placed = _Placed(dot=dot, x=float(x), y=float(y))
+        alike = [each for each in clusters if not chart.lanes and placed.joins(each)]
+        clusters = [each for each in clusters if each not in alike]
+        clusters.append([*(member for each in alike for member in each), placed])
+    tags = [_tag(each, chart) for each in clusters]
+    return tags if len(tags) <= _CROWD else [tag for tag in tags if tag.bold]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    """A dot, and where it is in the figure."""
+
+    dot: Dot
+    x: float
+    y: float
+
+    def joins(self, cluster: Sequence[_Placed]) -> bool:
+        """Returns whether it shares a label with a dot: of one file, or of one name and near."""
+        return any(
+            self.dot.label == other.dot.label
+            and (
+                self.dot.format is other.dot.format
+                or math.hypot(self.x - other.x, self.y - other.y) < _NEAR_PT
+            )
+            for other in cluster
+        )
+
+
+def _tag(cluster: Sequence[_Placed], chart: Chart) -> _Tag:
+    """Returns the label of dots, at the rightmost one of those on the frontier, else of all."""
+    members = [each for each in cluster if each.dot.on_frontier]
+    first = max(members or cluster, key=lambda each: each.x)
+    formats = dict.fromkeys(each.dot.format for each in cluster)
+    text = first.dot.label
+    if not chart.lanes and len(formats) < len(Format):
+        text += " " + ", ".join(format or "" for format in formats)
+    return _Tag(text=text, x=first.x, y=first.y, bold=bool(members))
 
 
 def _write(figure: Figure, tag: _Tag, theme: Theme) -> Text:
@@ -117,13 +135,13 @@ def _around(axes: Axes, dot: Dot) -> Box:
 
 
 def _lines(axes: Axes, chart: Chart) -> list[Box]:
-    """Returns what labels should rather not cross: interval bars and the frontier."""
+    """Returns what labels should rather not cross: bars, the frontier, traces and links."""
     ends = []
     for dot in chart.dots:
         x, y = dot.place
         ends.append(((dot.x[0], y), (dot.x[2], y)))
         ends.append(((x, dot.y[0]), (x, dot.y[2])))
-    ends += [pair for trace in chart.traces for pair in pairwise(trace.points)]
+    ends += [pair for line in (*chart.traces, *chart.links) for pair in pairwise(line.points)]
     members = sorted(dot.place for dot in chart.dots if dot.on_frontier)
     for (x, y), (x_next, y_next) in pairwise([*members, (axes.get_xlim()[1], math.nan)]):
         ends.append(((x, y), (x_next, y)))

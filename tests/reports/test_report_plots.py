@@ -155,17 +155,32 @@ def at_hops(row: Row) -> list[Row]:
     ]
 
 
-def test_a_file_at_several_hops_is_a_line_of_named_points_and_one_point_by_size() -> None:
+def test_a_file_at_several_hops_is_a_line_and_one_point_by_size() -> None:
     found = charts_of([each for row in rows()[:4] for each in at_hops(row)])
     chart = found["accuracy-latency"]
     assert len(chart.dots) == 12
     assert [len(link.points) for link in chart.links] == [3] * 4
-    assert {dot.label.split(", ")[1] for dot in chart.dots} == {"0.17 s", "0.48 s", "0.96 s"}
+    assert {dot.hop_s for dot in chart.dots} == {0.17, 0.48, 0.96}
     assert "one file at several hops" in chart.caption
     by_size = found["accuracy-size"]
     assert [dot.label for dot in by_size.dots] == ["tiny w0.5"] * 4
     assert by_size.caption.endswith("Each file at its shortest hop.")
     assert len(found["format-ratios"].dots) == 3
+
+
+def test_a_file_at_several_hops_has_one_label_and_larger_markers_for_longer_hops() -> None:
+    chart = charts_of([each for row in rows()[:8] for each in at_hops(row)])["accuracy-latency"]
+    for style in STYLES.values():
+        figure = drawing.draw(chart, style)
+        for name in ("tiny w0.5", "small w1.0"):
+            labels = [text for text in texts(figure) if text.startswith(name)]
+            formats = ", ".join(label.removeprefix(f"{name} ") for label in labels)
+            assert sorted(formats.split(", ")) == ["dynamic", "float16", "float32", "int8"]
+        keys = [text.get_text() for text in figure.legends[-1].get_texts()]
+        assert keys == ["hop 0.17 s", "0.48 s", "0.96 s"]
+    markers = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    sizes = [line.get_markersize() for line in markers]
+    assert sizes == sorted(sizes[:3]) * 2
 
 
 def test_of_many_points_only_those_on_the_frontier_have_bars() -> None:
