@@ -18,7 +18,7 @@ from bench.core.lock import locked
 from bench.core.progress import OnStepProgress, ignore
 from bench.core.units import counted
 from bench.flow.build.convert import convert_to_zoo
-from bench.flow.build.score import scorable, score_artifacts
+from bench.flow.build.score import has_choice_of_hop, own_hop, scorable, score_artifacts
 from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import RunRequest
 from bench.flow.measure.session import measure, open_session
@@ -340,6 +340,13 @@ def _score(
         task_set=tasks,
         store=store,
         on_progress=count,
-        hops=[frames * FRAME_HOP_SAMPLES for frames in HOPS_FRAMES],
+        hops=_hops,
     )
     return [str(error) for error in failed.values()]
+
+
+def _hops(artifact: Artifact) -> tuple[int, ...]:
+    """Returns the hops of the demo, or the one that a file fixes."""
+    if not has_choice_of_hop(artifact):
+        return own_hop(artifact)
+    return tuple(frames * FRAME_HOP_SAMPLES for frames in HOPS_FRAMES)

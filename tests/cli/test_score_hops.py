@@ -2,11 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.program import command_line
 
+from bench.core import config
+from bench.core.artifact import Artifact
 from bench.store.store import Store
 
 MODELS = Path(__file__).parents[1] / "data" / "audio_models"
@@ -14,8 +17,13 @@ MODELS = Path(__file__).parents[1] / "data" / "audio_models"
 
 @pytest.fixture
 def zoo(tmp_path: Path) -> Path:
+    """Returns a zoo of a model with a choice of hop, and of one that fixes half a second."""
     folder = tmp_path / "zoo"
     command_line("zoo", "add", MODELS / "patch.tflite", "--zoo", folder, "--name", "m", status=0)
+    (path,) = folder.glob("*.json")
+    manifest = config.load(path, Artifact)
+    fixed = replace(manifest, name="fixed", frontend="its own", hop_samples=8_000, sha256="0" * 64)
+    config.save(path.with_name("fixed.float32.json"), fixed)
     return folder
 
 
@@ -41,7 +49,12 @@ def test_each_hop_is_scored_stored_and_printed_with_its_difference(
     assert hops == ["0.17", "0.48", "0.96"]
     with Store.open(database) as store:
         assert [each.hop_samples for each in store.scores()] == [2_720, 7_680, 15_360]
+    assert "fixed: not scored at 0.17 s, 0.48 s, 0.96 s" in done.stderr
+    assert "because the file fixes its hop: 0.5 s" in done.stderr
     document = json.loads(command_line(*words, "--json", status=0).stdout)
+    assert document["skipped"] == [
+        {"name": "fixed", "hops_s": [0.17, 0.48, 0.96], "own_hop_s": 0.5}
+    ]
     assert [each["less_hop"] is None for each in document["scores"]] == [True, False, False]
 
 
@@ -50,6 +63,13 @@ def test_what_is_not_a_list_of_hops_is_refused(zoo: Path, text: str) -> None:
     done = command_line("score", "--zoo", zoo, "--hop", text)
     assert done.returncode == 2
     assert "give frames from 1 to 96, such as 17,48,96" in done.stderr
+
+
+def test_a_hop_that_no_file_has_is_refused(zoo: Path, split_tones: Path) -> None:
+    done = command_line("score", "fixed", "--zoo", zoo, "--task-set", split_tones, "--hop", "17")
+    assert done.returncode == 2
+    assert "fixed: not scored at 0.17 s, because the file fixes its hop: 0.5 s" in done.stderr
+    assert "leave out --hop" in done.stderr
 
 
 def test_a_phone_has_no_choice_of_hop(zoo: Path) -> None:

@@ -10,7 +10,7 @@ from support.audio_models import MODELS, manifest
 from bench.core import config
 from bench.core.artifact import IN_GRAPH, Role
 from bench.core.score import PRESENT_RULE, Head, Score, Windows
-from bench.flow.build.score import hops_of
+from bench.flow.build.score import SkippedHops, hops_of, skipped_hops
 from models.accuracy.classification import differences, evaluate
 from models.accuracy.embed import embed_at_hops
 from models.accuracy.score import score_artifact, score_at_hops
@@ -86,5 +86,9 @@ def test_only_a_log_mel_patch_or_a_window_of_audio_has_a_choice_of_hop() -> None
     audio = replace(patch, role=Role.EMBEDDING_WAVEFORM, frontend=IN_GRAPH)
     own = replace(patch, frontend="its own", hop_samples=16_000)
     assert hops_of(patch, (15_360, 2_720)) == hops_of(audio, (2_720, 15_360)) == (2_720, 15_360)
-    assert hops_of(own, (2_720, 15_360)) == (16_000,)
-    assert hops_of(patch, ()) == (2_720,)
+    stream = replace(audio, role=Role.EMBEDDING_STREAM, name="stream")
+    assert (hops_of(own, (2_720, 15_360)), hops_of(stream, (2_720, 15_360))) == ((), (2_720,))
+    assert skipped_hops([patch, audio, own, stream], (15_360, 2_720)) == [
+        SkippedHops(name="patch", hops_s=(0.17, 0.96), own_hop_s=1.0),
+        SkippedHops(name="stream", hops_s=(0.96,), own_hop_s=0.17),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from bench.core.errors import BenchError, ConfigurationError
 from bench.core.score import Score
 
 if TYPE_CHECKING:
+    from bench.flow.build.score import SkippedHops
     from models.zoo import Zoo
 
 _FRAME_SAMPLES = 160  # between two frames: 10 ms
@@ -54,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_hops,
         metavar="N[,N...]",
         help="frames of 10 ms between two windows, such as 17,48,96: a score at each hop, and the "
-        "difference to its own hop (default: the model's own hop; FRILL's is 17)",
+        "difference to its own hop (default: the model's own hop; FRILL's is 17). A stream, or a "
+        "model with a front-end of its own, has one hop only: the others are skipped and named",
     )
     flags.add_db(parser, "database for the scores")
     flags.add_zoo(parser)
@@ -102,7 +105,7 @@ def _hops(text: str) -> tuple[int, ...]:
 def run(options: Options) -> int:
     """Scores and prints the table; returns 0, or 4 where an artifact could not be scored."""
     from bench.cli.terminal import one_bar
-    from bench.flow.build.score import has_choice_of_hop, scorable, score_artifacts
+    from bench.flow.build.score import hops_of, own_hop, scorable, score_artifacts, skipped_hops
     from bench.store.store import Store
     from models.audio.tasks import DEFAULT, task_set
     from models.zoo import Zoo
@@ -139,16 +142,27 @@ def run(options: Options) -> int:
         )
     tasks = task_set(options.task_set or DEFAULT)
     hops = tuple(_FRAME_SAMPLES * frames for frames in options.hop or ())
-    fixed = [each.name for each in artifacts if hops and not has_choice_of_hop(each)]
-    if fixed:
-        names = ", ".join(dict.fromkeys(fixed))
-        print_to_stderr(f"at the hop of the manifest, because the model fixes it: {names}")
+    chosen = partial(hops_of, hops=hops) if hops else own_hop
+    skipped = skipped_hops(artifacts, hops)
+    artifacts = [each for each in artifacts if chosen(each)]
+    lines = [_not_scored(each) for each in skipped]
+    if not artifacts:
+        raise ConfigurationError("; ".join(lines), hint="leave out --hop: the own hop is scored")
+    for line in lines:
+        print_to_stderr(line)
     with Store.open(options.db) as store, one_bar("score") as on_progress:
         scores, failed = score_artifacts(
-            artifacts, zoo=zoo, task_set=tasks, store=store, on_progress=on_progress, hops=hops
+            artifacts, zoo=zoo, task_set=tasks, store=store, on_progress=on_progress, hops=chosen
         )
         url = store.url
-    return _end(options, artifacts, scores, failed, url, _print)
+    return _end(options, artifacts, scores, failed, url, _print, skipped)
+
+
+def _not_scored(each: SkippedHops) -> str:
+    hops = ", ".join(f"{hop_s:.3g} s" for hop_s in each.hops_s)
+    return (
+        f"{each.name}: not scored at {hops}, because the file fixes its hop: {each.own_hop_s:.3g} s"
+    )
 
 
 def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
@@ -188,12 +202,14 @@ def _end(
     failed: Mapping[str, BenchError],
     url: str,
     show: Callable[[Sequence[Artifact], Sequence[Score]], None],
+    skipped: Sequence[SkippedHops] = (),
 ) -> int:
-    """Prints what was scored and what failed, and returns the exit code."""
+    """Prints what was scored, skipped and failed, and returns the exit code."""
     if options.json:
         print_json(
             {
                 "scores": config.unstructure(scores),
+                "skipped": config.unstructure(skipped),
                 "failed": {name: error.message for name, error in failed.items()},
             }
         )

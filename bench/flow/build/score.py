@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
-from bench.core.artifact import IN_GRAPH, LOG_MEL, Artifact, Role
+from bench.core.artifact import IN_GRAPH, LOG_MEL, SAMPLE_RATE_HZ, Artifact, Role
 from bench.core.errors import BenchError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress
@@ -18,6 +19,20 @@ from models.audio.taskset import TaskSet
 from models.zoo import Zoo
 
 _EMBEDDINGS = (Role.EMBEDDING_PATCH, Role.EMBEDDING_WAVEFORM, Role.EMBEDDING_STREAM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedHops:
+    """Hops that an artifact cannot be scored at, because it fixes its own.
+
+    Args:
+        name: of the artifact, in whatever format.
+        hops_s: those that were asked for, the shortest first; its own is not among them.
+    """
+
+    name: str
+    hops_s: tuple[float, ...]
+    own_hop_s: float
 
 
 def scorable(artifacts: Sequence[Artifact]) -> list[Artifact]:
@@ -35,14 +50,33 @@ def has_choice_of_hop(artifact: Artifact) -> bool:
     )
 
 
+def own_hop(artifact: Artifact) -> tuple[int, ...]:
+    """Returns the hop of the manifest, in samples."""
+    return (artifact.hop_samples,)
+
+
 def hops_of(artifact: Artifact, hops: Sequence[int]) -> tuple[int, ...]:
-    """Returns the hops that an artifact is scored at, in samples, the shortest first.
+    """Returns those of ``hops`` that an artifact can be scored at, the shortest first.
 
     Args:
-        hops: those that were asked for; none for the manifest's.
+        hops: in samples.
     """
-    chosen = hops if hops and has_choice_of_hop(artifact) else (artifact.hop_samples,)
-    return tuple(sorted(set(chosen)))
+    fixed = not has_choice_of_hop(artifact)
+    return tuple(hop for hop in sorted(set(hops)) if not fixed or hop == artifact.hop_samples)
+
+
+def skipped_hops(artifacts: Sequence[Artifact], hops: Sequence[int]) -> list[SkippedHops]:
+    """Returns what of ``hops``, in samples, cannot be scored, once for each name."""
+    skipped: dict[str, SkippedHops] = {}
+    for each in artifacts:
+        others = sorted(set(hops) - {*hops_of(each, hops)})
+        if others:
+            skipped[each.name] = SkippedHops(
+                name=each.name,
+                hops_s=tuple(hop / SAMPLE_RATE_HZ for hop in others),
+                own_hop_s=each.hop_s,
+            )
+    return list(skipped.values())
 
 
 def score_artifacts(
@@ -52,7 +86,7 @@ def score_artifacts(
     task_set: TaskSet,
     store: Store,
     on_progress: OnStepProgress,
-    hops: Sequence[int] = (),
+    hops: Callable[[Artifact], Sequence[int]] = own_hop,
     teachers: Mapping[str, ScoredTeacher] = MappingProxyType({}),
 ) -> tuple[list[Score], dict[str, BenchError]]:
     """Returns the scores of each artifact and the error of each that failed; stores each score.
@@ -61,7 +95,7 @@ def score_artifacts(
 
     Args:
         on_progress: called with the name of what is scored, clips done and the total.
-        hops: in samples, of those artifacts that have a choice; by default each one's own.
+        hops: returns those of an artifact, in samples.
         teachers: SHA-256 of an artifact to the teacher that it is also compared with.
     """
     cache = cache_dir()
@@ -75,7 +109,7 @@ def score_artifacts(
                 artifact,
                 zoo.checked_path(artifact),
                 task_set,
-                hops=hops_of(artifact, hops),
+                hops=hops(artifact),
                 cache=cache,
                 frontend_path=zoo.frontend_path(artifact),
                 teacher=teachers.get(artifact.sha256),
