@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core import units
-from bench.core.caveats import Effect
+from bench.core.caveats import Caveat, Effect
 from bench.core.units import counted
 from reports.parts.table import Footnotes, interval
 from reports.rows.frontier import Marked, Membership
@@ -46,7 +46,7 @@ def verdict(marked: Sequence[Marked]) -> str:
         return f"No file can be on the frontier: {'; '.join(reasons)}."
     noun = _noun(rows)
     on_frontier = [each for each in eligible if each.row.on_frontier]
-    front, sure = len(on_frontier), sum(each.membership is Membership.ON for each in on_frontier)
+    front = len(on_frontier)
     if len(eligible) == 1:
         text = f"Only one {noun} can be on the frontier, so there is nothing to compare it with."
     else:
@@ -55,9 +55,11 @@ def verdict(marked: Sequence[Marked]) -> str:
             f"{front} of {counted(len(eligible), noun)} {verb} on the frontier: {for_each}no "
             f"other {noun} is both faster and at least as accurate. "
         )
-        text += _sureness(front, sure, noun)
+        text += _sureness(on_frontier, noun)
     if noun == "point":
         text += " A point is a file at a hop: faster is less time per second of audio."
+    shared = _caveats_of_all([each.row for each in on_frontier])
+    text += "".join(f" Caveat of all of them: {each}." for each in shared)
     others = len(rows) - len(eligible)
     if not others:
         return text
@@ -99,13 +101,33 @@ def _noun(rows: Sequence[Row]) -> str:
     return "file" if len(files) == len(rows) else "point"
 
 
-def _sureness(front: int, sure: int, noun: str) -> str:
-    if sure == front:
-        return f"The 95 % intervals confirm {'it' if front == 1 else 'each of them'}."
+def _caveats_of_all(front: Sequence[Row]) -> list[str]:
+    """Returns the degrading caveats that all of several rows have, in words."""
+    if len(front) < 2:
+        return []
+    first, *others = ([_caveat(each) for each in _degrading(row)] for row in front)
+    return [text for text in first if all(text in texts for texts in others)]
+
+
+def _degrading(row: Row) -> list[Caveat]:
+    return [each for each in row.caveats if each.effect is Effect.DEGRADE]
+
+
+def _caveat(caveat: Caveat) -> str:
+    return f"{caveat.text}{f' ({caveat.evidence})' if caveat.evidence else ''}"
+
+
+def _sureness(front: Sequence[Marked], noun: str) -> str:
+    sure = sum(each.membership is Membership.ON for each in front)
+    if sure == len(front):
+        return f"The 95 % intervals confirm {'it' if sure == 1 else 'each of them'}."
     if sure == 0:
-        each = "it" if front == 1 else "each of them"
-        return f"Within the 95 % intervals {each} may be beaten by another {noun}."
-    return f"The 95 % intervals confirm {sure} of them; the others overlap rivals."
+        each = "it" if len(front) == 1 else "each of them"
+        text = f"Within the 95 % intervals {each} may be beaten by another {noun}"
+    else:
+        text = f"The 95 % intervals confirm {sure} of them; the others may be beaten by another"
+    apart = sum(each.is_sure_of_student for each in front) - sure
+    return f"{text}{f', {apart} of them only by one of the same student' if apart else ''}."
 
 
 def _extremes(rows: Sequence[Row]) -> str:
@@ -162,11 +184,9 @@ def _costs(row: Row) -> list[str]:
 def _sentences(
     row: Row, place: Marked, front: Sequence[Row], names: Mapping[Row, str], noun: str
 ) -> tuple[str, ...]:
-    sentences = [
-        f"Caveat: {each.text}{f' ({each.evidence})' if each.evidence else ''}."
-        for each in row.caveats
-        if each.effect is Effect.DEGRADE
-    ]
+    of_all = _caveats_of_all(front)
+    caveats = [_caveat(each) for each in _degrading(row)]
+    sentences = [f"Caveat: {each}." for each in caveats if each not in of_all]
     best = max(front, key=lambda each: (each.score_mean or 0, each.file.name))
     if best is not row:
         lost = units.points((row.score_mean or 0) - (best.score_mean or 0))
@@ -182,7 +202,8 @@ def _sentences(
         sentences.append("On the frontier by the 95 % intervals too.")
     else:
         rivals = counted(place.challengers, f"other {noun}")
-        sentences.append(f"Within the 95 % intervals {rivals} could beat it.")
+        whose = ", all of the same student" if place.is_sure_of_student else ""
+        sentences.append(f"Within the 95 % intervals {rivals} could beat it{whose}.")
     return tuple(sentences)
 
 

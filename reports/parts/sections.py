@@ -156,9 +156,9 @@ def dominated(marked: Sequence[Marked]) -> Table | None:
     ]
     headings = (
         *text_headings("student", "format", "beaten by", "certainty"),
-        Heading(name="accuracy lead of that file", unit="points"),
-        Heading(name="latency over that file's"),
-        Heading(name="size over that file's"),
+        Heading(name="accuracy lead", unit="points"),
+        Heading(name="latency", unit="over that of the better"),
+        Heading(name="size", unit="over that of the better"),
     )
     return Table(headings=headings, lines=tuple(lines)) if lines else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ from reports.rows.hops import at_shortest_hop, has_several_hops, hop_s
 from reports.rows.names import row_names
 from reports.rows.schema import Listing, Row, Timed, Value, grouped
 
-_LABEL_LENGTH = 28
+_LABEL_LENGTH = 32
 _PER_AUDIO_S = (
     "latency_us_per_audio_s", "latency_us_per_audio_s_low", "latency_us_per_audio_s_high",
 )  # fmt: skip
@@ -27,6 +27,7 @@ _RATIO_COLUMNS = (
 )  # fmt: skip
 _MOST_FAMILIES = 7  # as many as there are colours
 _MOST_BARS = 40  # points, of a chart in which each has bars
+_NEAR_LEVEL = 0.35  # of the points' range: a level that is further away would squeeze them
 _BARS = "Bars: 95 % intervals."
 OTHER = "other"
 
@@ -86,7 +87,7 @@ class Chart:
         is_linear: the x axis is linear.
         y_most: the highest end of a continuous, linear y; ``None`` for no bound.
         traces: lines over a linear x from 0; the dots are their ends, or the points around them.
-        links: thin lines between dots that belong together: one file at several hops.
+        links: thin lines between dots that share one label, such as a file at several hops.
         families: of all rows, so that each has one colour in all charts.
     """
 
@@ -130,7 +131,7 @@ def charts(marked: Sequence[Marked], families: Families) -> list[Chart]:
     by_size = [each for each in marked if each.row in once]
     against_size = _accuracy_size(by_size, families)
     if against_size is not None and len(once) < len(rows):
-        caption = f"{against_size.caption} Each file at its shortest hop."
+        caption = f"{against_size.caption} Each file is at its shortest hop."
         against_size = replace(against_size, caption=caption)
     scored = [_accuracy_latency(rows, families), against_size]
     if not any(scored):
@@ -153,7 +154,7 @@ def _accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
     )
     if chart is None or not has_several_hops(chosen):
         return chart
-    links = _links(chosen, families, scale)
+    links = _links(chosen, chart.dots, lambda row: (row.file, row.setup, row.session))
     caption = f"{chart.caption} The longer the hop, the larger the marker."
     if links:
         caption += " Thin lines: one file at several hops."
@@ -178,31 +179,39 @@ def _names_of_files(rows: Sequence[Row]) -> dict[Row, str]:
     return {row: brief(name) for row, name in row_names(rows, hops=False).items()}
 
 
-def _links(rows: Sequence[Row], families: Families, scale: Scale) -> tuple[Trace, ...]:
-    cases = grouped(rows, lambda row: (row.file, row.setup, row.session)).values()
+def _links(
+    rows: Sequence[Row], dots: Sequence[Dot], key: Callable[[Row], Hashable]
+) -> tuple[Trace, ...]:
+    """Returns a line through the dots of each of those rows that are alike."""
+    pairs = zip(rows, dots, strict=True)
     return tuple(
-        Trace(
-            points=tuple(sorted((_latency(row, scale)[1], _score(row)[1]) for row in of_case)),
-            family=families[of_case[0].file.family],
-        )
-        for of_case in cases
-        if len(of_case) > 1
+        Trace(points=tuple(sorted(dot.place for _, dot in alike)), family=alike[0][1].family)
+        for alike in grouped(pairs, lambda pair: key(pair[0])).values()
+        if len(alike) > 1
     )
+
+
+def _with_linked_formats(chart: Chart, rows: Sequence[Row], names: Mapping[Row, str]) -> Chart:
+    links = _links(rows, chart.dots, names.__getitem__)
+    note = " Thin lines: one student in several formats." if links else ""
+    return replace(chart, links=links, caption=f"{chart.caption}{note}")
 
 
 def _accuracy_size(marked: Sequence[Marked], families: Families) -> Chart | None:
     """Returns accuracy against file size; ``None`` if no row has a score."""
     chosen = [each for each in marked if each.row.score_mean is not None]
     scale = units.size_scale(each.row.size_bytes for each in chosen)
-    return _accuracy(
+    names = _names_of_files([each.row for each in marked])
+    chart = _accuracy(
         {each.row: (_size(each.row, scale), each.on_frontier_size) for each in chosen},
-        _names_of_files([each.row for each in marked]),
+        names,
         families,
         name="accuracy-size",
         title="Accuracy against size",
         x_label=f"size of the file ({scale.unit}, log scale)",
         costs=("size_bytes",),
     )
+    return chart and _with_linked_formats(chart, [each.row for each in chosen], names)
 
 
 def _latency_size(rows: Sequence[Row], families: Families) -> Chart | None:
@@ -210,23 +219,24 @@ def _latency_size(rows: Sequence[Row], families: Families) -> Chart | None:
     chosen = [row for row in rows if row.latency_us_per_audio_s is not None]
     if not chosen:
         return None
-    names = row_names(rows)
+    names = {row: brief(name) for row, name in row_names(rows).items()}
     across = units.size_scale(row.size_bytes for row in chosen)
     up = units.duration_scale(row.latency_us_per_audio_s for row in chosen)
-    return Chart(
+    chart = Chart(
         name="latency-size",
         title="Latency against size",
         x_label=f"size of the file ({across.unit}, log scale)",
         y_label=f"latency per second of audio ({up.unit}, log scale)",
         caption="Bars: 95 % intervals. Hollow markers: a caveat. Nothing was scored.",
         dots=tuple(
-            dot(row, families, label=brief(names[row]), x=_size(row, across), y=_latency(row, up))
+            dot(row, families, label=names[row], x=_size(row, across), y=_latency(row, up))
             for row in chosen
         ),
         families=colour_order(families),
         numbers=_numbers(chosen, ("size_bytes", *_PER_AUDIO_S)),
         log_y=True,
     )
+    return _with_linked_formats(chart, chosen, names)
 
 
 def _format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
@@ -301,7 +311,7 @@ def _levels(rows: Sequence[Row], dots: Sequence[Dot]) -> tuple[tuple[tuple[str, 
     named = [(f"log-mel floor {units.percent(level)} %", 100 * level) for level in sorted(floors)]
     named += [(f"chance {units.percent(level)} %", 100 * level) for level in sorted(chances)]
     low, high = min(dot.y[0] for dot in dots), max(dot.y[2] for dot in dots)
-    room = max(high - low, 12.0)
+    room = max(_NEAR_LEVEL * (high - low), 6.0)
     drawn = tuple(each for each in named if low - room <= each[1] <= high + room)
     hidden = [name for name, level in named if (name, level) not in drawn]
     return drawn, f" Outside the axis: {', '.join(hidden)}." if hidden else ""

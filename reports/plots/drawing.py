@@ -44,6 +44,7 @@ _RC: dict[Any, Any] = {
 _DPI = 72  # so that a pixel is a point
 _LINE_IN = 0.21
 _LANE_IN = 0.40
+_LETTER_IN = 0.073
 
 
 def draw(chart: Chart, style: Style) -> Figure:
@@ -117,17 +118,18 @@ def _frame(figure: Figure, axes: Axes, chart: Chart, style: Style) -> None:
     caption = textwrap.wrap(chart.caption, columns)
     entries = _legend_rows(chart, style)
     top_in = 0.47 + _LINE_IN * len(entries)
-    x_lines = textwrap.wrap(chart.x_label, 52 if style.narrow else 100)
+    lane_in = _LETTER_IN * max(map(len, "\n".join(_lanes(chart, style)).split("\n"))) + 0.15
+    left_in = lane_in if chart.lanes else 0.62
+    axes_in = style.width_in - left_in - 0.16
+    x_lines = textwrap.wrap(chart.x_label, int(axes_in / _LETTER_IN))
     bottom_in = 0.50 + 0.16 * (len(caption) + len(x_lines) - 1) + 0.12
     height_in = style.height_in
     if chart.lanes:
         height_in = top_in + bottom_in + _LANE_IN * len(chart.lanes) + 0.2
     figure.set_size_inches(style.width_in, height_in)
-    lane_in = 0.072 * max((len(lane) for lane in chart.lanes), default=0) + 0.15
-    left_in = min(lane_in, 0.42 * style.width_in) if chart.lanes else 0.62
     figure.subplots_adjust(
         left=left_in / style.width_in,
-        right=1 - 0.16 / style.width_in,
+        right=(left_in + axes_in) / style.width_in,
         bottom=bottom_in / height_in,
         top=1 - top_in / height_in,
     )
@@ -166,6 +168,11 @@ def _frame(figure: Figure, axes: Axes, chart: Chart, style: Style) -> None:
     for name, spine in axes.spines.items():
         spine.set_visible(name == "bottom")
         spine.set_color(theme.muted)
+
+
+def _lanes(chart: Chart, style: Style) -> list[str]:
+    """Returns the names of the lanes, in several lines where they would narrow the axes."""
+    return ["\n".join(textwrap.wrap(lane, 18 if style.narrow else 28)) for lane in chart.lanes]
 
 
 def _legend_rows(chart: Chart, style: Style) -> list[list[Line2D]]:
@@ -228,7 +235,7 @@ def _limits(axes: Axes, chart: Chart, style: Style) -> None:
         _log_axis(axes, "x", edges, most=6 if style.narrow else 9)
     if chart.lanes:
         axes.set_ylim(-0.6, len(chart.lanes) - 0.4)
-        axes.set_yticks(range(len(chart.lanes)), chart.lanes)
+        axes.set_yticks(range(len(chart.lanes)), _lanes(chart, style))
         return
     heights = [edge for dot in chart.dots for edge in dot.y]
     heights += [level for _, level in chart.levels]

@@ -53,7 +53,7 @@ def label(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tag:
-    """One label for dots of one name that are close enough to share it, or are one file."""
+    """One label for dots of one name that are close enough to share it, or linked."""
 
     text: str
     x: float
@@ -65,7 +65,8 @@ def _tags(axes: Axes, chart: Chart) -> list[_Tag]:
     clusters: list[list[_Placed]] = []
     for dot in [each for each in chart.dots if each.label]:
         x, y = axes.transData.transform(dot.place)
-        placed = _Placed(dot=dot, x=float(x), y=float(y))
+        links = {n for n, link in enumerate(chart.links) if dot.place in link.points}
+        placed = _Placed(dot=dot, x=float(x), y=float(y), links=frozenset(links))
         alike = [each for each in clusters if not chart.lanes and placed.joins(each)]
         clusters = [each for each in clusters if each not in alike]
         clusters.append([*(member for each in alike for member in each), placed])
@@ -75,18 +76,19 @@ def _tags(axes: Axes, chart: Chart) -> list[_Tag]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Placed:
-    """A dot, and where it is in the figure."""
+    """A dot, where it is in the figure, and which of the chart's links go through it."""
 
     dot: Dot
     x: float
     y: float
+    links: frozenset[int]
 
     def joins(self, cluster: Sequence[_Placed]) -> bool:
-        """Returns whether it shares a label with a dot: of one file, or of one name and near."""
+        """Returns whether it shares the label of a dot: of one name, and linked or near."""
         return any(
             self.dot.label == other.dot.label
             and (
-                self.dot.format is other.dot.format
+                self.links & other.links
                 or math.hypot(self.x - other.x, self.y - other.y) < _NEAR_PT
             )
             for other in cluster
@@ -97,10 +99,10 @@ def _tag(cluster: Sequence[_Placed], chart: Chart) -> _Tag:
     """Returns the label of dots, at the rightmost one of those on the frontier, else of all."""
     members = [each for each in cluster if each.dot.on_frontier]
     first = max(members or cluster, key=lambda each: each.x)
-    formats = dict.fromkeys(each.dot.format for each in cluster)
+    formats = [format for format in Format if any(format is each.dot.format for each in cluster)]
     text = first.dot.label
-    if not chart.lanes and len(formats) < len(Format):
-        text += " " + ", ".join(format or "" for format in formats)
+    if not chart.lanes and 0 < len(formats) < len(Format):
+        text += f" {', '.join(formats)}"
     return _Tag(text=text, x=first.x, y=first.y, bold=bool(members))
 
 

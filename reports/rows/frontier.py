@@ -70,13 +70,13 @@ class Standing:
         on_frontier: by the estimates.
         membership: by the intervals.
         rival: index of the point that dominates it most clearly, if one does.
-        challengers: how many points could dominate it.
+        challengers: indices of the points that could dominate it.
     """
 
     on_frontier: bool
     membership: Membership
     rival: int | None
-    challengers: int
+    challengers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +90,7 @@ class Marked:
         membership: in the latency view, by the intervals; ``None`` where not eligible.
         rival: the row that dominates it most clearly in the latency view, if one does.
         challengers: how many rows could dominate it in the latency view, by the intervals.
+        other_students: how many of them are of another student.
     """
 
     row: Row
@@ -98,6 +99,12 @@ class Marked:
     membership: Membership | None = None
     rival: Row | None = None
     challengers: int = 0
+    other_students: int = 0
+
+    @property
+    def is_sure_of_student(self) -> bool:
+        """Whether no row of another student could dominate it, by the intervals."""
+        return self.membership is not None and not self.other_students
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +197,10 @@ def _marked(competing: Sequence[Row], names: Mapping[Row, str]) -> Iterator[Mark
             on_frontier_size=before in small,
             membership=by_latency.membership,
             rival=None if by_latency.rival is None else rows[by_latency.rival],
-            challengers=by_latency.challengers,
+            challengers=len(by_latency.challengers),
+            other_students=sum(
+                competing[i].file.student != row.file.student for i in by_latency.challengers
+            ),
         )
 
 
@@ -203,7 +213,9 @@ def _standing(index: int, points: Sequence[Point], front: Sequence[bool]) -> Sta
         key=lambda i: (not front[i], -points[i].score, points[i].cost, points[i].name),
         default=None,
     )
-    challengers = sum(rival.could_beat(point) for rival in (*points[:index], *points[index + 1 :]))
+    challengers = tuple(
+        i for i, rival in enumerate(points) if i != index and rival.could_beat(point)
+    )
     if sure:
         membership = Membership.OFF
     elif challengers:

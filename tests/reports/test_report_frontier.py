@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.report_rows import changed, rows, timed
 
+from bench.core.caveats import Caveat, CaveatKind
+from reports.parts import picks
 from reports.parts.sections import dominated
+from reports.parts.table import Footnotes
 from reports.rows import frontier
 from reports.rows.frontier import Membership, Point
 
@@ -41,7 +44,7 @@ def test_a_hand_worked_table_without_overlap() -> None:
     assert [each.membership for each in found] == [ON, ON, ON, OFF, OFF]
     # The rival with the best score of those that surely dominate.
     assert [each.rival for each in found] == [None, None, None, 1, 2]
-    assert [each.challengers for each in found] == [0, 0, 0, 1, 4]
+    assert [len(each.challengers) for each in found] == [0, 0, 0, 1, 4]
 
 
 def test_overlapping_intervals_leave_it_open() -> None:
@@ -209,3 +212,25 @@ def test_row_order_and_the_unit_of_cost_do_not_matter(
         for each, standing in zip(moved, frontier.standings(moved), strict=True)
     }
     assert before == after
+
+
+def test_what_only_formats_of_one_student_could_beat_and_what_all_share_is_named_once() -> None:
+    quick = (Caveat(kind=CaveatKind.QUICK, evidence="400 clips"),)
+    found = frontier.mark(
+        [
+            timed("fast", "float32", 100.0, score=0.7, caveats=quick),
+            timed("fast", "float16", 101.0, score=0.7, caveats=quick),
+            timed("slow", "float32", 300.0, score=0.8, caveats=quick),
+        ]
+    )
+    assert [each.membership for each in found] == [UNCLEAR, UNCLEAR, ON]
+    assert [(each.challengers, each.other_students) for each in found] == [(1, 0), (1, 0), (0, 0)]
+    told = picks.verdict(found)
+    assert (
+        "The 95 % intervals confirm 1 of them; the others may be beaten by another, 1 of them only "
+        "by one of the same student." in told
+    )
+    assert "Caveat of all of them: scored on a small seeded subset of the task set" in told
+    fast, slow = picks.picks(found, Footnotes())
+    assert fast.sentences[-1].endswith("1 other file could beat it, all of the same student.")
+    assert not any("Caveat" in each for each in (*fast.sentences, *slow.sentences))

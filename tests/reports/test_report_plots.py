@@ -164,7 +164,8 @@ def test_a_file_at_several_hops_is_a_line_and_one_point_by_size() -> None:
     assert "one file at several hops" in chart.caption
     by_size = found["accuracy-size"]
     assert [dot.label for dot in by_size.dots] == ["tiny w0.5"] * 4
-    assert by_size.caption.endswith("Each file at its shortest hop.")
+    assert [len(link.points) for link in by_size.links] == [4]
+    assert by_size.caption.endswith("in several formats. Each file is at its shortest hop.")
     assert len(found["format-ratios"].dots) == 3
 
 
