@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core import config
+from bench.core.artifact import Role
 from bench.core.errors import ConfigurationError
 from bench.flow.gate.bundle import CONTENTS, load, model_key
 from bench.gate.records import Unmeasured
@@ -100,9 +101,16 @@ def pair_up(baseline: Side, candidate: Side, *, unchanged_too: bool = False) -> 
         unchanged_too: measure equal files as well.
 
     Raises:
-        ConfigurationError: a file is not a model, two files of a side share a name and format, or
-            there is no pair.
+        ConfigurationError: a file is not a model, two files of a side share a name and format, a
+            stream would be compared with a file of another hop, or there is no pair.
     """
+    found = _paired(baseline, candidate, unchanged_too=unchanged_too)
+    for pair in found.pairs:
+        _check_hops(pair)
+    return found
+
+
+def _paired(baseline: Side, candidate: Side, *, unchanged_too: bool) -> Comparison:
     before, after = _by_key(baseline), _by_key(candidate)
     if baseline.is_alone and candidate.is_alone:
         ((model, target),) = after.items()
@@ -127,6 +135,21 @@ def pair_up(baseline: Side, candidate: Side, *, unchanged_too: bool = False) -> 
             "always paired",
         )
     return Comparison(pairs=tuple(pairs), unmeasured=tuple(others))
+
+
+def _check_hops(pair: FilePair) -> None:
+    """Refuses a stream beside a file of another hop: a call would be of more audio in one."""
+    sides = [each.artifact for each in (pair.baseline, pair.candidate) if each.artifact is not None]
+    is_stream = any(each.role is Role.EMBEDDING_STREAM for each in sides)
+    if is_stream and len({each.hop_samples for each in sides}) > 1:
+        calls = ", ".join(
+            f"a call of {each.name} takes {each.hop_s:.3g} s of audio" for each in sides
+        )
+        raise ConfigurationError(
+            f"{calls}: their times cannot be compared",
+            hint="compare streams of one hop; frill-bench report shows the time per second of "
+            "audio of each",
+        )
 
 
 def _by_key(side: Side) -> dict[ModelKey, Target]:

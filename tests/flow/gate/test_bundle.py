@@ -1,10 +1,12 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.phone_sweeps import SPLIT, TINY
 
+from bench.core.artifact import Role
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_file
 from bench.flow.gate.bundle import CONTENTS, load, official, save
@@ -177,6 +179,23 @@ def test_two_files_that_are_named_pair_whatever_they_are_called(zoo: Path) -> No
     assert same.baseline == same.candidate
     with pytest.raises(ConfigurationError, match="no model is on both sides"):
         pair_up(tiny, side("two", zoo=zoo))
+
+
+def test_streams_of_two_hops_are_refused_as_their_calls_take_different_audio(zoo: Path) -> None:
+    (one,) = side("one.float32", zoo=zoo).targets
+    assert one.artifact is not None
+
+    def stream(hop: int, role: Role = Role.EMBEDDING_STREAM) -> Side:
+        artifact = replace(one.artifact, role=role, hop_samples=hop)
+        return Side(targets=(replace(one, artifact=artifact),), is_alone=True)
+
+    with pytest.raises(ConfigurationError, match=r"takes 0.17 s of audio, .* takes 0.96 s") as told:
+        pair_up(stream(2_720), stream(15_360))
+    assert "report" in told.value.hint
+    with pytest.raises(ConfigurationError, match=r"0.17 s of audio"):
+        pair_up(stream(2_720), stream(15_360, Role.EMBEDDING_PATCH))
+    assert pair_up(stream(2_720), stream(2_720)).pairs
+    assert pair_up(*(stream(hop, Role.EMBEDDING_PATCH) for hop in (2_720, 15_360))).pairs
 
 
 def test_a_side_with_one_name_and_format_twice_is_refused(zoo: Path) -> None:

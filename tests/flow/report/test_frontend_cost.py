@@ -189,6 +189,21 @@ def test_a_stream_pays_for_the_new_frames_of_a_hop_too(store: Store) -> None:
     assert row.core_share == pytest.approx((1003.5 + 23.5) / 170_000)
 
 
+def test_a_stream_file_is_charged_one_call_over_its_hop_and_no_front_end(store: Store) -> None:
+    file = replace(WAVEFORM, role=Role.EMBEDDING_STREAM, hop_samples=96 * 160)
+    front = log_mel("frontend-dft", 96)
+    for each in (file, front):
+        store.add_artifact(each)
+    protocol = streaming(96 * 160)
+    cases = [
+        replace(CASE, artifact_sha256=each.sha256, protocol=protocol) for each in (file, front)
+    ]
+    add_session(store, "one", dict(zip(cases, (1000.0, 20.0), strict=True)))
+    (row,) = modes(all_results(store))[0]
+    assert (row.frontend, row.frontend_us_per_hop, row.hop_s) == (Frontend.IN_GRAPH, None, 0.96)
+    assert row.real_time_ratio == row.core_share == pytest.approx(1003.5 / 960_000)
+
+
 def test_in_a_stream_a_front_end_that_was_timed_at_another_hop_counts_over_the_files_own(
     store: Store,
 ) -> None:
