@@ -14,8 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,9 @@ from reports.rows.schema import Row, Setup, column, grouped, maybe
 
 _CONFIDENCE = 0.95
 DOUBLED = "doubled"
+_FORMAT = "format"
+_SMALL = 1e-9  # beside 1
+_STEPS = 10_000
 RESPONSES = ("accuracy", "latency", "size")
 _FEWEST_STUDENTS = 6
 _FEWEST_AXES = 2
@@ -45,9 +47,6 @@ _BASES = {
 
 _Matrix: TypeAlias = NDArray[np.float64]
 _Files: TypeAlias = Sequence[tuple[Row, float]]  # and the response that is fitted
-# Coefficients and half of their intervals, float64 [columns]; the degrees of freedom; the standard
-# deviation of what is left.
-_Fit: TypeAlias = tuple[_Matrix, _Matrix, int, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +55,8 @@ class Traits:
 
     Args:
         bottleneck: full or low-rank.
-        graph_begins: patch, or the log-mel graph inside, dft or stft.
+        graph_begins: patch; the log-mel graph inside, dft or stft; or a stream, with its hop in
+            frames where that is not 17, such as stream48.
         training: plain or qat.
     """
 
@@ -92,20 +92,26 @@ class Estimate:
     caveats: tuple[Caveat, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Axis:
-    """An axis that varies.
+class _Level(NamedTuple):
+    """A level of an axis that varies, and what it is compared with."""
 
-    Args:
-        values: its level in every file.
-        columns: float64 [files, levels]: 0 or 1, or log2 of a number.
-    """
-
-    name: str
+    axis: str
+    level: str
     base: str
-    levels: tuple[str, ...]
-    values: tuple[Any, ...]
-    columns: _Matrix
+
+
+# Its value in each file, float64 [files]: 0 or 1, or log2 of a number.
+_Columns: TypeAlias = Mapping[_Level, _Matrix]
+
+
+class _Fit(NamedTuple):
+    """Coefficients, halves of their intervals, and which coefficients each is mixed with."""
+
+    coefficients: _Matrix
+    reaches: _Matrix
+    mixed: list[list[_Level]]
+    degrees_of_freedom: int
+    residual_sd: float
 
 
 def estimates(rows: Sequence[Row], traits: Mapping[str, Traits]) -> list[Estimate]:
@@ -118,13 +124,14 @@ def estimates(rows: Sequence[Row], traits: Mapping[str, Traits]) -> list[Estimat
     effects: list[Estimate] = []
     for setup, listed in grouped(known, lambda row: row.setup).items():
         students = {row.file.student for row in listed}
-        if len(students) < _FEWEST_STUDENTS or len(_axes(listed, traits)) < _FEWEST_AXES:
+        axes = {level.axis for level in _columns(listed, traits)}
+        if len(students) < _FEWEST_STUDENTS or len(axes) < _FEWEST_AXES:
             continue
         for response in RESPONSES:
             values = [(row, _response(row, response)) for row in listed]
             files = [(row, value) for row, value in values if value is not None]
-            if axes := _axes([row for row, _ in files], traits):
-                effects += _estimates(setup, response, files, axes)
+            if columns := _columns([row for row, _ in files], traits):
+                effects += _estimates(setup, response, files, columns)
     return effects
 
 
@@ -144,163 +151,121 @@ def _response(row: Row, response: str) -> float | None:
             return math.log(row.size_bytes)
 
 
-def _axes(rows: Sequence[Row], traits: Mapping[str, Traits]) -> list[_Axis]:
-    """Returns the axes that vary."""
-    files = [{**asdict(traits[row.file.student]), "format": row.file.format.value} for row in rows]
-    varying = []
-    for name in files[0] if files else ():
-        values = tuple(file[name] for file in files)
-        distinct = sorted(set(values))
-        if len(distinct) < 2:
-            continue
-        if name not in _BASES:
-            base, levels = "", (DOUBLED,)
-            columns = np.log2(np.array(values, dtype=np.float64))[:, None]
-        else:
-            base = _BASES[name] if _BASES[name] in distinct else distinct[0]
-            levels = tuple(level for level in distinct if level != base)
-            columns = np.array([[value == each for each in levels] for value in values], float)
-        varying.append(_Axis(name=name, base=base, levels=levels, values=values, columns=columns))
-    return varying
+def _columns(rows: Sequence[Row], traits: Mapping[str, Traits]) -> _Columns:
+    """Returns the columns of the axes that vary, without those of their bases."""
+    files = [{**asdict(traits[row.file.student]), _FORMAT: row.file.format.value} for row in rows]
+    columns: dict[_Level, _Matrix] = {}
+    for axis in files[0] if files else ():
+        values = np.array([file[axis] for file in files])
+        levels = np.unique(values).tolist()
+        base = _BASES[axis] if _BASES.get(axis) in levels else levels[0]
+        if axis in _BASES:
+            own = {_Level(axis, each, base): values == each for each in levels if each != base}
+            columns |= {level: is_level.astype(float) for level, is_level in own.items()}
+        elif len(levels) > 1:
+            columns[_Level(axis, DOUBLED, "")] = np.log2(values)
+    return columns
 
 
-def _estimates(
-    setup: Setup, response: str, files: _Files, axes: Sequence[_Axis]
-) -> Iterator[Estimate]:
-    refused = _refusals(axes, len(files))
+def _estimates(setup: Setup, response: str, files: _Files, columns: _Columns) -> Iterator[Estimate]:
     counted = Counter(kind for row, _ in files for kind in {each.kind for each in row.caveats})
-    for fitted, units, (coefficients, reaches, spare, sd) in _fits(axes, files):
-        enough = spare >= _FEWEST_SPARE
-        levels = [(axis, level) for axis in fitted for level in axis.levels]
-        for (axis, level), middle, reach in zip(levels, coefficients, reaches, strict=True):
-            reason = refused.get(axis.name, "") if enough else f"too few {units}"
-            ends = (None, None, None) if reason else (middle - reach, middle, middle + reach)
-            low, effect, high = (_display(response, end) for end in ends)
+    caveats = tuple(
+        Caveat(kind=kind, evidence=f"{number} of {len(files)} files")
+        for kind, number in sorted(counted.items())
+    )
+    for units, levels, fit in _fits(columns, files):
+        few = "" if fit.degrees_of_freedom >= _FEWEST_SPARE else f"too few {units}"
+        found = zip(levels, fit.coefficients, fit.reaches, fit.mixed, strict=True)
+        for own, middle, reach, mixed in found:
+            reason = few or _inseparable(own, mixed)
+            ends = (middle - reach, middle, middle + reach)
+            low, effect, high = (None if reason else _display(response, end) for end in ends)
             yield Estimate(
                 setup=setup,
                 response=response,
                 unit="points" if response == "accuracy" else "%",
-                axis=axis.name,
-                level=level,
-                base=axis.base,
+                axis=own.axis,
+                level=own.level,
+                base=own.base,
                 effect=effect,
                 low=low,
                 high=high,
                 refused=reason,
                 n=len(files),
                 students=len({row.file.student for row, _ in files}),
-                degrees_of_freedom=spare,
-                residual_sd=_display(response, sd if enough else None),
-                caveats=tuple(
-                    Caveat(kind=kind, evidence=f"{counted[kind]} of {len(files)} files")
-                    for kind in sorted(counted)
-                ),
+                degrees_of_freedom=fit.degrees_of_freedom,
+                residual_sd=None if few else _display(response, fit.residual_sd),
+                caveats=caveats,
             )
 
 
-def _fits(axes: Sequence[_Axis], files: _Files) -> Iterator[tuple[Sequence[_Axis], str, _Fit]]:
-    """Yields the axes of the structure, fitted over students, then the format, within them."""
+def _inseparable(own: _Level, mixed: Sequence[_Level]) -> str:
+    """Returns why a level has no number, by the axes that it is mixed with; empty if by none."""
+    axes = [words(axis) for axis in dict.fromkeys(each.axis for each in mixed)]
+    if len(axes) == 1:
+        return f"no student has {own.level} beside another {own.axis}"
+    return f"{' and '.join(axes)} cannot be separated" if axes else ""
+
+
+def _fits(columns: _Columns, files: _Files) -> Iterator[tuple[str, _Columns, _Fit]]:
+    """Yields the fit of the structure, over students, then that of the format, within them.
+
+    Deviations are fitted: those of students from their mean, and of files from their student's.
+    """
     values = np.array([value for _, value in files])
     students = sorted({row.file.student for row, _ in files})
     is_of = np.array([[row.file.student == name for name in students] for row, _ in files], float)
-    structure = [axis for axis in axes if axis.name != "format"]
-    formats = [axis for axis in axes if axis.name == "format"]
-    within = np.hstack([is_of, *(axis.columns for axis in formats)])
-    by_file = _least_squares(within, values, before=len(students))
-    without_format = values - within[:, len(students) :] @ by_file[0]
-    means = (is_of / is_of.sum(axis=0)).T
-    between = means @ _matrix(structure, len(files))
-    yield structure, "students", _least_squares(between, means @ without_format, before=1)
-    yield formats, "files", by_file
+    means = is_of.T / is_of.sum(axis=0)[:, np.newaxis]
+    within = np.eye(len(files)) - is_of @ means
+    formats = {level: within @ columns[level] for level in columns if level.axis == _FORMAT}
+    by_file = _least_squares(formats, within @ values, spare=len(files) - len(students))
+    for level, effect in zip(formats, by_file.coefficients, strict=True):
+        values = values - effect * columns[level]
+    between = means - means.mean(axis=0)
+    structure = {level: between @ columns[level] for level in columns if level.axis != _FORMAT}
+    by_student = _least_squares(structure, between @ values, spare=len(students) - 1)
+    yield "students", structure, by_student
+    yield "files", formats, by_file
 
 
-def _least_squares(matrix: _Matrix, response: _Matrix, *, before: int) -> _Fit:
-    """Returns the fit of ``response``, float64 [rows], without its first ``before`` columns.
+def _least_squares(columns: _Columns, response: _Matrix, *, spare: int) -> _Fit:
+    """Returns the fit of ``response``, float64 [rows].
 
     Columns that cannot be separated stay in the fit, through the pseudo-inverse, so that the
-    others do not take over their effect; only coefficients that the rows determine have a meaning.
+    others do not take over their effect. A coefficient has a meaning only if the rows determine it:
+    if its row of the model resolution matrix (Menke, 2012, section 4.3) is that of the identity.
+
+    Args:
+        spare: degrees of freedom before any column.
     """
-    inverse = np.linalg.pinv(matrix)
+    matrix = np.round([*columns.values()], 12).reshape(len(columns), len(response)).T
+    inverse = np.linalg.pinv(matrix, rcond=_SMALL)
     coefficients = inverse @ response
     residuals = response - matrix @ coefficients
-    spare = len(response) - int(np.linalg.matrix_rank(matrix))
-    sd = math.sqrt(float(residuals @ residuals) / spare) if spare > 0 else math.nan
-    t = t_quantile(spare) if spare > 0 else math.nan
-    reaches = t * sd * np.sqrt(np.sum(inverse**2, axis=1))
-    return coefficients[before:], reaches[before:], spare, sd
+    resolution = inverse @ matrix
+    spare -= round(float(np.trace(resolution)))
+    sd = math.sqrt(float(residuals @ residuals) / max(spare, 1))
+    reaches = t_quantile(max(spare, 1)) * sd * np.sqrt(np.sum(inverse**2, axis=1))
+    differs = abs(resolution - np.eye(len(columns))) > _SMALL
+    mixed = [[level for level, one in zip(columns, row, strict=True) if one] for row in differs]
+    return _Fit(coefficients, reaches, mixed, spare, sd)
 
 
 def t_quantile(degrees_of_freedom: int) -> float:
-    """Returns the t that holds 95 % of Student's distribution between -t and t, by bisection."""
-    low, high = 0.0, 13.0  # 12.706 for one degree
-    for _ in range(60):
-        middle = (low + high) / 2
-        if _within(middle, degrees_of_freedom) < _CONFIDENCE:
-            low = middle
-        else:
-            high = middle
-    return high
+    """Returns the t that holds 95 % of Student's distribution between -t and t.
+
+    The density of atan(t / sqrt(n)) is proportional to cos^(n - 1); its integral is a sum here.
+    """
+    step = math.pi / 2 / _STEPS
+    density = np.cos(step * (np.arange(_STEPS) + 0.5)) ** (degrees_of_freedom - 1)
+    share = np.cumsum(density) / np.sum(density)
+    angle = step * (1 + np.interp(_CONFIDENCE, share, np.arange(_STEPS)))
+    return math.sqrt(degrees_of_freedom) * math.tan(angle)
 
 
-def _within(t: float, degrees_of_freedom: int) -> float:
-    """Returns P(-t < T < t): Abramowitz & Stegun, 1964, 26.7.3 and 26.7.4."""
-    angle = math.atan(t / math.sqrt(degrees_of_freedom))
-    odd = degrees_of_freedom % 2
-    term, total = math.cos(angle) if odd else 1.0, 0.0
-    for power in range(odd, degrees_of_freedom - 1, 2):
-        total += term
-        term *= (power + 1) / (power + 2) * math.cos(angle) ** 2
-    inside = math.sin(angle) * total
-    return 2 / math.pi * (angle + inside) if odd else inside
-
-
-def _display(response: str, value: float | None) -> float | None:
-    if value is None or response == "accuracy":
-        return None if value is None else float(value)
+def _display(response: str, value: float) -> float:
     # An interval of hundreds of decades is not one; its ends stay numbers.
-    return 100 * math.expm1(min(value, 700.0))
-
-
-def _matrix(axes: Sequence[_Axis], files: int) -> _Matrix:
-    """Returns float64 [files, 1 + levels]: the constant, then the columns of the axes."""
-    return np.hstack([np.ones((files, 1)), *(axis.columns for axis in axes)])
-
-
-def _refusals(axes: Sequence[_Axis], files: int) -> dict[str, str]:
-    """Returns why axes have no effect of their own: those whose levels other axes determine."""
-
-    def rank(*of: _Axis) -> int:
-        return int(np.linalg.matrix_rank(_matrix(of, files)))
-
-    whole = rank(*axes)
-    tangled = [
-        axis
-        for axis in axes
-        if whole - rank(*(other for other in axes if other is not axis)) < len(axis.levels)
-    ]
-    reasons: dict[str, list[str]] = {axis.name: [] for axis in tangled}
-    for one, other in combinations(tangled, 2):
-        if rank(one, other) < 1 + len(one.levels) + len(other.levels):
-            reasons[one.name].append(_together(one, other))
-            reasons[other.name].append(_together(one, other))
-    for name, texts in reasons.items():
-        others = ", ".join(words(other) for other in reasons if other != name)
-        texts += [] if texts else [f"{words(name)} cannot be separated from {others}"]
-    return {name: "; ".join(texts) for name, texts in reasons.items()}
-
-
-def _together(one: _Axis, other: _Axis) -> str:
-    pairs = len(set(zip(one.values, other.values, strict=True)))
-    first, second = words(one.name), words(other.name)
-    match pairs == len(set(one.values)), pairs == len(set(other.values)):
-        case True, True:
-            return f"{first} and {second} always change together"
-        case True, False:
-            return f"{second} never changes without {first}"
-        case False, True:
-            return f"{first} never changes without {second}"
-        case _:
-            return f"{first} and {second} cannot be separated"
+    return float(value) if response == "accuracy" else 100 * math.expm1(min(value, 700.0))
 
 
 def words(axis: str) -> str:

@@ -105,9 +105,7 @@ def _lane(row: Estimate) -> str:
 
 
 def _table(rows: Sequence[Estimate], notes: Footnotes) -> Table:
-    by_choice: dict[tuple[str, str, str], dict[str, Estimate]] = {}
-    for row in _ordered(rows):
-        by_choice.setdefault((row.axis, row.level, row.base), {})[row.response] = row
+    choices = schema.grouped(_ordered(rows), lambda row: (row.axis, row.level, row.base))
     headings = (
         *text_headings("choice", "level", "against"),
         Heading(name="accuracy", unit="points"),
@@ -115,9 +113,10 @@ def _table(rows: Sequence[Estimate], notes: Footnotes) -> Table:
         Heading(name="size", unit="%"),
     )
     lines = []
-    for (axis, level, base), of in by_choice.items():
-        cells = [_cell(of.get(response), notes) for response in RESPONSES]
-        caveats = {caveat for each in of.values() for caveat in each.caveats}
+    for (axis, level, base), of in choices.items():
+        by_response = {each.response: each for each in of}
+        cells = [_cell(by_response.get(response), notes) for response in RESPONSES]
+        caveats = {caveat for each in of for caveat in each.caveats}
         lasting = [
             each for each in sorted(caveats) if each.sticky or each.effect is not Effect.NOTE
         ]

@@ -180,18 +180,30 @@ def test_axes_that_always_change_together_are_refused_by_name_and_the_others_are
     rows = grid(head=lambda size: HEADS[size])
     found = effects_of(rows)
     refused = {each.axis: each.refused for each in found}
-    assert refused["size"] == refused["head"] == "size and head always change together"
+    assert refused["size"] == refused["head"] == "size and head cannot be separated"
     assert all(each.effect is None for each in found if each.axis in ("size", "head"))
     assert of(found, "accuracy")["doubled"].effect == pytest.approx(2)
 
 
-def test_an_axis_that_changes_only_where_another_does_is_refused_so() -> None:
+def test_an_axis_that_changes_only_where_another_does_is_refused_with_it() -> None:
     rows = grid(
         sizes=("tiny", "small", "large"),
         head=lambda size: HEADS[size],
     )
     reasons = {each.refused for each in effects_of(rows) if each.axis == "head"}
-    assert reasons == {"head never changes without size"}
+    assert reasons == {"size and head cannot be separated"}
+
+
+def test_a_format_that_no_student_has_beside_another_is_refused() -> None:
+    rows = [
+        row
+        for row in grid(formats=("float32", "float16", "int8"))
+        if (row.file.format == "int8") == row.file.student.startswith("tiny")
+    ]
+    found = of(effects_of(rows), "accuracy")
+    assert found["int8"].refused == "no student has int8 beside another format"
+    assert found["float16"].effect == pytest.approx(0)
+    assert found["doubled"].effect == pytest.approx(2)
 
 
 def test_too_few_spare_degrees_of_freedom_are_refused() -> None:
@@ -247,7 +259,7 @@ def test_the_page_has_effects_and_refusals_with_the_numbers_beside(tmp_path: Pat
     (section,) = re.findall(rf"{title}.*?</section>", html, re.DOTALL)
     text = " ".join(re.sub(r"<[^>]+>|data:[^\"]+", " ", section).split())
     assert "accuracy over 8 students, 5 degrees of freedom, residual SD" in text
-    assert "No figures for accuracy, latency, size: size and head always change together." in text
+    assert "No figures for accuracy, latency, size: size and head cannot be separated." in text
     assert "+200.0" in text
     with (tmp_path / "effects.csv").open() as stream:
         responses = {row["response"] for row in csv.DictReader(stream)}
