@@ -172,7 +172,7 @@ def _frame(figure: Figure, axes: Axes, chart: Chart, style: Style) -> None:
 
 def _lanes(chart: Chart, style: Style) -> list[str]:
     """Returns the names of the lanes, in several lines where they would narrow the axes."""
-    return ["\n".join(textwrap.wrap(lane, 18 if style.narrow else 28)) for lane in chart.lanes]
+    return ["\n".join(textwrap.wrap(lane, 18 if style.narrow else 32)) for lane in chart.lanes]
 
 
 def _legend_rows(chart: Chart, style: Style) -> list[list[Line2D]]:

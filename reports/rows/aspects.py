@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bench.core import units
 from bench.core.score import PRESENT_RULE
 from reports.rows.hops import hop_s
-from reports.rows.schema import Timed
+from reports.rows.schema import Stream, Timed
 
+R = TypeVar("R", bound=Timed)
 _SHORT = 8  # characters of a hash or a UUID; the page's provenance has all of them
 
 
@@ -50,13 +52,19 @@ def short_sha256(sha256: str | None) -> str:
     return sha256[:_SHORT] if sha256 else "none"
 
 
-def short_protocols(texts: Iterable[str]) -> dict[str, str]:
-    """Returns each protocol without the parts that all of them share."""
-    parts = {text: text.split(", ") for text in texts}
+def short_protocols(rows: Iterable[R]) -> dict[R, str]:
+    """Returns each row's protocol without the parts that all share, and without its hop."""
+    parts = {row: row.setup.protocol.split(", ") for row in rows}
     shared = set.intersection(*map(set, parts.values())) if parts else set()
     return {
-        text: ", ".join(each for each in own if each not in shared) for text, own in parts.items()
+        row: ", ".join(each for each in own if each not in shared and each != _pause(row))
+        for row, own in parts.items()
     }
+
+
+def _pause(row: Timed) -> str:
+    """Returns the part of a streaming run's protocol that is its hop, which has its own column."""
+    return f"run_delay_s={row.hop_s:g}" if isinstance(row, Stream) else ""
 
 
 def varying(rows: Sequence[Timed]) -> list[Aspect]:
@@ -90,7 +98,7 @@ def in_words(value: object) -> str:
 
 
 def _aspects(rows: Sequence[Timed]) -> list[Aspect]:
-    protocols = short_protocols(row.setup.protocol for row in rows)
+    protocols = short_protocols(rows)
     settings = [
         Aspect(name=name, value=value, usual=_USUAL.get(name, ""))
         for name, value in SETTINGS.items()
@@ -107,7 +115,7 @@ def _aspects(rows: Sequence[Timed]) -> list[Aspect]:
         Aspect(name="delegate", value=lambda row: row.setup.delegate),
         Aspect(name="threads", value=lambda row: row.setup.threads),
         *settings[1:],
-        Aspect(name="protocol", value=lambda row: protocols[row.setup.protocol]),
+        Aspect(name="protocol", value=protocols.__getitem__),
         Aspect(
             name="session",
             value=lambda row: row.session[:_SHORT],

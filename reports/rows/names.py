@@ -51,10 +51,10 @@ def _what_names_show(row: Timed) -> tuple[object, ...]:
 
 def _distinguishing_words(group: Sequence[R]) -> dict[R, list[str]]:
     """Returns as many words for each row as distinguish all of them."""
-    protocols = short_protocols(row.setup.protocol for row in group)
+    protocols = short_protocols(group)
     kinds: list[tuple[str, Callable[[R], str]]] = [
         *SETTINGS.items(),
-        ("", lambda row: protocols[row.setup.protocol]),
+        ("", lambda row: protocols[row]),
         ("", lambda row: row.setup.runtime),
         ("file", lambda row: short_sha256(row.file.artifact_sha256)),
     ]

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +65,17 @@ def test_sections_appear_only_where_such_rows_exist(tmp_path: Path) -> None:
     assert "<h2>Streaming</h2>" in html
     assert "<h2>Sustained</h2>" not in html
     assert not (tmp_path / "with" / "sustained.csv").exists()
+
+
+def test_streams_of_two_hops_differ_in_the_column_of_the_hop_alone() -> None:
+    one, other = (
+        changed(FOUND[0], protocol=f"mode=streaming, run_delay_s={hop_s}") for hop_s in (0.17, 0.96)
+    )
+    found = [dataclasses.replace(stream(one), hop_s=0.17), stream(other)]
+    (section,) = modes.streaming(found, FAMILIES, Footnotes())
+    names = [heading.name for heading in section.table.headings]
+    assert "hop (s)" in names
+    assert "protocol" not in names
 
 
 def test_the_cost_of_a_stream_stands_with_its_interval_and_where_it_comes_from(
