@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.core import config
 from bench.core.artifact import Artifact
+from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.progress import OnProgress, ignore
 from bench.core.score import Difference, Head, HopDifference, Score, TaskScore, Windows
@@ -307,9 +308,18 @@ def _cached(
 ) -> Score:
     name = sha256_value([_VERSION, head.VERSION, task_set.name, task_set.sha256, key])
     stored = cache / "scores" / f"{name}.json"
-    if not stored.is_file():
+    if not _is_readable(stored):
         config.save(stored, computed())
     return config.load(stored, Score)
+
+
+def _is_readable(stored: Path) -> bool:
+    """Returns whether a score is in the cache, of this version of the program: others share it."""
+    try:
+        config.load(stored, Score)
+    except ConfigurationError:
+        return False
+    return True
 
 
 def _score(

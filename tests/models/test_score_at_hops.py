@@ -13,7 +13,7 @@ from bench.core.score import PRESENT_RULE, Head, Score, Windows
 from bench.flow.build.score import SkippedHops, hops_of, skipped_hops
 from models.accuracy.classification import differences, evaluate
 from models.accuracy.embed import embed_at_hops
-from models.accuracy.score import score_artifact, score_at_hops
+from models.accuracy.score import score_artifact, score_at_hops, score_floor
 from models.audio.tasks import task_set
 
 HOPS = (2_720, 7_680, 15_360)
@@ -79,6 +79,18 @@ def test_a_score_of_an_earlier_version_has_the_former_rule(
     del stored["windows"], stored["head"], stored["less_hop"]
     read = config.structure(stored, Score, source="a database")
     assert read == replace(score, windows=Windows.WHOLE_HOPS, head=Head.BY_FOLDS)
+
+
+def test_a_cached_score_of_another_version_of_the_program_is_made_again(
+    split_tones: Path, tmp_path: Path
+) -> None:
+    tasks = task_set(str(split_tones))
+    score = score_floor(tasks, cache=tmp_path)
+    (cached,) = (tmp_path / "scores").iterdir()
+    text = cached.read_text()
+    cached.write_text(text.replace('"mean"', '"a_later_key": 1, "mean"', 1))
+    assert score_floor(tasks, cache=tmp_path) == score
+    assert cached.read_text() == text
 
 
 def test_only_a_log_mel_patch_or_a_window_of_audio_has_a_choice_of_hop() -> None:
