@@ -35,9 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Writes the report, prints its path and returns 0."""
-    from bench.flow.report.write import effects_of, report
+    from bench.flow.report.write import against_teachers, effects_of, report
     from bench.store.store import Store
     from reports.effects.fit import Estimate
+    from reports.rows.against_teacher import AgainstTeacher
     from reports.rows.schema import Row, listing
 
     with Store.open(options.db, create=False) as store:
@@ -48,12 +49,14 @@ def run(options: Options) -> int:
             command=f"frill-bench report --db {options.db}",
             task_set=options.task_set,
         )
+        against = against_teachers(store, rows)
     if options.json:
         print_json(
             {
                 "page": str(page),
                 "rows": listing(rows, Row).records(),
                 "effects": listing(effects_of(rows), Estimate).records(),
+                "against_teacher": listing(against, AgainstTeacher).records(),
             }
         )
     if not rows:
