@@ -21,7 +21,7 @@ class Options(shared.VerbOptions):
     action: str
     distillation: bool
     voices: bool
-    clips: int
+    clips: int | None
     workers: int | None
     accept_new: bool
 
@@ -50,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument(
         "--clips",
         type=int,
-        default=8,
         metavar="N",
-        help="with --voices: clips of each voice, three times as many of those for development",
+        help="with --voices: clips of each voice, three times as many of those for development "
+        "(default: 8)",
     )
     fetch.add_argument(
         "--workers",
@@ -77,8 +77,10 @@ def run(options: Options) -> int:
     from bench.cli.terminal import one_bar
     from models.audio import packages
 
-    if options.action == "fetch" and options.voices:
-        return _make_voices(options)
+    if options.action == "fetch":
+        _check(options)
+        if options.voices:
+            return _make_voices(options)
     catalogue = packages.catalogue()
     training = options.action == "fetch" and options.distillation
     root = packages.distillation_root() if training else packages.default_root()
@@ -118,14 +120,20 @@ def run(options: Options) -> int:
     return 0
 
 
+def _check(options: Options) -> None:
+    numbers = [each for each in (options.clips, options.workers) if each is not None]
+    if numbers and not options.voices:
+        raise ConfigurationError("--clips and --workers are of --voices", hint="add --voices")
+    if min(numbers, default=1) < 1:
+        raise ConfigurationError("--clips and --workers are at least 1", hint="give a number")
+
+
 def _make_voices(options: Options) -> int:
     from bench.cli.terminal import one_bar
     from bench.core.paths import cache_dir
     from models.audio.development import voices_root
     from models.voices import clips, kokoro
 
-    if min(options.clips, options.workers or 1) < 1:
-        raise ConfigurationError("--clips and --workers are at least 1", hint="give a number")
     contents, root = kokoro.catalogue(), voices_root()
     with one_bar("voices", "voices, {}") as on_progress:
         on_progress("downloading the model", 0, 1)
@@ -133,7 +141,7 @@ def _make_voices(options: Options) -> int:
             contents,
             kokoro.load(contents, cache_dir()),
             root,
-            clips=options.clips,
+            clips=options.clips or clips.CLIPS,
             workers=options.workers or os.cpu_count() or 1,
             on_progress=on_progress,
         )
