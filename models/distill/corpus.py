@@ -25,7 +25,7 @@ def clips_of(audio: str) -> tuple[list[TrainingClip], tuple[str, ...]]:
     """Returns the clips of the sources that ``+`` joins, and their licences.
 
     A source is ``packages`` (``packages:training`` leaves the development voices to validation),
-    ``voices`` (which always does), a folder or ``tfds:NAME[:SPLIT]``.
+    ``voices`` (which always does), a folder or, as the last, ``tfds:NAME[:SPLIT]``.
 
     Raises:
         ConfigurationError: there is no such folder or data set, or no audio in it.
@@ -33,11 +33,20 @@ def clips_of(audio: str) -> tuple[list[TrainingClip], tuple[str, ...]]:
     """
     clips: list[TrainingClip] = []
     licences: list[str] = []
-    for source in audio.split("+"):
+    for source in sources_of(audio):
         more, their_licences = _of_source(source)
         clips += more
         licences += their_licences
     return clips, tuple(dict.fromkeys(licences))
+
+
+def sources_of(audio: str) -> list[str]:
+    """Returns the sources that ``+`` joins; a folder's name and a split of TFDS may hold one."""
+    if Path(audio).expanduser().is_dir():
+        return [audio]
+    others, mark, tfds = audio.partition(_TFDS)
+    sources = others.removesuffix("+").split("+") if others else []
+    return [*sources, mark + tfds] if mark else sources
 
 
 def _of_source(source: str) -> tuple[list[TrainingClip], tuple[str, ...]]:

@@ -77,6 +77,11 @@ class TargetSpec:
                 hint="give positive numbers",
             )
 
+    @property
+    def holds_out_voices(self) -> bool:
+        """Whether validation is on voices that are not trained on, and not on random clips."""
+        return not {"packages:training", "voices"}.isdisjoint(self.audio.split("+"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:

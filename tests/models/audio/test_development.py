@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ from bench.core import config
 from bench.core.errors import InfrastructureError
 from models.audio import development, packages
 from models.audio.tasks import task_set
-from models.distill.corpus import clips_of
+from models.distill import card as cards
+from models.distill.corpus import clips_of, sources_of
+from models.student.weights import starter_folder
 
 LITTLE_VOICES = {
     "ktuberling-data/usr/share/ktuberling/sounds/gl": 6,
@@ -69,3 +72,19 @@ def test_what_was_not_fetched_is_an_error_with_the_command(
     with pytest.raises(InfrastructureError) as caught:
         clips_of("voices")
     assert "--voices" in caught.value.hint
+
+
+def test_sources_are_joined_by_plus_also_before_a_split_of_tfds(tmp_path: Path) -> None:
+    assert sources_of("packages:training+voices") == ["packages:training", "voices"]
+    assert sources_of("voices+tfds:words:train+test") == ["voices", "tfds:words:train+test"]
+    assert sources_of("tfds:words:train+test") == ["tfds:words:train+test"]
+    (tmp_path / "a+b").mkdir()
+    assert sources_of(str(tmp_path / "a+b")) == [str(tmp_path / "a+b")]
+
+
+def test_a_card_distinguishes_held_out_voices_from_held_out_clips() -> None:
+    card = cards.load(starter_folder(), "tiny_w0.5_keras3_gap_e512_unfused")
+    assert card is not None
+    assert "- Held-out clips: mean" in cards.to_markdown(card)
+    by_voice = replace(card, targets=replace(card.targets, audio="packages:training+voices"))
+    assert "- Held-out voices: mean" in cards.to_markdown(by_voice)
