@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core import atomic
 from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import BenchError, ConfigurationError
 from models.tflite.arrays import Floats
@@ -124,6 +125,13 @@ def through_telephone(audio: Floats) -> Floats:
     wide = resample(coded, _RAW_GSM["samplerate"])
     clipped: Floats = np.clip(wide, -1.0, 1.0).astype(np.float32, copy=False)
     return clipped
+
+
+def write_flac(path: Path, audio: Floats) -> None:
+    """Writes audio, float32 [samples], 16 kHz mono, in [-1, 1], as FLAC of 16 bits."""
+    soundfile, _ = _modules()
+    with atomic.replacing(path) as partial:
+        soundfile.write(partial, audio, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
 
 
 def duration_s(path: Path) -> float:

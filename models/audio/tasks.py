@@ -17,7 +17,7 @@ import numpy as np
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
-from models.audio import folder, packages
+from models.audio import development, folder, packages
 from models.audio.decode import audio_files, duration_s
 from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet, distinct, grouped_folds
 
@@ -68,7 +68,7 @@ _QUICK_TONE = 28  # clips per class
 
 
 def task_set(source: str, *, audio_root: Path | None = None) -> TaskSet:
-    """Returns a task set by name (``default``, ``quick``), or from the user's own folder or CSV.
+    """Returns a task set: ``default``, ``quick``, ``development``, or the user's folder or CSV.
 
     Raises:
         ConfigurationError: there is no such name, folder or file, or it does not make a task.
@@ -80,11 +80,14 @@ def task_set(source: str, *, audio_root: Path | None = None) -> TaskSet:
             return default(root)
         case "quick":
             return quick(root)
+        case development.DEVELOPMENT:
+            return development.development()
     path = Path(source)
     if path.is_dir() or path.is_file():
         return folder.own_task_set(path)
     raise ConfigurationError(
-        f"{source}: no such task set, folder or CSV", hint="use default, quick or a path"
+        f"{source}: no such task set, folder or CSV",
+        hint="use default, quick, development or a path",
     )
 
 

@@ -108,6 +108,7 @@ def of_artifact(artifact: Artifact) -> Card | None:
 def to_markdown(card: Card) -> str:
     """Returns a card as Markdown."""
     schedule = card.schedule
+    held_out = "voices" if card.targets.holds_out_voices else "clips"
     lines = [
         f"# {card.student}",
         "",
@@ -121,8 +122,8 @@ def to_markdown(card: Card) -> str:
         f"- Training: {card.steps:,} steps of {schedule.batch_size}, {schedule.optimizer}, "
         f"learning rate {schedule.learning_rate:g}, seed {schedule.seed}; epoch {card.best} of "
         f"{len(card.curve)} was kept",
-        f"- Held-out clips: mean squared error {card.validation_loss:.4f} of standardised targets, "
-        f"cosine {card.validation_cosine:.4f}",
+        f"- Held-out {held_out}: mean squared error {card.validation_loss:.4f} of standardised "
+        f"targets, cosine {card.validation_cosine:.4f}",
         f"- Made with {', '.join(' '.join(each) for each in sorted(card.tools.items()))}",
         "",
         "| epoch | loss | held-out loss | held-out cosine |",

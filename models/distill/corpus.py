@@ -1,7 +1,8 @@
-"""The audio that students are trained on: packages, a folder, or a data set of TFDS."""
+"""The audio that students are trained on: packages, synthetic voices, a folder, TFDS."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,33 +14,62 @@ from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_bytes, sha256_file
 from models.audio import packages
 from models.audio.decode import audio_files, decode, resample
+from models.audio.development import SYNTHETIC, held_out_voice, voices_root
 from models.distill.targets import TrainingClip
 from models.tflite.arrays import Floats
 
-PACKAGES = "packages"
 _TFDS = "tfds:"
 
 
 def clips_of(audio: str) -> tuple[list[TrainingClip], tuple[str, ...]]:
-    """Returns the clips of ``packages``, a folder or ``tfds:NAME[:SPLIT]``, and their licences.
+    """Returns the clips of the sources that ``+`` joins, and their licences.
+
+    A source is ``packages`` (``packages:training`` leaves the development voices to validation),
+    ``voices`` (which always does), a folder or, as the last, ``tfds:NAME[:SPLIT]``.
 
     Raises:
         ConfigurationError: there is no such folder or data set, or no audio in it.
-        InfrastructureError: the packages were not fetched.
+        InfrastructureError: the packages or the voices were not fetched.
     """
-    if audio == PACKAGES:
-        return _packaged()
-    if audio.startswith(_TFDS):
-        name, _, split = audio.removeprefix(_TFDS).partition(":")
+    clips: list[TrainingClip] = []
+    licences: list[str] = []
+    for source in sources_of(audio):
+        more, their_licences = _of_source(source)
+        clips += more
+        licences += their_licences
+    return clips, tuple(dict.fromkeys(licences))
+
+
+def sources_of(audio: str) -> list[str]:
+    """Returns the sources that ``+`` joins; a folder's name and a split of TFDS may hold one."""
+    if Path(audio).expanduser().is_dir():
+        return [audio]
+    others, mark, tfds = audio.partition(_TFDS)
+    sources = others.removesuffix("+").split("+") if others else []
+    return [*sources, mark + tfds] if mark else sources
+
+
+def _of_source(source: str) -> tuple[list[TrainingClip], tuple[str, ...]]:
+    match source:
+        case "packages":
+            return _packaged()
+        case "packages:training":
+            clips, licences = _packaged()
+            return [_held_out(clip, held_out_voice(clip.name)) for clip in clips], licences
+        case "voices":
+            return _synthetic()
+    if source.startswith(_TFDS):
+        name, _, split = source.removeprefix(_TFDS).partition(":")
         return _from_tfds(name, split or "train"), (f"TFDS {name}: see its page",)
-    root = Path(audio).expanduser()
+    root = Path(source).expanduser()
     if not root.is_dir():
         raise ConfigurationError(
-            f"{audio}: no such folder", hint=f"give a folder of audio, {PACKAGES} or {_TFDS}NAME"
+            f"{source}: no such folder",
+            hint=f"give a folder of audio, packages, voices or {_TFDS}NAME; join several with +",
         )
     names = audio_files(root)
     if not names:
-        raise ConfigurationError(f"{audio}: holds no audio files", hint="WAV, FLAC, OGG, MP3 ...")
+        raise ConfigurationError(f"{source}: holds no audio files", hint="WAV, FLAC, OGG, MP3 ...")
     return _files(root, names), ("your own audio",)
 
 
@@ -55,6 +85,24 @@ def _packaged() -> tuple[list[TrainingClip], tuple[str, ...]]:
         for each in packages.catalogue().distillation
     )
     return _files(root, packages.packaged_files(root)), licences
+
+
+def _synthetic() -> tuple[list[TrainingClip], tuple[str, ...]]:
+    root = voices_root()
+    names = audio_files(root)
+    if not names:
+        raise InfrastructureError(
+            "no synthetic voices were made", hint="run: frill-bench data fetch --voices"
+        )
+    clips = [
+        _held_out(clip, voice if (voice := Path(clip.name).parent.name) in SYNTHETIC else None)
+        for clip in _files(root, names)
+    ]
+    return clips, ("synthetic voices: Apache-2.0, Kokoro-82M by hexgrad",)
+
+
+def _held_out(clip: TrainingClip, voice: str | None) -> TrainingClip:
+    return replace(clip, held_out=voice is not None)
 
 
 def _files(root: Path, names: list[str]) -> list[TrainingClip]:

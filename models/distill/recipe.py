@@ -23,8 +23,9 @@ class TargetSpec:
     Args:
         teacher: a handle that ``models.teachers.load`` knows.
         output: which of the teacher's outputs, by name or index.
-        audio: ``packages`` (the audio of Debian packages that shares no clip with the tasks), a
-            folder, or ``tfds:NAME[:SPLIT]``.
+        audio: ``packages`` (the audio of Debian packages that shares no clip with the tasks),
+            ``packages:training`` (without the development voices, which then validate), ``voices``
+            (synthetic ones, likewise), a folder, or ``tfds:NAME[:SPLIT]``; ``+`` joins several.
         hop_s: from one window of 0.975 s to the next.
         context_s: how much audio the teacher gets around that window, at most; the window alone if
             that is shorter. GE2E recognises voices better from 1.6 s than from 1 s.
@@ -34,7 +35,7 @@ class TargetSpec:
         speed_range: the lowest and the highest of those speeds.
         telephone_ratio: share of clips that go through an 8 kHz GSM 06.10 codec first, as telephone
             prompts do.
-        validation_ratio: share of clips that are held out for validation.
+        validation_ratio: share of clips that are held out for validation, if no voice is.
         max_windows: of all clips together; ``None`` for all.
         seed: of the random choices above.
     """
@@ -75,6 +76,11 @@ class TargetSpec:
                 "are times in seconds",
                 hint="give positive numbers",
             )
+
+    @property
+    def holds_out_voices(self) -> bool:
+        """Whether validation is on voices that are not trained on, and not on random clips."""
+        return not {"packages:training", "voices"}.isdisjoint(self.audio.split("+"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

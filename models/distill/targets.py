@@ -92,11 +92,13 @@ class TrainingClip:
         name: for messages.
         read: returns its audio, float32 [samples], 16 kHz mono, in [-1, 1].
         sha256: of its contents.
+        held_out: whether it is of a voice that is for validation only.
     """
 
     name: str
     read: Callable[[], Floats]
     sha256: str
+    held_out: bool = False
 
 
 def prepare_targets(
@@ -117,10 +119,14 @@ def prepare_targets(
         ConfigurationError: a clip cannot be decoded, or there are too few.
         ConversionError: the teacher's output is not finite.
     """
-    own = list({clip.sha256: clip for clip in clips}.values())
+    # Held-out clips last: what is a copy of one is held out, too.
+    ordered = sorted(clips, key=lambda clip: clip.held_out)
+    own = list({clip.sha256: clip for clip in ordered}.values())
     audio_sha256 = sha256_bytes("".join(clip.sha256 for clip in own).encode())
     # The content of the audio decides, not its path.
     rules = {**config.unstructure(spec), "audio": audio_sha256, "teacher": teacher.sha256}
+    if any(clip.held_out for clip in own):
+        rules["held_out"] = [clip.sha256 for clip in own if clip.held_out]
     folder = cache / "targets" / sha256_value([_VERSION, rules, teacher.runtime])
     if not (folder / _INDEX).is_file():
         _write(folder, spec, teacher, own, audio_sha256, on_progress)
@@ -239,9 +245,15 @@ def _part(
 def _split(
     clips: Sequence[TrainingClip], spec: TargetSpec
 ) -> tuple[list[TrainingClip], list[TrainingClip]]:
-    """Returns the clips that are held out, and those of training, each in random order."""
+    """Returns the clips that are held out, and those of training, each in random order.
+
+    Held out are the clips of held-out voices; without these, random ones of known voices.
+    """
     order = np.random.default_rng(spec.seed).permutation(len(clips))
     shuffled = [clips[row] for row in order]
+    heldout = [clip for clip in shuffled if clip.held_out]
+    if heldout:
+        return heldout, [clip for clip in shuffled if not clip.held_out]
     count = max(1, round(len(clips) * spec.validation_ratio))
     return shuffled[:count], shuffled[count:]
 

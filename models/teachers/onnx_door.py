@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError
 from models.tflite.arrays import Floats
 from models.tflite.extras import from_extra
 
 Run = Callable[[Floats], Mapping[str, Floats]]
+RunNamed = Callable[[Mapping[str, NDArray[Any]]], Mapping[str, Floats]]
 
 _FATAL = 4  # log severity: all else that goes wrong is in its exceptions
 
@@ -30,31 +33,55 @@ def load(path: Path) -> tuple[Run, tuple[int, ...]]:
     Raises:
         ConfigurationError: the file is not such a model; or, when it is run, has another shape.
     """
+    session = _session(path)
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)":
+        takes = ", ".join(f"{each.name} {each.type}" for each in inputs)
+        raise _unusable(path, f"it takes {takes}")
+
+    named = _runner(path, session)
+
+    def run(value: Floats) -> Mapping[str, Floats]:
+        return named({inputs[0].name: value})
+
+    return run, tuple(side if isinstance(side, int) else -1 for side in inputs[0].shape)
+
+
+def load_named(path: Path) -> RunNamed:
+    """Returns what runs an .onnx file of several inputs, on one thread.
+
+    It takes arrays by the names of the inputs and gives all outputs by name, float32. Several
+    threads may call it at a time.
+
+    Raises:
+        ConfigurationError: the file is not a model; or, when it is run, takes other arrays.
+    """
+    return _runner(path, _session(path))
+
+
+def _session(path: Path) -> Any:
     with from_extra("teachers"):
         import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = _FATAL
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors share no base but Exception
         raise _unusable(path, error) from error
-    inputs = session.get_inputs()
-    if len(inputs) != 1 or inputs[0].type != "tensor(float)":
-        takes = ", ".join(f"{each.name} {each.type}" for each in inputs)
-        raise _unusable(path, f"it takes {takes}")
 
-    def run(value: Floats) -> dict[str, Floats]:
+
+def _runner(path: Path, session: Any) -> RunNamed:
+    names = [each.name for each in session.get_outputs()]
+
+    def run(values: Mapping[str, NDArray[Any]]) -> Mapping[str, Floats]:
         try:
-            values = session.run(None, {inputs[0].name: value})
+            outputs = session.run(None, dict(values))
         except Exception as error:  # onnxruntime's own errors share no base but Exception
             raise _unusable(path, error) from error
-        names = [each.name for each in session.get_outputs()]
-        return dict(zip(names, (np.asarray(each, np.float32) for each in values), strict=True))
+        return dict(zip(names, (np.asarray(each, np.float32) for each in outputs), strict=True))
 
-    return run, tuple(side if isinstance(side, int) else -1 for side in inputs[0].shape)
+    return run
 
 
 def _unusable(path: Path, reason: object) -> ConfigurationError:

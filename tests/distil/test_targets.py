@@ -63,6 +63,19 @@ def test_a_window_has_its_patch_and_its_teachers_mean(tmp_path: Path) -> None:
     assert taught.mean(axis=0) == pytest.approx([0, 0], abs=1e-4)
 
 
+def test_held_out_voices_validate_and_a_copy_of_their_clips_does_not_train(tmp_path: Path) -> None:
+    clips = [replace(clip(number), held_out=number in (2, 5)) for number in range(8)]
+    found = prepare_targets(PLAIN, teacher_of(), [*clips, clip(5)], cache=tmp_path)
+    assert (found.index.training, found.index.validation) == (18, 6)
+    truth = [frontend.patch(clips[n].read()[: frontend.WINDOW_SAMPLES]) for n in (2, 5)]
+    for patch in truth:
+        rows = np.flatnonzero(np.abs(found.patches - patch).max(axis=(1, 2)) < 0.01)
+        assert list(rows >= 18) == [True]
+    # The same audio without held-out voices is another folder of targets.
+    other = prepare_targets(PLAIN, teacher_of(), [clip(n) for n in range(8)], cache=tmp_path)
+    assert other.folder != found.folder
+
+
 def test_the_teacher_hears_what_is_around_a_window_within_its_clip(tmp_path: Path) -> None:
     lengths: set[int] = set()
 

