@@ -31,6 +31,7 @@ def test_without_a_phone_nothing_is_made(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.journey
 @pytest.mark.zoo
 @pytest.mark.audio
 @pytest.mark.timeout(600)
