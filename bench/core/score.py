@@ -37,6 +37,8 @@ class TaskScore:
         chance: the score of guessing, in [0, 1].
         floor: the log-mel floor on the same clips; ``None`` if it was not computed.
         test_clips: number of test clips (queries).
+        correct: of each part (a fold, or all folds pooled) label to ``1`` or ``0`` for each of its
+            test clips, in order, to compare two scores in pairs. Empty in older records.
     """
 
     task: str
@@ -47,6 +49,7 @@ class TaskScore:
     chance: float
     floor: float | None
     test_clips: int
+    correct: tuple[dict[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,7 @@ class Score:
         less_host: the score on that phone minus the host's on the same clips, the mean last.
         windows: which windows of a clip it is over; the former rule in older records.
         head: how its heads are regularised; the former rule in older records.
+        less_floor: the score minus the log-mel floor on the same clips, the mean last.
         less_hop: the score minus that at the reference hop, if several hops were scored together.
         less_teacher: the score against that of a teacher, if that was scored beside it.
     """
@@ -139,6 +143,7 @@ class Score:
     less_host: tuple[Difference, ...] = ()
     windows: Windows = Windows.WHOLE_HOPS
     head: Head = Head.BY_FOLDS
+    less_floor: tuple[Difference, ...] = ()
     less_hop: HopDifference | None = None
     less_teacher: TeacherDifference | None = None
     schema_version: int = 1

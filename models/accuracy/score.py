@@ -20,6 +20,7 @@ from bench.core.score import Difference, Head, HopDifference, Score, TaskScore, 
 from models import frontend
 from models.accuracy import head
 from models.accuracy.classification import (
+    Correct,
     TaskAccuracy,
     confidence_interval,
     differences,
@@ -36,7 +37,7 @@ from models.tflite import litert
 from models.tflite.arrays import Floats
 
 FLOOR = "log-mel"
-_VERSION = 3  # of the classification and of the windows
+_VERSION = 4  # of the classification and of the windows
 _FLOOR_OFFSET = 1e-6
 
 
@@ -346,6 +347,7 @@ def _score(
                 chance=task.chance,
                 floor=floors.get(task.name),
                 test_clips=task.test_clips,
+                correct=tuple(map(_in_digits, result.correct)),
             )
         )
     resampled = np.mean([result.resampled for result in results], axis=0)
@@ -364,5 +366,27 @@ def _score(
         hop_samples=hop_samples,
         caveats=task_set.caveats,
         windows=Windows.TO_END,
+        less_floor=() if floor is None else _less_floor(task_set, results, floor),
         head=Head.FIXED,
     )
+
+
+def _in_digits(correct: Correct) -> dict[str, str]:
+    return {label: "".join(str(int(one)) for one in right) for label, right in correct.items()}
+
+
+def _less_floor(
+    task_set: TaskSet, results: Sequence[TaskAccuracy], floor: Score
+) -> tuple[Difference, ...]:
+    floors = [
+        TaskAccuracy(
+            value=task.value,
+            resampled=np.empty(0),
+            correct=tuple(
+                {label: [digit == "1" for digit in digits] for label, digits in part.items()}
+                for part in task.correct
+            ),
+        )
+        for task in floor.tasks
+    ]
+    return differences(task_set, results, floors)

@@ -211,11 +211,14 @@ def _against_floor(row: Row) -> list[str]:
     floor, score = row.score_floor_mean, row.score_mean
     if floor is None or score is None or row.score_low is None or row.score_high is None:
         return []
-    if row.score_high < floor:
+    low, high = row.score_low - floor, row.score_high - floor
+    if row.score_less_floor_low is not None and row.score_less_floor_high is not None:
+        low, high = row.score_less_floor_low, row.score_less_floor_high  # of pairs: narrower
+    if high < 0:
         return [f"{100 * (floor - score):.1f} points below the log-mel floor."]
     gain = f"{units.points(score - floor)} points over the log-mel floor"
-    if row.score_low > floor:
-        return [f"{gain}."]
+    if low > 0:
+        return [f"{gain} ({units.points(low)} to {units.points(high)})."]
     return [f"{gain}, which is within the interval: not shown to beat the floor."]
 
 

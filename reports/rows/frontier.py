@@ -2,8 +2,8 @@
 
 There are two answers. By the estimates a row is on the frontier or not. By the 95 % intervals it
 is "on" (no row could beat it), "off" (some row beats it even at the worst ends of both intervals)
-or "unclear". Rows' intervals are taken as independent, which is cautious: two formats of a student
-are scored on the same clips, so their difference is known better than that.
+or "unclear". Accuracies are compared clip by clip where the scores have the answers for each clip;
+else, and for costs, the intervals are taken as independent, which is cautious.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from enum import StrEnum
 from bench.core.caveats import Effect
 from reports.rows.hops import at_shortest_hop
 from reports.rows.names import variants
+from reports.rows.paired import Answers
 from reports.rows.schema import Frontend, Row, grouped
 
 
@@ -34,6 +35,7 @@ class Point:
     Args:
         score, score_low, score_high: in [0, 1].
         cost, cost_low, cost_high: in any unit; 0 and infinity where the cost has no interval.
+        answers: which clips were right, if known.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Point:
     cost: float
     cost_low: float
     cost_high: float
+    answers: Answers | None = None
 
     def beats(self, other: Point) -> bool:
         """Returns whether it dominates ``other`` by the estimates; equals do not."""
@@ -50,11 +53,20 @@ class Point:
 
     def surely_beats(self, other: Point) -> bool:
         """Returns whether it dominates ``other`` wherever in their intervals both may be."""
-        return _dominates(self.score_low, self.cost_high, other.score_high, other.cost_low)
+        low, _ = self._more_accurate_by(other)
+        return _dominates(low, self.cost_high, 0.0, other.cost_low)
 
     def could_beat(self, other: Point) -> bool:
         """Returns whether it dominates ``other`` somewhere in their intervals."""
-        return _dominates(self.score_high, self.cost_low, other.score_low, other.cost_high)
+        _, high = self._more_accurate_by(other)
+        return _dominates(high, self.cost_low, 0.0, other.cost_high)
+
+    def _more_accurate_by(self, other: Point) -> tuple[float, float]:
+        """Returns the 95 % interval of the difference in accuracy."""
+        paired = None
+        if self.answers is not None and other.answers is not None:
+            paired = self.answers.less(other.answers)
+        return paired or (self.score_low - other.score_high, self.score_high - other.score_low)
 
 
 def _dominates(score: float, cost: float, other_score: float, other_cost: float) -> bool:
@@ -245,6 +257,7 @@ def _point(row: Row, name: str, cost: float, cost_low: float, cost_high: float) 
         cost=cost,
         cost_low=cost_low,
         cost_high=cost_high,
+        answers=row.answers,
     )
 
 

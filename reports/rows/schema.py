@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from bench.core.artifact import Format
 from bench.core.caveats import Caveat
 from bench.core.errors import ConfigurationError
+from reports.rows.paired import Answers
 
 R = TypeVar("R")
 K = TypeVar("K")
@@ -129,6 +130,11 @@ class Row:
     score_change: float | None = maybe("score less that at the reference hop, same clips")
     score_change_low: float | None = maybe("lower end of its 95 % interval, of pairs")
     score_change_high: float | None = maybe("upper end of its 95 % interval, of pairs")
+    score_less_floor: float | None = maybe("score less the log-mel floor, same clips")
+    score_less_floor_low: float | None = maybe("lower end of its 95 % interval, of pairs")
+    score_less_floor_high: float | None = maybe("upper end of its 95 % interval, of pairs")
+    # No column: which test clips were right.
+    answers: Answers | None = dataclasses.field(default=None, compare=False, repr=False)
 
 
 # The published columns of results.csv, which come first there; others follow as declared.

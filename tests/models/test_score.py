@@ -34,6 +34,8 @@ def test_tones_are_told_apart_and_the_floor_is_beside(tones: Path, tmp_path: Pat
     assert only.floor == 1.0
     assert only.chance == pytest.approx(1 / 3)
     assert only.test_clips == 18
+    assert only.correct == ({"high": "1" * 6, "low": "1" * 6, "middle": "1" * 6},)
+    assert [(each.task, each.value) for each in found.less_floor] == [(only.task, 0), ("mean", 0)]
     assert found.artifact_sha256 == manifest(path).sha256
     assert found.hop_samples == 2_720
     assert found.runtime.startswith("ai-edge-litert ")

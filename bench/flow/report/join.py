@@ -20,6 +20,7 @@ from bench.plan.device import DeviceRecord, Kind
 from bench.store.records import Session
 from bench.store.store import Store
 from models.audio.tasks import QUICK
+from reports.rows.paired import answers
 from reports.rows.schema import File, Frontend, Row, Setup, Task
 
 _MOST_SESSIONS = 4  # in one caveat
@@ -231,8 +232,13 @@ def _with_accuracy(row: Row, score: Score | None) -> Row:
         return row
     less = score.less_hop
     mean = less.differences[-1] if less else None
+    over_floor = score.less_floor[-1] if score.less_floor else None
     return replace(
         row,
+        answers=answers([task.correct for task in score.tasks]),
+        score_less_floor=over_floor.value if over_floor else None,
+        score_less_floor_low=over_floor.low if over_floor else None,
+        score_less_floor_high=over_floor.high if over_floor else None,
         score_rule=score.rule,
         hop_s_reference=less.hop_samples / SAMPLE_RATE_HZ if less else None,
         score_change=mean.value if mean else None,

@@ -1,0 +1,65 @@
+"""Two scores on the same clips, compared clip by clip: what is hard for one is hard for both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_NORMAL_95 = 1.96
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answers:
+    """Which test clips of a task set an embedding had right.
+
+    Args:
+        right: float64 [clips], 0 or 1.
+        weights: float64 [clips], what each clip counts in the mean over the tasks; they sum to 1.
+        starts: int64 [strata], where the clips of each label of each part of each task begin.
+        strata: number of clips of each.
+    """
+
+    right: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    starts: NDArray[np.int64]
+    strata: tuple[int, ...]
+
+    def less(self, other: Answers) -> tuple[float, float] | None:
+        """Returns the 95 % interval of this score minus another's; ``None`` for other clips.
+
+        It is that of a difference of pairs within labels, by the normal approximation.
+        """
+        if self.strata != other.strata:
+            return None
+        apart = self.right - other.right
+        means = np.add.reduceat(apart, self.starts) / self.strata
+        spread = apart - np.repeat(means, self.strata)
+        half = _NORMAL_95 * float(np.sqrt(np.sum(np.square(self.weights * spread))))
+        mean = float(self.weights @ apart)
+        return mean - half, mean + half
+
+
+def answers(tasks: Sequence[Sequence[Mapping[str, str]]]) -> Answers | None:
+    """Returns the answers of a score; ``None`` where a task has none.
+
+    Args:
+        tasks: each task's parts, label to ``1`` or ``0`` of each test clip, as scores store them.
+    """
+    if not tasks or not all(tasks):
+        return None
+    digits = [
+        (label, part[label], len(tasks) * len(parts) * len(part))
+        for parts in tasks
+        for part in parts
+        for label in sorted(part)
+    ]
+    strata = [len(right) for _, right, _ in digits]
+    return Answers(
+        right=np.array([int(digit) for _, right, _ in digits for digit in right], dtype=np.float64),
+        weights=np.repeat([1 / (count * len(right)) for _, right, count in digits], strata),
+        starts=np.cumsum([0, *strata[:-1]]),
+        strata=tuple(strata),
+    )
