@@ -140,8 +140,8 @@ def test_what_is_worth_shipping_comes_first_in_words_and_numbers(outline: Outlin
     assert "8 of 21 files are on the frontier" in text
     assert (
         "Against the most accurate (small w2.0 legacy (hop 0.96 s) float32): −4.6 points, 4.3× as "
-        "fast, 16× smaller. +11.1 points over the log-mel floor (+9.7 to +12.5). On the frontier by "
-        "the 95 % intervals too." in text
+        "fast, 16× smaller. +11.1 points over the log-mel floor (+9.7 to +12.5). On the frontier "
+        "by the 95 % intervals too." in text
     )
 
 
