@@ -82,7 +82,7 @@ def _section(lines: Sequence[AgainstTeacher], families: Families, notes: Footnot
             _INTERVALS,
         ),
         charts=() if chart is None else (chart,),
-        table=_table([*lines, *published_lines()], notes),
+        table=_table([*published_lines(), *lines], notes),
     )
 
 

@@ -161,7 +161,8 @@ def _frame(figure: Figure, axes: Axes, chart: Chart, style: Style) -> None:
         )
     axes.set_facecolor(theme.background)
     axes.set_xlabel("\n".join(x_lines), color=theme.muted)
-    axes.set_ylabel(chart.y_label, color=theme.muted)
+    # Ticks such as 97.5 leave no more room.
+    axes.set_ylabel(chart.y_label, color=theme.muted, labelpad=1.0)
     axes.tick_params(colors=theme.muted, length=0, pad=5)
     axes.grid(True, color=theme.faint, linewidth=0.7)
     axes.set_axisbelow(True)

@@ -14,9 +14,10 @@ from bench.handset.running import Running
 pytestmark = [pytest.mark.evidence, pytest.mark.timeout(7200)]
 
 _INTRO = (
-    "FRILL's own table, made on {day} by `frill-bench paper --host -s HANDSET` (`make evidence`): "
-    "on a virtual machine of two shared cores, and on a virtual handset, which is no phone: its "
-    "latencies show the machinery only. No physical phone has been measured."
+    "FRILL's own table, made on {day} by `frill-bench paper --host -s HANDSET` (`make evidence`) "
+    "on a virtual machine of two shared cores and on a virtual handset, which is no phone: its "
+    "latencies show the machinery only. No physical phone has been measured. Where a line is "
+    "marked `busy_machine`, other programs competed for the cores, and its interval is wide."
 )
 
 
