@@ -48,6 +48,7 @@ class CaveatKind(StrEnum):
     CORE_STOLEN = "core_stolen"
     BATTERY_LOW = "battery_low"
     SCREEN_CHANGED = "screen_changed"
+    SCREEN_OFF = "screen_off"
     STATE_HIDDEN = "state_hidden"
     PROBE_DRIFTED = "probe_drifted"
 
@@ -90,6 +91,7 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         CaveatKind.SEVERAL_SESSIONS: "the frontier joins several sessions",
         CaveatKind.FEW_PROCESSES: "too few processes for a 95 % interval",
         CaveatKind.BUSY_MACHINE: "other processes competed for the cores",
+        CaveatKind.SCREEN_OFF: "the phone was not awake, so it may have lost cores and clocks",
     },
     Effect.INVALIDATE: {
         CaveatKind.NO_FRONTEND: "the latency leaves out the log-mel front-end",

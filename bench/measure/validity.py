@@ -8,6 +8,7 @@ from dataclasses import replace
 from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.device_state.cores import list_cores
+from bench.core.device_state.state import AWAKE
 from bench.core.device_state.telemetry import Telemetry, Usage
 from bench.measure.conditions import (
     ClockRule,
@@ -114,6 +115,8 @@ def _screen(telemetry: Telemetry) -> Iterator[Caveat]:
     )
     if before and after and before != after:
         yield Caveat(kind=CaveatKind.SCREEN_CHANGED, evidence=f"from {before} to {after}")
+    elif after and after != AWAKE:
+        yield Caveat(kind=CaveatKind.SCREEN_OFF, evidence=f"{after} after the process")
 
 
 def _below_cap(telemetry: Telemetry, limits: Limits, clock_rule: ClockRule) -> Iterator[Caveat]:

@@ -10,12 +10,15 @@ from support.reach import Boot, direct
 
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
+from bench.adb.state.reading import read_state
 from bench.adb.state.settings import (
     DeviceSettings,
     changed_settings,
     own_serial,
     restore_settings,
+    wake,
 )
+from bench.core.device_state.state import Reading
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.handset.running import Running
 
@@ -27,6 +30,29 @@ LOOKED_AT = (
     "settings list global; settings list system; dumpsys power | grep mWakefulness=; "
     f"cat {STATE}/fixed_perf"
 )
+
+
+# Android's own: it ignores SIGPIPE, and complains when nobody reads the rest of 100 KB.
+LONG_DUMP = """#!/system/bin/sh
+[ "$1" = power ] || exec /system/bin/dumpsys "$@"
+trap '' PIPE
+shown=$(/system/bin/dumpsys power)
+echo "$shown"
+line=$(printf '%1000s' 'PARTIAL_WAKE_LOCK')
+count=0
+while [ $count -lt 150 ]; do
+  count=$((count + 1))
+  echo "$line" 2>/dev/null && continue
+  echo "Failed to write while dumping service power: Broken pipe" >&2
+  break
+done
+exit 0
+"""
+# Many phones warn like this whenever a program starts.
+WARNING_SETTINGS = """#!/system/bin/sh
+echo "WARNING: linker: unable to normalize a path" >&2
+exec /system/bin/settings "$@"
+"""
 
 
 @pytest.fixture
@@ -83,6 +109,28 @@ def test_what_is_not_asked_for_is_left_alone(phone: tuple[Running, Phone], tmp_p
             "window-animation", "transition-animation", "animator-duration"
         }  # fmt: skip
         assert "  mWakefulness=Asleep" in looks(reached)
+
+
+def test_a_dark_phone_with_a_long_dump_and_warnings_is_woken_and_dark_again_at_the_end(
+    phone: tuple[Running, Phone], tmp_path: Path
+) -> None:
+    running, reached = phone
+    for name, script in (("dumpsys", LONG_DUMP), ("settings", WARNING_SETTINGS)):
+        running.write(f"/product/bin/{name}", script)
+        running.path(f"/product/bin/{name}").chmod(0o755)
+    before = looks(reached)
+    assert "Broken pipe" in reached.shell("dumpsys power | head -n1; sleep 0.1").stderr.decode()
+    with changed_settings(
+        reached, DeviceSettings(), serial=running.name, folder=tmp_path
+    ) as changed:
+        assert changed.refused == {}
+        assert changed.changed["screen"] == "WAKEUP"
+        assert "  mWakefulness=Awake" in looks(reached)
+        reached.ask("input keyevent SLEEP")
+        assert read_state(reached).screen == Reading(value="Asleep")
+        assert wake(reached) == ""
+        assert read_state(reached).screen == Reading(value="Awake")
+    assert looks(reached) == before
 
 
 def test_after_an_exception_all_is_back(phone: tuple[Running, Phone], tmp_path: Path) -> None:

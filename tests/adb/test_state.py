@@ -5,6 +5,7 @@ from support.answers import Answering
 from support.reach import Boot, direct
 
 from bench.adb.state.reading import read_state
+from bench.adb.state.screen import key_to_restore
 from bench.core.device_state.state import Reading
 from bench.handset.process import may_be_shell
 from bench.handset.running import Running
@@ -105,6 +106,32 @@ def test_the_thermal_service_is_read_by_name_and_else_by_kind(
     assert state.thermal_overridden == Reading(value=overridden)
     assert state.cpu_temp_c == Reading(value=cpu_c)
     assert state.skin_temp_c == Reading(value=skin_c)
+
+
+BROKEN_PIPE = "Failed to write while dumping service power: Broken pipe\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "screen", "key"),
+    [
+        ("  mWakefulness=Awake\n", "Awake", "WAKEUP"),
+        ("  mWakefulness=Asleep\nDisplay Power: state=OFF\n", "Asleep", "SLEEP"),
+        ("  mWakefulness=Dozing\r\n", "Dozing", "SLEEP"),
+        ("  mWakefulness=Dreaming\n", "Dreaming", "SLEEP"),
+        (f"{BROKEN_PIPE}  mWakefulness=Asleep\n", "Asleep", "SLEEP"),
+        (f"  mWakefulness=Asleep\n{BROKEN_PIPE}", "Asleep", "SLEEP"),
+        ("Display Power: state=ON\n", "Awake", "WAKEUP"),
+        (f"{BROKEN_PIPE}Display Power: state=OFF\n", "Asleep", "SLEEP"),
+        ("Display Power: state=DOZE_SUSPEND\n", "Dozing", "SLEEP"),
+        ("Display Power: state=ON\n  mWakefulness=Asleep\n", "Asleep", "SLEEP"),
+        ("  mWakefulnessChanging=false\nCan't find service: power\n", None, None),
+    ],
+)
+def test_the_screen_is_read_from_wakefulness_and_else_from_the_display(
+    text: str, screen: str | None, key: str | None
+) -> None:
+    assert read_state(Answering({"screen": text})).screen.text == screen
+    assert key_to_restore(text) == key
 
 
 def test_a_phone_that_hides_all_gives_a_reason_for_each_reading() -> None:

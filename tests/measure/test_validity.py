@@ -58,6 +58,18 @@ def judged(telemetry: Telemetry, limits: Limits, case: Case = PINNED) -> tuple[C
             Caveat(kind=CaveatKind.SCREEN_CHANGED, evidence="from Awake to Asleep"),
         ),
         (
+            replace(
+                FINE,
+                before=state(screen=Reading(value="Asleep")),
+                after=state(screen=Reading(value="Asleep")),
+            ),
+            Caveat(kind=CaveatKind.SCREEN_OFF, evidence="Asleep after the process"),
+        ),
+        (
+            replace(FINE, before=state(screen=HIDDEN), after=state(screen=Reading(value="Dozing"))),
+            Caveat(kind=CaveatKind.SCREEN_OFF, evidence="Dozing after the process"),
+        ),
+        (
             replace(FINE, after=state(clocks=(clock(1.5e6),))),
             Caveat(
                 kind=CaveatKind.CAP_LOWERED,

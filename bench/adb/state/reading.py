@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from bench.adb.batch import Answer, ask_all, files_of
 from bench.adb.phone import Phone
+from bench.adb.state.screen import WAKEFULNESS, wakefulness
 from bench.core.device_state.state import Clock, Reading, State, Zone
 from bench.core.device_state.telemetry import Sample
 
@@ -31,7 +32,7 @@ _SENSORS = " ".join(
 QUESTIONS = {
     "battery": "dumpsys battery",
     "thermal": "dumpsys thermalservice",
-    "screen": "dumpsys power | grep -m1 mWakefulness=",
+    "screen": WAKEFULNESS,
     "low_power": "settings get global low_power",
     # One process reads all files, because starting a process is what a state costs.
     "files": f"grep -H . {_LOAD} {_MEMORY} {_PRESSURE} {_SENSORS}",
@@ -89,7 +90,7 @@ def state_of(answers: Mapping[str, Answer]) -> State:
         cpu_pressure_percent=_number(pressure, _search(r"some avg10=([\d.]+)", pressure)),
         memory_available_bytes=_number(memory, _search(r"MemAvailable:\s*(\d+) kB", memory), 1024),
         free_bytes=_free_bytes(answers["space"]),
-        screen=_text(answers["screen"], _search(r"mWakefulness=(\w+)", answers["screen"])),
+        screen=_text(answers["screen"], wakefulness(answers["screen"].text)),
         low_power=_low_power(answers["low_power"]),
     )
 

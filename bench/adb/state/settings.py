@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.adb.batch import Answer, ask_all
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
+from bench.adb.state.screen import WAKEFULNESS, key_to_restore
 from bench.core import config
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.core.paths import state_dir
@@ -25,6 +26,8 @@ FIXED_PERFORMANCE = "fixed-performance"
 AWAY_S = 10.0  # how long to wait for a phone that is away at the end
 _READS, _READ_S = 3, 0.2  # a change may take a moment to show
 _UNSET = "null"
+# Numbers and words of our settings; the lines of warnings and exceptions are others.
+_VALUE = re.compile(r"^\s*(null|enable|disable|-?\d+(?:\.\d+)?)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,12 @@ class ChangedSettings:
     refused: Mapping[str, str]
 
 
+def _value_in(text: str) -> str | None:
+    """Returns a text that is one word, else the last line that is a value."""
+    words, values = text.split(), _VALUE.findall(text)
+    return words[0] if len(words) == 1 else next(reversed(values), None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Setting:
     """A setting of a phone.
@@ -64,6 +73,7 @@ class _Setting:
         get: prints its value; empty where phones do not show it, then ``before`` is assumed.
         put: sets it to the value at ``{}``.
         unset: deletes it, as if it had never been set.
+        value_in: finds its value in what ``get`` printed, among warnings; ``None`` if it has none.
     """
 
     ours: str
@@ -71,6 +81,7 @@ class _Setting:
     put: str
     unset: str = ""
     before: str = ""
+    value_in: Callable[[str], str | None] = _value_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +108,9 @@ def _stored_setting(key: str, ours: str) -> _Setting:
 _SCREEN = {
     "screen": _Setting(
         ours="WAKEUP",
-        get="line=$(dumpsys power | grep -m1 mWakefulness=); case $line in *=Awake) echo WAKEUP;; "
-        '*=*) echo SLEEP;; *) echo "$line"; exit 1;; esac',
+        get=WAKEFULNESS,
         put="input keyevent {}",
+        value_in=key_to_restore,
     ),
     "stay-awake": _stored_setting(
         "global stay_on_while_plugged_in", "7"
@@ -324,9 +335,8 @@ def _read(
     for name, setting in settings.items():
         if not setting.get:
             values[name] = setting.before
-        elif answers[name].exit_status == 0 and len(answers[name].lines) == 1:
-            (line,) = answers[name].lines
-            values[name] = None if line == _UNSET else line
+        elif answers[name].exit_status == 0 and (value := setting.value_in(answers[name].text)):
+            values[name] = None if value == _UNSET else value
         else:
             unreadable[name] = _words(answers[name]) or "it prints nothing"
     return values, unreadable

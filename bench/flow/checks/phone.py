@@ -12,7 +12,7 @@ from bench.adb.state.reading import read_state
 from bench.adb.state.settings import restore_settings
 from bench.adb.transport.serials import Found
 from bench.core.device_state.cores import list_cores
-from bench.core.device_state.state import Reading, State, thermal_word
+from bench.core.device_state.state import AWAKE, Reading, State, thermal_word
 from bench.core.errors import ConfigurationError, DeviceError
 from bench.core.units import clock, size
 from bench.flow.checks.machine import Finding, Level, finding, note, ok, problem, warning
@@ -265,7 +265,7 @@ def _screen(state: State) -> Finding:
     screen = state.screen.text
     if screen is None:
         return _hidden("screen", state.screen)
-    if screen != "Awake":
+    if screen != AWAKE:
         return warning(
             "screen",
             f"{screen}: with the screen off, adb's shell may lose cores and clocks",

@@ -11,7 +11,7 @@ from bench.adb.staging import missing_files
 from bench.adb.state.facts import AS_IN_FRONT
 from bench.adb.state.reading import read_state
 from bench.adb.state.watch import Watch, keeps_counters
-from bench.core.device_state.state import State
+from bench.core.device_state.state import AWAKE, State
 from bench.core.device_state.telemetry import Telemetry
 from bench.core.errors import TransientDeviceError
 from bench.flow.device.sweep import Sweep
@@ -19,7 +19,6 @@ from bench.plan.case import Case
 from bench.tool.host import Execution, raw_text
 
 _AT_ONCE_S = 0.1
-_AWAKE = "Awake"
 _STATE_FIELDS = (
     *("battery_level_percent", "low_power", "screen"),
     *("thermal_status", "thermal_overridden"),
@@ -81,7 +80,7 @@ class PhoneProcesses:
         if telemetry:
             after = ended.telemetry.after
             self._last_state = (time.monotonic(), after if _is_unchanged(ended.telemetry) else None)
-            self._dark = after is not None and after.screen.text not in (None, _AWAKE)
+            self._dark = after is not None and after.screen.text not in (None, AWAKE)
         wall_s = time.perf_counter() - started_s
         if ended.exit_status and not ended.timed_out:
             self._check_storage()
