@@ -141,6 +141,16 @@ def test_a_warm_phone_that_shows_no_thermal_status_is_not_ok() -> None:
     assert worth(findings.values(), virtual=False).verdict is Verdict.NOT_USABLE
 
 
+def test_a_phone_whose_status_is_hidden_is_never_ok_for_its_temperatures_alone() -> None:
+    hiding = state(thermal_status=Reading(unavailable="its thermal HAL is not ready"))
+    findings = examine_phone(FACTS, hiding, Profile(name="any", source="test"))
+    (heat,) = [each for each in findings if each.check == "heat"]
+    assert heat.level is Level.NOTE
+    assert heat.found == (
+        "battery 28.0 °C, skin 30.0 °C, cpu 40.0 °C; status hidden: its thermal HAL is not ready"
+    )
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 
 from bench.adb.batch import Answer, ask_all, files_of
 from bench.adb.phone import Phone
 from bench.adb.state.screen import WAKEFULNESS, wakefulness
-from bench.core.device_state.state import Clock, Reading, State, Zone
+from bench.adb.state.thermal import (
+    ZONE,
+    cpu_temp_c,
+    hottest_zone,
+    is_surface,
+    skin_temp_c,
+    status_of,
+    zones_of,
+)
+from bench.adb.state.values import (
+    ABSENT,
+    fields_of,
+    lines_about,
+    number_of,
+    parse_number,
+    search,
+    text_of,
+    why,
+)
+from bench.core.device_state.state import Clock, Reading, State
 from bench.core.device_state.telemetry import Sample
 
 _CPU = "/sys/devices/system/cpu"
-_ZONE = "/sys/class/thermal/thermal_zone"
 _SCRATCH = "/data/local/tmp"
 _GROUP = "related_cpus"
 _CLOCK_FILES = (
@@ -25,7 +41,7 @@ _CLOCK_FILES = (
 _LOAD, _MEMORY, _PRESSURE = "/proc/loadavg", "/proc/meminfo", "/proc/pressure/cpu"
 _SENSORS = " ".join(
     (
-        f"{_ZONE}[0-9]*/type {_ZONE}[0-9]*/temp",
+        f"{ZONE}[0-9]*/type {ZONE}[0-9]*/temp",
         *(f"{_CPU}/cpu[0-9]*/cpufreq/{name}" for name in _CLOCK_FILES),
     )
 )
@@ -47,13 +63,7 @@ _BATTERY_STATUS = {
     "4": "not charging",
     "5": "full",
 }
-_ABSENT = "the phone does not show it"
 _CLOCK = re.compile(r"/cpu(\d+)/cpufreq/(\w+)$")
-_TEMPERATURE = re.compile(r"Temperature\{(.+?)\}")
-_HOT = "Current temperatures from HAL:"
-_SURFACE = re.compile("batt|skin", re.IGNORECASE)
-_CPU_TYPE, _SKIN_TYPE = "0", "3"  # android.hardware.thermal TemperatureType
-_PLAUSIBLE_C = (-40.0, 150.0)
 
 
 def read_state(phone: Phone) -> State:
@@ -67,88 +77,49 @@ def read_state(phone: Phone) -> State:
 
 def state_of(answers: Mapping[str, Answer]) -> State:
     """Returns the state in the answers to ``QUESTIONS``."""
-    battery = _fields(answers["battery"])
+    battery = fields_of(answers["battery"])
     charging = battery.get("status", "")
     thermal, files = answers["thermal"], answers["files"]
-    load, memory, pressure = (_about(files, path) for path in (_LOAD, _MEMORY, _PRESSURE))
-    zones, zones_unavailable = _zones(files)
+    load, memory, pressure = (lines_about(files, path) for path in (_LOAD, _MEMORY, _PRESSURE))
+    zones, zones_unavailable = zones_of(files)
     clocks, clocks_unavailable = _clocks(files)
     return State(
         battery_level_percent=_level(answers["battery"], battery),
-        battery_temp_c=_number(answers["battery"], battery.get("temperature"), 0.1),
-        battery_status=_text(answers["battery"], _BATTERY_STATUS.get(charging, charging)),
+        battery_temp_c=number_of(answers["battery"], battery.get("temperature"), 0.1),
+        battery_status=text_of(answers["battery"], _BATTERY_STATUS.get(charging, charging)),
         plugged=_plugged(answers["battery"], battery),
-        thermal_status=_number(thermal, _fields(thermal).get("Thermal Status")),
-        thermal_overridden=_text(thermal, _fields(thermal).get("IsStatusOverride")),
-        skin_temp_c=_hottest(thermal, "skin", _SKIN_TYPE),
-        cpu_temp_c=_hottest(thermal, "cpu", _CPU_TYPE),
+        thermal_status=status_of(thermal),
+        thermal_overridden=text_of(thermal, fields_of(thermal).get("IsStatusOverride")),
+        skin_temp_c=skin_temp_c(thermal),
+        cpu_temp_c=cpu_temp_c(thermal),
         zones=zones,
         zones_unavailable=zones_unavailable,
         clocks=clocks,
         clocks_unavailable=clocks_unavailable,
-        load=_number(load, _search(rf"{_LOAD}:(\S+)", load)),
-        cpu_pressure_percent=_number(pressure, _search(r"some avg10=([\d.]+)", pressure)),
-        memory_available_bytes=_number(memory, _search(r"MemAvailable:\s*(\d+) kB", memory), 1024),
+        load=number_of(load, search(rf"{_LOAD}:(\S+)", load)),
+        cpu_pressure_percent=number_of(pressure, search(r"some avg10=([\d.]+)", pressure)),
+        memory_available_bytes=number_of(memory, search(r"MemAvailable:\s*(\d+) kB", memory), 1024),
         free_bytes=_free_bytes(answers["space"]),
-        screen=_text(answers["screen"], wakefulness(answers["screen"].text)),
+        screen=text_of(answers["screen"], wakefulness(answers["screen"].text)),
         low_power=_low_power(answers["low_power"]),
     )
 
 
 def sample_of(answer: Answer, at_s: float) -> Sample:
     """Returns the sample in an answer to ``SAMPLED``."""
-    zones, zones_unavailable = _zones(answer)
-    why = zones_unavailable or _ABSENT
-    outer = [zone for zone in zones if _SURFACE.search(zone.name)]
+    zones, zones_unavailable = zones_of(answer)
+    missing = zones_unavailable or ABSENT
     return Sample(
         at_s=at_s,
         clocks=_clocks(answer)[0],
-        temp_c=_hottest_of([zone.temp_c.number for zone in zones], otherwise=why),
-        surface_temp_c=_hottest_of([zone.temp_c.number for zone in outer], otherwise=why),
+        temp_c=hottest_zone(zones, otherwise=missing),
+        surface_temp_c=hottest_zone(filter(is_surface, zones), otherwise=missing),
     )
-
-
-def _why(answer: Answer) -> str:
-    """Returns why a value is missing in an answer."""
-    if answer.exit_status is None:
-        return "the phone did not answer in time"
-    lines = answer.lines
-    if not lines:
-        return "the phone prints nothing"
-    return lines[-1] if answer.exit_status or len(lines) == 1 else _ABSENT
-
-
-def _text(answer: Answer, text: str | None) -> Reading:
-    return Reading(value=text) if text else Reading(unavailable=_why(answer))
-
-
-def _number(answer: Answer, text: str | None, scale: float = 1.0) -> Reading:
-    value = _parse_number(text)
-    return (
-        Reading(unavailable=_why(answer))
-        if value is None
-        else Reading(value=round(value * scale, 3))
-    )
-
-
-def _search(pattern: str, answer: Answer) -> str | None:
-    match = re.search(pattern, answer.text)
-    return match[1] if match else None
-
-
-def _fields(answer: Answer) -> dict[str, str]:
-    """Returns the ``key: value`` lines; the first of each key counts."""
-    fields: dict[str, str] = {}
-    for line in answer.lines:
-        key, colon, value = line.partition(": ")
-        if colon:
-            fields.setdefault(key, value.strip())
-    return fields
 
 
 def _level(answer: Answer, battery: Mapping[str, str]) -> Reading:
-    scale = _number(answer, battery.get("scale", "100")).number or 100.0
-    return _number(answer, battery.get("level"), 100 / scale)
+    scale = number_of(answer, battery.get("scale", "100")).number or 100.0
+    return number_of(answer, battery.get("level"), 100 / scale)
 
 
 def _plugged(answer: Answer, battery: Mapping[str, str]) -> Reading:
@@ -158,75 +129,24 @@ def _plugged(answer: Answer, battery: Mapping[str, str]) -> Reading:
         if key.endswith(" powered")
     }
     sources = "+".join(sorted(key for key, value in powered.items() if value == "true"))
-    return _text(answer, (sources or "none") if powered else None)
+    return text_of(answer, (sources or "none") if powered else None)
 
 
 def _low_power(answer: Answer) -> Reading:
     if answer.lines == ["null"]:  # never switched on
         return Reading(value=0.0)
-    return _number(answer, answer.text.strip())
+    return number_of(answer, answer.text.strip())
 
 
 def _free_bytes(answer: Answer) -> Reading:
     words = answer.text.split()
     if len(words) == 2 and all(word.isdigit() for word in words):
         return Reading(value=float(int(words[0]) * int(words[1])))
-    return Reading(unavailable=_why(answer))
-
-
-def _hottest(answer: Answer, name: str, kind: str) -> Reading:
-    """Returns the hottest sensor of a kind, in C.
-
-    Sensors are chosen by name first, because some makers number the kinds from one.
-    """
-    _, heading, current = answer.text.partition(_HOT)
-    sensors = [
-        dict(re.findall(r"(\w+)=([^,}]*)", fields))
-        for fields in _TEMPERATURE.findall(current if heading else answer.text)
-    ]
-    named = [sensor for sensor in sensors if name in sensor.get("mName", "").lower()]
-    chosen = named or [sensor for sensor in sensors if sensor.get("mType") == kind]
-    values = [_parse_number(sensor.get("mValue")) for sensor in chosen]
-    return _hottest_of(values, otherwise=_why(answer))
-
-
-def _hottest_of(values: Iterable[float | None], *, otherwise: str) -> Reading:
-    low, high = _PLAUSIBLE_C
-    # Broken sensors read 0 or -99.9.
-    plausible = [value for value in values if value and low < value < high]
-    return Reading(value=max(plausible)) if plausible else Reading(unavailable=otherwise)
-
-
-def _about(answer: Answer, path: str) -> Answer:
-    """Returns the lines about files whose paths begin with ``path``; all lines if none do."""
-    lines = [line for line in answer.lines if line.removeprefix("grep: ").startswith(path)]
-    return replace(answer, text="\n".join(lines)) if lines else answer
-
-
-def _zones(answer: Answer) -> tuple[tuple[Zone, ...], str | None]:
-    answer = _about(answer, _ZONE)
-    files = files_of(answer)
-    zones = [
-        Zone(name=kind.text, temp_c=_zone_temp_c(files.get(f"{path.removesuffix('type')}temp")))
-        for path, kind in files.items()
-        if path.endswith("/type") and kind.text
-    ]
-    zones.sort(key=lambda zone: zone.name)
-    return tuple(zones), None if zones else _why(answer)
-
-
-def _zone_temp_c(file: Reading | None) -> Reading:
-    if file is None or file.text is None:
-        return file or Reading(unavailable=_ABSENT)
-    value = _parse_number(file.text)
-    # Milli-degrees by the kernel's rule; a few drivers count in degrees.
-    if value is not None and abs(value) >= _PLAUSIBLE_C[1]:
-        value /= 1000
-    return _hottest_of([value], otherwise=f"not a temperature: {file.text}")
+    return Reading(unavailable=why(answer))
 
 
 def _clocks(answer: Answer) -> tuple[tuple[Clock, ...], str | None]:
-    answer = _about(answer, _CPU)
+    answer = lines_about(answer, _CPU)
     cores: dict[int, dict[str, Reading]] = defaultdict(dict)
     for path, content in files_of(answer).items():
         match = _CLOCK.search(path)
@@ -240,15 +160,15 @@ def _clocks(answer: Answer) -> tuple[tuple[Clock, ...], str | None]:
     clocks = tuple(
         _clock([cores[core] for core in group], tuple(group)) for group in groups.values()
     )
-    return clocks, None if clocks else _why(answer)
+    return clocks, None if clocks else why(answer)
 
 
 def _clock(files: list[dict[str, Reading]], cores: tuple[int, ...]) -> Clock:
-    absent = Reading(unavailable=_ABSENT)
+    absent = Reading(unavailable=ABSENT)
 
     def lowest(name: str) -> Reading:
         readings = [core.get(name, absent) for core in files]
-        values = [value for each in readings if (value := _parse_number(each.text)) is not None]
+        values = [value for each in readings if (value := parse_number(each.text)) is not None]
         return Reading(value=min(values)) if values else readings[0]
 
     return Clock(
@@ -258,11 +178,3 @@ def _clock(files: list[dict[str, Reading]], cores: tuple[int, ...]) -> Clock:
         cap_khz=lowest("scaling_max_freq"),
         max_khz=lowest("cpuinfo_max_freq"),
     )
-
-
-def _parse_number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

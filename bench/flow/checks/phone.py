@@ -258,7 +258,10 @@ def _heat(state: State, conditions: Sequence[Condition], limits: Limits) -> Find
         text = f"{text}; run waits up to {limits.cooldown_s:g} s for it to cool down"
     if outside:
         return _outside("heat", text, outside)
-    return ok("heat", text) if text else _hidden("heat", state.thermal_status)
+    if status is None:
+        hidden = _hidden("heat", state.thermal_status)
+        return note("heat", f"{text}; status {hidden.found}") if text else hidden
+    return ok("heat", text)
 
 
 def _screen(state: State) -> Finding:
