@@ -24,7 +24,8 @@ class Limits:
     Args:
         thermal_status: the highest, 0 (none) to 6.
         thermal_override: whether a status that was set by hand counts.
-        temp_c: the highest of battery and skin, in °C.
+        temp_c: the highest of battery and skin, in °C; of the skin less where its maker
+            throttles below 2 °C above that.
         battery_percent: the lowest; with ``None`` battery saver is not assessed either.
         cap_ratio: the lowest cap of a clock, as a share of the hardware's maximum or, with fixed
             performance, of the cap when the session began.
@@ -76,6 +77,7 @@ class ConditionKind(StrEnum):
     CAPPED_CLOCKS = "capped-clocks"
 
 
+_BELOW_LIGHT_C = 2.0  # so far below the maker's first thermal status a phone must be
 _COOL = "unplug it, put it on something cool and wait"
 # How a run responds to a condition, and how the user can end it.
 _RULES: dict[ConditionKind, tuple[Response, str]] = {
@@ -221,9 +223,15 @@ def _heat(state: State, limits: Limits) -> Iterator[Condition]:
         yield Condition(
             kind=ConditionKind.THROTTLED, evidence=f"thermal status {thermal_word(status)}"
         )
-    yield from _hot(
-        {"battery": state.battery_temp_c.number, "skin": state.skin_temp_c.number}, limits
-    )
+    yield from _hot({"battery": state.battery_temp_c.number}, limits)
+    light_c = state.skin_light_c.number
+    if limits.temp_c is None or light_c is None or light_c - _BELOW_LIGHT_C >= limits.temp_c:
+        yield from _hot({"skin": state.skin_temp_c.number}, limits)
+        return
+    its_own = replace(limits, temp_c=light_c - _BELOW_LIGHT_C)
+    for condition in _hot({"skin": state.skin_temp_c.number}, its_own):
+        below = f"{_BELOW_LIGHT_C:g} °C below where it throttles"
+        yield replace(condition, evidence=f"{condition.evidence}, {below}")
 
 
 def _hot(temps_c: Mapping[str, float | None], limits: Limits) -> Iterator[Condition]:

@@ -1,6 +1,7 @@
 """A phone's heat, over captures of real phones and variants of them; the values are by hand."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from support.answers import Answering
 from bench.adb.batch import Answer
 from bench.adb.state.reading import read_state, sample_of
 from bench.core.device_state.state import Reading, State
-from bench.measure.conditions import hides_heat_and_clocks
+from bench.measure.conditions import Limits, assess, hides_heat_and_clocks, in_words
 
 CAPTURES = {
     path.stem[:2]: path.read_text()
@@ -164,3 +165,55 @@ def test_what_is_not_a_temperature_is_shown_as_such() -> None:
     assert found["camera-therm-usr"] == Reading(unavailable="not a temperature: -40000")
     assert found["battery"] == Reading(value=25.5)
     assert len(found) == 26
+
+
+LIGHT = "\tTemperatureThreshold{{mType={}, mName={}, mHotThrottlingThresholds=[{}], mCold=[NaN]}}"
+OLD = "\t{{.type = {}, .name = {}, .hotThrottlingThresholds = [{}], .vrThrottlingThreshold = NaN}}"
+AIDL = "\tTemperatureThreshold{{type: {}, name: {}, hotThrottlingThresholds: [{}], x: [NaN]}}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "light_c"),
+    [
+        ([LIGHT.format(3, "SKIN", "36.0, 38.0, 40.0, 42.0, 45.0, NaN, NaN")], 38.0),
+        ([LIGHT.format(3, "VIRTUAL-SKIN", "NaN, 39.0")], 39.0),
+        ([OLD.format("SKIN", "skin-therm", "NaN, 35.0, 43.0")], 35.0),
+        ([AIDL.format(3, "SKIN", "NaN, 37.0, 43.0")], 37.0),
+        # Where nothing is light, the first status of all.
+        ([LIGHT.format(3, "SKIN", "NaN, NaN, 41.0, NaN")], 41.0),
+        # Others' limits, none, and one that no phone can keep.
+        ([LIGHT.format(2, "BAT", "NaN, 35.0"), LIGHT.format(0, "CPU", "NaN, 95.0")], None),
+        ([LIGHT.format(3, "SKIN", "NaN, NaN, NaN, NaN, NaN, NaN, NaN")], None),
+        ([LIGHT.format(3, "SKIN", "NaN, 0.0"), LIGHT.format(3, "SKIN", "")], None),
+        ([LIGHT.format(3, "A-SKIN", "0, 40"), LIGHT.format(3, "A-SKIN-CPU", "0, 34")], 40.0),
+        ([LIGHT.format(3, "front", "NaN, 40.0"), LIGHT.format(3, "back", "NaN, 38.0")], 38.0),
+    ],
+)
+def test_where_a_maker_begins_to_throttle_is_read(lines: list[str], light_c: float | None) -> None:
+    dump = service("30.0 3 SKIN 0", "29.0 2 BAT 0", "40.0 0 CPU 0")
+    heading = "\nTemperature static thresholds from HAL:\n"
+    assert heat(dump + heading + "\n".join(lines)).skin_light_c.number == light_c
+    assert heat(dump).skin_light_c.number is None
+
+
+@pytest.mark.parametrize(
+    ("light", "skin_c", "words"),
+    [
+        ("38.0", 36.0, ""),
+        ("38.0", 36.1, "skin at 36.1 °C, above 36 °C"),
+        ("35.0", 33.5, "skin at 33.5 °C, above 33 °C"),
+        ("39.0", 37.0, ""),
+        ("45.0", 37.1, "skin at 37.1 °C, above 37 °C"),
+        ("NaN", 36.9, ""),
+    ],
+)
+def test_the_skins_limit_is_below_the_makers_where_that_is_lower(
+    light: str, skin_c: float, words: str
+) -> None:
+    text = CAPTURES["04"].replace("36.0, 38.0", f"36.0, {light}").replace("=28.2,", f"={skin_c},")
+    state = heat(text.replace(", 40.0, 42.0, 45.0, NaN", ", NaN, NaN, NaN, NaN"))
+    assert state.skin_temp_c.number == skin_c
+    assert (
+        in_words(assess(state, Limits())).removesuffix(", 2 °C below where it throttles") == words
+    )
+    assert assess(state, replace(Limits(), temp_c=None)) == ()

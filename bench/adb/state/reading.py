@@ -14,6 +14,7 @@ from bench.adb.state.thermal import (
     cpu_temp_c,
     hottest_zone,
     is_surface,
+    skin_light_c,
     skin_temp_c,
     status_of,
     zones_of,
@@ -102,6 +103,7 @@ def state_of(answers: Mapping[str, Answer]) -> State:
         free_bytes=_free_bytes(answers["space"]),
         screen=text_of(answers["screen"], wakefulness(answers["screen"].text)),
         low_power=_low_power(answers["low_power"]),
+        skin_light_c=skin_light_c(thermal),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.adb.batch import Answer, files_of
@@ -23,6 +23,15 @@ ZONE = "/sys/class/thermal/thermal_zone"
 _NOT_READY = re.compile(r"HAL Ready: false|ThermalHAL[^\n]* connected: no\b")
 _TEMPERATURE = re.compile(r"Temperature\{(.+?)\}")
 _CURRENT = "Current temperatures from HAL:"
+_THRESHOLDS = "Temperature static thresholds from HAL:"
+# Its form is the framework's, or that of either kind of HAL.
+_THRESHOLD = re.compile(
+    r"type\s*[=:]\s*(\w+),[ .m]*name\s*[=:]\s*([^,]*),[ .m]*hotThrottlingThresholds\s*[=:]\s*"
+    r"\[([^\]\n]*)\]",
+    re.IGNORECASE,
+)
+_NO_LIGHT = "the phone shows no throttling temperature of its skin"
+_PLAUSIBLE_LIGHT_C = (30.0, 80.0)
 _CPU, _BATTERY, _SKIN = 0, 2, 3  # android.hardware.thermal TemperatureType
 _POWER = (6, 7, 8)  # of the battery: voltage, current, per cent
 _SURFACE = re.compile("batt|skin", re.IGNORECASE)
@@ -80,6 +89,18 @@ def cpu_temp_c(answer: Answer) -> Reading:
     return _reading(_chosen(_sensors_of(answer), _CPU, "cpu"), answer)
 
 
+def skin_light_c(answer: Answer) -> Reading:
+    """Returns the skin's temperature, in C, from which its thermal status is not none any more."""
+    _, _, text = answer.text.partition(_THRESHOLDS)
+    first = int(_counts_from_one(_names_and_kinds(_fields(answer.text))))
+    limits = [
+        _Sensor(name=name.lower(), kind=_kind(kind, first), temp_c=_light_c(temps), status=0.0)
+        for kind, name, temps in _THRESHOLD.findall(text)
+    ]
+    chosen = [each.temp_c for each in _chosen(limits, _SKIN, "skin") if each.temp_c is not None]
+    return Reading(value=min(chosen)) if chosen else Reading(unavailable=_NO_LIGHT)
+
+
 def zones_of(answer: Answer) -> tuple[tuple[Zone, ...], str | None]:
     """Returns the kernel's zones by name, or none and why."""
     answer = lines_about(answer, ZONE)
@@ -116,20 +137,41 @@ def _sensors_of(answer: Answer) -> tuple[_Sensor, ...]:
     return _sensors(current if heading else answer.text)
 
 
+def _fields(text: str) -> list[dict[str, str]]:
+    return [dict(re.findall(r"(\w+)=([^,}]*)", each)) for each in _TEMPERATURE.findall(text)]
+
+
+def _names_and_kinds(found: Iterable[Mapping[str, str]]) -> list[tuple[str, float | None]]:
+    return [(each.get("mName", "").lower(), parse_number(each.get("mType"))) for each in found]
+
+
 def _sensors(text: str) -> tuple[_Sensor, ...]:
-    found = [dict(re.findall(r"(\w+)=([^,}]*)", each)) for each in _TEMPERATURE.findall(text)]
-    names = [each.get("mName", "").lower() for each in found]
-    kinds = [parse_number(each.get("mType")) for each in found]
-    first = int(_counts_from_one(list(zip(names, kinds, strict=True))))
+    found = _fields(text)
+    first = int(_counts_from_one(_names_and_kinds(found)))
     return tuple(
         _Sensor(
-            name=name,
-            kind=None if kind is None or kind < first else int(kind) - first,
+            name=each.get("mName", "").lower(),
+            kind=_kind(each.get("mType"), first),
             temp_c=parse_number(each.get("mValue")),
             status=parse_number(each.get("mStatus")) or 0.0,
         )
-        for each, name, kind in zip(found, names, kinds, strict=True)
+        for each in found
     )
+
+
+def _kind(text: str | None, first: int) -> int | None:
+    """Returns a kind of sensor by its number or word; ``first`` is the number of the CPU."""
+    if text == "SKIN":
+        return _SKIN
+    number = parse_number(text)
+    return None if number is None or number < first else int(number) - first
+
+
+def _light_c(temps: str) -> float | None:
+    """Returns the first temperature of a row that begins with "none" and "light"."""
+    low, high = _PLAUSIBLE_LIGHT_C
+    _, *values = (parse_number(each) for each in temps.split(","))
+    return next((value for value in values if value is not None and low <= value <= high), None)
 
 
 def _counts_from_one(sensors: Sequence[tuple[str, float | None]]) -> bool:

@@ -26,6 +26,9 @@ class Reading:
         return self.value if isinstance(self.value, str) else None
 
 
+NOT_ASKED = Reading(unavailable="not asked")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
     """A temperature of the kernel's, with the driver's name of the zone."""
@@ -61,6 +64,8 @@ class State:
         thermal_status: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
         thermal_overridden: ``true`` if that status was set by hand, with ``override-status``.
         skin_temp_c, cpu_temp_c: the hottest sensor of that kind in the thermal service.
+        skin_light_c: the skin's temperature from which the thermal status is light, or the next
+            one that its maker set.
         clocks: by first core; empty where hidden, and ``clocks_unavailable`` has the reason.
         zones: by name; empty where hidden, and ``zones_unavailable`` has the reason.
         load: mean number of processes that ran or waited, over the last minute.
@@ -88,6 +93,7 @@ class State:
     free_bytes: Reading
     screen: Reading
     low_power: Reading
+    skin_light_c: Reading = NOT_ASKED
 
 
 def thermal_word(status: float | None) -> str:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.core.device_state.state import Clock, Reading, State
-
-_NOT_ASKED = Reading(unavailable="not asked")
+from bench.core.device_state.state import NOT_ASKED, Clock, Reading, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +54,7 @@ class Sample:
     at_s: float
     clocks: tuple[Clock, ...]
     temp_c: Reading
-    surface_temp_c: Reading = _NOT_ASKED
+    surface_temp_c: Reading = NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
