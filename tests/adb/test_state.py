@@ -134,6 +134,24 @@ def test_the_screen_is_read_from_wakefulness_and_else_from_the_display(
     assert key_to_restore(text) == key
 
 
+WARNING = "WARNING: linker: unable to normalize a path\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "low_power"),
+    [
+        (f"{WARNING}1\n", 1.0),
+        (f"null\n{WARNING}", 0.0),
+        ("0\r\n", 0.0),
+        (f"{WARNING}{WARNING}", None),
+    ],
+)
+def test_numbers_are_read_beside_warnings(text: str, low_power: float | None) -> None:
+    state = read_state(Answering({"low_power": text, "space": f"{WARNING}500 4096\n"}))
+    assert state.low_power.number == low_power
+    assert state.free_bytes == Reading(value=2_048_000.0)
+
+
 def test_a_phone_that_hides_all_gives_a_reason_for_each_reading() -> None:
     state = read_state(Answering({"thermal": "Can't find service: thermalservice"}))
     assert state.thermal_status.unavailable == "Can't find service: thermalservice"

@@ -135,15 +135,14 @@ def _plugged(answer: Answer, battery: Mapping[str, str]) -> Reading:
 
 
 def _low_power(answer: Answer) -> Reading:
-    if answer.lines == ["null"]:  # never switched on
-        return Reading(value=0.0)
-    return number_of(answer, answer.text.strip())
+    value = search(r"(?m)^\s*(null|\d+)\s*$", answer)  # a program may warn beside it
+    return number_of(answer, "0" if value == "null" else value)  # null: never switched on
 
 
 def _free_bytes(answer: Answer) -> Reading:
-    words = answer.text.split()
-    if len(words) == 2 and all(word.isdigit() for word in words):
-        return Reading(value=float(int(words[0]) * int(words[1])))
+    found = re.search(r"(?m)^\s*(\d+) (\d+)\s*$", answer.text)
+    if found is not None:
+        return Reading(value=float(int(found[1]) * int(found[2])))
     return Reading(unavailable=why(answer))
 
 
