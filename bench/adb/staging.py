@@ -82,16 +82,28 @@ def missing_files(phone: Phone, places: Mapping[str, PurePath]) -> list[str]:
     return [sha256 for sha256, path in places.items() if (sha256, str(path)) not in present]
 
 
-def kill_leftovers(phone: Phone) -> None:
+def kill_leftovers(phone: Phone) -> str:
     """Kills programs of our folder that still run: an interrupted run may have left one.
+
+    Returns:
+        What could not be killed, or why that cannot be seen; empty if none is left.
 
     Raises:
         TransientDeviceError: the phone went away.
     """
     # In brackets, so that the pattern does not match the command that contains it.
     head, _, last = phone.folder.rpartition("/")
-    pattern = f"{head}/[{last[0]}]{last[1:]}/"
-    phone.shell(f"pkill -9 -f {shlex.quote(pattern)}", limit_s=_KILL_LIMIT_S)
+    pattern = shlex.quote(f"{head}/[{last[0]}]{last[1:]}/")
+    # Android 7 knows no -9. The exit status of pkill is 1 where it killed none and where it failed.
+    done = phone.shell(
+        f"pkill -l 9 -f {pattern}\nfor i in 1 2 3 4 5; do left=$(pgrep -l -f {pattern} 2>&1)\n"
+        f'[ $? = 1 ] && [ -z "$left" ] && exit 0; sleep 0.1; done; echo "$left"; exit 1',
+        limit_s=_KILL_LIMIT_S,
+    )
+    if done.exit_status == 0:
+        return ""
+    said = (done.stdout + done.stderr).decode(errors="backslashreplace").split("\n")
+    return "; ".join(filter(None, map(str.strip, said))) or "pgrep tells nothing"
 
 
 def _push(phone: Phone, path: Path, place: PurePosixPath, sha256: str, progress: Progress) -> None:
