@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from support.reach import direct
 
 from bench.adb.phone import Phone
-from bench.adb.staging import kill_leftovers
+from bench.adb.staging import kill_leftovers, missing_files, stage
+from bench.core.errors import ConfigurationError, DeviceError
+from bench.core.hashing import sha256_file
 from bench.handset.running import Running
 
 FOLDER = "/data/local/tmp/older"
@@ -16,6 +19,7 @@ NO_SIGNAL_BY_NUMBER = (
     'case " $* " in *" -9 "*) echo "pkill: Unknown option 9" >&2; exit 1;; esac\n'
     'exec /system/bin/pkill "$@"\n'
 )
+NOT_FOUND = "exit 127"
 Replace = Callable[[str, str], None]
 
 
@@ -62,7 +66,7 @@ def test_leftovers_are_killed_where_signals_have_no_number_options(
     ("name", "body", "why"),
     [
         ("pkill", 'echo "pkill: 7: Operation not permitted" >&2; exit 1', "tool -c sleep 603"),
-        ("pgrep", "exit 127", "pgrep"),
+        ("pgrep", "exit 127", "prints nothing"),
     ],
 )
 def test_leftovers_that_cannot_be_ended_or_seen_are_told(
@@ -72,3 +76,51 @@ def test_leftovers_that_cannot_be_ended_or_seen_are_told(
     replace_command(name, body)
     assert why in kill_leftovers(phone)
     phone.shell(f"/system/bin/pkill -l 9 -f '{FOLDER[:-1]}[r]/'")
+
+
+@pytest.fixture(params=["sha1sum", "nothing"])
+def hashes(request: pytest.FixtureRequest, replace_command: Replace) -> None:
+    """Leaves the phone with an older command to hash files by, or with none."""
+    for name in ("sha256sum", *(["sha1sum"] if request.param == "nothing" else [])):
+        replace_command(name, NOT_FOUND)
+
+
+@pytest.mark.usefixtures("hashes")
+def test_files_are_verified_without_sha256sum(phone: Phone, tmp_path: Path) -> None:
+    files = {}
+    for size_bytes in (0, 300_000):
+        source = tmp_path / f"{size_bytes}.tflite"
+        source.write_bytes(b"\xa5" * size_bytes)
+        files[sha256_file(source)] = source
+    assert sorted(missing_files(phone, files)) == sorted(files)
+    places = stage(phone, files)
+    assert missing_files(phone, files) == []
+    large = sha256_file(tmp_path / "300000.tflite")
+    phone.ask(f"truncate -s 299999 {places[large]}")
+    assert missing_files(phone, files) == [large]
+    phone.ask(f"rm {places[large]}")
+    assert missing_files(phone, files) == [large]
+
+
+@pytest.mark.usefixtures("hashes")
+def test_a_file_that_changed_on_this_machine_does_not_get_a_name_of_other_bytes(
+    phone: Phone, tmp_path: Path
+) -> None:
+    source = tmp_path / "model.tflite"
+    source.write_bytes(b"first")
+    sha256 = sha256_file(source)
+    source.write_bytes(b"later")
+    with pytest.raises(ConfigurationError, match="changed while"):
+        stage(phone, {sha256: source})
+    assert not phone.shell(f"ls {FOLDER}").stdout
+
+
+@pytest.mark.usefixtures("hashes")
+def test_bytes_that_change_on_the_way_are_refused(
+    phone: Phone, tmp_path: Path, replace_command: Replace
+) -> None:
+    source = tmp_path / "model.tflite"
+    source.write_bytes(b"first")
+    replace_command("mv", 'echo bad >>"$2"; exec /system/bin/mv "$@"')
+    with pytest.raises(DeviceError, match="arrived as other bytes"):
+        stage(phone, {sha256_file(source): source})

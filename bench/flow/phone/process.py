@@ -126,7 +126,7 @@ class PhoneProcesses:
 
     def _check_storage(self) -> None:
         """Raises an error if the files that a failed process read have changed on the phone."""
-        wrong = missing_files(self._phone, self.sweep.device_paths)
+        wrong = missing_files(self._phone, self.sweep.paths)
         if wrong:
             path = self.sweep.device_paths[wrong[0]]
             raise TransientDeviceError(
