@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -11,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from bench.adb.phone import HASH_LIMIT_S, Phone, open_for_reading
 from bench.adb.sync import Progress
 from bench.core.errors import ConfigurationError, DeviceError
-from bench.core.hashing import sha1_file, sha256_file
+from bench.core.hashing import sha1_file, sha256_bytes, sha256_file
 from bench.core.progress import OnProgress, ignore
 
 _MARGIN_BYTES = 8 << 20
@@ -69,6 +70,19 @@ def stage_file(phone: Phone, path: Path) -> PurePosixPath:
     """Returns the path of a file on the phone, where all other files are kept; see ``stage``."""
     sha256 = sha256_file(path)
     return stage(phone, {sha256: path}, keep_others=True)[sha256]
+
+
+def text_place(phone: Phone, text: str, suffix: str) -> PurePosixPath:
+    """Returns the path that ``stage_text`` gives a text on a phone."""
+    return place_of(phone, Path(f"text{suffix}"), sha256_bytes(text.encode()))
+
+
+def stage_text(phone: Phone, text: str, suffix: str) -> PurePosixPath:
+    """Returns the path of a text on the phone, where all other files are kept; see ``stage``."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"text{suffix}")
+        path.write_bytes(text.encode())
+        return stage_file(phone, path)
 
 
 def missing_files(phone: Phone, files: Mapping[str, Path]) -> list[str]:

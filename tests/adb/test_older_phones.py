@@ -5,11 +5,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.reach import direct
+from support.old_server import old_server
+from support.reach import Serving, direct, names
 
 from bench.adb.phone import Phone
 from bench.adb.staging import kill_leftovers, missing_files, stage
-from bench.core.errors import ConfigurationError, DeviceError
+from bench.adb.state.watch import Watch
+from bench.adb.transport.server import AdbServer, ServerTransport
+from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.core.hashing import sha256_file
 from bench.handset.running import Running
 
@@ -124,3 +127,46 @@ def test_bytes_that_change_on_the_way_are_refused(
     replace_command("mv", 'echo bad >>"$2"; exec /system/bin/mv "$@"')
     with pytest.raises(DeviceError, match="arrived as other bytes"):
         stage(phone, {sha256_file(source): source})
+
+
+@pytest.fixture
+def through_old_server(adb_server: Serving, handset: Running) -> Iterator[Phone]:
+    """Yields the shared phone through a server that hangs up on long requests."""
+    adb_server.connect(handset.serial)
+    with old_server(int(adb_server.environ["ANDROID_ADB_SERVER_PORT"])) as port:
+        server = AdbServer({"ANDROID_ADB_SERVER_PORT": str(port)})
+        with closing(Phone(ServerTransport(handset.serial, server), folder=FOLDER)) as phone:
+            with pytest.raises(TransientDeviceError):
+                phone.ask(f"echo {'x' * 4096}")
+            yield phone
+            phone.ask(f"rm -rf {FOLDER}")
+
+
+@pytest.mark.parametrize("counters", [True, False])
+def test_an_old_adb_server_takes_what_watches_a_process(
+    through_old_server: Phone, counters: bool
+) -> None:
+    phone = through_old_server
+    groups = tuple((core,) for core in range(8))
+    watch = Watch(phone=phone, groups=groups, counters=counters, state_limit_s=2.0)
+    for _ in range(2):
+        done = watch.run(["echo", "x" * 2000], limit_s=10, first="rm -f result.pb")
+        assert done.stdout == b"x" * 2000 + b"\n"
+        assert done.telemetry.before is not None
+        assert done.telemetry.usage is not None
+    (script,) = names(phone, FOLDER)
+    phone.ask(f"rm {FOLDER}/{script}")  # as what cleans that folder does
+    assert watch.run(["true"], limit_s=10).exit_status == 0
+    assert names(phone, FOLDER) == [script]
+
+
+def test_an_old_adb_server_takes_the_names_of_many_files(
+    through_old_server: Phone, tmp_path: Path
+) -> None:
+    files = {}
+    for number in range(45):
+        source = tmp_path / f"{number}.tflite"
+        source.write_bytes(bytes([number]))
+        files[sha256_file(source)] = source
+    through_old_server.ask(f"mkdir {FOLDER}; for i in {' '.join(files)}; do >{FOLDER}/$i; done")
+    assert len(missing_files(through_old_server, files)) == 45

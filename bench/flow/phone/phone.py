@@ -328,6 +328,7 @@ class PhoneDevice:
             )
         self._kill_leftovers()
         stage(phone, self._files())
+        self._processes.restage()
         for sha256 in (sweep.tool.sha256, *sweep.tools):
             make_executable(phone, sweep.device_paths[sha256])
 
