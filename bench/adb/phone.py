@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 import shlex
@@ -130,10 +131,22 @@ class Phone:
         return blocks * block_bytes
 
     def sha256(self, remote: str) -> str | None:
-        """Returns the hex SHA-256 of a file on the phone; ``None`` without ``sha256sum``."""
-        done = self.shell(f"sha256sum {shlex.quote(remote)}", limit_s=HASH_LIMIT_S)
-        word = done.text.partition(" ")[0].removeprefix("\\")
-        return word if done.exit_status == 0 and len(word) == 64 else None
+        """Returns the hex SHA-256 of a file on the phone, read back to be hashed here.
+
+        ``None`` if there is no such file, or it cannot be read. Where the phone can hash, that
+        takes less time.
+
+        Raises:
+            TransientDeviceError: the phone went away.
+        """
+        digest = hashlib.sha256()
+        try:
+            sync.receive(self.transport, remote, digest.update)
+        except TransientDeviceError:
+            raise
+        except DeviceError:
+            return None
+        return digest.hexdigest()
 
     def wait(self, limit_s: float) -> float:
         """Returns the seconds until the phone answered.

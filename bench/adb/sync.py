@@ -1,11 +1,11 @@
-"""Files to a phone: adb's file sync protocol, over any stream (SYNC.TXT of adb)."""
+"""Files to and from a phone: adb's file sync protocol, over any stream (SYNC.TXT of adb)."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import IO
+from typing import IO, NoReturn
 
 from bench.adb.transport.stream import Stream, Transport, is_taken, lost
 from bench.core.errors import DeviceError, TransientDeviceError
@@ -49,6 +49,30 @@ def push(
         _check_answer(transport, stream, remote)
 
 
+def receive(transport: Transport, remote: str, take: Callable[[bytes], object]) -> None:
+    """Reads the file ``remote``, of which ``take`` gets one piece after the other.
+
+    Raises:
+        DeviceError: the phone refuses: no such file, no permission.
+        TransientDeviceError: the phone went away.
+    """
+    target = remote.encode("utf-8", "surrogateescape")
+    with closing(transport.open("sync:")) as stream:
+        stream.write(_HEADER.pack(b"RECV", len(target)) + target, transport.io_limit_s)
+        received = bytearray()
+        while True:
+            _fill(received, _HEADER.size, transport, stream, remote)
+            answer, size = _HEADER.unpack_from(received)
+            if answer == b"DONE":
+                return
+            if answer != b"DATA":
+                _refuse(transport, stream, remote, received)
+            end = _HEADER.size + size
+            _fill(received, end, transport, stream, remote)
+            take(bytes(received[_HEADER.size : end]))
+            del received[:end]
+
+
 def _check_answer(transport: Transport, stream: Stream, remote: str) -> None:
     """Reads the answer to a transfer.
 
@@ -58,9 +82,18 @@ def _check_answer(transport: Transport, stream: Stream, remote: str) -> None:
     """
     received = bytearray()
     _fill(received, _HEADER.size, transport, stream, remote)
+    if received[:4] != b"OKAY":
+        _refuse(transport, stream, remote, received)
+
+
+def _refuse(transport: Transport, stream: Stream, remote: str, received: bytearray) -> NoReturn:
+    """Raises the error of a refusal whose header has been ``received``.
+
+    Raises:
+        DeviceError: it is FAIL, with the reason.
+        TransientDeviceError: the phone went away, or answers something else.
+    """
     answer, size = _HEADER.unpack_from(received)
-    if answer == b"OKAY":
-        return
     if answer != b"FAIL":
         raise lost(transport.serial, f"file sync answered {answer!r}", path=remote)
     _fill(received, _HEADER.size + size, transport, stream, remote)

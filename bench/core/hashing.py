@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 
@@ -11,6 +12,12 @@ def sha256_file(path: Path) -> str:
     """Returns the hex SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha1_file(path: Path) -> str:
+    """Returns the hex SHA-1 of a file's bytes, for what knows no SHA-256."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, partial(hashlib.sha1, usedforsecurity=False)).hexdigest()
 
 
 def sha256_bytes(content: bytes) -> str:

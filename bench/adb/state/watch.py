@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 
 from bench.adb.batch import Answer, answers, script
 from bench.adb.phone import Phone
-from bench.adb.shell import KILLED_STATUS, PhaseLimits
+from bench.adb.shell import KILLED_STATUS, Completed, PhaseLimits
+from bench.adb.staging import stage_text, text_place
 from bench.adb.state.counters import TICK_S, Group, counters_command, usage_between
 from bench.adb.state.reading import QUESTIONS, SAMPLED, sample_of, state_of
 from bench.adb.transport.stream import lost
@@ -40,6 +41,16 @@ _SHOW_CORES = (
     "while read -r name value; do case $name in Cpus_allowed_list:) "
     'echo "$0 cores $value $$";; esac; done </proc/$$/status; exec "$@"'
 )
+# Runs "$@" as a co-process and then prints its counters. It starts when its input ends, which is
+# when `cat` has replaced the shell: the shell would reap a command that ends sooner, and its
+# counters would be lost.
+_KEEP_UNREAPED = (
+    'exec 4>&1\n((read -r; exec "$@") 3>&1 1>&4 4>&- |&\n'
+    "exec cat - /proc/$!/stat /proc/$!/schedstat <&p 2>/dev/null 4>&-)\nexec 4>&-"
+)
+# Runs "$@" and prints its status, without messages of the shell.
+_REAP = 'exec 5>&2 2>/dev/null\n(exec "$@" 2>&5 5>&-)\necho $word ended $?\nexec 2>&5 5>&-'
+_SUFFIX = ".sh"
 _STAT = rb"%b \([^\n]*\) ([A-Z] [-\d ]+)\r?\n(?:(\d+) (\d+) \d+\r?\n)?\Z"
 _UNKNOWN = Reading(unavailable="the phone shows no counters of ended processes")
 
@@ -98,19 +109,11 @@ class Watch:
             TransientDeviceError: the phone went away, or does not show how the process ended.
         """
         word = secrets.token_hex(8)
-        now = f'echo "{word} at $EPOCHREALTIME"'
-        run = (_keep_unreaped if self.counters else _reap)(word, command)
-        setup = teardown = ""
-        if self.state_limit_s:
-            samples = f"{self.phone.folder}/samples"
-            counters = {_COUNTERS: counters_command(self.groups)}
-            questions = "" if before else script(word, QUESTIONS)
-            setup = f"{questions}{_sampler(samples)}\n{script(word, counters)}"
-            collected = {_SAMPLES: f"cat {samples}; rm {samples} {samples}.on"}
-            teardown = f"{_stop_sampler(samples)}\n{script(word, counters | QUESTIONS | collected)}"
-        done = self.phone.shell(
-            "\n".join([first, now, setup + now, run, now, teardown + now]),
-            limit_s=self._limits(word, limit_s),
+        states = "both" if before is None else "after"
+        done = self._run_script(
+            [word, states if self.state_limit_s else "none", *_show_cores(word, command)],
+            first=first,
+            limits=self._limits(word, limit_s),
         )
         parts = re.split(rb"%b at (\S*)\r?\n" % word.encode(), done.stdout)
         ended = len(parts) > 2 * _AFTER
@@ -128,6 +131,61 @@ class Watch:
                 begun_s=times_s[_RUN - 1],
             )
         return replace(process, stderr=done.stderr, telemetry=telemetry)
+
+    def stage_script(self) -> None:
+        """Pushes the script that runs processes, unless the phone has it with the same bytes.
+
+        Raises:
+            DeviceError: the phone has no room, or refuses it.
+            TransientDeviceError: the phone went away.
+        """
+        stage_text(self.phone, self._script(), _SUFFIX)
+
+    def _run_script(
+        self, arguments: Sequence[str], *, first: str, limits: PhaseLimits
+    ) -> Completed:
+        """Runs the script in the phone's shell, after pushing it where it is not there yet.
+
+        Old adb servers, and phones up to Android 6, take no command as long as the script.
+        """
+        file = shlex.quote(str(text_place(self.phone, self._script(), _SUFFIX)))
+        absent = f"{arguments[0]} absent"
+        # Not "sh FILE": the messages of a shell would begin with that long name.
+        command = (
+            f"[ -e {file} ] || {{ echo {absent}; exit; }}\n{first}\n"
+            f'set -- {shlex.join(arguments)}\neval "$(<{file})"'
+        )
+        done = self.phone.shell(command, limit_s=limits)
+        if done.text != absent:
+            return done
+        self.stage_script()
+        return self.phone.shell(command, limit_s=limits)
+
+    def _script(self) -> str:
+        """Returns what runs a process: the same text for all processes of a phone.
+
+        Its arguments are the word of its marks, which states it reads (``both``, ``after`` or
+        ``none``), and the command of the process.
+        """
+        samples = f"{self.phone.folder}/samples"
+        now = 'echo "$word at $EPOCHREALTIME"'
+        counters = {_COUNTERS: counters_command(self.groups)}
+        collected = {_SAMPLES: f"cat {samples}; rm {samples} {samples}.on"}
+        return "\n".join(
+            [
+                "word=$1 states=$2\nshift 2",
+                now,
+                f"if [ $states = both ]; then\n{script('$word', QUESTIONS)}fi",
+                "if [ $states != none ]; then",
+                f"{_sampler(samples)}\n{script('$word', counters)}fi",
+                now,
+                _KEEP_UNREAPED if self.counters else _REAP,
+                now,
+                "if [ $states != none ]; then",
+                f"{_stop_sampler(samples)}\n{script('$word', counters | QUESTIONS | collected)}fi",
+                now,
+            ]
+        )
 
     def _limits(self, word: str, limit_s: float) -> PhaseLimits:
         snapshot_s = self.state_limit_s + _ROUND_TRIP_S
@@ -194,7 +252,8 @@ def keeps_counters(phone: Phone) -> bool:
     """
     word = secrets.token_hex(8)
     command = ["sh", "-c", f"exit {_PROBE_STATUS}"]
-    done = phone.shell(_keep_unreaped(word, command), limit_s=_PROBE_LIMIT_S)
+    arguments = shlex.join(_show_cores(word, command))
+    done = phone.shell(f"set -- {arguments}\n{_KEEP_UNREAPED}", limit_s=_PROBE_LIMIT_S)
     end = _end_of(word, done.stdout, rb"\d+")
     return end is not None and end.exit_status == _PROBE_STATUS
 
@@ -214,28 +273,9 @@ class _End:
     run_queue_wait_s: float | None = None
 
 
-def _keep_unreaped(word: str, command: Sequence[str]) -> str:
-    """Returns a script that runs a command as a co-process and then prints its counters.
-
-    The command starts when its input ends, which is when ``cat`` has replaced the shell: the shell
-    would reap a command that ends sooner, and its counters would be lost.
-    """
-    counters = "cat - /proc/$!/stat /proc/$!/schedstat <&p 2>/dev/null"
-    gated = f"(read -r; exec {_show_cores(word, command)}) 3>&1 1>&4 4>&- |&"
-    return f"exec 4>&1\n({gated}\nexec {counters} 4>&-)\nexec 4>&-"
-
-
-def _reap(word: str, command: Sequence[str]) -> str:
-    """Returns a script that runs a command and prints its status, without messages of the shell."""
-    return (
-        f"exec 5>&2 2>/dev/null\n(exec {_show_cores(word, command)} 2>&5 5>&-)\n"
-        f"echo {word} ended $?\nexec 2>&5 5>&-"
-    )
-
-
-def _show_cores(word: str, command: Sequence[str]) -> str:
+def _show_cores(word: str, command: Sequence[str]) -> list[str]:
     pinned = 2 if command[0] == "taskset" else 0
-    return shlex.join([*command[:pinned], "sh", "-c", _SHOW_CORES, word, *command[pinned:]])
+    return [*command[:pinned], "sh", "-c", _SHOW_CORES, word, *command[pinned:]]
 
 
 def _end_of(word: str, output: bytes, pid: bytes) -> _End | None:

@@ -136,6 +136,7 @@ class PhoneDevice:
         return sweep
 
     def _stage(self, models: bool) -> Sweep:
+        self._kill_leftovers()
         self._facts = read_facts(self._phone)
         sweep = phone_sweep(
             self._phone,
@@ -325,7 +326,15 @@ class PhoneDevice:
             raise RebootedError(
                 f"{phone.serial}: it was rebooted", hint="run again: a new session begins"
             )
-        kill_leftovers(phone)
+        self._kill_leftovers()
         stage(phone, self._files())
+        self._processes.restage()
         for sha256 in (sweep.tool.sha256, *sweep.tools):
             make_executable(phone, sweep.device_paths[sha256])
+
+    def _kill_leftovers(self) -> None:
+        if left := kill_leftovers(self._phone):
+            self._contact.on_message(
+                f"a program of an interrupted run may still run and use its cores: {left}; "
+                "restart the phone"
+            )

@@ -53,6 +53,16 @@ class PhoneProcesses:
         """Makes the next process read the state again, because something was changed."""
         self._dark, self._last_state = False, (0.0, None)
 
+    def restage(self) -> None:
+        """Checks on a phone that was lost what runs its processes, and pushes it again if needed.
+
+        Raises:
+            DeviceError: the phone has no room, or refuses it.
+            TransientDeviceError: the phone went away.
+        """
+        if self._watch is not None:
+            self._watch.stage_script()
+
     def run(
         self, case: Case, command: tuple[str, ...] | None = None, *, telemetry: bool = True
     ) -> Execution:
@@ -121,11 +131,12 @@ class PhoneProcesses:
                 counters=keeps_counters(self._phone),
                 state_limit_s=limit_s,
             )
+            self._watch.stage_script()
         return self._watch if telemetry else replace(self._watch, state_limit_s=0.0)
 
     def _check_storage(self) -> None:
         """Raises an error if the files that a failed process read have changed on the phone."""
-        wrong = missing_files(self._phone, self.sweep.device_paths)
+        wrong = missing_files(self._phone, self.sweep.paths)
         if wrong:
             path = self.sweep.device_paths[wrong[0]]
             raise TransientDeviceError(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from bench.adb.phone import Phone
-from bench.adb.staging import kill_leftovers, place_of, stage
+from bench.adb.staging import place_of, stage
 from bench.adb.state.facts import Facts
 from bench.core.hashing import sha256_file
 from bench.flow.device.requests import RunRequest
@@ -63,7 +63,6 @@ def phone_sweep(
         DeviceError: the phone has no room, or the tool does not start there.
         TransientDeviceError: the phone was lost.
     """
-    kill_leftovers(phone)
     binary = tools.binary_for(facts)
     check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
     suite = run.suite

@@ -81,8 +81,11 @@ def test_files_that_are_there_are_not_pushed_again(
     folder = phone.path(FOLDER)
     first = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     inodes = {path.name: path.stat().st_ino for path in folder.iterdir()}
+    (script,) = folder.glob("*.sh")
+    assert script.stem == sha256_file(script)
     assert set(first) == {
-        sha256_file(tool), f"{sha256_file(TINY)}.tflite", f"{sha256_file(SPLIT)}.tflite"
+        sha256_file(tool), f"{sha256_file(TINY)}.tflite", f"{sha256_file(SPLIT)}.tflite",
+        script.name,
     }  # fmt: skip
     sweep([phone.serial], wanted(tool), database)
     assert {path.name: path.stat().st_ino for path in folder.iterdir()} == inodes

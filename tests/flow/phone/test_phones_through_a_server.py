@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.phone_sweeps import QUICK, SUITE, Swept, Watch, stand_in, sweep, wanted
+from support.old_server import old_server
+from support.phone_sweeps import QUICK, SUITE, TINY, Swept, Watch, stand_in, sweep, wanted
 from support.reach import Boot, Serving
 from support.usb_debugging import authorise
 
@@ -76,3 +77,23 @@ def test_an_unauthorized_phone_is_explained_and_measured_once_it_knows_the_key(
     serving.connect(phone.serial)
     what = wanted(stand_in(tmp_path))
     whole(sweep([phone.serial], what, tmp_path / "db", way=Way.SERVER), 4)
+
+
+def test_a_phone_of_android_7_is_measured_through_a_server_of_its_time(
+    adb_server: Serving, boot_phone: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone, watch = boot_phone(properties={"ro.build.version.sdk": "25"}), Watch()
+    for name, body in {
+        "sha256sum": "exit 127",
+        "pkill": 'case $1 in -9) exit 1;; esac\nexec /system/bin/pkill "$@"',
+        "pgrep": "exit 127",
+    }.items():
+        command = phone.path("/product/bin") / name
+        command.write_text(f"#!/system/bin/sh\n{body}\n")
+        command.chmod(0o755)
+    adb_server.connect(phone.serial)
+    with old_server(int(adb_server.environ["ANDROID_ADB_SERVER_PORT"])) as port:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(port))
+        what = wanted(stand_in(tmp_path), TINY)
+        whole(sweep([phone.serial], what, tmp_path / "db", watch=watch, way=Way.SERVER), 2)
+    assert any("an interrupted run may still run" in line for line in watch.lines)
