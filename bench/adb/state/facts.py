@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def read_facts(phone: Phone) -> Facts:
     if not properties:
         raise DeviceError(
             f"{phone.serial}: getprop shows nothing; is it Android?",
-            hint=f"run it by hand: adb -s {phone.serial} shell getprop",
+            hint=f"run it by hand: adb -s {shlex.quote(phone.serial)} shell getprop",
             last_lines=answers["properties"].lines[-3:],
         )
     read = files_of(answers["files"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -86,7 +87,7 @@ def inspect_phone(found: Found, environ: Mapping[str, str] = os.environ) -> Atta
         state = "unauthorized"
         raise DeviceError(
             f"{found.serial}: unauthorized: it does not know this machine's key",
-            hint=f"unlock it and accept the key: frill-bench doctor -s {found.serial}",
+            hint=f"unlock it and accept the key: frill-bench doctor -s {shlex.quote(found.serial)}",
             serial=found.serial,
         )
 
