@@ -72,7 +72,8 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         CaveatKind.THREADS_CHANGE_NOTHING: "more threads made no difference",
         CaveatKind.INTERRUPTED: "the sustained run paused, and the device cooled",
         CaveatKind.CORES_LEFT_OUT: (
-            "adb's shell may not use the phone's fastest cores; an app may be faster"
+            "cores of the phone, perhaps its fastest, were offline or closed to adb's shell; "
+            "an app may be faster"
         ),
         CaveatKind.CLOCK_BELOW_CAP: "the cores ran below their full clock for some of the time",
         CaveatKind.STATE_HIDDEN: "the device shows neither its heat nor its clocks",

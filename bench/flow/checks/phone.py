@@ -176,8 +176,16 @@ def _cores(facts: Facts, profile: Profile) -> Iterator[Finding]:
             f"{len(facts.cores)} cores; the phone hides which are fast",
             "describe them in a device profile",
         )
+    elif facts.offline_cores or not complete.clusters_complete:
+        yield _partly_known(facts, complete)
     else:
         yield _fastest(complete)
+    if facts.isolated_cores:
+        yield warning(
+            "isolated cores",
+            f"the kernel moves processes away from cores {list_cores(facts.isolated_cores)}",
+            "let the phone cool, and try again with its screen on",
+        )
     pinned = affinity(facts, profile, 1)
     if not facts.taskset:
         yield warning(
@@ -186,14 +194,40 @@ def _cores(facts: Facts, profile: Profile) -> Iterator[Finding]:
             "measure many processes, and check their spread",
         )
     else:
-        yield ok(
-            "taskset",
-            f"one thread is pinned with mask {pinned}" if pinned else "all usable cores are alike",
-        )
+        yield _pinning(pinned, complete)
+
+
+def _pinning(pinned: str | None, facts: Facts) -> Finding:
+    if pinned:
+        return ok("taskset", f"one thread is pinned with mask {pinned}")
+    if facts.clusters and facts.clusters_complete:
+        return ok("taskset", "all usable cores are alike")
+    return warning(
+        "taskset",
+        "processes are not pinned, because nothing shows which cores are the fastest",
+        "measure many processes, and check their spread; or pin them: run --affinity",
+    )
+
+
+def _partly_known(facts: Facts, complete: Facts) -> Finding:
+    """Returns the warning of a phone that does not show how fast all of its cores are."""
+    shown = {core for each in facts.clusters for core in each.cores}
+    hidden = set(facts.cores or facts.allowed_cores) - shown - set(facts.offline_cores)
+    parts = (
+        f"{list_cores(facts.offline_cores)} offline" if facts.offline_cores else "",
+        f"{list_cores(hidden)} without a clock or capacity" if hidden else "",
+    )
+    what = "; ".join(filter(None, parts)) or "capacities do not distinguish them"
+    known = "as its device profile has it" if complete.clusters_complete else "unknown"
+    return warning(
+        "cores",
+        f"{len(facts.cores)} cores ({what}): which are the fastest is {known}",
+        "try again with the screen on; where they stay so, describe them in a device profile",
+    )
 
 
 def _fastest(facts: Facts) -> Finding:
-    usable = set(facts.allowed_cores or facts.cores)
+    usable = set(facts.usable_cores)
     fastest = set(facts.clusters[-1].cores)
     kinds = " + ".join(
         f"{len(each.cores)}" + (f" of {clock(each.max_khz)}" if each.max_khz else "")
