@@ -18,7 +18,18 @@ from bench.core.units import clock, size
 from bench.flow.checks.machine import Finding, Level, finding, note, ok, problem, warning
 from bench.flow.phone.discovery import affinity, complete_facts, connect, profile_of
 from bench.flow.phone.readiness import limits_of
-from bench.measure.conditions import Condition, ConditionKind, Limits, Response, assess, in_words
+from bench.measure.conditions import (
+    ClockRule,
+    Condition,
+    ConditionKind,
+    Limits,
+    Response,
+    assess,
+    caps_of,
+    in_words,
+    is_cool,
+    unready,
+)
 from device_profiles.device_profile import Profile
 
 _SPACE_BYTES = 256 << 20  # a large model and the tool
@@ -95,7 +106,8 @@ def check_phone(
 def examine_phone(facts: Facts, state: State, profile: Profile) -> tuple[Finding, ...]:
     """Returns the checks of a phone's facts and state, by the same limits as ``run``."""
     limits = limits_of(profile)
-    conditions = assess(state, limits)
+    standing_khz = caps_of(state) if is_cool(state, limits) else {}
+    conditions = assess(state, limits, ClockRule(standing_khz=standing_khz))
     return (
         *_identity(facts, profile),
         *_cores(facts, profile),
@@ -248,6 +260,8 @@ def _clocks(state: State, conditions: Sequence[Condition]) -> Finding:
         return note("clocks", f"hidden: {state.clocks_unavailable}")
     governors = ", ".join(sorted({each.governor.text or "hidden" for each in state.clocks}))
     capped = _of(conditions, ConditionKind.CAPPED_CLOCKS)
+    if standing := _of(conditions, ConditionKind.STANDING_CAP):
+        return _outside("clocks", f"{governors}; capped although cool: rows have a note", standing)
     if not capped:
         return ok("clocks", f"{governors}; none is capped")
     return _outside("clocks", f"{governors}; capped, so processes on them are discarded", capped)
@@ -350,9 +364,9 @@ def _of(conditions: Sequence[Condition], *kinds: ConditionKind) -> list[Conditio
 
 def _outside(check: str, text: str, conditions: Sequence[Condition]) -> Finding:
     """Returns the finding of a state outside the limits; a problem if ``run`` does not start."""
-    discards = all(condition.response is Response.DISCARD for condition in conditions)
+    starts = not unready(conditions)
     return finding(
-        Level.WARNING if discards else Level.PROBLEM,
+        Level.WARNING if starts else Level.PROBLEM,
         check,
         f"{in_words(conditions)} ({text})",
         "; ".join(dict.fromkeys(condition.remedy for condition in conditions)),
