@@ -278,9 +278,10 @@ def _answer_to(transport: Transport, pid: int | None, script: str) -> bytes:
 
 
 def _still_runs(transport: Transport, pid: int | None, why: str) -> TransientDeviceError:
+    adb = f"adb -s {shlex.quote(transport.serial)}"
     return TransientDeviceError(
         f"{transport.serial}: a command ran past its time limit and may still run: {why}",
-        hint=f"when the phone answers again: adb -s {transport.serial} shell kill -9 -{pid}",
+        hint=f"when the phone answers again: {adb} shell kill -9 -{pid}",
         serial=transport.serial,
         pid=pid,
     )

@@ -43,6 +43,7 @@ class CaveatKind(StrEnum):
     THROTTLED = "throttled"
     THERMAL_OVERRIDE = "thermal_override"
     CAP_LOWERED = "cap_lowered"
+    CAP_STANDS = "cap_stands"
     CLOCK_BELOW_CAP = "clock_below_cap"
     CLOCK_BELOW_PIN = "clock_below_pin"
     CORE_STOLEN = "core_stolen"
@@ -73,7 +74,11 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         CaveatKind.THREADS_CHANGE_NOTHING: "more threads made no difference",
         CaveatKind.INTERRUPTED: "the sustained run paused, and the device cooled",
         CaveatKind.CORES_LEFT_OUT: (
-            "adb's shell may not use the phone's fastest cores; an app may be faster"
+            "cores of the phone, perhaps its fastest, were offline or closed to adb's shell; "
+            "an app may be faster"
+        ),
+        CaveatKind.CAP_STANDS: (
+            "the cores could not reach their full clock, from the start on and on a cool device"
         ),
         CaveatKind.CLOCK_BELOW_CAP: "the cores ran below their full clock for some of the time",
         CaveatKind.STATE_HIDDEN: "the device shows neither its heat nor its clocks",

@@ -8,7 +8,7 @@ counts as within the limits.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bench.core import units
@@ -27,7 +27,7 @@ class Limits:
         temp_c: the highest of battery and skin, in °C; of the skin less where its maker
             throttles below 2 °C above that.
         battery_percent: the lowest; with ``None`` battery saver is not assessed either.
-        cap_ratio: the lowest cap of a clock, as a share of the hardware's maximum or, with fixed
+        cap_ratio: the lowest cap of a clock, as a share of the full clock or, with fixed
             performance, of the cap when the session began.
         below_cap_ratio: the largest share of the time that cores may run below their cap.
         wait_ratio: the largest share of its time that a process may wait for a core.
@@ -64,6 +64,7 @@ class Response(StrEnum):
     WAIT = "wait"  # it passes by itself; the run waits
     REFUSE = "refuse"  # the user must end it first
     DISCARD = "discard"  # the run starts, and discards the processes that it affects
+    NOTE = "note"  # the run starts, and the rows have a note
 
 
 class ConditionKind(StrEnum):
@@ -75,9 +76,11 @@ class ConditionKind(StrEnum):
     THROTTLED = "throttled"
     HOT = "hot"
     CAPPED_CLOCKS = "capped-clocks"
+    STANDING_CAP = "standing-cap"
 
 
 _BELOW_LIGHT_C = 2.0  # so far below the maker's first thermal status a phone must be
+_UNCAP = "let it cool, charge it, or end the mode that lowers its clocks"
 _COOL = "unplug it, put it on something cool and wait"
 # How a run responds to a condition, and how the user can end it.
 _RULES: dict[ConditionKind, tuple[Response, str]] = {
@@ -92,10 +95,8 @@ _RULES: dict[ConditionKind, tuple[Response, str]] = {
     ),
     ConditionKind.THROTTLED: (Response.WAIT, _COOL),
     ConditionKind.HOT: (Response.WAIT, _COOL),
-    ConditionKind.CAPPED_CLOCKS: (
-        Response.DISCARD,
-        "let it cool, charge it, or end the mode that lowers its clocks",
-    ),
+    ConditionKind.CAPPED_CLOCKS: (Response.DISCARD, _UNCAP),
+    ConditionKind.STANDING_CAP: (Response.NOTE, _UNCAP),
 }
 
 
@@ -130,17 +131,27 @@ class ClockRule:
     Args:
         cores: those that the process may use; empty for all.
         pinned_khz: first core of a clock to the value that it must reach, with fixed performance;
-            ``None`` if clocks must reach the hardware's maximum.
+            ``None`` if clocks must reach their full clock.
+        standing_khz: first core of a clock to its cap when the session began on a cool device;
+            a cap that stays there is not a sign of heat.
     """
 
     cores: tuple[int, ...] = ()
     pinned_khz: Mapping[int, float] | None = None
+    standing_khz: Mapping[int, float] = field(default_factory=dict)
 
     def full_khz(self, clock: Clock) -> float | None:
         """Returns the value that a clock must be able to reach, in kHz; ``None`` if unknown."""
-        if self.pinned_khz is None:
-            return clock.max_khz.number
-        return self.pinned_khz.get(clock.cores[0])
+        if self.pinned_khz is not None:
+            return self.pinned_khz.get(clock.cores[0])
+        full_khz = clock.max_khz.number
+        return self.standing_khz.get(clock.cores[0]) if full_khz is None else full_khz
+
+    def stands(self, clock: Clock) -> bool:
+        """Returns whether a clock's cap has not fallen since the start, on a cool device."""
+        standing_khz = self.standing_khz.get(clock.cores[0])
+        cap_khz = clock.cap_khz.number
+        return standing_khz is not None and cap_khz is not None and cap_khz >= standing_khz
 
     def covers(self, cores: Sequence[int]) -> bool:
         """Returns whether one of these cores is assessed."""
@@ -169,12 +180,30 @@ def assess_sample(sample: Sample, limits: Limits, clock_rule: ClockRule) -> tupl
 
 def unready(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
     """Returns the conditions that stop a run from starting."""
-    return tuple(each for each in conditions if each.response is not Response.DISCARD)
+    return tuple(each for each in conditions if each.response in (Response.WAIT, Response.REFUSE))
 
 
 def in_words(conditions: Iterable[Condition]) -> str:
     """Returns the evidence of conditions as one text."""
     return "; ".join(condition.evidence for condition in conditions)
+
+
+def caps_of(state: State) -> dict[int, float]:
+    """Returns the first core of each clock to the clock's cap in kHz, where it is shown."""
+    caps = {clock.cores[0]: clock.cap_khz.number for clock in state.clocks}
+    return {core: cap_khz for core, cap_khz in caps.items() if cap_khz is not None}
+
+
+def is_cool(state: State, limits: Limits) -> bool:
+    """Returns whether a device shows that no heat lowers its clocks.
+
+    Its thermal status must be none, and its skin, or else its battery, within the limit.
+    """
+    if state.thermal_status.number != 0 or state.thermal_overridden.text == "true":
+        return False
+    skin_c, battery_c = state.skin_temp_c.number, state.battery_temp_c.number
+    temp_c = battery_c if skin_c is None else skin_c
+    return temp_c is not None and (limits.temp_c is None or temp_c <= limits.temp_c)
 
 
 def hides_heat_and_clocks(state: State) -> bool:
@@ -249,8 +278,9 @@ def _caps(clocks: Iterable[Clock], limits: Limits, clock_rule: ClockRule) -> Ite
         if limits.cap_ratio is None or cap_khz is None or full_khz is None:
             continue
         if clock_rule.covers(clock.cores) and cap_khz < limits.cap_ratio * full_khz:
+            stands = clock_rule.pinned_khz is None and clock_rule.stands(clock)
             yield Condition(
-                kind=ConditionKind.CAPPED_CLOCKS,
+                kind=ConditionKind.STANDING_CAP if stands else ConditionKind.CAPPED_CLOCKS,
                 evidence=f"cores {list_cores(clock.cores)} may reach {units.clock(cap_khz)} of "
                 f"{units.clock(full_khz)}",
                 cores=clock.cores,

@@ -29,6 +29,7 @@ _CAVEATS = {
     ConditionKind.LOW_BATTERY: CaveatKind.BATTERY_LOW,
     ConditionKind.BATTERY_SAVER: CaveatKind.BATTERY_LOW,
     ConditionKind.CAPPED_CLOCKS: CaveatKind.CAP_LOWERED,
+    ConditionKind.STANDING_CAP: CaveatKind.CAP_STANDS,
 }
 
 
@@ -41,8 +42,12 @@ def caveats_of(telemetry: Telemetry, limits: Limits, case: Case) -> tuple[Caveat
         return ()
     limits = _limits_in(case.protocol.mode, limits)
     cores = (telemetry.cores or ()) if case.affinity is not None else ()
-    pinned_khz = dict(telemetry.caps_at_start_khz) if case.fixed_performance else None
-    clock_rule = ClockRule(cores=cores, pinned_khz=pinned_khz)
+    at_start_khz = dict(telemetry.caps_at_start_khz)
+    clock_rule = ClockRule(
+        cores=cores,
+        pinned_khz=at_start_khz if case.fixed_performance else None,
+        standing_khz=at_start_khz if telemetry.cool_at_start else {},
+    )
     return (
         *_conditions(telemetry, limits, clock_rule),
         *_screen(telemetry),

@@ -19,7 +19,9 @@ from bench.measure.conditions import (
     Limits,
     Response,
     assess,
+    caps_of,
     in_words,
+    is_cool,
     unready,
     when_forced,
 )
@@ -101,7 +103,12 @@ def test_doctor_says_ok_if_and_only_if_a_run_starts_at_once_and_keeps_its_proces
     messages: list[str] = []
     starts_at_once = starts(state, limits, messages)
     assert starts_at_once is (Level.PROBLEM not in levels.values())
-    telemetry = Telemetry(before=state, after=state)
+    telemetry = Telemetry(
+        before=state,
+        after=state,
+        caps_at_start_khz=tuple(caps_of(state).items()),
+        cool_at_start=is_cool(state, limits),
+    )
     kept = not [
         caveat for caveat in caveats_of(telemetry, limits, FREE) if caveat.kind != "state_hidden"
     ]
@@ -179,3 +186,14 @@ def test_conditions_are_in_words_with_units(
 def test_the_state_of_a_fine_process_has_no_conditions() -> None:
     assert FINE.before is not None
     assert assess(FINE.before, Limits()) == ()
+
+
+def test_doctor_announces_the_note_that_a_run_gives() -> None:
+    capped, profile = state(clocks=(clock(1.8e6),)), Profile(name="any", source="test")
+    found = {each.check: each for each in examine_phone(FACTS, capped, profile)}
+    assert found["clocks"].level is Level.WARNING
+    assert "rows have a note" in found["clocks"].found
+    hot = replace(capped, thermal_status=HIDDEN)
+    found = {each.check: each for each in examine_phone(FACTS, hot, profile)}
+    assert "processes on them are discarded" in found["clocks"].found
+    assert worth(found.values(), virtual=False).verdict is Verdict.WITH_CAVEATS

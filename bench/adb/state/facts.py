@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +23,17 @@ _QUESTIONS = {
     "properties": "getprop",
     "front": AS_IN_FRONT,  # before the question which cores may be used
     # One process reads all files; what is missing or forbidden is skipped.
-    "files": f"grep -sH . {_CPU}/present {_CPU}/cpu[0-9]*/cpu_capacity "
-    f"{_CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq {BOOT_ID}",
+    "files": f"grep -sH . {_CPU}/present {_CPU}/online {_CPU}/isolated {_CPU}/cpu[0-9]*/isolate "
+    f"{_CPU}/cpu[0-9]*/cpu_capacity {_CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq {BOOT_ID}",
     "kernel": "grep -shE '^(MemTotal|Cpus_allowed_list):' /proc/meminfo /proc/self/status",
     "page": "getconf PAGE_SIZE 2>/dev/null || grep -m1 KernelPageSize /proc/self/smaps",
     "taskset": "command -v taskset",
 }
 _PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]\r?$", re.MULTILINE | re.DOTALL)
 _CORE = re.compile(r"/cpu(\d+)/(cpu_capacity|cpufreq/cpuinfo_max_freq)$")
+# Before Android 12. The platform is poor on some: Samsung's is "exynos5" for many chips.
+_SOC = ("ro.hardware.chipname", "ro.chipname", "ro.board.platform", "ro.hardware")
+_ISOLATED = re.compile(r"/cpu(\d+)/isolate$")
 _EMPTY_WORDS = {"", "unknown"}
 
 
@@ -61,8 +65,12 @@ class Facts:
         fingerprint: the OS build; empty if hidden.
         boot_id: changes with every boot.
         cores: those that are present.
-        clusters: slowest first.
+        clusters: slowest first, of the cores that show their speed.
+        clusters_complete: whether those are all present cores, and all of them are online; if not,
+            which cores are the fastest is unknown.
         allowed_cores: those that a command of adb's shell may use.
+        offline_cores: those that are switched off now.
+        isolated_cores: those from which the kernel moves processes, whatever they are pinned to.
         taskset: whether the phone can pin a command to cores.
         task_profile: whether a command can get the cores and clocks of a foreground app.
         virtual: whether it is a virtual handset.
@@ -86,6 +94,16 @@ class Facts:
     taskset: bool
     virtual: bool
     task_profile: bool = False
+    clusters_complete: bool = True
+    offline_cores: tuple[int, ...] = ()
+    isolated_cores: tuple[int, ...] = ()
+
+    @property
+    def usable_cores(self) -> tuple[int, ...]:
+        """The cores that a command of adb's shell may use and that are switched on."""
+        allowed = self.allowed_cores or self.cores
+        away = {*self.offline_cores, *self.isolated_cores}
+        return tuple(core for core in allowed if core not in away) or allowed
 
 
 def read_facts(phone: Phone) -> Facts:
@@ -104,12 +122,14 @@ def read_facts(phone: Phone) -> Facts:
     if not properties:
         raise DeviceError(
             f"{phone.serial}: getprop shows nothing; is it Android?",
-            hint=f"run it by hand: adb -s {phone.serial} shell getprop",
+            hint=f"run it by hand: adb -s {shlex.quote(phone.serial)} shell getprop",
             last_lines=answers["properties"].lines[-3:],
         )
     read = files_of(answers["files"])
     files = {path: content.text for path, content in read.items() if content.text}
+    cores, khz, capacity = parse_cores(files.get(f"{_CPU}/present", "")), *_speeds(files)
     kernel = dict(line.split(":", 1) for line in answers["kernel"].lines if ":" in line)
+    allowed, offline = parse_cores(kernel.get("Cpus_allowed_list", "")), _offline(files)
     return Facts(
         serial=_first(properties, "ro.serialno", "ro.boot.serialno") or phone.serial,
         manufacturer=properties.get("ro.product.manufacturer"),
@@ -121,25 +141,28 @@ def read_facts(phone: Phone) -> Facts:
         release=properties.get("ro.build.version.release"),
         fingerprint=_first(properties, "ro.build.fingerprint", "ro.build.display.id") or "",
         boot_id=files.get(BOOT_ID),
-        cores=parse_cores(files.get(f"{_CPU}/present", "")),
-        clusters=clusters_of(*_speeds(files)),
-        allowed_cores=parse_cores(kernel.get("Cpus_allowed_list", "")),
+        cores=cores,
+        clusters=clusters_of(khz, capacity),
+        allowed_cores=allowed,
         page_bytes=_page_bytes(answers["page"]),
         memory_bytes=_kilobytes(kernel.get("MemTotal", "")),
         taskset=answers["taskset"].exit_status == 0,
         virtual=properties.get("ro.handset.virtual") == "1",
         task_profile=answers["front"].exit_status == 0,
+        clusters_complete=not offline and set(cores or allowed) <= _of_known_speed(khz, capacity),
+        offline_cores=offline,
+        isolated_cores=_isolated(files),
     )
 
 
 def big_cores(facts: Facts, threads: int) -> tuple[int, ...]:
     """Returns the cores of the fastest clusters, as few clusters as give each thread a usable core.
 
-    All usable cores where the phone hides its clusters, or has too few cores.
+    All usable cores where the phone hides which are the fastest, or has too few cores.
     """
-    usable = set(facts.allowed_cores or facts.cores)
+    usable = set(facts.usable_cores)
     chosen: set[int] = set()
-    for cluster in reversed(facts.clusters):
+    for cluster in reversed(facts.clusters if facts.clusters_complete else ()):
         chosen |= usable & set(cluster.cores)
         if len(chosen) >= threads:
             return tuple(sorted(chosen))
@@ -147,23 +170,53 @@ def big_cores(facts: Facts, threads: int) -> tuple[int, ...]:
 
 
 def clusters_of(khz: Mapping[int, int], capacity: Mapping[int, int]) -> tuple[Cluster, ...]:
-    """Returns the clusters of cores, slowest first, distinguished by capacity or else by clock.
+    """Returns the clusters of cores, slowest first, distinguished by capacity and by clock.
+
+    Kernels without the cores' efficiency show one capacity for all, so cores of equal capacity and
+    different clocks are different clusters. Capacities that only some cores show are not used.
 
     Args:
         khz, capacity: core to value, for the cores that show it.
     """
-    by = capacity if set(capacity) >= set(khz) else khz
-    groups: dict[int, list[int]] = defaultdict(list)
-    for core, value in sorted(by.items()):
-        groups[value].append(core)
+    if not set(capacity) >= set(khz):
+        capacity = {}
+    clocks: dict[int, set[int]] = defaultdict(set)
+    for core in khz:
+        clocks[capacity.get(core, 0)].add(khz[core])
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for core in sorted(capacity or khz):
+        value = capacity.get(core, 0)
+        # A core that hides its clock is like those of its capacity, if these are all alike.
+        only = max(clocks[value]) if len(clocks[value]) == 1 else 0
+        groups[value, khz.get(core, only)].append(core)
     return tuple(
-        Cluster(
-            cores=tuple(cores),
-            max_khz=max((khz[core] for core in cores if core in khz), default=None),
-            capacity=value if by is capacity else None,
-        )
-        for value, cores in sorted(groups.items())
+        Cluster(cores=tuple(cores), max_khz=clock or None, capacity=value or None)
+        for (value, clock), cores in sorted(groups.items())
     )
+
+
+def _of_known_speed(khz: Mapping[int, int], capacity: Mapping[int, int]) -> set[int]:
+    """Returns the cores whose speed can be compared with that of all others."""
+    if not set(capacity) >= set(khz):
+        return set(khz)
+    return set(capacity) if len(set(capacity.values())) > 1 else set(khz)
+
+
+def _offline(files: Mapping[str, str]) -> tuple[int, ...]:
+    """Returns the cores that are switched off; none where the phone hides it."""
+    present, online = (
+        parse_cores(files.get(f"{_CPU}/{name}", "")) for name in ("present", "online")
+    )
+    return tuple(core for core in present if core not in online) if online else ()
+
+
+def _isolated(files: Mapping[str, str]) -> tuple[int, ...]:
+    cores = set(parse_cores(files.get(f"{_CPU}/isolated", "")))
+    for path, text in files.items():
+        match = _ISOLATED.search(path)
+        if match is not None and _number(text):
+            cores.add(int(match[1]))
+    return tuple(sorted(cores))
 
 
 def _speeds(files: Mapping[str, str]) -> tuple[dict[int, int], dict[int, int]]:
@@ -183,7 +236,7 @@ def _first(properties: Mapping[str, str], *keys: str) -> str | None:
 def _soc(properties: Mapping[str, str]) -> str | None:
     maker, model = properties.get("ro.soc.manufacturer"), properties.get("ro.soc.model")
     if model is None:
-        return _first(properties, "ro.board.platform", "ro.hardware")
+        return _first(properties, *_SOC)
     return f"{maker} {model}" if maker else model
 
 

@@ -35,7 +35,9 @@ from bench.core.device_state.telemetry import Sample
 _CPU = "/sys/devices/system/cpu"
 _SCRATCH = "/data/local/tmp"
 _GROUP = "related_cpus"
+_BOOST, _STEPS = "scaling_boost_frequencies", "scaling_available_frequencies"
 _CLOCK_FILES = (
+    "scaling_*_frequencies",  # those two; one pattern, because most phones have no boost
     *(_GROUP, "scaling_governor"),
     *("scaling_cur_freq", "scaling_max_freq", "cpuinfo_max_freq"),
 )
@@ -177,5 +179,28 @@ def _clock(files: list[dict[str, Reading]], cores: tuple[int, ...]) -> Clock:
         governor=files[0].get("scaling_governor", absent),
         now_khz=lowest("scaling_cur_freq"),
         cap_khz=lowest("scaling_max_freq"),
-        max_khz=lowest("cpuinfo_max_freq"),
+        max_khz=_full_khz(files, lowest("cpuinfo_max_freq")),
     )
+
+
+def _full_khz(files: list[dict[str, Reading]], highest: Reading) -> Reading:
+    """Returns the highest clock of cores without boost.
+
+    ``cpuinfo_max_freq`` may be a boost clock, which the kernel does not allow by default, so a cap
+    below it does not show heat.
+    """
+    boosts = _frequencies(files, _BOOST)
+    if highest.number is None or highest.number not in boosts:
+        return highest
+    steps = _frequencies(files, _STEPS) - boosts
+    return (
+        Reading(value=max(steps))
+        if steps
+        else Reading(unavailable="the phone shows the boost clocks alone")
+    )
+
+
+def _frequencies(files: list[dict[str, Reading]], name: str) -> set[float]:
+    texts = [core[name].text or "" for core in files if name in core]
+    numbers = [parse_number(word) for text in texts for word in text.split()]
+    return {number for number in numbers if number is not None}

@@ -12,11 +12,23 @@ from enum import StrEnum
 from bench.adb.transport.direct import PROMPT_LIMIT_S, DirectTransport
 from bench.adb.transport.keys import load_keys
 from bench.adb.transport.link import Link, TcpLink
-from bench.adb.transport.server import AdbServer, ServerTransport, unusable_state
+from bench.adb.transport.server import AdbServer, ServerTransport, is_wireless, unusable_state
 from bench.adb.transport.stream import Transport
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 
+# A line of ``adb devices -l``: serial, state, ``key:value`` words. A serial may have blanks, such
+# as "adb-R58N-Xy (2)._adb-tls-connect._tcp", and so may the state "no permissions (...)".
+_STATES = (
+    r"device|offline|unauthorized|authorizing|connecting|recovery|rescue|sideload|bootloader"
+    r"|fastbootd?|host|detached|unknown|no permissions\b.*?"
+)
+_FIELDS = r"(?:[ \t]+\w+:\S*)*"
+# The strictest that fits: a known state before fields, before anything, another state.
+_LISTED = tuple(
+    re.compile(rf"(?P<serial>\S.*?)[ \t]+(?P<state>{states})(?P<fields>{fields})\s*")
+    for states, fields in ((_STATES, _FIELDS), (_STATES, r"(?:[ \t].*)?"), (r"\S+", _FIELDS))
+)
 _TCP = re.compile(r"(?:tcp:)?(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
 _USABLE = "device"
 _SETTLING = ("offline", "connecting", "authorizing")
@@ -52,8 +64,8 @@ class Found:
 
 def is_remote(address: Found) -> bool:
     """Returns whether a phone is reached over a network, also through an adb server."""
-    wireless = "._adb-tls-connect._tcp" in address.serial
-    return address.way is Way.TCP or wireless or _TCP.fullmatch(address.serial) is not None
+    by_name = is_wireless(address.serial) or _TCP.fullmatch(address.serial) is not None
+    return address.way is Way.TCP or by_name
 
 
 def list_phones(environ: Mapping[str, str] = os.environ) -> list[Found]:
@@ -137,13 +149,19 @@ def _select(serials: Sequence[str], environ: Mapping[str, str]) -> list[Found]:
 
 
 def _phone_of(line: str) -> Found:
-    # "SERIAL   no permissions (...); see [http...]" has blanks in its state.
-    serial, _, rest = line.partition(" ") if " " in line else line.partition("\t")
-    words = rest.split()
-    fields = dict(word.split(":", 1) for word in words if ":" in word)
-    state = "no permissions" if words[:2] == ["no", "permissions"] else (words or ["unknown"])[0]
-    model = fields.get("model", "").replace("_", " ")
-    return Found(serial=serial, way=Way.SERVER, state=state, model=model)
+    line = line.strip()
+    match = next(filter(None, (pattern.fullmatch(line) for pattern in _LISTED)), None)
+    if match is None:
+        return Found(serial=line, way=Way.SERVER, state="unknown")
+    state = match["state"]
+    fields = dict(word.split(":", 1) for word in match["fields"].split() if ":" in word)
+    return Found(
+        serial=match["serial"],
+        way=Way.SERVER,
+        # Its message "(user in plugdev group; ...); see [http...]" follows.
+        state="no permissions" if state.startswith("no permissions") else state,
+        model=fields.get("model", "").replace("_", " "),
+    )
 
 
 def _on_usb() -> list[str]:

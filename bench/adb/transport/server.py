@@ -6,6 +6,7 @@ A server is never started, killed or restarted, because other programs use it to
 from __future__ import annotations
 
 import os
+import re
 import select
 import socket
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from bench.core.errors import (
 
 _PORT = 5037
 _READ_BYTES = 1 << 20
+_WIRELESS = re.compile(r"\._adb(-tls-connect)?\._tcp\b")
 
 
 class AdbServer:
@@ -240,9 +242,7 @@ def unusable_state(serial: str, state: str) -> DeviceError:
             return TransientDeviceError(
                 f"{serial}: the adb server lists it as {state}",
                 # Debian 12's adb never reconnects a network phone.
-                hint=f"check network and port, then: adb disconnect {serial}; adb connect {serial}"
-                if ":" in serial
-                else "unplug it, plug it in again and unlock its screen",
+                hint=_reconnect(serial),
                 serial=serial,
             )
         case _:
@@ -251,6 +251,19 @@ def unusable_state(serial: str, state: str) -> DeviceError:
                 hint="see adb devices -l; udev rules give missing permissions",
                 serial=serial,
             )
+
+
+def is_wireless(serial: str) -> bool:
+    """Returns whether a serial is of a phone that adb found on the network by itself (mDNS)."""
+    return _WIRELESS.search(serial) is not None
+
+
+def _reconnect(serial: str) -> str:
+    if is_wireless(serial):
+        return "check the network, then switch its Wireless debugging off and on"
+    if ":" in serial:
+        return f"check network and port, then: adb disconnect {serial}; adb connect {serial}"
+    return "unplug it, plug it in again and unlock its screen"
 
 
 def _unusable(serial: str, why: str) -> DeviceError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -78,7 +79,8 @@ def run(options: Options) -> int:
     began_s = time.monotonic()
     named = paper.students() if options.students is None else options.students.split(",")
     names = list(dict.fromkeys(parse(name).name for name in named))
-    where = [*(["--host"] if options.host else []), *(f"-s {each}" for each in options.serial)]
+    serials = [f"-s {shlex.quote(each)}" for each in options.serial]
+    where = [*(["--host"] if options.host else []), *serials]
     formats = [Format(each) for each in flags.words(options.formats, _FORMATS, "format")]
     if options.serial or not options.host:
         phones_of(options.serial)  # a phone that is not there is an error before anything is made

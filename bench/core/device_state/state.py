@@ -44,7 +44,7 @@ class Clock:
     Args:
         now_khz: their clock at this moment.
         cap_khz: the most that they may reach now: lowered by heat, battery or a power mode.
-        max_khz: the hardware's maximum.
+        max_khz: their full clock: the highest without boost.
     """
 
     cores: tuple[int, ...]

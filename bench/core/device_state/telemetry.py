@@ -69,6 +69,7 @@ class Telemetry:
         run_s, run_queue_wait_s: how long its first thread ran, and waited for a core.
         caps_at_start_khz: pairs of the first core of a clock, and the clock's cap when the session
             began.
+        cool_at_start: whether the device was cool then, so that a lower cap stands without heat.
         overhead_s: how long it took to read all this, which is not part of the process's time.
     """
 
@@ -80,4 +81,5 @@ class Telemetry:
     run_s: float | None = None
     run_queue_wait_s: float | None = None
     caps_at_start_khz: tuple[tuple[int, float], ...] = ()
+    cool_at_start: bool = False
     overhead_s: float | None = None

@@ -18,7 +18,18 @@ from bench.core.units import clock, size
 from bench.flow.checks.machine import Finding, Level, finding, note, ok, problem, warning
 from bench.flow.phone.discovery import affinity, complete_facts, connect, profile_of
 from bench.flow.phone.readiness import limits_of
-from bench.measure.conditions import Condition, ConditionKind, Limits, Response, assess, in_words
+from bench.measure.conditions import (
+    ClockRule,
+    Condition,
+    ConditionKind,
+    Limits,
+    Response,
+    assess,
+    caps_of,
+    in_words,
+    is_cool,
+    unready,
+)
 from device_profiles.device_profile import Profile
 
 _SPACE_BYTES = 256 << 20  # a large model and the tool
@@ -95,7 +106,8 @@ def check_phone(
 def examine_phone(facts: Facts, state: State, profile: Profile) -> tuple[Finding, ...]:
     """Returns the checks of a phone's facts and state, by the same limits as ``run``."""
     limits = limits_of(profile)
-    conditions = assess(state, limits)
+    standing_khz = caps_of(state) if is_cool(state, limits) else {}
+    conditions = assess(state, limits, ClockRule(standing_khz=standing_khz))
     return (
         *_identity(facts, profile),
         *_cores(facts, profile),
@@ -176,8 +188,16 @@ def _cores(facts: Facts, profile: Profile) -> Iterator[Finding]:
             f"{len(facts.cores)} cores; the phone hides which are fast",
             "describe them in a device profile",
         )
+    elif facts.offline_cores or not complete.clusters_complete:
+        yield _partly_known(facts, complete)
     else:
         yield _fastest(complete)
+    if facts.isolated_cores:
+        yield warning(
+            "isolated cores",
+            f"the kernel moves processes away from cores {list_cores(facts.isolated_cores)}",
+            "let the phone cool, and try again with its screen on",
+        )
     pinned = affinity(facts, profile, 1)
     if not facts.taskset:
         yield warning(
@@ -186,14 +206,40 @@ def _cores(facts: Facts, profile: Profile) -> Iterator[Finding]:
             "measure many processes, and check their spread",
         )
     else:
-        yield ok(
-            "taskset",
-            f"one thread is pinned with mask {pinned}" if pinned else "all usable cores are alike",
-        )
+        yield _pinning(pinned, complete)
+
+
+def _pinning(pinned: str | None, facts: Facts) -> Finding:
+    if pinned:
+        return ok("taskset", f"one thread is pinned with mask {pinned}")
+    if facts.clusters and facts.clusters_complete:
+        return ok("taskset", "all usable cores are alike")
+    return warning(
+        "taskset",
+        "processes are not pinned, because nothing shows which cores are the fastest",
+        "measure many processes, and check their spread; or pin them: run --affinity",
+    )
+
+
+def _partly_known(facts: Facts, complete: Facts) -> Finding:
+    """Returns the warning of a phone that does not show how fast all of its cores are."""
+    shown = {core for each in facts.clusters for core in each.cores}
+    hidden = set(facts.cores or facts.allowed_cores) - shown - set(facts.offline_cores)
+    parts = (
+        f"{list_cores(facts.offline_cores)} offline" if facts.offline_cores else "",
+        f"{list_cores(hidden)} without a clock or capacity" if hidden else "",
+    )
+    what = "; ".join(filter(None, parts)) or "capacities do not distinguish them"
+    known = "as its device profile has it" if complete.clusters_complete else "unknown"
+    return warning(
+        "cores",
+        f"{len(facts.cores)} cores ({what}): which are the fastest is {known}",
+        "try again with the screen on; where they stay so, describe them in a device profile",
+    )
 
 
 def _fastest(facts: Facts) -> Finding:
-    usable = set(facts.allowed_cores or facts.cores)
+    usable = set(facts.usable_cores)
     fastest = set(facts.clusters[-1].cores)
     kinds = " + ".join(
         f"{len(each.cores)}" + (f" of {clock(each.max_khz)}" if each.max_khz else "")
@@ -214,6 +260,8 @@ def _clocks(state: State, conditions: Sequence[Condition]) -> Finding:
         return note("clocks", f"hidden: {state.clocks_unavailable}")
     governors = ", ".join(sorted({each.governor.text or "hidden" for each in state.clocks}))
     capped = _of(conditions, ConditionKind.CAPPED_CLOCKS)
+    if standing := _of(conditions, ConditionKind.STANDING_CAP):
+        return _outside("clocks", f"{governors}; capped although cool: rows have a note", standing)
     if not capped:
         return ok("clocks", f"{governors}; none is capped")
     return _outside("clocks", f"{governors}; capped, so processes on them are discarded", capped)
@@ -319,9 +367,9 @@ def _of(conditions: Sequence[Condition], *kinds: ConditionKind) -> list[Conditio
 
 def _outside(check: str, text: str, conditions: Sequence[Condition]) -> Finding:
     """Returns the finding of a state outside the limits; a problem if ``run`` does not start."""
-    discards = all(condition.response is Response.DISCARD for condition in conditions)
+    starts = not unready(conditions)
     return finding(
-        Level.WARNING if discards else Level.PROBLEM,
+        Level.WARNING if starts else Level.PROBLEM,
         check,
         f"{in_words(conditions)} ({text})",
         "; ".join(dict.fromkeys(condition.remedy for condition in conditions)),

@@ -15,6 +15,7 @@ from bench.core.device_state.state import AWAKE, State
 from bench.core.device_state.telemetry import Telemetry
 from bench.core.errors import TransientDeviceError
 from bench.flow.device.sweep import Sweep
+from bench.measure.conditions import caps_of, is_cool
 from bench.plan.case import Case
 from bench.tool.host import Execution, raw_text
 
@@ -41,6 +42,7 @@ class PhoneProcesses:
         self._watch: Watch | None = None
         self._last_state: tuple[float, State | None] = (0.0, None)
         self._caps_khz: tuple[tuple[int, float], ...] = ()
+        self._cool_at_start = False
         self._dark = False
         self.stays_dark = False
 
@@ -102,7 +104,11 @@ class PhoneProcesses:
             timed_out=ended.timed_out,
             stdout=raw_text(ended.stdout),
             stderr=raw_text(ended.stderr),
-            telemetry=replace(ended.telemetry, caps_at_start_khz=self._caps_khz),
+            telemetry=replace(
+                ended.telemetry,
+                caps_at_start_khz=self._caps_khz,
+                cool_at_start=self._cool_at_start,
+            ),
             result=self._result(ended.exit_status) if result_file else None,
         )
 
@@ -120,11 +126,8 @@ class PhoneProcesses:
             started_s = time.perf_counter()
             state = read_state(self._phone)
             limit_s = _READING_MARGIN_S + _READING_FACTOR * (time.perf_counter() - started_s)
-            self._caps_khz = tuple(
-                (clock.cores[0], cap_khz)
-                for clock in state.clocks
-                if (cap_khz := clock.cap_khz.number) is not None
-            )
+            self._caps_khz = tuple(caps_of(state).items())
+            self._cool_at_start = is_cool(state, self.sweep.limits)
             self._watch = Watch(
                 phone=self._phone,
                 groups=tuple(clock.cores for clock in state.clocks),

@@ -12,7 +12,7 @@ from bench.adb.state.facts import Facts
 from bench.core.hashing import sha256_file
 from bench.flow.device.requests import RunRequest
 from bench.flow.device.sweep import Sweep, refuse_short_timeout, runner_of
-from bench.flow.phone.discovery import affinity
+from bench.flow.phone.discovery import affinity, cores_left_out
 from bench.flow.phone.tool import PhoneTools, stage_tool
 from bench.measure.conditions import Limits
 from bench.plan.case import Delegate
@@ -24,8 +24,6 @@ from device_profiles.device_profile import Profile
 
 
 def _phone_device(facts: Facts) -> DeviceRecord:
-    fastest = facts.clusters[-1].cores if facts.clusters else ()
-    unusable = sorted(set(fastest) - set(facts.allowed_cores)) if facts.allowed_cores else []
     return DeviceRecord(
         kind=Kind.PHONE,
         name=f"{facts.model} ({facts.serial})",
@@ -37,7 +35,7 @@ def _phone_device(facts: Facts) -> DeviceRecord:
         boot_id=facts.boot_id,
         serial=facts.serial,
         virtual=facts.virtual,
-        cores_left_out=",".join(map(str, unusable)) or None,
+        cores_left_out=cores_left_out(facts),
     )
 
 

@@ -127,6 +127,8 @@ def test_what_happens_to_the_phone_during_a_process_discards_it_and_it_is_measur
     (caveat,) = spoilt.caveats
     assert caveat.kind is fault.kind
     assert fault.evidence in caveat.evidence
+    # The phone was cool when the session began, so a cap that had stood then would be a note.
+    assert all(each.telemetry.cool_at_start for each in found)
     # Nothing depends on latency: the stand-in always prints the same one.
     for each in rest:
         assert isinstance(each, Measured)
