@@ -20,6 +20,12 @@ _ABIS = {
     ("EM_386", 32): "x86",
     ("EM_RISCV", 64): "riscv64",
 }
+# Functions of Android's C library that a tool may call and that came with API 26 (Android 8.0).
+_SINCE_26 = frozenset(
+    ("strtod_l", "strtof_l", "strtol_l", "strtoul_l", "pthread_getname_np", "mallopt")
+)
+_ANDROID_8 = 26
+_LINKER = "/system/bin/linker"
 _PROGRAMS = ("ET_EXEC", "ET_DYN")  # at a fixed address, or position-independent
 _HINT = "give a build of benchmark_model for this device with --benchmark-binary"
 
@@ -33,10 +39,15 @@ class Elf:
             processor its name or number in the ELF format, and the bits.
         alignment_bytes: smallest alignment of a loaded segment, which is the largest page that it
             can run with.
+        api_level: the Android API level that it was built for, from its note; ``None`` without one.
+        since_android_8: functions that it imports and that came with Android 8.0, sorted: it does
+            not start on an older phone.
     """
 
     abi: str
     alignment_bytes: int
+    api_level: int | None = None
+    since_android_8: tuple[str, ...] = ()
 
 
 def read_elf(path: Path) -> Elf | None:
@@ -57,15 +68,19 @@ def read_elf(path: Path) -> Elf | None:
         raise ConfigurationError(f"{path}: {error.strerror}", hint="check the path") from error
 
 
-def check(path: Path, *, abis: Sequence[str], page_bytes: int) -> Elf | None:
+def check(
+    path: Path, *, abis: Sequence[str], page_bytes: int, api_level: int | None = None
+) -> Elf | None:
     """Returns the result of ``read_elf``, after checking that a device can start the program.
 
     Args:
         abis: the device's, as in its ``ro.product.cpu.abilist``.
         page_bytes: size of the device's memory pages.
+        api_level: of the device's Android; ``None`` where that is unknown or it has none.
 
     Raises:
-        ConfigurationError: it is not a program, or is for another processor or smaller pages.
+        ConfigurationError: it is not a program, or is for another processor, smaller pages or a
+            later Android.
     """
     elf = read_elf(path)
     if elf is None:
@@ -81,6 +96,13 @@ def check(path: Path, *, abis: Sequence[str], page_bytes: int) -> Elf | None:
             f"pages of {page_bytes // 1024} KB, so it cannot start there",
             hint=f"link it with -Wl,-z,max-page-size={page_bytes}, or switch the device to pages "
             "of 4 KB",
+        )
+    if elf.since_android_8 and api_level is not None and api_level < _ANDROID_8:
+        raise ConfigurationError(
+            f"{path} calls {', '.join(elf.since_android_8)} of Android 8.0 (API {_ANDROID_8}), and "
+            f"the device has API {api_level}, so it cannot start there",
+            hint=f"give a build for API {api_level} with --benchmark-binary, or use a device with "
+            "Android 8.0 or later",
         )
     return elf
 
@@ -105,7 +127,41 @@ def _elf(file: ELFFile) -> Elf:
     machine, bits = file["e_machine"], file.elfclass
     abi = _ABIS.get((machine, bits)) if file.little_endian else None
     other = f"{str(machine).removeprefix('EM_')} ({bits} bits)"
-    return Elf(abi=abi or other, alignment_bytes=min(loaded))
+    api_level, since_android_8 = _android(file)
+    return Elf(
+        abi=abi or other,
+        alignment_bytes=min(loaded),
+        api_level=api_level,
+        since_android_8=since_android_8,
+    )
+
+
+def _android(file: ELFFile) -> tuple[int | None, tuple[str, ...]]:
+    """Returns a program's ``api_level`` and ``since_android_8``, as far as its sections show them.
+
+    No system needs the sections of a program to start it, so they may be missing or damaged.
+    """
+    from elftools.elf.sections import NoteSection, SymbolTableSection
+    from elftools.elf.segments import InterpSegment
+
+    try:
+        ident, symbols = map(file.get_section_by_name, (".note.android.ident", ".dynsym"))
+        notes = list(ident.iter_notes()) if isinstance(ident, NoteSection) else []
+        api_level = int.from_bytes(notes[0]["n_descdata"][:4], "little") if notes else None
+        is_for_android = any(
+            isinstance(segment, InterpSegment) and segment.get_interp_name().startswith(_LINKER)
+            for segment in file.iter_segments(type="PT_INTERP")
+        )
+        if not is_for_android or not isinstance(symbols, SymbolTableSection):
+            return api_level, ()
+        needed = {
+            symbol.name
+            for symbol in symbols.iter_symbols()
+            if symbol["st_shndx"] == "SHN_UNDEF" and symbol["st_info"]["bind"] == "STB_GLOBAL"
+        }
+    except Exception:  # as in _read
+        return None, ()
+    return api_level, tuple(sorted(needed & _SINCE_26))
 
 
 def _kind_of(head: bytes) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.smallest_program import program
+from support.smallest_program import android_program, program
 
 from bench.core.errors import ConfigurationError
 from bench.tool.elf import check, read_elf
@@ -75,6 +75,33 @@ def test_large_pages_need_a_program_that_is_aligned_to_them(tmp_path: Path) -> N
     with pytest.raises(ConfigurationError, match=r"aligned to 4 KB.*pages of 16 KB") as error:
         check(small, abis=["arm64-v8a"], page_bytes=16384)
     assert "max-page-size=16384" in error.value.hint
+
+
+def test_a_program_that_calls_functions_of_android_8_is_refused_for_an_older_phone(
+    tmp_path: Path,
+) -> None:
+    tool = written(tmp_path / "tool", android_program("malloc", "strtod_l", api_level=26))
+    with pytest.raises(ConfigurationError, match=r"strtod_l of Android 8.*has API 25") as error:
+        check(tool, abis=["arm64-v8a"], page_bytes=4096, api_level=25)
+    assert "--benchmark-binary" in error.value.hint
+    for api_level in (26, None):
+        elf = check(tool, abis=["arm64-v8a"], page_bytes=4096, api_level=api_level)
+        assert elf is not None
+        assert (elf.api_level, elf.since_android_8) == (26, ("strtod_l",))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        android_program("malloc", "strtod", api_level=30),
+        android_program("strtod_l", api_level=30, weak=True),
+        android_program("strtod_l", api_level=30).replace(b"/system/bin/", b"/lib/x86_64/"),
+        program(machine=183),
+    ],
+)
+def test_a_program_that_may_start_is_not_refused(tmp_path: Path, content: bytes) -> None:
+    tool = written(tmp_path / "tool", content)
+    assert check(tool, abis=["arm64-v8a"], page_bytes=4096, api_level=24) is not None
 
 
 @pytest.mark.parametrize(

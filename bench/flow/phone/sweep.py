@@ -18,7 +18,7 @@ from bench.measure.conditions import Limits
 from bench.plan.case import Delegate
 from bench.plan.device import DeviceRecord, Kind
 from bench.plan.suite import ALL_CORES, BIG_CORES, Suite, cases
-from bench.tool.elf import check
+from bench.tool.elf import Elf, check
 from bench.tool.host import Tool
 from device_profiles.device_profile import Profile
 
@@ -62,11 +62,10 @@ def phone_sweep(
         TransientDeviceError: the phone was lost.
     """
     binary = tools.binary_for(facts)
-    check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
     suite = run.suite
-    tool = stage_tool(phone, binary)
+    tool = _staged_tool(phone, binary, facts)
     if run.library is not None:
-        check(run.library, abis=facts.abis, page_bytes=facts.page_bytes or 0)
+        _check(run.library, facts)
     library_sha256 = None if run.library is None else sha256_file(run.library)
     if run.delegates_are_default and "use_xnnpack" not in tool.known_flags:
         suite = replace(suite, delegates=(Delegate.NONE,))
@@ -113,10 +112,19 @@ def _second_tool(
     """Returns the second tool by its SHA-256, and adds it to the files; empty if there is none."""
     if binary is None or sha256_file(binary) in files:
         return {}
-    check(binary, abis=facts.abis, page_bytes=facts.page_bytes or 0)
-    tool = stage_tool(phone, binary)
+    tool = _staged_tool(phone, binary, facts)
     files[tool.sha256] = binary
     return {tool.sha256: tool}
+
+
+def _staged_tool(phone: Phone, binary: Path, facts: Facts) -> Tool:
+    """Returns a tool on the phone, to which it is pushed only if it can start there."""
+    elf = _check(binary, facts)
+    return stage_tool(phone, binary, elf, api_level=facts.sdk)
+
+
+def _check(path: Path, facts: Facts) -> Elf | None:
+    return check(path, abis=facts.abis, page_bytes=facts.page_bytes or 0, api_level=facts.sdk)
 
 
 def _affinity(suite: Suite, facts: Facts, profile: Profile, threads: int) -> str | None:

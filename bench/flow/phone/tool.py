@@ -12,6 +12,7 @@ from bench.adb.state.facts import Facts
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
 from bench.flow.device.requests import ToolRequest
+from bench.tool.elf import Elf
 from bench.tool.fetch import fetch_tool
 from bench.tool.flags import known_flags
 from bench.tool.host import Tool, raw_text
@@ -54,11 +55,17 @@ class PhoneTools:
             )
 
 
-def stage_tool(phone: Phone, binary: Path) -> Tool:
-    """Stages the tool; returns it with its path on the phone and the flags that it knows path.
+def stage_tool(
+    phone: Phone, binary: Path, elf: Elf | None = None, *, api_level: int | None = None
+) -> Tool:
+    """Stages the tool; returns it with its path on the phone and the flags that it knows there.
+
+    Args:
+        elf: the facts of the file; ``None`` for a script.
+        api_level: of the phone's Android.
 
     Raises:
-        ConfigurationError: it is not a benchmark tool, or does not start path.
+        ConfigurationError: it is not a benchmark tool, or does not start there.
         DeviceError: the phone has no room.
         TransientDeviceError: the phone was lost.
     """
@@ -72,13 +79,21 @@ def stage_tool(phone: Phone, binary: Path) -> Tool:
         last = [line for line in text.splitlines() if line.strip()][-3:]
         raise ConfigurationError(
             f"{binary}: its --help lists no benchmark flags on {phone.serial} (exit status "
-            f"{usage.exit_status}): {' / '.join(last) or 'no output'}",
+            f"{usage.exit_status}): {' / '.join(last) or 'no output'}" + _built_for(elf, api_level),
             hint="give TFLite's benchmark_model for this phone: --benchmark-binary PATH",
             serial=phone.serial,
             exit_status=usage.exit_status,
             last_lines=last,
         )
     return Tool(sha256=sha256, binary=path, known_flags=flags)
+
+
+def _built_for(elf: Elf | None, api_level: int | None) -> str:
+    """Returns the likely reason why a tool does not start, if it is for a later Android."""
+    built_for = elf.api_level if elf else None
+    if built_for is None or api_level is None or built_for <= api_level:
+        return ""
+    return f"; it is built for Android's API {built_for} and later, and the phone has {api_level}"
 
 
 def make_executable(phone: Phone, there: PurePath) -> None:

@@ -27,6 +27,7 @@ from support.phone_sweeps import (
 )
 from support.program import command_line, frill_bench
 from support.reach import Boot, direct
+from support.smallest_program import android_program
 from support.usb_debugging import authorise
 
 from bench.core.caveats import CaveatKind
@@ -347,6 +348,22 @@ def test_a_tool_for_another_processor_is_refused_before_the_push(
     assert isinstance(swept.lanes[0].error, ConfigurationError)
     assert "arm64-v8a" in swept.lanes[0].error.message
     assert not phone.path(FOLDER).exists()
+
+
+def test_a_tool_for_a_later_android_is_refused_before_the_push_or_explained(
+    boot_phone: Boot, tmp_path: Path, database: Path
+) -> None:
+    phone = boot_phone(properties={"ro.build.version.sdk": "25"})
+    tool = tmp_path / "tool"
+    tool.write_bytes(android_program("strtod_l", api_level=26, machine=62))
+    error = sweep([phone.serial], wanted(tool, TINY), database).lanes[0].error
+    assert isinstance(error, ConfigurationError)
+    assert "calls strtod_l of Android 8.0 (API 26), and the device has API 25" in error.message
+    assert not phone.path(FOLDER).exists()
+    tool.write_bytes(android_program("strtod", api_level=30, machine=62))
+    error = sweep([phone.serial], wanted(tool, TINY), database).lanes[0].error
+    assert isinstance(error, ConfigurationError)
+    assert "built for Android's API 30 and later, and the phone has 25" in error.message
 
 
 def test_a_library_that_the_phone_lacks_is_named(
