@@ -51,9 +51,10 @@ def replace_command(handset: Running) -> Iterator[Replace]:
 
 
 def leave_running(phone: Phone) -> None:
-    phone.ask(f"cp /system/bin/sh {FOLDER}/tool")
-    phone.ask(f"{FOLDER}/tool -c 'sleep 603; :' >/dev/null 2>&1 </dev/null &")
-    assert phone.shell("pgrep -f '[s]leep 603'").stdout
+    # It waits for ever, and has no child that would stay.
+    phone.ask(f"cp /system/bin/sh {FOLDER}/tool; mkfifo {FOLDER}/pipe")
+    phone.ask(f"{FOLDER}/tool -c 'read never' <>{FOLDER}/pipe >/dev/null 2>&1 &")
+    assert phone.shell("pgrep -f '[r]ead never'").stdout
 
 
 def test_leftovers_are_killed_where_signals_have_no_number_options(
@@ -62,13 +63,13 @@ def test_leftovers_are_killed_where_signals_have_no_number_options(
     replace_command("pkill", NO_SIGNAL_BY_NUMBER)
     leave_running(phone)
     assert not kill_leftovers(phone)
-    assert not phone.shell(f"pgrep -f '{FOLDER[:-1]}[r]/tool'").stdout
+    assert not phone.shell("pgrep -f '[r]ead never'").stdout
 
 
 @pytest.mark.parametrize(
     ("name", "body", "why"),
     [
-        ("pkill", 'echo "pkill: 7: Operation not permitted" >&2; exit 1', "tool -c sleep 603"),
+        ("pkill", 'echo "pkill: 7: Operation not permitted" >&2; exit 1', "tool -c read never"),
         ("pgrep", "exit 127", "prints nothing"),
     ],
 )
@@ -78,7 +79,7 @@ def test_leftovers_that_cannot_be_ended_or_seen_are_told(
     leave_running(phone)
     replace_command(name, body)
     assert why in kill_leftovers(phone)
-    phone.shell(f"/system/bin/pkill -l 9 -f '{FOLDER[:-1]}[r]/'")
+    phone.shell("/system/bin/pkill -l 9 -f '[r]ead never'")
 
 
 @pytest.fixture(params=["sha1sum", "nothing"])
