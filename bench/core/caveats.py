@@ -57,7 +57,7 @@ class CaveatKind(StrEnum):
 # The footnote of each kind, by its effect.
 _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
     Effect.NOTE: {
-        CaveatKind.FIXED_PERFORMANCE: "the clocks were held at a level that the phone can sustain",
+        CaveatKind.FIXED_PERFORMANCE: "Android's fixed performance mode was on",
         CaveatKind.CONDITIONS_REFUSED: "the phone refused some of the settings for measuring",
         CaveatKind.PARTLY_DELEGATED: (
             "the delegate took only part of the graph, in several partitions"

@@ -11,12 +11,13 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.adb.batch import Answer, ask_all
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
+from bench.adb.state.fixed import effect_of
 from bench.adb.state.screen import WAKEFULNESS, key_to_restore
 from bench.core import config
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
@@ -36,7 +37,7 @@ class DeviceSettings:
 
     Args:
         screen: keep it awake, dim, and at one brightness.
-        fixed_performance: hold the clocks at a level that the phone can sustain.
+        fixed_performance: ask for Android's mode of steady clocks; makers choose their level.
         airplane: airplane mode, so that nothing comes in.
     """
 
@@ -52,10 +53,12 @@ class ChangedSettings:
     Args:
         changed: name to value, of those that were changed, as read back.
         refused: name to the phone's message, for those that it did not let us change.
+        effects: name to what the change did, in words, for those that cannot be read back.
     """
 
     changed: Mapping[str, str]
     refused: Mapping[str, str]
+    effects: Mapping[str, str] = field(default_factory=dict)
 
 
 def _value_in(text: str) -> str | None:
@@ -241,7 +244,12 @@ def _change(
     originals = {**before, **_load_remembered(path, serial)}
     _remember(path, serial, originals)
     values: dict[str, str | None] = {name: settings[name].ours for name in before}
-    wrong = _set(phone, values)
+    wrong: dict[str, str] = {}
+    effects: dict[str, str] = {}
+    if FIXED_PERFORMANCE in values:
+        effects[FIXED_PERFORMANCE] = effect_of(phone, lambda: wrong.update(_set(phone, values)))
+    else:
+        wrong = _set(phone, values)
     refused |= wrong
     if FIXED_PERFORMANCE in refused:
         # No phone shows whether it is on, so only this refusal shows that nothing is to restore.
@@ -253,7 +261,9 @@ def _change(
             serial=phone.serial,
         )
     return ChangedSettings(
-        changed={name: settings[name].ours for name in before if name not in wrong}, refused=refused
+        changed={name: settings[name].ours for name in before if name not in wrong},
+        refused=refused,
+        effects=effects,
     )
 
 

@@ -203,7 +203,12 @@ class PhoneDevice:
         changed = self._changed
         if changed is not None:
             profile = {"task-profile": TASK_PROFILE} if task else {}
-            log(SETTINGS, changed={**changed.changed, **profile}, refused=changed.refused)
+            log(
+                SETTINGS,
+                changed={**changed.changed, **profile},
+                refused=changed.refused,
+                effects=changed.effects,
+            )
 
     def require_ready(self) -> None:
         """Returns once the phone may be measured; waits for a hot one to cool down.
