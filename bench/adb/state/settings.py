@@ -18,6 +18,7 @@ from bench.adb.batch import Answer, ask_all
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
 from bench.adb.state.fixed import effect_of
+from bench.adb.state.identity import file_of, own_key
 from bench.adb.state.screen import WAKEFULNESS, key_to_restore
 from bench.core import config
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
@@ -160,7 +161,7 @@ def changed_settings(
     taken for the user's.
 
     Args:
-        serial: the phone's own.
+        serial: the phone's own, or its key.
         again: repeats the change when a phone that was lost meanwhile is back.
         on_message: gets a line on settings that were restored late or not at all.
         away_s: how long to wait for a phone that is away at the end.
@@ -172,7 +173,7 @@ def changed_settings(
         TransientDeviceError: the phone went away, or another process measures on it.
     """
     folder = folder or _memory()
-    path = _file(folder, serial)
+    path = file_of(folder, serial)
 
     def change() -> ChangedSettings:
         if restored := _describe(*_restore(phone, serial, path)):
@@ -196,9 +197,9 @@ def restore_settings(phone: Phone, *, folder: Path | None = None) -> str:
     folder = folder or _memory()
     if not any(folder.glob("*.json")):
         return ""
-    serial = own_serial(phone)
+    serial = own_key(phone)
     with locked(serial, folder):
-        return _describe(*_restore(phone, serial, _file(folder, serial)))
+        return _describe(*_restore(phone, serial, file_of(folder, serial)))
 
 
 def wake(phone: Phone) -> str:
@@ -210,21 +211,8 @@ def wake(phone: Phone) -> str:
     return _set(phone, {"screen": _SCREEN["screen"].ours}).get("screen", "")
 
 
-def own_serial(phone: Phone) -> str:
-    """Returns the phone's own serial, which is the same on USB and on the network.
-
-    adb's where the phone hides its own.
-    """
-    words = phone.ask("getprop ro.serialno; getprop ro.boot.serialno").split()
-    return next((word for word in words if word != "unknown"), phone.serial)
-
-
 def _memory() -> Path:
     return state_dir() / "restores"
-
-
-def _file(folder: Path, serial: str) -> Path:
-    return folder / f"{re.sub(r'[^A-Za-z0-9.-]', '_', serial)}.json"
 
 
 def _settings_of(chosen: DeviceSettings) -> dict[str, _Setting]:
