@@ -102,7 +102,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     state.add_argument(
         "--fixed-performance",
         action="store_true",
-        help="hold the clocks at a level that the phone can sustain; every row is marked",
+        help="Android's mode of steady clocks; every row has what it did to them",
     )
     state.add_argument(
         "--airplane", action="store_true", help="airplane mode; not for a phone on the network"

@@ -47,6 +47,7 @@ class CaveatKind(StrEnum):
     CLOCK_BELOW_CAP = "clock_below_cap"
     CLOCK_BELOW_PIN = "clock_below_pin"
     CORE_STOLEN = "core_stolen"
+    RAN_ELSEWHERE = "ran_elsewhere"
     BATTERY_LOW = "battery_low"
     SCREEN_CHANGED = "screen_changed"
     SCREEN_OFF = "screen_off"
@@ -57,7 +58,7 @@ class CaveatKind(StrEnum):
 # The footnote of each kind, by its effect.
 _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
     Effect.NOTE: {
-        CaveatKind.FIXED_PERFORMANCE: "the clocks were held at a level that the phone can sustain",
+        CaveatKind.FIXED_PERFORMANCE: "Android's fixed performance mode was on",
         CaveatKind.CONDITIONS_REFUSED: "the phone refused some of the settings for measuring",
         CaveatKind.PARTLY_DELEGATED: (
             "the delegate took only part of the graph, in several partitions"
@@ -110,6 +111,7 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         CaveatKind.CAP_LOWERED: "the cores could not reach their full clock",
         CaveatKind.CLOCK_BELOW_PIN: "the cores did not hold the clock that was asked for",
         CaveatKind.CORE_STOLEN: "other processes used the cores meanwhile",
+        CaveatKind.RAN_ELSEWHERE: "it ran on other cores than those that it was pinned to",
         CaveatKind.BATTERY_LOW: "the battery was so low that the device may save power",
         CaveatKind.SCREEN_CHANGED: "the screen went on or off meanwhile",
     },

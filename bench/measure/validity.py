@@ -21,6 +21,7 @@ from bench.measure.conditions import (
 )
 from bench.plan.case import Case, Mode
 
+_ELSEWHERE_RATIO = 0.5
 _MIN_CORE_S = 0.3  # the least time per core, because the kernel counts in hundredths of a second
 _CAVEATS = {
     ConditionKind.THROTTLED: CaveatKind.THROTTLED,
@@ -53,6 +54,7 @@ def caveats_of(telemetry: Telemetry, limits: Limits, case: Case) -> tuple[Caveat
         *_screen(telemetry),
         *_below_cap(telemetry, limits, clock_rule),
         *_interference(telemetry, limits, cores),
+        *_elsewhere(telemetry.usage, limits, cores),
         *_hidden(telemetry, limits),
     )
 
@@ -172,6 +174,24 @@ def _core_sharing(usage: Usage | None, limits: Limits, cores: tuple[int, ...]) -
     others_s = busy_s - cpu_s
     if others_s > limits.others_ratio * cores_s:
         yield f"others used {others_s:.2f} s of the {cores_s:.2f} s of cores {list_cores(cores)}"
+
+
+def _elsewhere(usage: Usage | None, limits: Limits, cores: tuple[int, ...]) -> Iterator[Caveat]:
+    """Yields the caveat of a process that used more CPU time than its pinned cores were busy.
+
+    A kernel that isolates a core moves its processes away and leaves their mask as it was.
+    """
+    if limits.others_ratio is None or not cores or usage is None:
+        return
+    cpu_s, busy_s = usage.cpu_s.number, usage.busy_s.number
+    if cpu_s is None or busy_s is None or cpu_s < _MIN_CORE_S:
+        return
+    if busy_s < _ELSEWHERE_RATIO * cpu_s:
+        yield Caveat(
+            kind=CaveatKind.RAN_ELSEWHERE,
+            evidence=f"cores {list_cores(cores)} were busy for {busy_s:.2f} s of its "
+            f"{cpu_s:.2f} s of CPU time",
+        )
 
 
 def _hidden(telemetry: Telemetry, limits: Limits) -> Iterator[Caveat]:

@@ -189,7 +189,7 @@ class Case:
         full_delegation: the delegate must take the whole graph in one piece.
         library_sha256: of an external delegate's library.
         library_options: options of that delegate.
-        fixed_performance: the phone held its clocks at a level that it can sustain.
+        fixed_performance: the phone was in Android's fixed performance mode.
     """
 
     artifact_sha256: str

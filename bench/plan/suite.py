@@ -42,7 +42,7 @@ class Suite:
         external_delegate: library of the delegate ``external``, relative to the suite's file.
         external_delegate_options: its options, as ``key:value;key2:value2``.
         require_full_delegation: a delegate that leaves a node is a failure.
-        fixed_performance: phones hold their clocks at a level that they can sustain.
+        fixed_performance: phones are in Android's fixed performance mode.
         op_profile, peak_memory: also run each case once for its time by operator, and once for its
             memory, in separate processes that do not count for the latency.
         conventional: also run each case with benchmark_model's defaults, one process of 50 runs.

@@ -77,7 +77,7 @@ class AgainstTeacher:
     full_delegation: bool | None = maybe("the delegate had to take the whole graph")
     threads: int | None = maybe("threads of the runner")
     affinity: str | None = maybe("mask of cores, in hex; empty for all cores")
-    fixed_performance: bool | None = maybe("clocks held at a sustainable level")
+    fixed_performance: bool | None = maybe("fixed performance mode was on")
     protocol: str | None = maybe("how it was measured: mode, runs, warm-up")
     session: str | None = maybe("the session in which it was timed")
     processes: int | None = maybe("how many processes the interval is over")

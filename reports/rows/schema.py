@@ -68,7 +68,7 @@ class Setup:
     full_delegation: bool = column("the delegate had to take the whole graph", default=False)
     threads: int = column("threads of the runner")
     affinity: str | None = maybe("mask of cores, in hex; empty for all cores")
-    fixed_performance: bool = column("clocks held at a sustainable level", default=False)
+    fixed_performance: bool = column("fixed performance mode was on", default=False)
     protocol: str = column("how it was measured: mode, runs, warm-up", default="")
 
 

@@ -10,11 +10,11 @@ from support.reach import Boot, direct
 
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
+from bench.adb.state.identity import own_key
 from bench.adb.state.reading import read_state
 from bench.adb.state.settings import (
     DeviceSettings,
     changed_settings,
-    own_serial,
     restore_settings,
     wake,
 )
@@ -256,8 +256,8 @@ def test_what_cannot_be_put_back_stays_remembered(
 def test_a_memory_that_cannot_be_read_is_named_with_what_to_do(
     phone: tuple[Running, Phone], tmp_path: Path, text: str
 ) -> None:
-    running, reached = phone
-    path = tmp_path / f"{own_serial(reached)}.json"
+    _, reached = phone
+    path = tmp_path / f"{own_key(reached)}.json"
     path.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
         restore_settings(reached, folder=tmp_path)
@@ -265,7 +265,7 @@ def test_a_memory_that_cannot_be_read_is_named_with_what_to_do(
     assert f"remove {path}" in caught.value.hint
     with (
         pytest.raises(ConfigurationError),
-        changed_settings(reached, ALL, serial=running.name, folder=tmp_path),
+        changed_settings(reached, ALL, serial=own_key(reached), folder=tmp_path),
     ):
         pass
     assert path.read_text() == text
@@ -274,10 +274,12 @@ def test_a_memory_that_cannot_be_read_is_named_with_what_to_do(
 def test_a_phone_that_is_measured_another_way_is_left_alone(
     phone: tuple[Running, Phone], tmp_path: Path
 ) -> None:
-    running, reached = phone
-    (tmp_path / f"{running.name}.json").write_text('{"serial": "x", "found": {"screen": "SLEEP"}}')
+    _, reached = phone
+    (tmp_path / f"{own_key(reached)}.json").write_text(
+        '{"serial": "x", "found": {"screen": "SLEEP"}}'
+    )
     with (
-        locked(running.name, tmp_path),
+        locked(own_key(reached), tmp_path),
         pytest.raises(TransientDeviceError, match="is using it"),
     ):
         restore_settings(reached, folder=tmp_path)

@@ -192,3 +192,20 @@ def test_rows_name_the_cores_that_were_switched_off_or_closed() -> None:
     assert cores_left_out(facts_of({LITTLE: 1_500_000}, {}, ["online:0-3"])) == "4-7 (offline)"
     closed = facts_of(clocks, {}, ["online:0-6"], allowed="0-5")
     assert cores_left_out(closed) == "6,7; 7 (offline)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"front": ""}, "processes get its clocks; they keep the cores of adb's shell"),
+        ({"front": "Failed to apply task profile"}, "needs Android 13 and root"),
+        ({}, "needs Android 13 and root"),  # no such command
+    ],
+)
+def test_doctor_claims_no_more_of_an_app_in_front_than_the_phone_gives(
+    answer: dict[str, str], words: str
+) -> None:
+    facts = read_facts(Answering({"properties": "[ro.product.model]: [X]", **answer}))
+    check = found(facts)["app in front"]
+    assert words in check.found
+    assert check.level is (Level.OK if facts.task_profile else Level.NOTE)

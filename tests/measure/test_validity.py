@@ -232,3 +232,33 @@ def test_the_caveats_of_many_processes_are_told_once_a_kind() -> None:
             hot, evidence="in 1 of 3 processes, the first: thermal status light after the process"
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("cpu_s", "busy_s", "case", "limits", "is_elsewhere"),
+    [
+        (1.0, 0.1, PINNED, Limits(), True),
+        (1.0, 0.0, PINNED, Limits(), True),
+        (1.0, 0.96, PINNED, Limits(), False),  # ticks are coarse
+        (0.2, 0.0, PINNED, Limits(), False),  # too short to count
+        (1.0, 0.1, FREE, Limits(), False),
+        (1.0, 0.1, PINNED, HOST_LIMITS, False),
+        (None, 0.1, PINNED, Limits(), False),
+        (1.0, None, PINNED, Limits(), False),
+    ],
+)
+def test_a_process_that_its_cores_did_not_run_was_moved_to_others(
+    cpu_s: float | None, busy_s: float | None, case: Case, limits: Limits, is_elsewhere: bool
+) -> None:
+    used = {
+        name: HIDDEN if value is None else Reading(value=value)
+        for name, value in (("cpu_s", cpu_s), ("busy_s", busy_s))
+    }
+    found = judged(replace(FINE, usage=usage(**used)), limits, case)
+    words = "cores 4-5 were busy for 0.10 s of its 1.00 s of CPU time"
+    if is_elsewhere:
+        (caveat,) = found
+        assert caveat.kind is CaveatKind.RAN_ELSEWHERE and caveat.effect is Effect.INVALIDATE
+        assert caveat.evidence == words.replace("0.10", f"{busy_s:.2f}")
+    else:
+        assert found == ()

@@ -15,8 +15,8 @@ from bench.core.errors import DeviceError
 
 _CPU = "/sys/devices/system/cpu"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
-# Since Android 13: programs that a shell starts afterwards get the cores and clocks of a
-# foreground app.
+# Since Android 13, with root only: programs that a shell starts afterwards get the clocks of a
+# foreground app. Its cores are another profile. Without root adb's shell may not join the groups.
 TASK_PROFILE = "MaxPerformance"
 AS_IN_FRONT = f"settaskprofile $$ {TASK_PROFILE}"
 _QUESTIONS = {
@@ -72,7 +72,7 @@ class Facts:
         offline_cores: those that are switched off now.
         isolated_cores: those from which the kernel moves processes, whatever they are pinned to.
         taskset: whether the phone can pin a command to cores.
-        task_profile: whether a command can get the cores and clocks of a foreground app.
+        task_profile: whether a command can get the clocks of a foreground app.
         virtual: whether it is a virtual handset.
     """
 
@@ -148,7 +148,8 @@ def read_facts(phone: Phone) -> Facts:
         memory_bytes=_kilobytes(kernel.get("MemTotal", "")),
         taskset=answers["taskset"].exit_status == 0,
         virtual=properties.get("ro.handset.virtual") == "1",
-        task_profile=answers["front"].exit_status == 0,
+        task_profile=answers["front"].exit_status == 0
+        and "failed" not in answers["front"].text.lower(),
         clusters_complete=not offline and set(cores or allowed) <= _of_known_speed(khz, capacity),
         offline_cores=offline,
         isolated_cores=_isolated(files),

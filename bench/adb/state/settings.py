@@ -11,12 +11,14 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.adb.batch import Answer, ask_all
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
+from bench.adb.state.fixed import effect_of
+from bench.adb.state.identity import file_of, own_key
 from bench.adb.state.screen import WAKEFULNESS, key_to_restore
 from bench.core import config
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
@@ -36,7 +38,7 @@ class DeviceSettings:
 
     Args:
         screen: keep it awake, dim, and at one brightness.
-        fixed_performance: hold the clocks at a level that the phone can sustain.
+        fixed_performance: ask for Android's mode of steady clocks; makers choose their level.
         airplane: airplane mode, so that nothing comes in.
     """
 
@@ -52,10 +54,12 @@ class ChangedSettings:
     Args:
         changed: name to value, of those that were changed, as read back.
         refused: name to the phone's message, for those that it did not let us change.
+        effects: name to what the change did, in words, for those that cannot be read back.
     """
 
     changed: Mapping[str, str]
     refused: Mapping[str, str]
+    effects: Mapping[str, str] = field(default_factory=dict)
 
 
 def _value_in(text: str) -> str | None:
@@ -157,7 +161,7 @@ def changed_settings(
     taken for the user's.
 
     Args:
-        serial: the phone's own.
+        serial: the phone's own, or its key.
         again: repeats the change when a phone that was lost meanwhile is back.
         on_message: gets a line on settings that were restored late or not at all.
         away_s: how long to wait for a phone that is away at the end.
@@ -169,7 +173,7 @@ def changed_settings(
         TransientDeviceError: the phone went away, or another process measures on it.
     """
     folder = folder or _memory()
-    path = _file(folder, serial)
+    path = file_of(folder, serial)
 
     def change() -> ChangedSettings:
         if restored := _describe(*_restore(phone, serial, path)):
@@ -193,9 +197,9 @@ def restore_settings(phone: Phone, *, folder: Path | None = None) -> str:
     folder = folder or _memory()
     if not any(folder.glob("*.json")):
         return ""
-    serial = own_serial(phone)
+    serial = own_key(phone)
     with locked(serial, folder):
-        return _describe(*_restore(phone, serial, _file(folder, serial)))
+        return _describe(*_restore(phone, serial, file_of(folder, serial)))
 
 
 def wake(phone: Phone) -> str:
@@ -207,21 +211,8 @@ def wake(phone: Phone) -> str:
     return _set(phone, {"screen": _SCREEN["screen"].ours}).get("screen", "")
 
 
-def own_serial(phone: Phone) -> str:
-    """Returns the phone's own serial, which is the same on USB and on the network.
-
-    adb's where the phone hides its own.
-    """
-    words = phone.ask("getprop ro.serialno; getprop ro.boot.serialno").split()
-    return next((word for word in words if word != "unknown"), phone.serial)
-
-
 def _memory() -> Path:
     return state_dir() / "restores"
-
-
-def _file(folder: Path, serial: str) -> Path:
-    return folder / f"{re.sub(r'[^A-Za-z0-9.-]', '_', serial)}.json"
 
 
 def _settings_of(chosen: DeviceSettings) -> dict[str, _Setting]:
@@ -241,7 +232,12 @@ def _change(
     originals = {**before, **_load_remembered(path, serial)}
     _remember(path, serial, originals)
     values: dict[str, str | None] = {name: settings[name].ours for name in before}
-    wrong = _set(phone, values)
+    wrong: dict[str, str] = {}
+    effects: dict[str, str] = {}
+    if FIXED_PERFORMANCE in values:
+        effects[FIXED_PERFORMANCE] = effect_of(phone, lambda: wrong.update(_set(phone, values)))
+    else:
+        wrong = _set(phone, values)
     refused |= wrong
     if FIXED_PERFORMANCE in refused:
         # No phone shows whether it is on, so only this refusal shows that nothing is to restore.
@@ -253,7 +249,9 @@ def _change(
             serial=phone.serial,
         )
     return ChangedSettings(
-        changed={name: settings[name].ours for name in before if name not in wrong}, refused=refused
+        changed={name: settings[name].ours for name in before if name not in wrong},
+        refused=refused,
+        effects=effects,
     )
 
 

@@ -198,6 +198,7 @@ def _cores(facts: Facts, profile: Profile) -> Iterator[Finding]:
             f"the kernel moves processes away from cores {list_cores(facts.isolated_cores)}",
             "let the phone cool, and try again with its screen on",
         )
+    yield _front(facts)
     pinned = affinity(facts, profile, 1)
     if not facts.taskset:
         yield warning(
@@ -207,6 +208,16 @@ def _cores(facts: Facts, profile: Profile) -> Iterator[Finding]:
         )
     else:
         yield _pinning(pinned, complete)
+
+
+def _front(facts: Facts) -> Finding:
+    if facts.task_profile:
+        return ok("app in front", "processes get its clocks; they keep the cores of adb's shell")
+    return note(
+        "app in front",
+        "adb's shell cannot be given the clocks of an app in front (that needs Android 13 and root)"
+        "; whether such an app has others is unknown",
+    )
 
 
 def _pinning(pinned: str | None, facts: Facts) -> Finding:

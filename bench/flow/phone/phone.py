@@ -13,12 +13,12 @@ from typing import TypeVar
 from bench.adb.phone import Phone, open_phone
 from bench.adb.staging import kill_leftovers, place_of, stage, stage_file
 from bench.adb.state.facts import BOOT_ID, TASK_PROFILE, Facts, read_facts
+from bench.adb.state.identity import own_key
 from bench.adb.state.reading import read_state
 from bench.adb.state.settings import (
     AWAY_S,
     ChangedSettings,
     changed_settings,
-    own_serial,
     restore_settings,
     wake,
 )
@@ -165,7 +165,7 @@ class PhoneDevice:
         with changed_settings(
             self._phone,
             settings,
-            serial=self._retry(lambda losses: own_serial(self._phone)),
+            serial=self._retry(lambda losses: own_key(self._phone)),
             again=lambda change: self._retry(lambda losses: change()),
             on_message=self._contact.on_message,
             away_s=min(request.wait_s, AWAY_S),
@@ -203,7 +203,12 @@ class PhoneDevice:
         changed = self._changed
         if changed is not None:
             profile = {"task-profile": TASK_PROFILE} if task else {}
-            log(SETTINGS, changed={**changed.changed, **profile}, refused=changed.refused)
+            log(
+                SETTINGS,
+                changed={**changed.changed, **profile},
+                refused=changed.refused,
+                effects=changed.effects,
+            )
 
     def require_ready(self) -> None:
         """Returns once the phone may be measured; waits for a hot one to cool down.

@@ -52,7 +52,11 @@ def session_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
         count = f"{len(forced)} times, first: " if len(forced) > 1 else ""
         caveats.append(Caveat(kind=CaveatKind.FORCE_UNFIT, evidence=f"{count}{forced[0]}"))
     if is_fixed:
-        caveats.append(Caveat(kind=CaveatKind.FIXED_PERFORMANCE))
+        effects = dict.fromkeys(
+            str(dict(_pairs(facts, "effects")).get(FIXED_PERFORMANCE, "")) for facts in settings
+        )
+        evidence = "; ".join(filter(None, effects))
+        caveats.append(Caveat(kind=CaveatKind.FIXED_PERFORMANCE, evidence=evidence))
     if refused:
         caveats.append(Caveat(kind=CaveatKind.CONDITIONS_REFUSED, evidence="; ".join(refused)))
     return tuple(caveats)
