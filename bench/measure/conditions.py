@@ -197,13 +197,12 @@ def caps_of(state: State) -> dict[int, float]:
 def is_cool(state: State, limits: Limits) -> bool:
     """Returns whether a device shows that no heat lowers its clocks.
 
-    Its thermal status must be none, and its skin, or else its battery, within the limit.
+    Its thermal status must be none, and its skin and battery, as far as shown, within the limits.
     """
     if state.thermal_status.number != 0 or state.thermal_overridden.text == "true":
         return False
-    skin_c, battery_c = state.skin_temp_c.number, state.battery_temp_c.number
-    temp_c = battery_c if skin_c is None else skin_c
-    return temp_c is not None and (limits.temp_c is None or temp_c <= limits.temp_c)
+    temps_c = (state.skin_temp_c.number, state.battery_temp_c.number)
+    return temps_c != (None, None) and not any(_heat(state, limits))
 
 
 def hides_heat_and_clocks(state: State) -> bool:

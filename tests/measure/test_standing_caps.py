@@ -151,6 +151,7 @@ def test_fixed_performance_holds_to_the_start_as_before() -> None:
     [
         ({}, True),
         ({"skin_temp_c": Reading(value=37.1)}, False),
+        ({"skin_temp_c": Reading(value=35.0), "skin_light_c": Reading(value=36.0)}, False),
         ({"skin_temp_c": HIDDEN}, True),  # the battery is cool
         ({"skin_temp_c": HIDDEN, "battery_temp_c": Reading(value=38.0)}, False),
         ({"skin_temp_c": HIDDEN, "battery_temp_c": HIDDEN}, False),
