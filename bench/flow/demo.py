@@ -184,7 +184,7 @@ def _first_page(
     zoo: Zoo,
     suite: Suite,
     tasks: TaskSet | None,
-    convert: Callable[[], list[Artifact]],
+    smallest: Callable[[], list[Artifact]],
     clock: _Clock,
 ) -> None:
     """Writes a page of the smallest student, from a database of its own.
@@ -193,7 +193,7 @@ def _first_page(
     failed fails again.
     """
     clock(_FIRST_PAGE, 0, 3)
-    artifacts = convert()
+    artifacts = smallest()
     if not scorable(artifacts):
         return
     clock(_FIRST_PAGE, 1, 3)

@@ -309,18 +309,11 @@ def _cached(
 ) -> Score:
     name = sha256_value([_VERSION, head.VERSION, task_set.name, task_set.sha256, key])
     stored = cache / "scores" / f"{name}.json"
-    if not _is_readable(stored):
-        config.save(stored, computed())
-    return config.load(stored, Score)
-
-
-def _is_readable(stored: Path) -> bool:
-    """Returns whether a score is in the cache, of this version of the program: others share it."""
     try:
-        config.load(stored, Score)
-    except ConfigurationError:
-        return False
-    return True
+        return config.load(stored, Score)
+    except ConfigurationError:  # it is not there, or of another version of the program
+        config.save(stored, computed())
+        return config.load(stored, Score)
 
 
 def _score(
