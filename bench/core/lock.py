@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, ConfigurationError
 
 
 @contextmanager
@@ -34,6 +34,27 @@ def locked(path: Path, busy: Callable[[str], BenchError]) -> Iterator[None]:
             yield
         finally:
             pid_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone_in(out: Path, what: str) -> Iterator[None]:
+    """Holds a folder for this process.
+
+    Args:
+        what: is made there, in words.
+
+    Raises:
+        ConfigurationError: another process holds it.
+    """
+
+    def busy(holder: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{out}: {holder} is running {what} there",
+            hint="wait until it has ended, or give another folder with --out",
+        )
+
+    with locked(out / ".lock", busy):
+        yield
 
 
 def waiting(path: Path) -> AbstractContextManager[object]:

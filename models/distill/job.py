@@ -22,6 +22,7 @@ class TrainingJob:
         start: the folder of the float student whose weights and head quantisation-aware training
             starts from.
         rounded: what quantisation-aware training rounds: ``network`` or ``embedding``.
+        weights: the file of weights that a float student starts from; ``None`` for random ones.
     """
 
     student: StudentSpec
@@ -30,6 +31,7 @@ class TrainingJob:
     folder: Path
     start: Path | None = None
     rounded: str = "network"
+    weights: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,6 +137,8 @@ class Recipe:
         rounded: what that rounds: the whole ``network``, or the ``embedding`` layer alone, as
             FRILL's authors did.
         longer: epochs of students that are trained longer than the others.
+        start: whose weights students start from: ``starter`` or a folder of an earlier training;
+            random ones if ``None``.
     """
 
     students: tuple[str, ...]
@@ -145,6 +147,7 @@ class Recipe:
     fine_tuning: Schedule = Schedule(epochs=1, patience=1, learning_rate=1e-4)
     rounded: str = "network"
     longer: dict[str, int] = field(default_factory=dict)
+    start: str | None = None
 
     def __post_init__(self) -> None:
         """Checks the students.
@@ -164,6 +167,11 @@ class Recipe:
         for name in (*self.students, *self.longer):
             spec = parse_name(name)
             bare = spec.without_frontend
+            if self.start is not None and spec.bottleneck_rank is not None:
+                raise ConfigurationError(
+                    f"{name}: a low-rank embedding cannot start from trained weights",
+                    hint="its full matrix is not kept; train it without start",
+                )
             if spec != bare:
                 raise ConfigurationError(
                     f"{name}: a front-end has nothing to train",

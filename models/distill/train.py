@@ -39,6 +39,8 @@ _LAST_RATE = 0.01  # of the highest
 _SETTLING_PATCHES = 512
 _VALIDATION_BATCH = 256
 _NOISE = 0.1
+_FITTED_PATCHES = 4096
+_RIDGE = 1e-3
 _REPORT_EVERY_S = 0.5
 
 
@@ -89,6 +91,8 @@ class _Training:
         if self._spec.qat and job.start is not None:
             with np.load(job.start / _HEAD) as head:
                 self._head.set_weights([head["kernel"], head["bias"]])
+        elif job.weights is not None:
+            self._head.set_weights(_fitted_head(self._student, targets, job.schedule.seed))
         for layer in self._net.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = job.schedule.batch_norm_momentum
@@ -295,7 +299,32 @@ def _student(job: TrainingJob, spec: StudentSpec, targets: Targets) -> keras.Mod
         return qat.quantisation_aware(spec, source, _some_patches(targets, job.schedule.seed))
     if spec.bottleneck_rank is not None:
         return low_rank.mixed(spec, seed=job.schedule.seed)
-    return build.build_student(spec, seed=job.schedule.seed)
+    student = build.build_student(spec, seed=job.schedule.seed)
+    if job.weights is not None:
+        trained = weights_file.load(job.weights)
+        build.set_weights(student, trained.arrays, name=spec.name)
+    return student
+
+
+def _fitted_head(
+    student: keras.Model, targets: Targets, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Returns kernel and bias of the linear layer that fits trained embeddings to the targets.
+
+    Weights do not hold that layer, and a random one would make them worse at first.
+    """
+    count = targets.index.training
+    chosen = np.random.default_rng(seed).choice(count, min(_FITTED_PATCHES, count), replace=False)
+    rows = np.sort(chosen)
+    forward = tf.function(partial(student, training=False), jit_compile=False)
+    parts = np.array_split(rows, -(-len(rows) // _VALIDATION_BATCH))
+    vectors = np.concatenate([forward(_patches(targets, part)).numpy() for part in parts])
+    ones = np.ones((len(vectors), 1), dtype=np.float32)
+    inputs = np.concatenate([vectors, ones], axis=1).astype(np.float64)
+    gram = inputs.T @ inputs
+    gram += _RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
+    solved = np.linalg.solve(gram, inputs.T @ targets.values[rows]).astype(np.float32)
+    return solved[:-1], solved[-1]
 
 
 def _weights(student: keras.Model, spec: StudentSpec) -> Weights:

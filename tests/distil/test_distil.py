@@ -110,9 +110,11 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prepare_targets(asked, BANDS, clips, cache=tmp_path_factory.mktemp("targets")).folder
 
 
-def job(targets: Path, folder: Path, epochs: int, student: str = TINY, **more: Any) -> Path:
+def job(
+    targets: Path, folder: Path, epochs: int, student: str = TINY, rate: float = 3e-3, **more: Any
+) -> Path:
     folder.mkdir()
-    schedule = Schedule(epochs=epochs, batch_size=32, warmup_steps=4, learning_rate=3e-3)
+    schedule = Schedule(epochs=epochs, batch_size=32, warmup_steps=4, learning_rate=rate)
     described = TrainingJob(
         student=parse_name(student), schedule=schedule, targets=targets, folder=folder, **more
     )
@@ -178,6 +180,13 @@ def test_training_goes_on_from_its_first_epoch_to_the_same_curve(
     assert two.validation_cosine == pytest.approx(one.validation_cosine, abs=1e-3)
     # It learnt: a teacher's bands are there to be heard.
     assert one.curve[-1].loss < 0.8 * one.curve[0].loss
+
+
+def test_a_student_starts_from_trained_weights(targets: Path, whole: Path, tmp_path: Path) -> None:
+    described = job(targets, tmp_path / "further", 1, weights=whole / WEIGHTS, rate=1e-6)
+    start, further = (weights.load(each / WEIGHTS) for each in (whole, trained(described)))
+    for name, values in start.arrays.items():
+        assert further.arrays[name] == pytest.approx(values, rel=0.05, abs=0.05), name
 
 
 @pytest.mark.evidence
@@ -277,6 +286,19 @@ def test_random_weights_with_learned_ranges_are_refused(tmp_path: Path) -> None:
     done = frill_bench("convert", f"{TINY}_qat", "--zoo", tmp_path)
     assert done.returncode == 2
     assert "needs trained weights" in done.stderr
+
+
+def test_a_start_without_weights_or_over_them_is_refused(tmp_path: Path) -> None:
+    starting = ("distill", TINY, "--start", tmp_path / "empty")
+    done = frill_bench(*starting, "--out", tmp_path, status=2)
+    assert f"holds no weights of {TINY}" in done.stderr
+    done = frill_bench("distill", TINY, "--start", tmp_path, "--out", tmp_path, status=2)
+    assert "would be overwritten" in done.stderr
+    done = frill_bench("distill", TINY, "--start", "starter", "--out", tmp_path, status=2)
+    assert "it is not a starter student" in done.stderr
+    low_rank = "small_w1.0_keras3_gap_r64_e1024_unfused"
+    done = frill_bench("distill", low_rank, "--start", "starter", "--out", tmp_path, status=2)
+    assert "cannot start from trained weights" in done.stderr
 
 
 def test_a_call_without_students_is_a_usage_error() -> None:

@@ -32,6 +32,7 @@ class Options(shared.VerbOptions):
     batch_size: int | None
     learning_rate: float | None
     seed: int | None
+    start: str | None
     workers: int | None
     score: str | None
     out: Path
@@ -79,6 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--batch-size", type=int, metavar="N", help="windows per training step")
     training.add_argument(
         "--learning-rate", type=float, metavar="RATE", help="the highest learning rate"
+    )
+    training.add_argument(
+        "--start",
+        metavar="WEIGHTS",
+        help="start from trained weights, not from random ones: starter or a folder of students",
     )
     training.add_argument("--seed", type=int, help="seed of initial weights and patch order")
     training.add_argument(
@@ -177,6 +183,7 @@ def _recipe(options: Options) -> Recipe:
     both = _select_options(options, "batch_size", "seed")
     return replace(
         recipe,
+        start=options.start or recipe.start,
         targets=replace(recipe.targets, **targets),
         schedule=replace(recipe.schedule, **schedule),
         fine_tuning=replace(recipe.fine_tuning, **both),

@@ -71,8 +71,8 @@ def run(options: Options) -> int:
     from bench.cli.measuring import do_on_devices
     from bench.cli.requests import devices_of, phones_of, tool_request
     from bench.cli.terminal import stages
+    from bench.core.lock import alone_in
     from bench.flow import paper
-    from bench.flow.demo import alone_in
     from bench.flow.fleet import MeasureJob
     from models.student.buildable import parse
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bench.core import config
-from bench.core.errors import BenchError, ConversionError
+from bench.core.errors import BenchError, ConfigurationError, ConversionError
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.paths import cache_dir
 from models import teachers
@@ -26,6 +26,7 @@ from models.distill.corpus import clips_of
 from models.distill.job import OUTCOME, WEIGHTS, TrainingJob, TrainingOutcome
 from models.distill.recipe import Recipe
 from models.distill.targets import Targets, prepare_targets
+from models.student import weights as weights_file
 from models.student.buildable import architecture
 from models.student.spec import StudentSpec
 
@@ -73,6 +74,7 @@ def distill(
         ConfigurationError: the recipe names a teacher or audio that does not exist.
         InfrastructureError: the teacher or the audio cannot be fetched.
     """
+    starts = _starts(recipe, out)
     clips, licences = clips_of(recipe.targets.audio)
     teacher = teachers.load(
         recipe.targets.teacher,
@@ -87,7 +89,7 @@ def distill(
         cache=cache_dir(),
         on_progress=lambda done, total: on_progress(f"{teacher.name} on clips", done, total, ""),
     )
-    trainer = _Trainer(recipe, out, targets, licences, on_progress)
+    trainer = _Trainer(recipe, out, targets, licences, starts, on_progress)
     ready: dict[StudentSpec, Card] = {}
     failed: dict[StudentSpec, BenchError] = {}
     with _pool(workers or _default_workers(), trainer) as pool:
@@ -110,6 +112,32 @@ def distill(
     )
 
 
+def _starts(recipe: Recipe, out: Path) -> dict[StudentSpec, Path]:
+    """Returns the files of weights that the recipe's float students start from.
+
+    Raises:
+        ConfigurationError: there are none, or they would be overwritten.
+    """
+    if recipe.start is None:
+        return {}
+    if recipe.start != weights_file.STARTER and Path(recipe.start).resolve() == out.resolve():
+        raise ConfigurationError(
+            f"--start and --out are one folder, {out}: the weights would be overwritten",
+            hint="give another --out",
+        )
+    starts = {}
+    for student in dict.fromkeys(each.without_qat for each in recipe.specs):
+        path = weights_file.find(student, recipe.start)
+        if path is None:
+            raise ConfigurationError(
+                f"{student.name}: no weights to start from: it is not a starter student",
+                hint="starter students: "
+                + ", ".join(weights_file.students_in(weights_file.starter_folder())),
+            )
+        starts[student] = path
+    return starts
+
+
 class _Trainer:
     """Trains the students of one recipe, each in a process of its own."""
 
@@ -119,10 +147,13 @@ class _Trainer:
         out: Path,
         targets: Targets,
         licences: tuple[str, ...],
+        starts: dict[StudentSpec, Path],
         on_progress: OnProgress,
     ) -> None:
         self._recipe, self._out, self._targets = recipe, out, targets
         self._licences, self._on_progress = licences, on_progress
+        self._starts = {student: path.resolve() for student, path in starts.items()}
+        self._start_sha256s = {student: sha256_file(path) for student, path in starts.items()}
         self.new: set[StudentSpec] = set()
         self._running: set[subprocess.Popen[str]] = set()
 
@@ -160,6 +191,7 @@ class _Trainer:
                     folder=work.resolve(),
                     start=self._work(student.without_qat).resolve() if student.qat else None,
                     rounded=self._recipe.rounded,
+                    weights=self._starts.get(student),
                 )
             )
         self._out.mkdir(parents=True, exist_ok=True)
@@ -171,9 +203,9 @@ class _Trainer:
 
     def _identity(self, student: StudentSpec) -> str:
         index = self._targets.index
-        return sha256_value(
-            [self._recipe.sha256_of(student), index.audio_sha256, index.teacher_sha256]
-        )
+        parts = [self._recipe.sha256_of(student), index.audio_sha256, index.teacher_sha256]
+        start = self._start_sha256s.get(student.without_qat)
+        return sha256_value([*parts, start] if start else parts)
 
     def _work(self, student: StudentSpec) -> Path:
         return self._out / _WORK / f"{student.name}-{self._identity(student)[:12]}"
@@ -248,6 +280,7 @@ class _Trainer:
             steps=outcome.curve[-1].steps,
             validation_loss=outcome.validation_loss,
             validation_cosine=outcome.validation_cosine,
+            start_sha256=self._start_sha256s.get(student.without_qat),
             tools={"tensorflow": outcome.tensorflow, "keras": outcome.keras}
             | {"numpy": version("numpy")},
         )

