@@ -40,7 +40,7 @@ _SETTLING_PATCHES = 512
 _VALIDATION_BATCH = 256
 _NOISE = 0.1
 _FITTED_PATCHES = 4096
-_RIDGE = 1e-3
+_RIDGE = 1.0  # of the mean squared embedding; less gives a layer so large that training diverges
 _REPORT_EVERY_S = 0.5
 
 
