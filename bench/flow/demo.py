@@ -25,7 +25,7 @@ from bench.plan.suite import Suite, Target, bare_target, host_suite, zoo_targets
 from bench.store.store import Store
 from models.audio import packages
 from models.audio.folder import own_task_set
-from models.audio.tasks import QUICK, task_set
+from models.audio.tasks import DEMO, task_set
 from models.audio.taskset import TaskSet
 from models.convert import pool
 from models.frontend import FRAME_HOP_SAMPLES
@@ -130,7 +130,7 @@ def _make(
     zoo = Zoo(out / "zoo")
     zoo.root.mkdir(parents=True, exist_ok=True)
     if fetch_audio(audio, notes, clock):
-        tasks = tasks or task_set(QUICK)
+        tasks = tasks or task_set(DEMO)
     formats = [each for each in Format if tasks or each is not Format.INT8]
     with pool.processes() as executor:
         converted = partial(convert, formats=formats, zoo=zoo, audio=audio, executor=executor)

@@ -17,7 +17,7 @@ from bench.flow.report.write import against_teachers, report
 from bench.plan.device import Kind
 from bench.plan.suite import Suite, Target, bare_target, host_suite, phone_suite
 from bench.store.store import Store
-from models.audio.tasks import DEFAULT, QUICK, task_set
+from models.audio.tasks import DEFAULT, DEMO, QUICK, task_set
 from models.audio.taskset import TaskSet
 from models.frontend import PATCH_HOP_FRAMES
 from models.student import weights
@@ -89,7 +89,7 @@ def prepare(
     zoo = Zoo(out / "zoo")
     zoo.root.mkdir(parents=True, exist_ok=True)
     has_audio = fetch_audio(None, notes, on_progress)
-    is_packaged = tasks in (DEFAULT, QUICK)
+    is_packaged = tasks in (DEFAULT, QUICK, DEMO)
     scored_on = task_set(tasks) if has_audio or not is_packaged else None
     if trill is not None:
         zoo.add(trill, name=TRILL)

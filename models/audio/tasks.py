@@ -1,4 +1,4 @@
-"""The six tasks over the packaged audio, and the quick pair of them.
+"""The six tasks over the packaged audio, and a pair of them on fewer clips.
 
 Each stands in for the public task that it names with "for", whose data cannot be fetched by a
 machine: seven telephone voices and two tone voices rank embeddings and guard against regressions;
@@ -23,6 +23,7 @@ from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet, distinct, gr
 
 DEFAULT = "default"
 QUICK = "quick"
+DEMO = "demo"
 
 _VOICES = {
     "asterisk-core-sounds-en-gsm": "Allison",
@@ -64,11 +65,14 @@ _NO_CREATURE = "hovernet"  # a machine among the aliens
 _FOLDS = 5
 _QUICK_SEED = 7
 _QUICK_LANGUAGE = "fr"
-_QUICK_TONE = 28  # clips per class
+_QUICK_TONE, _DEMO_TONE = 28, 112  # clips per class
 
 
 def task_set(source: str, *, audio_root: Path | None = None) -> TaskSet:
-    """Returns a task set: ``default``, ``quick``, ``development``, or the user's folder or CSV.
+    """Returns a task set: ``default``, ``quick``, ``demo``, ``development``, or the user's own.
+
+    Args:
+        source: its name, or a folder or CSV.
 
     Raises:
         ConfigurationError: there is no such name, folder or file, or it does not make a task.
@@ -80,6 +84,8 @@ def task_set(source: str, *, audio_root: Path | None = None) -> TaskSet:
             return default(root)
         case "quick":
             return quick(root)
+        case "demo":
+            return demo(root)
         case development.DEVELOPMENT:
             return development.development()
     path = Path(source)
@@ -87,7 +93,7 @@ def task_set(source: str, *, audio_root: Path | None = None) -> TaskSet:
         return folder.own_task_set(path)
     raise ConfigurationError(
         f"{source}: no such task set, folder or CSV",
-        hint="use default, quick, development or a path",
+        hint="use default, quick, demo, development or a path",
     )
 
 
@@ -117,12 +123,27 @@ def quick(root: Path) -> TaskSet:
     Raises:
         InfrastructureError: the packaged audio was not fetched.
     """
+    language = {_QUICK_LANGUAGE: _LANGUAGES[_QUICK_LANGUAGE]}
+    return _pair(QUICK, root, languages=language, tones=_QUICK_TONE)
+
+
+def demo(root: Path) -> TaskSet:
+    """Returns the same two tasks on 1,300 clips, to distinguish students from the floor.
+
+    Raises:
+        InfrastructureError: the packaged audio was not fetched.
+    """
+    return _pair(DEMO, root, languages=_LANGUAGES, tones=_DEMO_TONE)
+
+
+def _pair(
+    name: str, root: Path, *, languages: Mapping[str, tuple[str, str]], tones: int
+) -> TaskSet:
     packaged = _PackagedClips(root)
-    rng = np.random.default_rng(_QUICK_SEED)
-    words = _kw1shot(packaged, {_QUICK_LANGUAGE: _LANGUAGES[_QUICK_LANGUAGE]})
-    few = _thin(_tone4(packaged).clips, _QUICK_TONE, rng)
+    words = _kw1shot(packaged, languages)
+    few = _thin(_tone4(packaged).clips, tones, np.random.default_rng(_QUICK_SEED))
     return TaskSet(
-        name=QUICK,
+        name=name,
         root=root,
         tasks=(words, _tones(few)),
         caveats=(Caveat(kind=CaveatKind.QUICK, evidence=f"{len(words.clips) + len(few)} clips"),),

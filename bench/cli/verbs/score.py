@@ -48,8 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task-set",
         metavar="SET",
-        help="default (six tasks), quick (two, few clips), development (two, of voices to choose "
-        "recipes by), a folder of clips by label, or a CSV with path,label[,split][,speaker] "
+        help="default (six tasks), quick (two, few clips), demo (these two, more clips), "
+        "development (two, of voices to choose recipes by), a folder of clips by label, "
+        "or a CSV with path,label[,split][,speaker] "
         "(default: default; on a phone: quick)",
     )
     parser.add_argument(

@@ -19,7 +19,7 @@ from bench.plan.case import Mode
 from bench.plan.device import DeviceRecord, Kind
 from bench.store.records import Session
 from bench.store.store import Store
-from models.audio.tasks import QUICK
+from models.audio.tasks import DEMO, QUICK
 from reports.rows.paired import answers
 from reports.rows.schema import File, Frontend, Row, Setup, Task
 
@@ -146,7 +146,7 @@ def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, dict[int
     if not candidates:
         return {}
     covered = Counter(
-        (each.task_set != QUICK, each.task_set_sha256)
+        (each.task_set not in (QUICK, DEMO), each.task_set_sha256)
         for each in {(one.artifact_sha256, one.task_set_sha256): one for one in candidates}.values()
     )
     most = max(covered, key=lambda key: (covered[key], key))[1]

@@ -64,12 +64,13 @@ def test_syllables_and_takes_are_not_on_both_sides(tasks: dict[str, Task]) -> No
             assert trained.isdisjoint(tasks[name].clips[index].group for index in fold.test)
 
 
-def test_the_quick_set_is_small_and_says_so(audio_root: Path) -> None:
-    found = task_set("quick", audio_root=audio_root)
+@pytest.mark.parametrize(("name", "clips"), [("quick", 400), ("demo", 1312)])
+def test_a_small_set_is_small_and_says_so(name: str, clips: int, audio_root: Path) -> None:
+    found = task_set(name, audio_root=audio_root)
     assert len(found.tasks) == 2
-    assert len(found.paths()) <= 400
+    assert len(found.paths()) <= clips
     assert [caveat.kind for caveat in found.caveats] == [CaveatKind.QUICK]
-    assert found.sha256 == task_set("quick", audio_root=audio_root).sha256
+    assert found.sha256 == task_set(name, audio_root=audio_root).sha256
 
 
 def test_tasks_need_fetched_audio(tmp_path: Path) -> None:
