@@ -19,6 +19,11 @@ class CaveatKind(StrEnum):
 
     UNTRAINED = "untrained"
     QUICK = "quick"
+    SPEAKERS_SHARED = "speakers_shared"
+    SPEAKERS_UNKNOWN = "speakers_unknown"
+    CLIPS_LEFT_OUT = "clips_left_out"
+    ODD_AUDIO = "odd_audio"
+    ONE_CLASS_TESTED = "one_class_tested"
     VIRTUAL = "virtual"
     FORCE_UNFIT = "force_unfit"
     FIXED_PERFORMANCE = "fixed_performance"
@@ -68,6 +73,12 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
             "each inference computes the front-end of its whole window; a stream file computes "
             "only the new frames of a hop"
         ),
+        CaveatKind.SPEAKERS_UNKNOWN: (
+            "no speakers were named, so the same voice may be trained on and tested"
+        ),
+        CaveatKind.CLIPS_LEFT_OUT: "some files of the task's audio were left out",
+        CaveatKind.ODD_AUDIO: "some clips of the task are odd",
+        CaveatKind.ONE_CLASS_TESTED: "a single class is tested, so the score is its recall",
         CaveatKind.WIDE_INTERVAL: "the 95 % interval is wider than was asked for",
         CaveatKind.CONVENTION_DIFFERS: (
             "one process of fifty runs, benchmark_model's default, gives another latency"
@@ -90,6 +101,9 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
     Effect.DEGRADE: {
         CaveatKind.UNTRAINED: "random weights: shows the machinery, not a model",
         CaveatKind.QUICK: "scored on a small seeded subset of the task set",
+        CaveatKind.SPEAKERS_SHARED: (
+            "the head was trained on speakers that are tested: new voices score less"
+        ),
         CaveatKind.VIRTUAL: "measured on a virtual handset, not on a phone",
         CaveatKind.FORCE_UNFIT: "measured although the device was unfit",
         CaveatKind.BELOW_BOUND: "the conversion lost more of the embedding than its bound allows",

@@ -134,6 +134,31 @@ def write_flac(path: Path, audio: Floats) -> None:
         soundfile.write(partial, audio, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
 
 
+def rate_hz(path: Path) -> int:
+    """Returns the rate that a file was recorded at, in Hz, from its header.
+
+    Raises:
+        ConfigurationError: the file is missing or not audio; names it.
+    """
+    with _opened(path) as stream:
+        return int(stream.samplerate)
+
+
+def is_cut(path: Path) -> bool:
+    """Returns whether a WAV or AIFF file is shorter than what its header states.
+
+    Other formats that are cut fail to decode, or cannot be distinguished from whole ones.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(8)
+    order = {b"RIFF": "little", b"FORM": "big"}.get(head[:4])
+    if order is None or len(head) < 8:
+        return False
+    size = int.from_bytes(head[4:], "little" if order == "little" else "big")
+    # Programs that write to a pipe leave the size open.
+    return size not in (0, 0xFFFFFFFF) and path.stat().st_size < size + 8
+
+
 def duration_s(path: Path) -> float:
     """Returns how long a file plays, in seconds, from its header.
 

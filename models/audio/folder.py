@@ -3,65 +3,134 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from bench.core import config
+from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
-from models.audio.decode import audio_files
+from bench.core.progress import OnProgress, ignore
+from models.audio.decode import SUFFIXES, audio_files
+from models.audio.quality import counts, listed, oddities
 from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet, distinct, grouped_folds
 
 _FOLDS = 5
+_SEPARATORS = ";\t|"
 _REQUIRED = ("path", "label")
 _OPTIONAL = ("split", "speaker")
 _SPLITS = ("train", "validation", "test")
 
 
-def own_task_set(path: Path) -> TaskSet:
+def own_task_set(path: Path, *, on_progress: OnProgress = ignore) -> TaskSet:
     """Returns a task set of one task, from a folder or a CSV.
+
+    Its caveats say what makes a score on it too good or less certain: speakers on both sides or
+    unknown, files that were left out, odd audio, a single class that is tested.
 
     Folder: ``LABEL/clip.wav``, or ``LABEL/SPEAKER/clip.wav`` to keep speakers apart. CSV: columns
     ``path,label[,split][,speaker]``, paths relative to it, split ``train``, ``validation`` or
     ``test``. Without splits it is a five-fold, with each speaker (or file) in one fold.
 
+    Args:
+        on_progress: called with the clips checked and all clips.
+
     Raises:
-        ConfigurationError: a column or file is missing, a split is unknown, or the labels do not
-            make a task; names the row.
+        ConfigurationError: a column or files are missing or cannot be decoded, a split is unknown,
+            or the labels do not make a task; names the row.
     """
-    return _from_folder(path) if path.is_dir() else _from_csv(path)
+    task_set = _from_folder(path) if path.is_dir() else _from_csv(path)
+    odd = oddities(task_set.paths(), on_progress=on_progress)
+    if odd:
+        evidence = f"of {len(task_set.paths())} clips {counts(odd)}"
+        caveat = Caveat(kind=CaveatKind.ODD_AUDIO, evidence=evidence)
+        task_set = replace(task_set, caveats=(*task_set.caveats, caveat))
+    return task_set
+
+
+def summary(task_set: TaskSet) -> str:
+    """Returns what was understood of the user's audio, in words."""
+    (task,) = task_set.tasks
+    labels = sorted({clip.label for clip in task.clips})
+    groups = {clip.group for clip in task.clips}
+    kinds = {caveat.kind for caveat in task_set.caveats}
+    speakers = "" if CaveatKind.SPEAKERS_UNKNOWN in kinds else f", {len(groups)} speakers"
+    return f"{len(task.clips)} clips, {len(labels)} labels ({listed(labels)}){speakers}"
 
 
 def _from_folder(root: Path) -> TaskSet:
     clips = []
-    for name in audio_files(root):
+    names = audio_files(root)
+    for name in names:
         parts = PurePosixPath(name).parts
         if len(parts) < 2:
             continue  # beside the labels, not in one
         group = "/".join(parts[1:-1]) or name
         clips.append(Clip(path=name, sha256=sha256_file(root / name), label=parts[0], group=group))
-    return _task_set(root.resolve().name, root, _check_labels(distinct(clips), root), None)
+    left_out = Counter(_unused_files(root))
+    left_out["beside the folders of the labels"] += len(names) - len(clips)
+    alone = sum(clip.group == clip.path for clip in clips)
+    caveats = _speakers_unknown(alone, len(clips))
+    return _task_set(root.resolve().name, root, clips, {}, left_out, caveats, source=root)
+
+
+def _unused_files(root: Path) -> Iterator[str]:
+    """Yields why each file below ``root`` is not used, in words; hidden files are not counted."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        for name in (each for each in names if not each.startswith(".")):
+            path = Path(folder, name)
+            if path.suffix.lower() not in SUFFIXES:
+                yield f"that end in {path.suffix}" if path.suffix else "without a suffix"
+            elif path.is_symlink():
+                yield "that are links"
+            elif path.stat().st_size == 0:
+                yield "empty"
+
+
+def _speakers_unknown(count: int, clips: int) -> list[Caveat]:
+    if not count:
+        return []
+    evidence = f"of {count} of {clips} clips; name them by LABEL/SPEAKER/ or a column speaker"
+    return [Caveat(kind=CaveatKind.SPEAKERS_UNKNOWN, evidence=evidence)]
 
 
 def _from_csv(path: Path) -> TaskSet:
     rows = _rows(path)
+    _refuse_missing(path, rows)
     clips: list[Clip] = []
-    splits: dict[str, str] = {}
+    splits: dict[str, set[str]] = {}
     for number, row in rows:
-        audio = path.parent / row["path"]
-        if not audio.is_file():
-            raise ConfigurationError(
-                f"{path}, line {number}: no such file: {row['path']}",
-                hint="paths are relative to the CSV",
-            )
-        sha256 = sha256_file(audio)
+        sha256 = sha256_file(path.parent / row["path"])
         group = row.get("speaker") or sha256
         clips.append(Clip(path=row["path"], sha256=sha256, label=row["label"], group=group))
         if "split" in row:
-            splits.setdefault(sha256, _split_of(row["split"], f"{path}, line {number}"))
-    checked = _check_labels(distinct(clips), path)
-    folds = _folds_of([splits[clip.sha256] for clip in checked], checked, path) if splits else None
-    return _task_set(path.stem, path.parent, checked, folds)
+            split = _split_of(row["split"], f"{path}, line {number}")
+            splits.setdefault(sha256, set()).add(split)
+    # What is trained on is never tested: of several splits, the first of _SPLITS counts.
+    chosen = {sha256: min(own, key=_SPLITS.index) for sha256, own in splits.items()}
+    left_out = Counter(
+        {"in several splits, kept in the first": sum(len(own) > 1 for own in splits.values())}
+    )
+    alone = sum(not row.get("speaker") for _, row in rows)
+    caveats = _speakers_unknown(alone, len(clips))
+    return _task_set(path.stem, path.parent, clips, chosen, left_out, caveats, source=path)
+
+
+def _refuse_missing(path: Path, rows: Sequence[tuple[int, dict[str, str]]]) -> None:
+    missing = [
+        f"{row['path']} (line {number})"
+        for number, row in rows
+        if not (path.parent / row["path"]).is_file()
+    ]
+    if missing:
+        raise ConfigurationError(
+            f"{path}: {len(missing)} of {len(rows)} files are missing: {listed(missing)}",
+            hint="paths are relative to the CSV",
+        )
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -74,19 +143,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         raise ConfigurationError(
             f"{path}: cannot be read as a CSV: {error}", hint="save it as UTF-8, comma-separated"
         ) from error
-    for wanted in _REQUIRED:
-        if wanted not in columns:
-            raise ConfigurationError(
-                f"{path}: no column {wanted!r}{config.near(wanted, columns)}",
-                hint=f"columns are {', '.join(_REQUIRED)} and perhaps {', '.join(_OPTIONAL)}",
-            )
-    for optional in _OPTIONAL:
-        close = config.near(optional, [name for name in columns if name not in _REQUIRED])
-        if optional not in columns and close:
-            raise ConfigurationError(
-                f"{path}: unknown column{close.removeprefix('; did you mean').rstrip('?')}",
-                hint=f"name it {optional!r}",
-            )
+    _check_columns(path, columns)
     for number, row in rows:
         if None in row.values() or None in row:
             raise ConfigurationError(
@@ -100,6 +157,28 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
                     hint="complete the line or remove it",
                 )
     return rows
+
+
+def _check_columns(path: Path, columns: list[str]) -> None:
+    for separator in _SEPARATORS if len(columns) == 1 else "":
+        if separator in columns[0]:
+            raise ConfigurationError(
+                f"{path}: its columns are separated by {separator!r}, not by commas",
+                hint="save it comma-separated",
+            )
+    for wanted in _REQUIRED:
+        if wanted not in columns:
+            raise ConfigurationError(
+                f"{path}: no column {wanted!r}{config.near(wanted, columns)}",
+                hint=f"columns are {', '.join(_REQUIRED)} and perhaps {', '.join(_OPTIONAL)}",
+            )
+    for optional in _OPTIONAL:
+        close = config.near(optional, [name for name in columns if name not in _REQUIRED])
+        if optional not in columns and close:
+            raise ConfigurationError(
+                f"{path}: unknown column{close.removeprefix('; did you mean').rstrip('?')}",
+                hint=f"name it {optional!r}",
+            )
 
 
 def _split_of(word: str, where: str) -> str:
@@ -136,14 +215,68 @@ def _check_labels(clips: list[Clip], source: Path) -> list[Clip]:
     return clips
 
 
-def _task_set(name: str, root: Path, clips: list[Clip], folds: tuple[Fold, ...] | None) -> TaskSet:
+def _task_set(
+    name: str,
+    root: Path,
+    found: list[Clip],
+    splits: dict[str, str],
+    left_out: Counter[str],
+    caveats: list[Caveat],
+    *,
+    source: Path,
+) -> TaskSet:
+    """Returns the task set of clips.
+
+    Args:
+        found: copies among them.
+        splits: SHA-256 of a clip to its split; empty where folds are to be made.
+        left_out: what of the files is left out, in words, and how many.
+        source: for messages.
+    """
+    clips = _check_labels(distinct(found), source)
     labels = [clip.label for clip in clips]
+    kept = {clip.sha256 for clip in clips}
+    clashing = sum(clip.sha256 not in kept for clip in found)
+    left_out["of two labels"] += clashing
+    left_out["copies"] += len(found) - len(clips) - clashing
+    folds = _folds_of([splits[clip.sha256] for clip in clips], clips, source) if splits else None
+    shared = _shared_speakers(clips, folds) if folds else []
+    tested = {clips[index].label for fold in folds or () for index in fold.test}
+    metric = Metric.RECALL if len(tested) == 1 else Metric.BALANCED_ACCURACY
     task = Task(
         name=name,
-        metric=Metric.BALANCED_ACCURACY,
+        metric=metric,
         clips=tuple(clips),
-        folds=folds or grouped_folds(labels, [clip.group for clip in clips], count=_FOLDS),
+        folds=folds or _own_folds(clips),
         pooled=folds is None,
         chance=1 / len(set(labels)),
     )
-    return TaskSet(name=name, root=root, tasks=(task,))
+    if metric is Metric.RECALL:
+        caveats.append(Caveat(kind=CaveatKind.ONE_CLASS_TESTED, evidence=f"{min(tested)!r} alone"))
+    if shared:
+        evidence = f"{len(shared)} speakers: {listed(shared)}"
+        caveats.append(Caveat(kind=CaveatKind.SPEAKERS_SHARED, evidence=evidence))
+    if left_out := +left_out:
+        caveats.append(Caveat(kind=CaveatKind.CLIPS_LEFT_OUT, evidence=counts(left_out)))
+    return TaskSet(name=name, root=root, tasks=(task,), caveats=tuple(caveats))
+
+
+def _own_folds(clips: Sequence[Clip]) -> tuple[Fold, ...]:
+    labels, groups = [clip.label for clip in clips], [clip.group for clip in clips]
+    try:
+        return grouped_folds(labels, groups, count=_FOLDS)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            error.message,
+            hint=f"{error.hint}; folders are LABEL/SPEAKER/, not SPEAKER/LABEL/",
+        ) from error
+
+
+def _shared_speakers(clips: Sequence[Clip], folds: tuple[Fold, ...]) -> list[str]:
+    """Returns the speakers that are trained on and tested; a clip without one is its own."""
+    (fold,) = folds
+    trained, tested = (
+        {clips[index].group for index in side if clips[index].group != clips[index].sha256}
+        for side in (fold.train, fold.test)
+    )
+    return sorted(trained & tested)

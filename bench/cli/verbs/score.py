@@ -28,6 +28,7 @@ class Options(flags.VerbOptions):
 
     names: list[str]
     task_set: str | None
+    audio: str | None
     hop: tuple[int, ...] | None
     db: str
     zoo: Path
@@ -52,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "development (two, of voices to choose recipes by), a folder of clips by label, "
         "or a CSV with path,label[,split][,speaker] "
         "(default: default; on a phone: quick)",
+    )
+    parser.add_argument(
+        "--audio",
+        metavar="PATH",
+        help="a folder or CSV of your own clips; the same as --task-set PATH",
     )
     parser.add_argument(
         "--hop",
@@ -109,7 +115,7 @@ def run(options: Options) -> int:
     from bench.cli.terminal import one_bar
     from bench.flow.build.score import hops_of, own_hop, scorable, score_artifacts, skipped_hops
     from bench.store.store import Store
-    from models.audio.tasks import DEFAULT, task_set
+    from models.audio.tasks import DEFAULT, about, task_set
     from models.zoo import Zoo
 
     zoo = Zoo(options.zoo)
@@ -142,7 +148,6 @@ def run(options: Options) -> int:
         raise ConfigurationError(
             f"--{phone_flags[0].replace('_', '-')} is for phones", hint="give a phone: --on SERIAL"
         )
-    tasks = task_set(options.task_set or DEFAULT)
     hops = tuple(_FRAME_SAMPLES * frames for frames in options.hop or ())
     chosen = partial(hops_of, hops=hops) if hops else own_hop
     skipped = skipped_hops(artifacts, hops)
@@ -152,12 +157,30 @@ def run(options: Options) -> int:
         raise ConfigurationError("; ".join(lines), hint="leave out --hop: the own hop is scored")
     for line in lines:
         print_to_stderr(line)
+    with one_bar("audio") as on_progress:
+        tasks = task_set(_source(options, DEFAULT), on_progress=partial(on_progress, "audio"))
+    for line in about(tasks):
+        print_to_stderr(line)
     with Store.open(options.db) as store, one_bar("score") as on_progress:
         scores, failed = score_artifacts(
             artifacts, zoo=zoo, task_set=tasks, store=store, on_progress=on_progress, hops=chosen
         )
         url = store.url
     return _end(options, artifacts, scores, failed, url, _print, skipped)
+
+
+def _source(options: Options, otherwise: str) -> str:
+    """Returns the task set that was asked for.
+
+    Raises:
+        ConfigurationError: two were.
+    """
+    if options.task_set and options.audio:
+        raise ConfigurationError(
+            f"--task-set {options.task_set} and --audio {options.audio} are both task sets",
+            hint="give one of them",
+        )
+    return options.task_set or options.audio or otherwise
 
 
 def _not_scored(each: SkippedHops) -> str:
@@ -182,7 +205,7 @@ def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     request = ScoreRequest(
         artifacts=tuple(artifacts),
         zoo=zoo,
-        task_set=sampled(task_set(options.task_set or QUICK), options.clips),
+        task_set=sampled(task_set(_source(options, QUICK)), options.clips),
         delegate=Delegate(options.delegate) if options.delegate else None,
     )
     (phone,) = phones_of([options.on or ""])
@@ -217,10 +240,23 @@ def _end(
         )
     elif scores:
         show(artifacts, scores)
+    for line in _below_floor(artifacts, scores):
+        print_to_stderr(line)
     for error in failed.values():
         print_to_stderr(f"failed: {error}")
     print_to_stderr(f"wrote {len(scores)} scores to {url}")
     return 4 if failed else 0
+
+
+def _below_floor(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> list[str]:
+    """Returns a line for each score that is below the log-mel floor."""
+    names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
+    return [
+        f"{names[score.artifact_sha256]}: below_floor: {score.mean:.3f}, and mean and deviation of "
+        f"a log-mel spectrogram score {floor:.3f}: for this task the model is worth nothing"
+        for score in scores
+        if (floor := score.floor_mean) is not None and score.mean < floor
+    ]
 
 
 def _print(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
