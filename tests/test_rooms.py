@@ -25,6 +25,7 @@ DOORS = {
     "litert_quantizer": {"models/tflite/quantise.py"},
     "onnxruntime": {"models/teachers/onnx_door.py"},
     "kagglehub": {"models/teachers/hub.py"},
+    "pyarrow": {"bench/flow/build/embed.py"},
     "sklearn": {"models/accuracy/head.py"},
     "threadpoolctl": {"models/accuracy/head.py", "models/teachers/ge2e.py"},
     "soundfile": {"models/audio/decode.py"},
@@ -208,7 +209,7 @@ def test_a_folder_has_a_sentence_and_few_files(here: str) -> None:
     assert len(first.split()) > 1
     assert first.endswith("."), first
     files = [path for path in place.glob("*.py") if path.name != "__init__.py"]
-    assert len(files) <= (16 if here == VERBS else 14)
+    assert len(files) <= (18 if here == VERBS else 14)
 
 
 def test_a_long_file_gives_its_reason() -> None:

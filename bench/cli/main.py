@@ -23,6 +23,7 @@ VERBS = {
     "convert": "build students and convert them to TFLite formats",
     "data": "fetch and list the packaged audio",
     "score": "score the accuracy of artifacts on audio tasks",
+    "embed": "write the embeddings of a folder of audio to a file",
     "run": "measure latency: of a suite, or of single files",
     "gate": "test whether a candidate is slower, larger or less accurate than its baseline",
     "calibrate": "measure the noise of a device, and what a gate costs there",

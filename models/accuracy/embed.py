@@ -35,11 +35,13 @@ class ClipWindows:
 
     Args:
         sha256: of the clip.
+        starts: in samples at 16 kHz, where each window starts.
         inputs: float32 [windows, ...], what the model is given.
         at_hop: hop in samples to the indices of its windows in ``inputs``.
     """
 
     sha256: str
+    starts: tuple[int, ...]
     inputs: Floats
     at_hop: Mapping[int, tuple[int, ...]]
 
@@ -116,6 +118,61 @@ def embed_at_hops(
     return {hop: np.asarray(np.load(stored[hop]), dtype=np.float32) for hop in hops}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipEmbeddings:
+    """The embeddings of one clip.
+
+    Args:
+        sha256: of the clip.
+        starts: in samples at 16 kHz, where each window starts.
+        vectors: float32 [windows, dimensions].
+    """
+
+    sha256: str
+    starts: tuple[int, ...]
+    vectors: Floats
+
+
+def embed_windows(
+    path: Path,
+    artifact: Artifact,
+    clips: Mapping[str, Path],
+    *,
+    hop: int,
+    cache: Path,
+    frontend_path: Path | None = None,
+    on_progress: OnProgress = ignore,
+) -> Iterator[ClipEmbeddings]:
+    """Yields the embeddings of each clip's windows; nothing of them is cached.
+
+    Args:
+        artifact, clips, cache, frontend_path, on_progress: as for ``embed_at_hops``.
+        hop: in samples.
+
+    Raises:
+        ConfigurationError: the file is not an audio embedding, or a clip cannot be decoded.
+    """
+    windows = clip_windows(
+        artifact,
+        clips,
+        hops=(hop,),
+        cache=cache,
+        frontend_path=frontend_path,
+        on_progress=on_progress,
+    )
+    for clip, vectors in _embedded_by(path, artifact, windows):
+        yield ClipEmbeddings(sha256=clip.sha256, starts=clip.starts, vectors=vectors)
+
+
+def _embedded_by(
+    path: Path, artifact: Artifact, windows: Iterator[ClipWindows]
+) -> Iterator[tuple[ClipWindows, Floats]]:
+    model = litert.Model(path, threads=THREADS, delegate=DELEGATE)
+    if artifact.role is Role.EMBEDDING_STREAM:
+        return _streamed(model, windows)
+    return _embedded(model, _input_shape(artifact, model), windows)
+
+
 def _at_hops(
     path: Path,
     artifact: Artifact,
@@ -123,13 +180,8 @@ def _at_hops(
     windows: Iterator[ClipWindows],
     hops: Sequence[int],
 ) -> dict[int, Floats]:
-    model = litert.Model(path, threads=THREADS, delegate=DELEGATE)
     means: dict[int, list[Floats]] = {hop: [] for hop in hops}
-    if artifact.role is Role.EMBEDDING_STREAM:
-        embedded = _streamed(model, windows)
-    else:
-        embedded = _embedded(model, _input_shape(artifact, model), windows)
-    for clip, vectors in embedded:
+    for clip, vectors in _embedded_by(path, artifact, windows):
         for hop in hops:
             own = vectors[list(clip.at_hop[hop])]
             means[hop].append(pooled(own, clip=clips[clip.sha256], source=str(path)))
@@ -190,7 +242,8 @@ def _patches(
         )
         first, at_hop = _starts(artifact, samples, hops)
         places = [start // frontend.FRAME_HOP_SAMPLES for start in first]
-        yield ClipWindows(sha256=sha256, inputs=cut[places].transpose(0, 2, 1), at_hop=at_hop)
+        inputs = cut[places].transpose(0, 2, 1)
+        yield ClipWindows(sha256=sha256, starts=tuple(first), inputs=inputs, at_hop=at_hop)
 
 
 def _audio_windows(
@@ -203,7 +256,8 @@ def _audio_windows(
         first, at_hop = _starts(artifact, len(audio), hops)
         padded = np.pad(audio, (0, max(0, window - len(audio))))
         inputs = np.stack([padded[start : start + window] for start in first])
-        yield ClipWindows(sha256=sha256, inputs=inputs.astype(np.float32), at_hop=at_hop)
+        inputs = inputs.astype(np.float32)
+        yield ClipWindows(sha256=sha256, starts=tuple(first), inputs=inputs, at_hop=at_hop)
 
 
 def _starts(
