@@ -121,6 +121,12 @@ def save(path: Path, value: object) -> None:
     atomic.write_text(path, to_json(value))
 
 
+def save_yaml(path: Path, value: object) -> None:
+    """Writes ``value`` as YAML, its keys in their order, complete or not at all."""
+    document = unstructure(value)
+    atomic.write_text(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+
+
 def near(word: str, words: list[str]) -> str:
     """Returns ``; did you mean X?`` for the nearest of ``words``, else an empty text."""
     matches = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
