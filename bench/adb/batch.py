@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bench.adb.phone import Phone
+from bench.adb.phone import COMMAND_LIMIT_S, Phone
 from bench.core.device_state.state import Reading
+from bench.core.progress import OnProgress, ignore
 
+# An old adb server takes 4096 bytes, and phones before Android 7 get a command quoted.
+_BATCH_CHARACTERS = 2200
+_MARK_CHARACTERS = 60
 _REFUSED = re.compile(r"^grep: (\S+): (.+)$")
 
 
@@ -42,6 +46,39 @@ def ask_all(phone: Phone, commands: Mapping[str, str]) -> dict[str, Answer]:
     return answers(word, done.text, commands)
 
 
+def ask_many(
+    phone: Phone,
+    commands: Mapping[str, str],
+    *,
+    limit_s: float = COMMAND_LIMIT_S,
+    on_progress: OnProgress = ignore,
+) -> dict[str, Answer]:
+    """Returns the answers by name, asked in as few commands as old adb servers take.
+
+    A command that does not end is killed, and the ones after it are asked again without it.
+
+    Args:
+        limit_s: for as many as are asked together.
+        on_progress: gets the number of commands that were answered or killed, and of all.
+
+    Raises:
+        TransientDeviceError: the phone went away.
+    """
+    found: dict[str, Answer] = {}
+    on_progress(0, len(commands))
+    for batch in _batches(commands):
+        left = list(batch)
+        while left:
+            word = secrets.token_hex(8)
+            done = phone.shell(script(word, {name: batch[name] for name in left}), limit_s=limit_s)
+            asked = answers(word, done.text, left)
+            reached = [name for name in left if asked[name].exit_status is not None]
+            found |= {name: asked[name] for name in left[: len(reached) + 1]}
+            left = left[len(reached) + 1 :]
+            on_progress(len(found), len(commands))
+    return found
+
+
 def script(word: str, commands: Mapping[str, str]) -> str:
     """Returns a script that runs all of ``commands``; ``word`` marks the end of each."""
     return "".join(
@@ -69,3 +106,17 @@ def files_of(answer: Answer) -> dict[str, Reading]:
             path, _, content = line.partition(":")
             contents.setdefault(path, Reading(value=content.strip()))
     return contents
+
+
+def _batches(commands: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Yields the commands, so many together as fit into one command for the phone."""
+    batch: dict[str, str] = {}
+    size = 0
+    for name, command in commands.items():
+        if batch and size + len(command) > _BATCH_CHARACTERS:
+            yield batch
+            batch, size = {}, 0
+        batch[name] = command
+        size += len(command) + _MARK_CHARACTERS
+    if batch:
+        yield batch

@@ -40,6 +40,17 @@ class DeviceFlags(Protocol):
     accept_new_tool: bool
 
 
+def add_snapshot(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--snapshot DIR``."""
+    parser.add_argument(
+        "--snapshot",
+        type=Path,
+        metavar="DIR",
+        help="write all that is read of the phone into a folder that is safe to send (no serial "
+        "numbers, accounts or apps); an earlier snapshot there is replaced",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Adds ``--json``."""
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")

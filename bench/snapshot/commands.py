@@ -33,9 +33,10 @@ SETTINGS = (
 )
 # Programs that we start; a phone need not have all of them.
 PROGRAMS = (
-    *("cat", "chmod", "cmd", "dd", "dumpsys", "find", "getconf", "getprop", "grep", "input"),
-    *("kill", "md5sum", "mkdir", "mv", "pgrep", "pkill", "rm", "settaskprofile", "settings"),
-    *("sha1sum", "sha256sum", "sleep", "stat", "svc", "taskset", "toybox"),
+    *("base64", "cat", "chmod", "cmd", "dd", "dumpsys", "find", "getconf", "getprop", "grep"),
+    *("input", "kill", "md5sum", "mkdir", "mv", "perfetto", "pgrep", "pkill", "rm"),
+    *("settaskprofile", "settings", "sha1sum", "sha256sum", "sleep", "stat", "svc", "taskset"),
+    "toybox",
 )
 _NAMES = " ".join(key.replace("/", ".") for key in SETTINGS)
 _ALL_SETTINGS = (

@@ -196,7 +196,8 @@ def _statuses(path: Path, statuses: Mapping[str, int]) -> Iterator[tuple[str, in
     for place, status in statuses.items():
         if place not in names:
             raise ConfigurationError(
-                f"{path}: exit_status.{place}: is not the file of a command{near(place, list(names))}",
+                f"{path}: exit_status.{place}: is not the file of a command"
+                f"{near(place, list(names))}",
                 hint="write it as commands/getprop.txt",
             )
         if status not in _STATUSES:

@@ -27,6 +27,9 @@ class OldPhone:
             raise ServiceRefusedError("no such service")
         return self._phone.open(service)
 
+    def features(self) -> tuple[str, ...]:
+        return ()
+
     def close(self) -> None:
         self._phone.close()
 

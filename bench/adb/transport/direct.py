@@ -40,6 +40,7 @@ class PacketWire(BaseTransport):  # type: ignore[misc]  # adb-shell ships no typ
         self._link = link
         self._partial = bytearray()
         self._whole: deque[bytes] = deque()
+        self.banner = b""
 
     def connect(self, transport_timeout_s: float | None) -> None:
         """Connects anew; packets of an earlier connection are forgotten."""
@@ -95,6 +96,8 @@ class PacketWire(BaseTransport):  # type: ignore[misc]  # adb-shell ships no typ
             )
         packet = self._fill(_HEADER.size + size, deadline_s)
         self._whole.append(bytes(memoryview(packet)[: _HEADER.size]))
+        if word == constants.CNXN:
+            self.banner = bytes(memoryview(packet)[_HEADER.size : _HEADER.size + size])
         if size:
             self._whole.append(bytes(memoryview(packet)[_HEADER.size : _HEADER.size + size]))
         del packet[: _HEADER.size + size]
@@ -171,7 +174,8 @@ class DirectTransport:
         self._connect_limit_s = connect_limit_s
         self._prompt_limit_s = prompt_limit_s
         self._on_prompt = on_prompt
-        self._device: Any = AdbDevice(PacketWire(link))
+        self._wire = PacketWire(link)
+        self._device: Any = AdbDevice(self._wire)
         self._device._io_manager._packet_store = Mailboxes()
 
     def open(self, service: str) -> Stream:
@@ -180,6 +184,13 @@ class DirectTransport:
             self._connect()
         with self.translate_errors():
             return DirectStream(self, self._device, service)
+
+    def features(self) -> tuple[str, ...]:
+        """Returns the features that the phone's adb daemon names when it connects."""
+        if not self._device.available:
+            self._connect()
+        _, _, named = self._wire.banner.decode(errors="replace").partition("features=")
+        return tuple(filter(None, named.rstrip("\0").partition(";")[0].split(",")))
 
     def close(self) -> None:
         """Disconnects."""

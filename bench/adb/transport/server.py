@@ -130,6 +130,19 @@ class ServerTransport:
                 raise
             raise _unusable(serial, str(error.facts["answer"])) from error
 
+    def features(self) -> tuple[str, ...]:
+        """Returns the features of the phone's adb daemon that the server knows too."""
+        request = f"host-serial:{self.serial}:features"
+        try:
+            stream = self._server.ask(request, serial=self.serial, io_limit_s=self.io_limit_s)
+        except ConnectionRefusedError as error:
+            why = f"no adb server listens at {self._server.name} any more"
+            raise lost(self.serial, why) from error
+        except ServiceRefusedError:
+            return ()  # an old server
+        with closing(stream):
+            return tuple(filter(None, stream.counted_text().split(",")))
+
     def close(self) -> None:
         """Leaves the server as it is."""
 

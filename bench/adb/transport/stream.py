@@ -55,6 +55,14 @@ class Transport(Protocol):
             TransientDeviceError: the phone is not connected, or does not answer.
         """
 
+    def features(self) -> tuple[str, ...]:
+        """Returns the features that the phone's adb daemon names; none if it names none.
+
+        Raises:
+            DeviceError: the phone cannot be used.
+            TransientDeviceError: the phone is not connected, or does not answer.
+        """
+
     def close(self) -> None:
         """Closes the connection."""
 

@@ -23,6 +23,7 @@ class Options(shared.VerbOptions):
 
     serial: list[str]
     capture: Path | None
+    snapshot: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,16 +38,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write a device profile of the phone, into your own profiles unless FILE is given",
     )
+    shared.add_snapshot(parser)
     shared.add_json(parser)
 
 
 def run(options: Options) -> int:
     """Lists phones, usable or not, and returns 0."""
+    if options.snapshot is not None:
+        from bench.snapshot.writing import check_place
+
+        check_place(options.snapshot)
     attached = _find_phones(options.serial)
-    path = None if options.capture is None else _capture(attached, options.capture)
+    written = _write(attached, options)
     if options.json:
-        document: dict[str, Any] = {"devices": [_to_json(each) for each in attached]}
-        print_json(document if path is None else {**document, "captured": str(path)})
+        paths = {key: str(path) for key, path in written.items()}
+        print_json({"devices": [_to_json(each) for each in attached], **paths})
     elif attached:
         _print(attached)
     for each in attached:
@@ -57,9 +63,35 @@ def run(options: Options) -> int:
             "no phone is connected: plug one in with USB debugging on, name one: -s HOST:PORT,\n"
             "or start a virtual one: frill-bench handset up"
         )
-    if path is not None:
+    if options.snapshot is None:
+        _ask_for_odd_ones(attached)
+    for path in written.values():
         print_to_stderr(f"wrote {path}")
     return 0
+
+
+def _write(attached: list[Attached], options: Options) -> dict[str, Path]:
+    """Returns what was written, by its key in JSON."""
+    written: dict[str, Path] = {}
+    if options.capture is not None:
+        written["captured"] = _capture(attached, options.capture)
+    if options.snapshot is not None:
+        from bench.cli.snapshot import snapshot_one
+
+        # A phone that shows no facts is odd, and is the one to take a snapshot of.
+        listed = [each.found for each in attached]
+        usable = [each.found for each in attached if each.facts is not None]
+        snapshot_one(listed if len(listed) == 1 else usable, options.snapshot)
+        written["snapshot"] = options.snapshot
+    return written
+
+
+def _ask_for_odd_ones(attached: list[Attached]) -> None:
+    from bench.flow.checks.snapshot import how_to_send, what_is_odd
+
+    for each in attached:
+        if each.facts is not None and (odd := what_is_odd(each.facts)):
+            print_to_stderr(how_to_send(each.found.serial, odd))
 
 
 def _find_phones(serials: list[str]) -> list[Attached]:

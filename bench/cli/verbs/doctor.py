@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
@@ -25,12 +26,14 @@ class Options(shared.VerbOptions):
     """What the parser of ``doctor`` sets."""
 
     serial: list[str]
+    snapshot: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``doctor``."""
     parser.epilog = "example: frill-bench doctor -s 192.168.0.7:5555"
     shared.add_serial(parser)
+    shared.add_snapshot(parser)
     shared.add_json(parser)
 
 
@@ -40,6 +43,10 @@ def run(options: Options) -> int:
     from bench.flow.checks.phone import check_phone
     from device_profiles.device_profile import profiles
 
+    if options.snapshot is not None:
+        from bench.snapshot.writing import check_place
+
+        check_place(options.snapshot)
     device_profiles = profiles()
     machine = examine_machine()
     phones = _phones(options.serial)
@@ -47,17 +54,39 @@ def run(options: Options) -> int:
         check_phone(each, device_profiles, on_prompt=partial(_ask_to_allow, each.serial))
         for each in phones
     ]
+    if not options.json:
+        _print(machine, checkups)
+    written = {} if options.snapshot is None else _snapshot(checkups, options.snapshot)
     if options.json:
         print_json(
             {
                 "machine": config.unstructure(machine),
                 "phones": [config.unstructure(each) for each in checkups],
+                **written,
             }
         )
-    else:
-        _print(machine, checkups)
+    elif not written:
+        _ask_for_odd_ones(checkups)
     findings = [*machine, *(finding for each in checkups for finding in each.findings)]
     return DeviceError.exit_code if any(each.level is Level.PROBLEM for each in findings) else 0
+
+
+def _snapshot(checkups: Sequence[Checkup], folder: Path) -> dict[str, str]:
+    """Returns what was written, by its key in JSON."""
+    from bench.cli.snapshot import snapshot_one
+
+    findings = checkups[0].findings if len(checkups) == 1 else ()
+    snapshot_one([each.found for each in checkups], folder, findings)
+    print_to_stderr(f"wrote {folder}")
+    return {"snapshot": str(folder)}
+
+
+def _ask_for_odd_ones(checkups: Sequence[Checkup]) -> None:
+    from bench.flow.checks.snapshot import how_to_send, what_is_odd
+
+    for each in checkups:
+        if each.facts is not None and (odd := what_is_odd(each.facts, each.state)):
+            print_to_stderr(how_to_send(each.found.serial, odd))
 
 
 def _phones(serials: Sequence[str]) -> list[Found]:
