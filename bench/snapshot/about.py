@@ -82,6 +82,7 @@ def _not_imitated(taken: Taken) -> Iterator[str]:
     yield f"- Shell: {taken.shell or 'it names no version'}."
     shows = "shows" if taken.keeps_counters else "does not show"
     yield f"- The phone {shows} what a process used after it has ended."
+    yield f"- The phone {'has' if taken.perfetto else 'does not have'} perfetto."
     yield f"- Features of adb: {', '.join(taken.snapshot.features) or 'it names none'}."
     if taken.unanswered:
         yield f"- These did not end in time: {', '.join(taken.unanswered)}."

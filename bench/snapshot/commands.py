@@ -22,21 +22,20 @@ class Command:
 
 # Those that we read or change.
 SETTINGS = (
+    "global/animator_duration_scale",
     "global/low_power",
     "global/stay_on_while_plugged_in",
-    "system/screen_off_timeout",
-    "system/screen_brightness_mode",
-    "system/screen_brightness",
-    "global/window_animation_scale",
     "global/transition_animation_scale",
-    "global/animator_duration_scale",
+    "global/window_animation_scale",
+    "system/screen_brightness",
+    "system/screen_brightness_mode",
+    "system/screen_off_timeout",
 )
 # Programs that we start; a phone need not have all of them.
 PROGRAMS = (
-    *("base64", "cat", "chmod", "cmd", "dd", "dumpsys", "find", "getconf", "getprop", "grep"),
-    *("input", "kill", "md5sum", "mkdir", "mv", "perfetto", "pgrep", "pkill", "rm"),
-    *("settaskprofile", "settings", "sha1sum", "sha256sum", "sleep", "stat", "svc", "taskset"),
-    "toybox",
+    *("cat", "chmod", "cmd", "dd", "dumpsys", "find", "getconf", "getprop", "grep", "input"),
+    *("kill", "md5sum", "mkdir", "mv", "pgrep", "pkill", "rm", "settaskprofile", "settings"),
+    *("sha1sum", "sha256sum", "sleep", "stat", "svc", "taskset", "toybox"),
 )
 _NAMES = " ".join(key.replace("/", ".") for key in SETTINGS)
 _ALL_SETTINGS = (

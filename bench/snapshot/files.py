@@ -13,7 +13,7 @@ _REFUSED = re.compile(r"grep: (/\S+): (.+)$")
 _ABSENT = "No such file or directory"
 # Of these files only the lines are kept that the program reads.
 _KEPT_LINES = {
-    "/proc/self/status": re.compile(r"Cpus_allowed"),
+    "/proc/self/status": re.compile(r"Cpus_allowed_list:"),
     "/proc/self/smaps": re.compile(r"KernelPageSize"),
     "/proc/stat": re.compile(r"cpu"),
 }
@@ -113,7 +113,8 @@ def questions() -> dict[str, str]:
         _PAGE: "grep -H -m1 KernelPageSize /proc/self/smaps",
         # Nothing is started for a folder that is open.
         CLOSED: f"for d in {' '.join(_FOLDERS)}; do "
-        '[ ! -d "$d" ] || [ -r "$d" -a -x "$d" ] || echo "grep: $d: $(ls "$d" 2>&1)"; done',
+        '[ ! -d "$d" ] || [ -r "$d" -a -x "$d" ] || '
+        'echo "grep: $d: $(ls "$d" 2>&1 >/dev/null || echo Permission denied)"; done',
     }
 
 

@@ -27,11 +27,12 @@ _PUBLIC = re.compile(
     r"|init\.svc\..*(thermal|power|perf|adbd).*"
 )
 _LEFT_OUT = re.compile(r"ro\.(\w+\.)?build\.(host|user)$|ro\.handset\.")
-# Keys with a number, a truth or one word; the rest has names of apps.
+# Keys with a number, a truth or one word, and headings; the rest has names of apps.
 _POWER = re.compile(
+    r"|POWER MANAGER.*|[A-Z][A-Za-z]+( [A-Za-z]+){1,4}:( size=\d+)?|"
     r"\s*m\w+=(true|false|-?\d+(\.\d+)?|0x[0-9a-f]+|[A-Z][A-Za-z_]*)"
     r"|.*(mWakefulness=|Display Power: state=).*"
-    r"|.*(Broken pipe|Can't find service|Permission|denied|not found).*"
+    r"|.*(Failed to write while dumping|Can't find service|Permission Denial).*"
 )
 _MOUNT = re.compile(
     r"\S+ on (/|/apex|/data|/data/local\S*|/dev|/odm|/proc|/product|/storage|/storage/emulated|/sys"

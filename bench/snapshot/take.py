@@ -21,6 +21,7 @@ from bench.snapshot.layout import MAX_BYTES, Snapshot
 _ROOM_BYTES = 40_000  # for SNAPSHOT.md and snapshot.yaml
 _LONGEST_FILE = 16_000
 _SHELL = 'echo "$KSH_VERSION${EPOCHREALTIME:+, with a clock}"'
+_PERFETTO = "command -v perfetto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Taken:
     Args:
         unanswered: commands that did not end in time.
         shell: the version of the phone's shell.
+        perfetto: whether the phone has it; it can show the energy of rails.
         keeps_counters: whether the phone shows what a process used after it has ended.
         cleaner: replaces the identifiers of this phone in other texts.
     """
@@ -37,6 +39,7 @@ class Taken:
     snapshot: Snapshot
     unanswered: tuple[str, ...]
     shell: str
+    perfetto: bool
     keeps_counters: bool
     cleaner: Cleaner
 
@@ -55,7 +58,7 @@ def take(
         TransientDeviceError: it went away.
     """
     commands = {name: command.asks for name, command in COMMANDS.items()}
-    asked = {**commands, **questions(), "shell": _SHELL}
+    asked = {**commands, **questions(), "shell": _SHELL, "perfetto": _PERFETTO}
     answers = ask_many(phone, asked, limit_s=limit_s, on_progress=on_progress)
     properties = properties_of(_text(answers["getprop"]))
     if not properties:
@@ -87,6 +90,7 @@ def take(
         snapshot=snapshot,
         unanswered=tuple(name for name, answer in answers.items() if answer.exit_status is None),
         shell=_text(answers["shell"]).strip(),
+        perfetto=answers["perfetto"].exit_status == 0,
         keeps_counters=keeps_counters(phone),
         cleaner=cleaner,
     )

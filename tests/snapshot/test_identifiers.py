@@ -101,17 +101,24 @@ def test_values_that_only_look_like_identifiers_stay() -> None:
 def test_of_the_power_service_only_lines_without_names_are_kept() -> None:
     text = (
         "POWER MANAGER (dumpsys power)\n"
+        "\n"
+        "Power Manager State:\n"
         "  mWakefulness=Awake\n"
         "  mBatteryLevel=83\n"
         "  mLastWakeReason=android.policy:com.whatsapp\n"
+        "Wake Locks: size=1\n"
         "  PARTIAL_WAKE_LOCK '*job*/com.whatsapp/.Sync' ACQ=-2s (uid=10234 pid=99)\n"
         "Display Power: state=ON\n"
         "Failed to write while dumping service power: Broken pipe\n"
     )
     kept = clean("dumpsys-power", text)
     assert kept.splitlines() == [
+        "POWER MANAGER (dumpsys power)",
+        "",
+        "Power Manager State:",
         "  mWakefulness=Awake",
         "  mBatteryLevel=83",
+        "Wake Locks: size=1",
         "Display Power: state=ON",
         "Failed to write while dumping service power: Broken pipe",
     ]

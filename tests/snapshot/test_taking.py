@@ -77,7 +77,7 @@ def test_a_snapshot_has_what_the_phone_says_and_names_nobody(
     assert taken.files[f"{CPU}/cpu7/cpufreq/cpuinfo_max_freq"] == "3187200\n"
     assert taken.files[f"{CPU}/cpu3/cpu_capacity"] == "325\n"
     assert taken.files["/sys/class/thermal/thermal_zone4/temp"] == "33500\n"
-    assert taken.files["/proc/self/status"].startswith("Cpus_allowed:")
+    assert taken.files["/proc/self/status"].startswith("Cpus_allowed_list:")
     assert "shell_v2" in taken.features
     texts = texts_below(folder)
     assert sum(map(len, texts.values())) < MAX_BYTES
