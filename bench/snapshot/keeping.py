@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from bench.snapshot.identifiers import (
@@ -14,6 +15,7 @@ from bench.snapshot.identifiers import (
     is_harmless,
     is_secret,
 )
+from bench.snapshot.layout import Snapshot
 
 PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]\r?$", re.MULTILINE | re.DOTALL)
 _PUBLIC = re.compile(
@@ -52,6 +54,13 @@ def keep(name: str, text: str, cleaner: Cleaner) -> str:
     if name == "getprop":  # whose versions could be addresses
         return cleaner.clean(_properties(kept), numbers=False)
     return cleaner.clean(shorten(kept, _LONGEST))
+
+
+def as_kept(snapshot: Snapshot) -> Snapshot:
+    """Returns a folder written by hand as a snapshot of that phone would be."""
+    nobody = Cleaner(serials=(), secrets=())
+    texts = {name: keep(name, text, nobody) for name, text in snapshot.commands.items()}
+    return replace(snapshot, commands=texts)
 
 
 def shorten(text: str, longest: int) -> str:

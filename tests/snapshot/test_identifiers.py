@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bench.snapshot.files import files_in
 from bench.snapshot.identifiers import ERASED, cleaner_of, hashed
-from bench.snapshot.keeping import keep, shorten
+from bench.snapshot.keeping import as_kept, keep, shorten
+from bench.snapshot.layout import Snapshot
 
 SERIAL = "R58N12ABCDE"
 SECRETS = {
@@ -112,6 +113,7 @@ def test_of_the_power_service_only_lines_without_names_are_kept() -> None:
         "Failed to write while dumping service power: Broken pipe\n"
     )
     kept = clean("dumpsys-power", text)
+    assert as_kept(Snapshot(commands={"dumpsys-power": text})).commands == {"dumpsys-power": kept}
     assert kept.splitlines() == [
         "POWER MANAGER (dumpsys power)",
         "",
