@@ -46,7 +46,7 @@ _ALL_SETTINGS = (
 _SAME_SETTING = (
     "for k in system.screen_off_timeout global.window_animation_scale; do "
     "v=$(settings get ${k%%.*} ${k#*.} 2>/dev/null); case $v in ''|*[!0-9.]*) ;; "
-    "*) settings put ${k%%.*} ${k#*.} $v; break;; esac; done"
+    "*) settings put ${k%%.*} ${k#*.} $v; exit;; esac; done"
 )
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(

@@ -145,18 +145,24 @@ def test_an_old_server_passes_all_commands_on(handset: Running, adb_server: Serv
     assert "shell_v2" in taken.snapshot.features
 
 
-def test_a_command_that_hangs_is_left_out_and_named(boot_phone: Boot) -> None:
+def test_what_hangs_is_left_out_and_named_and_what_is_refused_keeps_its_status(
+    boot_phone: Boot,
+) -> None:
     running = boot_phone()
-    program = running.path("/product/bin/dumpsys")
-    program.write_text(
-        "#!/system/bin/sh\n[ $1 = thermalservice ] && exec sleep 60\nexec /system/bin/dumpsys $1\n"
-    )
-    program.chmod(0o755)
+    for name, lines in {
+        "dumpsys": "[ $1 = thermalservice ] && exec sleep 60",
+        "settings": "[ $1 = put ] && { echo java.lang.SecurityException >&2; exit 255; }",
+    }.items():
+        program = running.path(f"/product/bin/{name}")
+        program.write_text(f'#!/system/bin/sh\n{lines}\nexec /system/bin/{name} "$@"\n')
+        program.chmod(0o755)
     with closing(direct(running.serial, io_limit_s=10.0)) as phone:
         taken = take(phone, limit_s=4.0)
         assert read_facts(phone).cores == tuple(range(8))
     assert taken.unanswered == ("dumpsys-thermalservice",)
     assert set(COMMANDS) - set(taken.snapshot.commands) == {"dumpsys-thermalservice"}
+    assert taken.snapshot.commands["settings-put"] == "java.lang.SecurityException\n"
+    assert taken.snapshot.exit_status["settings-put"] == 255
 
 
 def test_a_phone_that_goes_away_leaves_nothing_behind(boot_phone: Boot, tmp_path: Path) -> None:
