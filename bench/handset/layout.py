@@ -40,6 +40,8 @@ _TEXTS = {
     "init": "init",
 }
 EMULATOR = "usr/bin/qemu-aarch64"
+# All programs load this library, so it brings no other ones along.
+_NO_RUNTIME = ("-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-nodefaultlibs", "-lc")
 _ARM64_LOADER = "ld-linux-aarch64.so.1"
 _SETTINGS = {
     "global/airplane_mode_on": "0",
@@ -84,7 +86,8 @@ def lay_out(root: Path) -> None:
         program.unlink(missing_ok=True)  # a link to toybox, which must not be written through
         program.write_text(stand_in.read_text())
         program.chmod(0o755)
-    _compile_properties(root / "system" / "lib64" / "libprops.so")
+    _compile("props.cpp", root / "system" / "lib64" / "libprops.so", "-ldl")
+    _compile("kernel.cpp", root / "system" / "lib64" / "libkernel.so", *_NO_RUNTIME)
     write_kernel_files(root / "sys")
     for name, text in _SETTINGS.items():
         (root / "data/system/settings" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -123,9 +126,9 @@ def _link_applets(root: Path) -> None:
                 break
 
 
-def _compile_properties(library: Path) -> None:
-    with resources.as_file(package_data() / "props.cpp") as source:
-        _output("g++", "-O2", "-fPIC", "-shared", "-o", str(library), str(source), "-ldl")
+def _compile(name: str, library: Path, *flags: str) -> None:
+    with resources.as_file(package_data() / name) as source:
+        _output("g++", "-O2", "-fPIC", "-shared", "-o", str(library), str(source), *flags)
 
 
 def _output(*command: str) -> list[str]:

@@ -17,7 +17,8 @@ class Handset:
         address: its own loopback address, 127.x.y.z.
         properties: system properties, which replace those of the tree.
         data_bytes: size of its /data.
-        abi: the one that it reports, and that its benchmark tool is built for.
+        abi: the one that its benchmark tool is built for; a plain handset reports it too.
+        replay: the phone of the gallery or the folder that it replays; empty for none.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Handset:
     properties: dict[str, str]
     data_bytes: int
     abi: Abi = Abi.X86_64
+    replay: str = ""
 
     @property
     def serial(self) -> str:

@@ -14,6 +14,7 @@ from bench.core import config
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.lock import waiting
 from bench.handset.record import Handset, Record
+from bench.handset.replay.gallery import load_replay
 from bench.handset.starting import is_free, read_init, start
 from bench.handset.tree import Tree, default_cache
 
@@ -44,6 +45,11 @@ class Running:
     ``ro.build.version.sdk`` (the output of dumpsys and the available commands),
     ``ro.handset.thermal_hal=0`` (no thermal service), ``ro.handset.thermal_limits=0`` (one
     without limits), ``ro.handset.fixed_performance=0`` (that mode is refused).
+
+    A replayed phone has the files of its snapshot, and prints its texts. What is changed on top
+    wins: a zone whose temperature is written heats the sensor of its name in ``dumpsys
+    thermalservice``, or else those of its kind (CPU, graphics, battery, skin);
+    ``/data/system/hs/heat/NAME``, in thousandths too, heats a sensor that has no zone.
 
     Args:
         record: the record of its boot.
@@ -119,11 +125,13 @@ def boot(
     port: int = PORT,
     properties: dict[str, str] | None = None,
     data_bytes: int = _DATA_BYTES,
+    replay: Path | str | None = None,
     cache: Path | None = None,
 ) -> Running:
     """Returns a handset that answers on ``address:port``; it outlives this process.
 
-    Without root it boots in an unprivileged user namespace; its shell is then root's.
+    Without root it boots in an unprivileged user namespace; its shell is then root's, and reads
+    also what a replayed phone refuses.
 
     Args:
         tree: its file tree.
@@ -132,13 +140,17 @@ def boot(
         port: of adb.
         properties: system properties, which replace those of the tree.
         data_bytes: size of its /data.
+        replay: a folder with a snapshot, or the name of a phone of the gallery. The handset says
+            what that phone said; what the snapshot lacks is the plain handset's.
         cache: where running handsets are recorded.
 
     Raises:
-        ConfigurationError: the name, the address or a property is wrong or taken.
+        ConfigurationError: the name, the address or a property is wrong or taken, or a file of the
+            snapshot is wrong.
         InfrastructureError: this machine refuses namespaces, or adb does not come up.
     """
     cache = cache or default_cache()
+    source = None if replay is None else load_replay(replay)
     with waiting(Path(tempfile.gettempdir()) / f"frill-bench-handset-{os.getuid()}.lock"):
         handset = Handset(
             name=name or _free_name(cache),
@@ -147,11 +159,12 @@ def boot(
             properties=dict(properties or {}),
             data_bytes=data_bytes,
             abi=tree.abi,
+            replay=source.name if source else "",
         )
         _check(handset)
         folder = _reserve(handset, cache)
         try:
-            record = start(tree, handset, folder)
+            record = start(tree, handset, folder, replay=source.snapshot if source else None)
             config.save(folder / _RECORD, record)
         except BaseException:
             _abandon(folder)

@@ -17,7 +17,9 @@ from bench.handset.abi import Abi
 from bench.handset.layout import EMULATOR, package_data
 from bench.handset.process import Process, may_be_shell
 from bench.handset.record import Handset, Record
+from bench.handset.replay.replayed import properties_of, write_replay
 from bench.handset.tree import Tree, default_cache
+from bench.snapshot.layout import Snapshot
 
 _BOOT_LIMIT_S = 20.0
 _POLL_S = 0.01
@@ -26,33 +28,39 @@ _NAMESPACES = ("--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child")
 _REFUSAL = re.compile(r"(unshare|nsenter):|mount:.*(permission denied|not permitted)")
 
 
-def start(tree: Tree, handset: Handset, folder: Path) -> Record:
+def start(tree: Tree, handset: Handset, folder: Path, *, replay: Snapshot | None = None) -> Record:
     """Returns the record of a handset, once its adb takes connections.
 
     Args:
         tree: its file tree.
         handset: its configuration.
         folder: its own folder, which gets its log.
+        replay: what it says in place of what the tree does.
 
     Raises:
+        ConfigurationError: the snapshot cannot be replayed.
         InfrastructureError: this machine refuses namespaces, or adb does not come up.
     """
     started_s = time.monotonic()
     privileged = may_be_shell()
     properties = {
-        "ro.serialno": handset.name,
-        "ro.boot.serialno": handset.name,
+        **_serials(handset, replay),
         "ro.handset.adbd_root": str(int(not privileged)),
         "ro.handset.bind": handset.address,
-        "service.adb.listen_addrs": f"tcp:{handset.port}",
+        "ro.handset.listen_addrs": f"tcp:{handset.port}",
+        "ro.handset.virtual": "1",
+        **({"ro.handset.abilist": str(tree.abi)} if replay else {}),
         **handset.properties,
     }
+    if replay is not None:
+        write_replay(replay, tree.path, folder / "replay")
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HANDSET_TREE": str(tree.path),
         "HANDSET_FOLDER": str(folder),
         "HANDSET_NAME": handset.name,
         "HANDSET_DATA_BYTES": str(handset.data_bytes),
+        "HANDSET_REPLAY": str(folder / "replay") if replay else "",
         "HANDSET_EMULATOR": EMULATOR if handset.abi is Abi.ARM64 else "",
         "HANDSET_PROPERTIES": "\n".join(f"{key}={value}" for key, value in properties.items()),
     }
@@ -73,6 +81,14 @@ def start(tree: Tree, handset: Handset, folder: Path) -> Record:
         )
         init = _wait_for_adb(handset, folder)
     return Record(handset=handset, init=init, boot_s=time.monotonic() - started_s)
+
+
+def _serials(handset: Handset, replay: Snapshot | None) -> dict[str, str]:
+    """Returns the serials of a handset, except those that a replayed phone has."""
+    own = properties_of(replay) if replay else {}
+    if "ro.serialno" in own:
+        return {}
+    return dict.fromkeys(("ro.serialno", "ro.boot.serialno"), handset.name)
 
 
 @contextmanager

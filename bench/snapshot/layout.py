@@ -29,6 +29,9 @@ _COMMANDS, _FILES = "commands", "files"
 _ENTRIES = [ABOUT, "README.md", DETAILS, _COMMANDS, _FILES]
 _ROOTS = ("/sys/", "/proc/")
 _STATUSES = range(1, 256)
+_NOT_FOUND = 127
+SLOW = ("settings", "input")  # the programs that a replay can slow down
+_SLOWEST_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class Snapshot:
         files: absolute path on the phone, below /sys or /proc, to the file's text.
         exit_status: NAME to exit status, of the commands where it is not 0.
         refused: path of a file or folder that adb's shell may not read, to the phone's words.
+        slow_s: program to how long each call takes, for a replay; no snapshot has it.
         features: those of its adb daemon.
         like: what a shipped phone imitates, with sources.
         program: version of the program that took it.
@@ -53,6 +57,7 @@ class Snapshot:
     files: Mapping[str, str] = field(default_factory=dict)
     exit_status: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    slow_s: Mapping[str, float] = field(default_factory=dict, compare=False)
     features: tuple[str, ...] = field(default=(), compare=False)
     like: tuple[str, ...] = field(default=(), compare=False)
     program: str = field(default="", compare=False)
@@ -108,6 +113,7 @@ class Snapshot:
             date=self.date,
             exit_status={_place_of(name): status for name, status in self.exit_status.items()},
             refused=dict(self.refused),
+            slow_s=dict(self.slow_s),
             features=self.features,
             like=self.like,
         )
@@ -123,12 +129,15 @@ class _Details:
     date: str = ""
     exit_status: dict[str, int] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    slow_s: dict[str, float] = field(default_factory=dict)
     features: tuple[str, ...] = ()
     like: tuple[str, ...] = ()
 
 
 def differences(before: Snapshot, after: Snapshot, *, given: bool = False) -> tuple[str, ...]:
     """Returns what differs between two snapshots; none if one is equal to the other.
+
+    A command that neither phone has is equal, whatever words the shell has for that.
 
     Args:
         given: compare only what ``before`` has, because what a folder lacks is the plain handset's.
@@ -143,7 +152,8 @@ def differences(before: Snapshot, after: Snapshot, *, given: bool = False) -> tu
     found: list[str] = []
     for place, ones, others in texts:
         for name in sorted({*ones, *(() if given else others)}):
-            if ones.get(name) != others.get(name):
+            away = before.exit_status.get(name) == after.exit_status.get(name) == _NOT_FOUND
+            if ones.get(name) != others.get(name) and not away:
                 found.append(f"{place(name)}: {_difference(ones.get(name), others.get(name))}")
     for name in sorted({*before.exit_status, *after.exit_status}):
         statuses = before.exit_status.get(name, 0), after.exit_status.get(name, 0)
@@ -184,6 +194,7 @@ def _with_details(path: Path, commands: dict[str, str], files: dict[str, str]) -
         files=files,
         exit_status=dict(_statuses(path, details.exit_status)),
         refused=details.refused,
+        slow_s=_slow(path, details.slow_s),
         features=details.features,
         like=details.like,
         program=details.program,
@@ -206,6 +217,23 @@ def _statuses(path: Path, statuses: Mapping[str, int]) -> Iterator[tuple[str, in
                 hint="leave out commands that succeed",
             )
         yield names[place], status
+
+
+def _slow(path: Path, slow_s: Mapping[str, float]) -> Mapping[str, float]:
+    for program, seconds in slow_s.items():
+        if program not in SLOW:
+            raise ConfigurationError(
+                f"{path}: slow_s.{program}: is not one of {', '.join(SLOW)}"
+                f"{near(program, list(SLOW))}",
+                hint="write it as slow_s: {settings: 1.0}",
+            )
+        if not 0 < seconds <= _SLOWEST_S:
+            raise ConfigurationError(
+                f"{path}: slow_s.{program}: must be above 0 and at most {_SLOWEST_S:g}, "
+                f"not {seconds:g}",
+                hint="give the seconds of one call",
+            )
+    return slow_s
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

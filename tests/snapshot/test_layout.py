@@ -80,6 +80,8 @@ def link(place: str, target: str) -> Callable[[Path], None]:
         (write("snapshot.yaml", "exit_status: {getprop: 1}"), "exit_status.getprop"),
         (write("snapshot.yaml", "exit_status: {commands/id.txt: 300}"), "must be 1 to 255"),
         (write("snapshot.yaml", "refused: {/data: denied}"), "refused./data: is not a path"),
+        (write("snapshot.yaml", "slow_s: {setting: 1.0}"), "did you mean 'settings'?"),
+        (write("snapshot.yaml", "slow_s: {input: 0.0}"), "must be above 0 and at most 60"),
     ],
 )
 def test_what_is_wrong_in_a_folder_is_named(
@@ -112,6 +114,15 @@ def test_a_difference_is_told_with_its_place() -> None:
         "commands/getconf-page-size.txt: exit status 127, then 0",
         "/sys/class/thermal: was refused, and is readable",
     )
+
+
+def test_a_program_that_neither_phone_has_is_equal_in_the_words_of_both_shells() -> None:
+    words = "/system/bin/sh: settaskprofile: not found", "E: /bin/sh: settaskprofile: not found"
+    one, other = (
+        Snapshot(commands={"settaskprofile": text}, exit_status={"settaskprofile": 127})
+        for text in words
+    )
+    assert differences(one, other) == ()
 
 
 def test_settings_are_read_with_what_a_phone_prints_instead_of_them() -> None:

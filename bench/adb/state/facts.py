@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.adb.batch import Answer, ask_all, files_of
@@ -71,6 +71,7 @@ class Facts:
         allowed_cores: those that a command of adb's shell may use.
         offline_cores: those that are switched off now.
         isolated_cores: those from which the kernel moves processes, whatever they are pinned to.
+        real_abis: those of a virtual handset that replays a phone and so shows that phone's.
         taskset: whether the phone can pin a command to cores.
         task_profile: whether a command can get the clocks of a foreground app.
         virtual: whether it is a virtual handset.
@@ -97,6 +98,12 @@ class Facts:
     clusters_complete: bool = True
     offline_cores: tuple[int, ...] = ()
     isolated_cores: tuple[int, ...] = ()
+    real_abis: tuple[str, ...] = ()
+
+    @property
+    def program_abis(self) -> tuple[str, ...]:
+        """The ABIs that programs for it are built for, preferred first."""
+        return self.real_abis or self.abis
 
     @property
     def usable_cores(self) -> tuple[int, ...]:
@@ -148,6 +155,7 @@ def read_facts(phone: Phone) -> Facts:
         memory_bytes=_kilobytes(kernel.get("MemTotal", "")),
         taskset=answers["taskset"].exit_status == 0,
         virtual=properties.get("ro.handset.virtual") == "1",
+        real_abis=_list(properties.get("ro.handset.abilist", "")),
         task_profile=answers["front"].exit_status == 0
         and "failed" not in answers["front"].text.lower(),
         clusters_complete=not offline and set(cores or allowed) <= _of_known_speed(khz, capacity),
@@ -242,10 +250,13 @@ def _soc(properties: Mapping[str, str]) -> str | None:
 
 
 def _abis(properties: Mapping[str, str]) -> tuple[str, ...]:
-    texts: Sequence[str] = properties.get("ro.product.cpu.abilist", "").split(",")
-    if not any(texts):
-        texts = [properties.get(f"ro.product.cpu.{key}", "") for key in ("abi", "abi2")]
-    return tuple(filter(None, map(str.strip, texts)))
+    listed = _list(properties.get("ro.product.cpu.abilist", ""))
+    single = (properties.get(f"ro.product.cpu.{key}", "") for key in ("abi", "abi2"))
+    return listed or _list(",".join(single))
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def _page_bytes(answer: Answer) -> int | None:

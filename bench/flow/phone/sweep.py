@@ -124,7 +124,9 @@ def _staged_tool(phone: Phone, binary: Path, facts: Facts) -> Tool:
 
 
 def _check(path: Path, facts: Facts) -> Elf | None:
-    return check(path, abis=facts.abis, page_bytes=facts.page_bytes or 0, api_level=facts.sdk)
+    return check(
+        path, abis=facts.program_abis, page_bytes=facts.page_bytes or 0, api_level=facts.sdk
+    )
 
 
 def _affinity(suite: Suite, facts: Facts, profile: Profile, threads: int) -> str | None:

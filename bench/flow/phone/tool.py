@@ -42,7 +42,7 @@ class PhoneTools:
                     f"{request.binary}: no such file", hint="check --benchmark-binary"
                 )
             return request.binary
-        abi = facts.abis[0] if facts.abis else "unknown"
+        abi = next(iter(facts.program_abis), "unknown")
         with self._lock:
             if facts.virtual:
                 from bench.handset.benchmark_tool import build_tool

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs in mount, pid, uts and ipc namespaces of its own: mounts the phone, pivots into it, becomes its init.
 # Given: HANDSET_TREE, HANDSET_FOLDER (with a folder "root" in it), HANDSET_NAME, HANDSET_PROPERTIES, HANDSET_DATA_BYTES,
-# HANDSET_EMULATOR (a path below the tree, or nothing; then in a user namespace of its own too).
+# HANDSET_EMULATOR (a path below the tree, or nothing; then in a user namespace of its own too), HANDSET_REPLAY (a folder
+# with the files of a phone over the tree's, or nothing).
 set -e
 # /proc is the host's until the pivot: our process id there, and when we started.
 read -r -a stat < /proc/self/stat
@@ -9,7 +10,7 @@ echo "${stat[0]} ${stat[21]}" > "$HANDSET_FOLDER/.init"
 mv "$HANDSET_FOLDER/.init" "$HANDSET_FOLDER/init"
 
 # Where we are not really root, owners cannot be kept.
-copy() { cp -a "$@" 2>/dev/null || cp -r --preserve=mode,timestamps "$@"; }
+copy() { cp -a --remove-destination "$@" 2>/dev/null || cp -r --remove-destination --preserve=mode,timestamps "$@"; }
 
 mount --make-rprivate /
 work=$HANDSET_FOLDER/root
@@ -18,6 +19,10 @@ mkdir "$work"/{upper,scratch,phone}
 mount -t overlay overlay \
   -o "lowerdir=$HANDSET_TREE,upperdir=$work/upper,workdir=$work/scratch" "$work/phone"
 cd "$work/phone"
+if [ -n "$HANDSET_REPLAY" ]; then
+  xargs -r -d '\n' rm -rf -- < "$HANDSET_REPLAY/removed"
+  copy "$HANDSET_REPLAY/layer/." .
+fi
 mount -t proc -o hidepid=0 proc proc
 # A boot of its own, for the kernel's is the machine's.
 cat proc/sys/kernel/random/uuid > "$work/boot_id"

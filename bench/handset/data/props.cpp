@@ -20,6 +20,13 @@ namespace {
 
 // The first file that has a property wins; in a file, its last line.
 const char* const kFiles[] = {"/data/property/props", "/vendor/build.prop", "/system/build.prop"};
+// What a replayed phone said. Of that the daemon tells its model and nothing else: keys that a real phone asks for, and
+// ports that it listens on, are the handset's own.
+const char kReplayed[] = "/system/etc/replay/values";
+const char kProduct[] = "ro.product.";
+// Not Android's name, because a handset must not show the property where its phone has none.
+const char kListens[] = "service.adb.listen_addrs";
+const char kOwnListens[] = "ro.handset.listen_addrs";
 
 bool Look(const char* path, const std::string& key, std::string* value) {
   FILE* file = fopen(path, "re");
@@ -47,6 +54,11 @@ namespace base {
 
 EXPORTED std::string GetProperty(const std::string& key, const std::string& fallback) {
   std::string value;
+  if (key == kListens) return GetProperty(kOwnListens, fallback);
+  if (!key.compare(0, sizeof kProduct - 1, kProduct) && !Look(kFiles[0], key, &value) &&
+      Look(kReplayed, key, &value)) {
+    return value.empty() ? fallback : value;
+  }
   for (const char* path : kFiles) {
     if (Look(path, key, &value)) return value.empty() ? fallback : value;
   }
