@@ -140,8 +140,8 @@ def boot(
         port: of adb.
         properties: system properties, which replace those of the tree.
         data_bytes: size of its /data.
-        replay: a folder with a snapshot, or the name of a phone of the gallery. The handset says
-            what that phone said; what the snapshot lacks is the plain handset's.
+        replay: a folder with a snapshot, or the name of a phone of the gallery. The handset shows
+            what that phone showed; what the snapshot lacks is the plain handset's.
         cache: where running handsets are recorded.
 
     Raises:

@@ -35,7 +35,7 @@ def start(tree: Tree, handset: Handset, folder: Path, *, replay: Snapshot | None
         tree: its file tree.
         handset: its configuration.
         folder: its own folder, which gets its log.
-        replay: what it says in place of what the tree does.
+        replay: what it shows in place of what the tree does.
 
     Raises:
         ConfigurationError: the snapshot cannot be replayed.

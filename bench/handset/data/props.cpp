@@ -20,7 +20,7 @@ namespace {
 
 // The first file that has a property wins; in a file, its last line.
 const char* const kFiles[] = {"/data/property/props", "/vendor/build.prop", "/system/build.prop"};
-// What a replayed phone said. Of that the daemon tells its model and nothing else: keys that a real phone asks for, and
+// The properties of a replayed phone. Of those the daemon has the model and nothing else: keys that a real phone asks for, and
 // ports that it listens on, are the handset's own.
 const char kReplayed[] = "/system/etc/replay/values";
 const char kProduct[] = "ro.product.";

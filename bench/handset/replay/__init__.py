@@ -1,4 +1,4 @@
-"""A virtual handset that says what a phone said: a snapshot as files over the handset's tree.
+"""A virtual handset that shows what a phone showed: a snapshot as files over the handset's tree.
 
 ``data`` has the stand-ins of the services that print the phone's texts.
 """

@@ -77,7 +77,7 @@ def _replaced(paths: Iterable[str]) -> set[str]:
 def _cores(
     layer: Layer, snapshot: Snapshot, sys: Mapping[str, str], refused: Iterable[str]
 ) -> tuple[int, ...]:
-    """Returns the cores that the phone has; none where its files do not say."""
+    """Returns the cores that the phone has; none where its files do not show it."""
     present = parse_cores(sys.get(f"{_CPU}/present", ""))
     named = {int(match[1]) for path in (*sys, *refused) if (match := _CORE.match(path))}
     cores = present or tuple(range(max(named) + 1)) if named or present else ()
@@ -190,8 +190,8 @@ def _values(layer: Layer, sys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _pin(layer: Layer, snapshot: Snapshot, sys: Mapping[str, str], cores: tuple[int, ...]) -> None:
     """Writes which cores adb's shell may use, which are online, and those of this machine."""
-    said = _ALLOWED.search(snapshot.files.get(_STATUS, ""))
-    allowed = parse_cores(said[1]) if said else cores
+    shown = _ALLOWED.search(snapshot.files.get(_STATUS, ""))
+    allowed = parse_cores(shown[1]) if shown else cores
     online = parse_cores(sys.get(f"{_CPU}/online", "")) or cores
     layer.write(f"{PLACE}/allowed", f"{mask(allowed)}\n")
     layer.write(f"{PLACE}/online", f"{mask(online)}\n")

@@ -1,4 +1,4 @@
-"""The programs of a replayed phone: those that it lacks are away, others print what it said."""
+"""The programs of a replayed phone: those that it lacks are away, others print its texts."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _OUTSIDE = frozenset(
 )
 _ALWAYS = ("cmd", "dumpsys", "input", "settings")
 _NOT_FOUND = 127
-# Commands that say one thing, whatever else their program can do.
+# Commands that print one text, whatever else their program can do.
 _EXACT = ("getconf-page-size", "stat-f", "mount", "uname", "id", "taskset-help", "pkill-help")
 _REFUSAL = ("Exception", "Error", "enial", "not allowed", "not permitted")
 _FIXED = "set-fixed-performance-mode-enabled"
-_SAYS = """#!/system/bin/sh
-# Prints what the phone said; all else is the handset's.
+_PRINTS = """#!/system/bin/sh
+# Prints what the phone printed; all else is the handset's.
 if {condition}; then
   V=0; {{ read -r V <{place}/status/{name}; }} 2>/dev/null
   [ $V = 0 ] || exec >&2
-  {toybox} cat {place}/said/{name}; exit $V
+  {toybox} cat {place}/texts/{name}; exit $V
 fi
 exec {plain} "$@"
 """
@@ -49,9 +49,9 @@ def add_programs(layer: Layer, snapshot: Snapshot, *, pins: bool) -> None:
         programs.put("getprop", _script("getprop"))
     for name in _EXACT:
         if name in snapshot.commands:
-            programs.say(name)
+            programs.print_text(name)
     if "settaskprofile" in snapshot.commands:
-        programs.say("settaskprofile", condition="true")
+        programs.print_text("settaskprofile", condition="true")
     if pins:
         programs.put("taskset", _script("taskset"))
     if "-SIGNAL" not in snapshot.commands.get("pkill-help", "-SIGNAL"):
@@ -83,16 +83,16 @@ def _script(name: str) -> str:
 
 def _refused(snapshot: Snapshot) -> Iterator[str]:
     """Yields the commands that the phone refuses."""
-    said, status = snapshot.commands, snapshot.exit_status
+    texts, status = snapshot.commands, snapshot.exit_status
     for name in ("settings-put", "input-keyevent"):
-        if status.get(name) or any(word in said.get(name, "") for word in _REFUSAL):
+        if status.get(name) or any(word in texts.get(name, "") for word in _REFUSAL):
             yield name
-    airplane = said.get("cmd-connectivity-airplane-mode", "enabled").strip()
+    airplane = texts.get("cmd-connectivity-airplane-mode", "enabled").strip()
     if airplane not in ("enabled", "disabled"):
         yield "cmd-connectivity-airplane-mode"
-    if _FIXED not in said.get("cmd-fixed-performance", _FIXED):
+    if _FIXED not in texts.get("cmd-fixed-performance", _FIXED):
         yield "cmd-fixed-performance"
-    if said.get("dumpsys-thermalservice", "").startswith("Can't find service"):
+    if texts.get("dumpsys-thermalservice", "").startswith("Can't find service"):
         yield "dumpsys-thermalservice"
 
 
@@ -111,10 +111,10 @@ class _Programs:
 
     def place_applets(self) -> None:
         """Places toybox; without a list, all applets of the handset stay."""
-        said = self._snapshot.commands
-        if "toybox" not in said:
+        texts = self._snapshot.commands
+        if "toybox" not in texts:
             return
-        listed = {*said["toybox"].split(), *_OUTSIDE}
+        listed = {*texts["toybox"].split(), *_OUTSIDE}
         listed |= {name for name, path in self._paths.items() if path is not None}
         for place in (self._layer.tree / _BIN).iterdir():
             if not place.is_symlink():
@@ -132,11 +132,11 @@ class _Programs:
             self._layer.write(f"{_PLAIN}/{name}", plain.read_text(), mode=0o755)
         self._layer.write(f"{_BIN}/{name}", script, mode=0o755)
 
-    def say(self, name: str, *, condition: str = "") -> None:
-        """Has a program print what the phone said of a command."""
+    def print_text(self, name: str, *, condition: str = "") -> None:
+        """Has a program print the text of a command."""
         program, *arguments = _words(name)
         exactly = f'[ "$*" = {shlex.quote(" ".join(arguments))} ]'
-        script = _SAYS.format(
+        script = _PRINTS.format(
             condition=condition or exactly,
             name=name,
             place=f"/{PLACE}",
@@ -165,7 +165,7 @@ def _words(name: str) -> list[str]:
 
 
 def _paths_of(snapshot: Snapshot) -> dict[str, PurePosixPath | None]:
-    """Returns program to path, ``None`` for those that the phone lacks, as it said."""
+    """Returns program to path, ``None`` for those that the phone lacks, by its own list."""
     paths: dict[str, PurePosixPath | None] = {}
     for line in snapshot.commands.get("command-v", "").splitlines():
         name, colon, _ = line.strip().partition(": ")

@@ -20,7 +20,7 @@ _DISPLAY = re.compile(r"Display Power: state=([A-Z]\w*)")
 
 
 def write_replay(snapshot: Snapshot, tree: Path, folder: Path) -> None:
-    """Writes what a handset of a tree needs to say what the phone of a snapshot said.
+    """Writes what makes a handset of a tree show what the phone of a snapshot showed.
 
     Args:
         folder: gets the folder ``layer`` and the list ``removed``.
@@ -30,7 +30,7 @@ def write_replay(snapshot: Snapshot, tree: Path, folder: Path) -> None:
     """
     layer = Layer(tree, folder)
     for name, text in snapshot.commands.items():
-        layer.write(f"{PLACE}/said/{name}", text)
+        layer.write(f"{PLACE}/texts/{name}", text)
     for name, status in snapshot.exit_status.items():
         layer.write(f"{PLACE}/status/{name}", f"{status}\n")
     for program, seconds in snapshot.slow_s.items():
@@ -49,15 +49,15 @@ def properties_of(snapshot: Snapshot) -> dict[str, str]:
     return dict(_PROPERTY.findall(snapshot.commands.get("getprop", "")))
 
 
-def _add_properties(layer: Layer, said: str) -> None:
-    properties = dict(_PROPERTY.findall(said))
+def _add_properties(layer: Layer, text: str) -> None:
+    properties = dict(_PROPERTY.findall(text))
     own = [key for key in properties if key.startswith(_OWN)]
     if own:
         raise ConfigurationError(
             f"commands/getprop.txt: {own[0]} is a property of handsets, not of phones",
             hint="take that line out, and give it with --property",
         )
-    if not said:
+    if not text:
         return
     # A phone without any of these would be none; a folder made by hand may lack them.
     plain = dict(
@@ -69,19 +69,19 @@ def _add_properties(layer: Layer, said: str) -> None:
         if not any(key.startswith(group) for key in properties):
             added = {key: value for key, value in plain.items() if key.startswith(group)}
             properties |= added
-            said += "".join(f"[{key}]: [{value}]\n" for key, value in added.items())
+            text += "".join(f"[{key}]: [{value}]\n" for key, value in added.items())
     lines = (f"{key}={value.replace(chr(10), _SEPARATOR)}\n" for key, value in properties.items())
     layer.write(f"{PLACE}/values", "".join(lines))
-    layer.write(f"{PLACE}/said/getprop", said)
+    layer.write(f"{PLACE}/texts/getprop", text)
 
 
 def _add_screen(layer: Layer, power: str) -> None:
     """Writes whether the phone is awake, which its keys change."""
     if not power:
         return
-    said, display = _WAKEFULNESS.search(power), _DISPLAY.search(power)
-    shown = said[1] if said else "Awake"
-    if said is None and display is not None and not display[1].startswith("ON"):
+    found, display = _WAKEFULNESS.search(power), _DISPLAY.search(power)
+    shown = found[1] if found else "Awake"
+    if found is None and display is not None and not display[1].startswith("ON"):
         shown = "Asleep"
     layer.write(f"{PLACE}/wakefulness", f"{shown}\n")
     layer.write("data/system/hs/wakefulness", f"{shown}\n")

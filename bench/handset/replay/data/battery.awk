@@ -1,4 +1,4 @@
-# First file: "set KEY VALUE" and "kernel KEY VALUE", what was set wins; second file: what the service said.
+# First file: "set KEY VALUE" and "kernel KEY VALUE", what was set wins; second file: what the service printed.
 BEGIN {
   split("ac usb wireless dock counter status present level voltage temp", keys, " ")
   split("AC powered,USB powered,Wireless powered,Dock powered,Charge counter,status,present,level,voltage,temperature", names, ",")

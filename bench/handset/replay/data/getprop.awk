@@ -1,4 +1,4 @@
-# First file: KEY=VALUE lines that were set on top, the last one counts. Second file: what getprop said.
+# First file: KEY=VALUE lines that were set on top, the last one counts. Second file: what getprop printed.
 FNR == 1 { file++ }
 file == 1 {
   at = index($0, "=")

@@ -1,4 +1,4 @@
-# First file: "override STATUS" and what was heated; second file: what the service said.
+# First file: "override STATUS" and what was heated; second file: what the service printed.
 function kind_of(name) {
   name = tolower(name)
   if (name ~ /skin/) return 3
