@@ -122,7 +122,8 @@ def _link_applets(root: Path) -> None:
     for applet in (package_data() / "applets.txt").read_text().split():
         for program, applets in (("toybox", toybox), ("busybox", busybox)):
             if applet in applets:
-                (root / "system" / "bin" / applet).symlink_to(program)
+                # Not system/bin/toybox, in whose place a replayed phone has its own.
+                (root / "system" / "bin" / applet).symlink_to(f"/usr/bin/{program}")
                 break
 
 

@@ -23,7 +23,7 @@ from bench.handset.abi import Abi
 from bench.handset.layout import add_arm64, lay_out, package_data
 from bench.handset.process import run
 
-_LAYOUT = 2  # increased when layout.py makes a different tree from the same packages
+_LAYOUT = 3  # increased when layout.py makes a different tree from the same packages
 _EXCLUDED = (
     "./etc",
     "./usr/lib/*/gconv",

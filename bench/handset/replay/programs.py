@@ -117,12 +117,8 @@ class _Programs:
         listed = {*texts["toybox"].split(), *_OUTSIDE}
         listed |= {name for name, path in self._paths.items() if path is not None}
         for place in (self._layer.tree / _BIN).iterdir():
-            if not place.is_symlink():
-                continue
-            if place.name not in listed:
+            if place.is_symlink() and place.name not in listed:
                 self._missing.add(place.name)
-            elif place.readlink().name == "toybox":
-                self._layer.link(f"{_BIN}/{place.name}", _TOYBOX)
         self.put("toybox", _script("toybox"))
 
     def put(self, name: str, script: str) -> None:
