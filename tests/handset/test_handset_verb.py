@@ -38,17 +38,25 @@ def verb(cache: Path, *words: str, under: Sequence[str] = ()) -> subprocess.Comp
 
 
 def test_a_handset_outlives_the_command_and_is_listed_and_stopped_by_others(
-    own_cache: Path,
+    own_cache: Path, tmp_path: Path
 ) -> None:
-    up = verb(own_cache, "up", "--property", "ro.product.model=Nine", "--data-mb", "8")
+    replayed = tmp_path / "phone"
+    (replayed / "commands").mkdir(parents=True)
+    texts = "[ro.product.model]: [Eight]\n[ro.product.name]: [eight]\n"
+    (replayed / "commands" / "getprop.txt").write_text(texts)
+    up = verb(
+        own_cache, "up", "--property", "ro.product.model=Nine", "--data-mb", "8",
+        "--replay", str(replayed),
+    )  # fmt: skip
     assert up.returncode == 0, up.stderr
     serial = up.stdout.strip()
     with wire(serial) as adb:
-        assert adb.said("getprop ro.product.model") == "Nine"
+        assert adb.said("getprop ro.product.model; getprop ro.product.name") == "Nine\neight"
         assert adb.said("df -k /data | tail -n 1").split()[1] == "8192"
     listed = json.loads(verb(own_cache, "list", "--json").stdout)
     (told,) = listed["handsets"]
     assert (listed["schema_version"], told["serial"], told["name"]) == (1, serial, "handset1")
+    assert told["replay"] == str(replayed)
     assert serial in verb(own_cache, "list").stdout
     (phone,) = handsets.running(own_cache)
     down = verb(own_cache, "down", "handset1")
@@ -70,7 +78,10 @@ def test_down_all_stops_all_and_a_wrong_name_is_usage(own_cache: Path) -> None:
 
 
 def test_wrong_options_are_usage_and_boot_nothing(own_cache: Path) -> None:
-    for words in (["--property", "nothing"], ["--address", "192.0.2.1"], ["--data-mb", "0"]):
+    for words in (
+        ["--property", "nothing"], ["--address", "192.0.2.1"], ["--data-mb", "0"],
+        ["--replay", "nowhere"],
+    ):  # fmt: skip
         done = verb(own_cache, "up", *words)
         assert done.returncode == 2, done.stderr
     assert handsets.running(own_cache) == []

@@ -84,6 +84,13 @@ def boot_phone(phone_tree: Tree, registry: Path) -> Iterator[Boot]:
         yield lambda **asked: stack.enter_context(_booted(phone_tree, registry, **asked))
 
 
+@pytest.fixture(scope="module")
+def boot_shared(phone_tree: Tree, registry: Path) -> Iterator[Boot]:
+    """Yields what boots a handset for all tests of a file."""
+    with ExitStack() as stack:
+        yield lambda **asked: stack.enter_context(_booted(phone_tree, registry, **asked))
+
+
 @pytest.fixture(scope="session")
 def secure_tree(phone_tree: Tree, tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """Returns what handsets stand on that ask for a known key."""

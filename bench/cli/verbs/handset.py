@@ -26,6 +26,7 @@ class Options(shared.VerbOptions):
     port: int
     property: list[str] | None
     data_mb: int
+    replay: str | None
     refresh: bool
 
 
@@ -51,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--data-mb", type=_megabytes, metavar="N", default=1024, help="size of its /data"
     )
+    up.add_argument(
+        "--replay",
+        metavar="DIR|NAME",
+        help="show what a phone showed: the folder of a snapshot, or a phone of the gallery",
+    )
     up.add_argument("--refresh", action="store_true", help="check for newer packages")
     listing = actions.add_parser("list", help="list the running handsets", allow_abbrev=False)
     down = actions.add_parser("down", help="stop handsets", allow_abbrev=False)
@@ -73,6 +79,7 @@ def run(options: Options) -> int:
 
 
 def _up(options: Options) -> None:
+    from bench.handset.process import may_be_shell
     from bench.handset.running import boot
     from bench.handset.tree import prepare
 
@@ -83,6 +90,7 @@ def _up(options: Options) -> None:
         port=options.port,
         properties=_properties(options.property or []),
         data_bytes=options.data_mb << 20,
+        replay=options.replay,
     )
     if options.json:
         print_json({"handset": _to_json(phone)})
@@ -91,6 +99,8 @@ def _up(options: Options) -> None:
     print_to_stderr(
         f"{phone.name} is up after {phone.record.boot_s:.2f} s; try: adb connect {phone.serial}"
     )
+    if options.replay is not None and not may_be_shell():
+        print_to_stderr("without root its shell can read what that phone refuses")
     print_to_stderr(
         "it is not a phone: its latencies mean nothing; stop it: "
         f"frill-bench handset down {phone.name}"
@@ -141,8 +151,9 @@ def _print(handsets: list[Running]) -> None:
     rows = []
     for each in handsets:
         handset, pid = each.record.handset, each.record.init.pid
-        rows.append((handset.name, handset.serial, str(handset.data_bytes >> 20), str(pid)))
-    print_rows(("name", "serial", "/data MB", "process"), rows)
+        megabytes = str(handset.data_bytes >> 20)
+        rows.append((handset.name, handset.serial, handset.replay or "-", megabytes, str(pid)))
+    print_rows(("name", "serial", "replays", "/data MB", "process"), rows)
 
 
 def _to_json(phone: Running) -> dict[str, Any]:

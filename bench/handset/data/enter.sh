@@ -71,4 +71,4 @@ exec -c /system/bin/sh -c '
   export PATH=/product/bin:/apex/com.android.runtime/bin:/system/bin:/system/xbin:/odm/bin:/vendor/bin:/vendor/xbin
   export ANDROID_ROOT=/system ANDROID_DATA=/data ANDROID_STORAGE=/storage EXTERNAL_STORAGE=/sdcard
   export ANDROID_BOOTLOGO=1 ASEC_MOUNTPOINT=/mnt/asec DOWNLOAD_CACHE=/data/cache
-  umount -l /mnt/.old && rmdir /mnt/.old && exec /init'
+  /usr/bin/toybox umount -l /mnt/.old && /usr/bin/toybox rmdir /mnt/.old && exec /init'

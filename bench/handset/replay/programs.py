@@ -18,7 +18,7 @@ _TOYBOX, _BUSYBOX = "/usr/bin/toybox", "/usr/bin/busybox"
 _OUTSIDE = frozenset(
     ("awk", "bc", "bunzip2", "bzcat", "dd", "egrep", "fgrep", "grep", "ps", "sendevent", "top")
 )
-_ALWAYS = ("cmd", "dumpsys", "input", "settings")
+_ALWAYS = ("cmd", "dumpsys", "getprop", "input", "settings")
 _NOT_FOUND = 127
 # Commands that print one text, whatever else their program can do.
 _EXACT = ("getconf-page-size", "stat-f", "mount", "uname", "id", "taskset-help", "pkill-help")
@@ -45,8 +45,6 @@ def add_programs(layer: Layer, snapshot: Snapshot, *, pins: bool) -> None:
     programs.place_applets()
     for name in _ALWAYS:
         programs.put(name, _script(name))
-    if "getprop" in snapshot.commands:
-        programs.put("getprop", _script("getprop"))
     for name in _EXACT:
         if name in snapshot.commands:
             programs.print_text(name)

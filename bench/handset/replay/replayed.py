@@ -14,6 +14,7 @@ from bench.snapshot.layout import Snapshot
 _PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]\r?$", re.MULTILINE | re.DOTALL)
 _SEPARATOR = "\036"  # of the lines of a value, as data/getprop reads it
 _OWN = "ro.handset."
+# A phone without any of these would be none; a folder made by hand may lack them.
 _NEEDED = ("ro.product.cpu.", "ro.build.version.")
 _WAKEFULNESS = re.compile(r"mWakefulness=([A-Z]\w*)")
 _DISPLAY = re.compile(r"Display Power: state=([A-Z]\w*)")
@@ -57,22 +58,33 @@ def _add_properties(layer: Layer, text: str) -> None:
             f"commands/getprop.txt: {own[0]} is a property of handsets, not of phones",
             hint="take that line out, and give it with --property",
         )
-    if not text:
-        return
-    # A phone without any of these would be none; a folder made by hand may lack them.
-    plain = dict(
-        line.split("=", 1)
-        for line in (layer.tree / "system/build.prop").read_text().splitlines()
-        if line.startswith(_NEEDED)
+    plain = _plain_properties(layer.tree)
+    added = {
+        key: value
+        for key, value in plain.items()
+        if not text
+        or any(
+            key.startswith(group) and not any(each.startswith(group) for each in properties)
+            for group in _NEEDED
+        )
+    }
+    text += "".join(f"[{key}]: [{value}]\n" for key, value in added.items())
+    lines = (
+        f"{key}={value.replace(chr(10), _SEPARATOR)}\n"
+        for key, value in {**properties, **added}.items()
     )
-    for group in _NEEDED:
-        if not any(key.startswith(group) for key in properties):
-            added = {key: value for key, value in plain.items() if key.startswith(group)}
-            properties |= added
-            text += "".join(f"[{key}]: [{value}]\n" for key, value in added.items())
-    lines = (f"{key}={value.replace(chr(10), _SEPARATOR)}\n" for key, value in properties.items())
     layer.write(f"{PLACE}/values", "".join(lines))
     layer.write(f"{PLACE}/texts/getprop", text)
+
+
+def _plain_properties(tree: Path) -> dict[str, str]:
+    """Returns the properties of the plain handset, except those that are no phone's."""
+    lines = [
+        line
+        for name in ("system/build.prop", "vendor/build.prop")
+        for line in (tree / name).read_text().splitlines()
+    ]
+    return dict(line.split("=", 1) for line in lines if not line.startswith(_OWN))
 
 
 def _add_screen(layer: Layer, power: str) -> None:

@@ -7,7 +7,7 @@ function kind_of(name) {
   return name ~ /cpu/ ? 0 : -2
 }
 function field(line, name,    at, rest) {
-  at = match(line, "[ .m{]" name " ?= ?[^,}\\]]*")
+  at = match(line, "[ .m{]" name " ?= ?[^],}]*")
   if (!at) return ""
   rest = substr(line, RSTART, RLENGTH)
   sub(/^[^=]*= ?/, "", rest)
