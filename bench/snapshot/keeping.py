@@ -35,6 +35,7 @@ _POWER = re.compile(
     r"\s*m\w+=(true|false|-?\d+(\.\d+)?|0x[0-9a-f]+|[A-Z][A-Za-z_]*)"
     r"|.*(mWakefulness=|Display Power: state=).*"
     r"|.*(Failed to write while dumping|Can't find service|Permission Denial).*"
+    r"|\(the middle of this text, \d+ lines, is left out here\)"
 )
 _MOUNT = re.compile(
     r"\S+ on (/|/apex|/data|/data/local\S*|/dev|/odm|/proc|/product|/storage|/storage/emulated|/sys"
