@@ -78,7 +78,7 @@ def _add_properties(layer: Layer, text: str) -> None:
 
 
 def _plain_properties(tree: Path) -> dict[str, str]:
-    """Returns the properties of the plain handset, except those that are no phone's."""
+    """Returns the properties of the plain handset, without those that only handsets have."""
     lines = [
         line
         for name in ("system/build.prop", "vendor/build.prop")
