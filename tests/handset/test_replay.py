@@ -26,6 +26,7 @@ from bench.snapshot.take import take
 
 CPU = "/sys/devices/system/cpu"
 PIXEL = {
+    "files/proc/version": "Linux version 5.10.66-android12\n",
     "commands/getprop.txt": "[ro.odd]: [first\nsecond]\n[ro.product.cpu.abilist]: [arm64-v8a]\n"
     "[ro.product.manufacturer]: [Google]\n[ro.product.model]: [Pixel 6]\n"
     "[ro.serialno]: [hashed-1]\n",
@@ -110,7 +111,7 @@ def on_locked(locked: Running) -> Iterator[Phone]:
         yield phone
 
 
-def test_two_files_make_a_phone_whose_rest_is_the_plain_handset(on_pixel: Phone) -> None:
+def test_three_files_make_a_phone_whose_rest_is_the_plain_handset(on_pixel: Phone) -> None:
     facts = read_facts(on_pixel)
     assert (facts.manufacturer, facts.model, facts.serial) == ("Google", "Pixel 6", "hashed-1")
     assert (facts.abis, facts.program_abis) == (("arm64-v8a",), ("x86_64",))
@@ -124,6 +125,7 @@ def test_two_files_make_a_phone_whose_rest_is_the_plain_handset(on_pixel: Phone)
     assert on_pixel.ask("getprop ro.odd; getprop ro.none; getprop ro.none given") == (
         "first\nsecond\n\ngiven"
     )
+    assert on_pixel.ask("cat /proc/version") == "Linux version 5.10.66-android12"
     listed = on_pixel.ask("getprop")
     assert PIXEL["commands/getprop.txt"].splitlines()[0:2] == listed.splitlines()[0:2]
     own = [line for line in listed.splitlines()[6:] if "[ro.handset." not in line]

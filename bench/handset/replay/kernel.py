@@ -18,6 +18,7 @@ _LISTS = ("possible", "present", "online")
 _CORE = re.compile(rf"{_CPU}/cpu(\d+)/(.+)")
 _STATUS = "/proc/self/status"
 _ALLOWED = re.compile(r"^Cpus_allowed_list:\s*(\S+)", re.MULTILINE)
+_EMULATOR = "usr/bin/qemu-aarch64"  # of the arm64 handset
 _AWAY = "No such file or directory"
 _MOST_CORES = 31  # the stand-in of taskset counts with 32 bits
 # The battery's values that dumpsys follows: files to its names of them.
@@ -32,7 +33,7 @@ _SUPPLY_KEYS = {
 
 
 def add_kernel(layer: Layer, snapshot: Snapshot) -> bool:
-    """Adds the phone's files; returns whether its cores are among them.
+    """Adds the phone's files; returns whether its cores are among them and can be pinned to.
 
     What a phone shows of one thing (its cores, its thermal zones, one power supply) replaces all
     that the plain handset shows of it.
@@ -56,8 +57,12 @@ def add_kernel(layer: Layer, snapshot: Snapshot) -> bool:
     for path in sorted(refused):
         _refuse(layer, path, is_folder=_is_folder(layer, path))
     _remember(layer, sys)
+    if (layer.tree / _EMULATOR).exists():  # whose programs cannot load the library
+        return False
     if cores:
         _pin(layer, snapshot, sys, cores)
+    if cores or any(path.startswith("/proc/") for path in (*snapshot.files, *refused)):
+        layer.write("system/etc/ld.so.preload", "/system/lib64/libkernel.so\n")
     return bool(cores)
 
 
@@ -197,4 +202,3 @@ def _pin(layer: Layer, snapshot: Snapshot, sys: Mapping[str, str], cores: tuple[
     layer.write(f"{PLACE}/online", f"{mask(online)}\n")
     machine = " ".join(map(str, sorted(os.sched_getaffinity(0))))
     layer.write(f"{PLACE}/machine", f"{machine}\n")
-    layer.write("system/etc/ld.so.preload", "/system/lib64/libkernel.so\n")
