@@ -52,6 +52,11 @@ class Options(flags.DeviceFlags, flags.VerbOptions):
     ci_width: float | None
     max_processes: int | None
     max_repeats: int | None
+    num_runs: int | None
+    warmup_runs: int | None
+    min_secs: float | None
+    max_secs: float | None
+    warmup_min_secs: float | None
     seed: int | None
     timeout: float | None
     dry_run: bool
@@ -136,6 +141,7 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="how many invalid processes may be repeated (default: as many as --processes)",
     )
+    flags.add_protocol(group)
     flags.add_timeout(group)
     add("--seed", type=int, help="seed of the order of the processes")
 
@@ -194,8 +200,8 @@ def _suite(options: Options, kind: Kind) -> Suite:
     suite = config.structure(
         {**config.unstructure(suite), **_overrides(options)}, Suite, source="command line"
     )
-    evidence = {name: getattr(options, name) for name in EVIDENCE}
-    overrides = {name: value for name, value in evidence.items() if value is not None}
+    protocol = {name: getattr(options, name) for name in (*EVIDENCE, *flags.PROTOCOL)}
+    overrides = {name: value for name, value in protocol.items() if value is not None}
     return replace(suite, protocol=replace(suite.protocol, **overrides))
 
 

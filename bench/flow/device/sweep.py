@@ -69,7 +69,9 @@ class Sweep:
             raise ConfigurationError(
                 "the official tool prints statistics only: the raw values of more "
                 f"than {_RECOVERABLE_RUNS} runs cannot be computed from them",
-                hint="set num_runs to 3 and min_secs to 0 in the suite's protocol",
+                hint=f"at most --num-runs {_RECOVERABLE_RUNS} with --min-secs 0 (num_runs and "
+                "min_secs of the suite's protocol); for more evidence --processes N, for one "
+                "process of fifty runs --conventional",
             )
         if case.runner is Runner.LITERT_PYTHON and (
             case.delegate not in _OF_THE_INTERPRETER
