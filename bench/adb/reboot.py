@@ -12,7 +12,7 @@ BOOT_LIMIT_S = 300.0  # a phone that updates its apps meanwhile takes minutes
 _ASK_LIMIT_S = 10.0
 _ANSWER_S = 2.0
 _POLL_S = 0.5
-# The id, and whether Android has started all its services; nothing where a phone does not tell.
+# The id, and whether Android has started all its services; empty where a phone hides that.
 _STATE = "cat /proc/sys/kernel/random/boot_id; getprop sys.boot_completed"
 
 
@@ -48,9 +48,9 @@ def reboot(phone: Phone, *, boot_id: str | None = None, limit_s: float = BOOT_LI
             return
         time.sleep(_POLL_S)
     raise TransientDeviceError(
-        f"{phone.serial}: it was told to reboot and "
+        f"{phone.serial}: after a reboot was asked for it "
         f"{f'did not come back in {limit_s:g} s' if was_away else 'is still on the same boot'}",
-        hint="look at the phone: it may ask for its PIN, or hang while it boots",
+        hint="check its screen: it may ask for its PIN, or hang while it boots",
         serial=phone.serial,
     )
 

@@ -326,7 +326,7 @@ def _check_identity(fetched: Fetched, wanted: _Wanted, expected: str | None) -> 
 def _download_error(
     wanted: _Wanted, reason: str, *, named: str | None = None
 ) -> InfrastructureError:
-    """Returns the error of a file that cannot be had, which says where to put it by hand."""
+    """Returns the error of a file that cannot be had, with the place to put it by hand."""
     if reason.startswith(_TUNNEL):
         proxy = urllib.request.getproxies().get("https", "the proxy")
         reason = f"the proxy {_without_password(proxy)} does not let it through ({reason})"

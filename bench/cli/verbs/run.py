@@ -47,6 +47,7 @@ class Options(flags.DeviceFlags, flags.VerbOptions):
     conventional: bool | None
     streaming: bool
     cold: bool
+    warm_cache: bool
     sustained: float | None
     processes: int | None
     ci_width: float | None
@@ -121,6 +122,12 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         help="also measure with a pause of one hop between inferences, as on live audio",
     )
     add("--cold", action="store_true", help="also measure the first inference of new processes")
+    add(
+        "--warm-cache",
+        action="store_true",
+        help="on phones a first process writes the delegate's cache (XNNPACK's weights, or the "
+        "GPU's programs), and all others read it; the rows are apart from those without",
+    )
     add(
         "--sustained",
         type=flags.seconds,
@@ -223,7 +230,10 @@ def _print_commands(devices: Sequence[Device], *, as_json: bool) -> None:
 def _commands(sweep: Sweep) -> list[list[str]]:
     variables = [f"{name}={value}" for name, value in sweep.tool.environment().items()]
     prefix = ["env", *variables] if variables else []
-    return [[*prefix, *sweep.command(each.case)] for each in sweep.planned()]
+    planned = [each.case for each in sweep.planned()]
+    warm = {case.cache_key: case for case in planned if sweep.cache_of(case) is not None}
+    writing = [sweep.writing_command(case) for case in warm.values()]
+    return [[*prefix, *command] for command in (*writing, *map(sweep.command, planned))]
 
 
 def _show(
@@ -255,6 +265,7 @@ def _overrides(options: Options) -> dict[str, object]:
         "conventional": options.conventional,
         "streaming": options.streaming or None,
         "cold": options.cold or None,
+        "warm_cache": options.warm_cache or None,
         "sustained_min": options.sustained,
         "seed": options.seed,
     }

@@ -96,10 +96,11 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
         InfrastructureError: the official tool is asked for and cannot be downloaded.
     """
     suite, request = run.suite, request or ToolRequest()
-    if suite.affinity == BIG_CORES or suite.external_delegate or suite.fixed_performance:
+    phones_only = (suite.external_delegate, suite.fixed_performance, suite.warm_cache)
+    if suite.affinity == BIG_CORES or any(phones_only):
         raise ConfigurationError(
-            f"suite {suite.name}: affinity big, external delegates and fixed performance are for "
-            "phones",
+            f"suite {suite.name}: affinity big, external delegates, fixed performance and warm "
+            "caches are for phones",
             hint="leave them out (a hex mask works here), or measure a phone: -s SERIAL",
         )
     tool = _tool(request)

@@ -36,6 +36,7 @@ from bench.flow.phone.readiness import SETTINGS, Readiness, limits_of
 from bench.flow.phone.retry import rebooted, retry_when_reconnected
 from bench.flow.phone.sweep import phone_sweep
 from bench.flow.phone.tool import PhoneTools, make_executable
+from bench.flow.phone.warm import WarmCaches
 from bench.measure.conditions import Limits, when_forced, without_contention
 from bench.plan.case import Case, Mode
 from bench.store.records import Session
@@ -76,6 +77,7 @@ class PhoneDevice:
         self._opened: Phone | None = None
         self._facts: Facts | None = None
         self._staged: PhoneProcesses | None = None
+        self._caches: WarmCaches | None = None
         self._changed: ChangedSettings | None = None
         self._watching: tuple[Readiness, Probe] | None = None
         self._extra: dict[str, Path] = {}
@@ -134,13 +136,13 @@ class PhoneDevice:
             yield
 
     def _queue(self, contact: Contact) -> Queue:
-        """Returns how to wait for another process that uses the phone, and tells who it is."""
+        """Returns how to wait for another process that uses the phone; the user learns which."""
         limit_s = self._request.queue_s
-        told: set[str] = set()
+        named: set[str] = set()
 
         def on_wait(holder: str, waited_s: float) -> None:
-            if holder not in told:
-                told.add(holder)
+            if holder not in named:
+                named.add(holder)
                 left_min = (limit_s - waited_s) / 60
                 contact.on_message(f"{holder} is using it; waiting up to {left_min:.3g} min for it")
             contact.on_progress(QUEUE, round(waited_s), round(limit_s))
@@ -153,6 +155,12 @@ class PhoneDevice:
             restore_settings(self._phone)
         sweep = self._retry(lambda losses: self._stage(models))
         self._staged = PhoneProcesses(self._phone, sweep)
+        self._caches = WarmCaches(
+            self._phone,
+            sweep,
+            partial(self._staged.run, telemetry=False),
+            lambda line: self._contact.on_message(line),
+        )
         return sweep
 
     def _stage(self, models: bool) -> Sweep:
@@ -198,6 +206,8 @@ class PhoneDevice:
         """Watches heat, screen and speed of the phone, and stores the events."""
         log = partial(store.log, session)
         self._reviver.begin(log)
+        if self._caches is not None:
+            self._caches.log = log
         self._log_settings(log)
         outer, self._contact = self._contact, contact
         readiness = Readiness(
@@ -217,6 +227,8 @@ class PhoneDevice:
             log("rebooted", why=error.message)
             raise
         finally:
+            if self._request_run.suite.warm_cache:
+                self.clear_at_the_end("cache-*")
             self._contact, self._watching = outer, None
             self._reviver.end()
 
@@ -261,7 +273,10 @@ class PhoneDevice:
         def run() -> Execution:
             if awake and processes.is_dark:
                 self._wake_up(processes)
-            return processes.run(case, command, telemetry=telemetry)
+            if self._caches is None or not case.warm_cache:
+                return processes.run(case, command, telemetry=telemetry)
+            self._caches.prepare(case)
+            return self._caches.after(case, processes.run(case, command, telemetry=telemetry))
 
         return replace(self._redo_if_lost(run), losses=self._losses - before)
 
@@ -311,7 +326,7 @@ class PhoneDevice:
         unstoppable = Phone(self._phone.transport, folder=self._phone.folder)
         folder = shlex.quote(self._phone.folder)
         with suppress(DeviceError):
-            unstoppable.shell(f"rm -f {' '.join(f'{folder}/{pattern}' for pattern in patterns)}")
+            unstoppable.shell(f"rm -rf {' '.join(f'{folder}/{pattern}' for pattern in patterns)}")
 
     def _limits(self) -> Limits:
         facts, request = self._facts, self._request
