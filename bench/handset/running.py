@@ -42,8 +42,9 @@ class Running:
 
     Properties that change the kind of phone, given to ``boot`` or ``set_property``:
     ``ro.build.version.sdk`` (the output of dumpsys and the available commands),
-    ``ro.handset.thermal_hal=0`` (no thermal service), ``ro.handset.thermal_limits=0`` (one
-    without limits), ``ro.handset.fixed_performance=0`` (that mode is refused).
+    ``ro.handset.boot_s`` (how long a reboot takes, in s; 1), ``ro.handset.thermal_hal=0`` (no
+    thermal service), ``ro.handset.thermal_limits=0`` (one without limits),
+    ``ro.handset.fixed_performance=0`` (that mode is refused).
 
     Args:
         record: the record of its boot.
