@@ -153,7 +153,7 @@ class PhoneDevice:
         """Returns the sweep on this boot, after staging and verifying its files."""
         if not models:  # changes no settings, and restores those of an interrupted run
             restore_settings(self._phone)
-        sweep = self._retry(lambda losses: self._stage(models))
+        sweep = self._retry(lambda losses: self._stage(models), may_reboot=models)
         self._staged = PhoneProcesses(self._phone, sweep)
         self._caches = WarmCaches(
             self._phone,

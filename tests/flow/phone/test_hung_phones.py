@@ -14,8 +14,9 @@ from support.reach import Boot, direct
 
 from bench.adb.phone import Phone
 from bench.adb.reboot import reboot
-from bench.core.errors import DeviceError, ServiceRefusedError, TransientDeviceError
+from bench.core.errors import DeviceError, RebootedError, ServiceRefusedError, TransientDeviceError
 from bench.flow.device.device import QUEUE
+from bench.flow.phone.retry import retry_when_reconnected
 from bench.handset.process import may_be_shell
 from bench.handset.running import Running
 from bench.plan.suite import Suite
@@ -214,3 +215,43 @@ def test_a_phone_whose_daemon_is_silent_too_needs_its_power_button() -> None:
         reboot(Phone(hung), limit_s=5.0)  # type: ignore[arg-type]  # as far as it is used
     assert "power button" in raised.value.hint
     assert not isinstance(raised.value, TransientDeviceError | ServiceRefusedError)
+
+
+@pytest.mark.parametrize("error", [
+    DeviceError("'true' failed: it printed nothing", timed_out=True),
+    TransientDeviceError("it did not answer"),
+])  # fmt: skip
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_phone_that_answers_no_command_is_revived_or_given_up(
+    error: DeviceError, allowed: bool
+) -> None:
+    asked: list[DeviceError] = []
+
+    def attempt(losses: int) -> None:
+        raise error
+
+    def revive(phone: Phone, why: DeviceError) -> bool:
+        asked.append(why)
+        return allowed
+
+    hung = Phone(HungTransport(reboots=True))  # type: ignore[arg-type]  # as far as it is used
+    with pytest.raises(DeviceError) as raised:
+        retry_when_reconnected(hung, attempt, wait_s=0.1, revive=revive)
+    assert len(asked) == 1
+    assert isinstance(raised.value, RebootedError) is allowed
+    assert allowed or raised.value is asked[0]
+
+
+def test_an_error_of_a_phone_that_answers_is_no_hang() -> None:
+    full = DeviceError("the files take 9 MB and 1 MB are free")
+
+    def attempt(losses: int) -> None:
+        raise full
+
+    def revive(phone: Phone, why: DeviceError) -> bool:
+        raise AssertionError(why)
+
+    hung = Phone(HungTransport(reboots=True))  # type: ignore[arg-type]  # as far as it is used
+    with pytest.raises(DeviceError) as raised:
+        retry_when_reconnected(hung, attempt, wait_s=0.1, revive=revive)
+    assert raised.value is full
