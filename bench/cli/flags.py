@@ -121,7 +121,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--may-reboot",
         action="store_true",
-        help="reboot a phone that hangs, once; a new session then begins",
+        help="reboot a phone that hangs, once; a new session then begins, and a gate ends",
     )
     state = parser.add_argument_group("the phone's state (restored at the end)")
     state.add_argument(
