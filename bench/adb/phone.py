@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from bench.adb import shell, sync
-from bench.adb.lock import locked
+from bench.adb.lock import Queue, locked
 from bench.adb.shell import Completed, Limit
 from bench.adb.sync import Progress
 from bench.adb.transport.direct import PROMPT_LIMIT_S
@@ -27,6 +27,7 @@ COMMAND_LIMIT_S = 30.0
 _PARTIAL = ".partial"
 HASH_LIMIT_S = 300.0
 _RETRY_S = 0.5
+_NO_QUEUE = Queue()
 
 
 class Phone:
@@ -193,24 +194,45 @@ def open_phone(
     stopped: Callable[[], bool] = lambda: False,
     on_prompt: Callable[[], None] | None = None,
     prompt_limit_s: float = PROMPT_LIMIT_S,
+    queue: Queue = _NO_QUEUE,
+    revive: Callable[[Phone, DeviceError], bool] = lambda phone, error: False,
 ) -> Iterator[Phone]:
     """Yields a phone that no other process of this machine uses meanwhile.
 
     Partial files of interrupted runs are removed from its folder first.
+
+    Args:
+        queue: how to wait for another process that uses it.
+        revive: takes a phone that hangs; returns whether it answers again.
 
     Raises:
         ConfigurationError: the keys are unusable.
         DeviceError: it cannot be used, for example because it is unauthorized.
         TransientDeviceError: it is not connected, does not answer, or another process uses it.
     """
-    with locked(address.serial, locks):
+    with locked(address.serial, locks, queue):
         transport = way_to(address, environ, on_prompt=on_prompt, prompt_limit_s=prompt_limit_s)
         phone = Phone(transport, stopped=stopped)
         try:
-            phone.ask(f"rm -f {FOLDER}/*{_PARTIAL}")
+            _remove_leftovers(phone, revive)
             yield phone
         finally:
             phone.close()
+
+
+def _remove_leftovers(phone: Phone, revive: Callable[[Phone, DeviceError], bool]) -> None:
+    command = f"rm -f {FOLDER}/*{_PARTIAL}"
+    try:
+        phone.ask(command)
+    except DeviceError as error:
+        if not (is_hang(error) and revive(phone, error)):
+            raise
+        phone.ask(command)
+
+
+def is_hang(error: DeviceError) -> bool:
+    """Returns whether an error may come from a phone that hangs: it is away, or took too long."""
+    return isinstance(error, TransientDeviceError) or bool(error.facts.get("timed_out"))
 
 
 def open_for_reading(path: Path) -> IO[bytes]:

@@ -29,13 +29,15 @@ class DeviceFlags(Protocol):
     host: bool
     serial: list[str]
     wait_for_device: float
+    queue: float | None
+    may_reboot: bool
     fixed_performance: bool
     airplane: bool
     keep_screen: bool
     cooldown: float | None
     force_unfit: bool
     benchmark_binary: Path | None
-    tool: str
+    tool: str | None
     tool_version: str | None
     accept_new_tool: bool
 
@@ -109,6 +111,18 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="how long to wait for a lost phone, or for its user to allow debugging",
     )
+    where.add_argument(
+        "--queue",
+        type=seconds,
+        metavar="MIN",
+        help="wait up to MIN minutes for another process of this machine that uses the phone "
+        "(default: not at all)",
+    )
+    where.add_argument(
+        "--may-reboot",
+        action="store_true",
+        help="reboot a phone that hangs, once; a new session then begins, and a gate ends",
+    )
     state = parser.add_argument_group("the phone's state (restored at the end)")
     state.add_argument(
         "--fixed-performance",
@@ -148,15 +162,39 @@ def add_tool(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--tool",
         choices=("interpreter", "compiled-model"),
-        default="interpreter",
-        help="which official program to download for phones",
+        help="which official program to download (default: interpreter on phones; on this machine "
+        "none, its LiteRT interpreter measures)",
     )
-    group.add_argument("--tool-version", metavar="V", help="version of the CompiledModel tool")
+    group.add_argument(
+        "--tool-version",
+        metavar="V",
+        help="release of the CompiledModel tool, or latest, or nightly (default: a known release)",
+    )
     group.add_argument(
         "--accept-new-tool",
         action="store_true",
         help="download the tool again, and accept another build than before",
     )
+
+
+# The fields of a protocol that have flags of the same names, which are those of the official tool.
+PROTOCOL = ("num_runs", "warmup_runs", "min_secs", "max_secs", "warmup_min_secs")
+
+
+def add_protocol(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags of one process's runs, under the official tool's names."""
+    add = group.add_argument
+    add(
+        "--num-runs",
+        type=int,
+        metavar="N",
+        help="measured inferences of a process; the official tools allow 3 at most, because they "
+        "print statistics only (more evidence: --processes)",
+    )
+    add("--warmup-runs", type=int, metavar="N", help="inferences before them, at least")
+    add("--min-secs", type=seconds, metavar="S", help="measure for at least S; 0 for exact runs")
+    add("--max-secs", type=seconds, metavar="S", help="start no inference of a phase after S")
+    add("--warmup-min-secs", type=seconds, metavar="S", help="warm up for at least S")
 
 
 def add_timeout(group: argparse._ArgumentGroup) -> None:

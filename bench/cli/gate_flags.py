@@ -52,7 +52,7 @@ def block_request(options: BlockFlags, targets: Sequence[Target], kind: Kind) ->
     from bench.plan.suite import GATE, host_suite, phone_suite
 
     suite = host_suite() if kind is Kind.HOST else phone_suite()
-    ours = kind is Kind.HOST and options.benchmark_binary is None
+    ours = kind is Kind.HOST and options.benchmark_binary is None and options.tool is None
     suite = replace(
         suite,
         name=GATE,

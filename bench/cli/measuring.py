@@ -11,7 +11,7 @@ from rich.markup import escape
 from bench.cli.console import print_to_stderr
 from bench.cli.terminal import progress
 from bench.core.errors import worst
-from bench.flow.device.device import COOL, PUSH, Device
+from bench.flow.device.device import COOL, PUSH, QUEUE, Device
 from bench.flow.fleet import Job, Lane, measure_devices
 from bench.store.store import Store
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bench.store.records import Session
 
-_UNITS = {PUSH: " MB", COOL: " s"}
+_UNITS = {PUSH: " MB", COOL: " s", QUEUE: " s"}
 # Shows the results of sessions, and returns their exit codes.
 Show = Callable[[Store, Sequence["Session"], Sequence[Lane]], set[int]]
 

@@ -18,6 +18,8 @@ from bench.plan.device import Kind
 from bench.tool.flags import Program
 from device_profiles.device_profile import profiles
 
+_PROGRAMS = {"interpreter": Program.INTERPRETER, "compiled-model": Program.COMPILED_MODEL}
+
 
 def devices_of(
     options: DeviceFlags, request: Callable[[Kind], RunRequest], tool: ToolRequest
@@ -68,10 +70,9 @@ def serials_of(names: Sequence[str]) -> list[str]:
 
 def tool_request(options: DeviceFlags) -> ToolRequest:
     """Returns which benchmark tool the command line asks for."""
-    interpreter = options.tool == "interpreter"
     return ToolRequest(
         binary=options.benchmark_binary,
-        program=Program.INTERPRETER if interpreter else Program.COMPILED_MODEL,
+        program=None if options.tool is None else _PROGRAMS[options.tool],
         version=options.tool_version,
         accept_new=options.accept_new_tool,
     )
@@ -83,6 +84,8 @@ def _phone_request(options: DeviceFlags) -> PhoneRequest:
         settings=DeviceSettings(screen=not options.keep_screen, airplane=options.airplane),
         cooldown_s=options.cooldown,
         force_unfit=options.force_unfit,
+        queue_s=60 * (options.queue or 0.0),
+        may_reboot=options.may_reboot,
     )
 
 
@@ -92,5 +95,7 @@ def _phone_flags(options: DeviceFlags) -> list[str]:
         "--keep-screen": options.keep_screen,
         "--force-unfit": options.force_unfit,
         "--cooldown": options.cooldown is not None,
+        "--queue": options.queue is not None,
+        "--may-reboot": options.may_reboot,
     }
     return [flag for flag, is_given in flags.items() if is_given]

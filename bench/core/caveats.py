@@ -27,6 +27,8 @@ class CaveatKind(StrEnum):
     VIRTUAL = "virtual"
     FORCE_UNFIT = "force_unfit"
     FIXED_PERFORMANCE = "fixed_performance"
+    WARM_CACHE = "warm_cache"
+    CACHE_NOT_READ = "cache_not_read"
     CONDITIONS_REFUSED = "conditions_refused"
     BELOW_BOUND = "below_bound"
     BELOW_FLOOR = "below_floor"
@@ -64,6 +66,9 @@ class CaveatKind(StrEnum):
 _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
     Effect.NOTE: {
         CaveatKind.FIXED_PERFORMANCE: "Android's fixed performance mode was on",
+        CaveatKind.WARM_CACHE: (
+            "an earlier process had written the delegate's cache, so the start-up is a warm one"
+        ),
         CaveatKind.CONDITIONS_REFUSED: "the phone refused some of the settings for measuring",
         CaveatKind.PARTLY_DELEGATED: (
             "the delegate took only part of the graph, in several partitions"
@@ -109,6 +114,9 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         CaveatKind.BELOW_BOUND: "the conversion lost more of the embedding than its bound allows",
         CaveatKind.UNCHECKED: "the conversion was not checked on real audio",
         CaveatKind.SEVERAL_SESSIONS: "the frontier joins several sessions",
+        CaveatKind.CACHE_NOT_READ: (
+            "not every process read the delegate's cache, so the start-up is partly a cold one"
+        ),
         CaveatKind.FEW_PROCESSES: "too few processes for a 95 % interval",
         CaveatKind.BUSY_MACHINE: "other processes competed for the cores",
         CaveatKind.SCREEN_OFF: "the phone was not awake, so it may have lost cores and clocks",
@@ -137,6 +145,8 @@ _STICKY = frozenset(
         CaveatKind.VIRTUAL,
         CaveatKind.FORCE_UNFIT,
         CaveatKind.FIXED_PERFORMANCE,
+        CaveatKind.WARM_CACHE,
+        CaveatKind.CACHE_NOT_READ,
         CaveatKind.BELOW_BOUND,
         CaveatKind.BELOW_FLOOR,
         CaveatKind.UNCHECKED,

@@ -167,21 +167,20 @@ def _lane(
 def _do(device: Device, job: Job, store: Store, reporter: Reporter, contact: Contact) -> None:
     """Does a job on a device, in a new session after each reboot."""
     for reboots in range(_REBOOTS + 1):
-        with device.prepared() as sweep:
-            opened = job.open(sweep, store)
-            reporter.on_session(device.name, opened.session)
-            stored = replace(
-                contact, on_message=partial(_store_message, store, opened.session, contact)
-            )
-            try:
+        try:
+            with device.prepared() as sweep:
+                opened = job.open(sweep, store)
+                reporter.on_session(device.name, opened.session)
+                stored = replace(
+                    contact, on_message=partial(_store_message, store, opened.session, contact)
+                )
                 with device.session(opened.session, store, stored):
                     opened.run(device, stored)
-            except RebootedError:
-                contact.on_message("it was rebooted: a new session begins")
-                if reboots == _REBOOTS:
-                    raise
-            else:
                 return
+        except RebootedError:
+            contact.on_message("it was rebooted: a new session begins")
+            if reboots == _REBOOTS:
+                raise
 
 
 def _store_message(store: Store, session: Session, contact: Contact, line: str) -> None:

@@ -43,8 +43,9 @@ class Running:
 
     Properties that change the kind of phone, given to ``boot`` or ``set_property``:
     ``ro.build.version.sdk`` (the output of dumpsys and the available commands),
-    ``ro.handset.thermal_hal=0`` (no thermal service), ``ro.handset.thermal_limits=0`` (one
-    without limits), ``ro.handset.fixed_performance=0`` (that mode is refused).
+    ``ro.handset.boot_s`` (how long a reboot takes, in s; 1), ``ro.handset.thermal_hal=0`` (no
+    thermal service), ``ro.handset.thermal_limits=0`` (one without limits),
+    ``ro.handset.fixed_performance=0`` (that mode is refused).
 
     A replayed phone has the files of its snapshot, and prints its texts. What is changed on top
     wins: a zone whose temperature is written heats the sensor of its name in ``dumpsys

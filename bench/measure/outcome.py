@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.core.caveats import Caveat, Effect
+from bench.core.device_state.caches import CacheUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class Measured:
         runtime: name and version of the runtime, if the tool shows it.
         statistics: instead of ``inference_us``, in a mode of statistics.
         caveats: of the device's state during this process.
+        cache: what it did with the delegate's cache; ``None`` without a warm cache.
     """
 
     init_us: float | None
@@ -60,6 +62,7 @@ class Measured:
     runtime: str | None = None
     statistics: Statistics | None = None
     caveats: tuple[Caveat, ...] = ()
+    cache: CacheUse | None = None
 
     @property
     def is_valid(self) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.device_state.caches import CacheUse
 from bench.measure.outcome import Statistics
 from bench.measure.summary import Summary, relative_width
 from bench.plan.case import Protocol
 
 _CONVENTION_RATIO = 0.05
+UNCLEAR = CacheUse.UNCLEAR
 
 
 def wide_interval(protocol: Protocol, summary: Summary) -> Caveat | None:
@@ -37,6 +40,27 @@ def convention_differs(summary: Summary, conventional: Statistics) -> Caveat | N
         kind=CaveatKind.CONVENTION_DIFFERS,
         evidence=f"its mean of {conventional.runs} runs is {units.duration(conventional.avg_us)}, "
         f"{ratio:+.1%} from the median {units.duration(summary.latency_us_median)}",
+    )
+
+
+def warm_cache(uses: Sequence[CacheUse], size_bytes: int | None) -> Caveat | None:
+    """Returns the caveat of a warm cache: whether the processes read it, as far as that shows.
+
+    Args:
+        uses: of the processes of one case; none without a warm cache.
+        size_bytes: of the cache that the first process wrote.
+    """
+    if not uses:
+        return None
+    counts = Counter(uses)
+    size = "an unknown size" if size_bytes is None else units.size(size_bytes)
+    parts = [f"{use} by {counts[use]}" for use in CacheUse if counts[use] and use is not UNCLEAR]
+    if counts[UNCLEAR]:
+        parts.append(f"there and unchanged for {counts[UNCLEAR]}, whose logs show no more")
+    missed = counts[CacheUse.WRITTEN] + counts[CacheUse.IGNORED]
+    return Caveat(
+        kind=CaveatKind.CACHE_NOT_READ if missed else CaveatKind.WARM_CACHE,
+        evidence=f"the cache of {size} was {', '.join(parts)} (of {len(uses)} processes)",
     )
 
 

@@ -17,6 +17,11 @@ from bench.core.hashing import sha256_value
 # Fields of a protocol that decide how much is measured, and not what.
 EVIDENCE = ("processes", "ci_width", "max_processes", "max_repeats")
 _WIDER = 5
+# Fields of a case that earlier versions lacked.
+_LATER = (
+    *("full_delegation", "library_sha256", "library_options", "fixed_performance"),
+    "warm_cache",
+)
 
 
 class Runner(StrEnum):
@@ -190,6 +195,7 @@ class Case:
         library_sha256: of an external delegate's library.
         library_options: options of that delegate.
         fixed_performance: the phone was in Android's fixed performance mode.
+        warm_cache: the delegate may read the cache that an earlier process wrote.
     """
 
     artifact_sha256: str
@@ -204,6 +210,7 @@ class Case:
     library_sha256: str | None = None
     library_options: str = ""
     fixed_performance: bool = False
+    warm_cache: bool = False
 
     @property
     def key(self) -> str:
@@ -211,7 +218,7 @@ class Case:
         identity = config.unstructure(self)
         for name in EVIDENCE:
             del identity["protocol"][name]
-        for name in ("full_delegation", "library_sha256", "library_options", "fixed_performance"):
+        for name in _LATER:
             if not identity[name]:  # left out, so that cases of earlier versions keep their keys
                 del identity[name]
         # 0 and 0.0 are one number, but not one text.
@@ -235,6 +242,12 @@ class Case:
     def setup(self) -> str:
         """The key without artifact and protocol: the device, the tool and how it runs."""
         return replace(self, artifact_sha256="", protocol=Protocol()).key
+
+    @property
+    def cache_key(self) -> str:
+        """SHA-256 of what decides the content of a delegate's cache."""
+        parts = [config.unstructure(self.computation), self.full_delegation]
+        return sha256_value(parts)
 
     @property
     def computation(self) -> Computation:

@@ -43,6 +43,8 @@ class Suite:
         external_delegate_options: its options, as ``key:value;key2:value2``.
         require_full_delegation: a delegate that leaves a node is a failure.
         fixed_performance: phones are in Android's fixed performance mode.
+        warm_cache: on phones a first process writes the delegate's cache, which all others may
+            read: XNNPACK's packed weights, or the programs of the GPU or of NNAPI.
         op_profile, peak_memory: also run each case once for its time by operator, and once for its
             memory, in separate processes that do not count for the latency.
         conventional: also run each case with benchmark_model's defaults, one process of 50 runs.
@@ -62,6 +64,7 @@ class Suite:
     external_delegate_options: str = ""
     require_full_delegation: bool = False
     fixed_performance: bool = False
+    warm_cache: bool = False
     op_profile: bool = False
     peak_memory: bool = False
     conventional: bool = False
@@ -241,6 +244,7 @@ def cases(
             protocol=suite.protocol,
             full_delegation=suite.require_full_delegation and delegate is not Delegate.NONE,
             fixed_performance=suite.fixed_performance,
+            warm_cache=suite.warm_cache,
             library_sha256=library_sha256 if delegate is Delegate.EXTERNAL else None,
             library_options=suite.external_delegate_options
             if delegate is Delegate.EXTERNAL

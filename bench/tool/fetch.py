@@ -1,9 +1,14 @@
-"""The official tool for a phone: from the cache, else downloaded, with its SHA-256 recorded."""
+"""The official tool: from the cache, else downloaded, with its SHA-256 recorded.
+
+A file that is put into the cache by hand, at the path that a failed download names, counts as
+fetched: not every machine reaches the publishers.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import platform
 import re
 import urllib.error
 import urllib.request
@@ -24,14 +29,24 @@ from bench.tool.flags import Program
 _LIMIT_S = 30.0  # without a byte
 _LARGEST_BYTES = 256 * 2**20
 _CHUNK_BYTES = 2**18
+_LINUX = "linux-"
+_ANDROID_8 = 26
+# An HTTP proxy answers so when it does not let a connection through.
+_TUNNEL = "Tunnel connection failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """One published file; ``sha256`` is ``None`` if it is not pinned."""
+    """One published file.
+
+    Args:
+        sha256: ``None`` if it is not pinned.
+        min_api: the Android API level that it is made for, as far as its publisher states it.
+    """
 
     file: str
     sha256: str | None
+    min_api: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,78 +56,176 @@ class Source:
     Args:
         url: with ``{file}``, and with ``{version}`` if there are versions.
         version: the default version, which the hashes are of.
-        builds: by ABI.
+        builds: by ABI; for Linux by ``linux-`` and ABI.
+        moving: names in place of a version whose file is replaced by later ones.
     """
 
     url: str
     version: str | None
     builds: dict[str, Build]
+    moving: tuple[str, ...] = ()
+
+    def keeps(self, version: str | None) -> bool:
+        """Returns whether the file of a version is never replaced."""
+        return version is not None and version not in self.moving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """The record of a download, stored beside it.
+    """The record of a file in the cache, stored beside it.
 
     Args:
         fetched_at: UTC, ISO 8601.
+        by_hand: it was put there by hand; ``url`` is where it is published.
     """
 
     url: str
     sha256: str
     size_bytes: int
     fetched_at: str
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """A file that is wanted.
+
+    Args:
+        abi: that the program must be for.
+        binary: its path in the cache.
+        sha256: pinned; ``None`` if it is not.
+        kept: its address always has the same file.
+    """
+
+    url: str
+    abi: str
+    binary: Path
+    sha256: str | None
+    kept: bool
+
+    @property
+    def record(self) -> Path:
+        """The path of its record."""
+        return self.binary.with_suffix(".json")
+
+
+def host_build() -> str:
+    """Returns the name of the builds for this machine, such as ``linux-x86_64``.
+
+    Raises:
+        ConfigurationError: none is published for it.
+    """
+    abis = {"x86_64": "x86_64", "aarch64": "arm64-v8a", "armv7l": "armeabi-v7a"}
+    system, machine = platform.system(), platform.machine()
+    if system != "Linux" or machine not in abis:
+        raise ConfigurationError(
+            f"the official tool is not published for {system} on {machine}",
+            hint="leave out --tool: the LiteRT interpreter measures; or build it and give it with "
+            "--benchmark-binary PATH",
+        )
+    return f"{_LINUX}{abis[machine]}"
 
 
 def fetch_tool(
-    abi: str,
+    build: str,
     *,
     program: Program = Program.INTERPRETER,
     version: str | None = None,
     accept_new: bool = False,
+    api_level: int | None = None,
     cache: Path | None = None,
     sources: Path | None = None,
 ) -> Path:
-    """Returns the official program for phones of one ABI, downloaded if it is not cached yet.
+    """Returns the official program, downloaded if it is not cached yet.
 
     The SHA-256 of a file is recorded beside it when it is first fetched; a later download must have
     the same.
 
     Args:
-        version: of the CompiledModel tool; the interpreter's tool has none.
+        build: the ABI of a phone, or ``host_build()``.
+        version: of the CompiledModel tool: a release, ``latest`` or ``nightly``. The interpreter's
+            tool has none.
         accept_new: downloads it again, and accepts the file even if it differs from the record.
+        api_level: of the phone's Android.
         cache: folder to keep it in; the user's cache folder by default.
         sources: a file in the format of ``official.yaml``, which is the default.
 
     Raises:
-        ConfigurationError: such a build is not published, or it differs from the record.
+        ConfigurationError: such a build is not published, is for a later Android, or differs from
+            the record.
         InfrastructureError: it cannot be downloaded, or the download is not a program.
     """
     source = _source(program, sources)
-    build = source.builds.get(abi)
-    if build is None:
-        raise ConfigurationError(
-            f"{program} is not published for {abi}, only for {', '.join(source.builds)}",
-            hint="build it and give it with --benchmark-binary; for the virtual handset: "
-            "frill-bench handset tool",
-        )
+    published = source.builds.get(build)
+    if published is None:
+        raise _unpublished(program, build, source)
+    _check_api(program, published, api_level)
     version = _version(source, program, version)
-    url = source.url.format(file=build.file, version=version)
-    name = "-".join(filter(None, (program.replace(" ", "-"), version, abi)))
-    binary = (cache or cache_dir()) / "official" / name / "benchmark_model"
-    record = binary.with_suffix(".json")
-    recorded = config.load(record, Fetched) if record.is_file() else None
-    if not accept_new and recorded and binary.is_file() and sha256_file(binary) == recorded.sha256:
-        return binary
-    pinned = build.sha256 if version == source.version else None
-    expected = pinned or (None if accept_new or recorded is None else recorded.sha256)
-    with atomic.replacing(binary) as partial:
-        download = _download(url, partial)
-        _check_program(partial, url, abi)
-        _check_identity(download, expected, pinned=pinned is not None)
+    name = "-".join(filter(None, (program.replace(" ", "-"), version, build)))
+    wanted = _Wanted(
+        url=source.url.format(file=published.file, version=version),
+        abi=build.removeprefix(_LINUX),
+        binary=(cache or cache_dir()) / "official" / name / "benchmark_model",
+        sha256=published.sha256 if version == source.version else None,
+        kept=source.keeps(version),
+    )
+    if accept_new or not _is_cached(wanted):
+        _fetch(wanted, accept_new=accept_new)
+    wanted.binary.chmod(0o755)
+    return wanted.binary
+
+
+def _is_cached(wanted: _Wanted) -> bool:
+    """Returns whether the cache has the file; one that was put there by hand is recorded now."""
+    binary, record = wanted.binary, wanted.record
+    if not binary.is_file():
+        return False
+    if record.is_file():
+        return sha256_file(binary) == config.load(record, Fetched).sha256
+    _check_program(binary, str(binary), wanted, found="the file there")
+    placed = Fetched(
+        url=wanted.url,
+        sha256=sha256_file(binary),
+        size_bytes=binary.stat().st_size,
+        fetched_at=_now(),
+        by_hand=True,
+    )
+    _check_identity(placed, wanted, wanted.sha256)
+    config.save(record, placed)
+    return True
+
+
+def _fetch(wanted: _Wanted, *, accept_new: bool) -> None:
+    recorded = config.load(wanted.record, Fetched) if wanted.record.is_file() else None
+    expected = wanted.sha256 or (None if accept_new or recorded is None else recorded.sha256)
+    with atomic.replacing(wanted.binary) as partial:
+        download = _download(wanted, partial)
+        _check_program(partial, wanted.url, wanted, found="the download")
+        _check_identity(download, wanted, expected)
         if recorded is None or recorded.sha256 != download.sha256:
-            config.save(record, download)  # before the file, so that no file is without a record
-    binary.chmod(0o755)
-    return binary
+            config.save(wanted.record, download)  # before the file: no file is without a record
+
+
+def _unpublished(program: Program, build: str, source: Source) -> ConfigurationError:
+    """Returns the error of a build that is not published, with the ones that are."""
+    is_linux = build.startswith(_LINUX)
+    published = [name for name in source.builds if name.startswith(_LINUX) == is_linux]
+    other = "; its interpreter tool is: --tool interpreter" if build == "armeabi-v7a" else ""
+    return ConfigurationError(
+        f"{program} is not published for {build}, only for {', '.join(published)}{other}",
+        hint="build it (Bazel's target benchmark_model) and give it with --benchmark-binary; for "
+        "the virtual handset: frill-bench handset tool",
+    )
+
+
+def _check_api(program: Program, published: Build, api_level: int | None) -> None:
+    if published.min_api is None or api_level is None or api_level >= published.min_api:
+        return
+    raise ConfigurationError(
+        f"{program} is published for Android's API {published.min_api} and later (Android 8.0 has "
+        f"{_ANDROID_8}), and the phone has API {api_level}",
+        hint=f"build it for API {api_level} and give it with --benchmark-binary",
+    )
 
 
 def _source(program: Program, path: Path | None) -> Source:
@@ -129,37 +242,35 @@ def _version(source: Source, program: Program, version: str | None) -> str | Non
             f"{program} is published without versions", hint="leave the version out"
         )
     if not re.fullmatch(r"\w[\w.-]*", version):
-        raise ConfigurationError(f"{version!r} is not a version", hint="give one such as 2.2.0")
+        raise ConfigurationError(
+            f"{version!r} is not a version",
+            hint=f"give one such as {', '.join((source.version, *source.moving))}",
+        )
     return version
 
 
-def _download(url: str, target: Path) -> Fetched:
+def _download(wanted: _Wanted, target: Path) -> Fetched:
     """Downloads to ``target``; returns the record."""
+    url = wanted.url
     _check_https(url)
     try:
-        with urllib.request.urlopen(url, timeout=_LIMIT_S) as response:  # noqa: S310 - https only
+        with urllib.request.build_opener().open(url, timeout=_LIMIT_S) as response:
             _check_https(response.url)  # after redirections
             with target.open("wb") as stream:
                 digest, size_bytes = _copy(response, stream)
     except urllib.error.HTTPError as error:
         error.close()
-        raise InfrastructureError(
-            f"{url}: the server answers {error.code} {error.reason}",
-            hint="check the version; else give your own build with --benchmark-binary PATH",
-            url=url,
-        ) from error
+        raise _download_error(wanted, f"the server answers {error.code} {error.reason}") from error
     except urllib.error.URLError as error:
-        raise _download_error(
-            url, getattr(error.reason, "strerror", "") or str(error.reason)
-        ) from error
+        reason = getattr(error.reason, "strerror", "") or str(error.reason)
+        raise _download_error(wanted, reason) from error
     except (OSError, http.client.HTTPException) as error:
-        raise _download_error(url, str(error) or type(error).__name__) from error
-    return Fetched(
-        url=url,
-        sha256=digest,
-        size_bytes=size_bytes,
-        fetched_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+        raise _download_error(wanted, str(error) or type(error).__name__) from error
+    return Fetched(url=url, sha256=digest, size_bytes=size_bytes, fetched_at=_now())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _copy(response: http.client.HTTPResponse, stream: BinaryIO) -> tuple[str, int]:
@@ -185,36 +296,52 @@ def _check_https(url: str) -> None:
         )
 
 
-def _check_program(partial: Path, url: str, abi: str) -> None:
+def _check_program(path: Path, named: str, wanted: _Wanted, *, found: str) -> None:
     try:
-        elf = read_elf(partial)
+        elf = read_elf(path)
     except ConfigurationError as error:
-        raise _download_error(url, error.message.removeprefix(f"{partial}: ")) from error
-    if elf is None or elf.abi != abi:
-        raise _download_error(
-            url, f"the download is {'a script' if elf is None else f'for {elf.abi}'}"
-        )
+        reason = error.message.removeprefix(f"{path}: ")
+        raise _download_error(wanted, reason, named=named) from error
+    if elf is None or elf.abi != wanted.abi:
+        kind = "a script" if elf is None else f"for {elf.abi}"
+        raise _download_error(wanted, f"{found} is {kind}", named=named)
 
 
-def _check_identity(download: Fetched, expected: str | None, *, pinned: bool) -> None:
-    if expected is None or download.sha256 == expected:
+def _check_identity(fetched: Fetched, wanted: _Wanted, expected: str | None) -> None:
+    if expected is None or fetched.sha256 == expected:
         return
+    pinned = expected == wanted.sha256
+    hint = "results of the two are not comparable; to use the new one: --accept-new-tool"
+    if wanted.kept:
+        hint = f"a release does not change, so check where it comes from; {hint}"
     raise ConfigurationError(
-        f"{download.url} is no longer the file that was "
-        f"{'pinned' if pinned else 'fetched first'}: sha256 {download.sha256}, not {expected}",
-        hint="check where it comes from"
-        if pinned
-        else "results of the two are not comparable; to use the new one: --accept-new-tool",
-        found=download.sha256,
+        f"{fetched.url} is no longer the file that was "
+        f"{'pinned' if pinned else 'fetched first'}: sha256 {fetched.sha256}, not {expected}",
+        hint="check where it comes from" if pinned else hint,
+        found=fetched.sha256,
         expected=expected,
     )
 
 
-def _download_error(url: str, reason: str) -> InfrastructureError:
+def _download_error(
+    wanted: _Wanted, reason: str, *, named: str | None = None
+) -> InfrastructureError:
+    """Returns the error of a file that cannot be had, with the place to put it by hand."""
+    if reason.startswith(_TUNNEL):
+        proxy = urllib.request.getproxies().get("https", "the proxy")
+        reason = f"the proxy {_without_password(proxy)} does not let it through ({reason})"
+    again = f" (and remove {wanted.record.name} beside it)" if wanted.record.is_file() else ""
+    version = "check the version; or " if " 404 " in f"{reason} " else ""
     return InfrastructureError(
-        f"{url}: {reason}",
-        hint="download it on a machine that reaches it, copy the file here and give it with "
-        "--benchmark-binary PATH; or build it (Bazel's target benchmark_model in the source of "
-        "TensorFlow or LiteRT); for the virtual handset: frill-bench handset tool",
-        url=url,
+        f"{named or wanted.url}: {reason}",
+        hint=f"{version}get {wanted.url} on a machine that reaches it and put the file at "
+        f"{wanted.binary}{again}, or give a copy with --benchmark-binary PATH; or build it "
+        "(Bazel's target benchmark_model in the source of TensorFlow or LiteRT); for the virtual "
+        "handset: frill-bench handset tool",
+        url=wanted.url,
+        path=str(wanted.binary),
     )
+
+
+def _without_password(proxy: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", proxy)

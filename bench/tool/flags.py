@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import assert_never
 
+from bench.core.device_state.caches import WEIGHTS
 from bench.core.errors import ConfigurationError
 
 _RUNNER_MODULE = "bench.tool.litert_runner"
@@ -40,6 +41,19 @@ class InputFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """The cache of a delegate: the process reads it, or writes it where there is none.
+
+    Args:
+        folder: of its files, on the device; it exists.
+        token: names the model in it.
+    """
+
+    folder: PurePath
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
     """The flags of one benchmark process.
 
@@ -61,6 +75,7 @@ class Flags:
         result_file: path for the result file, if the program can write one.
         inputs: values of all inputs, in order; empty for random values.
         output_file: path for the raw bytes of the output tensors of the last run.
+        cache: of XNNPACK's packed weights, or of the programs of the GPU or of NNAPI.
     """
 
     graph: PurePath
@@ -83,6 +98,7 @@ class Flags:
     result_file: PurePath | None = None
     inputs: tuple[InputFile, ...] = ()
     output_file: PurePath | None = None
+    cache: Cache | None = None
 
 
 # Explicit values of the flags that an official program's --help lists and that a case does not set,
@@ -138,13 +154,19 @@ _PROFILING = {
     "op_profiling_output_mode": "stdout",
 }
 _PEAK = {"memory_footprint_check_interval_ms": "50"}
+_WEIGHTS_FLAG = "xnnpack_weight_cache_file_path"
+_PROGRAM_FLAGS = ("delegate_serialize_dir", "delegate_serialize_token")
+_COMPILED_PROGRAM_FLAGS = ("gpu_serialization_dir", "gpu_model_cache_key")
+_NO_CACHE = "this build has no such cache: use a later one, or measure without --warm-cache"
+_CACHE_HINTS = dict.fromkeys((_WEIGHTS_FLAG, *_PROGRAM_FLAGS, *_COMPILED_PROGRAM_FLAGS), _NO_CACHE)
 _HINTS = {
+    **_CACHE_HINTS,
     "use_xnnpack": "use another build, or measure with delegate=none",
     "use_gpu": "this build has no GPU delegate; use another, or measure with delegate=xnnpack",
     "use_nnapi": "this build has no NNAPI; use another, or measure with delegate=xnnpack",
 }
 _INTERPRETER_ONLY = "use the interpreter's benchmark_model, not the CompiledModel tool"
-_COMPILED_HINTS = dict.fromkeys(
+_COMPILED_HINTS = _CACHE_HINTS | dict.fromkeys(
     (
         *("enable_op_profiling", "external_delegate_path", "use_nnapi"),
         *("input_layer", "input_layer_shape", "input_layer_value_files", "output_filepath"),
@@ -185,6 +207,7 @@ def litert_command(flags: Flags) -> tuple[str, ...]:
         "require_full_delegation": flags.require_full_delegation,
         "op profiles": flags.enable_op_profiling,
         "input and output files": bool(flags.inputs or flags.output_file),
+        "caches": flags.cache is not None,
     }
     for name, is_needed in unsupported.items():
         if is_needed:
@@ -232,7 +255,7 @@ def _interpreter(flags: Flags, flag_names: frozenset[str]) -> tuple[dict[str, st
     if flags.use_nnapi:
         needed["use_nnapi"] = "true"
         companions |= _NNAPI
-    needed |= _external(flags)
+    needed |= _external(flags) | _caches(flags, _PROGRAM_FLAGS)
     # A build without the flag has no XNNPACK, so it need not be switched off.
     if flags.use_xnnpack or "use_xnnpack" in flag_names:
         needed["use_xnnpack"] = _boolean(flags.use_xnnpack)
@@ -244,6 +267,7 @@ def _compiled_model(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Returns the same for the CompiledModel tool, whose CPU always runs XNNPACK."""
     needed = {**_common(flags), **_external(flags), **_requirements(flags)}
+    needed |= _caches(flags, _COMPILED_PROGRAM_FLAGS)
     if flags.use_nnapi:
         needed["use_nnapi"] = "true"
     on_cpu = not (flags.use_gpu or flags.use_nnapi or flags.external_delegate)
@@ -254,6 +278,8 @@ def _compiled_model(
     if flags.use_gpu:
         needed["use_gpu"] = "true"
         companions |= _COMPILED_GPU
+        if flags.cache is not None and not flags.require_full_delegation:
+            companions[_WEIGHTS_FLAG] = str(flags.cache.folder / WEIGHTS)  # of the CPU's part
     return needed, companions
 
 
@@ -285,6 +311,14 @@ def _external(flags: Flags) -> dict[str, str]:
     if flags.external_delegate_options:
         needed["external_delegate_options"] = flags.external_delegate_options
     return needed
+
+
+def _caches(flags: Flags, program_flags: tuple[str, str]) -> dict[str, str]:
+    if flags.cache is None:
+        return {}
+    if flags.use_gpu or flags.use_nnapi:
+        return dict(zip(program_flags, (str(flags.cache.folder), flags.cache.token), strict=True))
+    return {_WEIGHTS_FLAG: str(flags.cache.folder / WEIGHTS)}
 
 
 def _requirements(flags: Flags) -> dict[str, str]:

@@ -21,7 +21,7 @@ _CHOICE = (
 
 def sections(rows: Sequence[Row], tasks: Sequence[Task]) -> list[Section]:
     """Returns a section for each place where files were scored at several hops; often none."""
-    places = grouped(rows, lambda row: (row.setup.device, row.setup.runner, row.score_task_set))
+    places = grouped(rows, lambda row: (row.setup.device, row.setup.timed_by, row.score_task_set))
     return [
         Section(
             heading=", ".join(filter(None, place)),

@@ -84,7 +84,7 @@ def sustained(
 
 
 def _place(row: Timed) -> str:
-    return f"{row.setup.device}, {row.setup.runner}"
+    return f"{row.setup.device}, {row.setup.timed_by}"
 
 
 def _real_time(rows: Sequence[Stream], families: Families) -> Chart:

@@ -78,6 +78,7 @@ class AgainstTeacher:
     threads: int | None = maybe("threads of the runner")
     affinity: str | None = maybe("mask of cores, in hex; empty for all cores")
     fixed_performance: bool | None = maybe("fixed performance mode was on")
+    warm_cache: bool | None = maybe("an earlier process wrote the delegate's cache")
     protocol: str | None = maybe("how it was measured: mode, runs, warm-up")
     session: str | None = maybe("the session in which it was timed")
     processes: int | None = maybe("how many processes the interval is over")

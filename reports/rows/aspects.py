@@ -40,10 +40,11 @@ SETTINGS: Mapping[str, Callable[[Timed], str]] = {
     "options": lambda row: row.setup.library_options or "none",
     "delegation": lambda row: "whole graph" if row.setup.full_delegation else "any part",
     "clocks": lambda row: "fixed" if row.setup.fixed_performance else "free",
+    "cache": lambda row: "warm" if row.setup.warm_cache else "none",
 }
 _USUAL = {
     "cores": "all", "library": "none", "options": "none", "delegation": "any part",
-    "clocks": "free",
+    "clocks": "free", "cache": "none",
 }  # fmt: skip
 
 

@@ -183,7 +183,7 @@ def views(marked: Sequence[Marked]) -> list[View]:
 
 
 def _place(row: Row) -> tuple[str, str]:
-    return row.setup.device, row.setup.runner
+    return row.setup.device, row.setup.timed_by
 
 
 def _scored(row: Row) -> tuple[str | None, str | None]:

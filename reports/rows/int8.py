@@ -79,7 +79,7 @@ def pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
             for base in rows
             if base.file.format is Format.FLOAT32
             and base.file.student == row.file.student
-            and (base.setup.device, base.setup.runner) == (row.setup.device, row.setup.runner)
+            and (base.setup.device, base.setup.timed_by) == (row.setup.device, row.setup.timed_by)
         ]
         if bases and row.file.format is not Format.FLOAT32:
             paired.append((row, max(bases, key=lambda base: _alike(row, base))))

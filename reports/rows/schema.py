@@ -69,7 +69,13 @@ class Setup:
     threads: int = column("threads of the runner")
     affinity: str | None = maybe("mask of cores, in hex; empty for all cores")
     fixed_performance: bool = column("fixed performance mode was on", default=False)
+    warm_cache: bool = column("an earlier process wrote the delegate's cache", default=False)
     protocol: str = column("how it was measured: mode, runs, warm-up", default="")
+
+    @property
+    def timed_by(self) -> str:
+        """The program, and whether caches were warm: what rows must share to be compared."""
+        return f"{self.runner}, warm cache" if self.warm_cache else self.runner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ OTHER: dict[str, object] = {
     "library_sha256": "e" * 64,
     "library_options": "a:1",
     "fixed_performance": True,
+    "warm_cache": True,
 }
 # Which fields a part of the identity leaves out.
 LEFT_OUT = {
@@ -35,7 +36,7 @@ LEFT_OUT = {
     "setup": {"artifact_sha256", "protocol"},
     "computation": {
         "device", "runner", "threads", "affinity", "protocol", "full_delegation",
-        "fixed_performance",
+        "fixed_performance", "warm_cache",
     },
 }  # fmt: skip
 

@@ -123,6 +123,7 @@ def test_the_evidence_of_a_caveat_is_in_its_footnote_and_names_the_files_where_i
         ("library_options", "x:1", "a (options x:1)", "options", "x:1"),
         ("full_delegation", True, "a (delegation whole graph)", "delegation", "whole graph"),
         ("fixed_performance", True, "a (clocks fixed)", "clocks", "fixed"),
+        ("warm_cache", True, "a (cache warm)", "cache", "warm"),
         ("protocol", "mode=back-to-back, num_runs=50", "a (num_runs=50)", "protocol",
          "num_runs=50"),
         ("runtime", "LiteRT 9", "a (LiteRT 9)", "runtime", "LiteRT 9"),

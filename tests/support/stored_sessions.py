@@ -67,6 +67,7 @@ OTHER: dict[str, object] = {
     "library_sha256": "e" * 64,
     "library_options": "priority:1",
     "fixed_performance": True,
+    "warm_cache": True,
 }
 
 

@@ -1,6 +1,7 @@
 import functools
 import ipaddress
 import json
+import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from support.smallest_program import program
 from bench.core import config
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_bytes
-from bench.tool.fetch import Fetched, fetch_tool
+from bench.tool import fetch as fetch_module
+from bench.tool.fetch import Fetched, Source, fetch_tool
 from bench.tool.flags import Program
 
 TOOL = program(machine=183) + b"the first night" * 50_000
@@ -121,22 +123,28 @@ Fetch = Callable[..., Path]
 @pytest.fixture
 def fetch(bucket: Bucket, tmp_path: Path) -> Fetch:
     sources = tmp_path / "sources.yaml"
-    build = {"file": "android_aarch64_benchmark_model", "sha256": None}
+    build = {"file": "android_aarch64_benchmark_model", "sha256": None, "min_api": 26}
+    linux = {"file": "linux_x86-64_benchmark_model", "sha256": None}
     pinned = {"file": "android_arm64/benchmark_model", "sha256": sha256_bytes(TOOL)}
     content = {
         "interpreter": {
             "url": f"{bucket.address}/nightly/{{file}}",
             "version": None,
-            "builds": {"arm64-v8a": build},
+            "builds": {"arm64-v8a": build, "linux-x86_64": linux},
         },
         "compiled_model": {
             "url": f"{bucket.address}/{{version}}/{{file}}",
             "version": "2.2.0",
+            "moving": ["latest", "nightly"],
             "builds": {"arm64-v8a": pinned},
         },
     }
     sources.write_text(json.dumps(content))
-    return functools.partial(fetch_tool, "arm64-v8a", cache=tmp_path / "cache", sources=sources)
+
+    def fetch(build: str = "arm64-v8a", **asked: object) -> Path:
+        return fetch_tool(build, cache=tmp_path / "cache", sources=sources, **asked)  # type: ignore[arg-type]
+
+    return fetch
 
 
 def kept(cache: Path) -> list[str]:
@@ -248,6 +256,127 @@ def test_without_a_network_the_hint_says_what_to_do(tmp_path: Path, fetch: Fetch
         fetch()
     for words in ("on a machine that reaches it", "--benchmark-binary", "handset tool"):
         assert words in raised.value.hint
+
+
+def placed(fetch: Fetch) -> Path:
+    """Returns where the message of a failed download says that the file may be put."""
+    with pytest.raises(InfrastructureError) as raised:
+        fetch()
+    (there,) = re.findall(r"put the file at (\S+/benchmark_model)", raised.value.hint)
+    assert raised.value.facts["path"] == there
+    return Path(there)
+
+
+def test_what_is_put_where_the_message_says_is_used_and_recorded_as_put_there_by_hand(
+    bucket: Bucket, fetch: Fetch, tmp_path: Path
+) -> None:
+    del bucket.files[NIGHTLY]
+    there = placed(fetch)
+    assert there.is_relative_to(tmp_path / "cache")
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.write_bytes(TOOL)
+    assert fetch() == there
+    assert there.stat().st_mode & 0o111
+    record = config.load(there.with_suffix(".json"), Fetched)
+    assert (record.sha256, record.by_hand) == (sha256_bytes(TOOL), True)
+    # Another file later is another tool: it is said, and how to accept it.
+    there.write_bytes(NEXT)
+    with pytest.raises(InfrastructureError, match="404") as raised:
+        fetch()
+    assert "remove benchmark_model.json beside it" in raised.value.hint
+    there.with_suffix(".json").unlink()
+    assert fetch().read_bytes() == NEXT
+
+
+def test_a_web_page_that_is_put_there_is_refused_by_its_path(bucket: Bucket, fetch: Fetch) -> None:
+    del bucket.files[NIGHTLY]
+    there = placed(fetch)
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.write_bytes(b"<!DOCTYPE html><html>Please sign in</html>")
+    with pytest.raises(InfrastructureError, match="a web page, not a program") as raised:
+        fetch()
+    assert raised.value.message.startswith(str(there))
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A company's proxy that lets nobody through."""
+
+    def do_CONNECT(self) -> None:
+        self.send_error(403, "Forbidden by policy")
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def test_a_proxy_that_refuses_is_named_without_its_password(
+    bucket: Bucket, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("https_proxy", f"http://me:secret@127.0.0.1:{proxy.server_address[1]}")
+    try:
+        with pytest.raises(InfrastructureError) as raised:
+            fetch()
+    finally:
+        proxy.shutdown()
+        thread.join()
+        proxy.server_close()
+    said = str(raised.value)
+    assert f"the proxy http://127.0.0.1:{proxy.server_address[1]} does not let it through" in said
+    assert f"get {bucket.address}{NIGHTLY}" in said
+    assert "secret" not in said
+    assert bucket.asked == []
+
+
+def test_a_phone_older_than_the_published_builds_is_told_before_anything_is_downloaded(
+    bucket: Bucket, fetch: Fetch
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"API 26 and later.*the phone has API 25"):
+        fetch(api_level=25)
+    assert bucket.asked == []
+    assert fetch(api_level=26).exists()
+
+
+def test_a_build_for_this_machine_lies_apart_from_a_phone_s(bucket: Bucket, fetch: Fetch) -> None:
+    bucket.files["/nightly/linux_x86-64_benchmark_model"] = program(machine=62)
+    assert fetch("linux-x86_64") != fetch()
+
+
+def test_names_in_place_of_a_version_may_move_and_a_release_may_not(
+    bucket: Bucket, fetch: Fetch
+) -> None:
+    for version, moves in (("nightly", True), ("2.1.6", False)):
+        path = f"/{version}/android_arm64/benchmark_model"
+        bucket.files[path] = TOOL
+        fetch(program=Program.COMPILED_MODEL, version=version).unlink()
+        bucket.files[path] = NEXT
+        with pytest.raises(ConfigurationError, match="fetched first") as raised:
+            fetch(program=Program.COMPILED_MODEL, version=version)
+        assert ("a release does not change" not in raised.value.hint) is moves
+
+
+@pytest.mark.parametrize(
+    ("program_asked", "builds"),
+    [
+        (Program.INTERPRETER, {"arm64-v8a", "armeabi-v7a", "linux-x86_64"}),
+        (Program.COMPILED_MODEL, {"arm64-v8a", "linux-x86_64"}),
+    ],
+)
+def test_what_users_have_is_in_the_packaged_list(program_asked: Program, builds: set[str]) -> None:
+    listed = config.load(Path(fetch_module.__file__).with_name("official.yaml"), dict[str, Source])
+    source = listed[program_asked.name.lower()]
+    assert builds <= set(source.builds)
+    for name, build in source.builds.items():
+        assert source.url.format(file=build.file, version=source.version).startswith("https://")
+        assert (build.min_api is None) is name.startswith("linux-")
+
+
+def test_32_bit_arm_is_sent_to_the_program_that_has_it() -> None:
+    with pytest.raises(ConfigurationError, match="--tool interpreter"):
+        fetch_tool("armeabi-v7a", program=Program.COMPILED_MODEL)
 
 
 def test_no_redirection_leaves_https(bucket: Bucket, fetch: Fetch, tmp_path: Path) -> None:

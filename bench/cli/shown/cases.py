@@ -145,6 +145,7 @@ def _case(result: CaseResult) -> dict[str, object]:
         "sustained": config.unstructure(result.curve),
         "correctness": config.unstructure(result.check),
         "sampled": config.unstructure(result.sampled),
+        "cache": result.cache,
         "discarded": result.discarded,
         "discards": _caveats(result.discards),
         "caveats": _caveats(result.caveats),

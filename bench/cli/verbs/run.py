@@ -47,11 +47,17 @@ class Options(flags.DeviceFlags, flags.VerbOptions):
     conventional: bool | None
     streaming: bool
     cold: bool
+    warm_cache: bool
     sustained: float | None
     processes: int | None
     ci_width: float | None
     max_processes: int | None
     max_repeats: int | None
+    num_runs: int | None
+    warmup_runs: int | None
+    min_secs: float | None
+    max_secs: float | None
+    warmup_min_secs: float | None
     seed: int | None
     timeout: float | None
     dry_run: bool
@@ -117,6 +123,12 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     )
     add("--cold", action="store_true", help="also measure the first inference of new processes")
     add(
+        "--warm-cache",
+        action="store_true",
+        help="on phones a first process writes the delegate's cache (XNNPACK's weights, or the "
+        "GPU's programs), and all others read it; the rows are apart from those without",
+    )
+    add(
         "--sustained",
         type=flags.seconds,
         metavar="MIN",
@@ -136,6 +148,7 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="how many invalid processes may be repeated (default: as many as --processes)",
     )
+    flags.add_protocol(group)
     flags.add_timeout(group)
     add("--seed", type=int, help="seed of the order of the processes")
 
@@ -194,8 +207,8 @@ def _suite(options: Options, kind: Kind) -> Suite:
     suite = config.structure(
         {**config.unstructure(suite), **_overrides(options)}, Suite, source="command line"
     )
-    evidence = {name: getattr(options, name) for name in EVIDENCE}
-    overrides = {name: value for name, value in evidence.items() if value is not None}
+    protocol = {name: getattr(options, name) for name in (*EVIDENCE, *flags.PROTOCOL)}
+    overrides = {name: value for name, value in protocol.items() if value is not None}
     return replace(suite, protocol=replace(suite.protocol, **overrides))
 
 
@@ -217,7 +230,10 @@ def _print_commands(devices: Sequence[Device], *, as_json: bool) -> None:
 def _commands(sweep: Sweep) -> list[list[str]]:
     variables = [f"{name}={value}" for name, value in sweep.tool.environment().items()]
     prefix = ["env", *variables] if variables else []
-    return [[*prefix, *sweep.command(each.case)] for each in sweep.planned()]
+    planned = [each.case for each in sweep.planned()]
+    warm = {case.cache_key: case for case in planned if sweep.cache_of(case) is not None}
+    writing = [sweep.writing_command(case) for case in warm.values()]
+    return [[*prefix, *command] for command in (*writing, *map(sweep.command, planned))]
 
 
 def _show(
@@ -249,6 +265,7 @@ def _overrides(options: Options) -> dict[str, object]:
         "conventional": options.conventional,
         "streaming": options.streaming or None,
         "cold": options.cold or None,
+        "warm_cache": options.warm_cache or None,
         "sustained_min": options.sustained,
         "seed": options.seed,
     }

@@ -26,6 +26,7 @@ from bench.tool.host import Execution
 # The steps of a device: in bytes, in seconds.
 PUSH = "push"
 COOL = "cool-down"
+QUEUE = "wait until it is free"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from bench.plan.device import this_machine
 from bench.plan.suite import ALL_CORES, BIG_CORES, cases
 from bench.store.records import Session
 from bench.store.store import Store
+from bench.tool.fetch import fetch_tool, host_build
 from bench.tool.host import Execution, Tool, execute, litert_tool, official_tool
 
 HOST = "host"
@@ -92,15 +93,17 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
     Raises:
         ConfigurationError: the suite asks for something that only phones have, or the tool
             cannot be used.
+        InfrastructureError: the official tool is asked for and cannot be downloaded.
     """
     suite, request = run.suite, request or ToolRequest()
-    if suite.affinity == BIG_CORES or suite.external_delegate or suite.fixed_performance:
+    phones_only = (suite.external_delegate, suite.fixed_performance, suite.warm_cache)
+    if suite.affinity == BIG_CORES or any(phones_only):
         raise ConfigurationError(
-            f"suite {suite.name}: affinity big, external delegates and fixed performance are for "
-            "phones",
+            f"suite {suite.name}: affinity big, external delegates, fixed performance and warm "
+            "caches are for phones",
             hint="leave them out (a hex mask works here), or measure a phone: -s SERIAL",
         )
-    tool = official_tool(request.binary) if request.binary else litert_tool()
+    tool = _tool(request)
     second = official_tool(request.second) if request.second else tool
     tools: dict[str, Tool] = {} if second.sha256 == tool.sha256 else {second.sha256: second}
     device = this_machine()
@@ -125,3 +128,18 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
     )
     refuse_short_timeout(sweep.cases, run.timeout_s)
     return sweep
+
+
+def _tool(request: ToolRequest) -> Tool:
+    if request.binary is not None:
+        return official_tool(request.binary)
+    if request.program is None:
+        return litert_tool()
+    return official_tool(
+        fetch_tool(
+            host_build(),
+            program=request.program,
+            version=request.version,
+            accept_new=request.accept_new,
+        )
+    )

@@ -35,15 +35,16 @@ class ToolRequest:
     """Which benchmark tool to use.
 
     Args:
-        binary: a build of the official tool; ``None`` for our runner on this machine, and a
-            download on phones.
-        program, version: what to download.
+        binary: a build of the official tool; ``None`` for a download on phones, and for our
+            runner on this machine.
+        program, version: what to download. ``None`` as program: the interpreter's tool on phones,
+            nothing on this machine.
         accept_new: download again, and accept another build than before.
         second: another build, for some of the cases.
     """
 
     binary: Path | None = None
-    program: Program = Program.INTERPRETER
+    program: Program | None = None
     version: str | None = None
     accept_new: bool = False
     second: Path | None = None
@@ -59,6 +60,8 @@ class PhoneRequest:
         limits: for its state, instead of those of its device profile.
         cooldown_s: how long to wait for a hot phone, instead of the time in its device profile.
         force_unfit: measure it outside its limits too.
+        queue_s: how long to wait for another process of this machine that uses it.
+        may_reboot: reboot a phone that hangs, once.
     """
 
     wait_s: float = _WAIT_S
@@ -66,3 +69,5 @@ class PhoneRequest:
     limits: Limits | None = None
     cooldown_s: float | None = None
     force_unfit: bool = False
+    queue_s: float = 0.0
+    may_reboot: bool = False

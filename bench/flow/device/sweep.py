@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from bench.core.errors import ConfigurationError
@@ -11,12 +11,14 @@ from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.plan.case import Case, Delegate, Mode, Runner
 from bench.plan.device import DeviceRecord
 from bench.plan.order import Planned, Wants, plan, rounds
-from bench.tool.flags import Flags, Program, program
+from bench.tool.flags import Cache, Flags, Program, program
 from bench.tool.host import Tool, time_limit_s
 
 _RECOVERABLE_RUNS = (
     3  # the official tool's raw values can be computed from its statistics up to here
 )
+_WITH_CACHE = (Delegate.XNNPACK, Delegate.GPU, Delegate.NNAPI)
+_TOKEN = 16  # characters of a cache's key
 _OF_THE_INTERPRETER = (Delegate.XNNPACK, Delegate.NONE)
 
 
@@ -33,6 +35,7 @@ class Sweep:
         result_file: where the tool writes its result proto; ``None`` where it cannot.
         timeout_s: kill a process after this time, instead of a limit from its protocol.
         limits: a device state outside them makes a process invalid.
+        caches: folder on the device for the delegates' caches; ``None`` for this machine.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Sweep:
     result_file: PurePath | None = None
     timeout_s: float | None = None
     limits: Limits = HOST_LIMITS
+    caches: PurePath | None = None
 
     def planned(self) -> tuple[Planned, ...]:
         """Returns all planned processes, in order, without repeats."""
@@ -69,7 +73,9 @@ class Sweep:
             raise ConfigurationError(
                 "the official tool prints statistics only: the raw values of more "
                 f"than {_RECOVERABLE_RUNS} runs cannot be computed from them",
-                hint="set num_runs to 3 and min_secs to 0 in the suite's protocol",
+                hint=f"at most --num-runs {_RECOVERABLE_RUNS} with --min-secs 0 (num_runs and "
+                "min_secs of the suite's protocol); for more evidence --processes N, for one "
+                "process of fifty runs --conventional",
             )
         if case.runner is Runner.LITERT_PYTHON and (
             case.delegate not in _OF_THE_INTERPRETER
@@ -79,7 +85,27 @@ class Sweep:
                 f"the LiteRT runner does not support {case.delegate} in the mode {protocol.mode}",
                 hint="give a build of the official tool: --benchmark-binary PATH",
             )
+        if case.warm_cache and case.delegate not in _WITH_CACHE:
+            raise ConfigurationError(
+                f"delegate={case.delegate} has no cache that a process could write or read",
+                hint="measure without --warm-cache, or with delegate xnnpack, gpu or nnapi (the "
+                "virtual handset's tool has none of them)",
+            )
         return self.tool_of(case).command(self.flags(case))
+
+    def writing_command(self, case: Case) -> tuple[str, ...]:
+        """Returns the command of the process that writes the cache of ``case``: one inference."""
+        flags = replace(self.flags(case), num_runs=1, min_secs=0.0, result_file=None)
+        flags = replace(flags, warmup_runs=0, warmup_min_secs=0.0, run_delay_s=-1.0)
+        flags = replace(flags, enable_op_profiling=False, report_peak_memory_footprint=False)
+        return self.tool_of(case).command(flags)
+
+    def cache_of(self, case: Case) -> Cache | None:
+        """Returns the cache that the processes of ``case`` read; ``None`` if they have none."""
+        if not case.warm_cache or self.caches is None:
+            return None
+        token = case.cache_key[:_TOKEN]
+        return Cache(folder=self.caches / f"cache-{token}", token=token)
 
     def tool_of(self, case: Case) -> Tool:
         """Returns the tool that ``case`` is measured with."""
@@ -114,6 +140,7 @@ class Sweep:
             warmup_min_secs=protocol.warmup_min_secs,
             run_delay_s=protocol.run_delay_s,
             affinity=case.affinity,
+            cache=self.cache_of(case),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.core.device_state.caches import CacheUse
 from bench.core.device_state.cores import list_cores, mask
 from bench.measure.outcome import Failed, Measured, Outcome, Statistics
 from bench.measure.summary import percentile
@@ -9,6 +10,7 @@ from bench.measure.validity import caveats_of
 from bench.plan.case import Delegate, Mode, Runner
 from bench.store.records import Invocation
 from bench.tool.parse import Dialect, ToolLog, parse_bytes, parse_log
+from bench.tool.parse.caches import cache_use
 from bench.tool.parse.cross_check import contradiction
 
 
@@ -39,7 +41,18 @@ def judge(invocation: Invocation) -> Outcome:
         runtime=log.runtime,
         statistics=statistics,
         caveats=caveats_of(invocation.telemetry, invocation.limits, invocation.case),
+        cache=_cache_use(invocation),
     )
+
+
+def _cache_use(invocation: Invocation) -> CacheUse | None:
+    """Returns what a process did with its cache, by its log and by the files on the phone."""
+    files = invocation.telemetry.cache
+    if files is None:
+        return None
+    weights = invocation.case.delegate is Delegate.XNNPACK
+    text = f"{invocation.stdout}\n{invocation.stderr}"
+    return files.use(cache_use(text, weights=weights), weights=weights)
 
 
 def _why_timed_out(invocation: Invocation) -> str:

@@ -132,6 +132,7 @@ class Probe:
             threads=1,
             delegate=Delegate.XNNPACK if compiled else Delegate.NONE,
             full_delegation=False,
+            warm_cache=False,
             library_sha256=None,
             library_options="",
             protocol=_PROTOCOL,

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 
+from bench.adb.lock import Queue
 from bench.adb.phone import Phone, open_phone
 from bench.adb.staging import kill_leftovers, place_of, stage, stage_file
 from bench.adb.state.facts import BOOT_ID, TASK_PROFILE, Facts, read_facts
@@ -24,16 +25,18 @@ from bench.adb.state.settings import (
 )
 from bench.adb.transport.serials import Found, is_remote
 from bench.core.errors import ConfigurationError, DeviceError, RebootedError
-from bench.flow.device.device import PUSH, Contact
+from bench.flow.device.device import PUSH, QUEUE, Contact
 from bench.flow.device.requests import PhoneRequest, RunRequest
 from bench.flow.device.sweep import Sweep
 from bench.flow.phone.discovery import profile_of
 from bench.flow.phone.drift_probe import Probe
+from bench.flow.phone.hang import Reviver
 from bench.flow.phone.process import PhoneProcesses
 from bench.flow.phone.readiness import SETTINGS, Readiness, limits_of
-from bench.flow.phone.retry import retry_when_reconnected
+from bench.flow.phone.retry import rebooted, retry_when_reconnected
 from bench.flow.phone.sweep import phone_sweep
 from bench.flow.phone.tool import PhoneTools, make_executable
+from bench.flow.phone.warm import WarmCaches
 from bench.measure.conditions import Limits, when_forced, without_contention
 from bench.plan.case import Case, Mode
 from bench.store.records import Session
@@ -74,10 +77,12 @@ class PhoneDevice:
         self._opened: Phone | None = None
         self._facts: Facts | None = None
         self._staged: PhoneProcesses | None = None
+        self._caches: WarmCaches | None = None
         self._changed: ChangedSettings | None = None
         self._watching: tuple[Readiness, Probe] | None = None
         self._extra: dict[str, Path] = {}
         self._losses = 0
+        self._reviver = Reviver(allowed=self._request.may_reboot, remote=is_remote(found))
 
     @property
     def name(self) -> str:
@@ -111,6 +116,7 @@ class PhoneDevice:
             TransientDeviceError: it is not connected, or another process uses it.
         """
         self._contact = contact
+        self._reviver.on_message = lambda line: self._contact.on_message(line)
         if self._request.settings.airplane and is_remote(self._found):
             raise ConfigurationError(
                 f"{self.name}: airplane mode would disconnect it: it is connected over a network",
@@ -123,21 +129,43 @@ class PhoneDevice:
                 "unlock the phone and accept 'Allow USB debugging?'"
             ),
             prompt_limit_s=self._request.wait_s,
+            queue=self._queue(contact),
+            revive=self._reviver.revive,
         ) as phone:
             self._opened = phone
             yield
+
+    def _queue(self, contact: Contact) -> Queue:
+        """Returns how to wait for another process that uses the phone; the user learns which."""
+        limit_s = self._request.queue_s
+        named: set[str] = set()
+
+        def on_wait(holder: str, waited_s: float) -> None:
+            if holder not in named:
+                named.add(holder)
+                left_min = (limit_s - waited_s) / 60
+                contact.on_message(f"{holder} is using it; waiting up to {left_min:.3g} min for it")
+            contact.on_progress(QUEUE, round(waited_s), round(limit_s))
+
+        return Queue(limit_s=limit_s, on_wait=on_wait, stopped=contact.stopped)
 
     def stage(self, *, models: bool = True) -> Sweep:
         """Returns the sweep on this boot, after staging and verifying its files."""
         if not models:  # changes no settings, and restores those of an interrupted run
             restore_settings(self._phone)
-        sweep = self._retry(lambda losses: self._stage(models))
+        sweep = self._retry(lambda losses: self._stage(models), may_reboot=models)
         self._staged = PhoneProcesses(self._phone, sweep)
+        self._caches = WarmCaches(
+            self._phone,
+            sweep,
+            partial(self._staged.run, telemetry=False),
+            lambda line: self._contact.on_message(line),
+        )
         return sweep
 
     def _stage(self, models: bool) -> Sweep:
-        self._kill_leftovers()
-        self._facts = read_facts(self._phone)
+        self._facts = self._reviver.facts = read_facts(self._phone)
+        self._kill_leftovers(may_reboot=models)
         sweep = phone_sweep(
             self._phone,
             self._facts,
@@ -166,7 +194,7 @@ class PhoneDevice:
             self._phone,
             settings,
             serial=self._retry(lambda losses: own_key(self._phone)),
-            again=lambda change: self._retry(lambda losses: change()),
+            again=lambda change: self._retry(lambda losses: change(), may_reboot=False),
             on_message=self._contact.on_message,
             away_s=min(request.wait_s, AWAY_S),
         ) as changed:
@@ -177,6 +205,9 @@ class PhoneDevice:
     def session(self, session: Session, store: Store, contact: Contact) -> Iterator[None]:
         """Watches heat, screen and speed of the phone, and stores the events."""
         log = partial(store.log, session)
+        self._reviver.begin(log)
+        if self._caches is not None:
+            self._caches.log = log
         self._log_settings(log)
         outer, self._contact = self._contact, contact
         readiness = Readiness(
@@ -196,7 +227,10 @@ class PhoneDevice:
             log("rebooted", why=error.message)
             raise
         finally:
+            if self._request_run.suite.warm_cache:
+                self.clear_at_the_end("cache-*")
             self._contact, self._watching = outer, None
+            self._reviver.end()
 
     def _log_settings(self, log: Callable[..., None]) -> None:
         task = self._facts is not None and self._facts.task_profile
@@ -239,7 +273,10 @@ class PhoneDevice:
         def run() -> Execution:
             if awake and processes.is_dark:
                 self._wake_up(processes)
-            return processes.run(case, command, telemetry=telemetry)
+            if self._caches is None or not case.warm_cache:
+                return processes.run(case, command, telemetry=telemetry)
+            self._caches.prepare(case)
+            return self._caches.after(case, processes.run(case, command, telemetry=telemetry))
 
         return replace(self._redo_if_lost(run), losses=self._losses - before)
 
@@ -289,7 +326,7 @@ class PhoneDevice:
         unstoppable = Phone(self._phone.transport, folder=self._phone.folder)
         folder = shlex.quote(self._phone.folder)
         with suppress(DeviceError):
-            unstoppable.shell(f"rm -f {' '.join(f'{folder}/{pattern}' for pattern in patterns)}")
+            unstoppable.shell(f"rm -rf {' '.join(f'{folder}/{pattern}' for pattern in patterns)}")
 
     def _limits(self) -> Limits:
         facts, request = self._facts, self._request
@@ -306,9 +343,13 @@ class PhoneDevice:
     def _files(self) -> dict[str, Path]:
         return {**self._processes.sweep.paths, **self._extra}
 
-    def _retry(self, attempt: Callable[[int], T]) -> T:
+    def _retry(self, attempt: Callable[[int], T], *, may_reboot: bool = True) -> T:
         return retry_when_reconnected(
-            self._phone, attempt, wait_s=self._request.wait_s, on_message=self._contact.on_message
+            self._phone,
+            attempt,
+            wait_s=self._request.wait_s,
+            on_message=self._contact.on_message,
+            revive=self._reviver.revive if may_reboot else lambda phone, error: False,
         )
 
     def _redo_if_lost(self, act: Callable[[], T]) -> T:
@@ -328,18 +369,22 @@ class PhoneDevice:
         phone, sweep = self._phone, self._processes.sweep
         boot_id = phone.shell(f"cat {BOOT_ID}").text.strip()
         if sweep.device.boot_id is not None and boot_id != sweep.device.boot_id:
-            raise RebootedError(
-                f"{phone.serial}: it was rebooted", hint="run again: a new session begins"
-            )
+            raise rebooted(phone.serial)
         self._kill_leftovers()
         stage(phone, self._files())
         self._processes.restage()
         for sha256 in (sweep.tool.sha256, *sweep.tools):
             make_executable(phone, sweep.device_paths[sha256])
 
-    def _kill_leftovers(self) -> None:
-        if left := kill_leftovers(self._phone):
-            self._contact.on_message(
-                f"a program of an interrupted run may still run and use its cores: {left}; "
-                "restart the phone"
-            )
+    def _kill_leftovers(self, *, may_reboot: bool = True) -> None:
+        """Kills programs of an interrupted run; one that cannot be killed is a phone that hangs.
+
+        Raises:
+            RebootedError: the phone was rebooted for that.
+        """
+        if not (left := kill_leftovers(self._phone)):
+            return
+        what = f"a program of an interrupted run may still run and use its cores: {left}"
+        if may_reboot and self._reviver.revive(self._phone, DeviceError(what)):
+            raise rebooted(self.name)
+        self._contact.on_message(f"{what}; restart the phone")

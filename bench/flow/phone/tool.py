@@ -14,7 +14,7 @@ from bench.core.hashing import sha256_file
 from bench.flow.device.requests import ToolRequest
 from bench.tool.elf import Elf
 from bench.tool.fetch import fetch_tool
-from bench.tool.flags import known_flags
+from bench.tool.flags import Program, known_flags
 from bench.tool.host import Tool, raw_text
 
 _PROBE_LIMIT_S = 30.0
@@ -51,7 +51,11 @@ class PhoneTools:
             accept = request.accept_new and abi not in self._accepted
             self._accepted.add(abi)
             return fetch_tool(
-                abi, program=request.program, version=request.version, accept_new=accept
+                abi,
+                program=request.program or Program.INTERPRETER,
+                version=request.version,
+                accept_new=accept,
+                api_level=facts.sdk,
             )
 
 

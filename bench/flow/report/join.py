@@ -125,6 +125,7 @@ class Source:
             threads=case.threads,
             affinity=case.affinity,
             fixed_performance=case.fixed_performance,
+            warm_cache=case.warm_cache,
             protocol=case.protocol.text,
         )
 

@@ -12,12 +12,18 @@ from typing import TypeAlias
 
 from bench.core.artifact import Artifact
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.device_state.caches import CacheUse
 from bench.core.device_state.telemetry import Telemetry
 from bench.flow.outputs.record import Check, Checks, Verdict, checks_on, output_caveats, read_checks
 from bench.flow.phone.drift_probe import probe_caveats
 from bench.flow.phone.readiness import session_caveats
 from bench.measure.outcome import Failed, Measured, Statistics
-from bench.measure.result_caveats import convention_differs, threads_change_nothing, wide_interval
+from bench.measure.result_caveats import (
+    convention_differs,
+    threads_change_nothing,
+    warm_cache,
+    wide_interval,
+)
 from bench.measure.sampled import SampleSummary, summarise_samples
 from bench.measure.stopping import counts
 from bench.measure.streaming import Streaming, streaming
@@ -31,6 +37,7 @@ from bench.store.records import Event, Invocation, Session
 from bench.store.store import Store
 from bench.tool.op_profile import OpProfile, parse_op_profile
 
+_MIXED = "mixed"
 _BUSY_SHARE = 0.05  # of a process's time spent waiting for a core
 
 
@@ -58,6 +65,8 @@ class CaseResult:
         check: the output check; ``None`` if the outputs were not checked.
         sampled: the telemetry while its processes ran; ``None`` if none of them took long.
         runtime: name and version of what ran the graph, where the tool reports it.
+        cache: what its processes did with the delegate's cache: ``read``, ``written``,
+            ``ignored``, ``unclear`` or ``mixed``; ``None`` without a warm cache.
     """
 
     case: Case
@@ -79,6 +88,7 @@ class CaseResult:
     check: Check | None = None
     sampled: SampleSummary | None = None
     runtime: str | None = None
+    cache: str | None = None
 
     @property
     def is_bad(self) -> bool:
@@ -213,12 +223,14 @@ def _result(
         (each.statistics for _, each in beside.get(Mode.CONVENTIONAL, ()) if each.is_valid), None
     )
     sustained = _curve(invocations) if protocol.mode is Mode.SUSTAINED else None
+    uses = [each.cache for each in measured if each.cache is not None]
     caveats = [
         *_device_caveats(device),
         *(artifact.caveats if artifact else ()),
         *(summary.caveats if summary else ()),
         *_summary_caveats(summary, protocol, conventional, sustained),
         *once_each([each.caveats for each in measured]),
+        *_cache_caveats(invocations, uses),
     ]
     busy = busy_caveat([invocation.telemetry for invocation in invocations])
     if busy is not None and summary is not None and device.kind is Kind.HOST:
@@ -250,6 +262,7 @@ def _result(
         curve=sustained,
         sampled=summarise_samples(each.telemetry.samples for each in processes),
         runtime=measured[0].runtime if measured else None,
+        cache=uses[0] if len(set(uses)) == 1 else _MIXED if uses else None,
     )
 
 
@@ -269,6 +282,14 @@ def _summary_caveats(
             Caveat(kind=CaveatKind.INTERRUPTED, evidence=f"for {sustained.interrupted_s:.0f} s")
         )
     return [caveat for caveat in caveats if caveat is not None]
+
+
+def _cache_caveats(
+    invocations: Sequence[Invocation], uses: Sequence[CacheUse]
+) -> tuple[Caveat, ...]:
+    sizes = (each.telemetry.cache.size_bytes for each in invocations if each.telemetry.cache)
+    caveat = warm_cache(uses, next(sizes, None))
+    return () if caveat is None else (caveat,)
 
 
 def _with_thread_caveats(cases: Sequence[CaseResult], device: DeviceRecord) -> list[CaseResult]:
