@@ -143,6 +143,7 @@ def _case(result: CaseResult) -> dict[str, object]:
         "between_sessions": config.unstructure(result.spread),
         "streaming": config.unstructure(result.streaming),
         "sustained": config.unstructure(result.curve),
+        "energy": config.unstructure(result.energy),
         "correctness": config.unstructure(result.check),
         "sampled": config.unstructure(result.sampled),
         "discarded": result.discarded,

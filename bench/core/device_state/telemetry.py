@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.core.device_state.energy import Energy
 from bench.core.device_state.state import NOT_ASKED, Clock, Reading, State
 
 
@@ -71,6 +72,7 @@ class Telemetry:
             began.
         cool_at_start: whether the device was cool then, so that a lower cap stands without heat.
         overhead_s: how long it took to read all this, which is not part of the process's time.
+        energy: of its rails; ``None`` if it was not asked for.
     """
 
     before: State | None = None
@@ -83,3 +85,4 @@ class Telemetry:
     caps_at_start_khz: tuple[tuple[int, float], ...] = ()
     cool_at_start: bool = False
     overhead_s: float | None = None
+    energy: Energy | None = None

@@ -33,6 +33,7 @@ class Sweep:
         result_file: where the tool writes its result proto; ``None`` where it cannot.
         timeout_s: kill a process after this time, instead of a limit from its protocol.
         limits: a device state outside them makes a process invalid.
+        energy: whether the device's energy meter is read in the modes that need it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Sweep:
     result_file: PurePath | None = None
     timeout_s: float | None = None
     limits: Limits = HOST_LIMITS
+    energy: bool = False
 
     def planned(self) -> tuple[Planned, ...]:
         """Returns all planned processes, in order, without repeats."""

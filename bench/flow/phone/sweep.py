@@ -99,6 +99,7 @@ def phone_sweep(
         seed=suite.seed,
         timeout_s=run.timeout_s,
         limits=limits,
+        energy=suite.energy,
     )
     refuse_short_timeout(sweep.cases, run.timeout_s)
     if models:

@@ -16,6 +16,8 @@ from bench.core.device_state.telemetry import Telemetry
 from bench.flow.outputs.record import Check, Checks, Verdict, checks_on, output_caveats, read_checks
 from bench.flow.phone.drift_probe import probe_caveats
 from bench.flow.phone.readiness import session_caveats
+from bench.flow.report.energy import energy_of
+from bench.measure.energy import EnergyUse
 from bench.measure.outcome import Failed, Measured, Statistics
 from bench.measure.result_caveats import convention_differs, threads_change_nothing, wide_interval
 from bench.measure.sampled import SampleSummary, summarise_samples
@@ -58,6 +60,7 @@ class CaseResult:
         check: the output check; ``None`` if the outputs were not checked.
         sampled: the telemetry while its processes ran; ``None`` if none of them took long.
         runtime: name and version of what ran the graph, where the tool reports it.
+        energy: of the device's rails, or why it is not known; ``None`` if it was not asked for.
     """
 
     case: Case
@@ -79,6 +82,7 @@ class CaseResult:
     check: Check | None = None
     sampled: SampleSummary | None = None
     runtime: str | None = None
+    energy: EnergyUse | None = None
 
     @property
     def is_bad(self) -> bool:
@@ -165,7 +169,9 @@ def _session_results(
         result = _result(processes, companions, session.device, artifacts)
         check = checked.get(case.computation)
         caveats = (*result.caveats, *output_caveats(check), *of_session)
-        cases.append(replace(result, check=check, caveats=caveats))
+        hop_s = result.artifact.hop_s if result.artifact and result.artifact.hop_samples else None
+        energy = energy_of(processes, events, hop_s=hop_s)
+        cases.append(replace(result, check=check, caveats=caveats, energy=energy))
     return sorted(_with_thread_caveats(cases, session.device), key=_order)
 
 
