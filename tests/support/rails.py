@@ -48,13 +48,15 @@ class FakeMeter:
     """Lets a handset's energy counters rise while it is entered.
 
     Args:
-        readable: whether the shell may read the files; the power service always can.
+        readable: whether the shell may read the files.
+        served: whether the power service of the phone's maker reads them, too.
         frozen: the counters stand still.
     """
 
     handset: Running
     meters: Mapping[str, tuple[FakeRail, ...]] = field(default_factory=lambda: PIXEL_6)
     readable: bool = True
+    served: bool = True
     frozen: bool = False
     sampling_hz: int = 125
 
@@ -62,11 +64,12 @@ class FakeMeter:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._tick, daemon=True)
         self._since_ms = _now_ms()
+        self._folders = (DEVICES, SERVICE) if self.served else (DEVICES,)
 
     def __enter__(self) -> "FakeMeter":
         for index, (name, rails) in enumerate(self.meters.items()):
             enabled = [f"CH{n}[{rail.name}]:{rail.subsystem}" for n, rail in enumerate(rails)]
-            for folder in (DEVICES, SERVICE):
+            for folder in self._folders:
                 place = self.handset.path(f"{folder}/iio:device{index}")
                 place.mkdir(parents=True, exist_ok=True)
                 (place / "name").write_text(f"{name}\n")
@@ -84,7 +87,7 @@ class FakeMeter:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        for folder in (DEVICES, SERVICE):
+        for folder in self._folders:
             for index in range(len(self.meters)):
                 place = self.handset.path(f"{folder}/iio:device{index}")
                 for path in place.iterdir():
@@ -103,7 +106,7 @@ class FakeMeter:
             for channel, rail in enumerate(rails):
                 energy_uws = round(1e6 * (100 + rail.power_w * risen_s))
                 lines.append(f"CH{channel}(T={now_ms})[{rail.name}], {energy_uws}")
-            for folder in (DEVICES, SERVICE):
+            for folder in self._folders:
                 place = self.handset.path(f"{folder}/iio:device{index}/energy_value")
                 may_read = self.readable or folder == SERVICE
                 _replace(place, "\n".join(lines) + "\n", 0o444 if may_read else 0o400)

@@ -32,7 +32,7 @@ _COUNTED = re.compile(r"CH\d+\(T=(\d+)\)\[([^\]]+)\], (\d+)$")  # CH3(T=358356)[
 _CHANNEL = re.compile(r"ChannelId: \d+, ChannelName: ")
 
 TRACE = "/data/misc/perfetto-traces/frill-bench.pftrace"  # where perfetto may write, and we read
-_WORDS = f"{FOLDER}/perfetto.txt"  # what it said
+_WORDS = f"{FOLDER}/perfetto.txt"  # its messages
 _POLL_S, _LONGEST_S = 1.0, 600.0
 _UPTIME, _TRACE = "uptime", "trace"
 _LOADED_AFTER_S = 1.5  # by then a process has loaded its model
@@ -175,7 +175,7 @@ def _begin_trace(seconds: float = _LONGEST_S) -> str:
 
 
 def _collect_trace() -> str:
-    """Returns a command that prints the trace in base 64, or what perfetto said, and removes it."""
+    """Returns a command that prints the trace in base 64, or the messages of perfetto; removes both."""
     return (
         f"[ -s {TRACE} ] && base64 {TRACE} || cat {_WORDS} 2>/dev/null || "
         f"echo perfetto: not there; rm -f {TRACE} {_WORDS}"

@@ -27,7 +27,7 @@ from bench.store.records import Invocation, Session
 from bench.store.store import Store
 from bench.tool.host import Execution
 
-_IDLE_S = 16.5
+_IDLE_S = 16.5  # eight samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,8 @@ class SessionOnDevice:
     def read_idle_power(self) -> None:
         """Reads a device's energy meter while it only waits, and stores that as an event."""
         case = next(each for each in self.sweep.cases if each.protocol.mode in METERED)
-        energy = self.device.run(case, ("sleep", f"{_IDLE_S:g}")).telemetry.energy
+        idle_s = min(_IDLE_S, case.protocol.max_secs)
+        energy = self.device.run(case, ("sleep", f"{idle_s:g}")).telemetry.energy
         if energy is not None and energy.rails:
             self.store.log(self.session, IDLE_POWER, **config.unstructure(energy))
 
