@@ -28,6 +28,7 @@ class CaveatKind(StrEnum):
     FORCE_UNFIT = "force_unfit"
     FIXED_PERFORMANCE = "fixed_performance"
     CONDITIONS_REFUSED = "conditions_refused"
+    MAKERS_MODE = "makers_mode"
     BELOW_BOUND = "below_bound"
     BELOW_FLOOR = "below_floor"
     UNCHECKED = "unchecked"
@@ -65,6 +66,7 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
     Effect.NOTE: {
         CaveatKind.FIXED_PERFORMANCE: "Android's fixed performance mode was on",
         CaveatKind.CONDITIONS_REFUSED: "the phone refused some of the settings for measuring",
+        CaveatKind.MAKERS_MODE: "a power mode of the phone's maker was on",
         CaveatKind.PARTLY_DELEGATED: (
             "the delegate took only part of the graph, in several partitions"
         ),

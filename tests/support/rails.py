@@ -13,6 +13,7 @@ DEVICES = "/sys/bus/iio/devices"
 # What the power service of the phone's maker reads, whatever the shell may read.
 SERVICE = "/data/system/hs/odpm"
 _TICK_S = 0.05
+_MODEL, _BUSY = b"/benchmark_model\0--graph=", "CPU(BIG)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ class FakeMeter:
         readable: whether the shell may read the files.
         served: whether the power service of the phone's maker reads them, too.
         frozen: the counters stand still.
+        added_w: what the first cluster takes more while a model runs.
     """
 
     handset: Running
@@ -58,12 +60,14 @@ class FakeMeter:
     readable: bool = True
     served: bool = True
     frozen: bool = False
+    added_w: float = 0.0
     sampling_hz: int = 125
 
     def __post_init__(self) -> None:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._tick, daemon=True)
-        self._since_ms = _now_ms()
+        self._last_ms = _now_ms()
+        self._energies_uws = {rail.name: 1e8 for rails in self.meters.values() for rail in rails}
         self._folders = (DEVICES, SERVICE) if self.served else (DEVICES,)
 
     def __enter__(self) -> "FakeMeter":
@@ -100,12 +104,18 @@ class FakeMeter:
 
     def _write(self) -> None:
         now_ms = _now_ms()
-        risen_s = 0.0 if self.frozen else (now_ms - self._since_ms) / 1e3
+        passed_s = 0.0 if self.frozen else (now_ms - self._last_ms) / 1e3
+        self._last_ms = now_ms
+        added_w = self.added_w if self.added_w and _is_running(_MODEL) else 0.0
+        for rails in self.meters.values():
+            for rail in rails:
+                power_w = rail.power_w + (added_w if rail.subsystem == _BUSY else 0.0)
+                self._energies_uws[rail.name] += 1e6 * power_w * passed_s
         for index, rails in enumerate(self.meters.values()):
             lines = [f"t={now_ms}"]
             for channel, rail in enumerate(rails):
-                energy_uws = round(1e6 * (100 + rail.power_w * risen_s))
-                lines.append(f"CH{channel}(T={now_ms})[{rail.name}], {energy_uws}")
+                energy_uws = self._energies_uws[rail.name]
+                lines.append(f"CH{channel}(T={now_ms})[{rail.name}], {energy_uws:.0f}")
             for folder in self._folders:
                 place = self.handset.path(f"{folder}/iio:device{index}/energy_value")
                 may_read = self.readable or folder == SERVICE
@@ -118,6 +128,17 @@ def _replace(path: Path, text: str, mode: int) -> None:
     new.write_text(text)
     new.chmod(mode)
     new.replace(path)
+
+
+def _is_running(word: bytes) -> bool:
+    """Returns whether a process of this machine, and so of a handset, has a word in its command."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if word in path.read_bytes():
+                return True
+        except OSError:
+            continue  # it has ended
+    return False
 
 
 def _now_ms() -> int:

@@ -175,7 +175,7 @@ def _begin_trace(seconds: float = _LONGEST_S) -> str:
 
 
 def _collect_trace() -> str:
-    """Returns a command that prints the trace in base 64, or the messages of perfetto; removes both."""
+    """Returns a command that prints the trace in base 64, or perfetto's messages; removes both."""
     return (
         f"[ -s {TRACE} ] && base64 {TRACE} || cat {_WORDS} 2>/dev/null || "
         f"echo perfetto: not there; rm -f {TRACE} {_WORDS}"

@@ -53,6 +53,7 @@ _KEEP_UNREAPED = (
 # Runs "$@" and prints its status, without messages of the shell.
 _REAP = 'exec 5>&2 2>/dev/null\n(exec "$@" 2>&5 5>&-)\necho $word ended $?\nexec 2>&5 5>&-'
 _SUFFIX = ".sh"
+_MOST_BYTES = 3_000  # of a command, for those servers take 4,096 of all that is sent with it
 _STAT = rb"%b \([^\n]*\) ([A-Z] [-\d ]+)\r?\n(?:(\d+) (\d+) \d+\r?\n)?\Z"
 _UNKNOWN = Reading(unavailable="the phone shows no counters of ended processes")
 
@@ -153,11 +154,14 @@ class Watch:
         Old adb servers, and phones up to Android 6, take no command as long as the script.
         """
         file = shlex.quote(str(text_place(self.phone, self._script(), _SUFFIX)))
+        given = f"set -- {shlex.join(arguments)}"
+        if len(given.encode()) > _MOST_BYTES:
+            long = shlex.quote(str(stage_text(self.phone, given, _SUFFIX)))
+            given = f". {long}; rm -f {long}"
         absent = f"{arguments[0]} absent"
         # Not "sh FILE": the messages of a shell would begin with that long name.
         command = (
-            f"[ -e {file} ] || {{ echo {absent}; exit; }}\n{first}\n"
-            f'set -- {shlex.join(arguments)}\neval "$(<{file})"'
+            f'[ -e {file} ] || {{ echo {absent}; exit; }}\n{first}\n{given}\neval "$(<{file})"'
         )
         done = self.phone.shell(command, limit_s=limits)
         if done.text != absent:

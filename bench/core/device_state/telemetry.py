@@ -50,12 +50,14 @@ class Sample:
         clocks: as in ``State``.
         temp_c: of the hottest zone.
         surface_temp_c: of the hottest zone that is named after the battery or the skin.
+        skin_temp_c: of the hottest zone that is named after the skin.
     """
 
     at_s: float
     clocks: tuple[Clock, ...]
     temp_c: Reading
     surface_temp_c: Reading = NOT_ASKED
+    skin_temp_c: Reading = NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

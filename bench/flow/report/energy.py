@@ -42,7 +42,7 @@ def energy_of(
             source = energy
             paced.append(Paced(draw=draw, period_s=period_s))
         else:
-            why[draw] = None
+            why[draw if energy.unavailable is None else _no_meter(draw, _plugged([each]))] = None
     plugged = _plugged(invocations)
     if not paced:
         return EnergyUse(plugged=plugged, hop_s=hop_s, unavailable=next(reversed(why)))
@@ -65,6 +65,15 @@ def _period_s(invocation: Invocation) -> float | None:
     if protocol.mode is Mode.STREAMING:
         return protocol.run_delay_s + fmean(outcome.inference_us) / 1e6
     return None if outcome.statistics is None else outcome.statistics.avg_us / 1e6
+
+
+def _no_meter(why: str, plugged: str | None) -> str:
+    """Returns why there is no energy on a device without a meter, with why its battery is none."""
+    if plugged is None:
+        return why
+    if plugged == "none":
+        return f"{why}; the battery's counter is of the whole phone, so it does not stand in"
+    return f"{why}; plugged in ({plugged}), the battery's counter tells nothing either"
 
 
 def _plugged(invocations: Iterable[Invocation]) -> str | None:
