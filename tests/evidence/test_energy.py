@@ -24,7 +24,6 @@ SUITE = """
 name: energy
 models: ["*"]
 delegates: [none]
-energy: true
 protocol: {processes: %d, warmup_min_secs: 0, max_secs: 5}
 """
 
@@ -63,7 +62,7 @@ def run(handset: Running, official_binary: Path, tmp_path: Path):  # type: ignor
         (tmp_path / "suite.yaml").write_text(SUITE % processes)
         done = command_line(
             "run", "suite.yaml", "-s", handset.serial, "--zoo", zoo.root, "--db", f"{name}.db",
-            "--json", *modes, "--no-conventional", "--no-check", "--keep-screen",
+            "--json", "--energy", *modes, "--no-conventional", "--no-check", "--keep-screen",
             "--benchmark-binary", official_binary, cwd=tmp_path, status=0,
         )  # fmt: skip
         (session,) = json.loads(done.stdout)["sessions"]
@@ -126,9 +125,9 @@ def test_energy_is_the_truth_within_two_percent_or_a_gap_with_its_reason(
         "energy",
         f"Energy on a virtual handset whose rails rise with known power: {COMPUTES_W} W of "
         f"processor and memory, {ADDED_W} W more while a model runs, and other rails that must not "
-        "count; one file in a stream of a hop of 20 ms (six processes of five seconds) and sustained for a "
-        "minute, by whole commands with the official tool (`make evidence`). For the sustained "
-        "mode the truth takes the mean of the slices' medians as the latency.",
+        "count; one file in a stream of a hop of 20 ms (six processes of five seconds) and "
+        "sustained for a minute, by whole commands with the official tool (`make evidence`). For "
+        "the sustained mode the truth takes the mean of the slices' medians as the latency.",
         ["meter read from", "what", "truth", "found", "error", "95 % interval"],
         rows,
     )
