@@ -39,7 +39,10 @@ def unplugged(handset: Running) -> Iterator[None]:
 
 GAPS: dict[str, tuple[Callable[[Running], AbstractContextManager[object]], str]] = {
     "no rails, unplugged": (unplugged, "counter is of the whole phone"),
-    "no rails, plugged in": (lambda _: nullcontext(), "plugged in (usb), the battery's counter"),
+    "no rails, plugged in": (
+        lambda _: nullcontext(),
+        "plugged in (usb), the battery's counter is of no use",
+    ),
     "the shell may not read, perfetto shows none": (
         lambda handset: FakeMeter(handset, readable=False, served=False),
         "adb's shell may not read its rails (Permission denied), and perfetto",

@@ -13,7 +13,7 @@ DEVICES = "/sys/bus/iio/devices"
 # What the power service of the phone's maker reads, whatever the shell may read.
 SERVICE = "/data/system/hs/odpm"
 _TICK_S = 0.05
-_MODEL, _BUSY = b"/benchmark_model\0--graph=", "CPU(BIG)"
+_MODEL, _BUSY = b"\0--graph=", "CPU(BIG)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ class FakeMeter:
         now_ms = _now_ms()
         passed_s = 0.0 if self.frozen else (now_ms - self._last_ms) / 1e3
         self._last_ms = now_ms
-        added_w = self.added_w if self.added_w and _is_running(_MODEL) else 0.0
+        added_w = self.added_w if self.added_w and _runs_a_model(self.handset) else 0.0
         for rails in self.meters.values():
             for rail in rails:
                 power_w = rail.power_w + (added_w if rail.subsystem == _BUSY else 0.0)
@@ -130,11 +130,12 @@ def _replace(path: Path, text: str, mode: int) -> None:
     new.replace(path)
 
 
-def _is_running(word: bytes) -> bool:
-    """Returns whether a process of this machine, and so of a handset, has a word in its command."""
+def _runs_a_model(handset: Running) -> bool:
+    """Returns whether the official tool runs on this handset."""
+    root = handset.path("/")
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if word in path.read_bytes():
+            if _MODEL in path.read_bytes() and path.with_name("root").samefile(root):
                 return True
         except OSError:
             continue  # it has ended

@@ -73,7 +73,7 @@ def _no_meter(why: str, plugged: str | None) -> str:
         return why
     if plugged == "none":
         return f"{why}; the battery's counter is of the whole phone, so it does not stand in"
-    return f"{why}; plugged in ({plugged}), the battery's counter tells nothing either"
+    return f"{why}; plugged in ({plugged}), the battery's counter is of no use either"
 
 
 def _plugged(invocations: Iterable[Invocation]) -> str | None:
