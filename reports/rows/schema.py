@@ -133,6 +133,13 @@ class Row:
     score_less_floor: float | None = maybe("score less the log-mel floor, same clips")
     score_less_floor_low: float | None = maybe("lower end of its 95 % interval, of pairs")
     score_less_floor_high: float | None = maybe("upper end of its 95 % interval, of pairs")
+    energy_j_per_inference: float | None = maybe("energy of one sustained inference", "J")
+    energy_j_per_inference_low: float | None = maybe("lower end of its 95 % interval", "J")
+    energy_j_per_inference_high: float | None = maybe("upper end of its 95 % interval", "J")
+    energy_j_per_hour: float | None = maybe("energy of an hour of streaming at this hop", "J")
+    energy_j_per_hour_low: float | None = maybe("lower end of its 95 % interval", "J")
+    energy_j_per_hour_high: float | None = maybe("upper end of its 95 % interval", "J")
+    energy_rails: str | None = maybe("rails that were counted, as NAME (SUBSYSTEM);...")
     # No column: which test clips were right.
     answers: Answers | None = dataclasses.field(default=None, compare=False, repr=False)
 

@@ -7,7 +7,16 @@ from statistics import fmean
 
 from bench.core import config
 from bench.core.device_state.energy import Energy
-from bench.measure.energy import IDLE_POWER, METERED, Draw, EnergyUse, Paced, draw_of, energy_use
+from bench.measure.energy import (
+    IDLE_POWER,
+    METERED,
+    Amount,
+    Draw,
+    EnergyUse,
+    Paced,
+    draw_of,
+    energy_use,
+)
 from bench.measure.outcome import Measured
 from bench.measure.stopping import counts
 from bench.plan.case import Case, Mode
@@ -89,3 +98,9 @@ def _idle(events: Iterable[Event], case: Case) -> Draw | None:
         return None
     draw = draw_of(config.structure(stored[-1], Energy, source=IDLE_POWER), case.delegate)
     return draw if isinstance(draw, Draw) else None
+
+
+def amount_columns(name: str, amount: Amount | None) -> dict[str, float | None]:
+    """Returns the columns of an amount and its interval."""
+    values = (None, None, None) if amount is None else (amount.value, amount.low, amount.high)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))

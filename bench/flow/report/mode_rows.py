@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from bench.core.artifact import SAMPLE_RATE_HZ, Role
+from bench.flow.report.energy import amount_columns
 from bench.flow.report.frontend import frontend_of
 from bench.flow.report.join import Source, device_names
 from bench.flow.report.results import CaseResult, Timed
-from bench.measure.energy import Amount, EnergyUse
+from bench.measure.energy import EnergyUse
 from bench.measure.streaming import Streaming
 from bench.measure.sustained import Curve
 from bench.plan.case import Case, Mode
@@ -132,9 +133,9 @@ def _power(energy: EnergyUse | None) -> Power:
     if energy is None:
         return Power()
     return Power(
-        **_amount("energy_j_per_inference", energy.per_inference_j),
-        **_amount("energy_j_per_hour", energy.per_hour_j),
-        **_amount("power_w", energy.power_w),
+        **amount_columns("energy_j_per_inference", energy.per_inference_j),
+        **amount_columns("energy_j_per_hour", energy.per_hour_j),
+        **amount_columns("power_w", energy.power_w),
         idle_power_w=energy.idle_w.value if energy.idle_w else None,
         energy_rails=";".join(energy.rails) or None,
         energy_meter=energy.way,
@@ -142,12 +143,6 @@ def _power(energy: EnergyUse | None) -> Power:
         energy_plugged=energy.plugged,
         energy_gap=energy.unavailable,
     )
-
-
-def _amount(name: str, amount: Amount | None) -> dict[str, float | None]:
-    """Returns the columns of an amount and its interval."""
-    values = (None, None, None) if amount is None else (amount.value, amount.low, amount.high)
-    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
 
 
 def _highest(values: Iterable[float | None]) -> float | None:

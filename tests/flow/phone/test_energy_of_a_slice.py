@@ -10,6 +10,7 @@ from support.rails import COMPUTES_W, FakeMeter
 from support.reach import direct
 
 from bench.adb.phone import FOLDER
+from bench.core.device_state.energy import Energy
 from bench.flow.measure.judge import judge
 from bench.flow.report.energy import energy_of
 from bench.handset.running import Running
@@ -63,3 +64,11 @@ def test_an_inference_of_a_slice_takes_the_rails_power_for_its_mean_latency(
     assert energy.per_hour_j is not None
     assert energy.per_hour_j.value == pytest.approx(truth_j * 3600 / 0.96, rel=0.02)
     assert (energy.way, energy.processes, energy.plugged) == ("files", 1, "usb")
+
+    gap = replace(invocation.telemetry, energy=Energy(unavailable="no meter"))
+    nothing = energy_of([replace(invocation, telemetry=gap)], [], hop_s=0.96)
+    assert nothing is not None
+    assert nothing.per_hour_j is None
+    assert nothing.unavailable == (
+        "no meter; plugged in (usb), the battery's counter is of no use either"
+    )

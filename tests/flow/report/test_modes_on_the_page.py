@@ -99,6 +99,9 @@ def test_what_a_stream_costs_and_what_heat_did_stand_on_the_page_apart_from_the_
     assert (stream["energy_meter"], stream["energy_plugged"]) == ("files", "usb")
     assert told["energy"]["per_hour_j"]["value"] == float(stream["energy_j_per_hour"])
 
+    assert result["energy_j_per_hour"] == stream["energy_j_per_hour"]
+    assert result["energy_rails"] == stream["energy_rails"]
+
     (endured,) = rows_of(page / "sustained.csv")
     assert endured["energy_gap"] == "its processes were too short for two readings of the meter"
     assert endured["slices"] == "12"
