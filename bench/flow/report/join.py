@@ -232,7 +232,7 @@ def _with_energy(row: Row, case: CaseResult, results: Iterable[CaseResult]) -> R
     sustained, streamed = alike.get(Mode.SUSTAINED), alike.get(Mode.STREAMING)
     if streamed is not None and streamed.hop_s != row.audio_s_per_inference:
         streamed = None
-    rails = next((each.rails for each in (sustained, streamed) if each is not None), ())
+    rails = next((each.rails for each in (sustained, streamed) if each and each.rails), ())
     columns: dict[str, Any] = {
         **amount_columns(
             "energy_j_per_inference", sustained.per_inference_j if sustained else None
