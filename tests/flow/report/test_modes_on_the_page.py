@@ -20,7 +20,7 @@ from bench.store.store import Store
 from models.zoo import Zoo
 
 HOT = ("/sys/class/thermal/thermal_zone4/temp", "43500")
-LIMIT_S = 110.0
+LIMIT_S = 200.0
 
 
 @pytest.fixture
