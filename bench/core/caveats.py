@@ -30,6 +30,7 @@ class CaveatKind(StrEnum):
     WARM_CACHE = "warm_cache"
     CACHE_NOT_READ = "cache_not_read"
     CONDITIONS_REFUSED = "conditions_refused"
+    MAKERS_MODE = "makers_mode"
     BELOW_BOUND = "below_bound"
     BELOW_FLOOR = "below_floor"
     UNCHECKED = "unchecked"
@@ -70,6 +71,7 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
             "an earlier process had written the delegate's cache, so the start-up is a warm one"
         ),
         CaveatKind.CONDITIONS_REFUSED: "the phone refused some of the settings for measuring",
+        CaveatKind.MAKERS_MODE: "a power mode of the phone's maker was on",
         CaveatKind.PARTLY_DELEGATED: (
             "the delegate took only part of the graph, in several partitions"
         ),

@@ -172,10 +172,18 @@ def assess(
     )
 
 
-def assess_sample(sample: Sample, limits: Limits, clock_rule: ClockRule) -> tuple[Condition, ...]:
-    """Returns the conditions of a device while a process runs."""
-    surface = {"battery or skin": sample.surface_temp_c.number}
-    return (*_hot(surface, limits), *_caps(sample.clocks, limits, clock_rule))
+def assess_sample(
+    sample: Sample, limits: Limits, clock_rule: ClockRule, *, skin_light_c: float | None = None
+) -> tuple[Condition, ...]:
+    """Returns the conditions of a device while a process runs.
+
+    Args:
+        skin_light_c: as in ``State``.
+    """
+    hot = tuple(_hot({"battery or skin": sample.surface_temp_c.number}, limits))
+    if not hot and _throttles_early(skin_light_c, limits):
+        hot = tuple(_hot_skin(sample.skin_temp_c.number, skin_light_c, limits))
+    return (*hot, *_caps(sample.clocks, limits, clock_rule))
 
 
 def unready(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
@@ -252,12 +260,22 @@ def _heat(state: State, limits: Limits) -> Iterator[Condition]:
             kind=ConditionKind.THROTTLED, evidence=f"thermal status {thermal_word(status)}"
         )
     yield from _hot({"battery": state.battery_temp_c.number}, limits)
-    light_c = state.skin_light_c.number
-    if limits.temp_c is None or light_c is None or light_c - _BELOW_LIGHT_C >= limits.temp_c:
-        yield from _hot({"skin": state.skin_temp_c.number}, limits)
+    yield from _hot_skin(state.skin_temp_c.number, state.skin_light_c.number, limits)
+
+
+def _throttles_early(light_c: float | None, limits: Limits) -> bool:
+    """Returns whether a phone's skin has a limit of its own, below the profile's."""
+    if light_c is None or limits.temp_c is None:
+        return False
+    return light_c - _BELOW_LIGHT_C < limits.temp_c
+
+
+def _hot_skin(temp_c: float | None, light_c: float | None, limits: Limits) -> Iterator[Condition]:
+    if light_c is None or not _throttles_early(light_c, limits):
+        yield from _hot({"skin": temp_c}, limits)
         return
     its_own = replace(limits, temp_c=light_c - _BELOW_LIGHT_C)
-    for condition in _hot({"skin": state.skin_temp_c.number}, its_own):
+    for condition in _hot({"skin": temp_c}, its_own):
         below = f"{_BELOW_LIGHT_C:g} °C below where it throttles"
         yield replace(condition, evidence=f"{condition.evidence}, {below}")
 

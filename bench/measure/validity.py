@@ -111,8 +111,10 @@ def _moments(
         if state is not None:
             conditions = assess(state, replace(limits, temp_c=None), clock_rule)
             yield f"{moment} the process", conditions
+    light_c = telemetry.before.skin_light_c.number if telemetry.before is not None else None
     for sample in telemetry.samples:
-        yield f"{sample.at_s:.1f} s into the process", assess_sample(sample, limits, clock_rule)
+        conditions = assess_sample(sample, limits, clock_rule, skin_light_c=light_c)
+        yield f"{sample.at_s:.1f} s into the process", conditions
 
 
 def _screen(telemetry: Telemetry) -> Iterator[Caveat]:

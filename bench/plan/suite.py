@@ -25,6 +25,7 @@ BIG_CORES = "big"
 # A sustained curve has a point per slice: at least so many slices, none longer than this.
 _SLICE_S = 10.0
 _SLICES = 12
+_METERED_S = 10.0  # of a stream, so that a meter is read several times in each process
 _MAGIC = b"TFL3"  # at byte 4 of every TFLite flatbuffer
 
 
@@ -51,6 +52,7 @@ class Suite:
         streaming: also time each case with a pause of the model's hop before each inference.
         cold: also time the first inference of new processes.
         sustained_min: also run each case at the end without a pause for this time, in minutes.
+        energy: read a phone's energy meter while it streams or is sustained.
         seed: seed of the order of the processes.
     """
 
@@ -71,6 +73,7 @@ class Suite:
     streaming: bool = False
     cold: bool = False
     sustained_min: float = 0.0
+    energy: bool = False
     protocol: Protocol = field(default_factory=Protocol)
     seed: int = 1
 
@@ -100,6 +103,11 @@ class Suite:
             raise ConfigurationError(
                 "external_delegate: the delegate external and its library need each other",
                 hint="give both, or neither",
+            )
+        if self.energy and not (self.streaming or self.sustained_min):
+            raise ConfigurationError(
+                "energy: is read in the modes streaming and sustained, and neither is asked for",
+                hint="add --streaming or --sustained MIN",
             )
 
 
@@ -280,7 +288,9 @@ def _in_mode(suite: Suite, mode: Mode, hop_s: float) -> Protocol:
         case Mode.OP_PROFILE | Mode.PEAK_MEMORY:
             return _once(protocol)
         case Mode.STREAMING:
-            return replace(protocol, run_delay_s=hop_s)
+            least_s = _METERED_S if suite.energy else 0.0
+            warmup_s = max(protocol.warmup_min_secs, min(least_s, protocol.max_secs))
+            return replace(protocol, run_delay_s=hop_s, warmup_min_secs=warmup_s)
         case Mode.COLD:
             return replace(protocol, num_runs=1, min_secs=0, warmup_runs=0, warmup_min_secs=0)
         case Mode.SUSTAINED:

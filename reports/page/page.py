@@ -82,7 +82,8 @@ def write_report(
     Raises:
         ConfigurationError: an interval does not hold its own estimate.
     """
-    schema.check([*rows, *tasks, *streams, *endurances, *effects, *against])
+    powers = [*(row.power for row in streams), *(row.power for row in endurances)]
+    schema.check([*rows, *tasks, *streams, *endurances, *powers, *effects, *against])
     out.mkdir(parents=True, exist_ok=True)  # refused before anything is drawn
     marked = frontier.mark(rows)
     rows = [each.row for each in marked]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from bench.core import units
 from bench.core.device_state.state import thermal_word
 from bench.core.units import GAP, Scale
+from reports.parts.energy import energy_columns
 from reports.parts.sections import Section
 from reports.parts.table import (
     Cell,
@@ -176,6 +177,7 @@ def _streams(rows: Sequence[Stream], notes: Footnotes) -> Table:
             _between("latency_us", scale.number, middle="_median"),
         ),
         (Heading(name="over back-to-back"), over_back_to_back),
+        *energy_columns(rows, notes),
     ]
     return filled(rows, columns)
 
@@ -219,6 +221,7 @@ def _endurances(rows: Sequence[Endurance], notes: Footnotes) -> Table:
             Heading(name="slowest clock", unit="MHz"),
             shown("clock_khz_lowest", lambda khz: f"{khz / 1e3:.0f}"),
         ),
+        *energy_columns(rows, notes),
     ]
     return filled(rows, columns)
 

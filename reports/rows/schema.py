@@ -139,6 +139,13 @@ class Row:
     score_less_floor: float | None = maybe("score less the log-mel floor, same clips")
     score_less_floor_low: float | None = maybe("lower end of its 95 % interval, of pairs")
     score_less_floor_high: float | None = maybe("upper end of its 95 % interval, of pairs")
+    energy_j_per_inference: float | None = maybe("energy of one sustained inference", "J")
+    energy_j_per_inference_low: float | None = maybe("lower end of its 95 % interval", "J")
+    energy_j_per_inference_high: float | None = maybe("upper end of its 95 % interval", "J")
+    energy_j_per_hour: float | None = maybe("energy of an hour of streaming at this hop", "J")
+    energy_j_per_hour_low: float | None = maybe("lower end of its 95 % interval", "J")
+    energy_j_per_hour_high: float | None = maybe("upper end of its 95 % interval", "J")
+    energy_rails: str | None = maybe("rails that were counted, as NAME (SUBSYSTEM);...")
     # No column: which test clips were right.
     answers: Answers | None = dataclasses.field(default=None, compare=False, repr=False)
 
@@ -177,6 +184,27 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """The energy of one case, from the rails of a device's own meter; not measured by default."""
+
+    energy_j_per_inference: float | None = maybe("energy of one inference", "J")
+    energy_j_per_inference_low: float | None = maybe("lower end of its 95 % interval", "J")
+    energy_j_per_inference_high: float | None = maybe("upper end of its 95 % interval", "J")
+    energy_j_per_hour: float | None = maybe("energy of an hour of listening at the hop", "J")
+    energy_j_per_hour_low: float | None = maybe("lower end of its 95 % interval", "J")
+    energy_j_per_hour_high: float | None = maybe("upper end of its 95 % interval", "J")
+    power_w: float | None = maybe("mean power of the rails while it ran", "W")
+    power_w_low: float | None = maybe("lower end of its 95 % interval", "W")
+    power_w_high: float | None = maybe("upper end of its 95 % interval", "W")
+    idle_power_w: float | None = maybe("mean power of the same rails without it", "W")
+    energy_rails: str | None = maybe("rails that were counted, as NAME (SUBSYSTEM);...")
+    energy_meter: str | None = maybe("how their counters were read: files or perfetto")
+    energy_windows: int | None = maybe("pairs of readings")
+    energy_plugged: str | None = maybe("what powered the device; rails are behind it")
+    energy_gap: str | None = maybe("why there is no energy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
     """One case in the streaming mode: one inference per hop, idle in between."""
 
@@ -201,6 +229,7 @@ class Stream:
     core_share_low: float | None = maybe("lower end of its 95 % interval")
     core_share_high: float | None = maybe("upper end of its 95 % interval")
     caveats: tuple[Caveat, ...] = ()
+    power: Power = Power()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +273,7 @@ class Endurance:
     temp_c_highest: float | None = maybe("of the processor, else of the skin", "degrees Celsius")
     clock_khz_lowest: float | None = maybe("of the fastest cores, after a slice", "kHz")
     caveats: tuple[Caveat, ...] = ()
+    power: Power = Power()
 
 
 Timed: TypeAlias = Row | Stream | Endurance
@@ -274,7 +304,7 @@ class Listing:
         )
 
 
-_PARTS: dict[str, type[object]] = {"file": File, "setup": Setup}
+_PARTS: dict[str, type[object]] = {"file": File, "setup": Setup, "power": Power}
 # Kinds, joined by semicolons; and "kind: evidence", where there is any.
 _CAVEATS = ("caveats", "caveat_evidence")
 

@@ -283,3 +283,58 @@ def test_a_phone_that_is_measured_another_way_is_left_alone(
         pytest.raises(TransientDeviceError, match="is using it"),
     ):
         restore_settings(reached, folder=tmp_path)
+
+
+def replace_command(running: Running, name: str, body: str) -> None:
+    running.write(f"/product/bin/{name}", f"#!/system/bin/sh\n{body}\n")
+    running.path(f"/product/bin/{name}").chmod(0o755)
+
+
+def test_a_phone_that_refuses_keys_is_woken_by_its_power_service(
+    phone: tuple[Running, Phone], tmp_path: Path
+) -> None:
+    running, reached = phone
+    # As Xiaomi's do without "USB debugging (Security settings)".
+    refusal = "java.lang.SecurityException: Injecting to another application requires INJECT_EVENTS"
+    replace_command(running, "input", f"echo {refusal!r} >&2; exit 255")
+    messages: list[str] = []
+    with changed_settings(
+        reached,
+        DeviceSettings(),
+        serial=running.name,
+        folder=tmp_path,
+        on_message=messages.append,
+        away_s=0,
+    ) as changed:
+        assert changed.refused == {}
+        assert "  mWakefulness=Awake" in looks(reached)
+        assert reached.ask("settings get global stay_on_while_plugged_in") == "7"
+    assert "could not be restored" in messages[0]
+    assert "INJECT_EVENTS" in messages[0]
+    assert reached.ask("settings get global stay_on_while_plugged_in") == "0"
+
+
+def test_a_brightness_that_reads_back_one_step_off_counts_as_set(
+    phone: tuple[Running, Phone], tmp_path: Path
+) -> None:
+    running, reached = phone
+    # As a phone does that keeps it as a fraction.
+    replace_command(
+        running,
+        "settings",
+        '[ "$1 $3" = "get screen_brightness" ] || exec /system/bin/settings "$@"\n'
+        'echo $(($(/system/bin/settings "$@") - 1))',
+    )
+    before = looks(reached)
+    with changed_settings(
+        reached, DeviceSettings(), serial=running.name, folder=tmp_path
+    ) as changed:
+        assert changed.refused == {}
+        assert changed.changed["brightness"] == "10"
+        assert reached.ask("settings get system screen_brightness") == "9"
+    reached.ask("/system/bin/rm -f /product/bin/settings || true")
+    running.path("/product/bin/settings").unlink(missing_ok=True)
+    assert [line for line in looks(reached) if "brightness=" not in line] == [
+        line for line in before if "brightness=" not in line
+    ]
+    assert reached.ask("settings get system screen_brightness") in ("101", "102")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from support.answers import Answering
 
-from bench.adb.state.fixed import clock_limits, describe_effect, effect_of
+from bench.adb.state.power_modes import clock_limits, describe_effect, effect_of
 from bench.core.caveats import CaveatKind
 from bench.flow.phone.readiness import SETTINGS, session_caveats
 from bench.store.records import Event

@@ -161,6 +161,17 @@ def test_an_old_adb_server_takes_what_watches_a_process(
     assert names(phone, FOLDER) == [script]
 
 
+def test_an_old_adb_server_takes_a_command_that_is_longer_than_a_request(
+    through_old_server: Phone,
+) -> None:
+    phone = through_old_server
+    watch = Watch(phone=phone, groups=((0,),), counters=True, state_limit_s=2.0)
+    done = watch.run(["taskset", "1", "echo", "it's", "x" * 6000], limit_s=10)
+    assert done.stdout == b"it's " + b"x" * 6000 + b"\n"
+    assert done.telemetry.cores == (0,)
+    assert len(names(phone, FOLDER)) == 1  # what watches processes; the command is removed
+
+
 def test_an_old_adb_server_takes_the_names_of_many_files(
     through_old_server: Phone, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from support.device_states import SUSTAINED
 
 from bench.cli.shown.tables import tables
 from bench.flow.report.results import CaseResult
+from bench.measure.energy import Amount, EnergyUse
 from bench.measure.sustained import Point, curve
 
 
@@ -24,3 +25,17 @@ def test_clocks_are_shown_in_mhz() -> None:
     assert "3187 to 3187" in text
     assert "MHz" in text
     assert "e+06" not in text
+    assert "inference" not in text  # no energy was asked for
+
+
+def test_energy_has_columns_of_its_own() -> None:
+    point = Point(at_s=0, until_s=10, latency_us=100)
+    used = EnergyUse(per_inference_j=Amount(value=0.0042), per_hour_j=Amount(value=15.75))
+    result = CaseResult(
+        case=SUSTAINED, name="tiny", model="tiny.tflite", artifact=None, failed=0, failures=(),
+        summary=None, caveats=(), curve=curve([point]), energy=used,
+    )  # fmt: skip
+    (_, table) = tables("phone", [result], {SUSTAINED.key: ""})
+    cells = {str(column.header): list(column.cells) for column in table.columns}
+    assert cells["mJ per\ninference"] == ["4.20"]
+    assert cells["J per\nhour"] == ["15.8"]

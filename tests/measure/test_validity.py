@@ -137,6 +137,22 @@ def test_what_is_seen_within_a_process_is_judged_as_what_is_seen_around_it() -> 
     assert judged(warm, Limits(temp_c=None)) == ()
 
 
+def test_within_a_process_the_skin_has_the_limit_of_the_phone_that_throttles_early() -> None:
+    early = state(skin_light_c=Reading(value=36.0))
+    warm = (sample(2.0, surface_c=34.5, skin_c=34.5), sample(4.1, surface_c=35.2, skin_c=34.0))
+    telemetry = replace(FINE, before=early, after=early, samples=warm)
+    assert judged(telemetry, Limits()) == (
+        Caveat(
+            kind=CaveatKind.THROTTLED,
+            evidence="2.0 s into the process: skin at 34.5 °C, above 34 °C, "
+            "2 °C below where it throttles",
+        ),
+    )
+    late = state(skin_light_c=Reading(value=42.0))
+    assert judged(replace(telemetry, before=late, after=late), Limits()) == ()
+    assert judged(telemetry, Limits(temp_c=None)) == ()
+
+
 def test_a_quiet_device_raises_no_caveat() -> None:
     assert judged(FINE, Limits()) == ()
 

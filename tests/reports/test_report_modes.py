@@ -13,7 +13,7 @@ from reports.parts import modes
 from reports.parts.table import Footnotes
 from reports.plots import charts, drawing
 from reports.plots.themes import STYLES
-from reports.rows.schema import Endurance, Row, Stream
+from reports.rows.schema import Endurance, Power, Row, Stream
 
 FOUND = rows()
 RESULTS = FOUND[:8:4]  # of one format, which draws two pictures
@@ -141,3 +141,46 @@ def test_one_curve_and_twenty_can_be_drawn(style: str) -> None:
     for found in ([endured(FOUND[0], slices=1)], [endured(row) for row in FOUND[:20]]):
         (place,) = modes.sustained(found, FAMILIES, Footnotes())
         assert len(drawing.draw(place.charts[0], STYLES[style]).axes[0].lines) >= len(found)
+
+
+USED = Power(
+    energy_j_per_inference=0.0042,
+    energy_j_per_inference_low=0.0041,
+    energy_j_per_inference_high=0.0044,
+    energy_j_per_hour=15.75,
+    power_w=1.75,
+    energy_rails="S2M_VDD_CPUCL2 (CPU(BIG));S1M_VDD_MIF (MIF)",
+    energy_meter="perfetto",
+    energy_plugged="usb",
+)
+
+
+def test_energy_has_columns_where_it_was_asked_for_with_its_rails_or_the_reason_of_a_gap() -> None:
+    asked = dataclasses.replace(HOT[0], power=USED)
+    refused = dataclasses.replace(HOT[1], power=Power(energy_gap="the phone shows no meter"))
+    notes = Footnotes()
+    (section,) = modes.sustained([asked, refused], FAMILIES, notes)
+    headings = [heading.text for heading in section.table.headings]
+    assert headings[-2:] == ["energy of an inference (mJ)", "of an hour of listening (J)"]
+    inference, hour = section.table.lines[0].cells[-2:]
+    assert (inference.text, inference.detail, hour.text) == ("4.20", "4.10–4.40", "15.8")
+    texts = dict(notes.listed())
+    source = texts[inference.marks[0]]
+    assert "S2M_VDD_CPUCL2 (CPU(BIG)), S1M_VDD_MIF (MIF) alone" in source
+    assert "perfetto; the phone was powered by: usb" in source
+    gap = section.table.lines[1].cells[-1]
+    assert (gap.text, texts[gap.marks[0]]) == ("–", "the phone shows no meter")
+
+    (plain,) = modes.sustained(HOT[:2], FAMILIES, Footnotes())
+    assert len(plain.table.headings) == len(headings) - 2
+
+
+def test_a_stream_without_idle_power_has_the_energy_of_an_hour_alone() -> None:
+    heard = dataclasses.replace(
+        stream(FOUND[0]), power=dataclasses.replace(USED, energy_j_per_inference=None)
+    )
+    notes = Footnotes()
+    (section,) = modes.streaming([heard], FAMILIES, notes)
+    inference, hour = section.table.lines[0].cells[-2:]
+    assert (inference.text, hour.text) == ("–", "15.8")
+    assert "idle power" in dict(notes.listed())[inference.marks[0]]

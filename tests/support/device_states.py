@@ -71,10 +71,14 @@ def usage(**changed: object) -> Usage:
     return replace(USAGE, **changed)  # type: ignore[arg-type]  # fields of Usage
 
 
-def sample(at_s: float, *, cap_khz: float = 2e6, surface_c: float = 33.0) -> Sample:
+def sample(
+    at_s: float, *, cap_khz: float = 2e6, surface_c: float = 33.0, skin_c: float | None = None
+) -> Sample:
+    hidden = Reading(unavailable="hidden")
     return Sample(
         at_s=at_s,
         clocks=(clock(cap_khz),),
         temp_c=Reading(value=70.0),
         surface_temp_c=Reading(value=surface_c),
+        skin_temp_c=hidden if skin_c is None else Reading(value=skin_c),
     )

@@ -13,6 +13,7 @@ from bench.adb.state.thermal import (
     ZONE,
     cpu_temp_c,
     hottest_zone,
+    is_skin,
     is_surface,
     skin_light_c,
     skin_temp_c,
@@ -118,6 +119,7 @@ def sample_of(answer: Answer, at_s: float) -> Sample:
         clocks=_clocks(answer)[0],
         temp_c=hottest_zone(zones, otherwise=missing),
         surface_temp_c=hottest_zone(filter(is_surface, zones), otherwise=missing),
+        skin_temp_c=hottest_zone(filter(is_skin, zones), otherwise=missing),
     )
 
 

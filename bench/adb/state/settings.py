@@ -17,9 +17,10 @@ from pathlib import Path
 from bench.adb.batch import Answer, ask_all
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
-from bench.adb.state.fixed import effect_of
 from bench.adb.state.identity import file_of, own_key
+from bench.adb.state.power_modes import effect_of
 from bench.adb.state.screen import WAKEFULNESS, key_to_restore
+from bench.adb.state.values import parse_number
 from bench.core import config
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
 from bench.core.paths import state_dir
@@ -77,6 +78,7 @@ class _Setting:
         get: prints its value; empty where phones do not show it, then ``before`` is assumed.
         put: sets it to the value at ``{}``.
         unset: deletes it, as if it had never been set.
+        within: how far off a number may read back; Android 11 and later keep it as a fraction.
         value_in: finds its value in what ``get`` printed, among warnings; ``None`` if it has none.
     """
 
@@ -85,7 +87,15 @@ class _Setting:
     put: str
     unset: str = ""
     before: str = ""
+    within: float = 0
     value_in: Callable[[str], str | None] = _value_in
+
+    def agrees(self, now: str | None, value: str | None) -> bool:
+        """Returns whether a value that was read back is the one that was set."""
+        if not self.within or now is None or value is None or now == value:
+            return now == value
+        read, asked = parse_number(now), parse_number(value)
+        return read is not None and asked is not None and abs(read - asked) <= self.within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +109,9 @@ class _Remembered:
     found: dict[str, str | None]
 
 
-def _stored_setting(key: str, ours: str) -> _Setting:
+def _stored_setting(key: str, ours: str, *, within: float = 0) -> _Setting:
     return _Setting(
+        within=within,
         ours=ours,
         get=f"settings get {key}",
         put=f"settings put {key} {{}}",
@@ -113,7 +124,8 @@ _SCREEN = {
     "screen": _Setting(
         ours="WAKEUP",
         get=WAKEFULNESS,
-        put="input keyevent {}",
+        # Some makers refuse keys. This wakes it, too, and changes stay-awake, which is set next.
+        put="input keyevent {0} || {{ [ {0} = WAKEUP ] && svc power stayon true; }}",
         value_in=key_to_restore,
     ),
     "stay-awake": _stored_setting(
@@ -121,7 +133,7 @@ _SCREEN = {
     ),  # on AC, USB and wireless
     "screen-time-out": _stored_setting("system screen_off_timeout", "86400000"),
     "brightness-mode": _stored_setting("system screen_brightness_mode", "0"),
-    "brightness": _stored_setting("system screen_brightness", "10"),
+    "brightness": _stored_setting("system screen_brightness", "10", within=1),
 }
 _ANIMATIONS = {
     "window-animation": _stored_setting("global window_animation_scale", "0"),
@@ -313,7 +325,11 @@ def _set(phone: Phone, values: Mapping[str, str | None]) -> dict[str, str]:
     for attempt in range(_READS):
         time.sleep(attempt * _READ_S)
         now, unreadable = _read(phone, readable)
-        off = [name for name in readable if name in unreadable or now[name] != values[name]]
+        off = [
+            name
+            for name, setting in readable.items()
+            if name in unreadable or not setting.agrees(now[name], values[name])
+        ]
         if not off:
             break
     else:

@@ -35,6 +35,7 @@ _PLAUSIBLE_LIGHT_C = (30.0, 80.0)
 _CPU, _BATTERY, _SKIN = 0, 2, 3  # android.hardware.thermal TemperatureType
 _POWER = (6, 7, 8)  # of the battery: voltage, current, per cent
 _SURFACE = re.compile("batt|skin", re.IGNORECASE)
+_SKIN_NAME = re.compile("skin", re.IGNORECASE)
 # Zones that count per cent, currents, voltages, levels or events, and averages over absent sensors.
 _NO_TEMPERATURE = re.compile(
     r"^socd?$|ibat|vbat|bcl|vph|lvl|batoilo|ocp|vdroop|smpl|[-_]cycle$|battery[-_](cell|soc)"
@@ -125,6 +126,11 @@ def hottest_zone(zones: Iterable[Zone], *, otherwise: str) -> Reading:
 def is_surface(zone: Zone) -> bool:
     """Returns whether a zone is named after the battery or the skin."""
     return _SURFACE.search(zone.name) is not None
+
+
+def is_skin(zone: Zone) -> bool:
+    """Returns whether a zone is named after the skin."""
+    return _SKIN_NAME.search(zone.name) is not None
 
 
 def _reading(sensors: Iterable[_Sensor], answer: Answer) -> Reading:

@@ -18,11 +18,12 @@ from bench.adb.phone import Phone
 from bench.adb.shell import KILLED_STATUS, Completed, PhaseLimits
 from bench.adb.staging import stage_text, text_place
 from bench.adb.state.counters import TICK_S, Group, counters_command, usage_between
+from bench.adb.state.energy import EnergyMeter
 from bench.adb.state.reading import QUESTIONS, SAMPLED, sample_of, state_of
 from bench.adb.transport.stream import lost
 from bench.core.device_state.cores import parse_cores
 from bench.core.device_state.state import Reading, State
-from bench.core.device_state.telemetry import Sample, Telemetry
+from bench.core.device_state.telemetry import Telemetry
 
 _SAMPLED_AFTER_S = 2
 _SAMPLE_S = 2
@@ -34,6 +35,7 @@ _EXITING = 0x4  # a bit of the kernel's flags of a process
 # Positions in /proc/PID/stat, counted from the state.
 _FLAGS, _USER, _SYSTEM, _STATUS = 6, 11, 12, 49
 _COUNTERS, _SAMPLES = "counters", "samples"
+_NO_METER = EnergyMeter()
 # The parts of the output between the marks.
 _BEFORE, _RUN, _AFTER = 1, 2, 3
 # The program replaces the shell, so the cores shown are those of its process.
@@ -51,6 +53,7 @@ _KEEP_UNREAPED = (
 # Runs "$@" and prints its status, without messages of the shell.
 _REAP = 'exec 5>&2 2>/dev/null\n(exec "$@" 2>&5 5>&-)\necho $word ended $?\nexec 2>&5 5>&-'
 _SUFFIX = ".sh"
+_MOST_BYTES = 3_000  # of a command, for those servers take 4,096 of all that is sent with it
 _STAT = rb"%b \([^\n]*\) ([A-Z] [-\d ]+)\r?\n(?:(\d+) (\d+) \d+\r?\n)?\Z"
 _UNKNOWN = Reading(unavailable="the phone shows no counters of ended processes")
 
@@ -82,12 +85,14 @@ class Watch:
         groups: its cores; those that share a clock are one group.
         counters: whether it ``keeps_counters``.
         state_limit_s: how long reading its state may take; 0 reads no state.
+        meter: the energy meter to read while a process runs; ``None`` for none.
     """
 
     phone: Phone
     groups: tuple[Group, ...]
     counters: bool
     state_limit_s: float
+    meter: EnergyMeter | None = None
 
     def run(
         self,
@@ -149,11 +154,14 @@ class Watch:
         Old adb servers, and phones up to Android 6, take no command as long as the script.
         """
         file = shlex.quote(str(text_place(self.phone, self._script(), _SUFFIX)))
+        given = f"set -- {shlex.join(arguments)}"
+        if len(given.encode()) > _MOST_BYTES:
+            long = shlex.quote(str(stage_text(self.phone, given, _SUFFIX)))
+            given = f". {long}; rm -f {long}"
         absent = f"{arguments[0]} absent"
         # Not "sh FILE": the messages of a shell would begin with that long name.
         command = (
-            f"[ -e {file} ] || {{ echo {absent}; exit; }}\n{first}\n"
-            f'set -- {shlex.join(arguments)}\neval "$(<{file})"'
+            f'[ -e {file} ] || {{ echo {absent}; exit; }}\n{first}\n{given}\neval "$(<{file})"'
         )
         done = self.phone.shell(command, limit_s=limits)
         if done.text != absent:
@@ -167,22 +175,26 @@ class Watch:
         Its arguments are the word of its marks, which states it reads (``both``, ``after`` or
         ``none``), and the command of the process.
         """
+        meter = self.meter or _NO_METER
         samples = f"{self.phone.folder}/samples"
         now = 'echo "$word at $EPOCHREALTIME"'
         counters = {_COUNTERS: counters_command(self.groups)}
         collected = {_SAMPLES: f"cat {samples}; rm {samples} {samples}.on"}
+        at_once = script("$word", counters | meter.asked)
+        later = script("$word", QUESTIONS | collected | meter.asked_later)
+        sampler = _sampler(samples, f"{SAMPLED} {meter.sampled}")
         return "\n".join(
             [
                 "word=$1 states=$2\nshift 2",
                 now,
                 f"if [ $states = both ]; then\n{script('$word', QUESTIONS)}fi",
                 "if [ $states != none ]; then",
-                f"{_sampler(samples)}\n{script('$word', counters)}fi",
+                f"{sampler}\n{meter.begin}\n{at_once}fi",
                 now,
                 _KEEP_UNREAPED if self.counters else _REAP,
                 now,
                 "if [ $states != none ]; then",
-                f"{_stop_sampler(samples)}\n{script('$word', counters | QUESTIONS | collected)}fi",
+                f"{_stop_sampler(samples)}\n{at_once}{meter.end}\n{later}fi",
                 now,
             ]
         )
@@ -225,8 +237,12 @@ class Watch:
         begun_s: float | None,
     ) -> Telemetry:
         before, after = outputs
-        first = answers(word, before.decode(errors="replace"), [*QUESTIONS, _COUNTERS])
-        last = answers(word, after.decode(errors="replace"), [*QUESTIONS, _COUNTERS, _SAMPLES])
+        meter = self.meter or _NO_METER
+        asked = [*QUESTIONS, _COUNTERS, *meter.asked]
+        first = answers(word, before.decode(errors="replace"), asked)
+        asked += [_SAMPLES, *meter.asked_later]
+        last = answers(word, after.decode(errors="replace"), asked)
+        samples = _samples(last[_SAMPLES])
         return replace(
             process.telemetry,
             before=known_before or state_of(first),
@@ -238,7 +254,13 @@ class Watch:
                 groups=self.groups,
                 cpu_s=process.cpu_s,
             ),
-            samples=_samples(last[_SAMPLES], begun_s),
+            samples=tuple(
+                sample_of(sample, _sampled_at_s(at_s, index, begun_s))
+                for index, (at_s, sample) in enumerate(samples)
+            ),
+            energy=None
+            if self.meter is None
+            else self.meter.energy(first, last, [each for _, each in samples]),
         )
 
 
@@ -299,14 +321,14 @@ def _end_of(word: str, output: bytes, pid: bytes) -> _End | None:
     )
 
 
-def _sampler(samples: str) -> str:
+def _sampler(samples: str, sampled: str) -> str:
     """Returns a script that samples the phone every two seconds, two seconds after the start."""
     # The trap ends the shell in its wait and kills the sleep, which would outlive it. SIGKILL,
     # because a sleep that is still a forked shell would lose a SIGTERM.
     return (
         f"echo >{samples}.on\n( trap 'kill -9 $!; exit' TERM; sleep {_SAMPLED_AFTER_S} & wait; "
         f"while [ -s {samples}.on ]; do "
-        f'echo "at $EPOCHREALTIME"; {SAMPLED}; sleep {_SAMPLE_S} & wait; done '
+        f'echo "at $EPOCHREALTIME"; {sampled}; sleep {_SAMPLE_S} & wait; done '
         f") >{samples} 2>&1 & sampler=$!"
     )
 
@@ -316,16 +338,20 @@ def _stop_sampler(samples: str) -> str:
     return f": >{samples}.on; {{ kill $sampler; wait $sampler; }} 2>/dev/null"
 
 
-def _samples(answer: Answer, begun_s: float | None) -> tuple[Sample, ...]:
-    """Returns the samples during a process that began at ``begun_s``."""
+def _samples(answer: Answer) -> list[tuple[float | None, Answer]]:
+    """Returns the samples in an answer, each with its time."""
     parts = re.split(r"^at (\S*)\r?\n", answer.text, flags=re.MULTILINE)
-    samples = []
-    for index, (at, text) in enumerate(zip(parts[1::2], parts[2::2], strict=True)):
-        now_s = _seconds(at)
-        late_s = None if now_s is None or begun_s is None else round(now_s - begun_s, 1)
-        at_s = _SAMPLED_AFTER_S + index * _SAMPLE_S if late_s is None else late_s
-        samples.append(sample_of(Answer(text=text, exit_status=0), at_s))
-    return tuple(samples)
+    return [
+        (_seconds(at), Answer(text=text, exit_status=0))
+        for at, text in zip(parts[1::2], parts[2::2], strict=True)
+    ]
+
+
+def _sampled_at_s(at_s: float | None, index: int, begun_s: float | None) -> float:
+    """Returns when a sample was taken, since its process began at ``begun_s``."""
+    if at_s is None or begun_s is None:
+        return float(_SAMPLED_AFTER_S + index * _SAMPLE_S)
+    return round(at_s - begun_s, 1)
 
 
 def _seconds(text: bytes | str) -> float | None:

@@ -73,6 +73,7 @@ def _notes_of(result: CaseResult) -> list[str]:
         *caveats,
         *_between_sessions_note(result),
         *_samples_note(result),
+        *_energy_note(result),
         *discards,
         *result.failures,
     ]
@@ -95,6 +96,16 @@ def _samples_note(result: CaseResult) -> list[str]:
         parts.append(f"the hottest zone had {samples.temp_c_max:.1f} °C")
     text = ", ".join(parts) or "the device shows nothing"
     return [f"while it ran (samples: {samples.samples}, processes: {samples.processes}): {text}"]
+
+
+def _energy_note(result: CaseResult) -> list[str]:
+    energy = result.energy
+    if energy is None:
+        return []
+    if energy.unavailable is not None:
+        return [f"no energy: {energy.unavailable}"]
+    powered = f", powered by {energy.plugged}" if energy.plugged else ""
+    return [f"energy of these rails alone ({energy.way}{powered}): {', '.join(energy.rails)}"]
 
 
 def _between_sessions_note(result: CaseResult) -> list[str]:
@@ -143,6 +154,7 @@ def _case(result: CaseResult) -> dict[str, object]:
         "between_sessions": config.unstructure(result.spread),
         "streaming": config.unstructure(result.streaming),
         "sustained": config.unstructure(result.curve),
+        "energy": config.unstructure(result.energy),
         "correctness": config.unstructure(result.check),
         "sampled": config.unstructure(result.sampled),
         "cache": result.cache,

@@ -11,6 +11,7 @@ from bench.cli.terminal import plain_table
 from bench.core import units
 from bench.core.units import GAP
 from bench.flow.report.results import CaseResult
+from bench.measure.energy import Amount
 from bench.measure.summary import Summary
 from bench.plan.case import Mode
 
@@ -116,6 +117,7 @@ def _run_columns(results: Sequence[CaseResult]) -> list[_Column]:
             "of a\ncore %",
             lambda each: each.streaming and units.significant(100 * each.streaming.core_share),
         ),
+        *_energy_columns(),
         ("peak\nMiB", memory_mb),
         (
             f"size\n{size.unit}",
@@ -156,6 +158,17 @@ def _sustained_columns(results: Sequence[CaseResult]) -> list[_Column]:
         from_to("cap\nMHz", "cap_khz", _KHZ_PER_MHZ),
         from_to("heat\nstatus", "thermal_status"),
         from_to("°C", "temp_c"),
+        *_energy_columns(),
+    ]
+
+
+def _energy_columns() -> list[_Column]:
+    def text(amount: Amount | None, scale: float = 1.0) -> str | None:
+        return None if amount is None else units.significant(scale * amount.value)
+
+    return [
+        ("mJ per\ninference", lambda each: each.energy and text(each.energy.per_inference_j, 1e3)),
+        ("J per\nhour", lambda each: each.energy and text(each.energy.per_hour_j)),
     ]
 
 

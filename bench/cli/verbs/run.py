@@ -49,6 +49,7 @@ class Options(flags.DeviceFlags, flags.VerbOptions):
     cold: bool
     warm_cache: bool
     sustained: float | None
+    energy: bool
     processes: int | None
     ci_width: float | None
     max_processes: int | None
@@ -133,6 +134,11 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         type=flags.seconds,
         metavar="MIN",
         help="at the end also run each case continuously for MIN minutes",
+    )
+    add(
+        "--energy",
+        action="store_true",
+        help="also read a phone's energy meter (Pixel 6 and later) in these two modes",
     )
     add("--processes", type=int, metavar="N", help="processes per case")
     add(
@@ -267,6 +273,7 @@ def _overrides(options: Options) -> dict[str, object]:
         "cold": options.cold or None,
         "warm_cache": options.warm_cache or None,
         "sustained_min": options.sustained,
+        "energy": options.energy or None,
         "seed": options.seed,
     }
     if options.external_delegate is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.core.device_state.caches import CacheFiles
+from bench.core.device_state.energy import Energy
 from bench.core.device_state.state import NOT_ASKED, Clock, Reading, State
 
 
@@ -50,12 +51,14 @@ class Sample:
         clocks: as in ``State``.
         temp_c: of the hottest zone.
         surface_temp_c: of the hottest zone that is named after the battery or the skin.
+        skin_temp_c: of the hottest zone that is named after the skin.
     """
 
     at_s: float
     clocks: tuple[Clock, ...]
     temp_c: Reading
     surface_temp_c: Reading = NOT_ASKED
+    skin_temp_c: Reading = NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ class Telemetry:
         cool_at_start: whether the device was cool then, so that a lower cap stands without heat.
         overhead_s: how long it took to read all this, which is not part of the process's time.
         cache: the files of the delegate's cache around a process with a warm cache.
+        energy: of its rails; ``None`` if it was not asked for.
     """
 
     before: State | None = None
@@ -86,3 +90,4 @@ class Telemetry:
     cool_at_start: bool = False
     overhead_s: float | None = None
     cache: CacheFiles | None = None
+    energy: Energy | None = None

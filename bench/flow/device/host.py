@@ -103,6 +103,11 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
             "caches are for phones",
             hint="leave them out (a hex mask works here), or measure a phone: -s SERIAL",
         )
+    if suite.energy:
+        raise ConfigurationError(
+            f"suite {suite.name}: energy is read from the meter of a phone, not of this machine",
+            hint="leave out --energy, or measure a phone: -s SERIAL",
+        )
     tool = _tool(request)
     second = official_tool(request.second) if request.second else tool
     tools: dict[str, Tool] = {} if second.sha256 == tool.sha256 else {second.sha256: second}

@@ -36,6 +36,7 @@ class Sweep:
         timeout_s: kill a process after this time, instead of a limit from its protocol.
         limits: a device state outside them makes a process invalid.
         caches: folder on the device for the delegates' caches; ``None`` for this machine.
+        energy: whether the device's energy meter is read in the modes that need it.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Sweep:
     timeout_s: float | None = None
     limits: Limits = HOST_LIMITS
     caches: PurePath | None = None
+    energy: bool = False
 
     def planned(self) -> tuple[Planned, ...]:
         """Returns all planned processes, in order, without repeats."""

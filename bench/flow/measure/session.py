@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from bench.core import config
 from bench.core.progress import OnProgress, ignore
 from bench.core.version import VERSION
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.measure.judge import judge
+from bench.measure.energy import IDLE_POWER, METERED
 from bench.measure.outcome import Outcome
 from bench.measure.stopping import missing
 from bench.plan.case import Case
@@ -24,6 +26,8 @@ from bench.plan.order import Planned, plan_sha256
 from bench.store.records import Invocation, Session
 from bench.store.store import Store
 from bench.tool.host import Execution
+
+_IDLE_S = 16.5  # eight samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,14 @@ class SessionOnDevice:
             stdout=execution.stdout,
             stderr=execution.stderr,
         )
+
+    def read_idle_power(self) -> None:
+        """Reads a device's energy meter while it only waits, and stores that as an event."""
+        case = next(each for each in self.sweep.cases if each.protocol.mode in METERED)
+        idle_s = min(_IDLE_S, case.protocol.max_secs)
+        energy = self.device.run(case, ("sleep", f"{idle_s:g}")).telemetry.energy
+        if energy is not None and energy.rails:
+            self.store.log(self.session, IDLE_POWER, **config.unstructure(energy))
 
     def run(self, planned: Planned, command: tuple[str, ...] | None = None) -> Invocation:
         """Runs one process; returns it, stored and judged.
@@ -138,6 +150,9 @@ def measure(
     first = next(ledger.pending(), None)
     if first is not None:
         here.warm_up(first.case)
+        known = any(each.kind == IDLE_POWER for each in store.events(session.id))
+        if sweep.energy and not known and not device.is_this_machine:
+            here.read_idle_power()
     for each in ledger.pending():
         ledger.add(here.run(each))
         on_progress(*ledger.progress())

@@ -15,6 +15,7 @@ from bench.adb.phone import Phone, open_phone
 from bench.adb.staging import kill_leftovers, place_of, stage, stage_file
 from bench.adb.state.facts import BOOT_ID, TASK_PROFILE, Facts, read_facts
 from bench.adb.state.identity import own_key
+from bench.adb.state.power_modes import makers_modes
 from bench.adb.state.reading import read_state
 from bench.adb.state.settings import (
     AWAY_S,
@@ -32,7 +33,7 @@ from bench.flow.phone.discovery import profile_of
 from bench.flow.phone.drift_probe import Probe
 from bench.flow.phone.hang import Reviver
 from bench.flow.phone.process import PhoneProcesses
-from bench.flow.phone.readiness import SETTINGS, Readiness, limits_of
+from bench.flow.phone.readiness import MODES, SETTINGS, Readiness, limits_of
 from bench.flow.phone.retry import rebooted, retry_when_reconnected
 from bench.flow.phone.sweep import phone_sweep
 from bench.flow.phone.tool import PhoneTools, make_executable
@@ -209,6 +210,7 @@ class PhoneDevice:
         if self._caches is not None:
             self._caches.log = log
         self._log_settings(log)
+        self._log_makers_modes(log)
         outer, self._contact = self._contact, contact
         readiness = Readiness(
             self.name,
@@ -243,6 +245,12 @@ class PhoneDevice:
                 refused=changed.refused,
                 effects=changed.effects,
             )
+
+    def _log_makers_modes(self, log: Callable[..., None]) -> None:
+        maker = (self._facts and self._facts.manufacturer) or ""
+        modes = self._redo_if_lost(lambda: makers_modes(self._phone, maker))
+        if modes:
+            log(MODES, on=list(modes))
 
     def require_ready(self) -> None:
         """Returns once the phone may be measured; waits for a hot one to cool down.

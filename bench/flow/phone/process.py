@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from bench.adb.phone import Phone
 from bench.adb.staging import missing_files
+from bench.adb.state.energy import EnergyMeter, find_meter
 from bench.adb.state.facts import AS_IN_FRONT
 from bench.adb.state.reading import read_state
 from bench.adb.state.watch import Watch, keeps_counters
@@ -16,6 +17,7 @@ from bench.core.device_state.telemetry import Telemetry
 from bench.core.errors import TransientDeviceError
 from bench.flow.device.sweep import Sweep
 from bench.measure.conditions import caps_of, is_cool
+from bench.measure.energy import METERED
 from bench.plan.case import Case
 from bench.tool.host import Execution, raw_text
 
@@ -40,6 +42,7 @@ class PhoneProcesses:
         self._phone = phone
         self.sweep = sweep
         self._watch: Watch | None = None
+        self._meter: EnergyMeter | None = None
         self._last_state: tuple[float, State | None] = (0.0, None)
         self._caps_khz: tuple[tuple[int, float], ...] = ()
         self._cool_at_start = False
@@ -79,7 +82,8 @@ class PhoneProcesses:
         """
         result_file = self.sweep.result_file if command is None else None
         command = command or self.sweep.command(case)
-        watch = self._choose_watch(telemetry=telemetry)
+        metered = self.sweep.energy and case.protocol.mode in METERED
+        watch = self._choose_watch(telemetry=telemetry, metered=metered)
         started_at = datetime.now(UTC).isoformat()
         started_s = time.perf_counter()
         ended = watch.run(
@@ -120,7 +124,7 @@ class PhoneProcesses:
         read_s, state = self._last_state
         return state if time.monotonic() - read_s < _AT_ONCE_S else None
 
-    def _choose_watch(self, *, telemetry: bool) -> Watch:
+    def _choose_watch(self, *, telemetry: bool, metered: bool) -> Watch:
         """Returns the watch for a process; the first call reads the phone's state to set it up."""
         if self._watch is None:
             started_s = time.perf_counter()
@@ -135,7 +139,13 @@ class PhoneProcesses:
                 state_limit_s=limit_s,
             )
             self._watch.stage_script()
-        return self._watch if telemetry else replace(self._watch, state_limit_s=0.0)
+        if not telemetry:
+            return replace(self._watch, state_limit_s=0.0)
+        if not metered:
+            return self._watch
+        if self._meter is None:
+            self._meter = find_meter(self._phone)
+        return replace(self._watch, meter=self._meter)
 
     def _check_storage(self) -> None:
         """Raises an error if the files that a failed process read have changed on the phone."""

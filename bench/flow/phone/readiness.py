@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from bench.adb.state.settings import FIXED_PERFORMANCE
 from bench.core.caveats import Caveat, CaveatKind
@@ -18,7 +18,7 @@ from bench.tool.host import Execution
 from device_profiles.device_profile import Profile
 
 # Kinds of events.
-SETTINGS, UNFIT, COOLED = "conditions", "unfit", "cool-down"
+SETTINGS, UNFIT, COOLED, MODES = "conditions", "unfit", "cool-down", "makers-modes"
 _POLL_S, _POLLS = 2.0, 5  # polling heats the phone: every 2 s, but at least 5 times
 _TICK_S = 0.5
 _REPORT_S = 60.0
@@ -57,9 +57,20 @@ def session_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
         )
         evidence = "; ".join(filter(None, effects))
         caveats.append(Caveat(kind=CaveatKind.FIXED_PERFORMANCE, evidence=evidence))
+    modes = dict.fromkeys(
+        str(each) for event in stored if event.kind == MODES for each in _list(event.facts, "on")
+    )
+    if modes:
+        caveats.append(Caveat(kind=CaveatKind.MAKERS_MODE, evidence="; ".join(modes)))
     if refused:
         caveats.append(Caveat(kind=CaveatKind.CONDITIONS_REFUSED, evidence="; ".join(refused)))
     return tuple(caveats)
+
+
+def _list(facts: Mapping[str, object], key: str) -> Sequence[object]:
+    """Returns a list in stored facts."""
+    entries = facts.get(key)
+    return entries if isinstance(entries, list) else []
 
 
 def _pairs(facts: Mapping[str, object], key: str) -> Iterator[tuple[str, object]]:

@@ -100,6 +100,7 @@ def phone_sweep(
         timeout_s=run.timeout_s,
         limits=limits,
         caches=PurePosixPath(phone.folder),
+        energy=suite.energy,
     )
     refuse_short_timeout(sweep.cases, run.timeout_s)
     if models:

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import Any
 
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.score import PRESENT_RULE, Score, TaskScore
 from bench.flow.outputs.record import host_score_caveats, output_caveats
+from bench.flow.report.energy import amount_columns
 from bench.flow.report.frontend import frontend_of
 from bench.flow.report.results import CaseResult, Timed, all_results
 from bench.measure.summary import Summary
@@ -64,7 +66,8 @@ def join(
             source = Source(case=case, artifact=case.artifact, session=session, device_names=names)
             at_hops = scores.get(case.artifact.sha256, {})
             for hop in sorted(at_hops) or [case.artifact.hop_samples]:
-                newest[case.case.key, hop] = _row(source, cases, at_hops, hop)
+                row = _row(source, cases, at_hops, hop)
+                newest[case.case.key, hop] = _with_energy(row, case, results)
     tasks = [
         _task(artifacts[sha256], score, each)
         for sha256, at_hops in scores.items()
@@ -218,6 +221,27 @@ def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
         latency_us_per_audio_s_high=per_audio_s("latency_us_high"),
         operators_left=_operators_left(summary, case.artifact),
     )
+
+
+def _with_energy(row: Row, case: CaseResult, results: Iterable[CaseResult]) -> Row:
+    """Returns the row with the energy of the same case in other modes of its session."""
+    alike = {
+        each.case.protocol.mode: each.energy
+        for each in results
+        if each.energy is not None and each.case.without_protocol == case.case.without_protocol
+    }
+    sustained, streamed = alike.get(Mode.SUSTAINED), alike.get(Mode.STREAMING)
+    if streamed is not None and streamed.hop_s != row.audio_s_per_inference:
+        streamed = None
+    rails = next((each.rails for each in (sustained, streamed) if each and each.rails), ())
+    columns: dict[str, Any] = {
+        **amount_columns(
+            "energy_j_per_inference", sustained.per_inference_j if sustained else None
+        ),
+        **amount_columns("energy_j_per_hour", streamed.per_hour_j if streamed else None),
+        "energy_rails": ";".join(rails) or None,
+    }
+    return replace(row, **columns)
 
 
 def _operators_left(summary: Summary, artifact: Artifact | None) -> str | None:

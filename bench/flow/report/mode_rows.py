@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from bench.core.artifact import SAMPLE_RATE_HZ, Role
+from bench.flow.report.energy import amount_columns
 from bench.flow.report.frontend import frontend_of
 from bench.flow.report.join import Source, device_names
 from bench.flow.report.results import CaseResult, Timed
+from bench.measure.energy import EnergyUse
 from bench.measure.streaming import Streaming
 from bench.measure.sustained import Curve
 from bench.plan.case import Case, Mode
-from reports.rows.schema import Endurance, Slice, Stream
+from reports.rows.schema import Endurance, Power, Slice, Stream
 
 _ENDS = ("real_time_ratio_low", "real_time_ratio_high", "core_share_low", "core_share_high")
 
@@ -75,6 +77,7 @@ def _stream(source: Source, cost: Streaming, cases: Sequence[CaseResult]) -> Str
         core_share_low=share_low,
         core_share_high=share_high,
         caveats=tuple(sorted(caveats)),
+        power=_power(case.energy),
     )
 
 
@@ -122,6 +125,23 @@ def _endurance(source: Source, curve: Curve) -> Endurance:
             (point.clock_khz for point in points if point.clock_khz is not None), default=None
         ),
         caveats=tuple(sorted(set(source.case.caveats))),
+        power=_power(source.case.energy),
+    )
+
+
+def _power(energy: EnergyUse | None) -> Power:
+    if energy is None:
+        return Power()
+    return Power(
+        **amount_columns("energy_j_per_inference", energy.per_inference_j),
+        **amount_columns("energy_j_per_hour", energy.per_hour_j),
+        **amount_columns("power_w", energy.power_w),
+        idle_power_w=energy.idle_w.value if energy.idle_w else None,
+        energy_rails=";".join(energy.rails) or None,
+        energy_meter=energy.way,
+        energy_windows=energy.windows or None,
+        energy_plugged=energy.plugged,
+        energy_gap=energy.unavailable,
     )
 
 

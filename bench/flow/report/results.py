@@ -17,6 +17,8 @@ from bench.core.device_state.telemetry import Telemetry
 from bench.flow.outputs.record import Check, Checks, Verdict, checks_on, output_caveats, read_checks
 from bench.flow.phone.drift_probe import probe_caveats
 from bench.flow.phone.readiness import session_caveats
+from bench.flow.report.energy import energy_of
+from bench.measure.energy import EnergyUse
 from bench.measure.outcome import Failed, Measured, Statistics
 from bench.measure.result_caveats import (
     convention_differs,
@@ -67,6 +69,7 @@ class CaseResult:
         runtime: name and version of what ran the graph, where the tool reports it.
         cache: what its processes did with the delegate's cache: ``read``, ``written``,
             ``ignored``, ``unclear`` or ``mixed``; ``None`` without a warm cache.
+        energy: of the device's rails, or why it is not known; ``None`` if it was not asked for.
     """
 
     case: Case
@@ -89,6 +92,7 @@ class CaseResult:
     sampled: SampleSummary | None = None
     runtime: str | None = None
     cache: str | None = None
+    energy: EnergyUse | None = None
 
     @property
     def is_bad(self) -> bool:
@@ -175,7 +179,9 @@ def _session_results(
         result = _result(processes, companions, session.device, artifacts)
         check = checked.get(case.computation)
         caveats = (*result.caveats, *output_caveats(check), *of_session)
-        cases.append(replace(result, check=check, caveats=caveats))
+        hop_s = result.artifact.hop_s if result.artifact and result.artifact.hop_samples else None
+        energy = energy_of(processes, events, hop_s=hop_s)
+        cases.append(replace(result, check=check, caveats=caveats, energy=energy))
     return sorted(_with_thread_caveats(cases, session.device), key=_order)
 
 

@@ -56,9 +56,10 @@ mkdir -p "$work/data/media/0"
 copy storage/emulated/0/. "$work/data/media/0/"
 mount --bind "$work/data/media" storage/emulated
 mount --bind "$work/data" data
+mkdir -p data/misc/perfetto-traces
 printf '%s\n' "$HANDSET_PROPERTIES" > data/property/props
 # What is the user shell's; where we may not give files away, the shell is root's.
-chown -R 2000:2000 data/local/tmp data/media data/misc/logd data/property data/system dev/socket 2>/dev/null || true
+chown -R 2000:2000 data/local/tmp data/media data/misc/logd data/misc/perfetto-traces data/property data/system dev/socket 2>/dev/null || true
 mount --bind system system
 mount -o remount,ro,bind system
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.program import command_line
+from support.rails import COMPUTES_W, FakeMeter
 
 from bench.flow.phone.drift_probe import (
     MODEL,  # the tests' tiny ones are too fast for the tool to tell
@@ -19,7 +20,7 @@ from bench.store.store import Store
 from models.zoo import Zoo
 
 HOT = ("/sys/class/thermal/thermal_zone4/temp", "43500")
-LIMIT_S = 110.0
+LIMIT_S = 200.0
 
 
 @pytest.fixture
@@ -63,11 +64,12 @@ def test_what_a_stream_costs_and_what_heat_did_stand_on_the_page_apart_from_the_
         "protocol: {processes: 2, warmup_min_secs: 0, max_secs: 5}\n"
     )
     heated.start()
-    done = command_line(
-        "run", "suite.yaml", "-s", handset.serial, "--zoo", zoo.root, "--db", "p.db", "--json",
-        "--streaming", "--sustained", "0.02", "--no-conventional", "--no-check", "--keep-screen",
-        "--benchmark-binary", official_binary, cwd=tmp_path, status=0,
-    )  # fmt: skip
+    with FakeMeter(handset):
+        done = command_line(
+            "run", "suite.yaml", "-s", handset.serial, "--zoo", zoo.root, "--db", "p.db", "--json",
+            "--streaming", "--sustained", "0.02", "--energy", "--no-conventional", "--no-check",
+            "--keep-screen", "--benchmark-binary", official_binary, cwd=tmp_path, status=0,
+        )  # fmt: skip
     heated.join(LIMIT_S)
     (session,) = json.loads(done.stdout)["sessions"]
     cases = {each["protocol"]["mode"]: each for each in session["cases"]}
@@ -85,7 +87,23 @@ def test_what_a_stream_costs_and_what_heat_did_stand_on_the_page_apart_from_the_
     assert float(stream["real_time_ratio"]) == pytest.approx(told["latency_us_median"] / 20_000)
     assert float(stream["back_to_back_us"]) == float(result["latency_us_median"])
 
+    # The rails give the same power all the time, so none of it is the model's.
+    assert float(stream["power_w"]) == pytest.approx(COMPUTES_W, rel=0.02)
+    assert float(stream["idle_power_w"]) == pytest.approx(COMPUTES_W, rel=0.02)
+    period_s = 0.02 + told["latency_us_median"] / 1e6
+    truth_j = COMPUTES_W * period_s * 3600 / 0.02
+    assert float(stream["energy_j_per_hour"]) == pytest.approx(truth_j, rel=0.02)
+    assert abs(float(stream["energy_j_per_inference"])) < 0.02 * COMPUTES_W * period_s
+    assert stream["energy_rails"].startswith("S2M_VDD_CPUCL2 (CPU(BIG));S3M_VDD_CPUCL1")
+    assert "VSYS_PWR_DISPLAY" not in stream["energy_rails"]
+    assert (stream["energy_meter"], stream["energy_plugged"]) == ("files", "usb")
+    assert told["energy"]["per_hour_j"]["value"] == float(stream["energy_j_per_hour"])
+
+    assert result["energy_j_per_hour"] == stream["energy_j_per_hour"]
+    assert result["energy_rails"] == stream["energy_rails"]
+
     (endured,) = rows_of(page / "sustained.csv")
+    assert endured["energy_gap"] == "its processes were too short for two readings of the meter"
     assert endured["slices"] == "12"
     assert float(endured["thermal_status_highest"]) == 2
     points = rows_of(page / "sustained-curve.csv")

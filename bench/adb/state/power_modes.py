@@ -1,10 +1,15 @@
-"""What fixed performance did to a phone's clocks, because a phone answers only that it was set."""
+"""Power modes of a phone: what Android's fixed performance did, and modes of its maker's own.
+
+A phone answers only that fixed performance was set, so its effect is read from the clocks. Makers'
+modes are settings with names of their own; ``low_power`` does not show all of them.
+"""
 
 from __future__ import annotations
 
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from bench.adb.batch import ask_all, files_of
 from bench.adb.phone import Phone
@@ -17,8 +22,75 @@ _COMMAND = f"grep -sH . {' '.join(f'{_CPUFREQ}/{name}' for name in _NAMES)}"
 _FILE = re.compile(r"/(cpu\d+)/cpufreq/(\w+)$")
 _READS, _READ_S = 3, 0.2  # the phone changes its clocks after it has answered
 
+_SETTING = "settings get {}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mode:
+    """A power mode of a maker: the setting that holds it, and its values while it is on.
+
+    Only those are here that the maker's own programs, or apps on such phones, read by these names.
+    """
+
+    name: str
+    setting: str
+    values: str  # a pattern of the whole value
+
+
+_SAMSUNG = (
+    _Mode(
+        name="enhanced processing",
+        setting="global sem_enhanced_cpu_responsiveness",
+        values="1",
+    ),
+    _Mode(
+        name="limited performance",
+        setting="global restricted_device_performance",
+        values="1(,.*)?",
+    ),
+    _Mode(name="less heat", setting="global sem_low_heat_mode", values="1"),
+)
+_XIAOMI = (
+    _Mode(name="battery saver", setting="system POWER_SAVE_MODE_OPEN", values="1"),
+    _Mode(name="performance", setting="system speed_mode", values="1"),
+)
+_HUAWEI = (_Mode(name="power saving", setting="system SmartModeStatus", values="4"),)
+_OPPO = (
+    _Mode(name="high performance", setting="system high_performance_mode_on", values="1"),
+    _Mode(name="super power saving", setting="system super_powersave_mode_state", values="1"),
+)
+_MODES: Mapping[str, tuple[_Mode, ...]] = {
+    "samsung": _SAMSUNG,
+    **dict.fromkeys(("xiaomi", "redmi", "poco"), _XIAOMI),
+    **dict.fromkeys(("huawei", "honor"), _HUAWEI),
+    **dict.fromkeys(("oppo", "realme", "oneplus"), _OPPO),
+}
+
 # The cores of a clock, such as ``4-7``, to its lowest and highest value now, in kHz.
 ClockLimits = Mapping[str, tuple[int, int]]
+
+
+def makers_modes(phone: Phone, maker: str) -> tuple[str, ...]:
+    """Returns the power modes of its maker that are on, each with its setting and value.
+
+    Args:
+        maker: as the phone names it (``ro.product.manufacturer``).
+
+    Raises:
+        TransientDeviceError: it went away.
+    """
+    modes = _MODES.get(maker.lower(), ())
+    if not modes:
+        return ()
+    answers = ask_all(
+        phone, {f"mode{n}": _SETTING.format(mode.setting) for n, mode in enumerate(modes)}
+    )
+    found = []
+    for mode, answer in zip(modes, answers.values(), strict=True):
+        value = answer.lines[-1] if answer.exit_status == 0 and answer.lines else ""
+        if re.fullmatch(mode.values, value):
+            found.append(f"{mode.name} ({mode.setting} = {value})")
+    return tuple(found)
 
 
 def clock_limits(phone: Phone) -> ClockLimits:
