@@ -27,21 +27,27 @@ _SIMPLE = {
     "n": "\n", "r": "\r", "t": "\t", "b": "", "f": "\n", "e": "\x1b", "33": "\x1b", "033": "\x1b",
 }  # fmt: skip
 _OPENING = re.compile(r"^.*?(?:[:=(\[,]\s*|^\s*)b?[\"'](?=[^\"',:]*\\+n)|^.*[:=(\[,]\s*b?[\"']")
+_CLOSING = re.compile(r"\n[\"'][\])},;\s]*$")
 _DEEPEST = 4  # escapes within escapes
 _ENOUGH = 2  # kinds of lines that show that a string is a log
 
 
-def texts(text: str) -> list[str]:
-    """Returns the logs that ``text`` holds in strings; ``[text]`` if it is a log itself."""
+def texts(text: str, depth: int = 0) -> list[str]:
+    """Returns the logs that ``text`` holds in strings; ``[text]`` if it is a log itself.
+
+    ``depth`` is the number of strings around it.
+    """
+    if depth > _DEEPEST:
+        return [text]
     for reader in (_json, _json_lines, _python, _yaml):
         if found := reader(text):
-            return [inner for each in found for inner in _again(each)]
+            return [inner for each in found for inner in _again(each, depth)]
     return ["\n".join(_unescaped(line) for line in text.split("\n"))]
 
 
-def _again(text: str) -> list[str]:
+def _again(text: str, depth: int) -> list[str]:
     """Returns the logs in a string, which may be a document itself."""
-    return texts(text) if text.lstrip()[:1] in ("{", "[") else [_unescaped(text)]
+    return texts(text, depth + 1) if text.lstrip()[:1] in ("{", "[") else [_unescaped(text)]
 
 
 def _json(text: str) -> list[str]:
@@ -83,7 +89,7 @@ def _yaml(text: str) -> list[str]:
         return []
     try:
         return _logs(config.yaml_values(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
 
 
@@ -167,6 +173,7 @@ def _unescaped(line: str) -> str:
             break
         head, feed, rest = _cut(line)
         lines = _ESCAPE.sub(_character, f"{_OPENING.sub('', head)}{feed}{rest}")
+        lines = _CLOSING.sub("\n", lines)
         is_log = any(forms.is_whole(forms.message(each).text) for each in lines.split("\n"))
         if forms.variety(line) < _ENOUGH and not is_log:
             break

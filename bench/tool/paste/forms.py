@@ -81,7 +81,8 @@ FORMS = (
     ),
     _form("memory", r"Peak memory footprint \(MB\):", _FOOTPRINT),
     _form("peak", r"Overall peak memory footprint \(MB\) via periodic monitoring:", rf" {NUMBER}"),
-    _form("report", r"=+ BENCHMARK RESULTS =+|BENCHMARK RESULTS$", ""),
+    _form("report", r"=+ BENCHMARK RESULTS =+", ""),
+    _form("python report", r"BENCHMARK RESULTS$", ""),
     _form("summary", r"=+Summary of All Runs w/ Different Performance Options=+", ""),
     _form(
         "label",
@@ -105,7 +106,8 @@ FORMS = (
         r"Failed to (?:parse flag '|load model|allocate tensors|apply )|Could not open '|Mmap of "
         r"|The model is not a valid Flatbuffer|Didn't find op for builtin opcode"
         r"|Encountered unresolved custom op|Node number \d+ \(|There are invalid perf options"
-        r"|Error while parsing the flags|Please specify the name of your TF Lite|Select TensorFlow op\(s\)",
+        r"|Error while parsing the flags|Please specify the name of your TF Lite"
+        r"|Select TensorFlow op\(s\)",
     ),
     _form(
         "applied",
@@ -124,6 +126,7 @@ FORMS = (
         rf" {WHOLE}(?: out of {WHOLE})? node\(s\) with delegate \(.*\) node, yielding {WHOLE} "
         r"partitions?(?: for (?:the whole graph|subgraph \d+(?: \(.*\))?))?\.",
     ),
+    _form("made", r"\w+ delegate created\.", "", marks=False),
     _form("created", r"Created TensorFlow Lite(?= )", r" .+\.", marks=False),
     _form("runtime", r"Initialized TensorFlow Lite runtime\.?", "", marks=False),
     _form(

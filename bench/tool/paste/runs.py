@@ -12,8 +12,10 @@ from bench.tool.parse.lines import Line
 from bench.tool.paste import forms, shell
 
 _SETUP = ("start", "echo", "runs", "warmups", "threads", "graph", "options", "loaded")
+_DELEGATES = ("applied", "refused", "made")  # on standard output, before the session
 _MEASURED = ("phase", "count", "timings")
 _ONCE = (*_SETUP, "session", "size", "timings", "memory", "peak", "report", "loading", "runner")
+_STDOUT = (*_SETUP, "session", "size", *_MEASURED, "memory", "peak", "report", "python report")
 _VIEWERS = re.compile(r"\b(?:logcat|cat|tail|head|less|more|grep|type|adb pull)\b")
 _SUMMARY_ROW = re.compile(r"(?P<name>[a-z][^:=]*?): +(?P<rest>count=.*|failed!)$")
 
@@ -46,15 +48,28 @@ class _Draft:
     def is_over_at(self, kind: str) -> bool:
         """Returns whether a line of this kind can only be of the next run."""
         seen = self.seen
+        if kind in _STDOUT and seen["python report"]:
+            return True  # that tool prints nothing after its report, and no such line
         if kind == "start":  # lines of the other stream may stand before it
             return any(seen[each] for each in (*_SETUP, "session", "size", *_MEASURED, "failed"))
         if kind in _SETUP or kind in ("session", "size"):
             later = ("session", "size", *_MEASURED) if kind in _SETUP else _MEASURED
             return bool(seen[kind] or seen["failed"] or any(seen[each] for each in later))
+        return self._is_over_later(kind)
+
+    def _is_over_later(self, kind: str) -> bool:
+        """The same, for lines after those that describe the run."""
+        seen = self.seen
+        if kind in _DELEGATES:
+            return any(seen[each] for each in (*_MEASURED, "failed"))
         if seen["tensorflow"] and kind in ("count", "timings"):
             return False  # TensorFlow's own tool has three phases
         if kind in ("phase", "count"):
             return seen[kind] >= 2 or seen["timings"] > 0
+        if kind == "timings" and seen["report"]:
+            return True  # a tool prints one or the other
+        if kind == "python report" and any(seen[each] for each in _STDOUT):
+            return True
         return kind in _ONCE and seen[kind] > 0
 
     def add(self, line: str, kind: str) -> None:
@@ -167,7 +182,10 @@ def _runs_of_part(command: str, part: list[str]) -> Iterator[Run]:
     """Yields the runs in the lines after one command."""
     messages = [forms.message(line) for line in part]
     processes = dict.fromkeys(message.pid for message in messages if message.pid is not None)
-    if len(processes) < 2:
+    is_alone = len(processes) < 2 and not (
+        processes and any(message.pid is None and _is_printed(message.text) for message in messages)
+    )
+    if is_alone:
         yield from _runs_of_process(command, part, messages)
         return
     for process in (*processes, None):

@@ -36,7 +36,8 @@ _ACTIVITY = re.compile(r"\bam start\b.*Benchmark\w*Activity")
 # With one of these as a word before it, the program is handled and not run.
 _HANDLING = re.compile(
     r"(?:^|[\s;&|(])(?:cp|mv|push|pull|chmod|ls|ll|scp|rsync|wget|curl"
-    r"|(?:bazel|bazelisk) build|cmake|make|ninja|cd|rm|file|cat|echo|printf|strip|git|find|which|md5sum|sha256sum|readelf|ldd|nm"
+    r"|(?:bazel|bazelisk) build|cmake|make|ninja|cd|rm|file|cat|echo|printf|strip|git|find|which"
+    r"|md5sum|sha256sum|readelf|ldd|nm"
     r"|install|mkdir|ln|tar|unzip|vi|vim|nano|less|grep|man)\s(?![^;&|]*[;&|])"
 )
 _CONTINUED = re.compile(r"\s*[\\^`]$")

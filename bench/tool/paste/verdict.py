@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.tool.parse import documents
-from bench.tool.parse.counts import NUMBER, agree
+from bench.tool.parse.counts import NUMBER, Counts, agree
 from bench.tool.parse.interpret import Evidence, assign_numbers, objections, to_tool_log
 from bench.tool.parse.lines import Line
-from bench.tool.parse.toollog import Dialect, ToolLog
+from bench.tool.parse.toollog import PERCENTILES, Dialect, ToolLog
 from bench.tool.paste import forms, reasons, shell
 from bench.tool.paste.runs import Run
 
@@ -27,6 +28,8 @@ def log_of(run: Run, exit_status: int | None) -> ToolLog:
     lines = [line for line in lines if line.text]
     evidence = _with_tail(assign_numbers(lines, exit_status))
     log = to_tool_log(evidence)
+    if lines and _ends_in_memory(lines[-1].text) and not _is_of_memory(log.memory_mb):
+        log = replace(log, memory_mb=None)  # the last line was cut off within its number
     if run.is_row:
         log = _row(evidence, log)
     elif log.ok:
@@ -86,7 +89,10 @@ def _row(evidence: Evidence, log: ToolLog) -> ToolLog:
 
 
 def _checked(evidence: Evidence, log: ToolLog) -> ToolLog:
-    """Returns the log, not trusted if its parts are of different runs."""
+    """Returns the log, not trusted if a line was damaged or its parts are of different runs."""
+    if any(not _is_possible(counts) for _, counts in evidence.findings.counts):
+        failure = "inconsistent: the spread of a statistics line cannot belong to its other numbers"
+        return replace(log, ok=False, failure=failure)
     session_ms, timings = evidence.findings.session_ms, evidence.timings
     if session_ms is None or timings is None:
         return log
@@ -97,6 +103,42 @@ def _checked(evidence: Evidence, log: ToolLog) -> ToolLog:
         f"{timings.init / 1000:g} ms by another"
     )
     return replace(log, ok=False, failure=failure)
+
+
+def _ends_in_memory(text: str) -> bool:
+    form = forms.find(text)
+    return form is not None and form.kind in ("memory", "peak")
+
+
+def _is_of_memory(memory_mb: dict[str, float] | None) -> bool:
+    """Returns whether all sizes are of whole kB, in six digits as the interpreter tool prints."""
+    return all(
+        f"{round(size * 1024) / 1024:.6g}" == f"{size:.6g}"
+        for name, size in (memory_mb or {}).items()
+        if name != "max_rss"
+    )
+
+
+def _is_possible(counts: Counts) -> bool:
+    """Returns whether a phase's standard deviation and percentiles fit its minimum, mean, maximum.
+
+    With both ends among n values, std**2 is at least the sum of their squared distances from the
+    mean, over n, and at most (max - mean) * (mean - min) (Bhatia and Davis, 2000). Each end may
+    be the first or the last value, and the tool truncates.
+    """
+    spread, percentiles = counts.spread, counts.percentiles
+    if spread is None:
+        return True
+    below, above = spread.avg - spread.low, spread.high - spread.avg
+    slack = 1 + spread.high * 1e-5  # the mean has six digits
+    least = math.sqrt((below**2 + above**2) / counts.runs)
+    most = math.sqrt(max(below + slack, 0.0) * max(above + slack, 0.0))
+    if not least - slack - 1 <= spread.std <= most + slack:
+        return False
+    if percentiles is None:
+        return True
+    order = [spread.low, *(percentiles[name] for name in PERCENTILES), spread.high]
+    return order == sorted(order)
 
 
 def _explained(log: ToolLog, evidence: Evidence, lines: list[Line], run: Run) -> ToolLog:

@@ -98,6 +98,8 @@ def _may_be_long(line: str, text: str) -> bool:
     form = forms.find(text)
     if form is not None:
         return form.kind == "error"
+    if forms.message(line).level in ("ERROR", "FATAL"):
+        return True
     prompt = shell.split_prompt(line)
     return shell.is_bare_run(line) or (prompt is not None and shell.is_run(prompt[1]))
 
