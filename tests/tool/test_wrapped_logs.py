@@ -1,4 +1,4 @@
-"""A log reads the same however it was pasted; and what was cut or thinned is never trusted wrongly."""
+"""A log reads the same however it was pasted, and as the parser of our own runs reads it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from support.pastes import LOGCAT, WRAPPINGS
+from support.pastes import WRAPPINGS
 
 from bench.tool.parse import parse_bytes
 from bench.tool.paste import PastedRun, read_paste

@@ -18,7 +18,7 @@ _PROGRAMS: tuple[tuple[str, str, str], ...] = (
         r"|Running benchmark for max \d+ iterations,.* stat logging",
     ),
     (
-        "not-a-benchmark: run_model runs a model; it is no benchmark program",
+        "not-a-benchmark: run_model runs a model; it is not a benchmark program",
         r"run_model",
         r".*\brun_model\.cc:\d+\]|(?:First|Slowest|Fastest) run took \d+ microseconds",
     ),
