@@ -74,6 +74,11 @@ def test_the_end_of_a_log_is_not_a_result_where_it_could_be_the_warm_up() -> Non
     assert code(log) == "incomplete"
 
 
+def test_two_statistics_lines_that_nothing_joins_are_of_no_phase() -> None:
+    (log,) = logs("<...>\ncount=50 curr=9(all same)\n<...>\ncount=50 curr=8(all same)\n")
+    assert (code(log), log.runs, log.inference_avg_us) == ("elided", None, None)
+
+
 def test_a_command_asks_for_its_own_run_only() -> None:
     gpu = "$ ./benchmark_model --graph=m.tflite --use_gpu=true\n"
     cpu = "$ ./benchmark_model --graph=m.tflite\n"
@@ -167,6 +172,39 @@ def test_the_same_lines_twice_are_one_run_with_two_copies() -> None:
     other = text_of(CPU)
     runs = read(text_of(SHORT) + other + "".join(f"> {line}\n" for line in other.splitlines()))
     assert [run.copies for run in runs] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "ERROR: TfLiteGpuDelegate Init: Shader compilation failed: ERROR: 0:5",
+            "gpu-program-failed",
+        ),
+        ("ERROR: Failed to build program executable - Build program failure", "gpu-program-failed"),
+        (
+            "INFO: Unable to load external delegate from : x.so (dlopen failed)",
+            "delegate-not-loaded",
+        ),
+        ("ERROR: NN API returned error ANEURALNETWORKS_BAD_DATA at line 9.", "delegate-failed"),
+    ],
+)
+def test_the_cause_goes_before_what_follows_from_it(line: str, expected: str) -> None:
+    rest = (
+        "ERROR: Node number 31 (TfLiteDelegate) failed to prepare.\nERROR: Benchmarking failed.\n"
+    )
+    (log,) = logs(f"INFO: STARTING!\n{line}\n{rest}")
+    assert code(log) == expected
+
+
+def test_a_run_without_the_external_delegate_it_asked_for_is_not_trusted() -> None:
+    (log,) = logs(f"INFO: Unable to load external delegate from : x.so\n{TAIL}")
+    assert code(log) == "delegate-not-loaded"
+
+
+def test_lines_of_the_runtime_alone_are_not_called_none() -> None:
+    (log,) = logs("ERROR: Following operations are not supported by GPU delegate:\nCAST: x\n")
+    assert code(log) == "incomplete"
 
 
 def test_a_session_of_another_run_is_not_trusted() -> None:

@@ -17,6 +17,7 @@ from bench.tool.parse import ToolLog, proto
 from bench.tool.parse.lines import decode
 from bench.tool.paste import characters, containers, margins, runs, verdict, wraps
 
+_LONGEST = 16_384  # characters of a line; a line of a benchmark program has some hundred
 __all__ = ["PastedRun", "read_paste"]
 
 
@@ -69,7 +70,7 @@ def read_paste(
 
 def unwrapped(text: str) -> list[str]:
     """Returns the lines of one log without what stands around and within them."""
-    lines = characters.plain(text).split("\n")
+    lines = [line[:_LONGEST] for line in characters.plain(text).split("\n")]
     lines = characters.with_points(margins.once(margins.without_margins(lines)))
     return characters.with_points(wraps.joined(lines))
 

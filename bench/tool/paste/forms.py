@@ -57,7 +57,7 @@ FORMS = (
     _form("profile", r"(?:Operator-wise )?Profiling Info for "),
     _form(
         "row",
-        r"(?:cpu w/ \d+ threads|gpu-|nnapi\b|dsp\b|coreml\b)[^:]*: +(?=count=|failed!)",
+        r"(?:cpu w/ \d+ threads|gpu-|nnapi\b|dsp\b|coreml\b)[^:\n]{0,60}: +(?=count=|failed!)",
         rf"(?:{COUNT.pattern}|failed!)",
     ),
     Form(kind="count", begin=re.compile(r"count=(?=\d)"), whole=COUNT),
@@ -117,7 +117,7 @@ FORMS = (
     ),
     _form(
         "refused",
-        r"Though .+ delegate is explicitly applied",
+        r"Though .{1,80} delegate is explicitly applied",
         r", the model graph will not be executed by the delegate\.",
     ),
     _form(
@@ -133,12 +133,15 @@ FORMS = (
         "document",
         r"\"(?:accelerators|latency|init_ms|warmup_first_ms|num_warmup_runs|throughput_mb_s)\":",
     ),
-    _form("runner", r'\{.*"frill-bench-litert-runner"'),
+    _form("runner", r'\{(?=[^{}\n]{0,200}"frill-bench-litert-runner")'),
 )
 # Lines of the runtime, which programs of all kinds print.
 RUNTIME = re.compile(
     r"Created TensorFlow Lite|Initialized TensorFlow Lite runtime|\w+ delegate created"
     r"|Replacing \d+ |Explicitly applied |Applied \S+ delegate|Unable to load external delegate"
+    r"|Following operations are not supported by|(?:First )?\d+ operations will run on"
+    r"|Loaded OpenCL library|Initialized OpenCL-based API|Created \d+ GPU delegate kernels"
+    r"|TfLite\w+|NN ?API |Could not create \w+ delegate|Failed to (?:apply|load) .*delegate"
 )
 _ANY = re.compile("|".join(f"(?:{form.begin.pattern})" for form in FORMS if form.marks))
 # What could be a beginning of a line that was broken after a few words.
@@ -164,21 +167,23 @@ _OPENINGS = tuple(
         "Initialized TensorFlow Lite runtime.",
     )
 )
+_CACHED = 200_000  # lines; each is used several times
 _SHORTEST = 8  # letters of an opening that are enough to know it
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_CACHED)
 def message(raw: str) -> Line:
     """Returns the message of one line of a paste; without text if it is empty or a note."""
     return next(iter(read(raw)), Line(text=""))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_CACHED)
 def find(text: str) -> Form | None:
     """Returns the form of a message; ``None`` if it has none."""
     return next((form for form in FORMS if form.begin.match(text)), None)
 
 
+@lru_cache(maxsize=_CACHED)
 def search(raw: str) -> re.Match[str] | None:
     """Returns where a line of a benchmark program begins in ``raw``; ``None`` if nowhere."""
     return _ANY.search(raw)

@@ -182,7 +182,7 @@ def _without_ends(lines: list[str]) -> list[str]:
 
 def _is_repaired(line: str, pattern: re.Pattern[str]) -> bool:
     """Returns whether a line is one of a benchmark program only without the mark at its end."""
-    if forms.search(line) is None or not pattern.search(line):
+    if not pattern.search(line) or forms.search(line) is None:
         return False
     if forms.is_whole(forms.message(line).text):
         return False

@@ -43,6 +43,8 @@ _PROGRAMS: tuple[tuple[str, str, str], ...] = (
 _COMPILED = tuple((text, re.compile(name), re.compile(line)) for text, name, line in _PROGRAMS)
 # Codes that only state that numbers are missing.
 _SYMPTOMS = ("incomplete", "not-a-benchmark", "tool-failed", "several-runs")
+# Codes of what follows from another failure, which may have a line of its own.
+_EFFECTS = ("delegate-failed", "delegate-not-seen", "prepare-failed", "aborted")
 _CAUSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (code, re.compile(pattern))
     for code, pattern in (
@@ -58,10 +60,11 @@ _CAUSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"|CL_BUILD_PROGRAM_FAILURE|clBuildProgram.*fail|[Ss]hader compil\w+ (?:failed|error)"
             r"|Failed to compile (?:shader|program|kernel)|Failed to link program).*)",
         ),
-        ("delegate-failed", r"NN API returned error (?P<error>\w+)"),
         ("delegate-not-applied", r"(Could not create \w+ delegate.*)"),
     )
 )
+_LOST = re.compile(r"Unable to load external delegate")
+_NNAPI = re.compile(r"NN API returned error (\w+)")
 _ELISION = re.compile(
     r"\W*(?:<\.{3}>|\.{3,}|\u2026|\W(?:\.{3}|\u2026)\W)\W*$"
     r"|\W*(?:snip(?:ped)?|cut|truncated|omitted|skipped|elided|removed|shortened)\W*$"
@@ -91,23 +94,17 @@ def of(failure: str, lines: Sequence[Line], raw: Sequence[str], command: str) ->
     if (program := other_program(texts, command)) is not None:
         return program
     code = failure.partition(":")[0]
-    if code == "delegate-failed":
-        return next((_sentence(text) for text in texts if "NN API returned" in text), failure)
-    if code not in _SYMPTOMS or "inference_diff" in failure:
+    if code not in (*_SYMPTOMS, *_EFFECTS) or "inference_diff" in failure:
         return failure
     if is_invented(texts):
         return (
             "invented: no benchmark program prints a summary of this form; it was written or "
             "rewritten by its author"
         )
-    for cause, pattern in _CAUSES:
-        for text in texts:
-            if found := pattern.match(text):
-                return (
-                    f"{cause}: {_nnapi(found)}"
-                    if "error" in pattern.groupindex
-                    else (f"{cause}: {found[1]}")
-                )
+    if (cause := _cause(texts)) is not None:
+        return cause
+    if code in _EFFECTS:
+        return failure
     return _missing(failure, code, texts, raw)
 
 
@@ -123,6 +120,11 @@ def other_program(texts: Sequence[str], command: str) -> str | None:
 def is_invented(texts: Sequence[str]) -> bool:
     """Returns whether the summary has a form that no program prints."""
     return any(_INVENTED.match(text) for text in texts)
+
+
+def lost_delegate(texts: Sequence[str]) -> str | None:
+    """Returns the failure of a run whose external delegate was not loaded, else ``None``."""
+    return next((f"delegate-not-loaded: {text}" for text in texts if _LOST.match(text)), None)
 
 
 def is_shortened(texts: Sequence[str]) -> bool:
@@ -151,10 +153,13 @@ def _missing(failure: str, code: str, texts: Sequence[str], raw: Sequence[str]) 
     return f"incomplete: {rest}"
 
 
-def _sentence(text: str) -> str:
-    found = _CAUSES[2][1].match(text)
-    return f"delegate-failed: {_nnapi(found)}" if found else text
-
-
-def _nnapi(found: re.Match[str]) -> str:
-    return f"NNAPI could not be applied ({found['error']})"
+def _cause(texts: Sequence[str]) -> str | None:
+    """Returns the failure of the first cause that a line gives; ``None`` if none does."""
+    for code, pattern in _CAUSES:
+        for text in texts:
+            if found := pattern.match(text):
+                return f"{code}: {found[1]}"
+    for text in texts:
+        if found := _NNAPI.match(text):
+            return f"delegate-failed: NNAPI could not be applied ({found[1]})"
+    return None

@@ -26,14 +26,14 @@ def log_of(run: Run, exit_status: int | None) -> ToolLog:
         return document
     lines = [forms.message(line) for line in _with_request(run)]
     lines = [line for line in lines if line.text]
-    evidence = _with_tail(assign_numbers(lines, exit_status))
+    evidence = _with_phases(_with_tail(assign_numbers(lines, exit_status)))
     log = to_tool_log(evidence)
     if lines and _ends_in_memory(lines[-1].text) and not _is_of_memory(log.memory_mb):
         log = replace(log, memory_mb=None)  # the last line was cut off within its number
     if run.is_row:
         log = _row(evidence, log)
     elif log.ok:
-        log = _checked(evidence, log)
+        log = _checked(evidence, log, [line.text for line in lines])
     if log.ok or log.failure is None:
         return log
     return _explained(log, evidence, lines, run)
@@ -72,6 +72,14 @@ def _with_tail(evidence: Evidence) -> Evidence:
     return replace(evidence, measured=only, warmup=None)
 
 
+def _with_phases(evidence: Evidence) -> Evidence:
+    """Returns the evidence, without phases where nothing shows which statistics line is which."""
+    findings = evidence.findings
+    if findings.phases or findings.timings or findings.report:
+        return evidence
+    return replace(evidence, warmup=None, measured=None)
+
+
 def _row(evidence: Evidence, log: ToolLog) -> ToolLog:
     """Returns the log of one line of the summary of several configurations."""
     counts = evidence.findings.counts
@@ -88,8 +96,10 @@ def _row(evidence: Evidence, log: ToolLog) -> ToolLog:
     )
 
 
-def _checked(evidence: Evidence, log: ToolLog) -> ToolLog:
+def _checked(evidence: Evidence, log: ToolLog, texts: Sequence[str]) -> ToolLog:
     """Returns the log, not trusted if a line was damaged or its parts are of different runs."""
+    if (lost := reasons.lost_delegate(texts)) is not None:
+        return replace(log, ok=False, failure=lost)
     if any(not _is_possible(counts) for _, counts in evidence.findings.counts):
         failure = "inconsistent: the spread of a statistics line cannot belong to its other numbers"
         return replace(log, ok=False, failure=failure)
