@@ -106,6 +106,18 @@ def load(path: Path, cls: type[T]) -> T:
     return structure(value, cls, source=str(path))
 
 
+def yaml_values(text: str) -> list[Any]:
+    """Returns the plain values of the documents in ``text``, as anybody may have written it.
+
+    Raises:
+        ValueError: it is not YAML.
+    """
+    try:
+        return list(yaml.safe_load_all(text))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
 def unstructure(value: object) -> Any:
     """Returns ``value`` (a dataclass) as plain dicts, lists, numbers and text."""
     return _STRICT.unstructure(value)

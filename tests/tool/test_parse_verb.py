@@ -13,6 +13,7 @@ from bench.cli.main import main
 
 LOGS = Path(__file__).parent.parent / "data" / "benchmark_logs"
 GOOD = str(LOGS / "67_tf2.14.1_three_runs_recommended.txt")
+SEVERAL = str(LOGS / "posted" / "01_termux_four_runs_one_failed.txt")
 BAD = str(LOGS / "70_tf2.14.1_max_secs_cut.txt")
 
 
@@ -42,11 +43,41 @@ def test_several_logs_are_a_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert [log["ok"] for log in document["logs"]] == [True, False]
 
 
+def test_several_runs_in_one_file_are_a_list_with_their_commands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["parse", SEVERAL, "--json"]) == 4
+    document = json.loads(capsys.readouterr().out)
+    assert [(log["run"], log["ok"]) for log in document["logs"]] == [
+        (1, True), (2, False), (3, True), (4, True),
+    ]  # fmt: skip
+    assert "tiny_muaalem_int8.tflite" in document["logs"][1]["command"]
+    assert {log["file"] for log in document["logs"]} == {SEVERAL}
+
+
+def test_people_get_an_overview_of_several_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["parse", SEVERAL]) == 4
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "4 runs, 1 must not be trusted" in shown
+    assert "no: shape" in shown
+    assert "run 4 of 4" in shown
+
+
 def test_people_get_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["parse", GOOD, BAD]) == 4
     shown = capsys.readouterr().out
     assert "2.989 ms" in shown
     assert "no: fewer-runs: " in shown
+
+
+def test_only_this_verb_reads_pastes() -> None:
+    root = Path(__file__).parent.parent.parent / "bench"
+    users = [
+        str(path.relative_to(root))
+        for path in root.rglob("*.py")
+        if "bench.tool.paste" in path.read_text() and path.parent.name != "paste"
+    ]
+    assert users == ["cli/verbs/parse.py"]
 
 
 def test_standard_input_is_a_log(
@@ -74,7 +105,12 @@ def test_an_exit_status_is_believed(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nowhere.txt"], [GOOD, "--stderr", "nowhere.txt"], [GOOD, BAD, "--exit-status", "0"]],
+    [
+        ["nowhere.txt"],
+        [GOOD, "--stderr", "nowhere.txt"],
+        [GOOD, BAD, "--exit-status", "0"],
+        [SEVERAL, "--exit-status", "0"],
+    ],
 )
 def test_a_wrong_command_line_exits_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

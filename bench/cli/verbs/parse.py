@@ -1,4 +1,4 @@
-"""``frill-bench parse``: reads benchmark logs that exist already."""
+"""``frill-bench parse``: reads benchmark logs that exist already, run by run."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bench.core.errors import ConfigurationError, ToolOutputError
 
 if TYPE_CHECKING:
     from bench.tool.parse import ToolLog
+    from bench.tool.paste import PastedRun
 
 
 class Options(shared.VerbOptions):
@@ -31,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files",
         metavar="FILE",
         nargs="+",
-        help="output of a benchmark program, as text or as its binary result file; - is stdin",
+        help="output of a benchmark program as text, of one run or several, also as it was pasted "
+        "into a page, a mail or JSON; or its binary result file; - is stdin",
     )
     add(
         "--stderr", metavar="FILE", type=Path, help="the standard error, if it was saved separately"
@@ -42,43 +44,101 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    """Prints the contents of the logs; returns 0, or 4 if one of them must not be trusted."""
+    """Prints the contents of the logs; returns 0, or 4 if a run must not be trusted."""
     names: list[str] = options.files
-    if len(names) > 1 and (options.stderr is not None or options.exit_status is not None):
+    is_whole = options.stderr is not None or options.exit_status is not None
+    if len(names) > 1 and is_whole:
         raise ConfigurationError(
             "--stderr and --exit-status are for one log, and several were given",
             hint="parse that log by itself",
         )
-    logs = [_parse(name, options.stderr, options.exit_status) for name in names]
+    found = [(name, _parse(name, options.stderr, options.exit_status)) for name in names]
+    if is_whole and len(found[0][1]) > 1:
+        raise ConfigurationError(
+            f"--stderr and --exit-status are for one run, and {names[0]} holds {len(found[0][1])}",
+            hint="write that run to a file of its own",
+        )
     if options.json:
-        documents = [config.unstructure(log) for log in logs]
-        print_json(documents[0] if len(logs) == 1 else {"logs": documents})
+        documents = [
+            _document(name, number, run)
+            for name, runs in found
+            for number, run in enumerate(runs, start=1)
+        ]
+        print_json(documents[0] if len(documents) == 1 else {"logs": documents})
     else:
-        for name, log in zip(names, logs, strict=True):
-            _print(name, log)
-    return 0 if all(log.ok for log in logs) else ToolOutputError.exit_code
+        for name, runs in found:
+            _print(name, runs)
+    trusted = all(run.log.ok for _, runs in found for run in runs)
+    return 0 if trusted else ToolOutputError.exit_code
 
 
-def _parse(name: str, stderr: Path | None, exit_status: int | None) -> ToolLog:
-    from bench.tool.parse import parse_bytes, parse_file, read_bytes
+def _parse(name: str, stderr: Path | None, exit_status: int | None) -> list[PastedRun]:
+    from bench.tool.parse import read_bytes
+    from bench.tool.paste import read_paste
 
-    if name != "-":
-        return parse_file(Path(name), stderr=stderr, exit_status=exit_status)
+    content = sys.stdin.buffer.read() if name == "-" else read_bytes(Path(name))
     errors = b"" if stderr is None else read_bytes(stderr)
-    return parse_bytes(sys.stdin.buffer.read(), errors, exit_status=exit_status)
+    return read_paste(content, errors, exit_status=exit_status)
 
 
-def _print(name: str, log: ToolLog) -> None:
+def _document(name: str, number: int, run: PastedRun) -> dict[str, object]:
+    """Returns the JSON of one run."""
+    return {
+        **config.unstructure(run.log),
+        "file": name,
+        "run": number,
+        "command": run.command,
+        "name": run.name,
+        "copies": run.copies,
+    }
+
+
+def _print(name: str, runs: list[PastedRun]) -> None:
+    if len(runs) > 1:
+        _print_overview(name, runs)
+    for number, run in enumerate(runs, start=1):
+        _print_run(name if len(runs) == 1 else f"{name}, run {number} of {len(runs)}", run)
+
+
+def _print_overview(name: str, runs: list[PastedRun]) -> None:
+    """Prints one line per run."""
     from rich.markup import escape
     from rich.table import Table
 
     from bench.cli.terminal import print_table
 
-    table = Table(title=escape(name), title_justify="left", show_header=False, min_width=60)
+    refused = sum(not run.log.ok for run in runs)
+    verdict = f"{refused} must not be trusted" if refused else "all can be trusted"
+    table = Table(title=escape(f"{name}: {len(runs)} runs, {verdict}"), title_justify="left")
+    table.add_column("run", justify="right", no_wrap=True)
+    table.add_column("command", overflow="fold")
+    table.add_column("trusted", no_wrap=True)
+    table.add_column("inference, mean", justify="right", no_wrap=True)
+    for number, run in enumerate(runs, start=1):
+        code = (run.log.failure or "").partition(":")[0]
+        table.add_row(
+            str(number),
+            escape(run.name or run.command or "not in the log"),
+            "yes" if run.log.ok else escape(f"no: {code}"),
+            _ms(run.log.inference_avg_us) or "",
+        )
+    print_table(table)
+
+
+def _print_run(title: str, run: PastedRun) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from bench.cli.terminal import print_table
+
+    table = Table(title=escape(title), title_justify="left", show_header=False, min_width=60)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for label, value in _rows(log):
-        table.add_row(label, escape(value))
+    copies = f"{run.copies} times in this file" if run.copies > 1 else None
+    about = [("command", run.command), ("configuration", run.name), ("copies", copies)]
+    for label, value in [*about, *_rows(run.log)]:
+        if value:
+            table.add_row(label, escape(value))
     print_table(table)
 
 

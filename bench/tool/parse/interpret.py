@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bench.tool.parse import failures
@@ -100,7 +100,7 @@ def assign_numbers(lines: Sequence[Line], exit_status: int | None) -> Evidence:
 
 def to_tool_log(evidence: Evidence) -> ToolLog:
     """Returns the log of one process; the first rule with an objection gives the failure."""
-    failure = next((text for rule in _RULES if (text := rule(evidence))), None)
+    failure = next(objections(evidence), None)
     log = ToolLog(ok=False, failure=failure, dialect=evidence.dialect)
     if not (_several(evidence) or _foreign(evidence)):
         log = _with_numbers(evidence, failure)
@@ -110,6 +110,11 @@ def to_tool_log(evidence: Evidence) -> ToolLog:
         unconsumed_flags=tuple(evidence.findings.unconsumed),
         requested_delegates=tuple(evidence.findings.delegation.requested),
     )
+
+
+def objections(evidence: Evidence) -> Iterator[str]:
+    """Yields every objection to trusting the numbers; the first one is the failure."""
+    yield from (text for rule in _RULES if (text := rule(evidence)))
 
 
 def _phases(findings: Findings) -> tuple[Counts | None, Counts | None]:
