@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from bench.adb.state.power_modes import MAKERS_SETTINGS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
@@ -30,6 +32,7 @@ SETTINGS = (
     "system/screen_brightness",
     "system/screen_brightness_mode",
     "system/screen_off_timeout",
+    *(setting.replace(" ", "/") for setting in MAKERS_SETTINGS),
 )
 # Programs that we start; a phone need not have all of them.
 PROGRAMS = (

@@ -65,6 +65,8 @@ _MODES: Mapping[str, tuple[_Mode, ...]] = {
     **dict.fromkeys(("huawei", "honor"), _HUAWEI),
     **dict.fromkeys(("oppo", "realme", "oneplus"), _OPPO),
 }
+# Namespace and key of each setting that holds a maker's mode.
+MAKERS_SETTINGS = tuple(sorted({mode.setting for modes in _MODES.values() for mode in modes}))
 
 # The cores of a clock, such as ``4-7``, to its lowest and highest value now, in kHz.
 ClockLimits = Mapping[str, tuple[int, int]]
