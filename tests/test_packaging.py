@@ -34,6 +34,8 @@ def test_the_wheel_holds_the_packages_with_their_data_and_nothing_else(wheel: Pa
                 and "__pycache__" not in path.parts
             ):
                 assert str(path.relative_to(ROOT)) in names
+    for path in (ROOT / "bench/handset/gallery").rglob("*"):
+        assert path.is_dir() or str(path.relative_to(ROOT)) in names
 
 
 def test_the_installed_command_works_in_a_folder_with_a_models_of_its_own(

@@ -4,6 +4,7 @@
     DIR/snapshot.yaml        what is not a text of the phone; may be absent, as may each key
     DIR/commands/NAME.txt    stdout and stderr of one command; NAME is one of ``COMMANDS``
     DIR/files/sys/...        the content of a file at its path on the phone, below /sys or /proc
+    DIR/files.txt            the same as lines PATH:CONTENT; for folders that are written by hand
 
 Clocks are at ``/sys/devices/system/cpu/cpuN/cpufreq/``, where the program reads them; cores that
 share a clock have the same texts there. ``/proc/self/status`` has only the lines about allowed
@@ -21,12 +22,13 @@ from bench.core import config
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.snapshot.commands import COMMANDS
+from bench.snapshot.listing import listed_files
 
 FORMAT = 1
 MAX_BYTES = 1_000_000
 ABOUT, DETAILS = "SNAPSHOT.md", "snapshot.yaml"
-_COMMANDS, _FILES = "commands", "files"
-_ENTRIES = [ABOUT, "README.md", DETAILS, _COMMANDS, _FILES]
+_COMMANDS, _FILES, _LISTING = "commands", "files", "files.txt"
+_ENTRIES = [ABOUT, "README.md", DETAILS, _COMMANDS, _FILES, _LISTING]
 _ROOTS = ("/sys/", "/proc/")
 _STATUSES = range(1, 256)
 _NOT_FOUND = 127
@@ -88,7 +90,10 @@ class Snapshot:
             if place.parts[0] == _COMMANDS:
                 commands[_name_of(path, place)] = text
             elif place.parts[0] == _FILES:
-                files[_phone_path(path, place)] = text
+                files[_phone_path(path, PurePosixPath(*place.parts[1:]))] = text
+            elif place.parts[0] == _LISTING:
+                listed = listed_files(path, text).items()
+                files |= {_phone_path(path, PurePosixPath(name)): text for name, text in listed}
         if total > MAX_BYTES:
             raise ConfigurationError(
                 f"{folder}: its files have {total} bytes, and at most {MAX_BYTES} are allowed",
@@ -294,8 +299,8 @@ def _name_of(path: Path, place: PurePosixPath) -> str:
 
 
 def _phone_path(path: Path, place: PurePosixPath) -> str:
-    phone_path = f"/{PurePosixPath(*place.parts[1:])}"
-    if not phone_path.startswith(_ROOTS):
+    phone_path = str("/" / place)
+    if not phone_path.startswith(_ROOTS) or ".." in place.parts:
         raise ConfigurationError(
             f"{path}: would be {phone_path} on the phone, which is not below /sys or /proc",
             hint=f"write it as {_FILES}/sys/...",

@@ -10,6 +10,8 @@ from support.reach import Serving, direct, names
 
 from bench.adb.phone import Phone
 from bench.adb.staging import kill_leftovers, missing_files, stage
+from bench.adb.state.identity import own_key
+from bench.adb.state.settings import DeviceSettings, changed_settings, restore_settings
 from bench.adb.state.watch import Watch
 from bench.adb.transport.server import AdbServer, ServerTransport
 from bench.core.errors import ConfigurationError, DeviceError, TransientDeviceError
@@ -80,6 +82,21 @@ def test_leftovers_that_cannot_be_ended_or_seen_are_told(
     replace_command(name, body)
     assert why in kill_leftovers(phone)
     phone.shell("/system/bin/pkill -l 9 -f '[r]ead never'")
+
+
+def test_what_still_runs_of_an_interrupted_run_is_killed_at_the_next_contact(
+    phone: Phone, tmp_path: Path
+) -> None:
+    (tmp_path / "later").mkdir()
+    changed = changed_settings(phone, DeviceSettings(), serial=own_key(phone), folder=tmp_path)
+    with changed:
+        leave_running(phone)
+        (remembered,) = tmp_path.glob("*.json")
+        (tmp_path / "later" / remembered.name).write_text(
+            remembered.read_text()
+        )  # as after kill -9
+        assert restore_settings(phone, folder=tmp_path / "later").startswith("restored: ")
+        assert not phone.shell("pgrep -f '[r]ead never'").stdout
 
 
 @pytest.fixture(params=["sha1sum", "nothing"])

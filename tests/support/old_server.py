@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from support.passing import pass_on
+
 LARGEST_BYTES = 4096  # adb's MAX_PAYLOAD_V1
 
 
@@ -32,9 +34,9 @@ def _serve(client: socket.socket, port: int) -> None:
         if b"host:transport" in request:
             client.sendall(server.recv(4, socket.MSG_WAITALL))
             server.sendall(_request(client))
-        back = threading.Thread(target=_pass_on, args=(server, client), daemon=True)
+        back = threading.Thread(target=pass_on, args=(server, client), daemon=True)
         back.start()
-        _pass_on(client, server)
+        pass_on(client, server)
         back.join()
 
 
@@ -43,12 +45,3 @@ def _request(client: socket.socket) -> bytes:
     if not count or int(count, 16) > LARGEST_BYTES:
         raise ConnectionAbortedError
     return count + client.recv(int(count, 16), socket.MSG_WAITALL)
-
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while content := source.recv(1 << 16):
-            target.sendall(content)
-    for side in (source, target):
-        with suppress(OSError):
-            side.shutdown(socket.SHUT_RDWR)

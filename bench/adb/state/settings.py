@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.adb.batch import Answer, ask_all
 from bench.adb.lock import locked
 from bench.adb.phone import Phone
+from bench.adb.staging import kill_leftovers
 from bench.adb.state.identity import file_of, own_key
 from bench.adb.state.power_modes import effect_of
 from bench.adb.state.screen import WAKEFULNESS, key_to_restore
@@ -200,7 +201,10 @@ def changed_settings(
 
 
 def restore_settings(phone: Phone, *, folder: Path | None = None) -> str:
-    """Restores what an interrupted run had changed; returns a message, empty if there was nothing.
+    """Restores what an interrupted run had changed, and kills what still runs of it.
+
+    Returns:
+        A message, empty if there was nothing to restore.
 
     Raises:
         ConfigurationError: what it remembered cannot be read.
@@ -211,7 +215,10 @@ def restore_settings(phone: Phone, *, folder: Path | None = None) -> str:
         return ""
     serial = own_key(phone)
     with locked(serial, folder):
-        return _describe(*_restore(phone, serial, file_of(folder, serial)))
+        path = file_of(folder, serial)
+        left = kill_leftovers(phone) if path.exists() else ""
+        restored = _describe(*_restore(phone, serial, path))
+    return "; ".join(filter(None, (restored, f"it may still run: {left}" if left else "")))
 
 
 def wake(phone: Phone) -> str:
