@@ -1,11 +1,13 @@
 import os
+import shlex
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from support.answers import Answering
+from support.phone_sweeps import wait_until
 from support.reach import direct
 
 from bench.adb.phone import FOLDER, Phone
@@ -103,6 +105,24 @@ def test_a_process_of_more_than_two_seconds_is_sampled(phone: Phone) -> None:
 def test_what_would_sample_a_short_process_ends_with_it(phone: Phone) -> None:
     assert watch(phone).run(["true"], limit_s=20).telemetry.samples == ()
     assert phone.shell(SLEEPS).stdout == b""
+
+
+def test_what_samples_a_process_ends_when_this_machine_is_gone(handset: Running) -> None:
+    gone, sampled = direct(handset.serial), f"[ -s {FOLDER}/samples.on ]"
+
+    def run() -> None:
+        with suppress(TransientDeviceError):
+            watch(gone).run(["sleep", "1"], limit_s=20)
+
+    with closing(direct(handset.serial)) as phone:
+        phone.ask(f"mkdir -p {FOLDER}; rm -f {FOLDER}/samples.on")
+        thread = threading.Thread(target=run)
+        thread.start()
+        wait_until(lambda: phone.shell(sampled).exit_status == 0)
+        gone.close()  # as its end by kill -9
+        thread.join()
+        pattern = shlex.quote(f"{FOLDER.replace('frill', '[f]rill')}/")
+        wait_until(lambda: not phone.shell(f"pgrep -f {pattern}").stdout, limit_s=8.0)
 
 
 def test_without_snapshots_the_process_alone_is_watched(phone: Phone) -> None:

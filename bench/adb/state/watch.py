@@ -324,10 +324,11 @@ def _end_of(word: str, output: bytes, pid: bytes) -> _End | None:
 def _sampler(samples: str, sampled: str) -> str:
     """Returns a script that samples the phone every two seconds, two seconds after the start."""
     # The trap ends the shell in its wait and kills the sleep, which would outlive it. SIGKILL,
-    # because a sleep that is still a forked shell would lose a SIGTERM.
+    # because a sleep that is still a forked shell would lose a SIGTERM. `$$` is the shell that runs
+    # it, which ends where this machine goes away.
     return (
         f"echo >{samples}.on\n( trap 'kill -9 $!; exit' TERM; sleep {_SAMPLED_AFTER_S} & wait; "
-        f"while [ -s {samples}.on ]; do "
+        f"while [ -s {samples}.on ] && kill -0 $$; do "
         f'echo "at $EPOCHREALTIME"; {sampled}; sleep {_SAMPLE_S} & wait; done '
         f") >{samples} 2>&1 & sampler=$!"
     )
