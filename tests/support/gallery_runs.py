@@ -17,6 +17,7 @@ from support.phone_sweeps import TINY
 from support.program import command_line
 from support.reach import direct
 
+_REFUSED = re.compile(r"(?:^|; )([a-z-]+): ")
 _MASK = re.compile(r"pinned with mask ([0-9a-f]+)$")
 
 
@@ -98,7 +99,7 @@ def ran(serial: str, tool: Path | None, database: Path) -> Ran:
         for caveat in case["caveats"]
         if caveat["kind"] == "conditions_refused"
     ]
-    names = sorted({part.split(":")[0] for each in refused for part in each.split("; ")})
+    names = sorted({name for each in refused for name in _REFUSED.findall(each)})
     return Ran(
         code=done.returncode,
         case=cases[0] if cases else None,

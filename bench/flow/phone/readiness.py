@@ -22,6 +22,9 @@ SETTINGS, UNFIT, COOLED, MODES = "conditions", "unfit", "cool-down", "makers-mod
 _POLL_S, _POLLS = 2.0, 5  # polling heats the phone: every 2 s, but at least 5 times
 _TICK_S = 0.5
 _REPORT_S = 60.0
+# Of Android, which Xiaomi, OPPO and Realme give adb's shell by a switch of their own.
+_RIGHTS = ("WRITE_SECURE_SETTINGS", "INJECT_EVENTS")
+_SECOND_SWITCH = "some makers need USB debugging (Security settings) switched on too"
 
 
 def limits_of(profile: Profile) -> Limits:
@@ -63,7 +66,8 @@ def session_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:
     if modes:
         caveats.append(Caveat(kind=CaveatKind.MAKERS_MODE, evidence="; ".join(modes)))
     if refused:
-        caveats.append(Caveat(kind=CaveatKind.CONDITIONS_REFUSED, evidence="; ".join(refused)))
+        evidence = "; ".join([*refused, *([_SECOND_SWITCH] if _is_locked(refused) else [])])
+        caveats.append(Caveat(kind=CaveatKind.CONDITIONS_REFUSED, evidence=evidence))
     return tuple(caveats)
 
 
@@ -71,6 +75,11 @@ def _list(facts: Mapping[str, object], key: str) -> Sequence[object]:
     """Returns a list in stored facts."""
     entries = facts.get(key)
     return entries if isinstance(entries, list) else []
+
+
+def _is_locked(refused: Iterable[str]) -> bool:
+    """Returns whether a maker keeps adb's shell from changing settings."""
+    return any(right in words for words in refused for right in _RIGHTS)
 
 
 def _pairs(facts: Mapping[str, object], key: str) -> Iterator[tuple[str, object]]:

@@ -281,3 +281,14 @@ def test_what_a_phone_refused_is_a_note_on_its_session() -> None:
     assert (note.kind, note.evidence) == (
         CaveatKind.CONDITIONS_REFUSED, "brightness: SecurityException"
     )  # fmt: skip
+
+
+def test_a_maker_that_locks_settings_is_answered_with_its_switch() -> None:
+    refused = {"stay-awake": "SecurityException: requires:android.permission.WRITE_SECURE_SETTINGS"}
+    facts: dict[str, object] = {"changed": {}, "refused": refused}
+    (note,) = session_caveats(
+        [Event(kind="conditions", at="2026-01-01T00:00:00+00:00", facts=facts)]
+    )
+    assert note.evidence.endswith(
+        "some makers need USB debugging (Security settings) switched on too"
+    )
