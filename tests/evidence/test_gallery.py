@@ -50,7 +50,7 @@ HEAD = [
 ]  # fmt: skip
 TIMES = """\
 How long each verb takes on each, in seconds, with a tool that answers at once; `score --on` has the
-official one."""
+official one. The machine was busy with other work."""
 
 
 @pytest.fixture(autouse=True)
