@@ -201,24 +201,18 @@ def changed_settings(
 
 
 def restore_settings(phone: Phone, *, folder: Path | None = None) -> str:
-    """Restores what an interrupted run had changed, and kills what still runs of it.
-
-    Returns:
-        A message, empty if there was nothing to restore.
+    """Restores what an interrupted run changed and kills what runs of it; returns a message, or "".
 
     Raises:
         ConfigurationError: what it remembered cannot be read.
         TransientDeviceError: the phone went away, or is being measured.
     """
-    folder = folder or _memory()
-    if not any(folder.glob("*.json")):
+    if not any((folder := folder or _memory()).glob("*.json")):
         return ""
     serial = own_key(phone)
     with locked(serial, folder):
-        path = file_of(folder, serial)
-        left = kill_leftovers(phone) if path.exists() else ""
-        restored = _describe(*_restore(phone, serial, path))
-    return "; ".join(filter(None, (restored, f"it may still run: {left}" if left else "")))
+        left = kill_leftovers(phone) if (path := file_of(folder, serial)).exists() else ""
+        return _describe(*_restore(phone, serial, path), left)
 
 
 def wake(phone: Phone) -> str:
@@ -291,11 +285,11 @@ def _restore(phone: Phone, serial: str, path: Path) -> tuple[list[str], dict[str
     return [name for name in back if name not in wrong], wrong
 
 
-def _describe(names: Sequence[str], refused: Mapping[str, str]) -> str:
+def _describe(names: Sequence[str], refused: Mapping[str, str], left: str = "") -> str:
     done = f"restored: {', '.join(names)}" if names else ""
     not_done = "; ".join(f"{name}: {words}" for name, words in refused.items())
-    failed = f"could not be restored, and is tried again next time: {not_done}"
-    return "; ".join(filter(None, (done, failed if not_done else "")))
+    failed = f"could not be restored, and is tried again next time: {not_done}" if not_done else ""
+    return "; ".join(filter(None, (done, failed, left and f"it may still run: {left}")))
 
 
 def _restore_at_end(
