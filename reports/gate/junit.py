@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from bench.core.text import one_line, visible
 from bench.gate.verdict import Axis, Finding, Verdict
 from reports.gate import wording
 from reports.gate.gate_report import GateReport
@@ -34,7 +35,7 @@ def to_xml(gate: GateReport) -> str:
 def _suite(root: ET.Element, gate: GateReport, axis: Axis, index: int) -> None:
     findings = [finding for finding in gate.findings if finding.axis is axis]
     kinds = [_kind(finding, gate) for finding in findings]
-    title = wording.one_line(gate.title) or "gate"
+    title = one_line(gate.title) or "gate"
     suite = ET.SubElement(
         root,
         "testsuite",
@@ -55,7 +56,7 @@ def _suite(root: ET.Element, gate: GateReport, axis: Axis, index: int) -> None:
     _properties(suite, gate, findings)
     for finding, kind in zip(findings, kinds, strict=True):
         _case(suite, finding, kind)
-    lines = [f"{wording.one_line(str(each.model))}: {_details(each)}" for each in findings]
+    lines = [f"{one_line(str(each.model))}: {_details(each)}" for each in findings]
     _text(suite, "system-out", [*lines, "", wording.INTERVALS])
     _text(suite, "system-err", [])
 
@@ -73,25 +74,23 @@ def _properties(suite: ET.Element, gate: GateReport, findings: list[Finding]) ->
             ("candidate", each.candidate_sha256),
         ):
             if sha256:
-                values[f"{wording.one_line(str(each.model))} {side} sha256"] = wording.one_line(
-                    sha256
-                )
+                values[f"{one_line(str(each.model))} {side} sha256"] = one_line(sha256)
     parent = ET.SubElement(suite, "properties")
     for name, value in values.items():
         if value:
-            ET.SubElement(parent, "property", {"name": name, "value": wording.one_line(value)})
+            ET.SubElement(parent, "property", {"name": name, "value": one_line(value)})
 
 
 def _case(suite: ET.Element, finding: Finding, kind: str) -> None:
     named = {
         "classname": f"gate.{finding.axis}",
-        "name": wording.one_line(str(finding.model)),
+        "name": one_line(str(finding.model)),
         "time": _seconds(0),
     }
     case = ET.SubElement(suite, "testcase", named)
     if kind:
-        message = "; ".join([wording.summary(finding), *map(wording.one_line, finding.why[:1])])
-        body = [] if kind == "skipped" else [wording.visible(sentence) for sentence in finding.why]
+        message = "; ".join([wording.summary(finding), *map(one_line, finding.why[:1])])
+        body = [] if kind == "skipped" else [visible(sentence) for sentence in finding.why]
         _text(case, kind, body, {"type": finding.verdict.value, "message": message})
 
 
@@ -110,7 +109,7 @@ def _kind(finding: Finding, gate: GateReport) -> str:
 
 def _details(finding: Finding) -> str:
     caveats = [f"{each.text} ({each.kind}: {each.effect})" for each in finding.caveats]
-    facts = [wording.one_line(each.evidence) for each in finding.caveats if each.evidence]
+    facts = [one_line(each.evidence) for each in finding.caveats if each.evidence]
     return "; ".join([wording.summary(finding), *caveats, *facts])
 
 

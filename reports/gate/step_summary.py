@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bench.core.text import one_line
 from bench.gate.verdict import QUIET, Finding, Verdict
 from reports.gate import table, wording
 from reports.gate.gate_report import GateReport
@@ -44,7 +45,7 @@ def to_markdown(gate: GateReport, *, limit_bytes: int = _LIMIT_BYTES) -> str:
 
 def escaped(text: str) -> str:
     """Returns text in one line that GitHub's Markdown shows as it is."""
-    return _MARKUP.sub(r"\\\1", wording.one_line(text))
+    return _MARKUP.sub(r"\\\1", one_line(text))
 
 
 def _head(gate: GateReport) -> str:

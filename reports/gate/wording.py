@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 
 from bench.core import units
+from bench.core.text import one_line
 from bench.core.units import GAP
 from bench.gate.verdict import Axis, Finding, Interval, UndecidedReason, Verdict
 from reports.gate.gate_report import GateReport
@@ -40,23 +40,6 @@ _HEADLINES = {
     5: "undecided",
     130: "interrupted",
 }
-
-# What XML 1.0 forbids, other controls, lone surrogates, and what turns the direction of writing.
-_INVISIBLE = re.compile(
-    r"[^\t\n\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
-
-
-def visible(text: str) -> str:
-    r"""Returns text that every document can hold: invisible characters are written ``\x1b``."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _INVISIBLE.sub(lambda match: _escape(ord(match[0])), lines)
-
-
-def one_line(text: str, *, characters: int = 300) -> str:
-    """Returns ``visible`` text in one line of at most ``characters``, cut with an ellipsis."""
-    line = " ".join(visible(text).split())
-    return line if len(line) <= characters else line[: characters - 1] + "…"
 
 
 def headline(gate: GateReport) -> str:
@@ -175,7 +158,3 @@ def _exactly(value: float) -> str:
     sufficient = (digits for digits in range(3, 17) if float(f"{value:.{digits - 1}e}") != 1)
     digits = next(sufficient, 4)
     return units.ratio(value, max(digits, 4 if value >= 1 else 3))
-
-
-def _escape(code: int) -> str:
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -11,10 +11,11 @@ from typing import Any
 
 from bench.core import config, units
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.text import one_line
 from bench.core.units import GAP
 from bench.gate.history.trend import Step, Trend
 from bench.gate.verdict import Interval
-from reports.gate.wording import REASONS, one_line
+from reports.gate.wording import REASONS
 from reports.parts.table import Cell, Heading, Line, Table, text_headings
 from reports.rows.schema import column, maybe
 

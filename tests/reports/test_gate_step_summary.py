@@ -11,6 +11,7 @@ from markdown_it.token import Token
 from support.gate_findings import TEXTS, everything, gate, gates, regressed, same, undecided
 
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.text import one_line
 from reports.gate import step_summary, wording
 from reports.gate.gate_report import GateReport
 
@@ -87,7 +88,7 @@ def test_details_are_closed() -> None:
 @given(TEXTS)
 def test_text_from_outside_is_shown_as_it_is(text: str) -> None:
     (_, row) = rows(f"| a |\n| --- |\n| x{step_summary.escaped(text)} |\n")
-    assert row == [f"x{wording.one_line(text)}"]
+    assert row == [f"x{one_line(text)}"]
     for token in tokens(f"- {step_summary.escaped(text)}\n"):
         assert token.type in (
             "bullet_list_open", "list_item_open", "paragraph_open", "inline", "text",
@@ -103,7 +104,7 @@ def test_text_from_outside_is_shown_as_it_is(text: str) -> None:
 )  # fmt: skip
 def test_markup_in_names_is_text(text: str) -> None:
     found = step_summary.to_markdown(gate(regressed(text, why=(text,)), device={text: text}))
-    assert rows(found)[1][0] == wording.one_line(text)
+    assert rows(found)[1][0] == one_line(text)
     kinds = {token.type for token in tokens(found)}
     assert not kinds & {"link_open", "image", "em_open", "code_inline", "s_open"}
     blocks = [token.content for token in tokens(found) if token.type.startswith("html")]

@@ -18,6 +18,7 @@ from support.gate_findings import (
     weighed,
 )
 
+from bench.core.text import one_line, visible
 from bench.gate.verdict import UndecidedReason, Verdict
 from reports.gate import junit, step_summary, table, wording
 from reports.gate.annotations import commands
@@ -91,21 +92,21 @@ def test_the_counts_begin_with_what_must_be_seen() -> None:
 
 
 def test_invisible_characters_are_written_out() -> None:
-    assert wording.visible("a\x00\x1b[31m\ud800\u202e\u2066\ufffe\x85é😀\tb\r\nc\rd") == (
+    assert visible("a\x00\x1b[31m\ud800\u202e\u2066\ufffe\x85é😀\tb\r\nc\rd") == (
         "a\\x00\\x1b[31m\\ud800\\u202e\\u2066\\ufffe\\x85é😀\tb\nc\nd"
     )
 
 
 @given(TEXTS)
 def test_visible_text_can_be_written_and_stays(text: str) -> None:
-    shown = wording.visible(text)
+    shown = visible(text)
     shown.encode()
-    assert wording.visible(shown) == shown
+    assert visible(shown) == shown
 
 
 @given(st.text(max_size=2000))
 def test_a_line_is_one_and_short(text: str) -> None:
-    line = wording.one_line(text)
+    line = one_line(text)
     assert len(line) <= 300
     assert line.splitlines() in ([], [line])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from bench.cli.console import print_json, print_to_stderr
+from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.cli.shown.cells import terminal_table
 from bench.cli.shown.ci_files import OutputFlags, write_ci_files
 from bench.cli.terminal import print_table
@@ -50,7 +50,7 @@ def show_unmeasured(models: Sequence[Unmeasured], *, as_json: bool) -> None:
         print_json({"gate": None, "models": [], "unmeasured": unmeasured(models)})
     else:
         for each in models:
-            print(f"{each.model}: {each.verdict}")
+            print_line(f"{each.model}: {each.verdict}")
     print_to_stderr(_EQUAL)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags, gate_flags
-from bench.cli.console import print_json, print_to_stderr
+from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core import config
 from bench.core.errors import ConfigurationError, worst
 
@@ -273,6 +273,6 @@ def _save_baseline(options: Options, candidate: Side, folder: Path) -> int:
         print_json({"bundle": config.unstructure(bundle)})
     else:
         for each in bundle.files:
-            print(f"{each.name} {each.format} {each.sha256}")
+            print_line(f"{each.name} {each.format} {each.sha256}")
     print_to_stderr(f"wrote {folder / CONTENTS}")
     return 0

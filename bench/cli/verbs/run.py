@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags
-from bench.cli.console import print_json, print_to_stderr
+from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core import config
 
 if TYPE_CHECKING:
@@ -230,7 +229,7 @@ def _print_commands(devices: Sequence[Device], *, as_json: bool) -> None:
         print_json({"commands": commands})
         return
     for command in commands:
-        sys.stdout.write(shlex.join(command) + "\n")
+        print_line(shlex.join(command))
 
 
 def _commands(sweep: Sweep) -> list[list[str]]:
