@@ -19,6 +19,7 @@ from bench.core.artifact import (
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
+from bench.core.text import check_name
 from models import frontend, stream
 from models.tflite import litert, reader
 
@@ -137,11 +138,7 @@ class Zoo:
         """
         content = reader.read(source)
         name = source.stem if name is None else name
-        if not name or name.startswith(".") or "/" in name or "\\" in name:
-            raise ConfigurationError(
-                f"{name!r} cannot be the name of a file in {self.root}",
-                hint="give a --name without slashes that does not begin with a dot",
-            )
+        check_name(name, str(self.root))
         role = role or content.role
         if role is Role.EMBEDDING_PATCH and frontend_name is None and not _takes_log_mel(content):
             role = Role.OTHER

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bench.core.caveats import Caveat
+from bench.core.text import check_name
 
 SAMPLE_RATE_HZ = 16_000  # of all audio here: mono, float32 in [-1, 1]
 
@@ -147,6 +148,10 @@ class Artifact:
     recipe_sha256: str = ""
     calls_to_fill: int = 1
     schema_version: int = 1
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "name")
+        check_name(self.file, "file")
 
     @property
     def hop_s(self) -> float:

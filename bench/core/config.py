@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
+import reprlib
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,20 +24,38 @@ from bench.core.errors import BenchError, ConfigurationError
 
 T = TypeVar("T")
 
+# Far above every file of ours; a smaller file may still expand to more, by YAML's aliases.
+_MOST_BYTES = 64 << 20
+_MOST_YAML_BYTES = 2 << 20
+_MOST_VALUES = 2_000_000
+_MOST_DIGITS = 100
+_MOST_PROBLEMS = 10  # that an error lists
+_LONGEST_WORD = 200  # that a similar one is searched for
+
 _STRICT = cattrs.Converter(forbid_extra_keys=True)
 
 
 def _member(value: object, cls: type[Enum]) -> Enum:
     values = [member.value for member in cls]
-    if value not in values:
-        raise ValueError(f"{value!r} is none of {', '.join(values)}{near(str(value), values)}")
+    if not isinstance(value, str) or value not in values:
+        similar = near(value, values) if isinstance(value, str) else ""
+        raise ValueError(f"{_short(value)} is none of {', '.join(values)}{similar}")
     return cls(value)
 
 
 def _of_kind(value: object, kinds: tuple[type, ...], description: str) -> Any:
     if (isinstance(value, bool) and bool not in kinds) or not isinstance(value, kinds):
-        raise ValueError(f"must be {description}, not {value!r}")
+        raise ValueError(f"must be {description}, not {_short(value)}")
     return value
+
+
+def _short(value: object) -> str:
+    """Returns a value as an error shows it: a large one is cut, and never spelt out first."""
+    return _CUT.repr(value)
+
+
+_CUT = reprlib.Repr()
+_CUT.maxlevel, _CUT.maxstring, _CUT.maxother = 3, 200, 200
 
 
 # JSON and YAML write whole numbers without a point; nothing else is converted.
@@ -83,8 +103,12 @@ def structure(value: object, cls: type[T], *, source: str) -> T:
         return _STRICT.structure(value, cls)
     except (ClassValidationError, IterableValidationError) as error:
         problems = list(_problems(error, ""))
+        more = len(problems) - _MOST_PROBLEMS
         raise ConfigurationError(
-            f"{source}: " + "; ".join(problems), hint="correct the key and run again"
+            f"{source}: "
+            + "; ".join(problems[:_MOST_PROBLEMS])
+            + (f"; and {more} more" if more > 0 else ""),
+            hint="correct the key and run again",
         ) from error
 
 
@@ -94,12 +118,13 @@ def load(path: Path, cls: type[T]) -> T:
     Raises:
         ConfigurationError: the file is missing, malformed or does not fit.
     """
+    is_json = path.suffix == ".json"
     try:
-        text = path.read_text(encoding="utf-8")
-        value = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        text = read_bytes(path, most=_MOST_BYTES if is_json else _MOST_YAML_BYTES).decode()
+        value = parse_json(text) if is_json else _parse_yaml(text)
     except FileNotFoundError as error:
         raise ConfigurationError(f"{path}: no such file", hint="check the path") from error
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise ConfigurationError(
             f"{path}: cannot be read: {_sentence(error)}", hint="check that it is YAML or JSON"
         ) from error
@@ -116,6 +141,73 @@ def yaml_values(text: str) -> list[Any]:
         return list(yaml.safe_load_all(text))
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(str(error)) from error
+
+
+def read_bytes(path: Path, *, most: int) -> bytes:
+    """Returns the content of a file, which may be a link to a device without an end.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it has more than ``most`` bytes.
+    """
+    with path.open("rb") as stream:
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"it is larger than {most >> 20} MiB")
+    return content
+
+
+def parse_json(text: str) -> Any:
+    """Returns the value of a JSON text, in which every number is finite.
+
+    Raises:
+        ValueError: it is not JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _parse_yaml(text: str) -> Any:
+    """Returns the value of a YAML text of plain values, each number finite."""
+    value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    left, count = [value], 1
+    while left:
+        each = left.pop()
+        if isinstance(each, float) and not math.isfinite(each):
+            raise ValueError(f"{each} is not a number that a file may have")
+        if isinstance(each, dict):
+            each = [*each, *each.values()]
+        if isinstance(each, list | tuple | set):
+            count += len(each)
+            if count > _MOST_VALUES:
+                raise ValueError("its aliases expand to too many values")
+            left += each
+    return value
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, which makes plain values only, without what a small file can blow up."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise ValueError("it has the merge key <<, which is not read: write the keys out")
+        super().flatten_mapping(node)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > _MOST_DIGITS:
+            raise ValueError(f"it has a number of more than {_MOST_DIGITS} digits")
+        return int(super().construct_yaml_int(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+
+def _finite(number: str) -> float:
+    if not math.isfinite(float(number)):
+        raise ValueError(f"{number} is not a number that a file may have")
+    return float(number)
 
 
 def unstructure(value: object) -> Any:
@@ -141,6 +233,8 @@ def save_yaml(path: Path, value: object) -> None:
 
 def near(word: str, words: list[str]) -> str:
     """Returns ``; did you mean X?`` for the nearest of ``words``, else an empty text."""
+    if len(word) > _LONGEST_WORD:
+        return ""
     matches = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f"; did you mean '{matches[0]}'?" if matches else ""
 
@@ -151,7 +245,7 @@ def _problems(error: BaseException, where: str) -> list[str]:
             return _nested_problems(error, where)
         case ForbiddenExtraKeysError():
             keys = sorted(getattr(error.cl, "__dataclass_fields__", {}))
-            unknown = sorted(error.extra_fields)
+            unknown = sorted(map(str, error.extra_fields))[: _MOST_PROBLEMS + 1]
             return [f"unknown key {_join(where, name)}{near(name, keys)}" for name in unknown]
         case BenchError():  # from a dataclass's own checks
             return [f"{where}: {error.message}" if where else error.message]

@@ -27,7 +27,10 @@ def commands(gate: GateReport) -> str:
     warnings = [Verdict.UNDECIDED]
     if gate.undecided_fails:
         errors, warnings = errors + warnings, []
-    first = [] if _is_explained(gate) else [(gate.title, wording.headline(gate))]
+    first = [(gate.title, each) for each in gate.differences]
+    if not _is_explained(gate):
+        reason = f": {gate.message}" if gate.message else ""
+        first.append((gate.title, wording.headline(gate) + reason))
     lines = [
         *_of("error", map(_annotation, gate.of(*errors))),
         *_of("warning", [*first, *map(_annotation, gate.of(*warnings))]),

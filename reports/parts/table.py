@@ -9,12 +9,15 @@ from typing import TypeAlias, TypeVar
 
 from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.text import visible
 from bench.core.units import GAP
 from reports.rows import schema
 from reports.rows.aspects import Aspect, in_words, varying
 from reports.rows.frontier import Marked
 from reports.rows.names import row_names, short_names
 from reports.rows.schema import Listing, Row, Stream, Timed
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the start of one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,12 +185,18 @@ def results_csv(rows: Sequence[Row]) -> str:
 
 
 def to_csv(listed: Listing) -> str:
-    """Returns rows as CSV with unrounded numbers."""
+    """Returns rows as CSV with unrounded numbers; no text of it is a formula for a spreadsheet."""
     import pandas  # here, so that a program that writes no CSV starts faster
 
+    rows = [tuple(map(_no_formula, row)) for row in listed.rows]
     # Objects, so that a column of whole numbers with gaps is not turned into floats.
-    frame = pandas.DataFrame(listed.rows, columns=list(listed.columns), dtype=object)
+    frame = pandas.DataFrame(rows, columns=list(listed.columns), dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _no_formula(value: object) -> object:
+    """Returns a cell; a text that a spreadsheet would compute begins with an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def to_markdown(table: Table, notes: Sequence[tuple[str, str]] = (), lead: str = "") -> str:
@@ -393,6 +402,7 @@ def _markdown_line(texts: Iterable[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    for sign in ("\\", "|", "*", "_", "`", "<"):
+    text = " ".join(visible(text).split())
+    for sign in ("\\", "|", "*", "_", "`", "<", "["):
         text = text.replace(sign, f"\\{sign}")
     return text
