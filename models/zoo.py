@@ -14,12 +14,12 @@ from bench.core.artifact import (
     Format,
     Role,
     WeightsOrigin,
+    check_name,
     manifests,
 )
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
-from bench.core.text import check_name
 from models import frontend, stream
 from models.tflite import litert, reader
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from bench.core.text import printable
+from bench.core.units import printable
 
 SCHEMA_VERSION = 1
 

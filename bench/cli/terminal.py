@@ -25,7 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.core import units
-from bench.core.text import printable
+from bench.core.units import printable
 
 LOG_EVERY_S = 30.0  # between two lines of a stage that is still running
 

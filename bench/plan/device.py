@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from bench.core.artifact import check_name
 from bench.core.hashing import sha256_value
-from bench.core.text import check_name
 
 HOST_NAME = "FRILL_BENCH_HOST"  # the variable with the name of this machine
 

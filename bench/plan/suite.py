@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import assert_never
 
 from bench.core import config
-from bench.core.artifact import Artifact, Format, manifests
+from bench.core.artifact import Artifact, Format, check_name, manifests
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.hashing import sha256_file
-from bench.core.text import check_name
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
 from bench.plan.device import DeviceRecord
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-from bench.core.text import one_line, visible
+from bench.core.units import one_line, visible
 from bench.gate.verdict import Finding, Verdict
 from reports.gate import wording
 from reports.gate.gate_report import GateReport

@@ -107,6 +107,7 @@ def ended_report(
     *,
     exit_code: int,
     message: str,
+    started_at: datetime,
     findings: Sequence[Finding] = (),
     differences: Sequence[str] = (),
 ) -> GateReport:
@@ -125,6 +126,7 @@ def ended_report(
         findings=tuple(findings),
         differences=tuple(differences),
         message=message,
+        started_at=started_at,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from bench.core.text import one_line, visible
+from bench.core.units import one_line, visible
 from bench.gate.verdict import Axis, Finding, Verdict
 from reports.gate import wording
 from reports.gate.gate_report import GateReport
@@ -36,9 +36,9 @@ def to_xml(gate: GateReport) -> str:
 
 
 def _ended(root: ET.Element, gate: GateReport) -> None:
-    """Adds the suite of a gate that ended before it measured: one case, which is no model."""
+    """Adds the suite of a gate that ended before it measured: one case, and not of a model."""
     kind = "error" if gate.exit_code in _OURS_TO_REPAIR else "skipped"
-    suite = ET.SubElement(root, "testsuite", _counted(gate, "gate", "0", [kind], gate.seconds))
+    suite = _started(root, gate, _counted("gate", "0", [kind], gate.seconds))
     ET.SubElement(suite, "properties")
     case = ET.SubElement(
         suite, "testcase", {"name": "gate", "classname": "frill-bench", "time": _seconds(0)}
@@ -50,9 +50,16 @@ def _ended(root: ET.Element, gate: GateReport) -> None:
     _text(suite, "system-err", [])
 
 
-def _counted(
-    gate: GateReport, name: str, number: str, kinds: list[str], seconds: float
-) -> dict[str, str]:
+def _started(root: ET.Element, gate: GateReport, named: dict[str, str]) -> ET.Element:
+    """Returns a new suite; with its time, where that is known."""
+    suite = ET.SubElement(root, "testsuite", named)
+    if gate.started_at is not None:
+        suite.set("timestamp", gate.started_at.strftime("%Y-%m-%dT%H:%M:%S"))
+        suite.set("hostname", "localhost")  # the name of a machine is private
+    return suite
+
+
+def _counted(name: str, number: str, kinds: list[str], seconds: float) -> dict[str, str]:
     """Returns the attributes of a suite with cases of these kinds."""
     return {
         "package": "frill-bench",
@@ -71,11 +78,7 @@ def _suite(root: ET.Element, gate: GateReport, axis: Axis, index: int) -> None:
     kinds = [_kind(finding, gate) for finding in findings]
     title = one_line(gate.title) or "gate"
     seconds = 0 if index else gate.seconds
-    named = _counted(gate, f"{title} {axis}", str(index), kinds, seconds)
-    suite = ET.SubElement(root, "testsuite", named)
-    if gate.started_at is not None:
-        suite.set("timestamp", gate.started_at.strftime("%Y-%m-%dT%H:%M:%S"))
-        suite.set("hostname", "localhost")  # the name of a machine is private
+    suite = _started(root, gate, _counted(f"{title} {axis}", str(index), kinds, seconds))
     _properties(suite, gate, findings)
     for finding, kind in zip(findings, kinds, strict=True):
         _case(suite, finding, kind)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.core.text import one_line
+from bench.core.units import one_line
 from bench.gate.verdict import QUIET, Finding, Verdict
 from reports.gate import table, wording
 from reports.gate.gate_report import GateReport

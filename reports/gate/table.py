@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.core.text import one_line
-from bench.core.units import GAP
+from bench.core.units import GAP, one_line
 from bench.gate.verdict import Finding, Verdict
 from reports.gate import wording
 from reports.parts.table import Cell, Footnotes, Heading, Line, Table, text_headings

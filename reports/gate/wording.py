@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from bench.core import units
-from bench.core.text import one_line
-from bench.core.units import GAP, counted
+from bench.core.units import GAP, counted, one_line
 from bench.gate.verdict import Axis, Finding, Interval, UndecidedReason, Verdict
 from reports.gate.gate_report import GateReport
 

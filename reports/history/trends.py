@@ -11,8 +11,7 @@ from typing import Any
 
 from bench.core import config, units
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.text import one_line
-from bench.core.units import GAP
+from bench.core.units import GAP, one_line
 from bench.gate.history.trend import Step, Trend
 from bench.gate.verdict import Interval
 from reports.gate.wording import REASONS

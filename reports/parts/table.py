@@ -9,15 +9,12 @@ from typing import TypeAlias, TypeVar
 
 from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.text import visible
-from bench.core.units import GAP
+from bench.core.units import GAP, is_formula, visible
 from reports.rows import schema
 from reports.rows.aspects import Aspect, in_words, varying
 from reports.rows.frontier import Marked
 from reports.rows.names import row_names, short_names
 from reports.rows.schema import Listing, Row, Stream, Timed
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the start of one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,15 +185,10 @@ def to_csv(listed: Listing) -> str:
     """Returns rows as CSV with unrounded numbers; no text of it is a formula for a spreadsheet."""
     import pandas  # here, so that a program that writes no CSV starts faster
 
-    rows = [tuple(map(_no_formula, row)) for row in listed.rows]
+    rows = [[f"'{each}" if is_formula(each) else each for each in row] for row in listed.rows]
     # Objects, so that a column of whole numbers with gaps is not turned into floats.
     frame = pandas.DataFrame(rows, columns=list(listed.columns), dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
-
-
-def _no_formula(value: object) -> object:
-    """Returns a cell; a text that a spreadsheet would compute begins with an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def to_markdown(table: Table, notes: Sequence[tuple[str, str]] = (), lead: str = "") -> str:

@@ -14,7 +14,7 @@ from support.gate_findings import (
     undecided,
 )
 
-from bench.core.text import one_line, visible
+from bench.core.units import one_line, visible
 from reports.gate.annotations import command, commands
 from reports.gate.gate_report import GateReport
 

@@ -11,7 +11,7 @@ from markdown_it.token import Token
 from support.gate_findings import TEXTS, everything, gate, gates, regressed, same, undecided
 
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.text import one_line
+from bench.core.units import one_line
 from reports.gate import step_summary, wording
 from reports.gate.gate_report import GateReport
 
@@ -42,7 +42,9 @@ def rows(markdown: str) -> list[list[str]]:
 
 def test_the_verdict_comes_first() -> None:
     lines = step_summary.to_markdown(everything()).splitlines()
-    assert lines[0] == "## gate on Pixel 8: regressed in latency and size"
+    assert lines[0] == (
+        "## gate on Pixel 8: broken int8 does not run as requested; regressed in latency and size"
+    )
     assert lines[2].startswith("2 regressed, 1 failed, 3 undecided, ")
     assert lines[2].endswith("8.53 min with benchmark\\_model 3f9a61c0; exit code 1.")
 

@@ -18,7 +18,7 @@ from support.gate_findings import (
     weighed,
 )
 
-from bench.core.text import one_line, visible
+from bench.core.units import one_line, visible
 from bench.gate.verdict import UndecidedReason, Verdict
 from reports.gate import junit, step_summary, table, wording
 from reports.gate.annotations import commands
@@ -75,7 +75,20 @@ def test_every_reason_of_an_undecided_model_has_words() -> None:
         (gate(weighed(Verdict.REGRESSED, 1.1), regressed()), "regressed in latency and size"),
         (gate(undecided(), undecided_fails=True), "undecided"),
         (gate(same(), exit_code=3), "no verdict: the device or a machine failed"),
-        (gate(failed()), "no verdict on all: something failed, was unfit or cannot be compared"),
+        (gate(failed()), "broken int8 does not run as requested"),
+        (
+            gate(failed(), weighed(Verdict.REGRESSED, 1.1)),
+            "broken int8 does not run as requested; regressed in size",
+        ),
+        (
+            gate(*(failed(name) for name in "abcde")),
+            "a int8, b int8, c int8 and 2 more do not run as requested",
+        ),
+        (
+            gate(same(), exit_code=4),
+            "no verdict on all: something failed, was unfit or cannot be compared",
+        ),
+        (gate(same(), timed("gone", Verdict.REMOVED)), "passed, 1 removed"),
         (gate(exit_code=130), "interrupted"),
         (gate(exit_code=2), "refused: the command or a file is wrong"),
         (gate(exit_code=70), "no verdict: frill-bench failed"),

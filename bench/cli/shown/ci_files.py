@@ -44,7 +44,9 @@ class CiFiles:
         self.is_written = False
         if options.summary is not None:
             _append(options.summary, "")
-        self._write_junit(ended_report(exit_code=70, message="the gate did not end"))
+        self._began = datetime.now(UTC)
+        not_ended = "the gate did not end: it was killed, or still runs"
+        self._write_junit(ended_report(exit_code=70, message=not_ended, started_at=self._began))
 
     def write(
         self,
@@ -82,7 +84,11 @@ class CiFiles:
         """Writes the outputs of a gate without a log: nothing was measured, for this reason."""
         self._write(
             ended_report(
-                exit_code=exit_code, message=message, findings=findings, differences=differences
+                exit_code=exit_code,
+                message=message,
+                started_at=self._began,
+                findings=findings,
+                differences=differences,
             )
         )
 

@@ -13,7 +13,7 @@ from bench.cli import flags as shared
 from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core import config
 from bench.core.errors import DeviceError, TransientDeviceError
-from bench.core.text import printable
+from bench.core.units import printable
 
 if TYPE_CHECKING:
     from bench.adb.transport.serials import Found

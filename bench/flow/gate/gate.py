@@ -229,8 +229,12 @@ def first_record(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case,
         revision=gate.revision,
         size_margin=gate.size_margin,
         accuracy=gate.accuracy,
-        differences=(*_of_saved(gate.saved, *next(iter(sides.values()))), *gate.differences),
+        differences=_differences(gate, sides),
     )
+
+
+def _differences(gate: Gate, sides: dict[ModelKey, tuple[Case, Case]]) -> tuple[str, ...]:
+    return (*_of_saved(gate.saved, *next(iter(sides.values()))), *gate.differences)
 
 
 def _of_saved(saved: Bundle | None, baseline: Case, candidate: Case) -> Iterator[str]:
@@ -267,7 +271,7 @@ def _identity(gate: Gate, sides: dict[ModelKey, tuple[Case, Case]]) -> str:
     keys = [
         [str(model), baseline.key, candidate.key] for model, (baseline, candidate) in sides.items()
     ]
-    files = [gate.size_margin, gate.accuracy, gate.scores]
+    files = [gate.size_margin, gate.accuracy, gate.scores, _differences(gate, sides)]
     return sha256_value([GATE, keys, *map(config.unstructure, (gate.rule, *files)), gate.seed])
 
 
