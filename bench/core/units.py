@@ -10,6 +10,8 @@ from numbers import Real
 
 GAP = "–"
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what begins one in a spreadsheet
+
 # What XML 1.0 forbids, other controls, lone surrogates, and what turns the direction of writing.
 _INVISIBLE = re.compile(
     r"[^\t\n\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -153,9 +155,11 @@ def printable(text: str) -> str:
     return _CI_COMMAND.sub(lambda match: _escape(ord(match[0][0])) + match[0][1:], visible(text))
 
 
-def is_formula(value: object) -> bool:
-    """Returns whether a value is a text that a spreadsheet would compute."""
-    return isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+def csv_cell(value: object) -> object:
+    """Returns a value for a CSV; a text that a spreadsheet would compute gets an apostrophe."""
+    if not isinstance(value, str):
+        return value
+    return f"'{visible(value)}" if value.startswith(_FORMULA) else visible(value)
 
 
 def _escape(code: int) -> str:

@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 
 from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.units import GAP, is_formula, visible
+from bench.core.units import GAP, csv_cell, visible
 from reports.rows import schema
 from reports.rows.aspects import Aspect, in_words, varying
 from reports.rows.frontier import Marked
@@ -185,7 +185,7 @@ def to_csv(listed: Listing) -> str:
     """Returns rows as CSV with unrounded numbers; no text of it is a formula for a spreadsheet."""
     import pandas  # here, so that a program that writes no CSV starts faster
 
-    rows = [[f"'{each}" if is_formula(each) else each for each in row] for row in listed.rows]
+    rows = [tuple(map(csv_cell, row)) for row in listed.rows]
     # Objects, so that a column of whole numbers with gaps is not turned into floats.
     frame = pandas.DataFrame(rows, columns=list(listed.columns), dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))

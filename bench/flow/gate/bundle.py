@@ -21,6 +21,7 @@ from bench.core import config
 from bench.core.artifact import Artifact, Format
 from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_bytes, sha256_file
+from bench.core.units import one_line
 from bench.core.version import VERSION
 from bench.gate.verdict import ModelKey
 from bench.plan.case import Runner
@@ -269,10 +270,14 @@ def _verify(folder: Path, name: str, sha256: str, where: str) -> Path:
 def _inside(folder: Path, name: str, where: str) -> Path:
     inner = PurePosixPath(name)
     if inner.is_absolute() or ".." in inner.parts:
-        raise _wrong(f"{where}: {name} is not in the bundle")
+        raise _wrong(f"{where}: {one_line(name)} is not in the bundle")
     path = folder / inner
-    if not path.is_file():
-        raise _wrong(f"{where}: {name} is missing")
+    try:
+        is_file = path.is_file()
+    except OSError:  # such as a name that is too long
+        is_file = False
+    if not is_file:
+        raise _wrong(f"{where}: {one_line(name)} is missing")
     if not path.resolve().is_relative_to(folder.resolve()):
         raise _wrong(f"{where}: {name} is a link out of the bundle")
     return path

@@ -11,7 +11,7 @@ from bench.gate.log import VERSION, Log, from_bytes, to_line
 from bench.gate.records import Entry, Opened
 from bench.gate.schedule import check_coins
 
-_MOST_BYTES = 256 << 20
+_MOST_BYTES = 64 << 20
 
 
 def read(path: Path) -> Log:
