@@ -106,6 +106,7 @@ def test_odd_names_go_through_a_gate_and_are_carried_out_by_nobody(
 ) -> None:
     monkeypatch.chdir(named)
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_SHA", "\n::error::\x1b[31m\x9b")
     words = ["gate", "--baseline", "old", "--candidate", "new", "--host", "--max-minutes", "0",
              "--log", "gate.jsonl", "--junit", "gate.xml", "--summary", "summary.md"]  # fmt: skip
     assert main(words) == 0
@@ -119,7 +120,10 @@ def test_odd_names_go_through_a_gate_and_are_carried_out_by_nobody(
     assert {f"{name} float32" for name in names()} <= cases
     assert "<script>" not in Path("summary.md").read_text().replace("\\<script\\>", "")
     assert main(["gate", "--replay", "gate.jsonl", "--json"]) == 0
-    models = json.loads(capsys.readouterr().out)["models"]
+    out = capsys.readouterr().out
+    assert not RAW.search(out)
+    assert json.loads(out)["gate"]["revision"] == "\n::error::\x1b[31m\x9b"
+    models = json.loads(out)["models"]
     assert {each["name"] for each in models} == names()
     for words in (["zoo", "list", "--zoo", "new"], ["run", "--zoo", "new", "--host", "--dry-run"]):
         assert main(words) == 0

@@ -83,7 +83,9 @@ def test_a_candidates_tool_is_named_as_not_run_and_is_not_copied_into_a_baseline
 
 
 def test_own_tools_runs_the_tool_of_the_baseline_alone(here: Path) -> None:
-    main([*GATE, "--own-tools"])
+    assert main([*GATE, "--own-tools"]) == 2  # not the candidate's, so one must be given
+    assert ran(here) == []
+    main([*GATE, "--own-tools", "--benchmark-binary", str(STAND_IN / "benchmark_model")])
     assert ran(here) == ["old-ran"]
 
 

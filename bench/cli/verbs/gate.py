@@ -163,7 +163,7 @@ def _run(options: Options, outputs: Outputs) -> int:
     comparison = pair_up(
         baseline, candidate, unchanged_too=options.measure_unchanged or options.own_tools
     )
-    differences = of_sides(comparison, candidate)
+    differences = of_sides(comparison, candidate, options.benchmark_binary)
     if not comparison.pairs:
         lines = (*_tool_differences(options, baseline), *differences)
         outputs.show_unmeasured(comparison.unmeasured, lines, margin=options.margin)
@@ -202,9 +202,29 @@ def _tool_differences(options: Options, baseline: Side) -> Iterator[str]:
     if binary is not None:
         tool = official(binary)
         yield from of_tool(saved, tool.sha256, tool.kind, measured=False)
-    elif options.host:
+    elif not options.host:
+        yield from _phone_tool_differences(options, baseline)
+    else:
         yield from of_tool(saved, litert_tool().sha256, Runner.LITERT_PYTHON, measured=False)
         yield from of_runtimes(baseline.bundle.runtimes, Runner.LITERT_PYTHON)
+
+
+def _phone_tool_differences(options: Options, baseline: Side) -> Iterator[str]:
+    """Yields how the cached tool for phones differs from the one in the baseline's bundle."""
+    from bench.cli.requests import tool_request
+    from bench.flow.gate.bundle import official
+    from bench.flow.gate.differences import of_tool
+    from bench.tool.elf import read_elf
+    from bench.tool.fetch import cached_tool
+
+    elf = None if baseline.tool is None else read_elf(baseline.tool)
+    if baseline.bundle is None or elf is None:
+        return
+    asked = tool_request(options)
+    cached = cached_tool(elf.abi, program=asked.program, version=asked.version)
+    if cached is not None:
+        tool = official(cached)
+        yield from of_tool(baseline.bundle.tool, tool.sha256, tool.kind, measured=False)
 
 
 def _baseline(options: Options) -> Side:
@@ -221,6 +241,13 @@ def _baseline(options: Options) -> Side:
         raise ConfigurationError(
             f"{options.baseline}: has no tool for --own-tools; only official ones can be bundled",
             hint=f"save it with one: {_SAVE} --benchmark-binary PATH",
+        )
+    if options.own_tools and options.host and options.benchmark_binary is None:
+        raise ConfigurationError(
+            "--own-tools on this machine: the candidate would be measured by the LiteRT "
+            "interpreter, whose times are not those of the baseline's tool",
+            hint="give the candidate's tool, which is never taken from its folder: "
+            "--benchmark-binary PATH",
         )
     return baseline
 

@@ -8,21 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from bench.flow.gate.bundle import BundledTool
 from bench.flow.gate.references import Comparison, FilePair, Side
 from bench.gate.verdict import Verdict
 from bench.plan.case import Runner
 
+_NOT_RUN = (
+    "the candidate brings a tool, which is not run: only a path on the command line is "
+    "(--benchmark-binary PATH)"
+)
 _TRY = "--own-tools --measure-unchanged measures each side with its own"
 
 
-def of_sides(comparison: Comparison, candidate: Side) -> tuple[str, ...]:
-    """Returns the differences of the files: number formats, hops, and a tool that is not run."""
+def of_sides(
+    comparison: Comparison, candidate: Side, binary: Path | None = None
+) -> tuple[str, ...]:
+    """Returns the differences of the files: number formats, hops, and a tool that is not run.
+
+    Args:
+        binary: the tool that the command line gives.
+    """
     return (
         *(line for pair in comparison.pairs for line in _of_pair(pair)),
         *_of_formats(comparison),
-        *_of_candidate(candidate),
+        *([] if candidate.tool is None or binary else [_NOT_RUN]),
     )
 
 
@@ -112,14 +123,6 @@ def _of_formats(comparison: Comparison) -> Iterator[str]:
                 f"{name}: another number format, so not compared: {_listed(new)} instead of "
                 f"{_listed(removed)}"
             )
-
-
-def _of_candidate(candidate: Side) -> Iterator[str]:
-    if candidate.tool is not None:
-        yield (
-            "the candidate brings a tool, which is not run: only a path on the command line is "
-            "(--benchmark-binary PATH)"
-        )
 
 
 def _listed(words: Sequence[str]) -> str:

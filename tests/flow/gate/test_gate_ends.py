@@ -13,6 +13,7 @@ import pytest
 from support.gate_logs import to_text
 from support.gate_phone import revision
 from support.program import COMMAND
+from support.smallest_program import program
 
 from bench.cli.main import main
 from bench.core.hashing import sha256_file
@@ -177,6 +178,22 @@ def test_another_tool_is_the_first_that_is_shown_and_so_is_another_runtime(
     assert "another runtime than the baseline was saved with: ai-edge-litert" in shown.err
     (difference,) = json.loads(shown.out)["differences"]
     assert difference.endswith(", not 1.0.1")
+
+
+def test_another_tool_for_phones_than_in_the_bundle_is_shown_though_nothing_is_measured(
+    here: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRILL_BENCH_CACHE", str(here / "cache"))
+    for name in ("before", "now"):
+        Path(name).write_bytes(program(machine=183) + f"--graph --num_runs {name}".encode())
+    save = ["gate", "--candidate", "old", "--save-baseline", "kept"]
+    assert main([*save, "--benchmark-binary", "before"]) == 0
+    cached = here / "cache" / "official" / "benchmark_model-arm64-v8a" / "benchmark_model"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(Path("now").read_bytes())
+    capsys.readouterr()
+    assert gate("--baseline", "kept", "--candidate", "old") == 0
+    assert capsys.readouterr().err.startswith("another tool than the baseline was saved with: ")
 
 
 def test_another_number_format_is_shown_first(here: Path, capsys: Shown) -> None:
