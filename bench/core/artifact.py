@@ -167,6 +167,19 @@ def manifests(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.json") if path.name.endswith(endings))
 
 
+def check_visible(name: str, where: str) -> None:
+    """Checks that the name of a file can be shown in one line.
+
+    Raises:
+        ConfigurationError: it has controls or other invisible characters.
+    """
+    if not name.isprintable():
+        raise ConfigurationError(
+            f"{where}: {one_line(repr(name))} has invisible characters",
+            hint="give the file another name: one visible line",
+        )
+
+
 def check_name(name: str, where: str) -> None:
     """Checks that a name from outside can be the name of a file, and can be shown.
 

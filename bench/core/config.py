@@ -112,8 +112,11 @@ def structure(value: object, cls: type[T], *, source: str) -> T:
         ) from error
 
 
-def load(path: Path, cls: type[T]) -> T:
+def load(path: Path, cls: type[T], *, finite: bool = True) -> T:
     """Returns the ``cls`` that a ``.yaml``, ``.yml`` or ``.json`` file holds.
+
+    Args:
+        finite: refuse NaN and infinite numbers in JSON, as in every file from outside.
 
     Raises:
         ConfigurationError: the file is missing, malformed or does not fit.
@@ -121,7 +124,7 @@ def load(path: Path, cls: type[T]) -> T:
     is_json = path.suffix == ".json"
     try:
         text = read_bytes(path, most=_MOST_BYTES if is_json else _MOST_YAML_BYTES).decode()
-        value = parse_json(text) if is_json else _parse_yaml(text)
+        value = parse_json(text, finite=finite) if is_json else _parse_yaml(text)
     except FileNotFoundError as error:
         raise ConfigurationError(f"{path}: no such file", hint="check the path") from error
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
@@ -157,14 +160,18 @@ def read_bytes(path: Path, *, most: int) -> bytes:
     return content
 
 
-def parse_json(text: str) -> Any:
-    """Returns the value of a JSON text, in which every number is finite.
+def parse_json(text: str, *, finite: bool = True) -> Any:
+    """Returns the value of a JSON text.
+
+    Args:
+        finite: every number must be.
 
     Raises:
         ValueError: it is not JSON, or is nested too deeply.
     """
+    number = _finite if finite else float
     try:
-        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+        return json.loads(text, parse_float=number, parse_constant=number)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import assert_never
 
 from bench.core import config
-from bench.core.artifact import Artifact, Format, check_name, manifests
+from bench.core.artifact import Artifact, Format, check_visible, manifests
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.hashing import sha256_file
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
@@ -155,7 +155,7 @@ def bare_target(path: Path) -> Target:
             magic = stream.read(8)[4:]
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", hint="check the path") from error
-    check_name(path.name, "file")
+    check_visible(path.name, "file")
     if magic != _MAGIC:
         raise ModelFileError(f"{path}: not a TFLite model", hint="give a .tflite file")
     sha256 = sha256_file(path)

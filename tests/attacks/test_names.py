@@ -20,7 +20,7 @@ from support.phone_sweeps import TINY
 from bench.cli.console import print_json, print_line
 from bench.cli.main import main
 from bench.core import config
-from bench.core.artifact import Artifact, check_name
+from bench.core.artifact import Artifact, check_name, check_visible
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes
 from bench.core.units import printable
@@ -86,6 +86,11 @@ def test_a_name_that_leaves_its_folder_or_cannot_be_shown_is_refused(
         with pytest.raises(ConfigurationError, match="cannot be the name of a file"):
             config.load(manifest, Artifact)
     assert not list(tmp_path.glob("x*"))
+
+
+def test_a_name_that_can_be_shown_may_be_long_or_hidden_where_it_is_only_read() -> None:
+    for name in (".hidden.tflite", "x" * 240 + ".tflite", " a.tflite"):
+        check_visible(name, "here")
 
 
 @pytest.mark.parametrize("name", ["a\x1b[31m.tflite", "a\u202e.tflite", "a\n::error::x.tflite"])

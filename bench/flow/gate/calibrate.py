@@ -105,11 +105,13 @@ def _load(path: Path) -> Calibration:
     """Returns a stored calibration, of this version or version 1."""
     try:
         text = config.read_bytes(path, most=_MOST_BYTES).decode()
-        plain = config.parse_json(text)
+        plain = config.parse_json(text, finite=False)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}", hint=_AGAIN) from error
     if isinstance(plain, dict) and plain.get("schema_version") == 1:
-        plain = config.parse_json(text.replace('"processes_per_arm"', '"processes_per_side"'))
+        plain = config.parse_json(
+            text.replace('"processes_per_arm"', '"processes_per_side"'), finite=False
+        )
     return config.structure(plain, Calibration, source=str(path))
 
 
