@@ -52,6 +52,15 @@ class Options(gate_flags.BlockFlags, flags.VerbOptions):
     summary: Path | None
 
 
+class _CiOptions(argparse.Namespace):
+    """The outputs for CI of a command line of which the rest is wrong."""
+
+    junit: Path | None
+    summary: Path | None
+    json: bool
+    undecided: str = "warn"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of ``gate``."""
     parser.epilog = _EXAMPLE
@@ -142,6 +151,18 @@ def run(options: Options) -> int:
     if options.save_baseline is not None and options.replay is None:
         return _save_baseline(options, options.save_baseline)
     return to_the_end(options, partial(_run, options))
+
+
+def write_refused(arguments: Sequence[str], exit_code: int) -> None:
+    """Writes the outputs for CI of a command line that the parser has refused, with a message."""
+    from bench.cli.shown.gate import Outputs
+
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
+    for name in ("--junit", "--summary"):
+        parser.add_argument(name, type=Path, nargs="?")
+    flags.add_json(parser)
+    options, _ = parser.parse_known_args([*arguments], _CiOptions())
+    Outputs(options).show_ended(exit_code, "the command line was refused; its messages show why")
 
 
 def _run(options: Options, outputs: Outputs) -> int:

@@ -71,6 +71,19 @@ def test_a_gate_that_measures_nothing_writes_why(
     assert f"exit code {code}." in Path("summary.md").read_text()
 
 
+@pytest.mark.parametrize("words", [["--margn", "5%"], ["--margin", "much"], ["--tool", "x"], ["x"]])
+def test_a_command_line_that_the_parser_refuses_leaves_no_report_of_an_earlier_gate(
+    here: Path, capsys: Shown, words: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        gate(*words, "--json")
+    assert refused.value.code == 2
+    assert json.loads(capsys.readouterr().out)["ended"]["exit_code"] == 2
+    (suite,) = suites()
+    assert suite.get("errors") == "1"
+    assert "refused" in Path("summary.md").read_text()
+
+
 def test_a_gate_of_equal_files_writes_that_they_are_equal(here: Path, capsys: Shown) -> None:
     assert gate("--candidate", "old", "--host", "--json") == 0
     document = json.loads(capsys.readouterr().out)
