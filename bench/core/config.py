@@ -49,6 +49,13 @@ def _of_kind(value: object, kinds: tuple[type, ...], description: str) -> Any:
     return value
 
 
+def _text(value: object) -> str:
+    text = str(_of_kind(value, (str,), "text"))
+    if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
+        raise ValueError(f"must be text, and {_short(value)} has half of a character")
+    return text
+
+
 def _short(value: object) -> str:
     """Returns a value as an error shows it: a large one is cut, and never spelt out first."""
     return _CUT.repr(value)
@@ -76,7 +83,7 @@ _STRICT.register_structure_hook_func(
 # A hook on str gets the StrEnums too.
 _STRICT.register_structure_hook(
     str,
-    lambda value, kind: _of_kind(value, (str,), "text") if kind is str else _member(value, kind),
+    lambda value, kind: _text(value) if kind is str else _member(value, kind),
 )
 # A text is a sequence too, but a text where a list belongs is an error.
 _TUPLE = _STRICT.get_structure_hook(tuple[object, ...])

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
+from lab.nightly_logs import Gated, write_night
 from support.gate_findings import TEXTS
 from support.phone_sweeps import TINY
 
@@ -83,7 +84,7 @@ def test_a_name_that_leaves_its_folder_or_cannot_be_shown_is_refused(
     document = json.loads(manifest.read_text())
     for key in ("name", "file"):
         manifest.write_text(json.dumps({**document, key: name}))
-        with pytest.raises(ConfigurationError, match="cannot be the name of a file"):
+        with pytest.raises(ConfigurationError, match=r"name of a file|half of a character"):
             config.load(manifest, Artifact)
     assert not list(tmp_path.glob("x*"))
 
@@ -188,3 +189,33 @@ def test_a_page_and_a_picture_hold_every_name() -> None:
         dots=dots, numbers=Listing(columns=(), rows=()), families=tuple(known[:6]),
     )  # fmt: skip
     assert b"<script" not in svg(draw(chart, STYLES["light"]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\x1b[31mred", "::error::x", "a\nb", "$\\frac{", "<script>alert(1)</script>", "[/red]",
+     "\u202e", "\ud800", "../../x", ""],
+    ids=ascii,
+)  # fmt: skip
+def test_the_log_of_a_stranger_is_shown_and_drawn_whatever_its_models_are_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    log = write_night(tmp_path / "gates", Gated(number=1, ratios={"tiny": 1.2}))
+    text = log.read_text().replace('"name":"tiny"', f'"name":{json.dumps(name)}')
+    log.write_text(text)
+    codes = set()
+    for words in (
+        ["gate", "--replay", str(log), "--junit", "a.xml", "--summary", "a.md"],
+        ["gate", "--replay", str(log), "--json"],
+        ["history", "gates", "--out", "out"],
+        ["history", "gates", "--json"],
+    ):
+        codes.add(main(words))
+        shown = capsys.readouterr()
+        assert not RAW.search(shown.out + shown.err)
+        assert not COMMAND.search(shown.out + shown.err) or "json" in words[-1]
+    assert codes <= {0, 1, 2}
+    if Path("out").exists():
+        assert "<script>alert" not in Path("out/index.html").read_text()
+        assert not {path.name for path in Path().iterdir()} - {"gates", "a.xml", "a.md", "out"}
