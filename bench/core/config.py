@@ -6,6 +6,7 @@ import difflib
 import json
 import math
 import reprlib
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ _MOST_BYTES = 64 << 20
 _MOST_YAML_BYTES = 2 << 20
 _MOST_VALUES = 200_000  # of a YAML file
 _MOST_DIGITS = 100
+_PART = 500  # entries of a long list that are structured together
 _MOST_PROBLEMS = 10  # that an error lists
 _LONGEST_WORD = 200  # that a similar one is searched for
 
@@ -89,8 +91,30 @@ _STRICT.register_structure_hook(
 _TUPLE = _STRICT.get_structure_hook(tuple[object, ...])
 _STRICT.register_structure_hook_func(
     lambda kind: getattr(kind, "__origin__", None) is tuple,
-    lambda value, kind: _TUPLE(_of_kind(value, (list, tuple), "a list"), kind),
+    lambda value, kind: _tuple(_of_kind(value, (list, tuple), "a list"), kind),
 )
+
+
+def _tuple(items: Sequence[object], kind: Any) -> tuple[object, ...]:
+    """Returns the entries of a list; of a long one no more errors are collected than of a part."""
+    if len(items) <= _PART or kind.__args__[-1] is not Ellipsis:
+        return tuple(_TUPLE(items, kind))
+    structured: list[object] = []
+    for start in range(0, len(items), _PART):
+        try:
+            structured += _TUPLE(items[start : start + _PART], kind)
+        except IterableValidationError as error:
+            _shift(error, start)
+            raise
+    return tuple(structured)
+
+
+def _shift(error: IterableValidationError, start: int) -> None:
+    """Adds ``start`` to the index of each entry that an error names."""
+    for inner in error.exceptions:
+        for note in getattr(inner, "__notes__", ()):
+            if isinstance(note, IterableValidationNote):
+                note.index = int(note.index) + start
 
 
 def structure(value: object, cls: type[T], *, source: str) -> T:

@@ -74,6 +74,7 @@ JSON = {
     "deep and closed": '{"name": ' + "[" * 100_000 + "]" * 100_000 + "}",
     "many unknown keys": json.dumps({f"k{n}": 1 for n in range(1_000)}),
     "a large value of a wrong kind": json.dumps({"number": ["x" * 1000] * 5_000}),
+    "a long list of wrong values": json.dumps({"names": ["x"] * 700 + [1] * 200_000}),
     "a lone surrogate as a key": '{"\\ud800": 1}',
     "a lone surrogate as text": '{"name": "\\ud800"}',
     "two documents": "{}{}",
@@ -105,6 +106,15 @@ def test_a_json_file_is_read_or_refused_and_never_crashes(tmp_path: Path, name: 
     assert len(str(refused.value)) < 5_000
     with pytest.raises(ConfigurationError):
         read(path)
+
+
+def test_an_entry_far_down_a_long_list_is_named_by_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"names": ["x"] * 1_234 + [7]}))
+    with pytest.raises(ConfigurationError, match=r"names\[1234\]: must be text, not 7"):
+        config.load(path, Anything)
+    path.write_text(json.dumps({"names": ["x"] * 1_234}))
+    assert len(config.load(path, Anything).names) == 1_234
 
 
 def test_plain_aliases_and_numbers_are_still_read(tmp_path: Path) -> None:
