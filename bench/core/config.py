@@ -6,7 +6,7 @@ import difflib
 import json
 import math
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,6 +51,13 @@ def _of_kind(value: object, kinds: tuple[type, ...], description: str) -> Any:
     return value
 
 
+def _whole(value: object) -> int:
+    number = int(_of_kind(value, (int,), "a whole number"))
+    if not -(2**63) <= number < 2**63:  # no database takes a larger one
+        raise ValueError(f"must be a whole number of 64 bits, not {_short(value)}")
+    return number
+
+
 def _text(value: object) -> str:
     text = str(_of_kind(value, (str,), "text"))
     if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
@@ -69,7 +76,7 @@ _CUT.maxlevel, _CUT.maxstring, _CUT.maxother = 3, 200, 200
 
 # JSON and YAML write whole numbers without a point; nothing else is converted.
 _STRICT.register_structure_hook(bool, lambda value, _: _of_kind(value, (bool,), "true or false"))
-_STRICT.register_structure_hook(int, lambda value, _: _of_kind(value, (int,), "a whole number"))
+_STRICT.register_structure_hook(int, lambda value, _: _whole(value))
 _STRICT.register_structure_hook(
     float, lambda value, _: float(_of_kind(value, (int, float), "a number"))
 )
@@ -210,18 +217,21 @@ def parse_json(text: str, *, finite: bool = True) -> Any:
 def _parse_yaml(text: str) -> Any:
     """Returns the value of a YAML text of plain values, each number finite."""
     value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    left, count = [value], 1
+    left: list[tuple[str, object]] = [("", value)]
+    count = 1
     while left:
-        each = left.pop()
+        where, each = left.pop()
         if isinstance(each, float) and not math.isfinite(each):
-            raise ValueError(f"{each} is not a number that a file may have")
+            raise ValueError(f"{where}: {each} is not a number that a file may have")
+        inner: Collection[tuple[str, object]] = ()
         if isinstance(each, dict):
-            each = [*each, *each.values()]
-        if isinstance(each, list | tuple | set):
-            count += len(each)
-            if count > _MOST_VALUES:
-                raise ValueError("its aliases expand to too many values")
-            left += each
+            inner = [(_join(where, str(key))[:_LONGEST_WORD], entry) for key, entry in each.items()]
+        elif isinstance(each, list | tuple | set):
+            inner = [(where, entry) for entry in each]
+        count += len(inner)
+        if count > _MOST_VALUES:
+            raise ValueError("its aliases expand to too many values")
+        left += inner
     return value
 
 

@@ -29,6 +29,7 @@ from models.zoo import Zoo
 class Anything:
     name: str | None = None
     number: float = 0.0
+    count: int = 0
     names: tuple[str, ...] = ()
 
 
@@ -72,6 +73,7 @@ JSON = {
     "deep lists": '{"name": ' + "[" * 200_000,
     "deep objects": '{"name": ' * 200_000,
     "deep and closed": '{"name": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    "a whole number that no database takes": '{"count": 1' + "0" * 30 + "}",
     "many unknown keys": json.dumps({f"k{n}": 1 for n in range(1_000)}),
     "a large value of a wrong kind": json.dumps({"number": ["x" * 1000] * 5_000}),
     "a long list of wrong values": json.dumps({"names": ["x"] * 700 + [1] * 200_000}),
