@@ -179,7 +179,7 @@ def yaml_values(text: str) -> list[Any]:
         ValueError: it is not YAML.
     """
     try:
-        return list(yaml.safe_load_all(text))
+        return [_bounded(value) for value in yaml.load_all(text, Loader=_Loader)]
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(str(error)) from error
 
@@ -216,7 +216,11 @@ def parse_json(text: str, *, finite: bool = True) -> Any:
 
 def _parse_yaml(text: str) -> Any:
     """Returns the value of a YAML text of plain values, each number finite."""
-    value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    return _bounded(yaml.load(text, Loader=_Loader))  # noqa: S506 - a SafeLoader
+
+
+def _bounded(value: Any) -> Any:
+    """Returns a value of YAML that its aliases do not blow up, and whose numbers are finite."""
     left: list[tuple[str, object]] = [("", value)]
     count = 1
     while left:

@@ -225,7 +225,7 @@ def _tool_differences(options: Options, baseline: Side) -> Iterator[str]:
         yield from of_tool(saved, tool.sha256, tool.kind, measured=False)
     elif not options.host:
         yield from _phone_tool_differences(options, baseline)
-    else:
+    elif options.tool is None:
         yield from of_tool(saved, litert_tool().sha256, Runner.LITERT_PYTHON, measured=False)
         yield from of_runtimes(baseline.bundle.runtimes, Runner.LITERT_PYTHON)
 
@@ -237,12 +237,14 @@ def _phone_tool_differences(options: Options, baseline: Side) -> Iterator[str]:
     from bench.flow.gate.differences import of_tool
     from bench.tool.elf import read_elf
     from bench.tool.fetch import cached_tool
+    from bench.tool.flags import Program
 
     elf = None if baseline.tool is None else read_elf(baseline.tool)
     if baseline.bundle is None or elf is None:
         return
     asked = tool_request(options)
-    cached = cached_tool(elf.abi, program=asked.program, version=asked.version)
+    program = asked.program or Program.INTERPRETER
+    cached = cached_tool(elf.abi, program=program, version=asked.version)
     if cached is not None:
         tool = official(cached)
         yield from of_tool(baseline.bundle.tool, tool.sha256, tool.kind, measured=False)
@@ -263,7 +265,8 @@ def _baseline(options: Options) -> Side:
             f"{options.baseline}: has no tool for --own-tools; only official ones can be bundled",
             hint=f"save it with one: {_SAVE} --benchmark-binary PATH",
         )
-    if options.own_tools and options.host and options.benchmark_binary is None:
+    official = options.benchmark_binary is not None or options.tool is not None
+    if options.own_tools and options.host and not official:
         raise ConfigurationError(
             "--own-tools on this machine: the candidate would be measured by the LiteRT "
             "interpreter, whose times are not those of the baseline's tool",
