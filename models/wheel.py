@@ -71,7 +71,8 @@ def _download(wanted: Wheel, folder: Path) -> Path:
     requirement = f"{wanted.name}=={wanted.version}"
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
+            # -P: a pip.py in the current folder would be run instead.
+            *(sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps"),
             *("--only-binary", ":all:", "--dest", str(folder), requirement),
         ],
         capture_output=True,

@@ -14,6 +14,7 @@ from bench.core.artifact import (
     Format,
     Role,
     WeightsOrigin,
+    check_name,
     manifests,
 )
 from bench.core.config import near
@@ -137,11 +138,7 @@ class Zoo:
         """
         content = reader.read(source)
         name = source.stem if name is None else name
-        if not name or name.startswith(".") or "/" in name or "\\" in name:
-            raise ConfigurationError(
-                f"{name!r} cannot be the name of a file in {self.root}",
-                hint="give a --name without slashes that does not begin with a dot",
-            )
+        check_name(name, str(self.root))
         role = role or content.role
         if role is Role.EMBEDDING_PATCH and frontend_name is None and not _takes_log_mel(content):
             role = Role.OTHER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from bench.core.hashing import sha1_file, sha256_bytes, sha256_file
 from bench.core.progress import OnProgress, ignore
 
 _MARGIN_BYTES = 8 << 20
+_ENDING = re.compile(r"\.[A-Za-z0-9_]{1,16}")  # any other could be a command of the phone's shell
 _KILL_LIMIT_S = 10.0
 _NOT_FOUND = 127  # the exit status of a shell for a command that it does not find
 _SHA1_DIGITS = 40
@@ -24,7 +26,8 @@ _BATCH_CHARACTERS = 1500  # a command holds a batch twice
 
 def place_of(phone: Phone, path: Path, sha256: str) -> PurePosixPath:
     """Returns the path that a file gets on a phone."""
-    return PurePosixPath(phone.folder) / f"{sha256}{path.suffix}"
+    ending = path.suffix if _ENDING.fullmatch(path.suffix) else ""
+    return PurePosixPath(phone.folder) / f"{sha256}{ending}"
 
 
 def stage(
@@ -184,7 +187,8 @@ def _size_bytes(path: Path) -> int:
 def _remove_others(phone: Phone, needed: Iterable[PurePosixPath]) -> None:
     # Not ls, which changes names that are not ASCII.
     files = phone.ask(f"find {shlex.quote(phone.folder)} -mindepth 1 -maxdepth 1").splitlines()
-    if old := sorted(set(files) - {str(path) for path in needed}):
+    ours = {each for each in files if each.startswith(f"{phone.folder}/")}
+    if old := sorted(ours - {str(path) for path in needed}):
         for names in _batches(old):
             phone.ask(f"rm -rf {names}")
 

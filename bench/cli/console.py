@@ -1,27 +1,40 @@
-"""What verbs print: JSON on stdout, lines on stderr. It imports nothing heavy, for ``--help``."""
+"""What verbs print: JSON and lines on stdout, lines on stderr; all text from outside made safe.
+
+It imports nothing heavy, for ``--help``.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+from bench.core.units import printable
+
 SCHEMA_VERSION = 1
+
+# Not escaped by JSON itself: DEL, the second block of controls, line separators, directions.
+_UNESCAPED = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Prints one JSON document, with its ``schema_version``, on stdout."""
-    json.dump(
+    text = json.dumps(
         {"schema_version": SCHEMA_VERSION, **document},
-        sys.stdout,
         indent=2,
         ensure_ascii=False,
         allow_nan=False,
     )
-    sys.stdout.write("\n")
+    sys.stdout.write(_UNESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+
+
+def print_line(line: str = "") -> None:
+    """Prints a line on stdout; what a terminal or a CI system would carry out is escaped."""
+    print(printable(line))
 
 
 def print_to_stderr(line: str) -> None:
-    """Prints one line on stderr."""
-    print(line, file=sys.stderr, flush=True)
+    """Prints a line on stderr, as ``print_line`` does."""
+    print(printable(line), file=sys.stderr, flush=True)

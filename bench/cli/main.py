@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.cli.console import print_to_stderr
 from bench.core.errors import BenchError, InfrastructureError
 from bench.core.version import VERSION
 
@@ -61,7 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = next((word for word in arguments if not word.startswith("-")), None)
     parser = _parser(verb)
-    options = parser.parse_args(arguments, _module(verb).Options() if verb in VERBS else None)
+    try:
+        options = parser.parse_args(arguments, _module(verb).Options() if verb in VERBS else None)
+    except SystemExit as refused:
+        if refused.code and verb == "gate":  # a CI system reads its files also after that
+            _module(verb).write_refused(arguments, int(refused.code))
+        raise
     try:
         status = int(_module(options.verb).run(options))
         sys.stdout.flush()
@@ -69,9 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BenchError as error:
         return _print_error(options.verb, error)
     except KeyboardInterrupt:
-        print(
-            f"frill-bench {options.verb}: interrupted; what was measured is kept", file=sys.stderr
-        )
+        print_to_stderr(f"frill-bench {options.verb}: interrupted; what was measured is kept")
         return 130
     except BrokenPipeError:
         # The reader of our output (head, less) has ended; that is not an error.
@@ -86,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_error(verb: str, error: BenchError) -> int:
-    print(f"frill-bench {verb}: {error}", file=sys.stderr)
+    print_to_stderr(f"frill-bench {verb}: {error}")
     return error.exit_code
 
 
@@ -97,8 +101,8 @@ def _path_error(error: OSError) -> BenchError:
 
 
 def _print_bug(verb: str) -> int:
-    traceback.print_exc()
-    print(f"frill-bench {verb}: this is a bug in frill-bench; please report it", file=sys.stderr)
+    print_to_stderr(traceback.format_exc().rstrip())
+    print_to_stderr(f"frill-bench {verb}: this is a bug in frill-bench; please report it")
     return 70
 
 

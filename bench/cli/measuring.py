@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from bench.cli.console import print_to_stderr
 from bench.cli.terminal import progress
 from bench.core.errors import worst
@@ -61,7 +59,7 @@ class BarReporter:
         with self._lock:
             if (device, step) not in self._tasks:
                 label = f"{device} {step}{_UNITS.get(step, '')}"
-                self._tasks[device, step] = self._bars.add_task(escape(label), total=None)
+                self._tasks[device, step] = self._bars.add_task(label, total=None)
             self._bars.update(
                 self._tasks[device, step], completed=done / unit, total=max(total / unit, 1)
             )
@@ -69,7 +67,7 @@ class BarReporter:
     def on_message(self, device: str, line: str) -> None:
         """Prints a line above the bars."""
         text = line if line.startswith(device) else f"{device}: {line}"
-        self._bars.console.print(escape(text), soft_wrap=True, highlight=False)
+        self._bars.console.print(text, soft_wrap=True, highlight=False)
 
     def on_session(self, device: str, session: Session) -> None:
         """Collects a session, once."""

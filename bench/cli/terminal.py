@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,12 +22,25 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from bench.core import units
+from bench.core.units import printable
 
 LOG_EVERY_S = 30.0  # between two lines of a stage that is still running
 
 OnProgress = Callable[[str, float, float], None]
+
+
+class SafeConsole(Console):
+    """A console that shows names as they are: nothing in a text is carried out, nor is markup."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Returns the text of a line or cell."""
+        return super().render_str(printable(text), **options | {"markup": False, "emoji": False})
 
 
 def plain_table(title: str, headings: Iterable[str], left: Collection[str]) -> Table:
@@ -38,7 +50,7 @@ def plain_table(title: str, headings: Iterable[str], left: Collection[str]) -> T
         headings: of its columns, which are right-aligned except those in ``left``.
     """
     table = Table(
-        title=escape(title),
+        title=title,
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
@@ -71,14 +83,21 @@ def print_table(table: Table) -> None:
     width = None if sys.stdout.isatty() else 200
     for column in table.columns:
         column.overflow = "fold"  # a narrow terminal breaks a name and cuts nothing off
-    Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False).print(table)
+    SafeConsole(file=sys.stdout, width=width, highlight=False, soft_wrap=False).print(table)
+
+
+class _Description(TextColumn):
+    """A bar's label, made safe as all text is."""
+
+    def render(self, task: Task) -> Text:
+        return Text(printable(task.description))
 
 
 class _Log(Progress):
     """Progress for a log: a line when a stage starts and ends, and one every 30 s between."""
 
     def __init__(self) -> None:
-        super().__init__(console=Console(stderr=True), disable=True)
+        super().__init__(console=SafeConsole(stderr=True), disable=True)
         self._began_s: dict[TaskID, float] = {}  # of the stages that are running
         self._due_s: dict[TaskID, float] = {}  # when their next line is due
 
@@ -136,12 +155,12 @@ def progress() -> Iterator[Progress]:
     else:
         display = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            _Description("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=SafeConsole(stderr=True),
         )
     with display:
         yield display
@@ -158,7 +177,7 @@ def stages() -> Iterator[OnProgress]:
 
         def on_progress(stage: str, done: float, total: float) -> None:
             if stage not in bars:
-                bars[stage] = display.add_task(escape(stage), total=None)
+                bars[stage] = display.add_task(stage, total=None)
             display.update(bars[stage], completed=done, total=total or None)
 
         yield on_progress

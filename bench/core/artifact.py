@@ -7,7 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from bench.core.caveats import Caveat
+from bench.core.errors import ConfigurationError
+from bench.core.units import one_line
 
+_LONGEST_NAME_BYTES = 180  # a file system takes 255, and endings are added
 SAMPLE_RATE_HZ = 16_000  # of all audio here: mono, float32 in [-1, 1]
 
 # Values of ``Artifact.frontend`` that are not the name of another artifact.
@@ -148,6 +151,10 @@ class Artifact:
     calls_to_fill: int = 1
     schema_version: int = 1
 
+    def __post_init__(self) -> None:
+        check_name(self.name, "name")
+        check_name(self.file, "file")
+
     @property
     def hop_s(self) -> float:
         """Seconds of audio between two inferences."""
@@ -158,3 +165,36 @@ def manifests(folder: Path) -> list[Path]:
     """Returns the manifests of a zoo, ``NAME.FORMAT.json``, sorted; other files are left out."""
     endings = tuple(f".{format.value}.json" for format in Format)
     return sorted(path for path in folder.glob("*.json") if path.name.endswith(endings))
+
+
+def check_visible(name: str, where: str) -> None:
+    """Checks that the name of a file can be shown in one line.
+
+    Raises:
+        ConfigurationError: it has controls or other invisible characters.
+    """
+    if not name.isprintable():
+        raise ConfigurationError(
+            f"{where}: {one_line(repr(name))} has invisible characters",
+            hint="give the file another name: one visible line",
+        )
+
+
+def check_name(name: str, where: str) -> None:
+    """Checks that a name from outside can be the name of a file, and can be shown.
+
+    Raises:
+        ConfigurationError: it leaves its folder, is hidden, too long, or not one visible line.
+    """
+    problem = None
+    if not name or name.startswith(".") or "/" in name or "\\" in name:
+        problem = "has a slash, begins with a dot or is empty"
+    elif not name.isprintable() or name != name.strip():
+        problem = "has invisible characters"
+    elif len(name.encode()) > _LONGEST_NAME_BYTES:
+        problem = f"is longer than {_LONGEST_NAME_BYTES} bytes"
+    if problem:
+        raise ConfigurationError(
+            f"{where}: {one_line(repr(name))} cannot be the name of a file: it {problem}",
+            hint="give it another name: one visible line without slashes",
+        )

@@ -33,5 +33,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes ``text`` as UTF-8 to ``path`` so that a reader never sees a part of it."""
-    write_bytes(path, text.encode())
+    r"""Writes ``text`` as UTF-8 to ``path`` so that a reader never sees a part of it.
+
+    A lone surrogate, as in a name from outside, is written ``\ud800``.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))

@@ -1,13 +1,27 @@
-"""Formats numbers for display: durations, sizes, shares, ratios."""
+"""Formats numbers for display (durations, sizes, shares, ratios), and text from outside."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Real
 
 GAP = "–"
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what begins one in a spreadsheet
+
+# What XML 1.0 forbids, other controls, lone surrogates, and what turns the direction of writing.
+_INVISIBLE = re.compile(
+    r"[^\t\n\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+# Lines of a log that GitHub, Azure and TeamCity carry out instead of showing them.
+_CI_COMMAND = re.compile(
+    r"::(?=(?:add-mask|add-matcher|add-path|debug|echo|endgroup|error|group|notice|remove-matcher"
+    r"|save-state|set-env|set-output|stop-commands|warning)\b)|(?<=#)#(?=\w*\\?\[)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,3 +133,34 @@ def _scale(values: Iterable[float | None], scales: tuple[Scale, ...]) -> Scale:
     middle = present[len(present) // 2] if present else 0.0
     fitting = [scale for scale in scales if scale.per <= middle]
     return fitting[-1] if fitting else scales[0]
+
+
+def visible(text: str) -> str:
+    r"""Returns text that every document can hold: invisible characters are written ``\x1b``."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _INVISIBLE.sub(lambda match: _escape(ord(match[0])), lines)
+
+
+def one_line(text: str, *, characters: int = 300) -> str:
+    """Returns ``visible`` text in one line of at most ``characters``, cut with an ellipsis."""
+    line = " ".join(visible(text).split())
+    return line if len(line) <= characters else line[: characters - 1] + "…"
+
+
+def printable(text: str) -> str:
+    r"""Returns ``visible`` text that neither a terminal nor the log of a CI system carries out.
+
+    The first character of a command such as ``::error::`` or ``##[group]`` is written ``\x3a``.
+    """
+    return _CI_COMMAND.sub(lambda match: _escape(ord(match[0][0])) + match[0][1:], visible(text))
+
+
+def csv_cell(value: object) -> object:
+    """Returns a value for a CSV; a text that a spreadsheet would compute gets an apostrophe."""
+    if not isinstance(value, str):
+        return value
+    return f"'{visible(value)}" if value.startswith(_FORMULA) else visible(value)
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -14,7 +14,9 @@ from bench.gate.history.trend import Missed, Trend, trend
 from bench.gate.log import Log
 from bench.gate.records import ModelFailed
 from bench.gate.verdict import ModelKey, Verdict
+from bench.plan.device import HOST_NAME, Kind
 
+_FEW_MACHINES = 3
 _UNCHANGED = "equal files, not measured; frill-bench gate --measure-unchanged measures them"
 
 
@@ -24,10 +26,12 @@ class History:
 
     Args:
         left_out: a sentence for each log that was not used.
+        notes: sentences on the devices.
     """
 
     trends: tuple[Trend, ...]
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History:
@@ -65,7 +69,24 @@ def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History
             for (model, unit), runs in sorted(collected.items(), key=_order)
         ),
         left_out=tuple(left_out),
+        notes=tuple(_used_once(used)),
     )
+
+
+def _used_once(logs: Iterable[Log]) -> Iterator[str]:
+    """Yields a sentence for each kind of machine of which most were used for one gate only."""
+    kinds: dict[tuple[str | None, int | None], Counter[str]] = defaultdict(Counter)
+    for device in (log.opened.device for log in logs):
+        if device.kind is Kind.HOST:
+            kinds[device.cpu, device.cores][device.name] += 1
+    for (cpu, cores), names in kinds.items():
+        once = sum(count == 1 for count in names.values())
+        if once >= _FEW_MACHINES and 2 * once > len(names):
+            yield (
+                f"{once} machines ({cpu or 'unknown processor'}, {cores or '?'} cores) were used "
+                "for one nightly run each, so they have no trend: if they are runners of one kind, "
+                f"give all of them one name, as in {HOST_NAME}=ci-runner frill-bench gate ..."
+            )
 
 
 def _only_baselines(logs: Iterable[Log]) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -18,12 +18,14 @@ from bench.gate.records import (
     Explained,
     Pair,
     Process,
+    Unmeasured,
 )
 from bench.gate.rule import Rule
 from bench.gate.signed_rank import FloatArray, estimate, interval
 from bench.gate.size_and_accuracy import accuracy_findings, size_findings
 from bench.gate.verdict import (
     CONFIDENCE,
+    NOISE_FROM_BLOCKS,
     Axis,
     Finding,
     Interval,
@@ -47,15 +49,15 @@ def findings_of(log: Log) -> tuple[Finding, ...]:
         *latency_findings(log),
         *size_findings(log),
         *accuracy_findings(log),
-        *(
-            Finding(
-                model=each.model,
-                axis=Axis.LATENCY,
-                verdict=each.verdict,
-                margin=log.opened.rule.margin,
-            )
-            for each in log.opened.unmeasured
-        ),
+        *unmeasured_findings(log.opened.unmeasured, margin=log.opened.rule.margin),
+    )
+
+
+def unmeasured_findings(models: Iterable[Unmeasured], *, margin: float) -> tuple[Finding, ...]:
+    """Returns the findings on models that are not compared."""
+    return tuple(
+        Finding(model=each.model, axis=Axis.LATENCY, verdict=each.verdict, margin=margin)
+        for each in models
     )
 
 
@@ -109,6 +111,7 @@ def _latency_finding(log: Log, pair: Pair) -> Finding:
     if (failure := log.failures.get(pair.model)) is not None:
         verdict, reason, why = Verdict.FAILED, None, (failure,)
     ratios = np.array([log_ratio(block) for block in blocks], np.float64)
+    has_noise = len(blocks) >= NOISE_FROM_BLOCKS
     return Finding(
         model=pair.model,
         axis=Axis.LATENCY,
@@ -120,9 +123,9 @@ def _latency_finding(log: Log, pair: Pair) -> Finding:
             blocks=len(blocks),
             analysis=None if outcome is Outcome.OPEN else analysis + 1,
             smallest_slowdown=(
-                float(smallest_slowdown(ratios, rule, models=models)) if blocks else None
+                float(smallest_slowdown(ratios, rule, models=models)) if has_noise else None
             ),
-            block_sd=float(block_sd(ratios)) if blocks else None,
+            block_sd=float(block_sd(ratios)) if has_noise else None,
             min_ratio=_ratio(_other_ratios(blocks, lambda process: process.min_us, min)),
             p95_ratio=_ratio(_other_ratios(blocks, lambda process: process.p95_us, max)),
             discarded=tuple(sorted(discarded.items())),

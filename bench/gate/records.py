@@ -101,6 +101,8 @@ class Opened:
         revision: what the candidate was built from, as the user names it.
         size_margin: a file that grew by more than this share regressed; ``None``: not compared.
         accuracy: the rule for accuracies; ``None``: not compared.
+        differences: sentences on what differs between the sides besides the models, such as the
+            tool that the baseline was saved with; every report begins with them.
     """
 
     gate_id: str
@@ -114,6 +116,7 @@ class Opened:
     revision: str = ""
     size_margin: float | None = None
     accuracy: AccuracyRule | None = None
+    differences: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         counts = Counter(pair.model for pair in self.models)

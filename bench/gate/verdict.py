@@ -11,6 +11,7 @@ from bench.core.caveats import Caveat
 from bench.core.errors import ConfigurationError
 
 CONFIDENCE = 0.95
+NOISE_FROM_BLOCKS = 2  # one block shows no noise
 
 
 class Axis(StrEnum):
@@ -97,8 +98,8 @@ class LatencyEvidence:
         blocks: number of blocks that the verdict is based on; later ones are ignored.
         analysis: the interim analysis that decided or gave up, from 1; ``None`` while open.
         smallest_slowdown: that these blocks show with 95 % power, by approximation, a share;
-            ``None`` without blocks, like the following fields.
-        block_sd: robust standard deviation of the log-ratios.
+            ``None`` with fewer than two blocks, which show no noise.
+        block_sd: robust standard deviation of the log-ratios; ``None`` like it.
         min_ratio: of the fastest inferences of both sides.
         p95_ratio: of the 95th percentiles, of the slowest process of each side.
         discarded: codes of reasons, each with the number of blocks that it made invalid.
@@ -169,8 +170,9 @@ class Finding:
         evidence = self.evidence
         if self.axis is not Axis.LATENCY or evidence is None:
             return evidence is None and (self.axis is not Axis.LATENCY or not self.is_compared)
-        present = [self.change is not None, evidence.smallest_slowdown is not None]
-        return present == [evidence.blocks > 0] * 2
+        has_noise = evidence.blocks >= NOISE_FROM_BLOCKS
+        present = (self.change is not None, evidence.smallest_slowdown is not None)
+        return present == (evidence.blocks > 0, has_noise)
 
 
 def _require(*conditions: tuple[object, str], where: str = "") -> None:

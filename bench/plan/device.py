@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from bench.core.artifact import check_name
 from bench.core.hashing import sha256_value
+
+HOST_NAME = "FRILL_BENCH_HOST"  # the variable with the name of this machine
 
 
 class Kind(StrEnum):
@@ -55,10 +58,20 @@ class DeviceRecord:
 
 
 def this_machine() -> DeviceRecord:
-    """Returns the machine this program runs on."""
+    """Returns the machine this program runs on.
+
+    Its name is the host name, or ``$FRILL_BENCH_HOST``: machines of one kind that are used once
+    each, such as the runners of a CI system, are one device under one name.
+
+    Raises:
+        ConfigurationError: that name cannot be shown in one line.
+    """
+    named = os.environ.get(HOST_NAME)
+    if named:
+        check_name(named, HOST_NAME)
     return DeviceRecord(
         kind=Kind.HOST,
-        name=platform.node() or "host",
+        name=named or platform.node() or "host",
         model=_line("/sys/devices/virtual/dmi/id/product_name") or _line("/proc/device-tree/model"),
         cpu=_cpu() or platform.processor() or None,
         cores=_cores(),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import assert_never
 
 from bench.core import config
-from bench.core.artifact import Artifact, Format, manifests
+from bench.core.artifact import Artifact, Format, check_visible, manifests
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.hashing import sha256_file
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
@@ -40,7 +40,8 @@ class Suite:
         delegates, threads: each delegate is measured with each number of threads.
         affinity: mask of cores as ``taskset`` takes it, ``all``, or ``big`` for the fastest cores
             of a phone that suffice for the threads; by default ``big`` on phones, ``all`` on hosts.
-        external_delegate: library of the delegate ``external``, relative to the suite's file.
+        external_delegate: library of the delegate ``external``. A suite names it; it is loaded only
+            if the command line gives its path.
         external_delegate_options: its options, as ``key:value;key2:value2``.
         require_full_delegation: a delegate that leaves a node is a failure.
         fixed_performance: phones are in Android's fixed performance mode.
@@ -154,6 +155,7 @@ def bare_target(path: Path) -> Target:
             magic = stream.read(8)[4:]
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", hint="check the path") from error
+    check_visible(path.name, "file")
     if magic != _MAGIC:
         raise ModelFileError(f"{path}: not a TFLite model", hint="give a .tflite file")
     sha256 = sha256_file(path)

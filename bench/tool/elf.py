@@ -42,12 +42,19 @@ class Elf:
         api_level: the Android API level that it was built for, from its note; ``None`` without one.
         since_android_8: functions that it imports and that came with Android 8.0, sorted: it does
             not start on an older phone.
+        interpreter: path of the program that loads it; ``None`` if it is static.
     """
 
     abi: str
     alignment_bytes: int
     api_level: int | None = None
     since_android_8: tuple[str, ...] = ()
+    interpreter: str | None = None
+
+    @property
+    def interpreter_is_here(self) -> bool:
+        """Whether this machine has what loads it."""
+        return self.interpreter is None or Path(self.interpreter).exists()
 
 
 def read_elf(path: Path) -> Elf | None:
@@ -119,6 +126,8 @@ def _read(path: Path, stream: BinaryIO) -> Elf:
 
 
 def _elf(file: ELFFile) -> Elf:
+    from elftools.elf.segments import InterpSegment
+
     if file["e_type"] not in _PROGRAMS:
         raise ValueError("it is an object file or a core dump")
     loaded = [segment["p_align"] for segment in file.iter_segments(type="PT_LOAD")]
@@ -128,11 +137,17 @@ def _elf(file: ELFFile) -> Elf:
     abi = _ABIS.get((machine, bits)) if file.little_endian else None
     other = f"{str(machine).removeprefix('EM_')} ({bits} bits)"
     api_level, since_android_8 = _android(file)
+    interpreters = [
+        segment.get_interp_name()
+        for segment in file.iter_segments(type="PT_INTERP")
+        if isinstance(segment, InterpSegment)
+    ]
     return Elf(
         abi=abi or other,
         alignment_bytes=min(loaded),
         api_level=api_level,
         since_android_8=since_android_8,
+        interpreter=interpreters[0] if interpreters else None,
     )
 
 

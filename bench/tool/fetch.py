@@ -161,11 +161,10 @@ def fetch_tool(
         raise _unpublished(program, build, source)
     _check_api(program, published, api_level)
     version = _version(source, program, version)
-    name = "-".join(filter(None, (program.replace(" ", "-"), version, build)))
     wanted = _Wanted(
         url=source.url.format(file=published.file, version=version),
         abi=build.removeprefix(_LINUX),
-        binary=(cache or cache_dir()) / "official" / name / "benchmark_model",
+        binary=_place(program, version, build, cache),
         sha256=published.sha256 if version == source.version else None,
         kept=source.keeps(version),
     )
@@ -226,6 +225,21 @@ def _check_api(program: Program, published: Build, api_level: int | None) -> Non
         f"{_ANDROID_8}), and the phone has API {api_level}",
         hint=f"build it for API {api_level} and give it with --benchmark-binary",
     )
+
+
+def cached_tool(abi: str, *, program: Program, version: str | None = None) -> Path | None:
+    """Returns the program that ``fetch_tool`` would give without a download; ``None`` if absent.
+
+    Raises:
+        ConfigurationError: the version cannot be one.
+    """
+    binary = _place(program, _version(_source(program, None), program, version), abi, None)
+    return binary if binary.is_file() else None
+
+
+def _place(program: Program, version: str | None, abi: str, cache: Path | None) -> Path:
+    name = "-".join(filter(None, (program.replace(" ", "-"), version, abi)))
+    return (cache or cache_dir()) / "official" / name / "benchmark_model"
 
 
 def _source(program: Program, path: Path | None) -> Source:

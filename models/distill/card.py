@@ -91,7 +91,7 @@ def load(folder: Path, student: str) -> Card | None:
         ConfigurationError: the file is not a card.
     """
     path = folder / f"{student}.json"
-    return load_renamed(path, Card) if path.is_file() else None
+    return load_renamed(path, Card, finite=False) if path.is_file() else None
 
 
 def of_artifact(artifact: Artifact) -> Card | None:

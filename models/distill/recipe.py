@@ -197,13 +197,16 @@ class Recipe:
         return sha256_value(config.unstructure(parts))
 
 
-def load_renamed(path: Path, cls: type[T]) -> T:
+def load_renamed(path: Path, cls: type[T], *, finite: bool = True) -> T:
     """Returns what a recipe's or card's file holds; older ones have ``lesson`` for ``targets``.
+
+    Args:
+        finite: as for ``config.load``.
 
     Raises:
         ConfigurationError: as ``config.load``.
     """
-    document = config.load(path, dict[str, Any])
+    document = config.load(path, dict[str, Any], finite=finite)
     if "lesson" in document:
         document["targets"] = document.pop("lesson")
     return config.structure(document, cls, source=str(path))

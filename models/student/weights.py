@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from models.student.spec import Activation, StudentSpec
 RANDOM = "random"
 STARTER = "starter"
 _RANGES = "ranges"
+_MOST_BYTES = 2 << 30
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
@@ -95,14 +98,23 @@ def load(path: Path) -> Weights:
         ConfigurationError: the file does not hold weights.
     """
     try:
+        _check_size(path)
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name].astype(np.float32) for name in stored.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, EOFError, MemoryError, BadZipFile, zlib.error) as error:
         raise ConfigurationError(
             f"{path}: holds no weights: {error}", hint="make them with frill-bench distill"
         ) from error
     ranges = arrays.pop(_RANGES, np.empty((0, 2), dtype=np.float32))
     return Weights(arrays=arrays, ranges=tuple((float(low), float(high)) for low, high in ranges))
+
+
+def _check_size(path: Path) -> None:
+    """Refuses an archive that would unpack to more than any student has."""
+    with ZipFile(path) as archive:
+        size_bytes = sum(each.file_size for each in archive.infolist())
+    if size_bytes > _MOST_BYTES:
+        raise ValueError(f"it would unpack to {size_bytes >> 20} MiB")
 
 
 def _small(values: NDArray[np.float32]) -> NDArray[np.float16] | NDArray[np.float32]:

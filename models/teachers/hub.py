@@ -16,6 +16,7 @@ from models.wheel import replacing_folder
 
 TF_HUB = "https://tfhub.dev"
 _LIMIT_S = 60.0
+_MOST_BYTES = 8 << 30
 _NOSS = "google/nonsemantic-speech-benchmark"
 _LICENCE = "Apache-2.0"
 
@@ -152,7 +153,12 @@ def _unpack(url: str, folder: Path) -> Path:
         urllib.request.urlopen(url, timeout=_LIMIT_S) as response,  # noqa: S310 - TF_HUB is https
         tarfile.open(fileobj=response, mode="r|*") as archive,
     ):
-        archive.extractall(files, filter="data")
+        left_bytes = _MOST_BYTES
+        for member in archive:
+            left_bytes -= member.size
+            if left_bytes < 0:
+                raise OSError(f"it would unpack to more than {_MOST_BYTES >> 30} GiB")
+            archive.extract(member, files, filter="data")
     return folder
 
 

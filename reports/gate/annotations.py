@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
+from bench.core.units import one_line, visible
 from bench.gate.verdict import Finding, Verdict
 from reports.gate import wording
 from reports.gate.gate_report import GateReport
@@ -26,7 +27,10 @@ def commands(gate: GateReport) -> str:
     warnings = [Verdict.UNDECIDED]
     if gate.undecided_fails:
         errors, warnings = errors + warnings, []
-    first = [] if _is_explained(gate) else [(gate.title, wording.headline(gate))]
+    first = [(gate.title, each) for each in gate.differences]
+    if not _is_explained(gate):
+        reason = f": {gate.message}" if gate.message else ""
+        first.append((gate.title, wording.headline(gate) + reason))
     lines = [
         *_of("error", map(_annotation, gate.of(*errors))),
         *_of("warning", [*first, *map(_annotation, gate.of(*warnings))]),
@@ -36,8 +40,8 @@ def commands(gate: GateReport) -> str:
 
 def command(kind: Kind, title: str, message: str) -> str:
     """Returns one command, escaped as the runner unescapes it."""
-    short = wording.one_line(title, characters=_TITLE_CHARACTERS)
-    return f"::{kind} title={_property(short)}::{_data(wording.visible(message))}"
+    short = one_line(title, characters=_TITLE_CHARACTERS)
+    return f"::{kind} title={_property(short)}::{_data(visible(message))}"
 
 
 def _of(kind: Kind, annotations: Iterable[tuple[str, str]]) -> list[str]:
@@ -54,8 +58,8 @@ def _is_explained(gate: GateReport) -> bool:
 
 
 def _annotation(finding: Finding) -> tuple[str, str]:
-    why = [wording.one_line(sentence) for sentence in finding.why]
-    title = f"{wording.one_line(str(finding.model))} {finding.verdict} in {finding.axis}"
+    why = [one_line(sentence) for sentence in finding.why]
+    title = f"{one_line(str(finding.model))} {finding.verdict} in {finding.axis}"
     return title, "\n".join([wording.summary(finding), *why[:_MOST]])
 
 

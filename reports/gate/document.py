@@ -31,6 +31,7 @@ def document(log: Log, findings: Sequence[Finding]) -> Json:
             "closed": log.closed,
             "torn": log.torn,
         },
+        "differences": list(log.opened.differences),
         "models": [
             _latency(pairs[finding.model], finding, finding.evidence)
             for finding in findings
@@ -47,6 +48,25 @@ def document(log: Log, findings: Sequence[Finding]) -> Json:
             if finding.axis is Axis.ACCURACY
         ],
         "unmeasured": unmeasured(log.opened.unmeasured),
+    }
+
+
+def ended(
+    message: str,
+    *,
+    exit_code: int,
+    models: Iterable[Unmeasured] = (),
+    differences: Sequence[str] = (),
+) -> Json:
+    """Returns a gate in which nothing was measured; ``message`` is why."""
+    return {
+        "gate": None,
+        "differences": list(differences),
+        "models": [],
+        "sizes": [],
+        "accuracies": [],
+        "unmeasured": unmeasured(models),
+        "ended": {"exit_code": exit_code, "message": message},
     }
 
 

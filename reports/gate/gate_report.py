@@ -28,6 +28,8 @@ class GateReport:
         device: facts of it, as they are shown.
         tool: the benchmark program's identity.
         exit_code: by the table in docs/exit-codes.md.
+        differences: what differs between the sides besides the models.
+        message: why nothing was measured; empty where something was.
         undecided_fails: ``--undecided=fail``.
         started_at: in UTC; ``None`` for a log that is replayed.
     """
@@ -38,6 +40,8 @@ class GateReport:
     seconds: float
     exit_code: int
     findings: tuple[Finding, ...]
+    differences: tuple[str, ...] = ()
+    message: str = ""
     undecided_fails: bool = False
     started_at: datetime | None = None
 
@@ -93,7 +97,35 @@ def gate_report(
         seconds=seconds,
         exit_code=exit_code,
         findings=tuple(findings),
+        differences=log.opened.differences,
         undecided_fails=undecided_fails,
+        started_at=started_at,
+    )
+
+
+def ended_report(
+    *,
+    exit_code: int,
+    message: str,
+    started_at: datetime,
+    findings: Sequence[Finding] = (),
+    differences: Sequence[str] = (),
+) -> GateReport:
+    """Returns a gate in which nothing was measured, for reports.
+
+    Args:
+        message: why.
+        findings: on models that are not compared.
+    """
+    return GateReport(
+        title="gate",
+        device={},
+        tool="",
+        seconds=0.0,
+        exit_code=exit_code,
+        findings=tuple(findings),
+        differences=tuple(differences),
+        message=message,
         started_at=started_at,
     )
 

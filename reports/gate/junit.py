@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from bench.core.units import one_line, visible
 from bench.gate.verdict import Axis, Finding, Verdict
 from reports.gate import wording
 from reports.gate.gate_report import GateReport
 
 _UNMEASURED = (Verdict.NEW, Verdict.REMOVED)
+_OURS_TO_REPAIR = (2, 70)  # exit codes that no other run will change
 
 
 def to_xml(gate: GateReport) -> str:
@@ -23,6 +25,8 @@ def to_xml(gate: GateReport) -> str:
     by ``undecided_fails``; one that a side lacks is skipped. All time is in the first suite.
     """
     root = ET.Element("testsuites")
+    if gate.message and not gate.findings:
+        _ended(root, gate)
     axes = [axis for axis in Axis if any(each.axis is axis for each in gate.findings)]
     for index, axis in enumerate(axes):
         _suite(root, gate, axis, index)
@@ -31,37 +35,62 @@ def to_xml(gate: GateReport) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def _suite(root: ET.Element, gate: GateReport, axis: Axis, index: int) -> None:
-    findings = [finding for finding in gate.findings if finding.axis is axis]
-    kinds = [_kind(finding, gate) for finding in findings]
-    title = wording.one_line(gate.title) or "gate"
-    suite = ET.SubElement(
-        root,
-        "testsuite",
-        {
-            "package": "frill-bench",
-            "id": str(index),
-            "name": f"{title} {axis}",
-            "tests": str(len(findings)),
-            "failures": str(kinds.count("failure")),
-            "errors": str(kinds.count("error")),
-            "skipped": str(kinds.count("skipped")),
-            "time": _seconds(0 if index else gate.seconds),
-        },
+def _ended(root: ET.Element, gate: GateReport) -> None:
+    """Adds the suite of a gate that ended before it measured: one case, and not of a model."""
+    kind = "error" if gate.exit_code in _OURS_TO_REPAIR else "skipped"
+    suite = _started(root, gate, _counted("gate", "0", [kind], gate.seconds))
+    ET.SubElement(suite, "properties")
+    case = ET.SubElement(
+        suite, "testcase", {"name": "gate", "classname": "frill-bench", "time": _seconds(0)}
     )
+    message = f"{wording.headline(gate)}: {one_line(gate.message)}"
+    body = [visible(gate.message)] if kind == "error" else []
+    _text(case, kind, body, {"type": f"exit code {gate.exit_code}", "message": message})
+    _text(suite, "system-out", [])
+    _text(suite, "system-err", [])
+
+
+def _started(root: ET.Element, gate: GateReport, named: dict[str, str]) -> ET.Element:
+    """Returns a new suite; with its time, where that is known."""
+    suite = ET.SubElement(root, "testsuite", named)
     if gate.started_at is not None:
         suite.set("timestamp", gate.started_at.strftime("%Y-%m-%dT%H:%M:%S"))
         suite.set("hostname", "localhost")  # the name of a machine is private
+    return suite
+
+
+def _counted(name: str, number: str, kinds: list[str], seconds: float) -> dict[str, str]:
+    """Returns the attributes of a suite with cases of these kinds."""
+    return {
+        "package": "frill-bench",
+        "id": number,
+        "name": name,
+        "tests": str(len(kinds)),
+        "failures": str(kinds.count("failure")),
+        "errors": str(kinds.count("error")),
+        "skipped": str(kinds.count("skipped")),
+        "time": _seconds(seconds),
+    }
+
+
+def _suite(root: ET.Element, gate: GateReport, axis: Axis, index: int) -> None:
+    findings = [finding for finding in gate.findings if finding.axis is axis]
+    kinds = [_kind(finding, gate) for finding in findings]
+    title = one_line(gate.title) or "gate"
+    seconds = 0 if index else gate.seconds
+    suite = _started(root, gate, _counted(f"{title} {axis}", str(index), kinds, seconds))
     _properties(suite, gate, findings)
     for finding, kind in zip(findings, kinds, strict=True):
         _case(suite, finding, kind)
-    lines = [f"{wording.one_line(str(each.model))}: {_details(each)}" for each in findings]
+    lines = [*map(one_line, gate.differences)]
+    lines += [f"{one_line(str(each.model))}: {_details(each)}" for each in findings]
     _text(suite, "system-out", [*lines, "", wording.INTERVALS])
     _text(suite, "system-err", [])
 
 
 def _properties(suite: ET.Element, gate: GateReport, findings: list[Finding]) -> None:
     values = {
+        **{f"difference {n}": text for n, text in enumerate(gate.differences, 1)},
         "verdict": wording.headline(gate),
         "exit code": str(gate.exit_code),
         "tool": gate.tool,
@@ -73,25 +102,23 @@ def _properties(suite: ET.Element, gate: GateReport, findings: list[Finding]) ->
             ("candidate", each.candidate_sha256),
         ):
             if sha256:
-                values[f"{wording.one_line(str(each.model))} {side} sha256"] = wording.one_line(
-                    sha256
-                )
+                values[f"{one_line(str(each.model))} {side} sha256"] = one_line(sha256)
     parent = ET.SubElement(suite, "properties")
     for name, value in values.items():
         if value:
-            ET.SubElement(parent, "property", {"name": name, "value": wording.one_line(value)})
+            ET.SubElement(parent, "property", {"name": name, "value": one_line(value)})
 
 
 def _case(suite: ET.Element, finding: Finding, kind: str) -> None:
     named = {
         "classname": f"gate.{finding.axis}",
-        "name": wording.one_line(str(finding.model)),
+        "name": one_line(str(finding.model)),
         "time": _seconds(0),
     }
     case = ET.SubElement(suite, "testcase", named)
     if kind:
-        message = "; ".join([wording.summary(finding), *map(wording.one_line, finding.why[:1])])
-        body = [] if kind == "skipped" else [wording.visible(sentence) for sentence in finding.why]
+        message = "; ".join([wording.summary(finding), *map(one_line, finding.why[:1])])
+        body = [] if kind == "skipped" else [visible(sentence) for sentence in finding.why]
         _text(case, kind, body, {"type": finding.verdict.value, "message": message})
 
 
@@ -110,7 +137,7 @@ def _kind(finding: Finding, gate: GateReport) -> str:
 
 def _details(finding: Finding) -> str:
     caveats = [f"{each.text} ({each.kind}: {each.effect})" for each in finding.caveats]
-    facts = [wording.one_line(each.evidence) for each in finding.caveats if each.evidence]
+    facts = [one_line(each.evidence) for each in finding.caveats if each.evidence]
     return "; ".join([wording.summary(finding), *caveats, *facts])
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bench.core.units import one_line
 from bench.gate.verdict import QUIET, Finding, Verdict
 from reports.gate import table, wording
 from reports.gate.gate_report import GateReport
@@ -13,6 +14,7 @@ from reports.parts.table import Cell, Footnotes
 
 # GitHub refuses a step's summary above 1 MiB; a second attempt must fit beside the first.
 _LIMIT_BYTES = 500_000
+_MOST_DIFFERENCES = 10
 
 # Any of ASCII's punctuation may be escaped; these could begin something.
 _MARKUP = re.compile(r"(^[-+]|[\\`*_{}\[\]<>|~&@#!$^]|:(?=//))")
@@ -44,12 +46,25 @@ def to_markdown(gate: GateReport, *, limit_bytes: int = _LIMIT_BYTES) -> str:
 
 def escaped(text: str) -> str:
     """Returns text in one line that GitHub's Markdown shows as it is."""
-    return _MARKUP.sub(r"\\\1", wording.one_line(text))
+    return _MARKUP.sub(r"\\\1", one_line(text))
 
 
 def _head(gate: GateReport) -> str:
     return (
-        f"## {escaped(gate.title)}: {wording.headline(gate)}\n\n"
+        f"## {escaped(gate.title)}: {escaped(wording.headline(gate))}\n\n"
+        + "".join(f"**{escaped(each)}**\n\n" for each in _listed(gate.differences))
+        + (f"{escaped(gate.message)}; exit code {gate.exit_code}.\n\n" if gate.message else "")
+        + ("" if gate.message else _numbers(gate))
+    )
+
+
+def _listed(sentences: Sequence[str]) -> list[str]:
+    more = len(sentences) - _MOST_DIFFERENCES
+    return [*sentences[:_MOST_DIFFERENCES], *([f"and {more} more differences"] if more > 0 else [])]
+
+
+def _numbers(gate: GateReport) -> str:
+    return (
         f"{wording.counts(gate)}. {wording.minutes(gate)} with {escaped(gate.tool)}; "
         f"exit code {gate.exit_code}.\n\n"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.core.units import GAP
+from bench.core.units import GAP, one_line
 from bench.gate.verdict import Finding, Verdict
 from reports.gate import wording
 from reports.parts.table import Cell, Footnotes, Heading, Line, Table, text_headings
@@ -34,7 +34,7 @@ def cells(findings: Iterable[Finding], notes: Footnotes) -> Table:
 def _line(finding: Finding, notes: Footnotes) -> tuple[Cell, ...]:
     evidence = finding.evidence if finding.is_compared else None
     return (
-        Cell(text=wording.one_line(finding.model.name), marks=notes.mark_caveats(finding.caveats)),
+        Cell(text=one_line(finding.model.name), marks=notes.mark_caveats(finding.caveats)),
         Cell(text=finding.model.format),
         Cell(text=finding.axis),
         Cell(text=wording.verdict(finding)),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 
 from bench.core import units
-from bench.core.units import GAP
+from bench.core.units import GAP, counted, one_line
 from bench.gate.verdict import Axis, Finding, Interval, UndecidedReason, Verdict
 from reports.gate.gate_report import GateReport
 
@@ -33,6 +32,7 @@ _UNCOMPARED = {
     Verdict.UNCHANGED: "the same file on both sides, not measured",
 }
 
+_NAMED = 3  # models in a headline
 _HEADLINES = {
     2: "refused: the command or a file is wrong",
     3: "no verdict: the device or a machine failed",
@@ -41,35 +41,37 @@ _HEADLINES = {
     130: "interrupted",
 }
 
-# What XML 1.0 forbids, other controls, lone surrogates, and what turns the direction of writing.
-_INVISIBLE = re.compile(
-    r"[^\t\n\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
-
-
-def visible(text: str) -> str:
-    r"""Returns text that every document can hold: invisible characters are written ``\x1b``."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _INVISIBLE.sub(lambda match: _escape(ord(match[0])), lines)
-
-
-def one_line(text: str, *, characters: int = 300) -> str:
-    """Returns ``visible`` text in one line of at most ``characters``, cut with an ellipsis."""
-    line = " ".join(visible(text).split())
-    return line if len(line) <= characters else line[: characters - 1] + "…"
-
 
 def headline(gate: GateReport) -> str:
     """Returns the verdict of the whole, such as ``regressed in latency and size``."""
+    axes = {finding.axis for finding in gate.of(Verdict.REGRESSED)}
+    regressed = "regressed in " + " and ".join(axis for axis in Axis if axis in axes)
+    failed = _failed(gate)
     match gate.exit_code:
         case 0:
-            undecided = len(gate.of(Verdict.UNDECIDED))
-            return f"passed, {undecided} undecided" if undecided else "passed"
+            return ", ".join(["passed", *_left_open(gate)])
         case 1:
-            axes = {finding.axis for finding in gate.of(Verdict.REGRESSED)}
-            return "regressed in " + " and ".join(axis for axis in Axis if axis in axes)
+            return f"{failed}; {regressed}" if failed else regressed
+        case 4 if failed:
+            return failed
         case code:
             return _HEADLINES.get(code, "no verdict: frill-bench failed")
+
+
+def _left_open(gate: GateReport) -> list[str]:
+    """Returns what a gate that passed has not shown."""
+    verdicts = (Verdict.UNDECIDED, Verdict.REMOVED)
+    return [f"{len(gate.of(each))} {each}" for each in verdicts if gate.of(each)]
+
+
+def _failed(gate: GateReport) -> str:
+    """Returns which models failed, such as ``small int8 does not run as requested``."""
+    models = [one_line(str(each.model), characters=60) for each in gate.of(Verdict.FAILED)]
+    if not models:
+        return ""
+    more = f" and {len(models) - _NAMED} more" if len(models) > _NAMED else ""
+    verb = "does" if len(models) == 1 else "do"
+    return f"{', '.join(models[:_NAMED])}{more} {verb} not run as requested"
 
 
 def counts(gate: GateReport) -> str:
@@ -151,7 +153,8 @@ def summary(finding: Finding) -> str:
         within = f" ({ends})" if ends else ""
         parts.append(f"{finding.axis} {amount(finding)}{within}, margin {margin(finding)}")
         if finding.evidence is not None:
-            parts.append(f"{finding.evidence.blocks} blocks")
+            few = ", which shows no noise" if finding.evidence.blocks == 1 else ""
+            parts.append(f"{counted(finding.evidence.blocks, 'block')}{few}")
         if smallest_slowdown(finding) != GAP:
             parts.append(f"smallest slowdown that they detect {smallest_slowdown(finding)}")
     if discarded(finding):
@@ -175,7 +178,3 @@ def _exactly(value: float) -> str:
     sufficient = (digits for digits in range(3, 17) if float(f"{value:.{digits - 1}e}") != 1)
     digits = next(sufficient, 4)
     return units.ratio(value, max(digits, 4 if value >= 1 else 3))
-
-
-def _escape(code: int) -> str:
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -11,10 +11,10 @@ from typing import Any
 
 from bench.core import config, units
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.units import GAP
+from bench.core.units import GAP, one_line
 from bench.gate.history.trend import Step, Trend
 from bench.gate.verdict import Interval
-from reports.gate.wording import REASONS, one_line
+from reports.gate.wording import REASONS
 from reports.parts.table import Cell, Heading, Line, Table, text_headings
 from reports.rows.schema import column, maybe
 

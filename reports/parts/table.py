@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 
 from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.units import GAP
+from bench.core.units import GAP, csv_cell, visible
 from reports.rows import schema
 from reports.rows.aspects import Aspect, in_words, varying
 from reports.rows.frontier import Marked
@@ -182,11 +182,12 @@ def results_csv(rows: Sequence[Row]) -> str:
 
 
 def to_csv(listed: Listing) -> str:
-    """Returns rows as CSV with unrounded numbers."""
+    """Returns rows as CSV with unrounded numbers; no text of it is a formula for a spreadsheet."""
     import pandas  # here, so that a program that writes no CSV starts faster
 
+    rows = [tuple(map(csv_cell, row)) for row in listed.rows]
     # Objects, so that a column of whole numbers with gaps is not turned into floats.
-    frame = pandas.DataFrame(listed.rows, columns=list(listed.columns), dtype=object)
+    frame = pandas.DataFrame(rows, columns=list(listed.columns), dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
@@ -393,6 +394,7 @@ def _markdown_line(texts: Iterable[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    for sign in ("\\", "|", "*", "_", "`", "<"):
+    text = " ".join(visible(text).split())
+    for sign in ("\\", "|", "*", "_", "`", "<", "["):
         text = text.replace(sign, f"\\{sign}")
     return text

@@ -38,6 +38,7 @@ _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "text.hinting": "none",
+    "text.parse_math": False,  # a dollar sign in a name begins nothing
     "svg.hashsalt": "frill-bench",
     "svg.fonttype": "path",
 }

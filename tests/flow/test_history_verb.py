@@ -10,6 +10,7 @@ from support.gate_machine import HASTY, planned
 from support.phone_sweeps import TINY
 
 from bench.cli.main import main
+from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
 from bench.flow.device.host import HostDevice
 from bench.flow.gate.gate import Gate, log_of
@@ -18,6 +19,7 @@ from bench.flow.gate.logs import read_all
 from bench.flow.gate.references import pair_up, side
 from bench.flow.history import history
 from bench.gate.log import to_line
+from bench.plan.device import Kind, this_machine
 from bench.store.store import Store
 
 NIGHTS, STEP_AT, UPDATE_AT = 25, 10, 20
@@ -169,6 +171,39 @@ def test_a_damaged_log_in_a_folder_is_left_out_by_name_and_refused_if_it_is_name
     (tmp_path / "old.jsonl").unlink()
     assert main(["history", str(tmp_path), "gates"]) == 1
     assert "broken.jsonl: line 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9], ids=["empty", "a third", "nearly whole"])
+def test_a_log_that_is_cut_off_in_its_first_line_is_named(
+    here: Path, tmp_path: Path, capsys: Shown, share: float
+) -> None:
+    first = to_line(opened(Gated(number=1, ratios={"tiny": 1.0})))
+    (tmp_path / "cut.jsonl").write_text(first[: int(share * len(first))])
+    for words in ([], ["--json"]):
+        assert main(["history", str(tmp_path), "gates", *words]) == 1
+        shown = capsys.readouterr()
+        assert "cut.jsonl: line 1 does not open a gate: left out" in shown.err
+    assert "cut.jsonl" in json.loads(shown.out)["left_out"][0]
+
+
+def test_machines_of_one_run_each_are_named_with_the_way_to_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in range(6):
+        device = {"kind": Kind.HOST, "name": f"runner-{number}", "serial": None}
+        write_night(tmp_path / "gates", Gated(number=number, ratios={"tiny": 1.0}, device=device))
+    assert main(["history", "--json"]) == 0
+    shown = capsys.readouterr()
+    (note,) = json.loads(shown.out)["notes"]
+    assert note.startswith("6 machines (GS101, 8 cores) were used for one nightly run each")
+    assert "FRILL_BENCH_HOST=" in note
+    assert note in shown.err
+    monkeypatch.setenv("FRILL_BENCH_HOST", "ci-runner")
+    assert this_machine().name == "ci-runner"
+    monkeypatch.setenv("FRILL_BENCH_HOST", "a\x1b[31m")
+    with pytest.raises(ConfigurationError, match="FRILL_BENCH_HOST"):
+        this_machine()
 
 
 @pytest.mark.parametrize("words", [[], ["empty"], ["--db", "empty/a.db"]])

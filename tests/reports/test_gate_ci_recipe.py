@@ -73,6 +73,19 @@ def test_no_pull_request_starts_the_job_with_the_phone() -> None:
     assert GATE["jobs"]["neutral"]["runs-on"] == "ubuntu-latest"
 
 
+def test_what_is_gated_is_in_a_folder_of_its_own_and_nothing_that_decides_is_in_it() -> None:
+    ours, tool = (
+        step["with"] for step in steps(GATE) if step.get("uses", "").startswith("actions/checkout")
+    )
+    assert ours["path"] == "candidate"
+    assert tool["ref"].startswith("v")
+    (words,) = [words for words in commands() if "candidate/zoo" in words]
+    paths = {flag: words[words.index(flag) + 1] for flag in ("--baseline", "--junit", "--summary")}
+    assert not [path for path in paths.values() if path.startswith(("candidate", "zoo"))]
+    assert not {"--benchmark-binary", "--own-tools", "--accept-new-tool"} & set(words)
+    assert "rm -rf baseline && gh release download" in "\n".join(scripts())
+
+
 def test_a_phone_has_one_gate_at_a_time_and_none_is_cancelled() -> None:
     assert GATE["jobs"]["gate"]["concurrency"] == {
         "group": "phone-pixel-8", "cancel-in-progress": False, "queue": "max",
@@ -129,7 +142,7 @@ def test_exit_codes_become_green_red_or_neutral(
     assert (tmp_path / "output").read_text() == f"status={status}\nneutral={neutral}\n"
     assert len(asked) == len(codes)
     assert set(asked) == {
-        "gate --baseline baseline --candidate zoo --undecided fail --max-minutes 50 "
+        "gate --baseline baseline --candidate candidate/zoo --undecided fail --max-minutes 50 "
         "--junit gate.xml --summary summary.md"
     }
 

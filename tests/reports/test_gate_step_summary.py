@@ -11,6 +11,7 @@ from markdown_it.token import Token
 from support.gate_findings import TEXTS, everything, gate, gates, regressed, same, undecided
 
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.units import one_line
 from reports.gate import step_summary, wording
 from reports.gate.gate_report import GateReport
 
@@ -41,7 +42,9 @@ def rows(markdown: str) -> list[list[str]]:
 
 def test_the_verdict_comes_first() -> None:
     lines = step_summary.to_markdown(everything()).splitlines()
-    assert lines[0] == "## gate on Pixel 8: regressed in latency and size"
+    assert lines[0] == (
+        "## gate on Pixel 8: broken int8 does not run as requested; regressed in latency and size"
+    )
     assert lines[2].startswith("2 regressed, 1 failed, 3 undecided, ")
     assert lines[2].endswith("8.53 min with benchmark\\_model 3f9a61c0; exit code 1.")
 
@@ -87,7 +90,7 @@ def test_details_are_closed() -> None:
 @given(TEXTS)
 def test_text_from_outside_is_shown_as_it_is(text: str) -> None:
     (_, row) = rows(f"| a |\n| --- |\n| x{step_summary.escaped(text)} |\n")
-    assert row == [f"x{wording.one_line(text)}"]
+    assert row == [f"x{one_line(text)}"]
     for token in tokens(f"- {step_summary.escaped(text)}\n"):
         assert token.type in (
             "bullet_list_open", "list_item_open", "paragraph_open", "inline", "text",
@@ -103,7 +106,7 @@ def test_text_from_outside_is_shown_as_it_is(text: str) -> None:
 )  # fmt: skip
 def test_markup_in_names_is_text(text: str) -> None:
     found = step_summary.to_markdown(gate(regressed(text, why=(text,)), device={text: text}))
-    assert rows(found)[1][0] == wording.one_line(text)
+    assert rows(found)[1][0] == one_line(text)
     kinds = {token.type for token in tokens(found)}
     assert not kinds & {"link_open", "image", "em_open", "code_inline", "s_open"}
     blocks = [token.content for token in tokens(found) if token.type.startswith("html")]

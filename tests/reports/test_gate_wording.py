@@ -18,6 +18,7 @@ from support.gate_findings import (
     weighed,
 )
 
+from bench.core.units import one_line, visible
 from bench.gate.verdict import UndecidedReason, Verdict
 from reports.gate import junit, step_summary, table, wording
 from reports.gate.annotations import commands
@@ -74,7 +75,20 @@ def test_every_reason_of_an_undecided_model_has_words() -> None:
         (gate(weighed(Verdict.REGRESSED, 1.1), regressed()), "regressed in latency and size"),
         (gate(undecided(), undecided_fails=True), "undecided"),
         (gate(same(), exit_code=3), "no verdict: the device or a machine failed"),
-        (gate(failed()), "no verdict on all: something failed, was unfit or cannot be compared"),
+        (gate(failed()), "broken int8 does not run as requested"),
+        (
+            gate(failed(), weighed(Verdict.REGRESSED, 1.1)),
+            "broken int8 does not run as requested; regressed in size",
+        ),
+        (
+            gate(*(failed(name) for name in "abcde")),
+            "a int8, b int8, c int8 and 2 more do not run as requested",
+        ),
+        (
+            gate(same(), exit_code=4),
+            "no verdict on all: something failed, was unfit or cannot be compared",
+        ),
+        (gate(same(), timed("gone", Verdict.REMOVED)), "passed, 1 removed"),
         (gate(exit_code=130), "interrupted"),
         (gate(exit_code=2), "refused: the command or a file is wrong"),
         (gate(exit_code=70), "no verdict: frill-bench failed"),
@@ -91,21 +105,21 @@ def test_the_counts_begin_with_what_must_be_seen() -> None:
 
 
 def test_invisible_characters_are_written_out() -> None:
-    assert wording.visible("a\x00\x1b[31m\ud800\u202e\u2066\ufffe\x85é😀\tb\r\nc\rd") == (
+    assert visible("a\x00\x1b[31m\ud800\u202e\u2066\ufffe\x85é😀\tb\r\nc\rd") == (
         "a\\x00\\x1b[31m\\ud800\\u202e\\u2066\\ufffe\\x85é😀\tb\nc\nd"
     )
 
 
 @given(TEXTS)
 def test_visible_text_can_be_written_and_stays(text: str) -> None:
-    shown = wording.visible(text)
+    shown = visible(text)
     shown.encode()
-    assert wording.visible(shown) == shown
+    assert visible(shown) == shown
 
 
 @given(st.text(max_size=2000))
 def test_a_line_is_one_and_short(text: str) -> None:
-    line = wording.one_line(text)
+    line = one_line(text)
     assert len(line) <= 300
     assert line.splitlines() in ([], [line])
 

@@ -109,6 +109,36 @@ def test_what_is_no_whole_archive_leaves_nothing_behind(
     assert not list((tmp_path / "models").iterdir())
 
 
+@pytest.mark.usefixtures("no_kagglehub")
+@pytest.mark.parametrize(
+    ("name", "kind", "target"),
+    [
+        ("../../evil", tarfile.REGTYPE, ""),
+        ("a/../../../evil", tarfile.REGTYPE, ""),
+        ("link", tarfile.SYMTYPE, "../../.."),
+        ("link", tarfile.SYMTYPE, "/etc"),
+        ("link", tarfile.LNKTYPE, "/etc/passwd"),
+        ("null", tarfile.CHRTYPE, ""),
+        ("pipe", tarfile.FIFOTYPE, ""),
+    ],
+)
+def test_an_archive_writes_nothing_outside_its_folder(
+    name: str, kind: bytes, target: str, tmp_path: Path, tf_hub: str
+) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for member in (name, f"{name}/evil") if kind == tarfile.SYMTYPE else (name,):
+            info = tarfile.TarInfo(member)
+            info.type = tarfile.REGTYPE if member.endswith("/evil") else kind
+            info.linkname = target
+            archive.addfile(info)
+    _Hub.files["/google/yamnet/1?tf-hub-format=compressed"] = stream.getvalue()
+    with pytest.raises(InfrastructureError, match="yamnet: cannot be downloaded"):
+        hub.fetch("yamnet", tmp_path, tf_hub=tf_hub)
+    assert not list(tmp_path.glob("**/evil"))
+    assert not list((tmp_path / "models").iterdir())
+
+
 def test_what_is_no_teacher_is_told_with_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="vggish: is not a teacher") as caught:
         load("vggish", cache=tmp_path)

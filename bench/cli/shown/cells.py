@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rich.markup import escape
 from rich.table import Table as TerminalTable
 
 from bench.cli.terminal import plain_table
@@ -26,7 +25,7 @@ def terminal_table(
     output = plain_table(title, [heading.text for heading in headings], left)
     for line in cells.lines:
         output.add_row(
-            *(escape(text(line.cells[index])) for index in columns),
+            *(text(line.cells[index]) for index in columns),
             style="bold" if line.strong else None,
         )
     return output

@@ -1,4 +1,4 @@
-"""The files and annotations of ``frill-bench gate`` for a CI system."""
+"""The files and annotations of ``frill-bench gate`` for a CI system: there after every gate."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from bench.core import atomic
 from bench.core.errors import ConfigurationError
 from bench.gate.log import Log
 from bench.gate.verdict import Finding
+from reports.gate import junit, step_summary
 from reports.gate.annotations import commands
-from reports.gate.gate_report import gate_report
+from reports.gate.gate_report import GateReport, ended_report, gate_report
+
+_DEVICES = Path("/dev")  # /dev/stdout is a link, and meant
 
 
 class OutputFlags(Protocol):
@@ -26,45 +29,100 @@ class OutputFlags(Protocol):
     json: bool
 
 
-def write_ci_files(
-    options: OutputFlags,
-    log: Log,
-    findings: Sequence[Finding],
-    *,
-    exit_code: int,
-    started_at: str | None = None,
-) -> None:
-    """Writes the chosen outputs: JUnit XML, a summary that is appended, GitHub's annotations.
+class CiFiles:
+    """The outputs of one gate: JUnit XML, a summary that is appended, GitHub's annotations.
 
-    Args:
-        started_at: when the gate's session began, ISO 8601; ``None`` for a replay.
+    The JUnit file of an earlier gate is replaced at once by one that this gate did not end, so that
+    none is taken for this gate's, whatever ends it.
 
     Raises:
         ConfigurationError: a file cannot be written.
     """
-    began = None if started_at is None else datetime.fromisoformat(started_at)
-    gate = gate_report(
-        log,
-        findings,
-        seconds=0.0 if began is None else (datetime.now(UTC) - began).total_seconds(),
-        exit_code=exit_code,
-        undecided_fails=options.undecided == "fail",
-        started_at=began,
+
+    def __init__(self, options: OutputFlags) -> None:
+        self._options = options
+        self.is_written = False
+        if options.summary is not None:
+            _append(options.summary, "")
+        self._began = datetime.now(UTC)
+        not_ended = "the gate did not end: it was killed, or still runs"
+        self._write_junit(ended_report(exit_code=70, message=not_ended, started_at=self._began))
+
+    def write(
+        self,
+        log: Log,
+        findings: Sequence[Finding],
+        *,
+        exit_code: int,
+        started_at: str | None = None,
+    ) -> None:
+        """Writes the outputs of a gate's log.
+
+        Args:
+            started_at: when the gate's session began, ISO 8601; ``None`` for a replay.
+        """
+        began = None if started_at is None else datetime.fromisoformat(started_at)
+        self._write(
+            gate_report(
+                log,
+                findings,
+                seconds=0.0 if began is None else (datetime.now(UTC) - began).total_seconds(),
+                exit_code=exit_code,
+                undecided_fails=self._options.undecided == "fail",
+                started_at=began,
+            )
+        )
+
+    def write_ended(
+        self,
+        *,
+        exit_code: int,
+        message: str,
+        findings: Sequence[Finding] = (),
+        differences: Sequence[str] = (),
+    ) -> None:
+        """Writes the outputs of a gate without a log: nothing was measured, for this reason."""
+        self._write(
+            ended_report(
+                exit_code=exit_code,
+                message=message,
+                started_at=self._began,
+                findings=findings,
+                differences=differences,
+            )
+        )
+
+    def _write(self, gate: GateReport) -> None:
+        self.is_written = True
+        self._write_junit(gate)
+        if self._options.summary is not None:
+            _append(self._options.summary, step_summary.to_markdown(gate))
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            # GitHub reads both streams; stdout stays the same bytes in every replay.
+            sys.stderr.write(commands(gate))
+
+    def _write_junit(self, gate: GateReport) -> None:
+        path = self._options.junit
+        if path is not None:
+            try:
+                atomic.write_text(path, junit.to_xml(gate))
+            except OSError as error:
+                raise _not_written(path, error) from error
+
+
+def _append(path: Path, text: str) -> None:
+    """Appends to a file, and never through a link, which a checkout may contain."""
+    through = 0 if path.parent == _DEVICES else os.O_NOFOLLOW
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | through, 0o644)
+        with os.fdopen(handle, "a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path}: cannot be written: {error.strerror}",
+        hint="give the path of a file, which is not a link",
     )
-    if options.junit is not None:
-        from reports.gate import junit
-
-        atomic.write_text(options.junit, junit.to_xml(gate))
-    if options.summary is not None:
-        from reports.gate import step_summary
-
-        try:
-            with options.summary.open("a", encoding="utf-8") as stream:
-                stream.write(step_summary.to_markdown(gate))
-        except OSError as error:
-            raise ConfigurationError(
-                f"{options.summary}: {error.strerror}", hint="check the path"
-            ) from error
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        # GitHub reads both streams; stdout stays the same bytes in every replay.
-        sys.stderr.write(commands(gate))

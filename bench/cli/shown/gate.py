@@ -2,59 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from rich.table import Table
 
-from bench.cli.console import print_json, print_to_stderr
+from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.cli.shown.cells import terminal_table
-from bench.cli.shown.ci_files import OutputFlags, write_ci_files
+from bench.cli.shown.ci_files import CiFiles, OutputFlags
 from bench.cli.terminal import print_table
 from bench.core import units
-from bench.core.errors import worst
+from bench.core.errors import BenchError, InfrastructureError, worst
 from bench.core.units import GAP
-from bench.gate.findings import exit_codes, findings_of
+from bench.gate.findings import exit_codes, findings_of, unmeasured_findings
 from bench.gate.log import Log
 from bench.gate.records import CloseReason, Unmeasured
 from bench.gate.verdict import Finding, Verdict
 from reports.gate import table, wording
-from reports.gate.document import document, unmeasured
+from reports.gate.document import document, ended
 from reports.parts.table import Cell, Footnotes
 
+_INTERRUPTED = 130
 _EQUAL = "unchanged: equal files, not measured; --measure-unchanged measures them"
 # Columns that are left out where no line has a value.
 _OPTIONAL = ("blocks", "smallest slowdown", "discarded")
 
 
-def show_log(
-    options: OutputFlags, log: Log, *, started_at: str | None = None, wrote: str = ""
-) -> set[int]:
-    """Prints the findings of a log, writes the outputs for CI, and returns all exit codes.
+class Outputs:
+    """What one gate prints and writes: once, whatever ends it.
 
-    Args:
-        started_at: when the gate's session began, ISO 8601; ``None`` for a replay.
-        wrote: a message that names what the gate wrote; empty for none.
+    Raises:
+        ConfigurationError: a file for CI cannot be written.
     """
-    findings = findings_of(log)
-    _show(log, findings, as_json=options.json)
-    if wrote:
-        print_to_stderr(wrote)
-    codes = exit_codes(log, findings, undecided_fails=options.undecided == "fail")
-    write_ci_files(options, log, findings, exit_code=worst(codes), started_at=started_at)
-    return codes
+
+    def __init__(self, options: OutputFlags) -> None:
+        self._options = options
+        self._files = CiFiles(options)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether something was printed and written."""
+        return self._files.is_written
+
+    def show_log(
+        self,
+        log: Log,
+        *,
+        started_at: str | None = None,
+        wrote: str = "",
+        other_codes: Collection[int] = (),
+    ) -> set[int]:
+        """Prints the findings of a log, writes the outputs for CI, and returns all exit codes.
+
+        Args:
+            started_at: when the gate's session began, ISO 8601; ``None`` for a replay.
+            wrote: a message that names what the gate wrote; empty for none.
+            other_codes: exit codes that do not follow from the log.
+        """
+        options, findings = self._options, findings_of(log)
+        _show(log, findings, as_json=options.json)
+        if wrote:
+            print_to_stderr(wrote)
+        codes = exit_codes(log, findings, undecided_fails=options.undecided == "fail")
+        is_interrupted = started_at is not None and log.closed is CloseReason.INTERRUPTED
+        exit_code = _INTERRUPTED if is_interrupted else worst({*codes, *other_codes})
+        self._files.write(log, findings, exit_code=exit_code, started_at=started_at)
+        return codes
+
+    def show_unmeasured(
+        self, models: Sequence[Unmeasured], differences: Sequence[str], *, margin: float
+    ) -> None:
+        """Prints and writes the models of a gate that has nothing to measure."""
+        for line in differences:
+            print_to_stderr(line)
+        if self._options.json:
+            print_json(ended(_EQUAL, exit_code=0, models=models, differences=differences))
+        else:
+            for each in models:
+                print_line(f"{each.model}: {each.verdict}")
+        print_to_stderr(_EQUAL)
+        findings = unmeasured_findings(models, margin=margin)
+        self._files.write_ended(
+            exit_code=0, message=_EQUAL, findings=findings, differences=differences
+        )
+
+    def show_ended(self, exit_code: int, message: str) -> None:
+        """Prints as JSON and writes that the gate ended before it measured anything, and why."""
+        if self.is_shown:
+            return
+        if self._options.json:
+            print_json(ended(message, exit_code=exit_code))
+        self._files.write_ended(exit_code=exit_code, message=message)
 
 
-def show_unmeasured(models: Sequence[Unmeasured], *, as_json: bool) -> None:
-    """Prints the models of a gate that has nothing to measure."""
-    if as_json:
-        print_json({"gate": None, "models": [], "unmeasured": unmeasured(models)})
-    else:
-        for each in models:
-            print(f"{each.model}: {each.verdict}")
-    print_to_stderr(_EQUAL)
+def to_the_end(options: OutputFlags, gate: Callable[[Outputs], int]) -> int:
+    """Returns the exit code of a gate, whose outputs are there also if it ends with an error."""
+    outputs = Outputs(options)
+    try:
+        return gate(outputs)
+    except BenchError as error:
+        outputs.show_ended(error.exit_code, error.message)
+        raise
+    except KeyboardInterrupt:
+        outputs.show_ended(_INTERRUPTED, "interrupted before anything was measured")
+        raise
+    except OSError as error:
+        outputs.show_ended(InfrastructureError.exit_code, str(error))
+        raise
+    except Exception as error:
+        outputs.show_ended(BenchError.exit_code, f"{type(error).__name__}: {error}")
+        raise
 
 
 def _show(log: Log, findings: Sequence[Finding], *, as_json: bool) -> None:
+    for line in log.opened.differences:
+        print_to_stderr(line)
     notes = Footnotes()
     findings_table = _table(_title(log), findings, notes)
     if as_json:

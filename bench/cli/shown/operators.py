@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
 from bench.cli.terminal import plain_table
@@ -44,7 +43,7 @@ def _table(title: str, operators: Sequence[OpRow]) -> Table:
         share = row.avg_us / whole_us if whole_us else None
         cells = [row.node_type, scale.number(row.avg_us), units.percent(share)]
         cells += [part] if nested else []
-        table.add_row(*map(escape, [*cells, _shorten(row.name)]))
+        table.add_row(*cells, _shorten(row.name))
     return table
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from rich.markup import escape
 from rich.table import Table
 
 from bench.cli.terminal import plain_table
@@ -47,7 +46,7 @@ def _table(title: str, results: Sequence[CaseResult], columns: Sequence[_Column]
     ]
     table = plain_table(title, [heading for heading, _ in shown], left=_TEXT)
     for row in zip(*(cells for _, cells in shown), strict=True):
-        table.add_row(*(GAP if cell is None else escape(cell) for cell in row))
+        table.add_row(*(GAP if cell is None else cell for cell in row))
     return table
 
 

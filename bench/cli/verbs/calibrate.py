@@ -84,10 +84,9 @@ def run(options: Options) -> int:
     default = _BLOCKS if options.minutes is None else MOST_BLOCKS
     rule = same_rule(default if options.blocks is None else options.blocks)
     sides = [side(ref, zoo=options.zoo) for ref in options.refs]
-    if options.benchmark_binary is None:  # the tool of the first bundle that has one, as in a gate
-        options.benchmark_binary = next(
-            (each.tool for each in sides if each.tool is not None), None
-        )
+    if options.benchmark_binary is None:
+        for tool in [each.tool for each in sides if each.tool is not None]:
+            print_to_stderr(f"{tool}: not run; --benchmark-binary {tool} calibrates with it")
     comparison = pair_with_themselves(sides)
     gate = Gate(
         comparison=comparison,

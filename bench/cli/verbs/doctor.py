@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
-from bench.cli.console import print_json, print_to_stderr
+from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core import config
 from bench.core.errors import DeviceError, TransientDeviceError
+from bench.core.units import printable
 
 if TYPE_CHECKING:
     from bench.adb.transport.serials import Found
@@ -116,7 +117,7 @@ def _print(machine: Sequence[Finding], checkups: Sequence[Checkup]) -> None:
         _print_findings(each.found.serial, each.findings)
     for each in checkups:
         because = "; ".join(each.worth.because)
-        print(
+        print_line(
             f"{each.found.serial}: numbers measured now are {each.worth.verdict}"
             + (f": {because}" if because else "")
         )
@@ -130,8 +131,8 @@ def _print_findings(title: str, findings: Sequence[Finding]) -> None:
 
     table = Table("check", "", "result", title=title, title_justify="left")
     for each in findings:
-        text = Text(each.found)
+        text = Text(printable(each.found))
         if each.next_step:
-            text.append(f"\n→ {each.next_step}", style="bold")
+            text.append(f"\n→ {printable(each.next_step)}", style="bold")
         table.add_row(each.check, Text(each.level, style=_COLOURS[each.level]), text)
     print_table(table)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags, gate_flags
-from bench.cli.console import print_json, print_to_stderr
+from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core import config
 from bench.core.errors import ConfigurationError, worst
 
 if TYPE_CHECKING:
+    from bench.cli.shown.gate import Outputs
     from bench.flow.fleet import Lane
     from bench.flow.gate.gate import Gate
     from bench.flow.gate.references import Comparison, Side
@@ -49,6 +50,15 @@ class Options(gate_flags.BlockFlags, flags.VerbOptions):
     revision: str | None
     junit: Path | None
     summary: Path | None
+
+
+class _CiOptions(argparse.Namespace):
+    """The outputs for CI of a command line of which the rest is wrong."""
+
+    junit: Path | None
+    summary: Path | None
+    json: bool
+    undecided: str = "warn"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,35 +146,51 @@ def _add_rule(group: argparse._ArgumentGroup) -> None:
 
 def run(options: Options) -> int:
     """Measures, prints the verdicts, returns the exit code."""
+    from bench.cli.shown.gate import to_the_end
+
+    if options.save_baseline is not None and options.replay is None:
+        return _save_baseline(options, options.save_baseline)
+    return to_the_end(options, partial(_run, options))
+
+
+def write_refused(arguments: Sequence[str], exit_code: int) -> None:
+    """Writes the outputs for CI of a command line that the parser has refused, with a message."""
+    from bench.cli.shown.gate import Outputs
+
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
+    for name in ("--junit", "--summary"):
+        parser.add_argument(name, type=Path, nargs="?")
+    flags.add_json(parser)
+    options, _ = parser.parse_known_args([*arguments], _CiOptions())
+    Outputs(options).show_ended(exit_code, "the command line was refused; its messages show why")
+
+
+def _run(options: Options, outputs: Outputs) -> int:
     from bench.cli.measuring import do_on_devices
     from bench.cli.requests import devices_of, tool_request
-    from bench.cli.shown.gate import show_log, show_unmeasured
+    from bench.flow.gate.differences import of_sides
     from bench.flow.gate.jobs import GateJob
     from bench.flow.gate.log_file import read
-    from bench.flow.gate.references import pair_up, side
+    from bench.flow.gate.references import pair_up
 
     if options.replay is not None:
-        return worst(show_log(options, read(options.replay)))
+        return worst(outputs.show_log(read(options.replay)))
     if options.host + len(options.serial) > 1:
         raise ConfigurationError(
             f"a gate takes one device, not {options.host + len(options.serial)}",
             hint="run one gate for each device: --host, or one -s",
         )
-    if options.candidate is None:
-        raise ConfigurationError("no candidate is given", hint="give it: --candidate REF")
-    candidate = side(options.candidate, zoo=options.zoo)
-    if options.save_baseline is not None:
-        return _save_baseline(options, candidate, options.save_baseline)
-    baseline = _baseline(options)
+    candidate, baseline = _candidate(options), _baseline(options)
     comparison = pair_up(
         baseline, candidate, unchanged_too=options.measure_unchanged or options.own_tools
     )
+    differences = of_sides(comparison, candidate, options.benchmark_binary)
     if not comparison.pairs:
-        show_unmeasured(comparison.unmeasured, as_json=options.json)
+        lines = (*_tool_differences(options, baseline), *differences)
+        outputs.show_unmeasured(comparison.unmeasured, lines, margin=options.margin)
         return 0
-    if options.benchmark_binary is None:
-        options.benchmark_binary = candidate.tool
     gate = _with_scores(options, _gate(options, comparison))
+    gate = replace(gate, saved=baseline.bundle, differences=differences)
     tool = replace(tool_request(options), second=baseline.tool if options.own_tools else None)
     request = partial(gate_flags.block_request, options, comparison.targets)
     devices = devices_of(options, request, tool)
@@ -173,7 +199,55 @@ def run(options: Options) -> int:
         calibrations=gate_flags.folder_beside(options.db, gate_flags.CALIBRATIONS),
         processes_per_side=options.processes_per_side,
     )
-    return do_on_devices(devices, job, options.db, partial(_show, options))
+    return do_on_devices(devices, job, options.db, partial(_show, outputs))
+
+
+def _candidate(options: Options) -> Side:
+    from bench.flow.gate.references import side
+
+    if options.candidate is None:
+        raise ConfigurationError("no candidate is given", hint="give it: --candidate REF")
+    return side(options.candidate, zoo=options.zoo)
+
+
+def _tool_differences(options: Options, baseline: Side) -> Iterator[str]:
+    """Yields how the tool of a gate that measures nothing differs from the baseline's."""
+    from bench.flow.gate.bundle import official
+    from bench.flow.gate.differences import of_runtimes, of_tool
+    from bench.plan.case import Runner
+    from bench.tool.host import litert_tool
+
+    if baseline.bundle is None:
+        return
+    saved, binary = baseline.bundle.tool, options.benchmark_binary
+    if binary is not None:
+        tool = official(binary)
+        yield from of_tool(saved, tool.sha256, tool.kind, measured=False)
+    elif not options.host:
+        yield from _phone_tool_differences(options, baseline)
+    elif options.tool is None:
+        yield from of_tool(saved, litert_tool().sha256, Runner.LITERT_PYTHON, measured=False)
+        yield from of_runtimes(baseline.bundle.runtimes, Runner.LITERT_PYTHON)
+
+
+def _phone_tool_differences(options: Options, baseline: Side) -> Iterator[str]:
+    """Yields how the cached tool for phones differs from the one in the baseline's bundle."""
+    from bench.cli.requests import tool_request
+    from bench.flow.gate.bundle import official
+    from bench.flow.gate.differences import of_tool
+    from bench.tool.elf import read_elf
+    from bench.tool.fetch import cached_tool
+    from bench.tool.flags import Program
+
+    elf = None if baseline.tool is None else read_elf(baseline.tool)
+    if baseline.bundle is None or elf is None:
+        return
+    asked = tool_request(options)
+    program = asked.program or Program.INTERPRETER
+    cached = cached_tool(elf.abi, program=program, version=asked.version)
+    if cached is not None:
+        tool = official(cached)
+        yield from of_tool(baseline.bundle.tool, tool.sha256, tool.kind, measured=False)
 
 
 def _baseline(options: Options) -> Side:
@@ -191,20 +265,33 @@ def _baseline(options: Options) -> Side:
             f"{options.baseline}: has no tool for --own-tools; only official ones can be bundled",
             hint=f"save it with one: {_SAVE} --benchmark-binary PATH",
         )
+    official = options.benchmark_binary is not None or options.tool is not None
+    if options.own_tools and options.host and not official:
+        raise ConfigurationError(
+            "--own-tools on this machine: the candidate would be measured by the LiteRT "
+            "interpreter, whose times are not those of the baseline's tool",
+            hint="give the candidate's tool, which is never taken from its folder: "
+            "--benchmark-binary PATH",
+        )
     return baseline
 
 
 def _show(
-    options: Options, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
+    outputs: Outputs, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
 ) -> set[int]:
     """Prints the verdicts in the gates' logs, and returns their exit codes."""
-    from bench.cli.shown.gate import show_log
     from bench.flow.gate.gate import logs_of
 
+    errors = [lane.error for lane in lanes if lane.error is not None]
+    failed = {error.exit_code for error in errors}
     codes: set[int] = set()
     for session, path, log in logs_of(store, sessions):
         wrote = f"wrote session {session.id} to {store.url}, its log to {path}"
-        codes |= show_log(options, log, started_at=session.started_at, wrote=wrote)
+        codes |= outputs.show_log(
+            log, started_at=session.started_at, wrote=wrote, other_codes=failed
+        )
+    if errors:
+        outputs.show_ended(worst(failed), "; ".join(error.message for error in errors))
     return codes
 
 
@@ -250,9 +337,9 @@ def _with_scores(options: Options, gate: Gate) -> Gate:
         return replace(gate, accuracy=rule, scores=tuple(scores))
 
 
-def _save_baseline(options: Options, candidate: Side, folder: Path) -> int:
+def _save_baseline(options: Options, folder: Path) -> int:
     """Saves a side as a bundle, with the benchmark tool where the command line gives one."""
-    from bench.flow.gate.bundle import CONTENTS, host_runner, official, save
+    from bench.flow.gate.bundle import CONTENTS, check_tool, host_runner, official, save
     from bench.tool.host import litert_tool
 
     if options.baseline is not None:
@@ -260,8 +347,15 @@ def _save_baseline(options: Options, candidate: Side, folder: Path) -> int:
             "--save-baseline saves the candidate and compares nothing",
             hint="leave out --baseline, or --save-baseline",
         )
-    binary = options.benchmark_binary or candidate.tool
+    candidate = _candidate(options)
+    binary = options.benchmark_binary
+    if binary is None and candidate.tool is not None:
+        print_to_stderr(
+            f"{candidate.tool}: not saved, because a folder's own tool is not trusted; "
+            "--benchmark-binary PATH saves one"
+        )
     if binary is not None:
+        check_tool(binary)
         bundle = save(folder, candidate.targets, tool=official(binary), binary=binary)
     elif options.host:
         tool, runtimes = host_runner(litert_tool())
@@ -273,6 +367,6 @@ def _save_baseline(options: Options, candidate: Side, folder: Path) -> int:
         print_json({"bundle": config.unstructure(bundle)})
     else:
         for each in bundle.files:
-            print(f"{each.name} {each.format} {each.sha256}")
+            print_line(f"{each.name} {each.format} {each.sha256}")
     print_to_stderr(f"wrote {folder / CONTENTS}")
     return 0

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from bench.cli import flags as shared
-from bench.cli.console import print_json, print_to_stderr
+from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
@@ -95,7 +95,7 @@ def _up(options: Options) -> None:
     if options.json:
         print_json({"handset": _to_json(phone)})
     else:
-        print(phone.serial)
+        print_line(phone.serial)
     print_to_stderr(
         f"{phone.name} is up after {phone.record.boot_s:.2f} s; try: adb connect {phone.serial}"
     )
@@ -141,7 +141,7 @@ def _tool(options: Options) -> None:
     if options.json:
         print_json({"path": str(path), "sha256": sha256_file(path), "delegate": str(delegate)})
     else:
-        print(path)
+        print_line(str(path))
     print_to_stderr(f"beside it is {delegate.name}, which acts as an accelerator's delegate")
 
 

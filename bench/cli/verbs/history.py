@@ -69,7 +69,7 @@ def run(options: Options) -> int:
     for trend in trends:
         for line in notes(trend):
             print_to_stderr(f"{title(trend)}: {line}")
-    for line in history.left_out:
+    for line in (*history.notes, *history.left_out):
         print_to_stderr(line)
     for trend in trends:
         for line in alarms(trend):
@@ -126,6 +126,7 @@ def _document(options: Options, history: History, trends: Sequence[Trend]) -> di
         "models": [document(trend) for trend in trends],
         "runs": [config.unstructure(row) for trend in history.trends for row in rows(trend)],
         "left_out": list(history.left_out),
+        "notes": list(history.notes),
     }
 
 
@@ -136,6 +137,6 @@ def _write(options: Options, out: Path, history: History, trends: Sequence[Trend
     return write_history(
         trends,
         out=out,
-        left_out=history.left_out,
+        left_out=(*history.notes, *history.left_out),
         provenance={"command": f"frill-bench history{anchor}", "frill-bench": VERSION},
     )

@@ -102,14 +102,13 @@ def _print(name: str, runs: list[PastedRun]) -> None:
 
 def _print_overview(name: str, runs: list[PastedRun]) -> None:
     """Prints one line per run."""
-    from rich.markup import escape
     from rich.table import Table
 
     from bench.cli.terminal import print_table
 
     refused = sum(not run.log.ok for run in runs)
     verdict = f"{refused} must not be trusted" if refused else "all can be trusted"
-    table = Table(title=escape(f"{name}: {len(runs)} runs, {verdict}"), title_justify="left")
+    table = Table(title=f"{name}: {len(runs)} runs, {verdict}", title_justify="left")
     table.add_column("run", justify="right", no_wrap=True)
     table.add_column("command", overflow="fold")
     table.add_column("trusted", no_wrap=True)
@@ -118,27 +117,26 @@ def _print_overview(name: str, runs: list[PastedRun]) -> None:
         code = (run.log.failure or "").partition(":")[0]
         table.add_row(
             str(number),
-            escape(run.name or run.command or "not in the log"),
-            "yes" if run.log.ok else escape(f"no: {code}"),
+            run.name or run.command or "not in the log",
+            "yes" if run.log.ok else f"no: {code}",
             _ms(run.log.inference_avg_us) or "",
         )
     print_table(table)
 
 
 def _print_run(title: str, run: PastedRun) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from bench.cli.terminal import print_table
 
-    table = Table(title=escape(title), title_justify="left", show_header=False, min_width=60)
+    table = Table(title=title, title_justify="left", show_header=False, min_width=60)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     copies = f"{run.copies} times in this file" if run.copies > 1 else None
     about = [("command", run.command), ("configuration", run.name), ("copies", copies)]
     for label, value in [*about, *_rows(run.log)]:
         if value:
-            table.add_row(label, escape(value))
+            table.add_row(label, value)
     print_table(table)
 
 

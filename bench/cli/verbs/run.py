@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import flags
-from bench.cli.console import print_json, print_to_stderr
+from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core import config
+from bench.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from bench.flow.device.device import Device
@@ -192,12 +192,18 @@ def _request(options: Options, kind: Kind) -> RunRequest:
         targets = tuple(files.values())
     else:
         targets = select(suite, zoo_targets(options.zoo), beside=folder)
-    library = suite.external_delegate
+    library = options.external_delegate
+    if suite.external_delegate is not None and library is None:
+        raise ConfigurationError(
+            f"{options.suite}: names the library {suite.external_delegate}, and a library is "
+            "loaded only from a path on the command line",
+            hint="check the file, and give it: --external-delegate PATH",
+        )
     choices = (options.suite, options.delegate, options.external_delegate)
     return RunRequest(
         suite=suite,
         targets=targets,
-        library=None if library is None else folder / library,
+        library=None if library is None else Path(library).absolute(),
         delegates_are_default=choices == (None, None, None),
         timeout_s=options.timeout,
     )
@@ -230,7 +236,7 @@ def _print_commands(devices: Sequence[Device], *, as_json: bool) -> None:
         print_json({"commands": commands})
         return
     for command in commands:
-        sys.stdout.write(shlex.join(command) + "\n")
+        print_line(shlex.join(command))
 
 
 def _commands(sweep: Sweep) -> list[list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cli import flags as shared
-from bench.cli.console import print_json, print_to_stderr
+from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core import config, units
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format
 from bench.core.errors import ConfigurationError
@@ -191,10 +191,10 @@ def _add(options: Options) -> None:
     else:
         inputs = ", ".join(f"{each.dtype} {list(each.shape)}" for each in artifact.inputs)
         outputs = ", ".join(f"{each.dtype} {list(each.shape)}" for each in artifact.outputs)
-        print(f"{artifact.name}: {artifact.role.value}, {artifact.format.value}")
-        print(f"  {inputs} -> {outputs}")
-        print(f"  {artifact.size_bytes:,} bytes, {artifact.parameters:,} parameters")
-        print(f"  sha256 {artifact.sha256}")
+        print_line(f"{artifact.name}: {artifact.role.value}, {artifact.format.value}")
+        print_line(f"  {inputs} -> {outputs}")
+        print_line(f"  {artifact.size_bytes:,} bytes, {artifact.parameters:,} parameters")
+        print_line(f"  sha256 {artifact.sha256}")
     print_to_stderr(f"wrote {zoo.path(artifact)} and its manifest")
 
 
@@ -257,26 +257,26 @@ def _print_losses(
     from bench.cli.terminal import print_rows
     from models.convert import layer_fidelity
 
-    print(f"{artifact.name}.{artifact.format.value}, {fidelity.patches} held-out patches")
+    print_line(f"{artifact.name}.{artifact.format.value}, {fidelity.patches} held-out patches")
     is_int8 = artifact.format is Format.INT8
     ranges = ("clipped %", "range") if is_int8 else ()
     numbers = ("SNR dB", "lost dB", *ranges, "float32", "float32 99 %")
     rows = [_cells(layer, is_int8=is_int8) for layer in layer_fidelity.worst(fidelity)]
     print_rows(("layer", "op", *numbers), rows, right=numbers)
     floats = ", ".join(f"{count} {op}" for op, count in artifact.float_ops.items())
-    print(f"operators in float: {floats or 'none'}")
+    print_line(f"operators in float: {floats or 'none'}")
     if artifact.partitions is not None:
         split = artifact.partitions
         partitions = counted(split.partitions, "partition")
         left = ", ".join(f"{count} {op}" for op, count in split.left.items())
-        print(
+        print_line(
             f"XNNPACK: {partitions}, {split.nodes_delegated} of {split.nodes_total} operators"
             + (f"; not delegated: {left}" if left else "")
         )
-    print(layer_fidelity.sentence(fidelity))
+    print_line(layer_fidelity.sentence(fidelity))
     for device, line in reasons:
-        print(f"on {device}: {line}")
-    print()
+        print_line(f"on {device}: {line}")
+    print_line()
 
 
 def _cells(layer: Layer, *, is_int8: bool) -> list[str]:

@@ -196,7 +196,9 @@ class _Trainer:
             )
         self._out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(work / WEIGHTS, weights)
-        card = self._card(student, weights, config.load(work / OUTCOME, TrainingOutcome))
+        card = self._card(
+            student, weights, config.load(work / OUTCOME, TrainingOutcome, finite=False)
+        )
         cards.save(card, self._out)
         self.new.add(student)
         return card

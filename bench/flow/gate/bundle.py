@@ -1,6 +1,7 @@
 """A bundle: a folder with the model files of a baseline, and optionally the tool.
 
-It contains no measurements: a baseline is measured again with the candidate, in one session.
+It contains no measurements: a baseline is measured again with the candidate, in one session. A tool
+in a bundle is a file: it is never started unless the command line asks for it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -20,16 +21,20 @@ from bench.core import config
 from bench.core.artifact import Artifact, Format
 from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_bytes, sha256_file
+from bench.core.units import one_line
 from bench.core.version import VERSION
 from bench.gate.verdict import ModelKey
 from bench.plan.case import Runner
-from bench.plan.suite import Target
-from bench.tool.host import Tool
+from bench.plan.suite import Target, bare_target
+from bench.tool.elf import read_elf
+from bench.tool.host import Tool, official_tool
 from models.tflite import reader
 
 SCHEMA_VERSION = 1
 CONTENTS = "bundle.json"
 _TOOL = PurePosixPath("tool", "benchmark_model")
+_ABIS = {"x86_64": "x86_64", "aarch64": "arm64-v8a"}  # of machines, as programs name them
+_FLAGS = (b"num_runs", b"graph")  # that every benchmark tool has in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,24 @@ def official(binary: Path) -> BundledTool:
         kind=Runner.COMPILED_MODEL if is_compiled else Runner.BENCHMARK_MODEL,
         sha256=sha256_bytes(content),
     )
+
+
+def check_tool(binary: Path) -> None:
+    """Checks that a program is a benchmark tool: by its ``--help`` where it is for this machine.
+
+    Raises:
+        ConfigurationError: it is not a program, does not start, or is another program.
+    """
+    elf = read_elf(binary)
+    if elf is None or (elf.abi == _ABIS.get(platform.machine()) and elf.interpreter_is_here):
+        official_tool(binary)
+        return
+    content = binary.read_bytes()
+    if not all(flag in content for flag in _FLAGS):
+        raise ConfigurationError(
+            f"{binary}: a program for {elf.abi} without the flags of a benchmark tool",
+            hint="give a build of TFLite's benchmark_model",
+        )
 
 
 def host_runner(tool: Tool) -> tuple[BundledTool, dict[str, str]]:
@@ -172,15 +195,28 @@ def load(folder: Path) -> Bundle:
     return bundle
 
 
+def targets_of(folder: Path, bundle: Bundle) -> tuple[Target, ...]:
+    """Returns the files of a bundle, each with the manifest that the bundle lists and no other."""
+    targets = [(each, bare_target(folder / each.path)) for each in bundle.files]
+    return tuple(
+        target if each.manifest else replace(target, artifact=None) for each, target in targets
+    )
+
+
 def model_key(target: Target) -> ModelKey:
-    """Returns the name and format of a file, from its manifest, else from the file itself.
+    """Returns the name and format of a file: the name from its manifest, the format from the file.
 
     Raises:
-        ModelFileError: it has no manifest and is not a model.
+        ModelFileError: it is not a model.
+        ConfigurationError: its manifest has another format than the file.
     """
-    if target.artifact is not None:
-        return ModelKey(name=target.artifact.name, format=target.artifact.format)
-    return ModelKey(name=target.path.stem, format=reader.read(target.path).format)
+    found, artifact = reader.read(target.path).format, target.artifact
+    if artifact is not None and artifact.format is not found:
+        raise ConfigurationError(
+            f"{target.path}: is {found}, and its manifest has {artifact.format}",
+            hint="convert or add it again, or remove the manifest beside it",
+        )
+    return ModelKey(name=artifact.name if artifact else target.path.stem, format=found)
 
 
 def _add(folder: Path, target: Target) -> BundledFile:
@@ -214,6 +250,8 @@ def _check(folder: Path, bundle: Bundle) -> None:
         if size_bytes != each.size_bytes:
             raise _wrong(f"{where}.size_bytes: {each.path} has {size_bytes} bytes")
         if each.manifest is not None:
+            if PurePosixPath(each.manifest) != PurePosixPath(each.path).with_suffix(".json"):
+                raise _wrong(f"{where}.manifest: {each.manifest} is not that of {each.path}")
             manifest = config.load(_inside(folder, each.manifest, f"{where}.manifest"), Artifact)
             if (manifest.name, manifest.format) != (each.name, each.format):
                 raise _wrong(f"{where}.name: {each.manifest} is of {manifest.name}")
@@ -232,10 +270,16 @@ def _verify(folder: Path, name: str, sha256: str, where: str) -> Path:
 def _inside(folder: Path, name: str, where: str) -> Path:
     inner = PurePosixPath(name)
     if inner.is_absolute() or ".." in inner.parts:
-        raise _wrong(f"{where}: {name} is not in the bundle")
+        raise _wrong(f"{where}: {one_line(name)} is not in the bundle")
     path = folder / inner
-    if not path.is_file():
-        raise _wrong(f"{where}: {name} is missing")
+    try:
+        is_file = path.is_file()
+    except OSError:  # such as a name that is too long
+        is_file = False
+    if not is_file:
+        raise _wrong(f"{where}: {one_line(name)} is missing")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise _wrong(f"{where}: {name} is a link out of the bundle")
     return path
 
 

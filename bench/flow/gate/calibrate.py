@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -21,6 +20,7 @@ from bench.gate.verdict import ModelKey
 from bench.store.records import Invocation, Session
 from bench.store.store import Store
 
+_MOST_BYTES = 16 << 20
 _AGAIN = "run frill-bench calibrate again"
 # The fields of an environment that identify the device; the others may change there.
 _DEVICE_FIELDS = {"device_unit"}
@@ -104,12 +104,14 @@ def find_calibration(
 def _load(path: Path) -> Calibration:
     """Returns a stored calibration, of this version or version 1."""
     try:
-        text = path.read_text(encoding="utf-8")
-        plain = json.loads(text)
+        text = config.read_bytes(path, most=_MOST_BYTES).decode()
+        plain = config.parse_json(text, finite=False)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}", hint=_AGAIN) from error
     if isinstance(plain, dict) and plain.get("schema_version") == 1:
-        plain = json.loads(text.replace('"processes_per_arm"', '"processes_per_side"'))
+        plain = config.parse_json(
+            text.replace('"processes_per_arm"', '"processes_per_side"'), finite=False
+        )
     return config.structure(plain, Calibration, source=str(path))
 
 

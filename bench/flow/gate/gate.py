@@ -28,6 +28,8 @@ from bench.core.paths import state_dir
 from bench.core.progress import OnProgress, ignore
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep, runner_of
+from bench.flow.gate.bundle import Bundle
+from bench.flow.gate.differences import of_runtimes, of_tool
 from bench.flow.gate.explain import explain
 from bench.flow.gate.log_file import Journal, read
 from bench.flow.gate.references import Comparison, FilePair
@@ -77,6 +79,8 @@ class Gate:
         size_margin: a share; ``None``: sizes are not compared.
         accuracy: the rule for ``scores``.
         scores: the score differences of each pair.
+        saved: the bundle that the baseline is in, if it is in one.
+        differences: what differs between the sides besides the models, as ``Opened`` has it.
         on_message: called with a line for each verdict, as soon as it is decided.
     """
 
@@ -91,6 +95,8 @@ class Gate:
     size_margin: float | None = None
     accuracy: AccuracyRule | None = None
     scores: tuple[Scored, ...] = ()
+    saved: Bundle | None = None
+    differences: tuple[str, ...] = ()
     on_message: Callable[[str], None] = lambda line: None
 
     def open_session(self, sweep: Sweep, store: Store) -> Session:
@@ -223,7 +229,21 @@ def first_record(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case,
         revision=gate.revision,
         size_margin=gate.size_margin,
         accuracy=gate.accuracy,
+        differences=_differences(gate, sides),
     )
+
+
+def _differences(gate: Gate, sides: dict[ModelKey, tuple[Case, Case]]) -> tuple[str, ...]:
+    return (*_of_saved(gate.saved, *next(iter(sides.values()))), *gate.differences)
+
+
+def _of_saved(saved: Bundle | None, baseline: Case, candidate: Case) -> Iterator[str]:
+    """Yields how tool and runtime differ from those that the baseline was saved with."""
+    if saved is not None:
+        tool, runner = candidate.tool_sha256, candidate.runner
+        own_tool = baseline.tool_sha256 != tool
+        yield from of_tool(saved.tool, tool, runner, own_tool=own_tool)
+        yield from of_runtimes(saved.runtimes, runner)
 
 
 def _sticky(pair: FilePair) -> Iterator[Caveat]:
@@ -251,7 +271,7 @@ def _identity(gate: Gate, sides: dict[ModelKey, tuple[Case, Case]]) -> str:
     keys = [
         [str(model), baseline.key, candidate.key] for model, (baseline, candidate) in sides.items()
     ]
-    files = [gate.size_margin, gate.accuracy, gate.scores]
+    files = [gate.size_margin, gate.accuracy, gate.scores, _differences(gate, sides)]
     return sha256_value([GATE, keys, *map(config.unstructure, (gate.rule, *files)), gate.seed])
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bench.core import atomic
+from bench.core import atomic, config
 from bench.core.errors import ConfigurationError
 from bench.gate.log import VERSION, Log, from_bytes, to_line
 from bench.gate.records import Entry, Opened
 from bench.gate.schedule import check_coins
+
+_MOST_BYTES = 64 << 20
 
 
 def read(path: Path) -> Log:
@@ -20,9 +22,11 @@ def read(path: Path) -> Log:
             its coin.
     """
     try:
-        content = path.read_bytes()
+        content = config.read_bytes(path, most=_MOST_BYTES)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", hint="check the path") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {error}", hint="give the log of one gate") from error
     log = from_bytes(content, source=str(path))
     check_coins(log, source=str(path))
     return log

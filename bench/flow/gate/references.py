@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core import config
-from bench.core.artifact import Role
+from bench.core.artifact import Format, Role
 from bench.core.errors import ConfigurationError
-from bench.flow.gate.bundle import CONTENTS, load, model_key
+from bench.flow.gate.bundle import CONTENTS, Bundle, load, model_key, targets_of
 from bench.gate.records import Unmeasured
 from bench.gate.verdict import ModelKey, Verdict
 from bench.plan.suite import Target, bare_target, zoo_targets
@@ -23,21 +23,30 @@ class Side:
 
     Args:
         is_alone: a single file was named, not a collection of files.
-        tool: the official binary in a bundle.
+        tool: the official binary in a bundle, which is started only where the command line asks
+            for it.
+        bundle: the contents of the bundle, if it is one.
     """
 
     targets: tuple[Target, ...]
     is_alone: bool = False
     tool: Path | None = None
+    bundle: Bundle | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePair:
-    """A candidate and the baseline it is compared with."""
+    """A candidate and the baseline it is compared with.
+
+    Args:
+        baseline_format: number format of the baseline's file, where it may be another than the
+            candidate's: two single files are a pair whatever they are.
+    """
 
     model: ModelKey
     baseline: Target
     candidate: Target
+    baseline_format: Format | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +89,9 @@ def side(ref: str, *, zoo: Path) -> Side:
         bundle = load(path)
         tool = bundle.tool.path if bundle.tool else None
         return Side(
-            targets=tuple(bare_target(path / each.path) for each in bundle.files),
+            targets=targets_of(path, bundle),
             tool=path / tool if tool else None,
+            bundle=bundle,
         )
     if path.is_dir():
         return _read_folder(path)
@@ -114,8 +124,9 @@ def _paired(baseline: Side, candidate: Side, *, unchanged_too: bool) -> Comparis
     before, after = _by_key(baseline), _by_key(candidate)
     if baseline.is_alone and candidate.is_alone:
         ((model, target),) = after.items()
-        (other,) = before.values()
-        return Comparison(pairs=(FilePair(model=model, baseline=other, candidate=target),))
+        ((key, other),) = before.items()
+        pair = FilePair(model=model, baseline=other, candidate=target, baseline_format=key.format)
+        return Comparison(pairs=(pair,))
     pairs: list[FilePair] = []
     others: list[Unmeasured] = []
     for model in sorted({*before, *after}):

@@ -76,7 +76,7 @@ def stage_tool(
     sha256 = sha256_file(binary)
     path = stage(phone, {sha256: binary})[sha256]
     make_executable(phone, path)
-    usage = phone.shell(f"{path} --help", limit_s=_PROBE_LIMIT_S)
+    usage = phone.shell(f"{shlex.quote(str(path))} --help", limit_s=_PROBE_LIMIT_S)
     text = raw_text(usage.stdout) + "\n" + raw_text(usage.stderr)
     flags = known_flags(text)
     if not flags:

@@ -221,8 +221,15 @@ def test_a_saved_baseline_is_a_bundle_and_equal_files_are_not_measured(
     assert json.loads(capsys.readouterr().out) == {
         "schema_version": 1,
         "gate": None,
+        "differences": [],
         "models": [],
+        "sizes": [],
+        "accuracies": [],
         "unmeasured": {"slower float32": "unchanged", "steady float32": "unchanged"},
+        "ended": {
+            "exit_code": 0,
+            "message": "unchanged: equal files, not measured; --measure-unchanged measures them",
+        },
     }
     assert not (revisions / "frill-bench.db").exists()
 
