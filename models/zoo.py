@@ -10,6 +10,7 @@ from bench.core.artifact import (
     IN_GRAPH,
     LOG_MEL,
     NO_FRONTEND,
+    SAMPLE_RATE_HZ,
     Artifact,
     Format,
     Role,
@@ -17,11 +18,12 @@ from bench.core.artifact import (
     check_name,
     manifests,
 )
+from bench.core.caveats import Caveat, CaveatKind
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
 from models import frontend, stream
-from models.tflite import litert, reader
+from models.tflite import reader
 
 
 class Zoo:
@@ -120,6 +122,7 @@ class Zoo:
         name: str | None = None,
         frontend_name: str | None = None,
         role: Role | None = None,
+        window_samples: int | None = None,
         hop_samples: int | None = None,
     ) -> Artifact:
         """Returns the artifact of any .tflite file, copied into the zoo.
@@ -127,22 +130,26 @@ class Zoo:
         Args:
             name: its name in the zoo; the file name without the ending by default.
             frontend_name: the zoo's artifact that makes its input from audio, if it needs one.
-            role: what it takes and gives, where its shapes do not show that.
+            role: what it takes and gives, where its shapes and metadata do not show that.
+            window_samples: audio samples that one inference covers, where its shape does not show
+                that.
             hop_samples: audio samples between two inferences; a whole window by default. A stream
                 has its own.
 
         Raises:
             ModelFileError: the file is not a usable model.
             ConfigurationError: the name belongs to another file or cannot be a file name, the
-                front-end is unknown, or a stream is not one or has another hop.
+                front-end is unknown, the role does not fit its inputs, its window is unknown or
+                another one, or a stream is not one or has another hop.
         """
         content = reader.read(source)
         name = source.stem if name is None else name
         check_name(name, str(self.root))
-        role = role or content.role
-        if role is Role.EMBEDDING_PATCH and frontend_name is None and not _takes_log_mel(content):
-            role = Role.OTHER
-        window = self._window(role, content.inputs[0].shape, frontend_name)
+        if role is None:
+            role = content.role
+            if role is Role.EMBEDDING_PATCH and not (frontend_name or _takes_log_mel(content)):
+                role = Role.OTHER
+        window = self._window(source, content, role, frontend_name, window_samples)
         hop = None
         if role is Role.EMBEDDING_STREAM:
             hop = _hop_of_stream(source, content, hop_samples)
@@ -160,11 +167,13 @@ class Zoo:
             frontend=frontend_name or _frontend_of(role),
             window_samples=window,
             hop_samples=hop.samples if hop else hop_samples or _hop(role, frontend_name, window),
+            signatures=tuple(each.key for each in content.signatures),
             calls_to_fill=hop.calls_to_fill if hop else 1,
-            partitions=litert.try_partitions(source),
+            partitions=content.partitions,
             float_ops=content.float_ops,
             tools={},
             weights=WeightsOrigin.GIVEN,
+            caveats=_caveats(content),
             provenance=f"added from {source.name}",
         )
         self._refuse_clash(artifact)
@@ -173,12 +182,28 @@ class Zoo:
         self.put(artifact)
         return artifact
 
-    def _window(self, role: Role, shape: tuple[int, ...], frontend_name: str | None) -> int:
+    def _window(
+        self,
+        source: Path,
+        content: reader.TfliteFile,
+        role: Role,
+        frontend_name: str | None,
+        asked: int | None,
+    ) -> int | None:
+        """Returns the samples of audio of one inference; ``None`` of what takes no audio."""
         if frontend_name is not None:
-            return self.of(frontend_name)[0].window_samples
-        if role in (Role.EMBEDDING_WAVEFORM, Role.FRONTEND):
-            return shape[-1]
-        return frontend.WINDOW_SAMPLES
+            window = self.of(frontend_name)[0].window_samples
+        elif role in (Role.EMBEDDING_WAVEFORM, Role.FRONTEND):
+            return _window_of_audio(source, content, role, asked)
+        else:
+            window = None if role is Role.OTHER else frontend.WINDOW_SAMPLES
+        if asked not in (None, window):
+            raise ConfigurationError(
+                f"{source}: the window of a file with the role {role} is "
+                f"{'none' if window is None else f'{window} samples'}, not {asked}",
+                hint="leave out the window, or say that it takes audio: --role embedding-waveform",
+            )
+        return window
 
     def _refuse_clash(self, artifact: Artifact) -> None:
         manifest = self.manifest(artifact.name, artifact.format)
@@ -189,11 +214,48 @@ class Zoo:
             )
 
 
+def _window_of_audio(
+    source: Path, content: reader.TfliteFile, role: Role, asked: int | None
+) -> int:
+    shape = content.inputs[0].shape
+    if len(content.inputs) != 1 or len(shape) not in (1, 2):
+        raise ConfigurationError(
+            f"{source}: takes {_shapes(content)}, not a waveform, so it cannot be {role}",
+            hint="the role of a file that takes one waveform, [samples] or [1, samples]; "
+            "--role other takes no audio",
+        )
+    if shape[-1] < 0 and asked is None:
+        raise ConfigurationError(
+            f"{source}: takes {_shapes(content)}, a window of unknown length",
+            hint="give it in seconds, such as --window-s 0.975",
+        )
+    if shape[-1] >= 0 and asked not in (None, shape[-1]):
+        raise ConfigurationError(
+            f"{source}: the window of this file is {shape[-1]} samples, not {asked}",
+            hint="leave out the window: it is in the graph",
+        )
+    return shape[-1] if asked is None else asked
+
+
+def _shapes(content: reader.TfliteFile) -> str:
+    return ", ".join(str(list(each.shape)) for each in content.inputs)
+
+
+def _caveats(content: reader.TfliteFile) -> tuple[Caveat, ...]:
+    caveats = []
+    if content.missing_op is not None:
+        caveats.append(Caveat(kind=CaveatKind.MISSING_OPERATOR, evidence=content.missing_op))
+    if content.sample_rate_hz not in (None, SAMPLE_RATE_HZ):
+        evidence = f"{content.sample_rate_hz:,} Hz by its metadata"
+        caveats.append(Caveat(kind=CaveatKind.OTHER_RATE, evidence=evidence))
+    return tuple(caveats)
+
+
 def _takes_log_mel(content: reader.TfliteFile) -> bool:
     return content.inputs[0].shape[1:3] == (frontend.PATCH_FRAMES, frontend.MEL_BINS)
 
 
-def _hop(role: Role, frontend_name: str | None, window: int) -> int:
+def _hop(role: Role, frontend_name: str | None, window: int | None) -> int | None:
     on_log_mel = frontend_name is None and role is Role.EMBEDDING_PATCH
     return frontend.PATCH_HOP_SAMPLES if on_log_mel else window
 
@@ -202,8 +264,7 @@ def _hop_of_stream(source: Path, content: reader.TfliteFile, asked: int | None) 
     hop = stream.hop_of(tuple(each.shape for each in content.inputs))
     if hop is None:
         raise ConfigurationError(
-            f"{source}: takes {', '.join(str(list(each.shape)) for each in content.inputs)}, "
-            "which are not a stream's inputs",
+            f"{source}: takes {_shapes(content)}, which are not a stream's inputs",
             hint="those of a stream: audio [1, 160 N], past samples [1, 240], past frames "
             "[1, 96 - N, 64, 1]",
         )

@@ -197,6 +197,45 @@ def add_protocol(group: argparse._ArgumentGroup) -> None:
     add("--warmup-min-secs", type=seconds, metavar="S", help="warm up for at least S")
 
 
+class InputFlags(Protocol):
+    """What the files that are measured are given: what ``add_inputs`` sets."""
+
+    input_shape: list[str]
+    input_value_range: list[str]
+    input_value_file: list[str]
+    signature: str | None
+
+
+def add_inputs(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags of the inputs of models; two are taken under the official tool's names too."""
+    for names, metavar, text in (
+        (("--input-shape",), "NAME:1,16000", "sizes of an input that the file leaves open"),
+        (
+            ("--input-value-range", "--input_layer_value_range"),
+            "NAME,LOW,HIGH",
+            "limits of an input's random values",
+        ),
+        (
+            ("--input-value-file", "--input_layer_value_files"),
+            "NAME:FILE",
+            "raw bytes of an input, instead of random ones",
+        ),
+    ):
+        group.add_argument(
+            *names,
+            action="append",
+            default=[],
+            metavar=metavar,
+            help=f"{text}; NAME is the tensor's, the signature's or the position from 0; may be "
+            "repeated",
+        )
+    group.add_argument(
+        "--signature",
+        metavar="KEY",
+        help="which signature of files with several (default: the first, as every tool does)",
+    )
+
+
 def add_timeout(group: argparse._ArgumentGroup) -> None:
     """Adds ``--timeout``."""
     group.add_argument(

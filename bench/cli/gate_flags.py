@@ -21,7 +21,7 @@ CALIBRATIONS = "calibrations"  # the folder beside the database
 _RUNS = 15
 
 
-class BlockFlags(flags.DeviceFlags, Protocol):
+class BlockFlags(flags.DeviceFlags, flags.InputFlags, Protocol):
     """How blocks are measured: what ``add_how`` sets, and the device."""
 
     db: str
@@ -41,11 +41,13 @@ def add_how(group: argparse._ArgumentGroup) -> None:
     )
     add("--threads", "--num-threads", type=int, default=1, metavar="N", help="number of threads")
     flags.add_timeout(group)
+    flags.add_inputs(group)
     add("--seed", type=int, help="seed of the coins that order each block (default: random)")
 
 
 def block_request(options: BlockFlags, targets: Sequence[Target], kind: Kind) -> RunRequest:
     """Returns the request for a kind of device: processes of a gate's suite."""
+    from bench.cli.requests import measured_files
     from bench.flow.device.requests import RunRequest
     from bench.plan.case import Delegate
     from bench.plan.device import Kind
@@ -62,9 +64,11 @@ def block_request(options: BlockFlags, targets: Sequence[Target], kind: Kind) ->
         conventional=False,
         protocol=replace(suite.protocol, num_runs=_RUNS) if ours else suite.protocol,
     )
+    files = measured_files(options, targets)
     return RunRequest(
         suite=suite,
-        targets=tuple(targets),
+        targets=files.targets,
+        value_files=files.value_files,
         delegates_are_default=options.delegate is None,
         timeout_s=options.timeout,
     )

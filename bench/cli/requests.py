@@ -6,15 +6,19 @@ from collections.abc import Callable, Sequence
 
 from bench.adb.state.settings import DeviceSettings
 from bench.adb.transport.serials import Found, resolve
-from bench.cli.flags import DeviceFlags
+from bench.cli.console import print_to_stderr
+from bench.cli.flags import DeviceFlags, InputFlags
 from bench.core.errors import ConfigurationError
 from bench.flow.device.device import Device
+from bench.flow.device.files import MeasuredFiles, with_inputs
 from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import PhoneRequest, RunRequest, ToolRequest
 from bench.flow.phone.phone import PhoneDevice
 from bench.flow.phone.tool import PhoneTools
 from bench.handset.running import running
 from bench.plan.device import Kind
+from bench.plan.inputs import parse
+from bench.plan.suite import Target
 from bench.tool.flags import Program
 from device_profiles.device_profile import profiles
 
@@ -76,6 +80,21 @@ def tool_request(options: DeviceFlags) -> ToolRequest:
         version=options.tool_version,
         accept_new=options.accept_new_tool,
     )
+
+
+def measured_files(options: InputFlags, targets: Sequence[Target]) -> MeasuredFiles:
+    """Returns the files with the inputs and the signature that the command line gives them.
+
+    Raises:
+        ConfigurationError: a size of an input stays open, or what is asked for fits no file.
+    """
+    asked = parse(
+        shapes=options.input_shape,
+        ranges=options.input_value_range,
+        files=options.input_value_file,
+        signature=options.signature,
+    )
+    return with_inputs(targets, asked, on_message=print_to_stderr)
 
 
 def _phone_request(options: DeviceFlags) -> PhoneRequest:

@@ -116,14 +116,17 @@ class Artifact:
         macs: multiply-accumulates of one inference; ``None`` where unknown.
         frontend: ``LOG_MEL``, ``IN_GRAPH``, ``NO_FRONTEND`` or the name of the artifact that makes
             this one's input from audio.
-        window_samples: audio samples that one inference covers, at 16 kHz.
-        hop_samples: audio samples between two inferences, in scores and in costs, at 16 kHz.
+        window_samples: audio samples that one inference covers, at 16 kHz; ``None`` for what takes
+            no audio.
+        hop_samples: audio samples between two inferences, in scores and in costs, at 16 kHz;
+            ``None`` for what takes no audio.
         calls_to_fill: the first inference whose embedding covers a whole window; above 1 for a
             stream, whose state begins as zeros.
         float_ops: name to count of the operators that compute in float.
         tools: name to version of the tools that made the file.
         calibration_sha256: identity of the calibration patches of a full int8 file.
         recipe_sha256: identity of everything that decided the bytes of a file made here.
+        signatures: keys of its entry points, in the file's order.
     """
 
     name: str
@@ -137,8 +140,8 @@ class Artifact:
     parameters: int
     macs: int | None
     frontend: str
-    window_samples: int
-    hop_samples: int
+    window_samples: int | None
+    hop_samples: int | None
     partitions: Partitions | None
     float_ops: dict[str, int]
     tools: dict[str, str]
@@ -149,6 +152,7 @@ class Artifact:
     provenance: str = ""
     recipe_sha256: str = ""
     calls_to_fill: int = 1
+    signatures: tuple[str, ...] = ()
     schema_version: int = 1
 
     def __post_init__(self) -> None:
@@ -156,9 +160,22 @@ class Artifact:
         check_name(self.file, "file")
 
     @property
-    def hop_s(self) -> float:
-        """Seconds of audio between two inferences."""
-        return self.hop_samples / SAMPLE_RATE_HZ
+    def hop_s(self) -> float | None:
+        """Seconds of audio between two inferences; ``None`` for what takes no audio."""
+        return None if self.hop_samples is None else self.hop_samples / SAMPLE_RATE_HZ
+
+    def audio(self) -> tuple[int, int]:
+        """Returns window and hop in samples.
+
+        Raises:
+            ConfigurationError: it takes no audio.
+        """
+        if self.window_samples is None or self.hop_samples is None:
+            raise ConfigurationError(
+                f"{self.file}: its role is {self.role}, so it embeds no audio",
+                hint="say what it takes: frill-bench zoo add FILE --role embedding-waveform",
+            )
+        return self.window_samples, self.hop_samples
 
 
 def manifests(folder: Path) -> list[Path]:

@@ -34,6 +34,11 @@ class CaveatKind(StrEnum):
     BELOW_BOUND = "below_bound"
     BELOW_FLOOR = "below_floor"
     UNCHECKED = "unchecked"
+    MISSING_OPERATOR = "missing_operator"
+    OTHER_RATE = "other_rate"
+    INPUT_SHAPE = "input_shape"
+    INPUT_VALUES = "input_values"
+    SIGNATURE = "signature"
     PARTLY_DELEGATED = "partly_delegated"
     NO_FRONTEND = "no_frontend"
     FRONTEND_ADDED = "frontend_added"
@@ -66,6 +71,11 @@ class CaveatKind(StrEnum):
 # The footnote of each kind, by its effect.
 _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
     Effect.NOTE: {
+        CaveatKind.MISSING_OPERATOR: "needs an operator that no runtime here has",
+        CaveatKind.OTHER_RATE: "takes audio at another rate than the 16 kHz of all audio here",
+        CaveatKind.INPUT_SHAPE: "an input has a shape that was set, by a flag or by the role",
+        CaveatKind.INPUT_VALUES: "its input was not the tool's usual random values",
+        CaveatKind.SIGNATURE: "the file has several signatures; one was measured",
         CaveatKind.FIXED_PERFORMANCE: "Android's fixed performance mode was on",
         CaveatKind.WARM_CACHE: (
             "an earlier process had written the delegate's cache, so the start-up is a warm one"

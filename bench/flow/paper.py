@@ -12,9 +12,11 @@ from bench.core.score import Score
 from bench.flow.build.prepare import convert, fetch_audio
 from bench.flow.build.score import scorable, score_artifacts
 from bench.flow.build.teachers import card_scores, teachers_of
+from bench.flow.device.files import with_inputs
 from bench.flow.device.requests import RunRequest
 from bench.flow.report.write import against_teachers, report
 from bench.plan.device import Kind
+from bench.plan.inputs import InputFlags
 from bench.plan.suite import Suite, Target, bare_target, host_suite, phone_suite
 from bench.store.store import Store
 from models.audio.tasks import DEFAULT, DEMO, QUICK, task_set
@@ -53,8 +55,9 @@ class Prepared:
     def request(self, kind: Kind, processes: int) -> RunRequest:
         """Returns how a kind of device measures them: as ``run`` does without a suite."""
         suite = host_suite() if kind is Kind.HOST else phone_suite()
+        files = with_inputs(self.targets, InputFlags(), on_message=self.notes.append)
         return RunRequest(
-            suite=_short(suite, processes), targets=self.targets, delegates_are_default=True
+            suite=_short(suite, processes), targets=files.targets, delegates_are_default=True
         )
 
 

@@ -41,6 +41,8 @@ class Setup:
 
     Args:
         affinity: mask of the cores that the tool is pinned to; ``None`` for all.
+        inputs: shapes and values that were set; empty for the file's own.
+        signature: of a file with several.
         runtime: of our runner; ``None`` for the official tool, which contains its own.
         baseline_tool_sha256, baseline_runner: if the baseline is measured with its own tool.
     """
@@ -51,6 +53,8 @@ class Setup:
     delegate: Delegate
     threads: int
     affinity: str | None = None
+    inputs: str = ""
+    signature: str = ""
     runtime: str | None = None
     baseline_tool_sha256: str | None = None
     baseline_runner: Runner | None = None

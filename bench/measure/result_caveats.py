@@ -1,19 +1,31 @@
-"""Caveats that compare several results; none of them is about the device's state."""
+"""Caveats of cases and of several results; none of them is about the device's state."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.device_state.caches import CacheUse
 from bench.measure.outcome import Statistics
 from bench.measure.summary import Summary, relative_width
-from bench.plan.case import Protocol
+from bench.plan.case import Case, Protocol
 
 _CONVENTION_RATIO = 0.05
 UNCLEAR = CacheUse.UNCLEAR
+
+
+def input_caveats(case: Case) -> Iterator[Caveat]:
+    """Yields notes of what a case was given that its file does not have."""
+    if case.signature:
+        yield Caveat(kind=CaveatKind.SIGNATURE, evidence=case.signature.text)
+    shaped = [each.text for each in case.given_inputs if each.is_set]
+    if shaped:
+        yield Caveat(kind=CaveatKind.INPUT_SHAPE, evidence=", ".join(shaped))
+    given = [each.values_text for each in case.given_inputs if each.values_text]
+    if given:
+        yield Caveat(kind=CaveatKind.INPUT_VALUES, evidence=", ".join(given))
 
 
 def wide_interval(protocol: Protocol, summary: Summary) -> Caveat | None:

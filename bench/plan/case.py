@@ -13,6 +13,7 @@ from enum import StrEnum
 from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
+from bench.plan.inputs import ChosenSignature, GivenInput
 
 # Fields of a protocol that decide how much is measured, and not what.
 EVIDENCE = ("processes", "ci_width", "max_processes", "max_repeats")
@@ -20,7 +21,7 @@ _WIDER = 5
 # Fields of a case that earlier versions lacked.
 _LATER = (
     *("full_delegation", "library_sha256", "library_options", "fixed_performance"),
-    "warm_cache",
+    *("warm_cache", "given_inputs", "signature"),
 )
 
 
@@ -175,6 +176,8 @@ class Computation:
     delegate: Delegate
     library_sha256: str | None
     library_options: str
+    given_inputs: tuple[GivenInput, ...] = ()
+    signature: ChosenSignature | None = None
 
     @classmethod
     def of(cls, source: object) -> Computation:
@@ -196,6 +199,8 @@ class Case:
         library_options: options of that delegate.
         fixed_performance: the phone was in Android's fixed performance mode.
         warm_cache: the delegate may read the cache that an earlier process wrote.
+        given_inputs: all inputs of the file, where shapes or values were set for one; else empty.
+        signature: the one that is measured of a file with several; ``None`` of any other.
     """
 
     artifact_sha256: str
@@ -211,6 +216,8 @@ class Case:
     library_options: str = ""
     fixed_performance: bool = False
     warm_cache: bool = False
+    given_inputs: tuple[GivenInput, ...] = ()
+    signature: ChosenSignature | None = None
 
     @property
     def key(self) -> str:
@@ -240,8 +247,21 @@ class Case:
 
     @property
     def setup(self) -> str:
-        """The key without artifact and protocol: the device, the tool and how it runs."""
-        return replace(self, artifact_sha256="", protocol=Protocol()).key
+        """The key without artifact, its inputs and protocol: the device, the tool, how it runs."""
+        return replace(
+            self,
+            artifact_sha256="",
+            protocol=Protocol(),
+            given_inputs=(),
+            signature=None,
+        ).key
+
+    @property
+    def inputs_text(self) -> str:
+        """The shapes and values of the inputs; empty if none was set."""
+        given = self.given_inputs
+        values = [each.values_text for each in given if each.values_text]
+        return ", ".join((*(each.text for each in given), *values))
 
     @property
     def cache_key(self) -> str:

@@ -18,6 +18,7 @@ from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.hashing import sha256_file
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
 from bench.plan.device import DeviceRecord
+from bench.plan.inputs import ChosenSignature, GivenInput
 
 GATE = "frill-bench gate"  # the suite name of gates' sessions, which reports leave out
 ALL_CORES = "all"
@@ -114,11 +115,17 @@ class Suite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A file to be timed, and its manifest where it has one."""
+    """A file to be timed, and its manifest where it has one.
+
+    Args:
+        given_inputs, signature: as of its cases.
+    """
 
     path: Path
     sha256: str
     artifact: Artifact | None
+    given_inputs: tuple[GivenInput, ...] = ()
+    signature: ChosenSignature | None = None
 
     @property
     def name(self) -> str:
@@ -252,6 +259,8 @@ def cases(
             threads=threads,
             affinity=affinity(threads),
             protocol=suite.protocol,
+            given_inputs=target.given_inputs,
+            signature=target.signature,
             full_delegation=suite.require_full_delegation and delegate is not Delegate.NONE,
             fixed_performance=suite.fixed_performance,
             warm_cache=suite.warm_cache,
@@ -318,12 +327,13 @@ def _once(protocol: Protocol) -> Protocol:
 
 
 def _hop_s(target: Target) -> float:
-    if target.artifact is None or target.artifact.hop_samples <= 0:
+    hop_s = None if target.artifact is None else target.artifact.hop_s
+    if not hop_s:
         raise ConfigurationError(
             f"{target.path}: it has no hop, which the streaming mode needs",
             hint="add it to the zoo: frill-bench zoo add FILE --hop-s S",
         )
-    return target.artifact.hop_s
+    return hop_s
 
 
 def _is_mask(text: str | None) -> bool:

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from bench.core.device_state.caches import WEIGHTS
 from bench.core.errors import ConfigurationError
+from bench.tool import input_flags
 
 _RUNNER_MODULE = "bench.tool.litert_runner"
 
@@ -23,21 +24,6 @@ class Program(StrEnum):
 
     INTERPRETER = "benchmark_model"
     COMPILED_MODEL = "litert benchmark_model"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputFile:
-    """The values of an input tensor, instead of random ones.
-
-    Args:
-        name: the tensor's name in the model.
-        shape: its sizes, without free axes.
-        path: file with exactly the tensor's raw bytes, on the device.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    path: PurePath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +59,9 @@ class Flags:
         enable_op_profiling, report_peak_memory_footprint: these disturb the latency, so they are
             only for processes whose latency is not used.
         result_file: path for the result file, if the program can write one.
-        inputs: values of all inputs, in order; empty for random values.
+        inputs: all inputs, in order; empty for the file's shapes and random values.
+        signature: the one to run of a file with several; empty for the only one.
+        signature_is_first: the tool would run that one without a flag.
         output_file: path for the raw bytes of the output tensors of the last run.
         cache: of XNNPACK's packed weights, or of the programs of the GPU or of NNAPI.
     """
@@ -96,7 +84,9 @@ class Flags:
     enable_op_profiling: bool = False
     report_peak_memory_footprint: bool = False
     result_file: PurePath | None = None
-    inputs: tuple[InputFile, ...] = ()
+    inputs: tuple[input_flags.Input, ...] = ()
+    signature: str = ""
+    signature_is_first: bool = True
     output_file: PurePath | None = None
     cache: Cache | None = None
 
@@ -164,12 +154,15 @@ _HINTS = {
     "use_xnnpack": "use another build, or measure with delegate=none",
     "use_gpu": "this build has no GPU delegate; use another, or measure with delegate=xnnpack",
     "use_nnapi": "this build has no NNAPI; use another, or measure with delegate=xnnpack",
+    "signature_to_run_for": "this build runs the first signature only; use a newer one, or leave "
+    "out --signature",
 }
 _INTERPRETER_ONLY = "use the interpreter's benchmark_model, not the CompiledModel tool"
 _COMPILED_HINTS = _CACHE_HINTS | dict.fromkeys(
     (
         *("enable_op_profiling", "external_delegate_path", "use_nnapi"),
         *("input_layer", "input_layer_shape", "input_layer_value_files", "output_filepath"),
+        "input_layer_value_range",
     ),
     _INTERPRETER_ONLY,
 )
@@ -206,7 +199,7 @@ def litert_command(flags: Flags) -> tuple[str, ...]:
         "external delegates": flags.external_delegate is not None,
         "require_full_delegation": flags.require_full_delegation,
         "op profiles": flags.enable_op_profiling,
-        "input and output files": bool(flags.inputs or flags.output_file),
+        "output files": flags.output_file is not None,
         "caches": flags.cache is not None,
     }
     for name, is_needed in unsupported.items():
@@ -216,6 +209,9 @@ def litert_command(flags: Flags) -> tuple[str, ...]:
                 hint="give the official tool with --benchmark-binary",
             )
     named = {**_common(flags), "use_xnnpack": _boolean(flags.use_xnnpack)}
+    files = {each.name: each.path for each in flags.inputs if each.path is not None}
+    if files:
+        named["input_layer_value_files"] = input_flags.value_files(files)
     return (*_taskset(flags), sys.executable, "-P", "-m", _RUNNER_MODULE, *_arguments(named))
 
 
@@ -259,7 +255,7 @@ def _interpreter(flags: Flags, flag_names: frozenset[str]) -> tuple[dict[str, st
     # A build without the flag has no XNNPACK, so it need not be switched off.
     if flags.use_xnnpack or "use_xnnpack" in flag_names:
         needed["use_xnnpack"] = _boolean(flags.use_xnnpack)
-    return needed | _requirements(flags), companions
+    return needed | _requirements(flags) | _signature(flags, flag_names), companions
 
 
 def _compiled_model(
@@ -268,6 +264,7 @@ def _compiled_model(
     """Returns the same for the CompiledModel tool, whose CPU always runs XNNPACK."""
     needed = {**_common(flags), **_external(flags), **_requirements(flags)}
     needed |= _caches(flags, _COMPILED_PROGRAM_FLAGS)
+    needed |= _signature(flags, flag_names)
     if flags.use_nnapi:
         needed["use_nnapi"] = "true"
     on_cpu = not (flags.use_gpu or flags.use_nnapi or flags.external_delegate)
@@ -327,30 +324,22 @@ def _requirements(flags: Flags) -> dict[str, str]:
         "enable_op_profiling": flags.enable_op_profiling,
         "report_peak_memory_footprint": flags.report_peak_memory_footprint,
     }
-    return {name: "true" for name, is_on in switches.items() if is_on} | _files(flags)
+    return {name: "true" for name, is_on in switches.items() if is_on} | _tensors(flags)
 
 
-def _files(flags: Flags) -> dict[str, str]:
-    """Returns the flags of input and output tensors: the names in order, then shapes and files."""
-    named: dict[str, str] = {}
-    for tensor in flags.inputs:
-        if "," in tensor.name or not tensor.shape:
-            raise ConfigurationError(
-                f"the tool cannot take the input {tensor.name!r} of shape {list(tensor.shape)}",
-                hint="export the model with an axis and a name without a comma for this input",
-            )
-    if flags.inputs:
-        named["input_layer"] = ",".join(tensor.name for tensor in flags.inputs)
-        named["input_layer_shape"] = ":".join(
-            ",".join(map(str, tensor.shape)) for tensor in flags.inputs
-        )
-        # A colon is escaped by doubling it, not by a backslash as the tool's help claims.
-        named["input_layer_value_files"] = ",".join(
-            f"{tensor.name.replace(':', '::')}:{tensor.path}" for tensor in flags.inputs
-        )
+def _tensors(flags: Flags) -> dict[str, str]:
+    named = input_flags.official(flags.inputs)
     if flags.output_file is not None:
         named["output_filepath"] = str(flags.output_file)
     return named
+
+
+def _signature(flags: Flags, flag_names: frozenset[str]) -> dict[str, str]:
+    """Returns the flag of the signature, where the tool would not run that one by itself."""
+    if not flags.signature:
+        return {}
+    needed = not flags.signature_is_first or "signature_to_run_for" in flag_names
+    return {"signature_to_run_for": flags.signature} if needed else {}
 
 
 def _extras(flags: Flags) -> dict[str, str]:

@@ -59,7 +59,7 @@ def embed_clips(
 
     Args, Raises: as for ``embed_at_hops``.
     """
-    hop = artifact.hop_samples
+    _, hop = artifact.audio()
     return embed_at_hops(
         path,
         artifact,
@@ -249,7 +249,7 @@ def _patches(
 def _audio_windows(
     artifact: Artifact, clips: Mapping[str, Path], hops: Sequence[int], on_progress: OnProgress
 ) -> Iterator[ClipWindows]:
-    window = artifact.window_samples
+    window, _ = artifact.audio()
     for done, (sha256, path) in enumerate(clips.items()):
         on_progress(done, len(clips))
         audio = decode(path)
@@ -363,9 +363,11 @@ def _takes_batches(path: Path, shape: tuple[int, ...], windows: list[Floats]) ->
 
     A batch axis may be free, or fixed at one in a graph that can be resized nevertheless.
     """
+    if len(shape) == 1:  # it takes one bare window
+        return False
     if shape[:1] == (-1,) or not windows:
         return shape[:1] == (-1,)
-    if shape[:1] != (1,) or len(shape) == 1:
+    if shape[:1] != (1,):
         return False
     inputs = shaped(np.stack(windows), shape, source=str(path))
     model = litert.Model(path, threads=THREADS, delegate=DELEGATE)

@@ -56,7 +56,7 @@ def score_artifact(
         artifact,
         path,
         task_set,
-        hops=(artifact.hop_samples,),
+        hops=(artifact.audio()[1],),
         cache=cache,
         frontend_path=frontend_path,
         teacher=teacher,
@@ -94,7 +94,8 @@ def score_at_hops(
     """
     key = [artifact.sha256, artifact.window_samples, DELEGATE, THREADS]
     key += [litert.runtime(), sha256_file(frontend_path) if frontend_path else ""]
-    reference = artifact.hop_samples if artifact.hop_samples in hops else min(hops)
+    own = artifact.audio()[1]
+    reference = own if own in hops else min(hops)
 
     @cache_in_memory
     def accuracies(hop: int) -> list[TaskAccuracy]:
@@ -232,7 +233,7 @@ def score_beside_host(
         artifact_sha256=artifact.sha256,
         runtime=runtime,
         delegate=delegate,
-        hop_samples=artifact.hop_samples,
+        hop_samples=artifact.audio()[1],
     )
     apart = differences(task_set, ours, hosts)
     return replace(score, device=device, less_host=apart)

@@ -34,4 +34,4 @@ def starts_of(artifact: Artifact, samples: int, hop: int) -> tuple[int, ...]:
     """
     if artifact.frontend == LOG_MEL:
         hop = _STEP * max(1, round(hop / _STEP))
-    return starts(samples, window=artifact.window_samples, hop=hop)
+    return starts(samples, window=artifact.audio()[0], hop=hop)

@@ -46,7 +46,7 @@ def manifest_of(
         window_samples=model.window_samples,
         hop_samples=model.hop_samples,
         calls_to_fill=model.calls_to_fill,
-        partitions=litert.try_partitions(path),
+        partitions=content.partitions,
         float_ops=content.float_ops,
         tools=tools,
         weights=WeightsOrigin.DISTILLED if job.weights else WeightsOrigin.UNTRAINED,

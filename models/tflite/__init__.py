@@ -1,1 +1,1 @@
-"""TFLite files: read, run on arrays, and quantised; LiteRT and its quantiser are imported here."""
+"""TFLite files: read, run on arrays, quantised; LiteRT and its quantiser are imported here."""

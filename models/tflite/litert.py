@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from models.tflite.raw_tensors import dequantised, quantised
 
 # Two threads at once would restore each other's stderr.
 _STDERR_LOCK = threading.Lock()
+_UNRESOLVED = re.compile(r"unresolved custom op: (\S+?)\.?\s")
 
 
 def runtime() -> str:
@@ -220,12 +222,35 @@ class Traced:
         }
 
 
-def try_partitions(path: Path) -> Partitions | None:
-    """Returns how XNNPACK splits a file's graph, or ``None`` if it needs an input shape first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocated:
+    """What came of allocating a file as it is.
+
+    Args:
+        partitions: how XNNPACK splits it; ``None`` if it cannot be allocated.
+        missing_op: the custom operator that stopped it.
+    """
+
+    partitions: Partitions | None
+    missing_op: str | None = None
+
+
+def allocate(path: Path) -> Allocated:
+    """Returns what comes of allocating a file, which may need an input shape first."""
     try:
-        return Model(path).partitions()
-    except ModelFileError:
-        return None
+        return Allocated(partitions=Model(path).partitions())
+    except ModelFileError as error:
+        found = _UNRESOLVED.search(str(error.__cause__))
+        return Allocated(partitions=None, missing_op=found[1] if found else None)
+
+
+def prepare() -> None:
+    """Imports LiteRT, so that it need not be done for each file.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    schema()
 
 
 def load(path: Path) -> object:
@@ -236,10 +261,15 @@ def load(path: Path) -> object:
 
 def read_graph(content: bytes) -> Any:
     """Returns a .tflite file's flatbuffer as LiteRT's own ``ModelT`` object tree."""
+    return schema().ModelT.InitFromPackedBuf(content, 0)
+
+
+def schema() -> Any:
+    """Returns the module of LiteRT's own classes of a .tflite file's flatbuffer."""
     _module()
     from ai_edge_litert import schema_py_generated
 
-    return schema_py_generated.ModelT.InitFromPackedBuf(content, 0)
+    return schema_py_generated
 
 
 def in_order(content: bytes, inputs: Sequence[str]) -> bytes:
@@ -251,11 +281,8 @@ def in_order(content: bytes, inputs: Sequence[str]) -> bytes:
     Args:
         inputs: their names in the signature; it names outputs ``output_0``, ``output_1`` ...
     """
-    _module()
-    from ai_edge_litert import schema_py_generated
-
     changed = bytearray(content)
-    model = schema_py_generated.Model.GetRootAs(changed, 0)
+    model = schema().Model.GetRootAs(changed, 0)
     signature, main = model.SignatureDefs(0), model.Subgraphs(0)
     sides = (
         (main.InputsAsNumpy(), signature.Inputs, signature.InputsLength(), list(inputs)),
@@ -271,9 +298,7 @@ def in_order(content: bytes, inputs: Sequence[str]) -> bytes:
 
 def names_of(enumeration: str) -> dict[int, str]:
     """Returns the name of each code of the schema's ``BuiltinOperator`` or ``TensorType``."""
-    from ai_edge_litert import schema_py_generated
-
-    codes = vars(getattr(schema_py_generated, enumeration))
+    codes = vars(getattr(schema(), enumeration))
     return {value: name for name, value in codes.items() if isinstance(value, int)}
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from bench.core import atomic
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError, ConversionError
-from models.tflite import reader
+from models.tflite import contents
 from models.tflite.arrays import Samples, one_by_one
 from models.tflite.extras import from_extra
 from models.tflite.litert import Model
@@ -50,7 +50,7 @@ def quantise(
 
     Args:
         calibration: real inputs; full int8 needs them, or ``ranges``.
-        ranges: learned in training, of the tensors of ``reader.rounded_tensors``; full int8 takes
+        ranges: learned in training, of the tensors of ``contents.rounded_tensors``; full int8 takes
             them instead.
 
     Raises:
@@ -65,7 +65,7 @@ def quantise(
     tensor_ranges = None
     if format is Format.INT8 and ranges is not None:
         tensor_ranges = _learned_ranges(source, ranges)
-    stream_state = reader.stream_state(source)
+    stream_state = contents.stream_state(source)
     with from_extra("zoo", "litert-quantizer"):
         from litert_quantizer import quantizer
     with _quiet():
@@ -143,7 +143,7 @@ def _percentile_ranges(
 
 def _learned_ranges(source: Path, ranges: Sequence[tuple[float, float]]) -> dict[str, Any]:
     """Returns each tensor's range as it was learned in training."""
-    tensors = reader.rounded_tensors(source)
+    tensors = contents.rounded_tensors(source)
     if len(tensors) != len(ranges):
         raise ConversionError(
             f"{source}: {len(ranges)} ranges were learned, and {len(tensors)} tensors need one",

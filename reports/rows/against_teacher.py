@@ -80,6 +80,8 @@ class AgainstTeacher:
     fixed_performance: bool | None = maybe("fixed performance mode was on")
     warm_cache: bool | None = maybe("an earlier process wrote the delegate's cache")
     protocol: str | None = maybe("how it was measured: mode, runs, warm-up")
+    given_inputs: str | None = maybe("shapes and values of inputs, where they were set")
+    signature: str | None = maybe("the signature, of a file with several, and the others")
     session: str | None = maybe("the session in which it was timed")
     processes: int | None = maybe("how many processes the interval is over")
     latency_us_median: float | None = maybe("median latency of the file alone", "us")

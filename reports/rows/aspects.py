@@ -41,10 +41,12 @@ SETTINGS: Mapping[str, Callable[[Timed], str]] = {
     "delegation": lambda row: "whole graph" if row.setup.full_delegation else "any part",
     "clocks": lambda row: "fixed" if row.setup.fixed_performance else "free",
     "cache": lambda row: "warm" if row.setup.warm_cache else "none",
+    "inputs": lambda row: row.setup.given_inputs or "as in the file",
+    "signature": lambda row: row.setup.signature or "the only one",
 }
 _USUAL = {
     "cores": "all", "library": "none", "options": "none", "delegation": "any part",
-    "clocks": "free", "cache": "none",
+    "clocks": "free", "cache": "none", "inputs": "as in the file", "signature": "the only one",
 }  # fmt: skip
 
 

@@ -71,6 +71,8 @@ class Setup:
     fixed_performance: bool = column("fixed performance mode was on", default=False)
     warm_cache: bool = column("an earlier process wrote the delegate's cache", default=False)
     protocol: str = column("how it was measured: mode, runs, warm-up", default="")
+    given_inputs: str = column("shapes and values of inputs, where they were set", default="")
+    signature: str = column("the signature, of a file with several, and the others", default="")
 
     @property
     def timed_by(self) -> str:

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
+from bench.plan.inputs import ChosenSignature, GivenInput
 
 CASE = Case(
     artifact_sha256="a" * 64,
@@ -27,13 +28,15 @@ OTHER: dict[str, object] = {
     "library_options": "a:1",
     "fixed_performance": True,
     "warm_cache": True,
+    "given_inputs": (GivenInput(name="x", shape=(1, 16_000), dtype="float32", is_set=True),),
+    "signature": ChosenSignature(key="embed", graph=1, others=("train",)),
 }
 # Which fields a part of the identity leaves out.
 LEFT_OUT = {
     "key": set[str](),
     "without_protocol": {"protocol"},
     "without_threads": {"threads", "affinity"},
-    "setup": {"artifact_sha256", "protocol"},
+    "setup": {"artifact_sha256", "protocol", "given_inputs", "signature"},
     "computation": {
         "device", "runner", "threads", "affinity", "protocol", "full_delegation",
         "fixed_performance", "warm_cache",

@@ -74,7 +74,7 @@ def test_most_of_speech_is_exact_to_a_ten_thousandth(zoo: Zoo, speech: Floats) -
 
 def test_xnnpack_runs_the_dft_whole_alone_and_in_a_student(zoo: Zoo) -> None:
     for name in (DFT, DFT_OF_A_HOP, WITH_FRONTEND):
-        split = litert.try_partitions(zoo.path(artifact(zoo, name)))
+        split = litert.allocate(zoo.path(artifact(zoo, name))).partitions
         assert split is not None
         assert (split.partitions, split.left) == (1, {})
         assert split.nodes_delegated == split.nodes_total

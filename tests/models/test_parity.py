@@ -13,7 +13,7 @@ from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
 from models.audio.calibration import patches_for
 from models.convert import layer_fidelity
-from models.tflite import litert, reader
+from models.tflite import contents, litert
 from models.tflite.quantise import quantise
 from models.zoo import Zoo
 
@@ -31,7 +31,7 @@ def narrowed(source: Path, sound: Path, target: Path, tensor: str, by: float) ->
     """Writes ``source`` in int8 with the ranges of ``sound``, one of them divided by ``by``."""
     model = litert.Traced(sound)
     ranges = []
-    for names in reader.rounded_tensors(source):
+    for names in contents.rounded_tensors(source):
         low, high, _ = model.limits(names[0]) or (0.0, 0.0, 0.0)
         share = by if tensor in names else 1
         ranges.append((low / share, high / share))

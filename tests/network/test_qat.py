@@ -12,7 +12,7 @@ from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError, ConversionError
 from models.convert import fidelity
 from models.student.spec import Activation, InGraphFrontend, Pooling, Size, StudentSpec
-from models.tflite import litert, quantise, reader
+from models.tflite import contents, litert, quantise, reader
 
 pytestmark = [pytest.mark.zoo, needs_tensorflow]
 tf, keras = Lazy("tensorflow"), Lazy("keras")
@@ -103,8 +103,8 @@ def test_all_of_the_exported_network_is_int8_and_one_partition(trained: Trained)
     found = reader.read(trained.int8)
     assert found.format is Format.INT8
     assert not found.float_ops
-    assert {"QUANTIZE", "DEQUANTIZE"}.isdisjoint(op for op, _, _ in reader.layers(trained.int8))
-    partitions = litert.try_partitions(trained.int8)
+    assert {"QUANTIZE", "DEQUANTIZE"}.isdisjoint(op for op, _, _ in contents.layers(trained.int8))
+    partitions = litert.allocate(trained.int8).partitions
     assert partitions is not None
     assert partitions.partitions == 1
 

@@ -48,7 +48,8 @@ def test_the_first_twenty_columns_are_the_published_ones() -> None:
 def test_what_a_case_is_stands_in_every_row_of_results() -> None:
     assert {
         "case_key", "tool_sha256", "affinity", "library_sha256", "library_options",
-        "full_delegation", "fixed_performance", "warm_cache", "protocol",
+        "full_delegation", "fixed_performance", "warm_cache", "protocol", "given_inputs",
+        "signature",
     } <= set(schema.columns(Row))  # fmt: skip
 
 

@@ -126,6 +126,8 @@ def test_the_evidence_of_a_caveat_is_in_its_footnote_and_names_the_files_where_i
         ("warm_cache", True, "a (cache warm)", "cache", "warm"),
         ("protocol", "mode=back-to-back, num_runs=50", "a (num_runs=50)", "protocol",
          "num_runs=50"),
+        ("given_inputs", "x [1, 8]", "a (inputs x [1, 8])", "inputs", "x [1, 8]"),
+        ("signature", "b", "a (signature b)", "signature", "b"),
         ("runtime", "LiteRT 9", "a (LiteRT 9)", "runtime", "LiteRT 9"),
         ("artifact_sha256", "7" * 64, "a (file 77777777)", "file", "77777777"),
     ],

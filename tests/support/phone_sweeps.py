@@ -126,7 +126,9 @@ def wanted(
         suite = replace(suite, affinity=ALL_CORES)
     if targets is None:
         targets = tuple(map(bare_target, models or (TINY, SPLIT)))
-    of_run = {name: asked.pop(name) for name in ("library", "timeout_s") if name in asked}
+    of_run = {
+        name: asked.pop(name) for name in ("library", "timeout_s", "value_files") if name in asked
+    }
     return Wanted(
         run=RunRequest(suite=suite, targets=targets, **of_run),  # type: ignore[arg-type]
         tool=ToolRequest(binary=tool, second=second_tool),

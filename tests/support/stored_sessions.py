@@ -9,6 +9,7 @@ from bench.measure.conditions import HOST_LIMITS
 from bench.measure.outcome import Measured
 from bench.plan.case import Case, Delegate, Protocol, Runner
 from bench.plan.device import DeviceRecord, Kind
+from bench.plan.inputs import ChosenSignature, GivenInput
 from bench.store.records import Invocation, Session
 from bench.store.store import Store
 
@@ -68,6 +69,8 @@ OTHER: dict[str, object] = {
     "library_options": "priority:1",
     "fixed_performance": True,
     "warm_cache": True,
+    "given_inputs": (GivenInput(name="x", shape=(1, 16_000), dtype="float32", is_set=True),),
+    "signature": ChosenSignature(key="embed", graph=1, others=("train",)),
 }
 
 

@@ -6,13 +6,13 @@ import pytest
 from bench.core.errors import ConfigurationError
 from bench.tool.flags import (
     Flags,
-    InputFile,
     Program,
     known_flags,
     litert_command,
     official_command,
     program,
 )
+from bench.tool.input_flags import Input
 
 DATA = Path(__file__).parents[1] / "data" / "stand_in"
 USAGE = (DATA / "usage.txt").read_text()
@@ -109,8 +109,8 @@ def test_an_external_delegate_is_a_path_on_the_device_with_its_options() -> None
 
 def test_inputs_come_from_files_and_a_colon_in_a_name_is_doubled() -> None:
     inputs = (
-        InputFile(name="serving_default_x:0", shape=(1, 96, 64, 1), path=PurePosixPath("/t/a.raw")),
-        InputFile(name="state", shape=(1, 8), path=PurePosixPath("/t/b.raw")),
+        Input(name="serving_default_x:0", shape=(1, 96, 64, 1), path=PurePosixPath("/t/a.raw")),
+        Input(name="state", shape=(1, 8), path=PurePosixPath("/t/b.raw")),
     )
     told = given(replace(FLAGS, inputs=inputs, output_file=PurePosixPath("/t/out")), OLD)
     assert told["input_layer"] == "serving_default_x:0,state"
@@ -124,13 +124,13 @@ def test_inputs_come_from_files_and_a_colon_in_a_name_is_doubled() -> None:
 def test_an_input_that_the_tool_cannot_be_given_is_refused(
     name: str, shape: tuple[int, ...]
 ) -> None:
-    inputs = (InputFile(name=name, shape=shape, path=PurePosixPath("/t/a.raw")),)
+    inputs = (Input(name=name, shape=shape, path=PurePosixPath("/t/a.raw")),)
     with pytest.raises(ConfigurationError, match="the tool cannot take the input"):
         official_command(TOOL, replace(FLAGS, inputs=inputs), OLD)
 
 
 def test_the_compiled_model_tool_takes_no_input_files() -> None:
-    inputs = (InputFile(name="x", shape=(1, 8), path=PurePosixPath("/t/a.raw")),)
+    inputs = (Input(name="x", shape=(1, 8), path=PurePosixPath("/t/a.raw")),)
     with pytest.raises(ConfigurationError, match="no flag --input_layer"):
         official_command(TOOL, replace(FLAGS, use_xnnpack=True, inputs=inputs), COMPILED)
 

@@ -76,7 +76,7 @@ def run(options: Options) -> int:
             artifact = zoo.add(Path(options.model))
         else:
             artifact = _chosen(zoo, options.model)
-        hop = artifact.hop_samples if options.hop is None else options.hop * _FRAME_SAMPLES
+        hop = artifact.audio()[1] if options.hop is None else options.hop * _FRAME_SAMPLES
         if hop < 1 or (options.hop is not None and not hops_of(artifact, (hop,))):
             raise ConfigurationError(
                 f"{artifact.name}: its hop cannot be {options.hop} frames",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _EXAMPLE = "example: frill-bench run --model model.tflite --num-threads 1,2"
 
 
-class Options(flags.DeviceFlags, flags.VerbOptions):
+class Options(flags.DeviceFlags, flags.InputFlags, flags.VerbOptions):
     """What the parser of ``run`` sets."""
 
     suite: Path | None
@@ -89,6 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flags.add_json(parser)
     flags.add_device(parser)
     _add_how(parser.add_argument_group("how to measure (overrides the suite)"))
+    flags.add_inputs(parser.add_argument_group("what models are given"))
     flags.add_tool(parser.add_argument_group("the benchmark tool"))
 
 
@@ -182,6 +183,7 @@ def run(options: Options) -> int:
 
 def _request(options: Options, kind: Kind) -> RunRequest:
     """Returns the request to a kind of device, from the suite and the command line."""
+    from bench.cli.requests import measured_files
     from bench.flow.device.requests import RunRequest
     from bench.plan.suite import bare_target, select, zoo_targets
 
@@ -199,10 +201,12 @@ def _request(options: Options, kind: Kind) -> RunRequest:
             "loaded only from a path on the command line",
             hint="check the file, and give it: --external-delegate PATH",
         )
+    given = measured_files(options, targets)
     choices = (options.suite, options.delegate, options.external_delegate)
     return RunRequest(
         suite=suite,
-        targets=targets,
+        targets=given.targets,
+        value_files=given.value_files,
         library=None if library is None else Path(library).absolute(),
         delegates_are_default=choices == (None, None, None),
         timeout_s=options.timeout,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.cli import flags as shared
 from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core import config, units
-from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format
+from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format, Role
 from bench.core.errors import ConfigurationError
 from bench.core.units import GAP, counted, percent, significant
 
@@ -31,6 +31,8 @@ class Options(shared.VerbOptions):
     zoo: Path
     file: Path
     frontend: str | None
+    role: Role | None
+    window_s: float | None
     hop_s: float | None
 
 
@@ -50,6 +52,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--frontend",
         metavar="NAME",
         help="model in the zoo that makes its input from audio (default: FRILL's front-end)",
+    )
+    add.add_argument(
+        "--role",
+        type=_role,
+        metavar="ROLE",
+        help=f"what it takes and gives: {', '.join(Role)} (default: by its shapes and metadata)",
+    )
+    add.add_argument(
+        "--window-s",
+        type=float,
+        metavar="S",
+        help="seconds of audio of an inference, where the file leaves that open",
     )
     add.add_argument("--hop-s", type=float, metavar="S", help="seconds of audio between inferences")
     parity = actions.add_parser(
@@ -176,15 +190,13 @@ def _add(options: Options) -> None:
     from models.zoo import Zoo
 
     zoo = Zoo(options.zoo)
-    hop = None
-    if options.hop_s is not None:
-        if not 1 / SAMPLE_RATE_HZ <= options.hop_s <= _MAX_HOP_S:
-            raise ConfigurationError(
-                f"--hop-s {options.hop_s} is not a hop", hint="give seconds above 0, such as 0.96"
-            )
-        hop = round(options.hop_s * SAMPLE_RATE_HZ)
     artifact = zoo.add(
-        options.file, name=options.name, frontend_name=options.frontend, hop_samples=hop
+        options.file,
+        name=options.name,
+        frontend_name=options.frontend,
+        role=options.role,
+        window_samples=_samples("--window-s", options.window_s),
+        hop_samples=_samples("--hop-s", options.hop_s),
     )
     if options.json:
         print_json(config.unstructure(artifact))
@@ -195,7 +207,27 @@ def _add(options: Options) -> None:
         print_line(f"  {inputs} -> {outputs}")
         print_line(f"  {artifact.size_bytes:,} bytes, {artifact.parameters:,} parameters")
         print_line(f"  sha256 {artifact.sha256}")
+        for caveat in artifact.caveats:
+            print_line(f"  {caveat.text}: {caveat.evidence}")
     print_to_stderr(f"wrote {zoo.path(artifact)} and its manifest")
+
+
+def _samples(flag: str, seconds: float | None) -> int | None:
+    if seconds is None:
+        return None
+    if not 1 / SAMPLE_RATE_HZ <= seconds <= _MAX_HOP_S:
+        raise ConfigurationError(
+            f"{flag} {seconds} is not a length of audio", hint="give seconds above 0, such as 0.96"
+        )
+    return round(seconds * SAMPLE_RATE_HZ)
+
+
+def _role(text: str) -> Role:
+    if text not in list(Role):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is none of {', '.join(Role)}{config.near(text, list(Role))}"
+        )
+    return Role(text)
 
 
 def _parity(options: Options) -> None:

@@ -118,7 +118,7 @@ def embed_folder(
             "delegate": DELEGATE,
             "threads": THREADS,
             "hop_s": hop_samples / SAMPLE_RATE_HZ,
-            "window_s": artifact.window_samples / SAMPLE_RATE_HZ,
+            "window_s": artifact.audio()[0] / SAMPLE_RATE_HZ,
             "row_is": "window" if by_window else "clip",
             "program": f"frill-bench {VERSION}",
         },

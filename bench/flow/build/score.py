@@ -52,7 +52,7 @@ def has_choice_of_hop(artifact: Artifact) -> bool:
 
 def own_hop(artifact: Artifact) -> tuple[int, ...]:
     """Returns the hop of the manifest, in samples."""
-    return (artifact.hop_samples,)
+    return (artifact.audio()[1],)
 
 
 def hops_of(artifact: Artifact, hops: Sequence[int]) -> tuple[int, ...]:
@@ -74,7 +74,7 @@ def skipped_hops(artifacts: Sequence[Artifact], hops: Sequence[int]) -> list[Ski
             skipped[each.name] = SkippedHops(
                 name=each.name,
                 hops_s=tuple(hop / SAMPLE_RATE_HZ for hop in others),
-                own_hop_s=each.hop_s,
+                own_hop_s=each.audio()[1] / SAMPLE_RATE_HZ,
             )
     return list(skipped.values())
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from bench.core.errors import ConfigurationError
+from bench.flow.device import derived
 from bench.flow.device.device import Contact
 from bench.flow.device.requests import RunRequest, ToolRequest
 from bench.flow.device.sweep import Sweep, refuse_short_timeout, runner_of
@@ -111,7 +112,7 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
     tool = _tool(request)
     second = official_tool(request.second) if request.second else tool
     tools: dict[str, Tool] = {} if second.sha256 == tool.sha256 else {second.sha256: second}
-    device = this_machine()
+    device, ours = this_machine(), tool.binary is None
     mask = None if suite.affinity == ALL_CORES else suite.affinity
     sweep = Sweep(
         name=suite.name,
@@ -123,7 +124,12 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
             tool_sha256=tool.sha256,
             affinity=lambda threads: mask,
         ),
-        paths={target.sha256: target.path for target in run.targets},
+        paths={
+            **{target.sha256: target.path for target in run.targets},
+            **run.value_files,
+            **(derived.values(run.targets) if ours else {}),
+        },
+        copies=derived.copies(run.targets) if ours else {},
         tool=tool,
         tools=tools,
         device=device,

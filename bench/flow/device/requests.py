@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class RunRequest:
     """Which files are measured, and how.
 
     Args:
+        value_files: SHA-256 of each file of raw input values to its path.
         library: path of the external delegate's library on this machine.
         delegates_are_default: XNNPACK was not requested, so a tool without it is accepted.
         timeout_s: kill a process after this time, instead of a limit from its protocol.
@@ -25,6 +27,7 @@ class RunRequest:
 
     suite: Suite
     targets: tuple[Target, ...]
+    value_files: Mapping[str, Path] = field(default_factory=dict)
     library: Path | None = None
     delegates_are_default: bool = False
     timeout_s: float | None = None

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from bench.core.errors import ConfigurationError
+from bench.flow.device.derived import key_of
 from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.plan.case import Case, Delegate, Mode, Runner
 from bench.plan.device import DeviceRecord
+from bench.plan.inputs import GivenInput
 from bench.plan.order import Planned, Wants, plan, rounds
 from bench.tool.flags import Cache, Flags, Program, program
 from bench.tool.host import Tool, time_limit_s
+from bench.tool.input_flags import Input
 
 _RECOVERABLE_RUNS = (
     3  # the official tool's raw values can be computed from its statistics up to here
@@ -30,6 +33,8 @@ class Sweep:
         paths: SHA-256 of each file that the tool needs, to its path on this machine.
         seed: of the order of the processes.
         tools: by SHA-256, the tools that some cases are measured with instead of ``tool``.
+        copies: by SHA-256 of a file, the copy that our runner measures because it has no flags for
+            shapes and signatures.
         device_paths: the same files to their paths on the device; empty for this machine.
         library: path of the external delegate's library on the device.
         result_file: where the tool writes its result proto; ``None`` where it cannot.
@@ -46,6 +51,7 @@ class Sweep:
     device: DeviceRecord
     seed: int
     tools: Mapping[str, Tool] = field(default_factory=dict)
+    copies: Mapping[str, Path] = field(default_factory=dict)
     device_paths: Mapping[str, PurePath] = field(default_factory=dict)
     library: PurePath | None = None
     result_file: PurePath | None = None
@@ -123,8 +129,12 @@ class Sweep:
         """Returns the flags of one process of ``case``."""
         protocol = case.protocol
         external = case.delegate is Delegate.EXTERNAL
+        given = case.given_inputs if any(each.needs_flags for each in case.given_inputs) else ()
         return Flags(
-            graph=self.device_paths.get(case.artifact_sha256, self.paths[case.artifact_sha256]),
+            graph=self.copies.get(case.artifact_sha256) or self._path(case.artifact_sha256),
+            inputs=tuple(self._input(case, each) for each in given),
+            signature=case.signature.key if case.signature else "",
+            signature_is_first=case.signature is None or case.signature.graph == 0,
             use_xnnpack=case.delegate is Delegate.XNNPACK,
             use_gpu=case.delegate is Delegate.GPU,
             use_nnapi=case.delegate is Delegate.NNAPI,
@@ -144,6 +154,21 @@ class Sweep:
             affinity=case.affinity,
             cache=self.cache_of(case),
         )
+
+    def _path(self, sha256: str) -> PurePath:
+        return self.device_paths.get(sha256, self.paths[sha256])
+
+    def _input(self, case: Case, given: GivenInput) -> Input:
+        limits = _range(given)
+        values = given.values_sha256
+        if limits is not None and case.runner is Runner.LITERT_PYTHON:
+            values, limits = key_of(given), None
+        path = None if values is None else self._path(values)
+        return Input(name=given.name, shape=given.shape, path=path, value_range=limits)
+
+
+def _range(given: GivenInput) -> tuple[float, float] | None:
+    return None if given.low is None or given.high is None else (given.low, given.high)
 
 
 def refuse_short_timeout(cases: Sequence[Case], timeout_s: float | None) -> None:

@@ -14,7 +14,7 @@ from bench.measure.outcome import Measured
 from bench.plan.case import Case, Mode, Runner
 from bench.plan.order import Planned
 from bench.tool.op_profile import OpRow, parse_op_profile
-from models.tflite.reader import layers
+from models.tflite.contents import layers
 
 
 def explain(model: ModelKey, sides: tuple[Case, Case], here: SessionOnDevice) -> Explained:

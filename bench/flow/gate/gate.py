@@ -55,6 +55,7 @@ from bench.gate.records import (
 from bench.gate.rule import AccuracyRule, Rule
 from bench.gate.schedule import Next, next_block
 from bench.gate.verdict import ModelKey, Verdict
+from bench.measure.result_caveats import input_caveats
 from bench.plan.case import Case, Runner
 from bench.plan.device import DeviceRecord
 from bench.plan.suite import GATE
@@ -220,7 +221,7 @@ def first_record(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case,
                 observed=_setup(*sides[pair.model]),
                 baseline_bytes=pair.baseline.path.stat().st_size,
                 candidate_bytes=pair.candidate.path.stat().st_size,
-                caveats=tuple(sorted({*caveats, *_sticky(pair)})),
+                caveats=tuple(sorted({*caveats, *_sticky(pair), *_inputs(sides[pair.model])})),
             )
             for pair in gate.comparison.pairs
         ),
@@ -251,6 +252,11 @@ def _sticky(pair: FilePair) -> Iterator[Caveat]:
         yield from (each for each in (artifact.caveats if artifact else ()) if each.sticky)
 
 
+def _inputs(sides: tuple[Case, Case]) -> Iterator[Caveat]:
+    for case in sides:
+        yield from input_caveats(case)
+
+
 def _setup(baseline: Case, candidate: Case) -> Setup:
     is_our_runner = candidate.runner is Runner.LITERT_PYTHON
     has_own_tool = baseline.tool_sha256 != candidate.tool_sha256
@@ -261,6 +267,8 @@ def _setup(baseline: Case, candidate: Case) -> Setup:
         delegate=candidate.delegate,
         threads=candidate.threads,
         affinity=candidate.affinity,
+        inputs=candidate.inputs_text,
+        signature=candidate.signature.key if candidate.signature else "",
         runtime=f"ai-edge-litert {version('ai-edge-litert')}" if is_our_runner else None,
         baseline_tool_sha256=baseline.tool_sha256 if has_own_tool else None,
         baseline_runner=baseline.runner if has_own_tool else None,

@@ -154,7 +154,7 @@ def _check_hops(pair: FilePair) -> None:
     is_stream = any(each.role is Role.EMBEDDING_STREAM for each in sides)
     if is_stream and len({each.hop_samples for each in sides}) > 1:
         calls = ", ".join(
-            f"a call of {each.name} takes {each.hop_s:.3g} s of audio" for each in sides
+            f"a call of {each.name} takes {each.hop_s or 0:.3g} s of audio" for each in sides
         )
         raise ConfigurationError(
             f"{calls}: their times cannot be compared",

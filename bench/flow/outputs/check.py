@@ -29,7 +29,7 @@ from bench.flow.outputs.run import Outputs, output_protocol
 from bench.plan.case import Case, Delegate
 from bench.plan.suite import Target
 from bench.store.records import Session
-from bench.tool.flags import InputFile
+from bench.tool.input_flags import Input
 from models.audio import packages
 from models.audio.speech import Front, Inputs, inputs_for
 from models.convert import fidelity
@@ -117,6 +117,8 @@ def _check(
         delegate=case.delegate,
         library_sha256=case.library_sha256,
         library_options=case.library_options,
+        given_inputs=case.given_inputs,
+        signature=case.signature,
         verdict=Verdict.UNCHECKED,
     )
     try:
@@ -143,7 +145,7 @@ def _run_device(
     values = []
     for contents in expected.raw_inputs:
         inputs = [
-            InputFile(name=tensor.name, shape=sides(tensor), path=places[sha256_bytes(content)])
+            Input(name=tensor.name, shape=sides(tensor), path=places[sha256_bytes(content)])
             for tensor, content in zip(expected.tensors, contents, strict=True)
         ]
         values.append(from_bytes(outputs.of(case, inputs), expected.outputs, sizes))
@@ -175,7 +177,16 @@ def _prepare(target: Target) -> _Expected | BenchError:
 
 def _run_host(target: Target) -> _Expected:
     """Returns the inputs of a target, and the host's outputs for them."""
+    if target.signature is not None and target.signature.graph:
+        raise ConfigurationError(
+            f"{target.path}: only outputs of the first signature are compared",
+            hint="leave out --signature to compare them",
+        )
     file = reader.read(target.path)
+    if target.given_inputs:
+        shapes = (each.shape for each in target.given_inputs)
+        shaped = tuple(map(_with_shape, file.inputs, shapes))
+        file = replace(file, inputs=shaped)
     role = target.artifact.role if target.artifact else file.role
     source, source_sha256 = _source(target)
     inputs = inputs_for(
@@ -199,6 +210,10 @@ def _run_host(target: Target) -> _Expected:
         reference_sha256=source_sha256,
         own=_run(Model(target.path), inputs),
     )
+
+
+def _with_shape(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return replace(tensor, shape=shape)
 
 
 def _source(target: Target) -> tuple[Path, str]:

@@ -26,7 +26,7 @@ from bench.plan.case import Case, Delegate
 from bench.plan.suite import ALL_CORES, Suite, Target
 from bench.store.records import Session
 from bench.store.store import Store
-from bench.tool.flags import InputFile
+from bench.tool.input_flags import Input
 from models import stream
 from models.accuracy.embed import BATCH, clip_windows, embed_clips, pooled, shaped
 from models.accuracy.score import score_beside_host
@@ -186,7 +186,7 @@ class _WindowRunner:
                 if per_process < len(windows):
                     part_bytes = size_bytes * per_process // len(windows)
                     there = self._device.cut(there, at=at, size_bytes=part_bytes)
-                inputs.append(InputFile(name=tensor.name, shape=first.shape, path=there))
+                inputs.append(Input(name=tensor.name, shape=first.shape, path=there))
             raw = self._outputs.of(self.case, inputs)
             vectors.append(
                 from_bytes(raw, self._tensors, [n * per_process for n in self._sizes])[0]
@@ -256,7 +256,7 @@ def _score(
     clips, cache = request.task_set.paths(), cache_dir()
     front = request.zoo.frontend_path(artifact)
     hosts = embed_clips(target.path, artifact, clips, cache=cache, frontend_path=front)
-    hop = artifact.hop_samples
+    _, hop = artifact.audio()
     heard = list(clip_windows(artifact, clips, hops=(hop,), cache=cache, frontend_path=front))
     inputs = np.concatenate([clip.inputs for clip in heard])
     vectors = _vectors(windows, inputs, len(clips), target.name, contact)

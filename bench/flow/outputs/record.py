@@ -13,6 +13,7 @@ from bench.core.artifact import Fidelity
 from bench.core.caveats import Caveat, CaveatKind
 from bench.plan.case import Computation, Delegate
 from bench.plan.device import DeviceRecord
+from bench.plan.inputs import ChosenSignature, GivenInput
 from bench.store.store import Store
 
 EVENT = "correctness"
@@ -33,6 +34,7 @@ class Check:
     Args:
         case: key of the case whose processes made the outputs.
         device, os_build: the device's key and system build: an update may change the driver.
+        given_inputs, signature: as of the case.
         verdict: ``unchecked`` where nothing could be compared.
         reason: why it is not ``passed``: a kebab-case code, a colon and a sentence.
         inputs: the inputs, in words.
@@ -48,6 +50,8 @@ class Check:
     delegate: Delegate
     library_sha256: str | None = None
     library_options: str = ""
+    given_inputs: tuple[GivenInput, ...] = ()
+    signature: ChosenSignature | None = None
     verdict: Verdict
     reason: str = ""
     inputs: str = ""

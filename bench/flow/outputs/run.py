@@ -11,7 +11,7 @@ from bench.flow.measure.session import SessionOnDevice
 from bench.measure.outcome import Failed
 from bench.plan.case import Case, Mode, Protocol
 from bench.plan.order import Planned
-from bench.tool.flags import InputFile
+from bench.tool.input_flags import Input
 
 OUTPUT = "outputs"
 
@@ -39,7 +39,7 @@ class Outputs:
         self._stored = Counter(each.case.key for each in here.store.invocations(here.session.id))
         self.clear()
 
-    def of(self, case: Case, inputs: Sequence[InputFile]) -> bytes:
+    def of(self, case: Case, inputs: Sequence[Input]) -> bytes:
         """Returns the raw bytes of all output tensors, one after the other.
 
         Raises:

@@ -70,6 +70,7 @@ def phone_sweep(
     if run.delegates_are_default and "use_xnnpack" not in tool.known_flags:
         suite = replace(suite, delegates=(Delegate.NONE,))
     files = {target.sha256: target.path for target in run.targets}
+    files |= run.value_files
     files[tool.sha256] = binary
     second = _second_tool(phone, tools.request.second, facts, files)
     if run.library is not None and library_sha256 is not None:

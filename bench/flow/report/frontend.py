@@ -29,7 +29,7 @@ class FrontendCost:
 
 
 def frontend_of(
-    case: CaseResult, artifact: Artifact, cases: Sequence[CaseResult], *, hop_samples: int
+    case: CaseResult, artifact: Artifact, cases: Sequence[CaseResult], *, hop_samples: int | None
 ) -> FrontendCost:
     """Returns where the front-end's cost of a hop is counted.
 
@@ -38,8 +38,10 @@ def frontend_of(
 
     Args:
         cases: of the same session and mode.
-        hop_samples: audio between two inferences.
+        hop_samples: audio between two inferences; ``None`` of what takes no audio.
     """
+    if hop_samples is None:
+        return FrontendCost(kind=Frontend.NONE_NEEDED)
     if artifact.frontend == IN_GRAPH:
         return FrontendCost(kind=Frontend.IN_GRAPH, caveats=_whole_window(artifact, hop_samples))
     if artifact.role is Role.OTHER and artifact.frontend != LOG_MEL:
@@ -94,10 +96,11 @@ def _missing(artifact: Artifact, timed: Sequence[Artifact], hop_samples: int) ->
 
 def _whole_window(artifact: Artifact, hop_samples: int) -> tuple[Caveat, ...]:
     """Returns a note where windows overlap by a frame or more, so that frames are made again."""
-    overlap = artifact.window_samples - hop_samples
+    window = artifact.window_samples or hop_samples
+    overlap = window - hop_samples
     if artifact.role is not Role.EMBEDDING_WAVEFORM or overlap < FRAME_SAMPLES:
         return ()
-    window_s, hop_s = (each / SAMPLE_RATE_HZ for each in (artifact.window_samples, hop_samples))
+    window_s, hop_s = (each / SAMPLE_RATE_HZ for each in (window, hop_samples))
     evidence = f"{window_s:.3g} s of audio for every {hop_s:.3g} s"
     return (Caveat(kind=CaveatKind.WHOLE_WINDOW, evidence=evidence),)
 

@@ -57,7 +57,7 @@ def join(
     artifacts = {each.sha256: each for each in store.artifacts()}
     timed = all_results(store) if timed is None else timed
     names = device_names(session.device for session, _ in timed)
-    newest: dict[tuple[str, int], Row] = {}
+    newest: dict[tuple[str, int | None], Row] = {}
     for session, results in timed:
         cases = [each for each in results if each.case.protocol.mode is Mode.BACK_TO_BACK]
         for case in cases:
@@ -65,7 +65,8 @@ def join(
                 continue
             source = Source(case=case, artifact=case.artifact, session=session, device_names=names)
             at_hops = scores.get(case.artifact.sha256, {})
-            for hop in sorted(at_hops) or [case.artifact.hop_samples]:
+            scored: list[int | None] = [*sorted(at_hops)]
+            for hop in scored or [case.artifact.hop_samples]:
                 row = _row(source, cases, at_hops, hop)
                 newest[case.case.key, hop] = _with_energy(row, case, results)
     tasks = [
@@ -130,6 +131,8 @@ class Source:
             fixed_performance=case.fixed_performance,
             warm_cache=case.warm_cache,
             protocol=case.protocol.text,
+            given_inputs=case.inputs_text,
+            signature=case.signature.text if case.signature else "",
         )
 
 
@@ -162,17 +165,20 @@ def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, dict[int
 
 
 def _row(
-    source: Source, cases: Sequence[CaseResult], at_hops: Mapping[int, Score], hop_samples: int
+    source: Source,
+    cases: Sequence[CaseResult],
+    at_hops: Mapping[int, Score],
+    hop_samples: int | None,
 ) -> Row:
     case, artifact, fidelity = source.case, source.artifact, source.artifact.fidelity
-    score = at_hops.get(hop_samples)
+    score = None if hop_samples is None else at_hops.get(hop_samples)
     frontend = frontend_of(case, artifact, cases, hop_samples=hop_samples)
     added = frontend.measured
     caveats = {
         *case.caveats,
         *frontend.caveats,
         *_score_caveats(case, score, source.session.device),
-        *_below_floor(at_hops, hop_samples),
+        *(() if hop_samples is None else _below_floor(at_hops, hop_samples)),
         *(output_caveats(added.check) if added else ()),
     }
     row = Row(
@@ -185,7 +191,7 @@ def _row(
         session_spread_ratio=case.spread.range_ratio if case.spread else None,
         includes_frontend=frontend.kind in (Frontend.IN_GRAPH, Frontend.ADDED),
         frontend=frontend.kind,
-        audio_s_per_inference=hop_samples / SAMPLE_RATE_HZ,
+        audio_s_per_inference=None if hop_samples is None else hop_samples / SAMPLE_RATE_HZ,
         size_bytes=artifact.size_bytes,
         parameters=artifact.parameters,
         macs=artifact.macs,
@@ -206,9 +212,9 @@ def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
     def per_audio_s(name: str) -> float | None:
         model_us = getattr(summary, name)
         frontend_us = getattr(front, name) if front else 0.0
-        if model_us is None or frontend_us is None:
+        if model_us is None or frontend_us is None or not row.audio_s_per_inference:
             return None
-        return float(model_us + frontend_us) / (row.audio_s_per_inference or 1.0)
+        return float(model_us + frontend_us) / row.audio_s_per_inference
 
     return replace(
         row,

@@ -22,6 +22,7 @@ from bench.measure.energy import EnergyUse
 from bench.measure.outcome import Failed, Measured, Statistics
 from bench.measure.result_caveats import (
     convention_differs,
+    input_caveats,
     threads_change_nothing,
     warm_cache,
     wide_interval,
@@ -232,6 +233,7 @@ def _result(
     uses = [each.cache for each in measured if each.cache is not None]
     caveats = [
         *_device_caveats(device),
+        *input_caveats(first.case),
         *(artifact.caveats if artifact else ()),
         *(summary.caveats if summary else ()),
         *_summary_caveats(summary, protocol, conventional, sustained),

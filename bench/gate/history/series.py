@@ -36,6 +36,7 @@ class Environment:
         runtime: of our runner; empty for the official tool, which contains its own.
         anchor_tool_sha256: of the baseline's own tool; empty where both sides use the same.
         delegate: as observed.
+        inputs, signature: shapes and values of inputs that were set; the one of several.
         cores: mask of the cores that the tool was pinned to, or ``all``.
         clocks: ``held`` or ``free``.
         statistic: the statistic that is compared.
@@ -52,6 +53,8 @@ class Environment:
     cores: str
     clocks: str
     statistic: str
+    inputs: str = ""
+    signature: str = ""
 
     def differences(self, other: Environment) -> tuple[str, ...]:
         """Returns the fields in which another environment differs."""
@@ -187,6 +190,8 @@ def environment_of(opened: Opened, pair: Pair) -> Environment:
         anchor_tool_sha256=observed.baseline_tool_sha256 or "",
         delegate=observed.delegate.value,
         threads=str(observed.threads),
+        inputs=observed.inputs,
+        signature=observed.signature,
         cores=observed.affinity or "all",
         clocks="held" if is_held else "free",
         statistic=observed.statistic.value
