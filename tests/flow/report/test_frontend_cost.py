@@ -58,6 +58,9 @@ def only_row(store: Store) -> Row:
     return row
 
 
+OF_THE_FILE = ("protocol", "given_inputs", "signature")  # not of the setup
+
+
 def evidence(row: Row, kind: CaveatKind) -> list[str]:
     return [each.evidence for each in row.caveats if each.kind is kind]
 
@@ -111,11 +114,11 @@ def test_where_no_front_end_was_timed_the_row_names_the_one_to_convert(store: St
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("protocol", Frontend.ADDED)]
+    [(name, Frontend.ADDED) for name in OF_THE_FILE]
     + [
         (field.name, Frontend.MISSING)
         for field in dataclasses.fields(Case)
-        if field.name not in ("artifact_sha256", "device", "protocol")
+        if field.name not in ("artifact_sha256", "device", *OF_THE_FILE)
     ],
 )
 def test_a_front_end_is_added_only_where_it_ran_in_the_same_way(
