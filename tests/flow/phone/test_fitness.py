@@ -195,7 +195,7 @@ def test_a_phone_that_stays_hot_is_set_aside_in_time_and_put_back(
     phone.write(SKIN, "43500\n")
     before, started_s = looks(phone), time.monotonic()
     swept = cool_sweep(phone, stand_in(tmp_path), database)
-    assert time.monotonic() - started_s < 5
+    assert time.monotonic() - started_s < 30  # the profile waits longer
     error = swept.lanes[0].error
     assert isinstance(error, UnfitError)
     assert "after 1.5 s: thermal status moderate; skin at 43.5 °C, above 37 °C" in error.message
