@@ -26,6 +26,12 @@ from models import frontend, stream
 from models.tflite import reader
 
 
+def name_and_format(text: str) -> tuple[str, Format | None]:
+    """Returns the name in ``NAME`` or ``NAME.FORMAT``, and the format if there is one."""
+    name, _, ending = text.rpartition(".")
+    return (name, Format(ending)) if ending in list(Format) else (text, None)
+
+
 class Zoo:
     """The artifacts of one folder.
 

@@ -151,10 +151,9 @@ def is_cut(path: Path) -> bool:
     """
     with path.open("rb") as stream:
         head = stream.read(8)
-    order = {b"RIFF": "little", b"FORM": "big"}.get(head[:4])
-    if order is None or len(head) < 8:
+    if head[:4] not in (b"RIFF", b"FORM") or len(head) < 8:
         return False
-    size = int.from_bytes(head[4:], "little" if order == "little" else "big")
+    size = int.from_bytes(head[4:], "little" if head[:4] == b"RIFF" else "big")
     # Programs that write to a pipe leave the size open.
     return size not in (0, 0xFFFFFFFF) and path.stat().st_size < size + 8
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
 from bench.core.progress import OnProgress, ignore
 from models import frontend
@@ -18,7 +19,7 @@ from models.audio.decode import decode, is_cut, rate_hz
 _SILENT = 1e-4  # -80 dB of full scale
 _CLIPPED, _CLIPPED_RATIO = 0.999, 0.01
 _LOW_RATE_HZ = 8_000
-_FRAME_MS = round(1000 * frontend.FRAME_SAMPLES / 16_000)
+_FRAME_MS = round(1000 * frontend.FRAME_SAMPLES / SAMPLE_RATE_HZ)
 _MOST_NAMED = 10
 
 

@@ -16,8 +16,6 @@ from bench.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from models.zoo import Zoo
 
-_FRAME_SAMPLES = 160  # between two frames: 10 ms
-
 
 class Options(flags.VerbOptions):
     """What the parser of ``embed`` sets."""
@@ -66,6 +64,7 @@ def run(options: Options) -> int:
     from bench.cli.terminal import one_bar
     from bench.flow.build.embed import check_format, embed_folder, write
     from bench.flow.build.score import hops_of
+    from models.frontend import FRAME_HOP_SAMPLES
     from models.zoo import Zoo
 
     check_format(options.out)
@@ -76,7 +75,7 @@ def run(options: Options) -> int:
             artifact = zoo.add(Path(options.model))
         else:
             artifact = _chosen(zoo, options.model)
-        hop = artifact.audio()[1] if options.hop is None else options.hop * _FRAME_SAMPLES
+        hop = artifact.audio()[1] if options.hop is None else options.hop * FRAME_HOP_SAMPLES
         if hop < 1 or (options.hop is not None and not hops_of(artifact, (hop,))):
             raise ConfigurationError(
                 f"{artifact.name}: its hop cannot be {options.hop} frames",
@@ -102,23 +101,20 @@ def run(options: Options) -> int:
     return 0
 
 
-def _chosen(zoo: Zoo, name: str) -> Artifact:
-    """Returns the artifact of ``NAME`` or ``NAME.FORMAT``.
+def _chosen(zoo: Zoo, text: str) -> Artifact:
+    """Returns the artifact of ``NAME`` (its float32 file, if there is one) or ``NAME.FORMAT``.
 
     Raises:
         ConfigurationError: the zoo does not have it.
     """
-    formats = {each.value: each for each in Format}
-    stem, _, suffix = name.rpartition(".")
-    if suffix in formats:
-        artifact = zoo.get(stem, formats[suffix])
-        if artifact is not None:
-            return artifact
-        name = stem
+    from models.zoo import name_and_format
+
+    name, format = name_and_format(text)
     of_model = zoo.of(name)
-    if suffix in formats and stem == name:
+    chosen = [each for each in of_model if format in (None, each.format)]
+    if not chosen:
         held = ", ".join(each.format.value for each in of_model)
         raise ConfigurationError(
-            f"{zoo.root}: has no {name} in {suffix}", hint=f"it has: {held}; or convert it"
+            f"{zoo.root}: has no {name} in {format}", hint=f"it has: {held}; or convert it"
         )
-    return min(of_model, key=lambda each: (each.format is not Format.FLOAT32, each.format.value))
+    return min(chosen, key=lambda each: (each.format is not Format.FLOAT32, each.format.value))

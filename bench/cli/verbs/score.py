@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bench.flow.build.score import SkippedHops
     from models.zoo import Zoo
 
-_FRAME_SAMPLES = 160  # between two frames: 10 ms
 _MOST_FRAMES = 96  # of a window; a longer hop would leave audio between two windows
 
 
@@ -116,6 +115,7 @@ def run(options: Options) -> int:
     from bench.flow.build.score import hops_of, own_hop, scorable, score_artifacts, skipped_hops
     from bench.store.store import Store
     from models.audio.tasks import DEFAULT, about, task_set
+    from models.frontend import FRAME_HOP_SAMPLES
     from models.zoo import Zoo
 
     zoo = Zoo(options.zoo)
@@ -148,7 +148,7 @@ def run(options: Options) -> int:
         raise ConfigurationError(
             f"--{phone_flags[0].replace('_', '-')} is for phones", hint="give a phone: --on SERIAL"
         )
-    hops = tuple(_FRAME_SAMPLES * frames for frames in options.hop or ())
+    hops = tuple(FRAME_HOP_SAMPLES * frames for frames in options.hop or ())
     chosen = partial(hops_of, hops=hops) if hops else own_hop
     skipped = skipped_hops(artifacts, hops)
     artifacts = [each for each in artifacts if chosen(each)]

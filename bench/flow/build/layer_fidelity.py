@@ -11,7 +11,7 @@ from bench.store.store import Store
 from models import frontend, stream
 from models.audio import calibration, packages
 from models.convert.layer_fidelity import LayerFidelity, compare_layers
-from models.zoo import Zoo
+from models.zoo import Zoo, name_and_format
 from reports.rows.hops import at_shortest_hop
 from reports.rows.int8 import compared, explain
 
@@ -25,10 +25,8 @@ def converted_files(zoo: Zoo, text: str) -> list[Artifact]:
     Raises:
         ConfigurationError: there is no such model or format, or only float32.
     """
-    name, _, ending = text.rpartition(".")
-    if ending not in list(Format):
-        name, ending = text, ""
-    if ending == Format.FLOAT32:
+    name, format = name_and_format(text)
+    if format is Format.FLOAT32:
         raise ConfigurationError(
             f"{text}: the other formats are compared with float32",
             hint=f"give {name} alone, or one of its other formats",
@@ -36,11 +34,11 @@ def converted_files(zoo: Zoo, text: str) -> list[Artifact]:
     files = [
         each
         for each in zoo.of(name)
-        if each.format is not Format.FLOAT32 and ending in ("", each.format)
+        if each.format is not Format.FLOAT32 and format in (None, each.format)
     ]
     if not files:
         raise ConfigurationError(
-            f"{zoo.root}: holds no {ending or 'converted'} file of {name}",
+            f"{zoo.root}: holds no {format or 'converted'} file of {name}",
             hint=f"frill-bench convert {name}",
         )
     return files
