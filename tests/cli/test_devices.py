@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.alone import keep_apart
 from support.reach import Serving
 from support.usb_debugging import authorise
 
@@ -20,13 +21,8 @@ Captured = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keeps this machine's adb server, keys, profiles and handsets out of the tests."""
-    for name in ("ADB_SERVER_SOCKET", "ANDROID_SERIAL", "ADB_VENDOR_KEYS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", "1")
-    monkeypatch.setenv("HOME", str(tmp_path))
+    keep_apart(monkeypatch, tmp_path)
     monkeypatch.setenv("FRILL_BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("FRILL_BENCH_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("FRILL_BENCH_PROFILES", str(tmp_path / "profiles"))
 
 
 def test_without_any_phone_the_next_step_is_named(capsys: Captured) -> None:

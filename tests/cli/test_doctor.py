@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.alone import keep_apart
 from support.reach import Boot, Serving, direct
 
 from bench.adb.transport.keys import make_key
@@ -19,12 +20,7 @@ Captured = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keeps this machine's adb server, keys and profiles out of the tests."""
-    for name in ("ADB_SERVER_SOCKET", "ANDROID_SERIAL", "ADB_VENDOR_KEYS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", "1")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("FRILL_BENCH_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("FRILL_BENCH_PROFILES", str(tmp_path / "profiles"))
+    keep_apart(monkeypatch, tmp_path)
 
 
 def examined(capsys: Captured, serial: str, status: int) -> tuple[dict[str, Any], dict[str, Any]]:

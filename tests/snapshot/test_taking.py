@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.alone import keep_apart
 from support.old_server import old_server
 from support.reach import Boot, Serving, direct
 
@@ -39,12 +40,7 @@ SECRETS = {
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keeps this machine's adb server, keys and profiles out of the tests."""
-    for name in ("ADB_SERVER_SOCKET", "ANDROID_SERIAL", "ADB_VENDOR_KEYS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", "1")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("FRILL_BENCH_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("FRILL_BENCH_PROFILES", str(tmp_path / "profiles"))
+    keep_apart(monkeypatch, tmp_path)
 
 
 def texts_below(folder: Path) -> dict[str, str]:
