@@ -16,26 +16,42 @@ from bench.cli.console import print_to_stderr
 from bench.core.errors import BenchError, InfrastructureError
 from bench.core.version import VERSION
 
-# Verb to its line in --help. Each is in bench/cli/verbs/VERB.py; --help imports none of them.
-VERBS = {
-    "demo": "run everything on this machine: models, formats, latency, accuracy, a report page",
-    "zoo": "list, show and add models",
-    "distill": "train students on a teacher's embeddings",
-    "convert": "build students and convert them to TFLite formats",
-    "data": "fetch and list the packaged audio",
-    "score": "score the accuracy of artifacts on audio tasks",
-    "embed": "write the embeddings of a folder of audio to a file",
-    "run": "measure latency: of a suite, or of single files",
-    "gate": "test whether a candidate is slower, larger or less accurate than its baseline",
-    "calibrate": "measure the noise of a device, and what a gate costs there",
-    "history": "show the trend against a pinned baseline, from gate logs: steps and drift",
-    "devices": "list the connected phones",
-    "doctor": "check this machine and its phones before measuring",
-    "parse": "read a benchmark log that you already have",
-    "handset": "run a virtual phone on this machine, to try things without a real one",
-    "paper": "make FRILL's own table again: students against their teacher, on any device",
-    "report": "join latency, accuracy and size into a page, plots and tables",
+# Verb to its line in --help, by group. Each is in bench/cli/verbs/GROUP/VERB.py; --help imports
+# none of them.
+GROUPS = {
+    "start": {
+        "demo": "run everything on this machine: models, formats, latency, accuracy, a report page",
+    },
+    "build": {
+        "zoo": "list, show and add models",
+        "distill": "train students on a teacher's embeddings",
+        "convert": "build students and convert them to TFLite formats",
+        "data": "fetch and list the packaged audio",
+        "score": "score the accuracy of artifacts on audio tasks",
+        "embed": "write the embeddings of a folder of audio to a file",
+    },
+    "measure": {
+        "devices": "list the connected phones",
+        "doctor": "check this machine and its phones before measuring",
+        "run": "measure latency: of a suite, or of single files",
+        "gate": "test whether a candidate is slower, larger or less accurate than its baseline",
+        "calibrate": "measure the noise of a device, and what a gate costs there",
+        "handset": "run a virtual phone on this machine, to try things without a real one",
+    },
+    "results": {
+        "report": "join latency, accuracy and size into a page, plots and tables",
+        "history": "show the trend against a pinned baseline, from gate logs: steps and drift",
+        "paper": "make FRILL's own table again: students against their teacher, on any device",
+        "parse": "read a benchmark log that you already have",
+    },
 }
+_HEADINGS = {
+    "start": "everything at once",
+    "build": "models, their files and their accuracy",
+    "measure": "devices and latency",
+    "results": "results",
+}
+VERBS = {verb: line for verbs in GROUPS.values() for verb, line in verbs.items()}
 
 # Errors of a path or a disk, which any verb can meet. Other system errors are bugs of ours.
 _PATH_ERRORS = {
@@ -43,7 +59,7 @@ _PATH_ERRORS = {
     errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
 }  # fmt: skip
 
-_EXAMPLE = "example: frill-bench demo --out demo"
+_EXAMPLE = "example: frill-bench demo --out demo\nflags of a verb: frill-bench VERB --help"
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -109,17 +125,19 @@ def _print_bug(verb: str) -> int:
 def _parser(verb: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="frill-bench",
-        description="On-device benchmarking of speech embeddings.",
+        usage="frill-bench [-h] [--version] VERB ...",
+        description=f"On-device benchmarking of speech embeddings.\n\n{_listed()}",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"frill-bench {VERSION}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(
+        dest="verb", metavar="VERB", required=True, prog="frill-bench", help=argparse.SUPPRESS
+    )
     for name, line in VERBS.items():
         sub = verbs.add_parser(
             name,
-            help=line,
             description=line[0].upper() + line[1:] + ".",
             formatter_class=_Formatter,
             allow_abbrev=False,
@@ -129,5 +147,14 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def _listed() -> str:
+    """Returns the verbs with their lines, by group."""
+    return "\n\n".join(
+        "\n".join([f"{_HEADINGS[group]}:", *(f"  {verb:<11}{verbs[verb]}" for verb in verbs)])
+        for group, verbs in GROUPS.items()
+    )
+
+
 def _module(verb: str) -> Any:
-    return importlib.import_module(f"bench.cli.verbs.{verb}")
+    group = next(group for group, verbs in GROUPS.items() if verb in verbs)
+    return importlib.import_module(f"bench.cli.verbs.{group}.{verb}")

@@ -81,7 +81,7 @@ def test_a_bug_of_ours_keeps_its_traceback_and_has_a_code_of_its_own(
     def broken(_: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("bench.cli.verbs.zoo.run", broken)
+    monkeypatch.setattr("bench.cli.verbs.build.zoo.run", broken)
     assert main(["zoo", "list"]) == 70
     assert "ZeroDivisionError" in capsys.readouterr().err
 

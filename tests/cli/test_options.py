@@ -1,17 +1,15 @@
 """What a verb's code believes that its parser sets is what the parser sets."""
 
-import importlib
 from typing import get_type_hints
 
 import pytest
 
-from bench.cli.main import VERBS, _parser
+from bench.cli.main import VERBS, _module, _parser
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_typed_options_of_a_verb_are_those_that_its_parser_sets(verb: str) -> None:
-    module = importlib.import_module(f"bench.cli.verbs.{verb}")
-    declared = set(get_type_hints(module.Options))
+    declared = set(get_type_hints(_module(verb).Options))
     (verbs,) = (each for each in _parser(verb)._actions if each.dest == "verb")
     parsers = [verbs.choices[verb]]  # type: ignore[index]
     set_by_parser = {"verb"}

@@ -77,7 +77,7 @@ def test_only_this_verb_reads_pastes() -> None:
         for path in root.rglob("*.py")
         if "bench.tool.paste" in path.read_text() and path.parent.name != "paste"
     ]
-    assert users == ["cli/verbs/parse.py"]
+    assert users == ["cli/verbs/results/parse.py"]
 
 
 def test_standard_input_is_a_log(

@@ -1,1 +1,1 @@
-"""One module per verb: its flags, and what it runs."""
+"""The verbs: one module each, with its flags and what it runs, in a folder for each group."""

@@ -1,0 +1,1 @@
+"""Verbs that make models and files, and score their accuracy."""

@@ -1,0 +1,1 @@
+"""Verbs that read results: pages, tables, histories, logs."""

@@ -1,0 +1,1 @@
+"""Verbs that run the whole line in one command."""
