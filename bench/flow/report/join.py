@@ -106,12 +106,7 @@ class Source:
     @property
     def file(self) -> File:
         """The file of the row."""
-        return File(
-            artifact_sha256=self.artifact.sha256,
-            student=self.artifact.name,
-            format=self.artifact.format,
-            family=_family_of(self.artifact.name),
-        )
+        return file_of(self.artifact)
 
     @property
     def setup(self) -> Setup:
@@ -134,6 +129,16 @@ class Source:
             given_inputs=case.inputs_text,
             signature=case.signature.text if case.signature else "",
         )
+
+
+def file_of(artifact: Artifact) -> File:
+    """Returns the file of rows about an artifact."""
+    return File(
+        artifact_sha256=artifact.sha256,
+        student=artifact.name,
+        format=artifact.format,
+        family=_family_of(artifact.name),
+    )
 
 
 def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, dict[int, Score]]:
