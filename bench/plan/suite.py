@@ -87,6 +87,11 @@ class Suite:
         ):
             if not entries:
                 raise ConfigurationError(f"{key}: is empty", hint=f"give {key} an entry")
+        if Delegate.UNKNOWN in self.delegates:
+            raise ConfigurationError(
+                "delegates: unknown is that of an imported log",
+                hint="name one that a tool can be asked for",
+            )
         if min(self.threads) < 1:
             raise ConfigurationError(
                 f"threads: {min(self.threads)} is below 1", hint="count threads from 1"
