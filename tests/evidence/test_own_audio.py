@@ -124,7 +124,7 @@ def cut(root: Path) -> Path:
 
 def text_as_audio(root: Path) -> Path:
     for voice in VOICES[:2]:
-        first(root, voice=voice).write_text("no audio at all")
+        first(root, voice=voice).write_text(f"no audio of {voice}")
     return root
 
 
