@@ -232,7 +232,9 @@ KINDS = (
     Kind(what="samples that are not numbers", make=not_finite, status=2, says="not finite"),
     Kind(what="a single label", make=one_label, status=2, says="a single label, 'digits'"),
     Kind(what="an empty folder", make=nothing, status=2, says="no labelled audio"),
-    Kind(what="labels that mean nothing", make=shuffled, says="below_floor|90 clips"),
+    Kind(what="labels that the recording channel gives away (the voices' names)",
+         make=table("path,label", "{path},{voice}"), says="below_floor: ", field=UNKNOWN),
+    Kind(what="labels that mean nothing", make=shuffled, says="90 clips"),
     Kind(what="100 missing files",
          make=lambda root: csv(root, "path,label", [f"no{n}.wav,x" for n in range(100)]), status=2,
          says="100 of 100 files are missing: .*; and 90 more"),
@@ -310,9 +312,8 @@ def row(kind: Kind, zoo: Path, good: Path, folder: Path) -> list[str]:
     below = [line for line in printed if "below_floor" in line]
     assert bool(below) == (task["value"] < task["floor"]), kind.what
     value = f"{task['value']:.3f} ({task['low']:.3f}-{task['high']:.3f})"
-    special = below[0] if below and kind.says.startswith("below") else said
     marked = [*caveats, *(["(below_floor printed)"] if below else [])]
-    return [kind.what, "0", value, f"{task['floor']:.3f}", ", ".join(marked), cell(special)]
+    return [kind.what, "0", value, f"{task['floor']:.3f}", ", ".join(marked), cell(said)]
 
 
 def cell(line: str) -> str:
