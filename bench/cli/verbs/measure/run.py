@@ -201,7 +201,7 @@ def _request(options: Options, kind: Kind) -> RunRequest:
             "loaded only from a path on the command line",
             hint="check the file, and give it: --external-delegate PATH",
         )
-    given = measured_files(options, targets)
+    given = measured_files(options, targets, suite.inputs(folder))
     choices = (options.suite, options.delegate, options.external_delegate)
     return RunRequest(
         suite=suite,
