@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from models import frontend
+from models.tflite.apart import Model
 from models.tflite.arrays import Floats
-from models.tflite.litert import Model
 
 PAST_SAMPLES = frontend.FRAME_SAMPLES - frontend.FRAME_HOP_SAMPLES  # 240
 # Of the input tensors, in order. The first word puts them under the quantiser's rule for the

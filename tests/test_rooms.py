@@ -25,7 +25,7 @@ DOORS = {
     "litert_quantizer": {"models/tflite/quantise.py"},
     "onnxruntime": {"models/teachers/onnx_door.py"},
     "kagglehub": {"models/teachers/hub.py"},
-    "pyarrow": {"bench/flow/build/embed.py"},
+    "pyarrow": {"bench/flow/build/embed.py", "reports/exchange/tables.py"},
     "sklearn": {"models/accuracy/head.py"},
     "threadpoolctl": {"models/accuracy/head.py", "models/teachers/ge2e.py"},
     "soundfile": {"models/audio/decode.py"},

@@ -201,13 +201,15 @@ class InputFlags(Protocol):
     """What the files that are measured are given: what ``add_inputs`` sets."""
 
     input_shape: list[str]
+    input_layer: str | None
+    input_layer_shape: str | None
     input_value_range: list[str]
     input_value_file: list[str]
     signature: str | None
 
 
 def add_inputs(group: argparse._ArgumentGroup) -> None:
-    """Adds the flags of the inputs of models; two are taken under the official tool's names too."""
+    """Adds the flags of the inputs of models, under the official tool's names too."""
     for names, metavar, text in (
         (("--input-shape",), "NAME:1,16000", "sizes of an input that the file leaves open"),
         (
@@ -229,6 +231,16 @@ def add_inputs(group: argparse._ArgumentGroup) -> None:
             help=f"{text}; NAME is the tensor's, the signature's or the position from 0; may be "
             "repeated",
         )
+    group.add_argument(
+        "--input_layer",
+        metavar="NAME,NAME",
+        help="the official tool's way to give shapes: names of inputs, for --input_layer_shape",
+    )
+    group.add_argument(
+        "--input_layer_shape",
+        metavar="1,16000:1,64",
+        help="their sizes, with : between inputs; without --input_layer in the file's order",
+    )
     group.add_argument(
         "--signature",
         metavar="KEY",

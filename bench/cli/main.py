@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import keyword
 import os
 import sys
 import traceback
@@ -43,6 +44,9 @@ GROUPS = {
         "history": "show the trend against a pinned baseline, from gate logs: steps and drift",
         "paper": "make FRILL's own table again: students against their teacher, on any device",
         "parse": "read a benchmark log that you already have",
+        "import": "add benchmark logs that you already have to a database, marked as imported",
+        "export": "write rows for other programs, or a parcel for another database",
+        "merge": "add the parcels of others, after deriving every latency again",
     },
 }
 _HEADINGS = {
@@ -157,4 +161,5 @@ def _listed() -> str:
 
 def _module(verb: str) -> Any:
     group = next(group for group, verbs in GROUPS.items() if verb in verbs)
-    return importlib.import_module(f"bench.cli.verbs.{group}.{verb}")
+    name = f"{verb}_" if keyword.iskeyword(verb) else verb
+    return importlib.import_module(f"bench.cli.verbs.{group}.{name}")

@@ -16,8 +16,8 @@ from bench.flow.device.requests import PhoneRequest, RunRequest, ToolRequest
 from bench.flow.phone.phone import PhoneDevice
 from bench.flow.phone.tool import PhoneTools
 from bench.handset.running import running
+from bench.plan import inputs
 from bench.plan.device import Kind
-from bench.plan.inputs import parse
 from bench.plan.suite import Target
 from bench.tool.flags import Program
 from device_profiles.device_profile import profiles
@@ -82,18 +82,25 @@ def tool_request(options: DeviceFlags) -> ToolRequest:
     )
 
 
-def measured_files(options: InputFlags, targets: Sequence[Target]) -> MeasuredFiles:
-    """Returns the files with the inputs and the signature that the command line gives them.
+def measured_files(
+    options: InputFlags, targets: Sequence[Target], suite: inputs.InputFlags | None = None
+) -> MeasuredFiles:
+    """Returns the files with the inputs and the signature that they are given.
+
+    Args:
+        suite: what a suite gives them; the command line goes before it.
 
     Raises:
         ConfigurationError: a size of an input stays open, or what is asked for fits no file.
     """
-    asked = parse(
-        shapes=options.input_shape,
+    official = inputs.official_shapes(options.input_layer, options.input_layer_shape)
+    asked = inputs.parse(
+        shapes=[*options.input_shape, *official],
         ranges=options.input_value_range,
         files=options.input_value_file,
         signature=options.signature,
     )
+    asked = asked.over(suite or inputs.InputFlags())
     return with_inputs(targets, asked, on_message=print_to_stderr)
 
 

@@ -24,6 +24,7 @@ class CaveatKind(StrEnum):
     CLIPS_LEFT_OUT = "clips_left_out"
     ODD_AUDIO = "odd_audio"
     ONE_CLASS_TESTED = "one_class_tested"
+    IMPORTED = "imported"
     VIRTUAL = "virtual"
     FORCE_UNFIT = "force_unfit"
     FIXED_PERFORMANCE = "fixed_performance"
@@ -121,6 +122,7 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         CaveatKind.SPEAKERS_SHARED: (
             "the head was trained on speakers that are tested: new voices score less"
         ),
+        CaveatKind.IMPORTED: "from a log that was imported: what was not in it is unknown",
         CaveatKind.VIRTUAL: "measured on a virtual handset, not on a phone",
         CaveatKind.FORCE_UNFIT: "measured although the device was unfit",
         CaveatKind.BELOW_BOUND: "the conversion lost more of the embedding than its bound allows",
@@ -154,6 +156,7 @@ _STICKY = frozenset(
     {
         CaveatKind.UNTRAINED,
         CaveatKind.QUICK,
+        CaveatKind.IMPORTED,
         CaveatKind.VIRTUAL,
         CaveatKind.FORCE_UNFIT,
         CaveatKind.FIXED_PERFORMANCE,

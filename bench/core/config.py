@@ -277,10 +277,15 @@ def save(path: Path, value: object) -> None:
     atomic.write_text(path, to_json(value))
 
 
+def to_yaml(value: object) -> str:
+    """Returns ``value`` as YAML, its keys in their order."""
+    text: str = yaml.safe_dump(unstructure(value), sort_keys=False, allow_unicode=True)
+    return text
+
+
 def save_yaml(path: Path, value: object) -> None:
     """Writes ``value`` as YAML, its keys in their order, complete or not at all."""
-    document = unstructure(value)
-    atomic.write_text(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+    atomic.write_text(path, to_yaml(value))
 
 
 def near(word: str, words: list[str]) -> str:

@@ -31,6 +31,7 @@ class Runner(StrEnum):
     LITERT_PYTHON = "litert-python"  # ours, on the LiteRT interpreter
     BENCHMARK_MODEL = "benchmark_model"  # the official interpreter tool
     COMPILED_MODEL = "litert benchmark_model"  # LiteRT's, which shares its name
+    UNKNOWN = "unknown"  # of an imported log; nothing is measured with it
 
 
 class Delegate(StrEnum):
@@ -41,6 +42,10 @@ class Delegate(StrEnum):
     GPU = "gpu"
     NNAPI = "nnapi"
     EXTERNAL = "external"
+    UNKNOWN = "unknown"  # of an imported log; nothing is measured with it
+
+
+ASKABLE = tuple(each for each in Delegate if each is not Delegate.UNKNOWN)
 
 
 class Mode(StrEnum):

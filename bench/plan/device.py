@@ -19,6 +19,7 @@ class Kind(StrEnum):
 
     HOST = "host"
     PHONE = "phone"
+    UNKNOWN = "unknown"  # of an imported log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,7 @@ class ChosenSignature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFlags:
-    """What a command line gives the inputs of all its models, by name.
+    """What a command line or a suite gives the inputs of all its models, by name.
 
     A name is that of the tensor or of the signature's input, or its position from 0.
 
@@ -109,6 +109,16 @@ class InputFlags:
     def names(self) -> list[str]:
         """The names of all inputs that are given something."""
         return list(dict.fromkeys((*self.shapes, *self.ranges, *self.files)))
+
+    def over(self, other: InputFlags) -> InputFlags:
+        """Returns both, where a name has both this one's."""
+        return InputFlags(
+            shapes={**other.shapes, **self.shapes},
+            # Of values from a range and from a file, only those that come last are meant.
+            ranges={**_without(other.ranges, self.files), **self.ranges},
+            files={**_without(other.files, self.ranges), **self.files},
+            signature=self.signature or other.signature,
+        )
 
 
 def parse(
@@ -234,6 +244,37 @@ def value_file(
 ) -> Path | None:
     """Returns the file of raw values that flags give for an input, if they do."""
     return _of(asked.files, _names_of(tensor, position, names))
+
+
+def _without(values: Mapping[str, T], names: Iterable[str]) -> dict[str, T]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def official_shapes(layers: str | None, shapes: str | None) -> list[str]:
+    """Returns ``NAME:1,16000`` for each input that the official tool's two flags give.
+
+    Args:
+        layers: of ``--input_layer``: names with ``,`` between them; ``None`` for the positions.
+        shapes: of ``--input_layer_shape``: sizes with ``:`` between the inputs.
+
+    Raises:
+        ConfigurationError: they are of different numbers of inputs.
+    """
+    if shapes is None:
+        if layers is not None:
+            raise ConfigurationError(
+                f"--input_layer {layers} has no --input_layer_shape",
+                hint="give both, or --input-shape NAME:1,16000",
+            )
+        return []
+    sizes = shapes.split(":")
+    names = list(map(str, range(len(sizes)))) if layers is None else layers.split(",")
+    if len(names) != len(sizes):
+        raise ConfigurationError(
+            f"--input_layer has {len(names)} names and --input_layer_shape {len(sizes)} shapes",
+            hint="put : between the shapes of several inputs, such as 1,16000:1,64",
+        )
+    return [f"{name}:{each}" for name, each in zip(names, sizes, strict=True)]
 
 
 def _of(values: Mapping[str, T], names: tuple[str, ...]) -> T | None:

@@ -18,7 +18,7 @@ from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.hashing import sha256_file
 from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
 from bench.plan.device import DeviceRecord
-from bench.plan.inputs import ChosenSignature, GivenInput
+from bench.plan.inputs import ChosenSignature, GivenInput, InputFlags, parse
 
 GATE = "frill-bench gate"  # the suite name of gates' sessions, which reports leave out
 ALL_CORES = "all"
@@ -55,6 +55,8 @@ class Suite:
         cold: also time the first inference of new processes.
         sustained_min: also run each case at the end without a pause for this time, in minutes.
         energy: read a phone's energy meter while it streams or is sustained.
+        input_shape, input_value_range, input_value_file, signature: as the flags of these names;
+            files are relative to the suite's file.
         seed: seed of the order of the processes.
     """
 
@@ -76,6 +78,10 @@ class Suite:
     cold: bool = False
     sustained_min: float = 0.0
     energy: bool = False
+    input_shape: tuple[str, ...] = ()
+    input_value_range: tuple[str, ...] = ()
+    input_value_file: tuple[str, ...] = ()
+    signature: str | None = None
     protocol: Protocol = field(default_factory=Protocol)
     seed: int = 1
 
@@ -87,6 +93,11 @@ class Suite:
         ):
             if not entries:
                 raise ConfigurationError(f"{key}: is empty", hint=f"give {key} an entry")
+        if Delegate.UNKNOWN in self.delegates:
+            raise ConfigurationError(
+                "delegates: unknown is that of an imported log",
+                hint="name one that a tool can be asked for",
+            )
         if min(self.threads) < 1:
             raise ConfigurationError(
                 f"threads: {min(self.threads)} is below 1", hint="count threads from 1"
@@ -111,6 +122,26 @@ class Suite:
                 "energy: is read in the modes streaming and sustained, and neither is asked for",
                 hint="add --streaming or --sustained MIN",
             )
+        self.inputs()  # raises what is wrong with them
+
+    def inputs(self, beside: Path = Path()) -> InputFlags:
+        """Returns what it gives the inputs of its models.
+
+        Args:
+            beside: the folder that paths of files are relative to.
+        """
+        try:
+            asked = parse(
+                shapes=self.input_shape,
+                ranges=self.input_value_range,
+                files=self.input_value_file,
+                signature=self.signature,
+            )
+        except ConfigurationError as error:  # it names the flag
+            flag, _, rest = error.message.partition(" ")
+            key = flag.removeprefix("--").replace("-", "_")
+            raise ConfigurationError(f"{key} {rest}", hint=error.hint) from error
+        return replace(asked, files={name: beside / path for name, path in asked.files.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,6 +155,16 @@ class Store:
         row = {"session_id": session.id, "kind": kind, "at": _now(), **_payload(facts)}
         self._insert(schema.event, row)
 
+    def add_event(self, event: Event) -> None:
+        """Stores an event with its own time, as another database had it."""
+        row = {
+            "session_id": event.session_id,
+            "kind": event.kind,
+            "at": event.at,
+            **_payload(event.facts),
+        }
+        self._insert(schema.event, row)
+
     def artifacts(self) -> list[Artifact]:
         """Returns all artifacts, in the order of name and format."""
         table = schema.artifact

@@ -22,6 +22,7 @@ from models.accuracy.frames import frames_of
 from models.accuracy.windows import starts_of
 from models.audio.decode import decode
 from models.tflite import litert
+from models.tflite.apart import Model
 from models.tflite.arrays import Floats
 
 # What the interpreter runs with here.
@@ -167,7 +168,7 @@ def embed_windows(
 def _embedded_by(
     path: Path, artifact: Artifact, windows: Iterator[ClipWindows]
 ) -> Iterator[tuple[ClipWindows, Floats]]:
-    model = litert.Model(path, threads=THREADS, delegate=DELEGATE)
+    model = Model(path, threads=THREADS, delegate=DELEGATE)
     if artifact.role is Role.EMBEDDING_STREAM:
         return _streamed(model, windows)
     return _embedded(model, _input_shape(artifact, model), windows)
@@ -188,7 +189,7 @@ def _at_hops(
     return {hop: np.stack(of_hop) for hop, of_hop in means.items()}
 
 
-def _input_shape(artifact: Artifact, model: litert.Model) -> tuple[int, ...]:
+def _input_shape(artifact: Artifact, model: Model) -> tuple[int, ...]:
     return artifact.inputs[0].shape if artifact.inputs else model.input_shapes()[0]
 
 
@@ -213,7 +214,7 @@ def clip_windows(
     """
     if frontend_path is not None:
         audio = _audio_windows(artifact, clips, hops, on_progress)
-        return _through(litert.Model(frontend_path), audio)
+        return _through(Model(frontend_path), audio)
     match artifact.role:
         case Role.EMBEDDING_PATCH:
             return _patches(artifact, clips, hops, cache, on_progress)
@@ -270,7 +271,7 @@ def _starts(
     return first, {hop: tuple(places[start] for start in by_hop[hop]) for hop in hops}
 
 
-def _through(front: litert.Model, windows: Iterator[ClipWindows]) -> Iterator[ClipWindows]:
+def _through(front: Model, windows: Iterator[ClipWindows]) -> Iterator[ClipWindows]:
     shape = front.input_shapes()[0]
     for clip in windows:
         features = [front(window.reshape(shape))[0] for window in clip.inputs]
@@ -320,7 +321,7 @@ def pooled(vectors: Floats, *, clip: Path, source: str) -> Floats:
 
 
 def _embedded(
-    model: litert.Model, shape: tuple[int, ...], windows: Iterator[ClipWindows]
+    model: Model, shape: tuple[int, ...], windows: Iterator[ClipWindows]
 ) -> Iterator[tuple[ClipWindows, Floats]]:
     """Yields each clip with the embeddings of its windows, float32 [windows, dimensions]."""
     begun: deque[ClipWindows] = deque()
@@ -338,9 +339,7 @@ def _embedded(
             vectors = []
 
 
-def _vectors(
-    model: litert.Model, shape: tuple[int, ...], windows: Iterator[Floats]
-) -> Iterator[Floats]:
+def _vectors(model: Model, shape: tuple[int, ...], windows: Iterator[Floats]) -> Iterator[Floats]:
     """Yields the embedding of each window, float32 [dimensions]."""
     first = list(itertools.islice(windows, BATCH))
     batch = BATCH if _takes_batches(model.path, shape, first) else 1
@@ -351,9 +350,7 @@ def _vectors(
         yield from outputs.reshape(batch, -1)[: len(chunk)]
 
 
-def _streamed(
-    model: litert.Model, windows: Iterator[ClipWindows]
-) -> Iterator[tuple[ClipWindows, Floats]]:
+def _streamed(model: Model, windows: Iterator[ClipWindows]) -> Iterator[tuple[ClipWindows, Floats]]:
     for clip in windows:
         yield clip, np.stack(list(stream.embeddings(model, clip.inputs)))
 
@@ -370,7 +367,7 @@ def _takes_batches(path: Path, shape: tuple[int, ...], windows: list[Floats]) ->
     if shape[:1] != (1,):
         return False
     inputs = shaped(np.stack(windows), shape, source=str(path))
-    model = litert.Model(path, threads=THREADS, delegate=DELEGATE)
+    model = Model(path, threads=THREADS, delegate=DELEGATE)
     alone = [model(window[np.newaxis])[0].reshape(-1) for window in inputs]
     try:
         together = model(_filled(inputs, BATCH))[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ _SEPARATORS = ";\t|"
 _REQUIRED = ("path", "label")
 _OPTIONAL = ("split", "speaker")
 _SPLITS = ("train", "validation", "test")
+_FOLDERS_OF_SPLITS = frozenset({*_SPLITS, "training", "testing", "valid", "val", "dev", "eval"})
 
 
 def own_task_set(path: Path, *, on_progress: OnProgress = ignore) -> TaskSet:
@@ -31,7 +33,8 @@ def own_task_set(path: Path, *, on_progress: OnProgress = ignore) -> TaskSet:
     Its caveats say what makes a score on it too good or less certain: speakers on both sides or
     unknown, files that were left out, odd audio, a single class that is tested.
 
-    Folder: ``LABEL/clip.wav``, or ``LABEL/SPEAKER/clip.wav`` to keep speakers apart. CSV: columns
+    Folder: ``LABEL/clip.wav``, or ``LABEL/SPEAKER/clip.wav`` to keep speakers apart; below a
+    speaker may be more folders. CSV: columns
     ``path,label[,split][,speaker]``, paths relative to it, split ``train``, ``validation`` or
     ``test``. Without splits it is a five-fold, with each speaker (or file) in one fold.
 
@@ -63,18 +66,35 @@ def summary(task_set: TaskSet) -> str:
 
 def _from_folder(root: Path) -> TaskSet:
     clips = []
-    names = audio_files(root)
+    found = audio_files(root)
+    names = [name for name in found if not _is_hidden(name)]
+    _refuse_splits(root, {PurePosixPath(name).parts[0] for name in names if "/" in name})
     for name in names:
         parts = PurePosixPath(name).parts
         if len(parts) < 2:
             continue  # beside the labels, not in one
-        group = "/".join(parts[1:-1]) or name
+        group = parts[1] if len(parts) > 2 else name
         clips.append(Clip(path=name, sha256=sha256_file(root / name), label=parts[0], group=group))
     left_out = Counter(_unused_files(root))
+    left_out["hidden"] += len(found) - len(names)
     left_out["beside the folders of the labels"] += len(names) - len(clips)
     alone = sum(clip.group == clip.path for clip in clips)
     caveats = _speakers_unknown(alone, len(clips))
     return _task_set(root.resolve().name, root, clips, {}, left_out, caveats, source=root)
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(name).parts)
+
+
+def _refuse_splits(root: Path, labels: set[str]) -> None:
+    """Raises an error where the folders are those of splits, with the labels in them."""
+    if len(labels) > 1 and {label.lower() for label in labels} <= _FOLDERS_OF_SPLITS:
+        raise ConfigurationError(
+            f"{root}: its folders are named like splits, not like labels: "
+            f"{', '.join(sorted(labels))}",
+            hint="write a CSV with the columns path,label,split",
+        )
 
 
 def _unused_files(root: Path) -> Iterator[str]:
@@ -129,7 +149,8 @@ def _refuse_missing(path: Path, rows: Sequence[tuple[int, dict[str, str]]]) -> N
     if missing:
         raise ConfigurationError(
             f"{path}: {len(missing)} of {len(rows)} files are missing: {listed(missing)}",
-            hint="paths are relative to the CSV",
+            hint="paths are relative to the CSV"
+            + (", with / between folders" if any("\\" in each for each in missing) else ""),
         )
 
 
@@ -137,7 +158,8 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
-            columns = list(reader.fieldnames or [])
+            columns = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = columns
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(
@@ -151,12 +173,19 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
                 hint="quote values that hold a comma",
             )
         for wanted in _REQUIRED:
-            if not row[wanted]:
+            if not row[wanted].strip():
                 raise ConfigurationError(
                     f"{path}, line {number}: its {wanted} is empty",
                     hint="complete the line or remove it",
                 )
-    return rows
+    return [(number, _tidy(path, row)) for number, row in rows]
+
+
+def _tidy(path: Path, row: dict[str, str]) -> dict[str, str]:
+    """Returns a row without blanks around its cells, and each name in one way of writing it."""
+    tidy = {key: unicodedata.normalize("NFC", value.strip()) for key, value in row.items()}
+    own, bare = row["path"], row["path"].strip()
+    return {**tidy, "path": own if (path.parent / own).is_file() else bare}
 
 
 def _check_columns(path: Path, columns: list[str]) -> None:
@@ -172,6 +201,10 @@ def _check_columns(path: Path, columns: list[str]) -> None:
                 f"{path}: no column {wanted!r}{config.near(wanted, columns)}",
                 hint=f"columns are {', '.join(_REQUIRED)} and perhaps {', '.join(_OPTIONAL)}",
             )
+    if twice := [name for name, count in Counter(columns).items() if name and count > 1]:
+        raise ConfigurationError(
+            f"{path}: the column {twice[0]!r} is there twice", hint="remove one of them"
+        )
     for optional in _OPTIONAL:
         close = config.near(optional, [name for name in columns if name not in _REQUIRED])
         if optional not in columns and close:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.artifact import Fidelity, Format
+from models.tflite.apart import Model
 from models.tflite.arrays import Samples, one_by_one
-from models.tflite.litert import Model
 
 # The least mean cosine (raw, centred) that a conversion may have; reasons: docs/conversion.md.
 BOUNDS: dict[Format, tuple[float, float]] = {

@@ -11,8 +11,9 @@ import numpy as np
 from bench.core import units
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
+from models.tflite.apart import Traced
 from models.tflite.arrays import Floats, Samples, one_by_one, tensors_of
-from models.tflite.litert import Operation, Traced
+from models.tflite.litert import Operation
 
 # What a full-scale signal keeps when its values, or the weights that made it, have n bits:
 # 6.02 n + 1.76 dB (Bennett 1948). Float16 has 11 significant bits and a sign.

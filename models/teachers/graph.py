@@ -13,6 +13,7 @@ from models import frontend
 from models.teachers import onnx_door
 from models.teachers.teacher import Teacher, check_frames, choose
 from models.tflite import litert, reader
+from models.tflite.apart import Model
 from models.tflite.arrays import Floats
 
 _VERSION = 1  # of the calls below
@@ -112,7 +113,7 @@ def _tflite(path: Path) -> tuple[onnx_door.Run, tuple[int, ...]]:
             f"{path}: has {len(read.inputs)} inputs, not one",
             hint="a teacher takes [batch, samples] at 16 kHz, or [batch, 96, 64, 1]",
         )
-    model = litert.Model(path)
+    model = Model(path)
     names = [each.name for each in read.outputs]
     return (lambda value: dict(zip(names, model(value), strict=True))), read.inputs[0].shape
 

@@ -202,6 +202,11 @@ class Traced:
                 )
         return tuple(operations)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all that a call gives, in its order."""
+        return tuple(self._indices)
+
     def limits(self, name: str) -> tuple[float, float, float] | None:
         """Returns what a quantised tensor can hold and its step; ``None`` if it is not one."""
         detail = self._details[self._indices[name]]

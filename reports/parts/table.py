@@ -299,7 +299,7 @@ def _latencies(rows: Sequence[Row], notes: Footnotes) -> list[Column[Row]]:
         def make(row: Row) -> Cell:
             value = getattr(row, column)
             if value is None:
-                return notes.gap("not timed")
+                return notes.gap(row.not_timed)
             low, high = [getattr(row, end) for end in ends] or (None, None)
             return number(value, scale.number, interval(low, high, scale.number))
 

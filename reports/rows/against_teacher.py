@@ -82,6 +82,8 @@ class AgainstTeacher:
     protocol: str | None = maybe("how it was measured: mode, runs, warm-up")
     given_inputs: str | None = maybe("shapes and values of inputs, where they were set")
     signature: str | None = maybe("the signature, of a file with several, and the others")
+    origin: str | None = maybe("measured here, or from which file it was imported or merged")
+    kept_apart: bool | None = maybe("imported: on no frontier with measured rows")
     session: str | None = maybe("the session in which it was timed")
     processes: int | None = maybe("how many processes the interval is over")
     latency_us_median: float | None = maybe("median latency of the file alone", "us")

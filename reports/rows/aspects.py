@@ -10,7 +10,7 @@ from typing import TypeVar
 from bench.core import units
 from bench.core.score import PRESENT_RULE
 from reports.rows.hops import hop_s
-from reports.rows.schema import Stream, Timed
+from reports.rows.schema import MEASURED_HERE, Stream, Timed
 
 R = TypeVar("R", bound=Timed)
 _SHORT = 8  # characters of a hash or a UUID; the page's provenance has all of them
@@ -43,10 +43,12 @@ SETTINGS: Mapping[str, Callable[[Timed], str]] = {
     "cache": lambda row: "warm" if row.setup.warm_cache else "none",
     "inputs": lambda row: row.setup.given_inputs or "as in the file",
     "signature": lambda row: row.setup.signature or "the only one",
+    "origin": lambda row: row.setup.origin,
 }
 _USUAL = {
     "cores": "all", "library": "none", "options": "none", "delegation": "any part",
     "clocks": "free", "cache": "none", "inputs": "as in the file", "signature": "the only one",
+    "origin": MEASURED_HERE,
 }  # fmt: skip
 
 

@@ -266,7 +266,7 @@ def _reason(row: Row) -> str:
     if row.score_mean is None or row.score_task_set is None:
         return "not scored"
     if row.latency_us_per_audio_s is None:
-        return "not timed"
+        return row.not_timed
     if invalid:
         return invalid[0]
     paid = row.includes_frontend or row.frontend is Frontend.NONE_NEEDED

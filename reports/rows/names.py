@@ -34,7 +34,10 @@ def variants(rows: Iterable[R], *, hops: bool = True) -> dict[R, str]:
         if len(delegates) > 1:
             words[row].append(row.setup.delegate)
         if len(threads) > 1:
-            words[row].append(units.counted(row.setup.threads, "thread"))
+            count = row.setup.threads
+            words[row].append(
+                "threads unknown" if count is None else units.counted(count, "thread")
+            )
     for alike in grouped(listed, _what_names_show).values():
         for row, more in _distinguishing_words(alike).items():
             words[row] += more

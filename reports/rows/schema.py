@@ -18,6 +18,10 @@ R = TypeVar("R")
 K = TypeVar("K")
 Value: TypeAlias = str | float | None
 _APART = " | "  # between the evidence of two caveats
+# Version of the columns of all tables: it changes when one is removed, renamed or gets another
+# meaning, and not when one is added. docs/schema.md lists them.
+ROWS_VERSION = 1
+MEASURED_HERE = "measured here"
 
 
 class Frontend(StrEnum):
@@ -66,18 +70,23 @@ class Setup:
     library_sha256: str | None = maybe("identity of an external delegate's library")
     library_options: str = column("options of an external delegate", default="")
     full_delegation: bool = column("the delegate had to take the whole graph", default=False)
-    threads: int = column("threads of the runner")
+    threads: int | None = column("threads of the runner; -1 for its own choice, empty if unknown")
     affinity: str | None = maybe("mask of cores, in hex; empty for all cores")
     fixed_performance: bool = column("fixed performance mode was on", default=False)
     warm_cache: bool = column("an earlier process wrote the delegate's cache", default=False)
     protocol: str = column("how it was measured: mode, runs, warm-up", default="")
     given_inputs: str = column("shapes and values of inputs, where they were set", default="")
     signature: str = column("the signature, of a file with several, and the others", default="")
+    origin: str = column(
+        "measured here, or from which file it was imported or merged", default=MEASURED_HERE
+    )
+    kept_apart: bool = column("imported: on no frontier with measured rows", default=False)
 
     @property
     def timed_by(self) -> str:
-        """The program, and whether caches were warm: what rows must share to be compared."""
-        return f"{self.runner}, warm cache" if self.warm_cache else self.runner
+        """What rows must share to be compared: program, warm or cold caches, measured or not."""
+        words = [self.runner, "warm cache" * self.warm_cache, "imported" * self.kept_apart]
+        return ", ".join(filter(None, words))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +133,7 @@ class Row:
     cosine_mean: float | None = maybe("mean cosine of embeddings to the float32 source's")
     cosine_min: float | None = maybe("worst cosine of embeddings to the float32 source's")
     snr_db: float | None = maybe("signal to noise against the float32 source's embeddings", "dB")
+    latency_us_mean: float | None = maybe("mean of an imported log's inferences", "us")
     latency_us_min: float | None = maybe("fastest inference of all processes", "us")
     latency_us_p5: float | None = maybe("5th percentile of all inferences", "us")
     latency_us_p90: float | None = maybe("90th percentile of all inferences", "us")
@@ -150,6 +160,11 @@ class Row:
     energy_rails: str | None = maybe("rails that were counted, as NAME (SUBSYSTEM);...")
     # No column: which test clips were right.
     answers: Answers | None = dataclasses.field(default=None, compare=False, repr=False)
+
+    @property
+    def not_timed(self) -> str:
+        """Why it has no median latency, where it has none."""
+        return "not timed" if self.latency_us_mean is None else "its log has a mean and no median"
 
 
 # The published columns of results.csv, which come first there; others follow as declared.

@@ -58,6 +58,22 @@ def test_scoring_again_gives_the_very_same_score(split_tones: Path, tmp_path: Pa
     assert seen[-1] == (18, 18)
 
 
+def test_a_kept_score_has_the_caveats_of_the_audio_that_is_scored_now(
+    split_tones: Path, tmp_path: Path
+) -> None:
+    path, text = MODELS / "patch.tflite", split_tones.read_text()
+    copied = f"{text}tones/low/speaker0/clip.wav,low,test\n"
+    found = []
+    for content in (text, copied, text):  # the same clips are trained on and tested
+        split_tones.write_text(content)
+        tasks = task_set(str(split_tones))
+        found.append(score_artifact(manifest(path, batch=-1), path, tasks, cache=tmp_path))
+    assert [CaveatKind.CLIPS_LEFT_OUT in {each.kind for each in one.caveats} for one in found] == [
+        False, True, False,
+    ]  # fmt: skip
+    assert found[0].tasks == found[1].tasks
+
+
 def test_the_caveats_of_a_task_set_are_those_of_its_scores(
     split_tones: Path, tmp_path: Path
 ) -> None:

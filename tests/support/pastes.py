@@ -151,6 +151,12 @@ CONTAINERS: dict[str, Wrapping] = {
     "YAML, quoted": _in_yaml('"'),
     "YAML, quoted once": _in_yaml("'"),
     "YAML, folded": _in_yaml(">"),
+    "a tracker": lambda text: f"{{noformat:title=a log}}\n{text}{{noformat}}\n",
+    "a forum": lambda text: f"[CODE]{text.rstrip()}[/CODE]\n",
+    "a forum's quote": lambda text: f"[quote=me][code=sh]{text.rstrip()}[/code][/quote]",
+    "CDATA": lambda text: f"<testcase><system-out><![CDATA[{text}]]></system-out></testcase>",
+    "a cell of a CSV": lambda text: 'id,log\n3,"' + text.replace('"', '""') + '"\n',
+    "TOML": lambda text: f'[run]\nlog = """\n{text}"""\n',
     "a fence": lambda text: f"Here is my log:\n\n```text\n{text}```\n\nThanks!\n",
     "details": lambda text: f"<details><summary>log</summary>\n\n```\n{text}```\n</details>\n",
     "<pre>": lambda text: f"<html><body><pre>{html.escape(text)}</pre></body></html>",
@@ -180,6 +186,19 @@ TERMINALS: dict[str, Wrapping] = {
     "colours without ESC": _each(lambda line, _: f"[32m{line}[0m"),
     "each line twice": _each(lambda line, _: f"{line}\n{line}"),
     "all twice": lambda text: text + text,
+    "tabs for blanks": lambda text: text.replace(" ", "\t"),
+    "two blanks for one": lambda text: text.replace(" ", "  "),
+    "ends of two kinds": lambda text: "".join(
+        f"{line}{chr(13) * (n % 3)}\n" for n, line in enumerate(_lines(text))
+    ),
+    "a terminal's record": lambda text: (
+        f'Script started on 2026-01-23 10:00:00+00:00 [COLUMNS="200"]\n\x1b[?2004h$ '
+        f"./benchmark_model --graph=m.tflite\n\x1b[?2004l{text}\nScript done on 2026-01-23\n"
+    ),
+    "fish": lambda text: f"me@box ~/t> ./benchmark_model --graph=m\n{text}me@box ~/t>\n",
+    "time": lambda text: (
+        f"$ time ./benchmark_model --graph=m\n{text}\nreal\t0m3.1s\nuser\t0m2.9s\n"
+    ),
     "empty lines between": lambda text: text.replace("\n", "\n\n"),
     "blanks at the ends": lambda text: text.replace("\n", "   \n"),
     "80 columns": _columns(80),

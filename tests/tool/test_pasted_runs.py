@@ -280,7 +280,17 @@ def test_no_bytes_are_an_error_or_a_result(content: bytes) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 5000, '{"a":' * 5000, "((((" * 2000, "- " * 3000, "\\n" * 5000 + "count=1", "$ " * 4000],
-)
+    [
+        "[" * 5000, "{\"a\":" * 5000, "((((" * 2000, "- " * 3000, "$ " * 4000,
+        "\\n" * 5000 + "count=1",
+        # Whole documents: JSON's own reader takes nearly a thousand levels.
+        *(opened * depth + '"count=1 curr=5\\n"' + closed * depth
+          for opened, closed in (('{"a":', "}"), ("[", "]"), ('[{"a":', "}]"))
+          for depth in (250, 450, 900, 3000)),
+        ('{"a":' * 700 + "1" + "}" * 700 + "\n") * 2,
+        "a: 'b\n c'\nd: " + "[" * 450 + "]" * 450,
+    ],
+    ids=lambda text: f"{text[:8]} {len(text)}",
+)  # fmt: skip
 def test_deep_or_long_nonsense_is_no_error(text: str) -> None:
     assert not any(log.ok for log in logs(text))

@@ -25,7 +25,7 @@ def judge(invocation: Invocation) -> Outcome:
     if mismatch is not None:
         return Failed(failure=mismatch)
     in_bulk = invocation.case.protocol.mode.is_statistics
-    statistics = _statistics(log) if in_bulk else None
+    statistics = statistics_of(log) if in_bulk else None
     if statistics is None and (in_bulk or not log.inference_us):
         return Failed(failure="no-raw-values: the log does not give each run's latency")
     memory_mb = log.memory_mb or {}
@@ -67,7 +67,8 @@ def _first_us(mode: Mode, log: ToolLog) -> float | None:
     return log.first_us
 
 
-def _statistics(log: ToolLog) -> Statistics | None:
+def statistics_of(log: ToolLog) -> Statistics | None:
+    """Returns the statistics that a log gives; ``None`` if it gives none."""
     if log.runs is None or log.inference_avg_us is None:
         return None
     percentiles_us = log.percentiles_us or {}

@@ -34,7 +34,7 @@ from models.audio import packages
 from models.audio.speech import Front, Inputs, inputs_for
 from models.convert import fidelity
 from models.tflite import reader
-from models.tflite.litert import Model
+from models.tflite.apart import Model
 from models.tflite.raw_tensors import from_bytes, sides, to_bytes
 from models.zoo import Zoo
 

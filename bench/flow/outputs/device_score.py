@@ -32,8 +32,8 @@ from models.accuracy.embed import BATCH, clip_windows, embed_clips, pooled, shap
 from models.accuracy.score import score_beside_host
 from models.audio.taskset import TaskSet
 from models.tflite import reader
+from models.tflite.apart import Model
 from models.tflite.arrays import Floats
-from models.tflite.litert import Model
 from models.tflite.raw_tensors import from_bytes, to_bytes
 from models.zoo import Zoo
 
@@ -127,8 +127,8 @@ def _scores(
     outputs = Outputs(SessionOnDevice(device=device, sweep=sweep, session=session, store=store))
     with tempfile.TemporaryDirectory(prefix="frill-bench-") as folder:
         for target, artifact in zip(request.targets(), request.artifacts, strict=True):
-            windows = _WindowRunner(device, outputs, cases[target.sha256], target, Path(folder))
             try:
+                windows = _WindowRunner(device, outputs, cases[target.sha256], target, Path(folder))
                 score = _score(windows, target, artifact, request, session, contact)
             except DeviceError:
                 raise

@@ -16,7 +16,6 @@ from bench.flow.outputs.record import host_score_caveats, output_caveats
 from bench.flow.report.energy import amount_columns
 from bench.flow.report.frontend import frontend_of
 from bench.flow.report.results import CaseResult, Timed, all_results
-from bench.measure.summary import Summary
 from bench.plan.case import Mode
 from bench.plan.device import DeviceRecord, Kind
 from bench.store.records import Session
@@ -33,22 +32,28 @@ _FROM_SUMMARY = (
     *("nodes_total", "nodes_delegated", "partitions"),
 )
 _SHORT = 8  # letters of a hash or a UUID
+UNKNOWN_PROTOCOL = "unknown"  # of an imported log
 
 
 def join(
-    store: Store, *, task_set: str | None = None, timed: Sequence[Timed] | None = None
+    store: Store,
+    *,
+    task_set: str | None = None,
+    timed: Sequence[Timed] | None = None,
+    with_imported: bool = False,
 ) -> tuple[list[Row], list[Task]]:
     """Returns a row per hop of each case that was timed back to back, and the scores per task.
 
     The hops are those that the artifact was scored at, else its manifest's. A missing latency or
-    score is a gap. Where a case was timed in several sessions, the newest is
-    used. Two cases are never one row: they differ in file, device, tool, delegate or its library,
-    threads, cores or protocol, and the rows contain these. Rows of one device from several sessions
-    have a caveat that names the sessions.
+    score is a gap. Where a case was timed in several sessions, the newest is used; a merged one
+    never replaces one that was measured here. Two cases are never one row: they differ in file,
+    device, tool, delegate or its library, threads, cores or protocol, and the rows contain these.
+    Rows of one device from several sessions have a caveat that names the sessions.
 
     Args:
         task_set: which scores to use; by default the set that most artifacts were scored on.
         timed: the result of ``all_results`` of the same store, if it was read already.
+        with_imported: imported rows may be on a frontier with measured ones.
 
     Raises:
         ConfigurationError: nothing was scored on ``task_set``.
@@ -56,19 +61,25 @@ def join(
     scores = _scores(store.scores(), task_set)
     artifacts = {each.sha256: each for each in store.artifacts()}
     timed = all_results(store) if timed is None else timed
-    names = device_names(session.device for session, _ in timed)
-    newest: dict[tuple[str, int | None], Row] = {}
+    names = _device_names(timed, with_imported=with_imported)
+    newest: dict[tuple[str, int | None, str], Row] = {}
     for session, results in timed:
         cases = [each for each in results if each.case.protocol.mode is Mode.BACK_TO_BACK]
         for case in cases:
             if case.artifact is None or case.artifact.role is Role.FRONTEND:
                 continue
-            source = Source(case=case, artifact=case.artifact, session=session, device_names=names)
+            source = Source(
+                case=case,
+                artifact=case.artifact,
+                session=session,
+                device_names=names,
+                keeps_apart=not with_imported,
+            )
             at_hops = scores.get(case.artifact.sha256, {})
             scored: list[int | None] = [*sorted(at_hops)]
             for hop in scored or [case.artifact.hop_samples]:
                 row = _row(source, cases, at_hops, hop)
-                newest[case.case.key, hop] = _with_energy(row, case, results)
+                newest[case.case.key, hop, case.origin.text] = _with_energy(row, case, results)
     tasks = [
         _task(artifacts[sha256], score, each)
         for sha256, at_hops in scores.items()
@@ -77,6 +88,15 @@ def join(
         for each in score.tasks
     ]
     return _with_session_caveats(list(newest.values())), tasks
+
+
+def _device_names(timed: Sequence[Timed], *, with_imported: bool) -> dict[str, str]:
+    """Returns the name of each device; with imported rows theirs are as their owner gave them."""
+    devices = [session.device for session, _ in timed]
+    if not with_imported:
+        return device_names(devices)
+    known = device_names(each for each in devices if each.kind is not Kind.UNKNOWN)
+    return {each.key: each.name for each in devices} | known
 
 
 def device_names(devices: Iterable[DeviceRecord]) -> dict[str, str]:
@@ -96,12 +116,14 @@ class Source:
     Args:
         artifact: of the case.
         device_names: of all devices of the report, by key.
+        keeps_apart: imported rows are on no frontier with measured ones.
     """
 
     case: CaseResult
     artifact: Artifact
     session: Session
     device_names: dict[str, str]
+    keeps_apart: bool = True
 
     @property
     def file(self) -> File:
@@ -111,7 +133,7 @@ class Source:
     @property
     def setup(self) -> Setup:
         """How and where it was run: the identity of the case without the file."""
-        case = self.case.case
+        case, origin = self.case.case, self.case.origin
         return Setup(
             device=self.device_names[case.device],
             runner=case.runner.value,
@@ -121,13 +143,15 @@ class Source:
             library_sha256=case.library_sha256,
             library_options=case.library_options,
             full_delegation=case.full_delegation,
-            threads=case.threads,
+            threads=case.threads or None,
             affinity=case.affinity,
             fixed_performance=case.fixed_performance,
             warm_cache=case.warm_cache,
-            protocol=case.protocol.text,
+            protocol=UNKNOWN_PROTOCOL if origin.is_imported else case.protocol.text,
             given_inputs=case.inputs_text,
             signature=case.signature.text if case.signature else "",
+            origin=origin.text,
+            kept_apart=self.keeps_apart and origin.is_imported,
         )
 
 
@@ -176,6 +200,7 @@ def _row(
     hop_samples: int | None,
 ) -> Row:
     case, artifact, fidelity = source.case, source.artifact, source.artifact.fidelity
+    timed = case.summary or case.printed
     score = None if hop_samples is None else at_hops.get(hop_samples)
     frontend = frontend_of(case, artifact, cases, hop_samples=hop_samples)
     added = frontend.measured
@@ -191,7 +216,7 @@ def _row(
         setup=source.setup,
         case_key=case.case.key,
         session=source.session.id,
-        processes=case.summary.processes if case.summary else 0,
+        processes=timed.processes if timed else 0,
         sessions=case.spread.sessions if case.spread else 1,
         session_spread_ratio=case.spread.range_ratio if case.spread else None,
         includes_frontend=frontend.kind in (Frontend.IN_GRAPH, Frontend.ADDED),
@@ -210,7 +235,7 @@ def _row(
 
 def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
     """Returns the row with latencies; the interval of a sum has the sums of the ends: wide."""
-    summary, front = case.summary, added.summary if added else None
+    summary, front = case.summary or case.printed, added.summary if added else None
     if summary is None:
         return row
 
@@ -224,13 +249,14 @@ def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
     return replace(
         row,
         **{name: getattr(summary, name) for name in _FROM_SUMMARY},
+        latency_us_mean=case.printed.latency_us_mean if case.printed else None,
         frontend_us_per_hop=front.latency_us_median if front else None,
         frontend_us_per_hop_low=front.latency_us_low if front else None,
         frontend_us_per_hop_high=front.latency_us_high if front else None,
         latency_us_per_audio_s=per_audio_s("latency_us_median"),
         latency_us_per_audio_s_low=per_audio_s("latency_us_low"),
         latency_us_per_audio_s_high=per_audio_s("latency_us_high"),
-        operators_left=_operators_left(summary, case.artifact),
+        operators_left=_operators_left(summary.nodes_delegated, case.artifact),
     )
 
 
@@ -255,10 +281,10 @@ def _with_energy(row: Row, case: CaseResult, results: Iterable[CaseResult]) -> R
     return replace(row, **columns)
 
 
-def _operators_left(summary: Summary, artifact: Artifact | None) -> str | None:
+def _operators_left(nodes_delegated: int | None, artifact: Artifact | None) -> str | None:
     """Returns the operators outside the partitions, if these are those of the manifest."""
     split = artifact.partitions if artifact else None
-    if split is None or split.nodes_delegated != summary.nodes_delegated:
+    if split is None or split.nodes_delegated != nodes_delegated:
         return None
     return ";".join(f"{name}:{count}" for name, count in split.left.items())
 

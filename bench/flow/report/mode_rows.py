@@ -25,8 +25,8 @@ def modes(timed: Sequence[Timed]) -> tuple[list[Stream], list[Endurance]]:
     There is one per case, from the newest session that has it; sessions are the oldest first.
     """
     names = device_names(session.device for session, _ in timed)
-    streams: dict[str, Stream] = {}
-    endurances: dict[str, Endurance] = {}
+    streams: dict[tuple[str, str], Stream] = {}
+    endurances: dict[tuple[str, str], Endurance] = {}
     for session, cases in timed:
         for case in cases:
             artifact = case.artifact
@@ -34,9 +34,9 @@ def modes(timed: Sequence[Timed]) -> tuple[list[Stream], list[Endurance]]:
                 continue
             source = Source(case=case, artifact=artifact, session=session, device_names=names)
             if case.streaming is not None and artifact.role is not Role.FRONTEND:
-                streams[case.case.key] = _stream(source, case.streaming, cases)
+                streams[case.case.key, case.origin.text] = _stream(source, case.streaming, cases)
             if case.curve is not None:
-                endurances[case.case.key] = _endurance(source, case.curve)
+                endurances[case.case.key, case.origin.text] = _endurance(source, case.curve)
     return list(streams.values()), list(endurances.values())
 
 

@@ -18,8 +18,10 @@ from bench.flow.outputs.record import Check, Checks, Verdict, checks_on, output_
 from bench.flow.phone.drift_probe import probe_caveats
 from bench.flow.phone.readiness import session_caveats
 from bench.flow.report.energy import energy_of
+from bench.flow.report.origin import HERE, Origin, origin_of
 from bench.measure.energy import EnergyUse
 from bench.measure.outcome import Failed, Measured, Statistics
+from bench.measure.printed import Printed, summarise_printed
 from bench.measure.result_caveats import (
     convention_differs,
     input_caveats,
@@ -71,6 +73,8 @@ class CaseResult:
         cache: what its processes did with the delegate's cache: ``read``, ``written``,
             ``ignored``, ``unclear`` or ``mixed``; ``None`` without a warm cache.
         energy: of the device's rails, or why it is not known; ``None`` if it was not asked for.
+        printed: of imported processes, instead of the summary, where a log has statistics only.
+        origin: where the numbers come from.
     """
 
     case: Case
@@ -94,12 +98,15 @@ class CaseResult:
     runtime: str | None = None
     cache: str | None = None
     energy: EnergyUse | None = None
+    printed: Printed | None = None
+    origin: Origin = HERE
 
     @property
     def is_bad(self) -> bool:
         """Whether a process failed, the outputs are wrong, or there is no valid process."""
         is_wrong = self.check is not None and self.check.verdict is Verdict.FAILED
-        return bool(self.failed) or is_wrong or (self.summary is None and self.curve is None)
+        has_none = self.summary is None and self.curve is None and self.printed is None
+        return bool(self.failed) or is_wrong or has_none
 
 
 # A session and the results of its cases.
@@ -171,7 +178,8 @@ def _session_results(
         else:
             rows[case.key].append(invocation)
     checked = checks_on(session.device, checks)
-    of_session = (*session_caveats(events), *probe_caveats(events))
+    origin = origin_of(events)
+    of_session = (*session_caveats(events), *probe_caveats(events), *origin.caveats)
     cases = []
     for processes in rows.values():
         case = processes[0].case
@@ -182,7 +190,8 @@ def _session_results(
         caveats = (*result.caveats, *output_caveats(check), *of_session)
         hop_s = result.artifact.hop_s if result.artifact and result.artifact.hop_samples else None
         energy = energy_of(processes, events, hop_s=hop_s)
-        cases.append(replace(result, check=check, caveats=caveats, energy=energy))
+        result = replace(result, check=check, energy=energy)
+        cases.append(replace(result, caveats=caveats, origin=origin))
     return sorted(_with_thread_caveats(cases, session.device), key=_order)
 
 
@@ -224,7 +233,10 @@ def _result(
     measured = [
         each for _, each in _with_measured_outcome(invocations) if counts(each, protocol.mode)
     ]
-    summary = None if protocol.mode.is_statistics or not measured else summarise(measured)
+    raw = all(each.inference_us for each in measured)
+    known = bool(measured) and not protocol.mode.is_statistics
+    summary = summarise(measured) if known and raw else None
+    printed = summarise_printed(measured) if known and not raw else None
     beside = {mode: list(_with_measured_outcome(of_mode)) for mode, of_mode in companions.items()}
     conventional = next(
         (each.statistics for _, each in beside.get(Mode.CONVENTIONAL, ()) if each.is_valid), None
@@ -235,7 +247,7 @@ def _result(
         *_device_caveats(device),
         *input_caveats(first.case),
         *(artifact.caveats if artifact else ()),
-        *(summary.caveats if summary else ()),
+        *(summary.caveats if summary else printed.caveats if printed else ()),
         *_summary_caveats(summary, protocol, conventional, sustained),
         *once_each([each.caveats for each in measured]),
         *_cache_caveats(invocations, uses),
@@ -271,6 +283,7 @@ def _result(
         sampled=summarise_samples(each.telemetry.samples for each in processes),
         runtime=measured[0].runtime if measured else None,
         cache=uses[0] if len(set(uses)) == 1 else _MIXED if uses else None,
+        printed=printed,
     )
 
 

@@ -33,14 +33,16 @@ def report(
     task_set: str | None = None,
     notes: Sequence[str] = (),
     stages: Mapping[str, float] = MappingProxyType({}),
+    with_imported: bool = False,
 ) -> tuple[Path, list[Row]]:
     """Returns the page's path and its rows, after writing page, plots and tables to ``out``.
 
     Args:
         stages: seconds of each stage before, if one run did all of them; shown on the page.
+        with_imported: imported rows may be on a frontier with measured ones.
     """
     timed = all_results(store)
-    rows, tasks = join(store, task_set=task_set, timed=timed)
+    rows, tasks = join(store, task_set=task_set, timed=timed, with_imported=with_imported)
     streams, endurances = modes(timed)
     page = write_report(
         rows,

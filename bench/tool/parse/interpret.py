@@ -165,7 +165,11 @@ def _latencies(evidence: Evidence) -> dict[str, float | None]:
         }
     latency_us["init"] = _init_us(evidence)
     if evidence.warmup is not None and (spread := evidence.warmup.spread) is not None:
-        latency_us |= {"warmup_first": spread.first, "warmup_avg": spread.avg}
+        # Of a single run no average is printed but at the end, in fewer digits.
+        printed = (
+            evidence.timings.warmup if evidence.timings and evidence.warmup.runs == 1 else None
+        )
+        latency_us |= {"warmup_first": spread.first, "warmup_avg": printed or spread.avg}
     if (measured := evidence.measured) is not None and (spread := measured.spread) is not None:
         latency_us |= {"avg": spread.avg, "min": spread.low, "max": spread.high, "std": spread.std}
         latency_us |= {**dict.fromkeys(PERCENTILES), **(measured.percentiles or {})}

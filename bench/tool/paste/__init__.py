@@ -5,8 +5,8 @@ sequences (``characters.py``), margins (``margins.py``), broken lines (``wraps.p
 (``shell.py``). Then it is divided into runs (``runs.py``). ``bench/tool/parse`` reads each; only
 ``verdict.py`` and ``reasons.py`` add to its rules.
 
-Only the verb ``parse`` reads pastes. What we run ourselves is read by ``bench/tool/parse`` alone,
-which believes less.
+Only the verbs ``parse`` and ``import`` read pastes. What we run ourselves is read by
+``bench/tool/parse`` alone, which believes less.
 """
 
 from __future__ import annotations

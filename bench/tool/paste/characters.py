@@ -47,6 +47,14 @@ _TAGS = re.compile(
     r"|summary|section|article|main|button|svg|figure)(?:\s[^<>\n]*)?/?>",
     re.I,
 )
+# Of forums and trackers.
+_SQUARE_TAGS = re.compile(
+    r"\[/?(?:code|pre|quote|spoiler)(?:=[^\]\n]{0,40})?\]|\{(?:code|noformat)(?::[^}\n]{0,60})?\}",
+    re.I,
+)
+_WORDS = re.compile(r"\S \S")
+_FLAG = re.compile(r" --[a-z]\w+=")
+_WIDE = re.compile(r"(?<=\S)[ \t]+(?=\S)")
 _ENTITY = re.compile(r"&(?:[a-z]{2,8}|#\d{1,6}|#x[0-9a-f]{1,5});", re.I)
 _PASSES = 3  # a page in a page escapes twice
 _UNQUOTED = re.compile(r"[a-z]=(?!3D|\n)|=(?![0-9A-F]{2}|\n)")  # no mail has this
@@ -62,7 +70,24 @@ def plain(text: str) -> str:
     text = _CONTROL.sub("", text)
     text = _BARE_COLOUR.sub("", text)
     text = without_markup(text).translate(_BLANKS)
+    text = _SQUARE_TAGS.sub("", text)
+    if _WORDS.search(text):
+        text = "\n".join(map(_closed_up, text.split("\n")))
+    else:  # no line has a single blank, as all of a program do
+        text = _WIDE.sub(" ", text)
     return _LONG_DASH.sub("--", text)
+
+
+def _closed_up(line: str) -> str:
+    """Returns a line of a program or a command with one blank where all are tabs or several."""
+    if _WORDS.search(line) or not (found := _WIDE.search(line)) or found[0] == " ":
+        return line
+    closed = _WIDE.sub(" ", line)
+    form = forms.find(forms.message(closed).text)
+    is_table = form is not None and form.kind in ("row", "profile")
+    is_known = forms.search(closed) is not None and not is_table
+    is_command = _FLAG.search(closed) or _is_command(f"# {closed.strip()}")
+    return closed if is_known or is_command else line
 
 
 def without_markup(text: str) -> str:

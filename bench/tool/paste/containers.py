@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bench.core import config
 from bench.tool.paste import forms, shell
@@ -40,9 +40,17 @@ def texts(text: str, depth: int = 0) -> list[str]:
     if depth > _DEEPEST:
         return [text]
     for reader in (_json, _json_lines, _python, _yaml):
-        if found := reader(text):
+        if found := _attempt(reader, text):
             return [inner for each in found for inner in _again(each, depth)]
     return ["\n".join(_unescaped(line) for line in text.split("\n"))]
+
+
+def _attempt(reader: Callable[[str], list[str]], text: str) -> list[str]:
+    """Returns the logs that a reader finds; none in what is not a document or is nested deeply."""
+    try:
+        return reader(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return []
 
 
 def _again(text: str, depth: int) -> list[str]:
@@ -55,22 +63,15 @@ def _json(text: str) -> list[str]:
     if start < 0 or text[:start].rpartition("\n")[2].strip(" \t`"):
         return []
     end = max(text.rfind("}"), text.rfind("]")) + 1
-    try:
-        return _logs(json.loads(text[start:end], strict=False))
-    except (ValueError, RecursionError):
-        return []
+    return _logs(json.loads(text[start:end], strict=False))
 
 
 def _json_lines(text: str) -> list[str]:
     values: list[object] = []
     for line in text.split("\n"):
         start = line.find("{")
-        if not line.strip():
-            continue
-        try:
+        if line.strip():
             values.append(json.loads(line[start:], strict=False) if start >= 0 else None)
-        except (ValueError, RecursionError):
-            return []
     return _logs(values) if values and all(isinstance(each, dict) for each in values) else []
 
 
@@ -78,19 +79,13 @@ def _python(text: str) -> list[str]:
     found = _PYTHON.search(text)
     if len(text) > _LARGEST_LITERAL or found is None:
         return []
-    try:
-        return _logs(ast.literal_eval(found[0]))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return []
+    return _logs(ast.literal_eval(found[0]))
 
 
 def _yaml(text: str) -> list[str]:
     if len(text) > _LARGEST_YAML or not _YAML_STRING.search(text) or _YAML_ALIAS.search(text):
         return []
-    try:
-        return _logs(config.yaml_values(text))
-    except (ValueError, RecursionError):
-        return []
+    return _logs(config.yaml_values(text))
 
 
 def _logs(value: object) -> list[str]:

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -17,7 +18,7 @@ from support.reach import Boot, direct
 from bench.cli.main import main
 from bench.core.errors import worst
 from bench.core.hashing import sha256_file
-from bench.flow.gate.bundle import load
+from bench.flow.gate.bundle import load, official, save
 from bench.flow.gate.gate import log_of
 from bench.flow.gate.jobs import GateJob
 from bench.flow.gate.log_file import read
@@ -26,11 +27,13 @@ from bench.gate.records import Block, Closed, Discarded, Lost, Opened, Resumed
 from bench.gate.schedule import candidate_first
 from bench.handset.running import Running
 from bench.plan.case import Case
+from bench.plan.suite import zoo_targets
 from bench.store.store import Store
 from bench.tool.host import Execution
 from models.zoo import Zoo
 
 ROOT = Path(__file__).parents[3]
+STAND_IN = ROOT / "tests" / "data" / "stand_in"
 
 
 @pytest.fixture
@@ -164,6 +167,27 @@ def test_either_side_can_have_its_own_tool_on_a_phone(handset: Running, tmp_path
         (pair.baseline.sha256, sha256_file(old)),
         (pair.candidate.sha256, sha256_file(new)),
     }
+
+
+def test_a_candidates_tool_is_not_even_copied_to_a_phone(
+    handset: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    theirs = []
+    for number, side in enumerate(("old", "new")):
+        made = revision(tmp_path / f"{side}-files", "tiny", number=number)
+        program = tmp_path / f"{side}-tool" / "benchmark_model"
+        shutil.copytree(STAND_IN, program.parent)
+        program.write_text(f"{program.read_text()}\n# of {side}\n")
+        save(tmp_path / side, zoo_targets(made.root), tool=official(program), binary=program)
+        theirs.append(sha256_file(program))
+    mine = drawn_tool(tmp_path / "mine", slowdowns={}, seed=11)
+    words = ("gate", "--baseline", "old", "--candidate", "new", "-s", handset.serial)
+    main([*words, "--max-minutes", "0", "--benchmark-binary", str(mine), "--force-unfit"])
+    with closing(direct(handset.serial)) as phone:
+        there = phone.ask(f"find {phone.folder} -type f")
+    assert sha256_file(mine) in there
+    assert not [each for each in theirs if each in there]
 
 
 @pytest.mark.parametrize(

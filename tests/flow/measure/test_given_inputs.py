@@ -24,7 +24,7 @@ from bench.flow.device import derived
 from bench.flow.device.files import MeasuredFiles, with_inputs
 from bench.handset.running import Running
 from bench.measure.outcome import Measured
-from bench.plan.inputs import parse
+from bench.plan.inputs import official_shapes, parse
 from bench.plan.suite import bare_target
 from models.tflite.litert import Model
 
@@ -50,6 +50,10 @@ def cases(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     (session,) = json.loads(done.stdout)["sessions"]
     found: list[dict[str, Any]] = session["cases"]
     return found
+
+
+def by_name(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(found, key=lambda case: case["name"], reverse=True)
 
 
 def evidence(case: dict[str, Any], kind: CaveatKind) -> list[str]:
@@ -210,3 +214,50 @@ def test_a_tool_without_signatures_refuses_another_than_the_first(
     assert isinstance(error, ConfigurationError)
     assert "--signature_to_run_for" in error.message
     assert "first signature only" in error.hint
+
+
+def test_a_suite_gives_inputs_by_the_flags_names_and_the_command_line_goes_before_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "row.raw").write_bytes(struct.pack("<i", 7))
+    suite = tmp_path / "own.yaml"
+    words = ("run", suite, "--host", "--db", tmp_path / "r.db", "--json")
+    suite.write_text(
+        SUITE.replace('["*"]', f'["{TWO}", "{LOOKUP}"]')
+        + 'input_shape: ["x:4"]\ninput_value_file: ["lookup:row.raw"]\n'
+    )
+    two, lookup = by_name(cases(command_line(*words, status=0)))
+    assert evidence(two, CaveatKind.INPUT_SHAPE) == ["add_x:0 [4]"]
+    assert evidence(lookup, CaveatKind.INPUT_VALUES)[0].startswith("lookup from a file, SHA-256")
+    flags = ("--input_layer=x", "--input_layer_shape=7", "--input_layer_value_range=lookup,0,15")
+    two, lookup = by_name(cases(command_line(*words, *flags, status=0)))
+    assert evidence(two, CaveatKind.INPUT_SHAPE) == ["add_x:0 [7]"]
+    assert evidence(lookup, CaveatKind.INPUT_VALUES) == ["lookup from 0 to 15"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('input_shapes: ["x:1"]', "unknown key input_shapes; did you mean 'input_shape'?"),
+        ('input_layer_shape: ["1"]', "unknown key input_layer_shape; did you mean 'input_shape'?"),
+        ('input_layer_value_files: ["x:f"]', "did you mean 'input_value_file'?"),
+        ("signatures: add", "unknown key signatures; did you mean 'signature'?"),
+        ('input_shape: ["x:1,0"]', "input_shape 'x:1,0' is not a name and sizes"),
+        ('input_shape: "x:1"', "input_shape: must be a list, not 'x:1'"),
+        ('input_value_range: ["x,2,1"]', "input_value_range x,2,1: ends before it begins"),
+        ('input_value_file: ["x:a", "x:b"]', "input_value_file: 'x' is given twice"),
+    ],
+)
+def test_a_suites_wrong_input_is_named_by_its_key(tmp_path: Path, line: str, message: str) -> None:
+    suite = tmp_path / "own.yaml"
+    suite.write_text(f"{SUITE}{line}\n")
+    done = command_line("run", suite, "--host", "--dry-run", status=2)
+    assert message in done.stderr
+
+
+def test_official_shapes_without_their_names_are_in_the_files_order() -> None:
+    assert official_shapes(None, "1,16000:1,64") == ["0:1,16000", "1:1,64"]
+    assert official_shapes("x,y", "1,16000:4") == ["x:1,16000", "y:4"]
+    for layers, shapes in (("x", None), ("x,y", "1"), ("x", "1:2")):
+        with pytest.raises(ConfigurationError, match="--input_layer"):
+            official_shapes(layers, shapes)

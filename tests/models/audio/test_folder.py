@@ -206,3 +206,49 @@ def test_an_unknown_name_is_refused() -> None:
 def test_an_empty_cell_of_a_csv_is_named(tones: Path, line: str, column: str) -> None:
     with pytest.raises(ConfigurationError, match=f"line 2: its {column} is empty"):
         task_set(csv(tones, f"path,label\n{line}\n"))
+
+
+def test_a_speaker_s_folders_within_are_that_speaker(tones: Path) -> None:
+    for take in range(6):
+        clip = tones / "low" / f"speaker{take}" / "clip.wav"
+        (clip.parent / "monday").mkdir()
+        clip.rename(clip.parent / "monday" / clip.name)
+    shutil.copytree(tones / "low" / "speaker0", tones / "low" / "speaker1" / "tuesday")
+    (task,) = task_set(str(tones)).tasks
+    assert {clip.group for clip in task.clips} == {f"speaker{take}" for take in range(6)}
+
+
+def test_folders_of_splits_are_not_taken_for_labels(tones: Path) -> None:
+    split = tones.parent / "split"
+    for name in ("Train", "test"):
+        shutil.copytree(tones, split / name)
+    with pytest.raises(ConfigurationError, match="named like splits, not like labels: Train, test"):
+        task_set(str(split))
+
+
+def test_what_a_mac_puts_beside_clips_is_counted_and_not_decoded(tones: Path) -> None:
+    (tones / "__MACOSX" / "low").mkdir(parents=True)
+    for place in (tones / "__MACOSX" / "low", tones / "low" / "speaker0"):
+        (place / "._clip.wav").write_bytes(b"no audio")
+    found = task_set(str(tones))
+    assert caveats(found) == {CaveatKind.CLIPS_LEFT_OUT: "2 hidden"}
+    assert len({clip.label for clip in found.tasks[0].clips}) == 3
+
+
+def test_blanks_and_two_ways_of_writing_a_letter_make_no_other_label(tones: Path) -> None:
+    text = "path, label ,speaker\r\n" + "".join(
+        f" low/speaker{take}/clip.wav,{label},{take} \r\n"
+        for take, label in enumerate(("caf\u00e9", "cafe\u0301 ", " caf\u00e9"))
+    )
+    text += "".join(f"high/speaker{take}/clip.wav,tea,{take}\r\n" for take in range(3))
+    (task,) = task_set(csv(tones, text)).tasks
+    assert sorted({clip.label for clip in task.clips}) == ["caf\u00e9", "tea"]
+    assert {clip.group for clip in task.clips} == {"0", "1", "2"}
+
+
+def test_a_column_that_is_there_twice_and_another_system_s_paths_are_named(tones: Path) -> None:
+    with pytest.raises(ConfigurationError, match="the column 'label' is there twice"):
+        task_set(csv(tones, "path,label,label\na.wav,x,y\n"))
+    with pytest.raises(ConfigurationError, match="1 of 1 files are missing") as refused:
+        task_set(csv(tones, "path,label\nlow\\speaker0\\clip.wav,low\n"))
+    assert "with / between folders" in refused.value.hint

@@ -201,7 +201,7 @@ def _request(options: Options, kind: Kind) -> RunRequest:
             "loaded only from a path on the command line",
             hint="check the file, and give it: --external-delegate PATH",
         )
-    given = measured_files(options, targets)
+    given = measured_files(options, targets, suite.inputs(folder))
     choices = (options.suite, options.delegate, options.external_delegate)
     return RunRequest(
         suite=suite,
@@ -268,7 +268,7 @@ def _show(
 
 
 def _overrides(options: Options) -> dict[str, object]:
-    from bench.plan.case import Delegate
+    from bench.plan.case import ASKABLE, Delegate
 
     values: dict[str, object] = {
         "threads": options.num_threads,
@@ -291,5 +291,5 @@ def _overrides(options: Options) -> dict[str, object]:
         values["external_delegate"] = str(Path(options.external_delegate).absolute())
         values["delegates"] = [Delegate.EXTERNAL.value]
     if options.delegate is not None:
-        values["delegates"] = flags.words(options.delegate, list(Delegate), "delegate")
+        values["delegates"] = flags.words(options.delegate, list(ASKABLE), "delegate")
     return {name: value for name, value in values.items() if value is not None}

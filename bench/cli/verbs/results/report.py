@@ -16,6 +16,7 @@ class Options(shared.VerbOptions):
     out: Path
     title: str
     task_set: str | None
+    with_imported: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--task-set",
         metavar="SET",
         help="task set of the scores (default: the one that most artifacts were scored on)",
+    )
+    add(
+        "--with-imported",
+        action="store_true",
+        help="imported rows may be on a frontier with measured ones of a device of the same name "
+        "(without it they have their own)",
     )
     shared.add_json(parser)
 
@@ -48,6 +55,7 @@ def run(options: Options) -> int:
             title=options.title,
             command=f"frill-bench report --db {options.db}",
             task_set=options.task_set,
+            with_imported=options.with_imported,
         )
         against = against_teachers(store, rows)
     if options.json:
