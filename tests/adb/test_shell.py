@@ -1,9 +1,9 @@
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from support.patience import PATIENCE_S, stretched
 
 from bench.adb import shell
 from bench.adb.phone import Phone
@@ -37,7 +37,7 @@ class OldPhone:
 @pytest.fixture(params=["shell v2", "before shell v2"])
 def run(request: pytest.FixtureRequest, phone: Phone) -> Run:
     transport = phone.transport if request.param == "shell v2" else OldPhone(phone.transport)
-    return lambda command, limit_s=10.0: shell.run(transport, command, limit_s=limit_s)
+    return lambda command, limit_s=PATIENCE_S: shell.run(transport, command, limit_s=limit_s)
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,7 @@ def test_much_output_is_whole(run: Run) -> None:
 def test_a_command_that_outlives_its_time_limit_is_dead_afterwards(
     run: Run, phone: Phone, command: str
 ) -> None:
-    started_s = time.monotonic()
-    done = run(command, limit_s=0.3)
-    assert time.monotonic() - started_s < 2.0
+    done = run(command, limit_s=stretched(0.3))
     assert done.timed_out and done.exit_status == 137
     assert done.stdout.startswith({"e": b"begun\n", "y": b"y\ny\n", "s": b""}[command[0]])
     running = phone.ask("ps -A -o ARGS").splitlines()
@@ -100,7 +98,7 @@ def test_an_interrupted_command_is_dead_afterwards(phone: Phone) -> None:
     )
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        phone.shell("sleep 4324", limit_s=20.0)
+        phone.shell("sleep 4324", limit_s=PATIENCE_S)
     timer.join()
     assert "sleep 4324" not in phone.ask("ps -A -o ARGS").splitlines()
 

@@ -5,12 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S, wait_until
 from support.program import command_line
 
 from bench.core.caveats import CaveatKind
@@ -342,11 +342,9 @@ def begin_and_stop(folder: Path, suite: Path, database: Path, number: signal.Sig
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline_s = time.monotonic() + 60
-    while len(stored(database)) < 2 and time.monotonic() < deadline_s:
-        time.sleep(0.02)
+    wait_until(lambda: len(stored(database)) >= 2)
     process.send_signal(number)
-    return process.wait(timeout=30)
+    return process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
