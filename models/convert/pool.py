@@ -21,7 +21,7 @@ _WORKERS = 2
 # Importing TensorFlow takes longer than converting a small model; what leaks ends with a process.
 _MODELS_A_PROCESS = 8
 _INTERRUPTED = 130
-_LEAVE_WITHIN_S = 5.0  # for a converter to leave its native code and clean up
+_LEAVE_WITHIN_S = 20.0  # for a converter to leave its native code and clean up, beside others
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

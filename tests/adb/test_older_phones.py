@@ -85,6 +85,16 @@ def test_leftovers_that_cannot_be_ended_or_seen_are_told(
     phone.shell("/system/bin/pkill -l 9 -f '[r]ead never'")
 
 
+def test_leftovers_that_take_a_second_to_end_are_waited_for(
+    phone: Phone, replace_command: Replace
+) -> None:
+    asked = f"{phone.folder}/asked"
+    dies = f"echo x >>{asked}; [ $(grep -c x {asked}) -gt 10 ] && {{ rm {asked}; exit 1; }}"
+    phone.ask(f"mkdir -p {phone.folder}")
+    replace_command("pgrep", f"{dies}; echo 77 tool")
+    assert kill_leftovers(phone) == ""
+
+
 def test_what_still_runs_of_an_interrupted_run_is_killed_at_the_next_contact(
     phone: Phone, tmp_path: Path
 ) -> None:

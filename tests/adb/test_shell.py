@@ -1,15 +1,20 @@
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 from support.patience import PATIENCE_S, stretched
+from support.reach import direct
 
 from bench.adb import shell
+from bench.adb.batch import ask_many
 from bench.adb.phone import Phone
 from bench.adb.shell import Completed
 from bench.adb.transport.stream import Stream, Transport
 from bench.core.errors import DeviceError, ServiceRefusedError
+from bench.handset.running import Running
 
 Run = Callable[..., Completed]
 
@@ -81,6 +86,31 @@ def test_a_command_that_outlives_its_time_limit_is_dead_afterwards(
     running = phone.ask("ps -A -o ARGS").splitlines()
     assert not [line for line in running if line.startswith(("sleep 432", "yes"))]
     assert phone.ask("echo fine") == "fine"
+
+
+def test_output_that_arrived_in_time_counts_though_this_machine_reads_it_late(
+    phone: Phone,
+) -> None:
+    limit_s = stretched(0.5)
+    stalls = iter([2 * limit_s])
+
+    def stopped() -> bool:
+        time.sleep(next(stalls, 0.0))  # as on a machine that is very busy, or was asleep
+        return False
+
+    command = "echo begun; sleep 0.1; echo done"
+    done = shell.run(phone.transport, command, limit_s=limit_s, stopped=stopped)
+    assert (done.stdout, done.exit_status, done.timed_out) == (b"begun\ndone\n", 0, False)
+
+
+def test_commands_that_are_asked_together_have_a_limit_each(handset: Running) -> None:
+    limit_s = stretched(0.5)
+    slow = {f"slow{number}": f"sleep {0.7 * limit_s:.2f}; echo done" for number in range(2)}
+    with closing(direct(handset.serial)) as phone:
+        asked = {**slow, "hangs": "sleep 4326", "last": "echo last"}
+        answers = ask_many(phone, asked, limit_s=limit_s)
+    assert [answers[name].lines for name in (*slow, "last")] == [["done"], ["done"], ["last"]]
+    assert answers["hangs"].exit_status is None
 
 
 @pytest.fixture

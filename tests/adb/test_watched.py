@@ -168,6 +168,11 @@ def test_a_phone_that_shows_zero_for_every_status_is_not_believed() -> None:
     assert not keeps_counters(_Says(f"77 (sh) Z {' '.join(words)}\n".encode()))
 
 
+def test_a_phone_too_busy_to_show_counters_is_not_one_without_them() -> None:
+    with pytest.raises(TransientDeviceError, match="counters of a process in time"):
+        keeps_counters(_Says(b"77\n", timed_out=True))
+
+
 def test_a_process_after_which_the_phone_was_not_seen_does_not_count(
     handset: Running, phone: Phone
 ) -> None:

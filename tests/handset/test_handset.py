@@ -8,13 +8,14 @@ import adb_shell.exceptions
 import pytest
 from adb_shell.auth.keygen import keygen
 from adb_shell.auth.sign_pythonrsa import PythonRSASigner
-from support.patience import PATIENCE_S, wait_until
+from support.patience import PATIENCE_S, stretched, wait_until
 from support.phone_wire import Wire, wire
 from support.reach import Boot
 from support.usb_debugging import authorise, require_keys
 
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.handset import running as handsets
+from bench.handset import starting
 from bench.handset.debian import MIRROR_VARIABLE
 from bench.handset.running import Running
 from bench.handset.tree import Tree, prepare
@@ -126,6 +127,16 @@ def test_its_data_ends_at_the_limit(boot_phone: Boot) -> None:
         assert full.status != 0
         assert "No space left" in full.stderr
         adb.said("rm /data/local/tmp/big; echo fits > /data/local/tmp/small")
+
+
+def test_a_handset_that_is_not_ready_in_time_says_how_long_it_had(
+    boot_phone: Boot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_s = stretched(1.0)
+    monkeypatch.setattr(starting, "_BOOT_LIMIT_S", limit_s)
+    monkeypatch.setattr(starting, "is_free", lambda *_: True)  # as if its adbd never listened
+    with pytest.raises(InfrastructureError, match=f"was not ready within {limit_s:g} s"):
+        boot_phone()
 
 
 def test_a_killed_daemon_is_back_by_itself(boot_phone: Boot) -> None:

@@ -12,6 +12,7 @@ from support.patience import PATIENCE_S, stretched, wait_until
 
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
+from bench.tool import host
 from bench.tool.flags import Flags
 from bench.tool.host import execute, litert_tool, official_tool, time_limit_s
 from bench.tool.host_state import read_host_state, read_ticks
@@ -186,6 +187,18 @@ def test_a_case_that_needs_a_flag_the_build_lacks_fails_before_it_runs() -> None
 def test_a_program_without_benchmark_flags_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="lists no benchmark flags"):
         official_tool(Path("/bin/true"))
+
+
+def test_a_program_whose_help_does_not_end_is_not_another_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "tool"
+    tool.write_text("#!/bin/sh\nexec sleep 600\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(host, "_PROBE_LIMIT_S", 0.1)
+    with pytest.raises(ConfigurationError, match=r"did not end within 0\.1 s") as refused:
+        official_tool(tool)
+    assert "busy" in refused.value.hint
 
 
 def test_our_runner_is_started_without_the_current_directory_on_its_path() -> None:

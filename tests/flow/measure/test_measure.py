@@ -234,6 +234,17 @@ def test_an_outcome_is_judged_by_what_was_asked(store: Store) -> None:
         assert isinstance(judge(damaged), Failed)
 
 
+def test_a_process_that_was_killed_while_it_waited_for_a_core_says_so(store: Store) -> None:
+    killed = replace(real_invocation(store), timed_out=True, exit_status=137, wall_s=4.0)
+    quiet = replace(killed, telemetry=Telemetry(run_s=3.9, run_queue_wait_s=0.1))
+    busy = replace(killed, telemetry=Telemetry(run_s=1.0, run_queue_wait_s=3.0))
+    by_hand = replace(busy, timeout_s=4.0)
+    assert "core" not in judge(quiet).failure  # type: ignore[union-attr]  # as all these fail
+    for each in (busy, by_hand):
+        failure = judge(each).failure  # type: ignore[union-attr]
+        assert "it waited 3.0 s of them for a core" in failure
+
+
 def test_a_machine_is_busy_if_most_processes_waited_for_a_core() -> None:
     quiet = Telemetry(run_s=1.0, run_queue_wait_s=0.01)
     waited = replace(quiet, run_queue_wait_s=0.25)
