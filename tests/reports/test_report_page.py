@@ -273,7 +273,6 @@ def test_a_real_browser_shows_every_row_without_an_error(folder: Path, tmp_path:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
         check=True,
     )
     assert '<pre id="probe">[21,"67.1",5,true,true,[]]</pre>' in done.stdout
