@@ -65,7 +65,7 @@ def typed(command: str, folder: Path, phone: Running) -> None:
         environ["ANDROID_SERIAL"] = phone.serial  # its user has a phone on a cable
     done = subprocess.run(
         ["bash", "-c", f"{ACTIVATE}\n{command}"],
-        cwd=folder, env=environ, capture_output=True, text=True, timeout=900,
+        cwd=folder, env=environ, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 

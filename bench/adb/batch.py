@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.adb.phone import COMMAND_LIMIT_S, Phone
+from bench.adb.shell import PhaseLimits
 from bench.core.device_state.state import Reading
 from bench.core.progress import OnProgress, ignore
 
@@ -58,7 +59,7 @@ def ask_many(
     A command that does not end is killed, and the ones after it are asked again without it.
 
     Args:
-        limit_s: for as many as are asked together.
+        limit_s: for each of them, so that slow ones together do not count as one that hangs.
         on_progress: gets the number of commands that were answered or killed, and of all.
 
     Raises:
@@ -70,7 +71,9 @@ def ask_many(
         left = list(batch)
         while left:
             word = secrets.token_hex(8)
-            done = phone.shell(script(word, {name: batch[name] for name in left}), limit_s=limit_s)
+            asked_now = {name: batch[name] for name in left}
+            each = PhaseLimits(mark=f"{word} ".encode(), limits_s=(limit_s,) * (len(left) + 1))
+            done = phone.shell(script(word, asked_now), limit_s=each)
             asked = answers(word, done.text, left)
             reached = [name for name in left if asked[name].exit_status is not None]
             found |= {name: asked[name] for name in left[: len(reached) + 1]}

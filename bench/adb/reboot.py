@@ -10,7 +10,7 @@ from bench.core.errors import DeviceError, ServiceRefusedError, TransientDeviceE
 
 BOOT_LIMIT_S = 300.0  # a phone that updates its apps meanwhile takes minutes
 _ASK_LIMIT_S = 10.0
-_ANSWER_S = 2.0
+_ANSWER_S = 10.0
 _POLL_S = 0.5
 # The id, and whether Android has started all its services; empty where a phone hides that.
 _STATE = "cat /proc/sys/kernel/random/boot_id; getprop sys.boot_completed"

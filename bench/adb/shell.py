@@ -6,6 +6,7 @@ without an exit status, so there the command is wrapped and a random word marks 
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import shlex
@@ -21,7 +22,8 @@ KILLED_STATUS = 137
 _CLOSE_STDIN = 4
 _HEADER_BYTES = 5
 _PID = re.compile(rb"(\d+)\r?\n")
-_KILL_LIMIT_S = 5.0
+_KILL_LIMIT_S = 15.0
+_GONE_TRIES = 30
 _SCRATCH = "/data/local/tmp"
 _SLICE_S = 0.25
 Stopped = Callable[[], bool]
@@ -222,14 +224,20 @@ def _read_until(
     Output that has already arrived is read before the time counts as over: this machine may have
     been slow.
     """
-    is_late = False
-    while (seconds := left_s()) > 0 or (not is_late and stream.is_readable()):
-        is_late = seconds <= 0
+    given_up_s = math.inf
+    while time.monotonic() < given_up_s:
+        seconds = left_s()
+        if seconds > 0:
+            given_up_s = math.inf
+        elif given_up_s == math.inf:  # what comes without end has come long enough by then
+            given_up_s = time.monotonic() + _SLICE_S
         if stopped():
             raise KeyboardInterrupt
         try:
             content = stream.read(max(min(seconds, _SLICE_S), 0.0))
         except TimeoutError:
+            if seconds <= 0:
+                return False
             continue
         if not content:
             return True
@@ -257,7 +265,7 @@ def _wait_until_gone(transport: Transport, pid: int | None) -> None:
     gone = _answer_to(
         transport,
         pid,
-        "for i in 1 2 3 4 5 6 7 8 9 10; do "
+        f"i=0; while [ $i -lt {_GONE_TRIES} ]; do i=$((i+1)); "
         f"kill -0 -{pid} 2>/dev/null || kill -0 {pid} 2>/dev/null || {{ echo gone; exit; }}; "
         "sleep 0.1; done",
     )

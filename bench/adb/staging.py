@@ -18,7 +18,8 @@ from bench.core.progress import OnProgress, ignore
 
 _MARGIN_BYTES = 8 << 20
 _ENDING = re.compile(r"\.[A-Za-z0-9_]{1,16}")  # any other could be a command of the phone's shell
-_KILL_LIMIT_S = 10.0
+_KILL_LIMIT_S = 30.0
+_GONE_TRIES = 20
 _NOT_FOUND = 127  # the exit status of a shell for a command that it does not find
 _SHA1_DIGITS = 40
 _BATCH_CHARACTERS = 1500  # a command holds a batch twice
@@ -150,7 +151,8 @@ def kill_leftovers(phone: Phone) -> str:
     pattern = shlex.quote(f"{head}/[{last[0]}]{last[1:]}/")
     # Android 7 knows no -9. The exit status of pkill is 1 where it killed none and where it failed.
     done = phone.shell(
-        f"pkill -l 9 -f {pattern}\nfor i in 1 2 3 4 5; do left=$(pgrep -l -f {pattern} 2>&1)\n"
+        f"pkill -l 9 -f {pattern}\ni=0; while [ $i -lt {_GONE_TRIES} ]; do i=$((i+1))\n"
+        f"left=$(pgrep -l -f {pattern} 2>&1)\n"
         f'[ $? = 1 ] && [ -z "$left" ] && exit 0; sleep 0.1; done; echo "$left"; exit 1',
         limit_s=_KILL_LIMIT_S,
     )

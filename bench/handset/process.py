@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.core.errors import InfrastructureError
 
 _SHELL_UID = 2000
-_END_LIMIT_S = 10.0
+_END_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Process:
                 poll.register(handle, select.POLLIN)
                 if not poll.poll(_END_LIMIT_S * 1000):
                     raise InfrastructureError(
-                        f"the handset's process {self.pid} does not end",
+                        f"the handset's process {self.pid} did not end within {_END_LIMIT_S:g} s",
                         hint="check what it waits for, then try again",
                     )
         finally:

@@ -21,7 +21,7 @@ from bench.handset.replay.replayed import properties_of, write_replay
 from bench.handset.tree import Tree, default_cache
 from bench.snapshot.layout import Snapshot
 
-_BOOT_LIMIT_S = 20.0
+_BOOT_LIMIT_S = 60.0  # it takes half a second; one that ended is seen at once
 _POLL_S = 0.01
 _USERS = "ns/user"
 _NAMESPACES = ("--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child")
@@ -134,20 +134,21 @@ def _give_users(holder: subprocess.Popen[str]) -> None:
 
 
 def _wait_for_adb(handset: Handset, folder: Path) -> Process:
-    limit_s = time.monotonic() + _BOOT_LIMIT_S
+    end_s = time.monotonic() + _BOOT_LIMIT_S
     log = folder / "log"
-    while time.monotonic() < limit_s:
+    while time.monotonic() < end_s:
         output = log.read_text(errors="replace")
         init = read_init(folder)
         if (init is None or not init.is_alive()) and _REFUSAL.search(output):
             raise _refusal_error(output)
         if init is not None and not init.is_alive():
-            break
+            raise _boot_error(handset, "it ended", log.read_text(errors="replace"))
         # Its own daemon must run: another program may have taken the address just now.
         if init is not None and init.beside("adbd") and not is_free(handset.address, handset.port):
             return init
         time.sleep(_POLL_S)
-    raise _boot_error(handset, log.read_text(errors="replace"))
+    why = f"it was not ready within {_BOOT_LIMIT_S:g} s"
+    raise _boot_error(handset, why, log.read_text(errors="replace"))
 
 
 def read_init(folder: Path) -> Process | None:
@@ -168,10 +169,10 @@ def _refusal_error(output: str) -> InfrastructureError:
     )
 
 
-def _boot_error(handset: Handset, output: str) -> InfrastructureError:
+def _boot_error(handset: Handset, why: str, output: str) -> InfrastructureError:
     last = output.splitlines()[-5:]
     return InfrastructureError(
-        f"handset {handset.name} did not come up: {' / '.join(last) or 'its log is empty'}",
+        f"handset {handset.name} did not come up, {why}: {' / '.join(last) or 'its log is empty'}",
         hint=f"if its tree may be damaged, remove {default_cache()} and boot it again",
         last_lines=last,
     )

@@ -50,7 +50,7 @@ def take(
     """Returns a snapshot of a phone, without identifiers.
 
     Args:
-        limit_s: for as many commands as are asked together; a hung one is killed, and left out.
+        limit_s: for each command; a hung one is killed, and left out.
         on_progress: gets the number of commands that were answered, and of all.
 
     Raises:

@@ -27,7 +27,7 @@ from bench.tool.host_state import cpu_ticks, read_host_state, read_ticks, usage_
 
 _INIT_LIMIT_S = 60.0
 _MARGIN_S = 10.0
-_PROBE_LIMIT_S = 20.0
+_PROBE_LIMIT_S = 30.0
 _STOP_POLL_S = 0.2
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _RUNNER_FILE = Path(__file__).with_name("litert_runner.py")
@@ -110,13 +110,18 @@ def official_tool(binary: Path) -> Tool:
     """Returns the official tool in a file, probed with ``--help``.
 
     Raises:
-        ConfigurationError: the file does not exist, does not start, or is another program.
+        ConfigurationError: the file does not exist, does not start or end, or is another program.
     """
     path = binary.resolve()
     if not path.is_file():
         raise ConfigurationError(f"{binary}: no such file", hint="check --benchmark-binary")
     # The interpreter tool prints its usage on stderr and exits 1; newer versions exit 0.
     usage = execute((str(path), "--help"), limit_s=_PROBE_LIMIT_S)
+    if usage.timed_out:
+        raise ConfigurationError(
+            f"{binary}: its --help did not end within {_PROBE_LIMIT_S:g} s",
+            hint="run it by hand with --help; if this machine is very busy, try again later",
+        )
     flags = known_flags(usage.stdout + "\n" + usage.stderr)
     if not flags:
         raise ConfigurationError(

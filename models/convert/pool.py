@@ -21,7 +21,7 @@ _WORKERS = 2
 # Importing TensorFlow takes longer than converting a small model; what leaks ends with a process.
 _MODELS_A_PROCESS = 8
 _INTERRUPTED = 130
-_LEAVE_WITHIN_S = 5.0  # for a converter to leave its native code and clean up
+_LEAVE_WITHIN_S = 20.0  # for a converter to leave its native code and clean up, beside others
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -111,8 +111,10 @@ def _start() -> None:
     # shorter where they seem not to be installed.
     for name in ("sklearn", "matplotlib"):
         sys.modules[name] = None  # type: ignore[assignment]  # Python's mark of what is not there
-    _leave_on_signal()
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    # Last: what leaves from in here is a traceback of the pool, and a thread's start takes long on
+    # a busy machine.
+    _leave_on_signal()
 
 
 def _leave_with_parent() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from support.patience import PATIENCE_S
 from support.reach import Reach, Serving, direct
 
 from bench.adb.phone import Phone
@@ -22,7 +23,7 @@ def reach(request: pytest.FixtureRequest) -> Reach:
 def phone(reach: Reach, handset: Running) -> Iterator[Phone]:
     """Yields the shared phone, by each way."""
     found = reach(handset.serial)
-    found.wait(10.0)
+    found.wait(PATIENCE_S)
     yield found
     found.close()
 
@@ -32,10 +33,10 @@ def remote(handset: Running) -> Iterator[str]:
     """Yields an empty folder of the shared phone."""
     folder = "/data/local/tmp/adb-tests"
     user = direct(handset.serial)
-    user.wait(10.0)
+    user.wait(PATIENCE_S)
     user.ask(f"rm -rf {folder}; mkdir -p {folder}")
     user.close()  # whose connection a test may break
     yield folder
-    user.wait(10.0)
+    user.wait(PATIENCE_S)
     user.ask(f"rm -rf {folder}")
     user.close()

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 from support.reach import Boot, direct
 
 from bench.adb.lock import locked
@@ -154,7 +155,7 @@ def test_a_phone_whose_adb_is_gone_at_the_end_is_waited_for(
     before = looks(reached)
     with changed_settings(reached, ALL, serial=running.name, folder=tmp_path):
         running.kill_adbd()
-    reached.wait(10)
+    reached.wait(PATIENCE_S)
     assert looks(reached) == before
     assert not list(tmp_path.glob("*.json"))
 
@@ -174,7 +175,7 @@ def test_a_phone_that_stays_away_is_put_back_at_the_next_contact(
             time.sleep(0.02)
     assert "at the next contact" in messages[0]
     running.path(f"{STATE}/no_respawn").unlink()
-    reached.wait(10)
+    reached.wait(PATIENCE_S)
     assert looks(reached) != before
     restored = restore_settings(reached, folder=tmp_path)
     assert restored.startswith("restored: ") and "fixed-performance" in restored

@@ -3,6 +3,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 from support.reach import content, direct
 
 from bench.adb.phone import Phone
@@ -27,7 +28,7 @@ class Crumbs(TcpLink):
 
 def crumbs(handset: Running) -> Phone:
     host, port = handset.serial.split(":")
-    return Phone(DirectTransport(Crumbs(host, int(port)), io_limit_s=5.0))
+    return Phone(DirectTransport(Crumbs(host, int(port)), io_limit_s=PATIENCE_S))
 
 
 def test_short_writes_and_short_reads_lose_nothing(handset: Running, tmp_path: Path) -> None:
@@ -55,13 +56,13 @@ class Stuttering(TcpLink):
 def test_a_time_out_in_the_middle_of_a_packet_does_not_lose_the_place(handset: Running) -> None:
     host, port = handset.serial.split(":")
     link = Stuttering(host, int(port))
-    transport = DirectTransport(link, io_limit_s=5.0)
+    transport = DirectTransport(link, io_limit_s=PATIENCE_S)
     with closing(transport.open("exec:sleep 0.2; echo whole")) as stream:
         link.stutters = 1
         with pytest.raises(TimeoutError):
             stream.read(2.0)
-        assert stream.read(2.0) == b"whole\n"
-        assert stream.read(2.0) == b""
+        assert stream.read(PATIENCE_S) == b"whole\n"
+        assert stream.read(PATIENCE_S) == b""
     transport.close()
 
 
@@ -71,10 +72,10 @@ def test_two_services_at_once_keep_apart(handset: Running) -> None:
         closing(phone.transport.open("exec:sleep 0.1; echo one")) as one,
         closing(phone.transport.open("exec:echo two")) as two,
     ):
-        assert one.read(2.0) == b"one\n"
-        assert one.read(2.0) == b""
-        assert two.read(2.0) == b"two\n"
-        assert two.read(2.0) == b""
+        assert one.read(PATIENCE_S) == b"one\n"
+        assert one.read(PATIENCE_S) == b""
+        assert two.read(PATIENCE_S) == b"two\n"
+        assert two.read(PATIENCE_S) == b""
     phone.close()
 
 
@@ -83,6 +84,6 @@ def test_a_service_that_the_phone_refuses_is_refused_at_once(handset: Running) -
     started_s = time.monotonic()
     with pytest.raises(DeviceError, match="refuses nosuch"):
         phone.transport.open("nosuch:")
-    assert time.monotonic() - started_s < 0.5
+    assert time.monotonic() - started_s < PATIENCE_S
     assert phone.ask("echo fine") == "fine"
     phone.close()

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from support.patience import PATIENCE_S
 from support.rails import PIXEL_6, FakeMeter
 from support.reach import direct
 
@@ -28,8 +29,8 @@ def phone(handset: Running) -> Iterator[Phone]:
 
 
 def energy_while(phone: Phone, meter: EnergyMeter, *, seconds: float) -> Energy:
-    watch = Watch(phone=phone, groups=((0,),), counters=True, state_limit_s=5.0, meter=meter)
-    energy = watch.run(["sleep", f"{seconds:g}"], limit_s=20).telemetry.energy
+    watch = Watch(phone=phone, groups=((0,),), counters=True, state_limit_s=PATIENCE_S, meter=meter)
+    energy = watch.run(["sleep", f"{seconds:g}"], limit_s=PATIENCE_S).telemetry.energy
     assert energy is not None
     return energy
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.old_server import old_server
+from support.patience import PATIENCE_S
 from support.reach import Serving, direct, names
 
 from bench.adb.phone import Phone
@@ -82,6 +83,16 @@ def test_leftovers_that_cannot_be_ended_or_seen_are_told(
     replace_command(name, body)
     assert why in kill_leftovers(phone)
     phone.shell("/system/bin/pkill -l 9 -f '[r]ead never'")
+
+
+def test_leftovers_that_take_a_second_to_end_are_waited_for(
+    phone: Phone, replace_command: Replace
+) -> None:
+    asked = f"{phone.folder}/asked"
+    dies = f"echo x >>{asked}; [ $(grep -c x {asked}) -gt 10 ] && {{ rm {asked}; exit 1; }}"
+    phone.ask(f"mkdir -p {phone.folder}")
+    replace_command("pgrep", f"{dies}; echo 77 tool")
+    assert kill_leftovers(phone) == ""
 
 
 def test_what_still_runs_of_an_interrupted_run_is_killed_at_the_next_contact(
@@ -166,15 +177,15 @@ def test_an_old_adb_server_takes_what_watches_a_process(
 ) -> None:
     phone = through_old_server
     groups = tuple((core,) for core in range(8))
-    watch = Watch(phone=phone, groups=groups, counters=counters, state_limit_s=2.0)
+    watch = Watch(phone=phone, groups=groups, counters=counters, state_limit_s=PATIENCE_S)
     for _ in range(2):
-        done = watch.run(["echo", "x" * 2000], limit_s=10, first="rm -f result.pb")
+        done = watch.run(["echo", "x" * 2000], limit_s=PATIENCE_S, first="rm -f result.pb")
         assert done.stdout == b"x" * 2000 + b"\n"
         assert done.telemetry.before is not None
         assert done.telemetry.usage is not None
     (script,) = names(phone, FOLDER)
     phone.ask(f"rm {FOLDER}/{script}")  # as what cleans that folder does
-    assert watch.run(["true"], limit_s=10).exit_status == 0
+    assert watch.run(["true"], limit_s=PATIENCE_S).exit_status == 0
     assert names(phone, FOLDER) == [script]
 
 
@@ -182,8 +193,8 @@ def test_an_old_adb_server_takes_a_command_that_is_longer_than_a_request(
     through_old_server: Phone,
 ) -> None:
     phone = through_old_server
-    watch = Watch(phone=phone, groups=((0,),), counters=True, state_limit_s=2.0)
-    done = watch.run(["taskset", "1", "echo", "it's", "x" * 6000], limit_s=10)
+    watch = Watch(phone=phone, groups=((0,),), counters=True, state_limit_s=PATIENCE_S)
+    done = watch.run(["taskset", "1", "echo", "it's", "x" * 6000], limit_s=PATIENCE_S)
     assert done.stdout == b"it's " + b"x" * 6000 + b"\n"
     assert done.telemetry.cores == (0,)
     assert len(names(phone, FOLDER)) == 1  # what watches processes; the command is removed

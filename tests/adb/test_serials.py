@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 from support.reach import Boot, Serving
 
 from bench.adb.lock import locked
@@ -118,6 +119,6 @@ def test_a_phone_has_one_user_until_that_process_dies(tmp_path: Path) -> None:
         with locked("10.0.0.8:5555", tmp_path):
             pass
         user.kill()
-        user.wait(10)
+        user.wait(PATIENCE_S)
     with locked("10.0.0.7:5555", tmp_path):
         assert (tmp_path / "10.0.0.7_5555.lock.pid").read_text() == f"{os.getpid()}\n"

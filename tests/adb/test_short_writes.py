@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.patience import PATIENCE_S
 from support.reach import Boot, content
 from support.required import required
 
@@ -48,7 +49,7 @@ def bad_files(link: Counting, folder: Path, count: int) -> int:
     """Returns how many of ``count`` files, pushed and read back, came back as others."""
     draw = np.random.default_rng(11)
     source = folder / "source"
-    phone = Phone(DirectTransport(link, io_limit_s=10.0))
+    phone = Phone(DirectTransport(link, io_limit_s=PATIENCE_S))
     bad = 0
     for number in range(count):
         # Most are small; the smallest and the largest that there may be are among them.

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from support.patience import PATIENCE_S
 from support.reach import content
 from support.required import required
 
@@ -111,7 +112,7 @@ def opened(script: Script) -> UsbLink:
 
 def test_a_phone_on_a_cable_works_like_any_other(handset: Running, tmp_path: Path) -> None:
     cable = Cable(handset.serial)
-    phone = Phone(DirectTransport(linked(lambda: cable), io_limit_s=5.0))
+    phone = Phone(DirectTransport(linked(lambda: cable), io_limit_s=PATIENCE_S))
     source = tmp_path / "source"
     source.write_bytes(bytes(range(256)) * 8_000)
     phone.push(source, "/data/local/tmp/cable")
@@ -181,7 +182,7 @@ def test_an_unplugged_phone_ends_a_transfer_and_lets_go_of_the_port() -> None:
 def test_a_cable_that_is_put_back_is_found_at_its_new_address(handset: Running) -> None:
     pulled = Script(reads=[usb1.USBErrorNoDevice()], writes=[PACKET_BYTES] * 2)
     plugged = [port(lambda: pulled)]
-    phone = Phone(DirectTransport(UsbLink(SERIAL, lambda: plugged), io_limit_s=2.0))
+    phone = Phone(DirectTransport(UsbLink(SERIAL, lambda: plugged), io_limit_s=PATIENCE_S))
     with pytest.raises(TransientDeviceError, match="pulled"):
         phone.ask("true")
     plugged.clear()

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.gate_phone import revision
+from support.patience import PATIENCE_S
 
 from bench.core import apt, config
 from bench.core.artifact import Artifact
@@ -85,7 +86,7 @@ JSON = {
 }
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(PATIENCE_S)
 @pytest.mark.parametrize("name", YAML)
 def test_a_yaml_file_runs_nothing_and_does_not_blow_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -98,7 +99,7 @@ def test_a_yaml_file_runs_nothing_and_does_not_blow_up(
     assert os.listdir() == ["suite.yaml"]  # noqa: PTH208 - the current folder
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(PATIENCE_S)
 @pytest.mark.parametrize("name", JSON)
 def test_a_json_file_is_read_or_refused_and_never_crashes(tmp_path: Path, name: str) -> None:
     path = tmp_path / "a.json"
@@ -125,7 +126,7 @@ def test_plain_aliases_and_numbers_are_still_read(tmp_path: Path) -> None:
     assert config.load(path, Anything).names == ("a", "b")
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(PATIENCE_S)
 @pytest.mark.parametrize("reader", [
     lambda path: config.load(path.with_suffix(".json"), Artifact),
     lambda path: config.load(path.with_suffix(".yaml"), Suite),
@@ -210,7 +211,7 @@ WEIGHTS = {
 }
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(PATIENCE_S)
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_weights_run_nothing_and_do_not_fill_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -31,7 +31,7 @@ def test_a_lock_is_held_against_others_and_ends_with_its_holder(tmp_path: Path) 
 def test_a_second_demo_in_one_folder_is_refused_before_it_touches_anything(tmp_path: Path) -> None:
     with locked(tmp_path / ".lock", ConfigurationError):
         done = subprocess.run(
-            [*COMMAND, "demo", "--out", str(tmp_path)], capture_output=True, text=True, timeout=60
+            [*COMMAND, "demo", "--out", str(tmp_path)], capture_output=True, text=True
         )
     assert done.returncode == 2, done.stderr
     assert "is running a demo there" in done.stderr

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from support.lazy import Lazy, needs_tensorflow
+from support.patience import PATIENCE_S
 from support.program import COMMAND, frill_bench
 
 from bench.core import config
@@ -142,7 +143,7 @@ def interrupt(*words: str | Path, once: tuple[Path, str]) -> None:
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "interrupted" in errors
     with pytest.raises(ProcessLookupError):  # its training has ended, too
@@ -193,7 +194,7 @@ def test_a_student_starts_from_trained_weights(targets: Path, whole: Path, tmp_p
 def test_several_devices_share_a_training(targets: Path, tmp_path: Path) -> None:
     # Two parts of the CPU stand for two GPUs: what a strategy does to a training is the same.
     described = job(targets, tmp_path / "both", 1, student=TINY.replace("gap_", "gap_r4_"))
-    subprocess.run([sys.executable, "-c", TWO_DEVICES, str(described)], check=True, timeout=200)
+    subprocess.run([sys.executable, "-c", TWO_DEVICES, str(described)], check=True)
     (epoch,) = config.load(described.parent / OUTCOME, TrainingOutcome).curve
     assert np.isfinite([epoch.loss, epoch.validation_loss]).all()
     assert (described.parent / WEIGHTS).is_file()
@@ -240,7 +241,7 @@ def distillation(tmp_path_factory: pytest.TempPathFactory) -> Distillation:
 
 
 @pytest.mark.journey
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_students_of_a_local_saved_model_go_from_audio_to_int8_over_ctrl_c(
     distillation: Distillation, audio_root: Path
 ) -> None:

@@ -14,7 +14,8 @@ import pytest
 from support.gallery import EXPECTED, Expected
 from support.gallery_runs import Ran, examined, left_running, ran, settings_of
 from support.gate_phone import drawn_tool, revision
-from support.phone_sweeps import TINY, stand_in, wait_until
+from support.patience import wait_until
+from support.phone_sweeps import TINY, stand_in
 from support.program import COMMAND, NO_SERVER, command_line
 from support.reach import Boot, direct
 from support.tables import table, write_texts
@@ -210,7 +211,7 @@ def test_after_twenty_of_twenty_kills_nothing_runs_on_a_phone_of_android_8(
             ]  # fmt: skip
             environ = {**os.environ, **NO_SERVER, "PYTHONPATH": str(ROOT)}
             running = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
-            wait_until(lambda: bool(left_running(wire)), limit_s=60)
+            wait_until(lambda: bool(left_running(wire)))
             time.sleep(delay_s)
             running.send_signal(signal.SIGKILL)
             running.wait()

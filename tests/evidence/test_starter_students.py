@@ -80,7 +80,7 @@ def test_the_starter_students_score_what_their_cards_say(tmp_path: Path) -> None
 
 def test_the_smallest_student_is_made_again_by_its_command(tmp_path: Path) -> None:
     words = ("distill", SMALLEST, "--recipe", "starter", "--out", tmp_path, "--score", "default")
-    done = frill_bench(*words, "--json", limit_s=7_000, status=0)
+    done = frill_bench(*words, "--json", status=0)
     (card,) = json.loads(done.stdout)["students"]
     for one, other in zip(card["scores"], known()[SMALLEST].scores, strict=True):
         assert one["score"]["mean"] == pytest.approx(other.score.mean, abs=TOLERANCE), one["format"]

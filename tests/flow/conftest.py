@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.demo_run import STUDENTS, Ran
 from support.gate_machine import Machine, planned, undisturbed
+from support.patience import PATIENCE_S
 from support.program import frill_bench
 
 from bench.tool.host import Execution, execute
@@ -26,7 +27,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, audio_root: Path) -> Ran:
     out.mkdir()
     (out / "index.html").touch()
     words = ["--out", out, "--students", ",".join(STUDENTS), "--processes", "6"]
-    done = frill_bench("demo", *words, status=0, limit_s=600)
+    done = frill_bench("demo", *words, status=0)
     return Ran(out=out, stdout=done.stdout, stderr=done.stderr)
 
 
@@ -36,7 +37,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Execution:
     _, sweep = planned(tmp_path_factory.mktemp("real"), "tiny")
     case = sweep.cases[0]
     return undisturbed(
-        execute(sweep.command(case), limit_s=30, environment=sweep.tool.environment())
+        execute(sweep.command(case), limit_s=PATIENCE_S, environment=sweep.tool.environment())
     )
 
 

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.zoo,
     pytest.mark.audio,
     pytest.mark.journey,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
 ]
 
 PROMISED = [
@@ -64,7 +64,7 @@ def test_as_it_stands_it_takes_at_most_three_minutes_and_five_of_cpu_time(
     tmp_path: Path, audio_root: Path
 ) -> None:
     started_s, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    frill_bench("demo", cwd=tmp_path, status=0, limit_s=600, FRILL_BENCH_CACHE=str(tmp_path))
+    frill_bench("demo", cwd=tmp_path, status=0, FRILL_BENCH_CACHE=str(tmp_path))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert time.perf_counter() - started_s < 180
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 300

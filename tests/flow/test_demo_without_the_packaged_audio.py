@@ -21,7 +21,7 @@ def demo(
 ) -> tuple[subprocess.CompletedProcess[str], Sequence[dict[str, str]]]:
     done = frill_bench(
         "demo", "--out", tmp_path / "out", "--students", STUDENT, "--processes", "1", *arguments,
-        status=0, limit_s=300, FRILL_BENCH_CACHE=str(tmp_path / "cache"), PATH=path,
+        status=0, FRILL_BENCH_CACHE=str(tmp_path / "cache"), PATH=path,
     )  # fmt: skip
     with (tmp_path / "out" / "results.csv").open() as stream:
         return done, list(csv.DictReader(stream))

@@ -34,7 +34,7 @@ def test_without_a_phone_nothing_is_made(tmp_path: Path) -> None:
 @pytest.mark.journey
 @pytest.mark.zoo
 @pytest.mark.audio
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_one_command_converts_measures_scores_and_writes_the_table(
     demo: Ran, split_tones: Path, tmp_path: Path
 ) -> None:
@@ -44,7 +44,7 @@ def test_one_command_converts_measures_scores_and_writes_the_table(
         for suffix in ("tflite", "json"):  # not made again: they are up to date
             shutil.copy(demo.out / "zoo" / f"{name}.{suffix}", out / "zoo")
     words = ("--students", TINY, "--trill", TRILL, "--processes", "2", "--task-set", split_tones)
-    done = frill_bench("paper", "--host", "--out", out, *words, "--json", status=0, limit_s=300)
+    done = frill_bench("paper", "--host", "--out", out, *words, "--json", status=0)
     teacher, *own, trill, frill = json.loads(done.stdout)["lines"]
     assert (teacher["model"], teacher["artifact_sha256"]) == ("trill", sha256_file(TRILL))
     assert {each["format"] for each in own} == {"float32", "int8"}

@@ -4,6 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 from support.reach import direct
 from support.required import required
 
@@ -47,7 +48,7 @@ def arm64(arm64_tool: Path, registry: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def phone(arm64: Running) -> Iterator[Phone]:
-    with closing(direct(arm64.serial, io_limit_s=10.0)) as reached:
+    with closing(direct(arm64.serial, io_limit_s=PATIENCE_S)) as reached:
         yield reached
 
 

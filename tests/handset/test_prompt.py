@@ -4,6 +4,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S, stretched
 from support.reach import direct
 from support.usb_debugging import answer
 
@@ -12,7 +13,7 @@ from bench.adb.transport.keys import Key, make_key
 from bench.core.errors import DeviceError
 from bench.handset.running import Running
 
-Asking = Callable[[Key], Future[str]]
+Asking = Callable[..., Future[str]]
 
 
 @pytest.fixture
@@ -31,8 +32,8 @@ def ask(secure_phone: Running) -> Iterator[Asking]:
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor())
 
-        def asking(key: Key) -> Future[str]:
-            phone = stack.enter_context(closing(reached(secure_phone, key, prompt_limit_s=2.0)))
+        def asking(key: Key, prompt_limit_s: float = PATIENCE_S) -> Future[str]:
+            phone = stack.enter_context(closing(reached(secure_phone, key, prompt_limit_s)))
             return pool.submit(phone.ask, "echo welcome")
 
         yield asking
@@ -50,7 +51,7 @@ def test_an_unknown_key_connects_once_it_is_allowed_and_is_not_remembered(
 def test_a_denied_key_is_unauthorized_and_may_ask_again(
     secure_phone: Running, key: Key, ask: Asking
 ) -> None:
-    denied = ask(key)
+    denied = ask(key, stretched(2.0))
     answer(secure_phone, allow=False)
     with pytest.raises(DeviceError, match="unauthorized"):
         denied.result()

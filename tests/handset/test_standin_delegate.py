@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 from support.reach import direct
 
 from bench.handset.benchmark_tool import delegate_library
@@ -19,7 +20,7 @@ Delegated = Callable[..., ToolLog]
 @pytest.fixture(scope="module")
 def delegated(handset: Running, official_binary: Path) -> Iterator[Delegated]:
     """Yields what runs the official tool with the stand-in delegate and reads its log."""
-    with closing(direct(handset.serial, io_limit_s=10.0)) as phone:
+    with closing(direct(handset.serial, io_limit_s=PATIENCE_S)) as phone:
         phone.ask(f"mkdir -p {REMOTE}")
         for path in (
             official_binary,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.alone import keep_apart
 from support.old_server import old_server
+from support.patience import PATIENCE_S, stretched
 from support.reach import Boot, Serving, direct
 
 from bench.adb.phone import Phone
@@ -152,8 +153,8 @@ def test_what_hangs_is_left_out_and_named_and_what_is_refused_keeps_its_status(
         program = running.path(f"/product/bin/{name}")
         program.write_text(f'#!/system/bin/sh\n{lines}\nexec /system/bin/{name} "$@"\n')
         program.chmod(0o755)
-    with closing(direct(running.serial, io_limit_s=10.0)) as phone:
-        taken = take(phone, limit_s=4.0)
+    with closing(direct(running.serial, io_limit_s=PATIENCE_S)) as phone:
+        taken = take(phone, limit_s=stretched(2.0))
         assert read_facts(phone).cores == tuple(range(8))
     assert taken.unanswered == ("dumpsys-thermalservice",)
     assert set(COMMANDS) - set(taken.snapshot.commands) == {"dumpsys-thermalservice"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from support.patience import PATIENCE_S
 
 from bench.core.artifact import Artifact, Fidelity, Format, Partitions, Role, Tensor, WeightsOrigin
 from bench.core.caveats import Caveat, CaveatKind
@@ -287,7 +288,7 @@ def test_several_processes_write_a_new_database_at_once(path: Path) -> None:
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(timeout=60)
+        writer.join(PATIENCE_S)
     assert [writer.exitcode for writer in writers] == [0] * 4
     with Store.open(path) as store:
         found = store.invocations()

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from support.patience import PATIENCE_S
+
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -50,7 +52,7 @@ def found_in(
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=True,
     )  # fmt: skip
     match = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)

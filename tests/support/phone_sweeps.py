@@ -1,8 +1,7 @@
 """Sweeps on phones for tests: what is measured, with what, and who watches."""
 
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from bench.plan.suite import ALL_CORES, Suite, Target, bare_target
 from bench.store.records import Invocation, Session
 from bench.store.store import Store
 from device_profiles.device_profile import profiles
+from support.patience import PATIENCE_S
 
 DATA = Path(__file__).parents[1] / "data"
 TINY = DATA / "tiny.tflite"
@@ -98,14 +98,6 @@ class Swept:
         return found
 
 
-def wait_until(holds: Callable[[], bool], *, limit_s: float = 30.0) -> None:
-    """Returns once a condition holds, which is asked every few milliseconds."""
-    deadline_s = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.005)
-
-
 def wanted(
     tool: Path,
     *models: Path,
@@ -114,7 +106,7 @@ def wanted(
     second_tool: Path | None = None,
     check: bool | None = None,
     job: Job | None = None,
-    wait_s: float = 10.0,
+    wait_s: float = PATIENCE_S,
     **asked: object,
 ) -> Wanted:
     """Returns what phones are asked to do, on any of their cores if the suite names none.

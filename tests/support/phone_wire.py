@@ -10,7 +10,7 @@ from typing import Any
 from adb_shell.adb_device import AdbDevice
 from adb_shell.transport.tcp_transport import TcpTransport
 
-_LIMIT_S = 20.0
+from support.patience import PATIENCE_S
 
 
 class WholeTcp(TcpTransport):  # type: ignore[misc]  # adb-shell ships no types
@@ -47,7 +47,7 @@ class Wire:
     def shell(self, command: str) -> Done:
         raw = b"".join(
             self.device._streaming_service(
-                b"shell,v2,raw", command.encode(), _LIMIT_S, _LIMIT_S, decode=False
+                b"shell,v2,raw", command.encode(), PATIENCE_S, PATIENCE_S, decode=False
             )
         )
         status: int | None = None
@@ -72,7 +72,7 @@ class Wire:
 @contextmanager
 def wire(serial: str, **connect: Any) -> Iterator[Wire]:
     host, port = serial.split(":")
-    device = AdbDevice(WholeTcp(host, int(port)), default_transport_timeout_s=_LIMIT_S)
+    device = AdbDevice(WholeTcp(host, int(port)), default_transport_timeout_s=PATIENCE_S)
     try:
         device.connect(**connect)
         yield Wire(device)

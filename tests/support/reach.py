@@ -17,9 +17,8 @@ from bench.adb.transport.link import TcpLink
 from bench.adb.transport.serials import list_phones
 from bench.adb.transport.server import AdbServer, ServerTransport
 from bench.handset.running import Running
+from support.patience import PATIENCE_S
 
-IO_LIMIT_S = 2.0
-_LIMIT_S = 20.0
 _SETTLED_S = 5.0
 _POLL_S = 0.05
 Reach = Callable[..., Phone]
@@ -34,7 +33,7 @@ class Boot(Protocol):
 def direct(serial: str, **asked: Any) -> Phone:
     """Returns a handset reached without an adb server."""
     host, port = serial.split(":")
-    given = {"io_limit_s": IO_LIMIT_S, **asked}
+    given = {"io_limit_s": PATIENCE_S, **asked}
     return Phone(DirectTransport(TcpLink(host, int(port)), **given))
 
 
@@ -54,7 +53,7 @@ def names(phone: Phone, folder: str) -> list[str]:
 def see_up(serial: str) -> None:
     """Waits until the daemon of a handset answers."""
     with closing(direct(serial)) as phone:
-        phone.wait(_LIMIT_S)
+        phone.wait(PATIENCE_S)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Serving:
 
     def connect(self, serial: str) -> None:
         """Makes the server list a handset as usable, by what a user would type."""
-        deadline_s = time.monotonic() + _LIMIT_S
+        deadline_s = time.monotonic() + PATIENCE_S
         while self.state(serial) != "device":
             assert time.monotonic() < deadline_s, self.adb("devices", "-l")
             # No adb connects to what it lists already, and an old one never tries again by itself.
@@ -98,7 +97,7 @@ class Serving:
     def reach(self, serial: str, **asked: Any) -> Phone:
         """Returns a handset, connected to."""
         self.connect(serial)
-        given = {"io_limit_s": IO_LIMIT_S, **asked}
+        given = {"io_limit_s": PATIENCE_S, **asked}
         return Phone(ServerTransport(serial, AdbServer(self.environ), **given))
 
 
@@ -122,11 +121,11 @@ def serving(binary: Path, home: Path) -> Iterator[Serving]:
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
     try:
-        deadline_s = time.monotonic() + _LIMIT_S
+        deadline_s = time.monotonic() + PATIENCE_S
         while AdbServer(environ).version() is None:
             assert time.monotonic() < deadline_s, (home / "log").read_text()
             time.sleep(_POLL_S)
         yield Serving(binary, environ)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)

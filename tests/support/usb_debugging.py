@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.handset.running import Running
 from bench.handset.tree import Tree
+from support.patience import PATIENCE_S, stretched
 
 _ADBD = "usr/lib/android-sdk/platform-tools/adbd"
 # In adbd's main(), beside each other: auth_required = false; getenv("ADB_EXTERNAL_STORAGE").
@@ -74,13 +75,13 @@ def answer(phone: Running, *, allow: bool, always: bool = False) -> str:
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as framework:
         framework.connect(str(phone.path("/dev/socket/adbd")))  # as Android's framework does
-        key = _asked(framework, 20.0)
+        key = _asked(framework, PATIENCE_S)
         again: str | None = key
         while again == key:
             framework.send(b"OK" if allow else b"NO")
             # Also lets adbd take the answer, which it drops with a connection that closes.
             try:
-                again = _asked(framework, _AGAIN_S)
+                again = _asked(framework, stretched(_AGAIN_S))
             except TimeoutError:
                 again = None
     if allow and always:

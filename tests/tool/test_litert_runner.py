@@ -30,7 +30,6 @@ def start(*arguments: str, graph: Path = TINY) -> subprocess.CompletedProcess[st
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
 

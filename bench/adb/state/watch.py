@@ -28,7 +28,6 @@ from bench.core.device_state.telemetry import Telemetry
 _SAMPLED_AFTER_S = 2
 _SAMPLE_S = 2
 _PROBE_STATUS = 7
-_PROBE_LIMIT_S = 10.0
 _ROUND_TRIP_S = 10.0  # more than a shell on a phone takes to begin, and its output to arrive
 _SIGNAL_BITS, _SIGNALLED = 0x7F, 128
 _EXITING = 0x4  # a bit of the kernel's flags of a process
@@ -275,7 +274,9 @@ def keeps_counters(phone: Phone) -> bool:
     word = secrets.token_hex(8)
     command = ["sh", "-c", f"exit {_PROBE_STATUS}"]
     arguments = shlex.join(_show_cores(word, command))
-    done = phone.shell(f"set -- {arguments}\n{_KEEP_UNREAPED}", limit_s=_PROBE_LIMIT_S)
+    done = phone.shell(f"set -- {arguments}\n{_KEEP_UNREAPED}")
+    if done.timed_out:
+        raise lost(phone.serial, "it did not show the counters of a process in time")
     end = _end_of(word, done.stdout, rb"\d+")
     return end is not None and end.exit_status == _PROBE_STATUS
 

@@ -32,7 +32,7 @@ _LISTED = tuple(
 _TCP = re.compile(r"(?:tcp:)?(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
 _USABLE = "device"
 _SETTLING = ("offline", "connecting", "authorizing")
-_SETTLED_S = 5.0  # a server tries a lost network phone every 3 s
+_SETTLED_S = 8.0  # a server tries a lost network phone every 3 s, and may be slow
 _POLL_S = 0.1
 
 

@@ -13,6 +13,8 @@ from bench.tool.parse import Dialect, ToolLog, parse_bytes, parse_log
 from bench.tool.parse.caches import cache_use
 from bench.tool.parse.cross_check import contradiction
 
+_BUSY_SHARE = 0.1  # of its time; without others a process waits for a hundredth
+
 
 def judge(invocation: Invocation) -> Outcome:
     """Returns the numbers of a process, or why they must not be used."""
@@ -56,9 +58,18 @@ def _cache_use(invocation: Invocation) -> CacheUse | None:
 
 
 def _why_timed_out(invocation: Invocation) -> str:
+    waited_s = invocation.telemetry.run_queue_wait_s or 0.0
+    waited = (
+        f"; it waited {waited_s:.1f} s of them for a core, because other programs were busy"
+        if waited_s > _BUSY_SHARE * invocation.wall_s
+        else ""
+    )
     if invocation.timeout_s is None:
-        return f"killed after {invocation.wall_s:.0f} s, when its protocol must have ended"
-    return f"killed after the {invocation.timeout_s:g} s of --timeout; allow more, or leave it out"
+        return f"killed after {invocation.wall_s:.0f} s, when its protocol must have ended{waited}"
+    return (
+        f"killed after the {invocation.timeout_s:g} s of --timeout; allow more, or leave it out"
+        f"{waited}"
+    )
 
 
 def _first_us(mode: Mode, log: ToolLog) -> float | None:

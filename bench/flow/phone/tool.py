@@ -77,6 +77,12 @@ def stage_tool(
     path = stage(phone, {sha256: binary})[sha256]
     make_executable(phone, path)
     usage = phone.shell(f"{shlex.quote(str(path))} --help", limit_s=_PROBE_LIMIT_S)
+    if usage.timed_out:
+        raise ConfigurationError(
+            f"{binary}: its --help did not end within {_PROBE_LIMIT_S:g} s on {phone.serial}",
+            hint=f"run it by hand: adb -s {phone.serial} shell {path} --help",
+            serial=phone.serial,
+        )
     text = raw_text(usage.stdout) + "\n" + raw_text(usage.stderr)
     flags = known_flags(text)
     if not flags:

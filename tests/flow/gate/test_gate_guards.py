@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from support.device_states import FINE, clock, state
 from support.gate_machine import Machine, planned, scheduled
+from support.patience import PATIENCE_S
 
 from bench.core.device_state.state import Reading, State
 from bench.flow.device.sweep import Sweep
@@ -36,7 +37,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Gate, Sweep, Executi
     """Returns a gate of one model under a phone's guards, and one real process on a quiet one."""
     gate, sweep = planned(tmp_path_factory.mktemp("plan"), "one", threads=2, rule=RULE)
     command = sweep.command(sweep.cases[0])
-    real = execute(command, limit_s=30, environment=sweep.tool.environment())
+    real = execute(command, limit_s=PATIENCE_S, environment=sweep.tool.environment())
     quiet = scheduled(replace(real, telemetry=FINE), run_s=1.0, wait_s=0.01)
     return replace(gate, seed=7), replace(sweep, limits=Limits()), quiet
 

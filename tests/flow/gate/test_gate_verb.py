@@ -3,7 +3,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from support.gate_machine import HASTY, FunctionDevice, planned
 from support.gate_phone import drawn_tool, revision
+from support.patience import PATIENCE_S, wait_until
 from support.phone_sweeps import sweep, wanted
 from support.program import COMMAND, NO_SERVER
 from support.reach import Boot, direct
@@ -58,18 +58,18 @@ class Started:
 
     def after_blocks(self, count: int) -> None:
         """Returns once so many blocks are written."""
-        deadline_s = time.monotonic() + 60
-        while not self._log.exists() or self._log.read_text().count('"kind":"block"') < count:
-            assert time.monotonic() < deadline_s
-            assert self._process.poll() is None, self._process.communicate()
-            time.sleep(0.02)
+        wait_until(lambda: self._process.poll() is not None or self._blocks() >= count)
+        assert self._process.poll() is None, self._process.communicate()
+
+    def _blocks(self) -> int:
+        return self._log.read_text().count('"kind":"block"') if self._log.exists() else 0
 
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
 
     def ended(self, *, status: int) -> tuple[str, str]:
         """Returns what it printed."""
-        stdout, stderr = self._process.communicate(timeout=100)
+        stdout, stderr = self._process.communicate(timeout=PATIENCE_S)
         assert self._process.returncode == status, stderr
         return stdout, stderr
 

@@ -4,7 +4,6 @@ And gates whose handset does not come back, which are no regression.
 """
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.gate_machine import FunctionDevice
 from support.gate_phone import drawn_tool, revision
+from support.patience import PATIENCE_S, wait_until
 from support.phone_sweeps import wanted
 from support.reach import Boot, direct
 
@@ -105,10 +105,7 @@ def test_a_phone_that_is_lost_for_good_is_no_regression_of_the_slower_model(
     tool = drawn_tool(tmp_path / "tool", slowdowns={slower: 0.5})
 
     def lose() -> None:
-        deadline_s = time.monotonic() + 60
-        while not path.exists() or path.read_text().count('"kind":"block"') < 3:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.02)
+        wait_until(lambda: path.exists() and path.read_text().count('"kind":"block"') >= 3)
         phone.stop()
         if is_booted_again:
             boot_phone(name=phone.name, address=phone.serial.partition(":")[0])
@@ -118,9 +115,9 @@ def test_a_phone_that_is_lost_for_good_is_no_regression_of_the_slower_model(
     code = main(
         ["gate", "--baseline", str(revisions / "old"), "--candidate", str(revisions / "new"),
          "-s", phone.serial, "--benchmark-binary", str(tool), "--db", str(tmp_path / "gate.db"),
-         "--log", str(path), "--wait-for-device", "10" if is_booted_again else "1"],
+         "--log", str(path), "--wait-for-device", f"{PATIENCE_S}" if is_booted_again else "1"],
     )  # fmt: skip
-    loser.join(20)
+    loser.join(PATIENCE_S)
     assert code == 3
     log = read(path)
     assert log.closed is CloseReason.DEVICE_LOST

@@ -36,7 +36,7 @@ def litert() -> Path:
             [sys.executable, "-m", "venv", str(folder)],
             [*pip, f"litert-cli=={VERSION}"],
         ):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode and not required("litert-cli"):
                 pytest.skip(f"litert-cli cannot be installed: {done.stderr[-300:]}")
             assert done.returncode == 0, done.stderr
@@ -77,7 +77,7 @@ def test_a_sweep_of_twenty_is_faster_than_theirs(
         for path in models:
             done = subprocess.run(
                 [str(litert), "benchmark", str(path), "--android", "--cpu", *flags],
-                cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60,
+                cwd=tmp_path, env=environ, capture_output=True, text=True,
             )  # fmt: skip
             # It shows the other tool's lines only, and fails where the tool does.
             assert done.returncode == 0, done.stdout + done.stderr
@@ -92,7 +92,7 @@ def test_a_sweep_of_twenty_is_faster_than_theirs(
         done = subprocess.run(
             [sys.executable, "-m", "bench", "run", "suite.yaml", "--json",
              "--benchmark-binary", str(official_binary)],
-            cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60,
+            cwd=tmp_path, env=environ, capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode in (0, 4), done.stderr  # 4: a model below the tool's resolution
         assert len(json.loads(done.stdout)["sessions"][0]["cases"]) == MODELS

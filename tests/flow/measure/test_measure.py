@@ -5,12 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S, wait_until
 from support.program import command_line
 
 from bench.core.caveats import CaveatKind
@@ -234,6 +234,17 @@ def test_an_outcome_is_judged_by_what_was_asked(store: Store) -> None:
         assert isinstance(judge(damaged), Failed)
 
 
+def test_a_process_that_was_killed_while_it_waited_for_a_core_says_so(store: Store) -> None:
+    killed = replace(real_invocation(store), timed_out=True, exit_status=137, wall_s=4.0)
+    quiet = replace(killed, telemetry=Telemetry(run_s=3.9, run_queue_wait_s=0.1))
+    busy = replace(killed, telemetry=Telemetry(run_s=1.0, run_queue_wait_s=3.0))
+    by_hand = replace(busy, timeout_s=4.0)
+    assert "core" not in judge(quiet).failure  # type: ignore[union-attr]  # as all these fail
+    for each in (busy, by_hand):
+        failure = judge(each).failure  # type: ignore[union-attr]
+        assert "it waited 3.0 s of them for a core" in failure
+
+
 def test_a_machine_is_busy_if_most_processes_waited_for_a_core() -> None:
     quiet = Telemetry(run_s=1.0, run_queue_wait_s=0.01)
     waited = replace(quiet, run_queue_wait_s=0.25)
@@ -342,11 +353,9 @@ def begin_and_stop(folder: Path, suite: Path, database: Path, number: signal.Sig
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline_s = time.monotonic() + 60
-    while len(stored(database)) < 2 and time.monotonic() < deadline_s:
-        time.sleep(0.02)
+    wait_until(lambda: len(stored(database)) >= 2)
     process.send_signal(number)
-    return process.wait(timeout=30)
+    return process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")

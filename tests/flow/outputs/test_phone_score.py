@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S, wait_until
 
 from bench.adb.phone import open_phone
 from bench.adb.transport.serials import Found, Way
@@ -55,7 +56,7 @@ def scored(
         Found(serial=handset.serial, way=Way.TCP),
         request.run_request(),
         PhoneTools(ToolRequest(binary=tool)),
-        PhoneRequest(wait_s=5.0),
+        PhoneRequest(wait_s=PATIENCE_S),
     )
     made, failed = score_on_device(device, request, str(database), on_message=lines.append)
     names = {each.sha256: each.name for each in zoo.artifacts()}
@@ -164,10 +165,7 @@ def test_ctrl_c_leaves_neither_a_process_nor_a_file_of_it_on_the_phone(
     assert "Traceback" not in said
     assert not left(handset)
     with open_phone(Found(serial=handset.serial, way=Way.TCP)) as phone:
-        deadline_s = time.monotonic() + 5
-        while left_running := phone.shell("pgrep -fl '[f]rill-bench/'").text:
-            assert time.monotonic() < deadline_s, left_running
-            time.sleep(0.1)
+        wait_until(lambda: not phone.shell("pgrep -fl '[f]rill-bench/'").text)
     with Store.open(database) as store:
         assert not store.scores()
 

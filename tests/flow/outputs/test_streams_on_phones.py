@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 from support.phone_sweeps import QUICK, sweep, wanted
 from support.streams import STREAM
 
@@ -83,7 +84,7 @@ def test_a_handset_scores_a_stream_as_the_host_does(
         Found(serial=handset.serial, way=Way.TCP),
         request.run_request(),
         PhoneTools(ToolRequest(binary=official_binary)),
-        PhoneRequest(wait_s=5.0),
+        PhoneRequest(wait_s=PATIENCE_S),
     )
     (score,), failed = score_on_device(device, request, str(tmp_path / "db"))
     assert not failed

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.phone_sweeps import SUITE, TINY, Swept, Watch, stand_in, sweep, wait_until, wanted
+from support.patience import PATIENCE_S, wait_until
+from support.phone_sweeps import SUITE, TINY, Swept, Watch, stand_in, sweep, wanted
 from support.reach import Boot, direct
 
 from bench.adb.state.settings import DeviceSettings
@@ -49,7 +50,7 @@ def phone(boot_phone: Boot) -> Running:
 
 def looks(running: Running) -> list[str]:
     with closing(direct(running.serial)) as reached:
-        reached.wait(10)
+        reached.wait(PATIENCE_S)
         return sorted(reached.shell(LOOKED_AT).text.splitlines())
 
 
@@ -100,14 +101,14 @@ def test_a_phone_that_loses_adb_while_it_is_measured_is_put_back(
     before, watch = looks(phone), Watch()
 
     def kill() -> None:
-        watch.measured.wait(30)
+        watch.measured.wait(PATIENCE_S)
         phone.kill_adbd()
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     what = wanted(stand_in(tmp_path, "sleep 0.2"), TINY, suite=FIXED)
     swept = sweep([phone.serial], what, database, watch=watch)
-    killer.join(10)
+    killer.join(PATIENCE_S)
     assert swept.lanes[0].error is None
     assert looks(phone) == before
 
@@ -130,12 +131,12 @@ def test_after_ctrl_c_all_is_put_back_at_once_and_after_kill_9_at_the_next_conta
     assert began.exists(), process.communicate()
     assert looks(phone) != before
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE_S)
     if number == signal.SIGKILL:
         assert looks(phone) != before
         found = subprocess.run(
             [*command, "doctor", "-s", phone.serial],
-            cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60,
+            cwd=tmp_path, env=environ, capture_output=True, text=True,
         )  # fmt: skip
         assert "restored: " in found.stdout
     assert looks(phone) == before
@@ -195,7 +196,7 @@ def test_a_phone_that_stays_hot_is_set_aside_in_time_and_put_back(
     phone.write(SKIN, "43500\n")
     before, started_s = looks(phone), time.monotonic()
     swept = cool_sweep(phone, stand_in(tmp_path), database)
-    assert time.monotonic() - started_s < 30  # the profile waits longer
+    assert time.monotonic() - started_s < Limits().cooldown_s  # which a profile has too
     error = swept.lanes[0].error
     assert isinstance(error, UnfitError)
     assert "after 1.5 s: thermal status moderate; skin at 43.5 °C, above 37 °C" in error.message
@@ -221,10 +222,10 @@ def test_a_phone_that_gets_hot_between_processes_is_waited_for(
 
     cooler = threading.Thread(target=cool, daemon=True)
     cooler.start()
-    limits = without_contention(Limits(cooldown_s=5.0))
+    limits = without_contention(Limits(cooldown_s=PATIENCE_S))
     what = wanted(stand_in(tmp_path, body), TINY, limits=limits)
     swept = sweep([phone.serial], what, database, watch=watch)
-    cooler.join(1)
+    cooler.join(PATIENCE_S)
     assert swept.lanes[0].error is None
     assert any("battery at 42.0 °C" in line for line in watch.lines)
     assert len([each for each in swept.only if isinstance(each.outcome, Measured)]) >= 2
@@ -235,9 +236,9 @@ def test_force_unfit_measures_at_once_and_marks_every_row(
 ) -> None:
     hot(phone)
     started_s = time.monotonic()
-    swept = cool_sweep(phone, stand_in(tmp_path), database, force=True, cooldown_s=60.0)
+    swept = cool_sweep(phone, stand_in(tmp_path), database, force=True, cooldown_s=PATIENCE_S)
     assert swept.lanes[0].error is None
-    assert time.monotonic() - started_s < 30
+    assert time.monotonic() - started_s < PATIENCE_S
     assert events(database, "cool-down") == []
     assert swept.watch.lines[0].startswith("unfit, measured anyway: ")
     ((case,),) = swept.cases.values()
@@ -255,7 +256,7 @@ def test_an_unfit_phone_ends_the_program_with_4_and_what_to_do(
         [sys.executable, "-m", "bench", "run", "-s", phone.serial, "--model", str(TINY),
          "--benchmark-binary", str(stand_in(tmp_path)), "--keep-screen", "--cooldown", "0"],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "ANDROID_ADB_SERVER_PORT": "1"},
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 4, done.stderr
     assert "unfit to be measured: battery saver is on" in done.stderr

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.phone_sweeps import QUICK, SUITE, TINY, Watch, stand_in, sweep, wait_until, wanted
+from support.patience import PATIENCE_S, wait_until
+from support.phone_sweeps import QUICK, SUITE, TINY, Watch, stand_in, sweep, wanted
 from support.reach import Boot, direct
 
 from bench.adb.phone import Phone
@@ -42,7 +43,7 @@ def stick() -> Iterator[Callable[[Running], None]]:
 
     def stick(phone: Running) -> None:
         with closing(direct(phone.serial)) as user:
-            user.wait(10.0)
+            user.wait(PATIENCE_S)
             user.ask(f"mkdir -p {FOLDER}; echo sleep 600 >{FOLDER}/stuck")
         init = str(phone.record.init.pid)
         enter = ["nsenter", "--target", init, "--mount", "--pid", "--root", "--wd"]
@@ -52,7 +53,7 @@ def stick() -> Iterator[Callable[[Running], None]]:
     for each in started:
         with suppress(ProcessLookupError):
             each.kill()
-        each.wait(10)
+        each.wait(PATIENCE_S)
 
 
 Stick = Callable[[Running], None]
@@ -76,7 +77,7 @@ def test_a_handset_that_is_rebooted_is_back_on_another_boot_without_its_processe
         phone.ask("sleep 600 >/dev/null 2>&1 & echo kept >/data/local/tmp/kept")
         before = phone.ask("cat /proc/sys/kernel/random/boot_id")
         assert phone.ask("pgrep sleep")
-        reboot(phone, boot_id=before.strip(), limit_s=20.0)
+        reboot(phone, boot_id=before.strip(), limit_s=PATIENCE_S)
         assert phone.ask("cat /proc/sys/kernel/random/boot_id") != before
         assert phone.shell("pgrep -f 'sleep 60[0]'").stdout == b""
         assert phone.ask("cat /data/local/tmp/kept") == "kept"
@@ -90,7 +91,7 @@ def test_a_phone_with_a_program_that_cannot_be_killed_is_rebooted_once_and_told(
     database = tmp_path / "phones.db"
 
     def hang() -> None:
-        watch.measured.wait(30)
+        watch.measured.wait(PATIENCE_S)
         stick(phone)
         phone.kill_adbd()
 
@@ -98,7 +99,7 @@ def test_a_phone_with_a_program_that_cannot_be_killed_is_rebooted_once_and_told(
     hanging.start()
     what = wanted(stand_in(tmp_path, "sleep 0.2"), TINY, suite=LONG, may_reboot=True)
     swept = sweep([phone.serial], what, database, watch=watch)
-    hanging.join(30)
+    hanging.join(PATIENCE_S)
     assert swept.lanes[0].error is None
     first, second = watch.sessions
     assert first.device.boot_id != second.device.boot_id
@@ -143,7 +144,7 @@ def test_a_phone_in_use_is_waited_for_and_who_uses_it_is_told(
         wait_until(lambda: bool(watch.lines))
         assert watch.lines == [f"process {holder.pid} is using it; waiting up to 0.5 min for it"]
         holder.kill()
-    done.join(60)
+    done.join(PATIENCE_S)
     assert len(watch.sessions) == 1
     assert (handset.serial, QUEUE) in watch.steps
 

@@ -14,17 +14,8 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from support.phone_sweeps import (
-    QUICK,
-    SPLIT,
-    SUITE,
-    TINY,
-    Watch,
-    stand_in,
-    sweep,
-    wait_until,
-    wanted,
-)
+from support.patience import PATIENCE_S, wait_until
+from support.phone_sweeps import QUICK, SPLIT, SUITE, TINY, Watch, stand_in, sweep, wanted
 from support.program import command_line, frill_bench
 from support.reach import Boot, direct
 from support.smallest_program import android_program
@@ -258,7 +249,7 @@ def test_two_runs_on_one_phone_do_not_meet(boot_phone: Boot, tmp_path: Path) -> 
     wait_until(begun.exists)
     second = frill_bench("run", *words, cwd=tmp_path, FRILL_BENCH_STATE=str(state))
     go.touch()
-    first.join(60)
+    first.join(PATIENCE_S)
     assert second.returncode == 3
     assert "is using it" in second.stderr
 
@@ -279,7 +270,7 @@ def test_ctrl_c_ends_what_runs_on_the_phone_and_keeps_what_was_measured(
     )  # fmt: skip
     wait_until(lambda: runs.exists() and len(runs.read_text().split()) >= 4)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, stderr
     (measured,) = json.loads(stdout)["sessions"]
     assert measured["cases"][0]["processes"] >= 1
@@ -467,7 +458,7 @@ def test_a_phone_that_loses_adb_again_and_again_ends_with_each_process_once(
 
     def kill() -> None:
         for _ in range(2):
-            watch.measured.wait(30)
+            watch.measured.wait(PATIENCE_S)
             before = len(begun.read_text())
             wait_until(lambda before=before: len(begun.read_text()) > before)  # it runs
             phone.kill_adbd()
@@ -478,7 +469,7 @@ def test_a_phone_that_loses_adb_again_and_again_ends_with_each_process_once(
     killer.start()
     tool = stand_in(tmp_path, f"echo x >>/data/local/tmp/{begun.name}; sleep 0.2")
     swept = sweep([phone.serial], wanted(tool, suite=suite), database, watch=watch)
-    killer.join(10)
+    killer.join(PATIENCE_S)
     assert over.is_set()
     assert swept.lanes[0].error is None
     assert len(swept.watch.sessions) == 1
@@ -502,7 +493,7 @@ def test_a_phone_whose_adb_dies_while_files_are_pushed_is_gone_on_with(
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     swept = sweep([phone.serial], wanted(stand_in(tmp_path), large), database, watch=watch)
-    killer.join(10)
+    killer.join(PATIENCE_S)
     assert swept.lanes[0].error is None
     assert any("waiting up to" in line for line in watch.lines)
     assert len(swept.only) == 2
@@ -515,7 +506,7 @@ def test_a_frozen_phone_that_thaws_loses_nothing(
     phone, watch = boot_phone(), Watch()
 
     def freeze() -> None:
-        watch.measured.wait(30)
+        watch.measured.wait(PATIENCE_S)
         phone.kill_adbd(signal.SIGSTOP)
         time.sleep(1.5)
         phone.kill_adbd(signal.SIGCONT)
@@ -524,7 +515,7 @@ def test_a_frozen_phone_that_thaws_loses_nothing(
     freezer.start()
     what = wanted(stand_in(tmp_path, "sleep 0.1"))
     swept = sweep([phone.serial], what, database, watch=watch)
-    freezer.join(10)
+    freezer.join(PATIENCE_S)
     assert swept.lanes[0].error is None
     assert len(swept.only) == 4
 
@@ -535,7 +526,7 @@ def test_a_phone_that_stays_away_is_set_aside_and_the_others_go_on(
     sick, other, watch = boot_phone(), boot_phone(), Watch()
 
     def stop() -> None:
-        watch.measured.wait(30)
+        watch.measured.wait(PATIENCE_S)
         sick.write("/data/system/hs/no_respawn", "")
         sick.kill_adbd()
 
@@ -544,7 +535,7 @@ def test_a_phone_that_stays_away_is_set_aside_and_the_others_go_on(
     suite = replace(SUITE, protocol=replace(QUICK, processes=4))
     what = wanted(stand_in(tmp_path, "sleep 0.2"), suite=suite, wait_s=1.0)
     swept = sweep([sick.serial, other.serial], what, database, watch=watch)
-    stopper.join(10)
+    stopper.join(PATIENCE_S)
     assert isinstance(swept.lanes[0].error, DeviceError)
     assert swept.lanes[1].error is None
     whole = [len(each) for each in swept.invocations.values()]
@@ -593,7 +584,7 @@ def test_a_phone_that_was_rebooted_gets_a_new_session_with_every_process(
     phone, watch = boot_phone(), Watch()
 
     def reboot() -> None:
-        watch.measured.wait(30)
+        watch.measured.wait(PATIENCE_S)
         phone.stop()
         boot_phone(name=phone.name, address=phone.serial.partition(":")[0])
 
@@ -602,7 +593,7 @@ def test_a_phone_that_was_rebooted_gets_a_new_session_with_every_process(
     suite = replace(SUITE, protocol=replace(QUICK, processes=4))
     what = wanted(stand_in(tmp_path, "sleep 0.2"), TINY, suite=suite)
     swept = sweep([phone.serial], what, database, watch=watch)
-    rebooter.join(20)
+    rebooter.join(PATIENCE_S)
     assert swept.lanes[0].error is None
     first, second = watch.sessions
     assert first.device.boot_id != second.device.boot_id

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.old_server import old_server
+from support.patience import PATIENCE_S
 from support.phone_sweeps import QUICK, SUITE, TINY, Swept, Watch, stand_in, sweep, wanted
 from support.reach import Boot, Serving
 from support.usb_debugging import authorise
@@ -50,7 +51,7 @@ def test_a_killed_adb_daemon_loses_and_doubles_nothing(
     serving.connect(phone.serial)
 
     def kill() -> None:
-        watch.measured.wait(30)
+        watch.measured.wait(PATIENCE_S)
         phone.kill_adbd()
         # An old server never takes it back by itself: the user does what the hint says.
         while not any("adb disconnect" in line for line in watch.lines):
@@ -60,7 +61,7 @@ def test_a_killed_adb_daemon_loses_and_doubles_nothing(
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     suite = replace(SUITE, protocol=replace(QUICK, processes=4))
-    what = wanted(stand_in(tmp_path, "sleep 0.1"), suite=suite, wait_s=30.0)
+    what = wanted(stand_in(tmp_path, "sleep 0.1"), suite=suite, wait_s=PATIENCE_S)
     whole(sweep([phone.serial], what, tmp_path / "db", watch=watch, way=Way.SERVER), 8)
     assert "it is back" in watch.lines
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.patience import stretched
 from support.phone_sweeps import DATA, QUICK, SUITE, TINY, stand_in, sweep, wanted
 from support.reach import Boot
 
@@ -82,8 +83,9 @@ def test_a_probe_that_does_not_run_is_told_once_and_left_out(
 
 
 def test_the_users_time_out_is_not_the_probes(hiding: Running, tmp_path: Path) -> None:
-    slow = 'for word in "$@"; do case $word in --min_secs=0.1) sleep 1.5;; esac; done'
-    what = wanted(stand_in(tmp_path, slow), TINY, suite=SUITE, timeout_s=1.0)
+    limit_s = stretched(1.0)
+    slow = f'for word in "$@"; do case $word in --min_secs=0.1) sleep {limit_s + 0.5};; esac; done'
+    what = wanted(stand_in(tmp_path, slow), TINY, suite=SUITE, timeout_s=limit_s)
     swept = sweep([hiding.serial], what, tmp_path / "a.db")
     assert swept.lanes[0].error is None
     assert [each.facts["failure"] for each in probes(tmp_path / "a.db")] == [None, None]

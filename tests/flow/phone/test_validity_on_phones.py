@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from support.gate_machine import FunctionDevice
-from support.phone_sweeps import QUICK, SUITE, TINY, stand_in, wait_until, wanted
+from support.patience import PATIENCE_S, wait_until
+from support.phone_sweeps import QUICK, SUITE, TINY, stand_in, wanted
 from support.reach import direct
 
 from bench.adb.phone import FOLDER
@@ -29,7 +30,6 @@ from bench.tool.host import Execution
 CPU = "/sys/devices/system/cpu/cpufreq/policy0"
 BEGUN, GO = "/data/local/tmp/begun", "/data/local/tmp/go"
 ZONE = "/sys/class/thermal/thermal_zone4/temp"
-LIMIT_S = 20.0
 LAST_SAMPLED = "cpu7/cpufreq/cpuinfo_max_freq"
 # The second process (the first is thrown away) says that it runs, and waits until it may go on.
 WAITS = (
@@ -98,7 +98,7 @@ class Once:
         try:
             return run(case)
         finally:
-            writer.join(LIMIT_S)
+            writer.join(PATIENCE_S)
             if before is None:
                 self.path.unlink()
             else:
@@ -106,7 +106,7 @@ class Once:
 
     def _until_begun(self) -> None:
         begun = self.phone.path(BEGUN)
-        wait_until(lambda: begun.exists() and len(begun.read_text().split()) >= 2, limit_s=LIMIT_S)
+        wait_until(lambda: begun.exists() and len(begun.read_text().split()) >= 2)
 
     def _write(self) -> None:
         self._until_begun()
@@ -150,7 +150,7 @@ class Within(Once):
         skin.write_text("38000")
         self.path.write_text(self.text)
         samples = self.phone.path(f"{FOLDER}/samples")
-        wait_until(lambda: LAST_SAMPLED in samples.read_text(), limit_s=LIMIT_S)
+        wait_until(lambda: LAST_SAMPLED in samples.read_text())
         skin.write_text(cool)
         self.path.write_text(full)
         self.phone.write(GO, "")

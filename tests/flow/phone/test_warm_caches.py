@@ -222,7 +222,7 @@ print(json.dumps(found), file=sys.__stdout__)
 def test_real_xnnpack_leaves_the_files_by_which_its_use_is_seen(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", REAL, str(TINY), WEIGHTS],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = [

@@ -3,11 +3,11 @@
 import csv
 import json
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S, wait_until
 from support.program import command_line
 from support.rails import COMPUTES_W, FakeMeter
 
@@ -20,7 +20,6 @@ from bench.store.store import Store
 from models.zoo import Zoo
 
 HOT = ("/sys/class/thermal/thermal_zone4/temp", "43500")
-LIMIT_S = 200.0
 
 
 @pytest.fixture
@@ -30,10 +29,7 @@ def heated(handset: Running, tmp_path: Path) -> Iterator[threading.Thread]:
     before = path.read_text()
 
     def heat() -> None:
-        deadline_s = time.monotonic() + LIMIT_S
-        while slices(tmp_path / "p.db") < 4:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
+        wait_until(lambda: slices(tmp_path / "p.db") >= 4)
         path.write_text(text)
 
     yield threading.Thread(target=heat, daemon=True)
@@ -70,7 +66,7 @@ def test_what_a_stream_costs_and_what_heat_did_stand_on_the_page_apart_from_the_
             "--streaming", "--sustained", "0.02", "--energy", "--no-conventional", "--no-check",
             "--keep-screen", "--benchmark-binary", official_binary, cwd=tmp_path, status=0,
         )  # fmt: skip
-    heated.join(LIMIT_S)
+    heated.join(PATIENCE_S)
     (session,) = json.loads(done.stdout)["sessions"]
     cases = {each["protocol"]["mode"]: each for each in session["cases"]}
     assert set(cases) == {"back-to-back", "streaming", "sustained"}
