@@ -15,7 +15,7 @@ from typing import Any
 from bench.core import atomic
 from bench.core.errors import ConfigurationError
 from reports.exchange.described import TABLES, Kind, described
-from reports.parts.table import to_csv
+from reports.parts.documents import to_csv
 from reports.rows import schema
 from reports.rows.schema import ROWS_VERSION, Listing
 

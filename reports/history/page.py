@@ -11,8 +11,8 @@ from bench.core import atomic, units
 from bench.gate.history.series import NightlyRun, Series
 from bench.gate.history.trend import Trend
 from reports.history import trends as history
-from reports.page.page import environment, picture
-from reports.parts.table import to_csv
+from reports.page.drawn import environment, picture
+from reports.parts.documents import to_csv
 from reports.plots.charts import Chart, Dot, Trace, hollow, span
 from reports.rows import schema
 

@@ -1,46 +1,34 @@
-"""Writes the page: one self-contained file, with pictures and tables. The only door to jinja2."""
+"""Writes the page of all results: one self-contained file, with pictures and tables."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
-from bench.core import atomic, units
+from bench.core import atomic
 from reports.effects import study
 from reports.effects.fit import Estimate
-from reports.parts import against_teacher, hops, modes, picks, sections, table
+from reports.page import ask
+from reports.page.details import write_details
+from reports.page.drawn import Picture, environment, picture
+from reports.parts import against_teacher, documents, hops, modes, picks, sections, table
 from reports.parts.sections import Section
 from reports.parts.table import Footnotes
 from reports.plots import charts
-from reports.plots.charts import Chart, Families
-from reports.plots.themes import DARK, LIGHT, STYLES
+from reports.plots.charts import Families
+from reports.plots.ratios import format_ratios
 from reports.rows import aspects, frontier, published, schema
 from reports.rows.against_teacher import AgainstTeacher, published_lines
+from reports.rows.details import NONE, Details
 from reports.rows.frontier import View
 from reports.rows.hops import at_shortest_hop
 from reports.rows.names import short_names
 from reports.rows.schema import Endurance, Row, Stream, Task, Timed
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """A drawn chart.
-
-    Args:
-        file: name of its files, without suffix.
-        alt: what it shows, for those who cannot see it.
-        uris: name of the style to ``data:`` URI.
-    """
-
-    file: str
-    alt: str
-    width: int
-    height: int
-    uris: Mapping[str, str]
+# Lines of a table in the page: of all results, and of any other.
+_MOST_RESULTS = 300
+_MOST_LINES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +57,7 @@ def write_report(
     endurances: Sequence[Endurance] = (),
     effects: Sequence[Estimate] = (),
     against: Sequence[AgainstTeacher] = (),
+    details: Details = NONE,
 ) -> Path:
     """Returns the page it wrote into the folder ``out``, beside plots, results and tasks.
 
@@ -78,6 +67,7 @@ def write_report(
         streams, endurances: of streaming and sustained runs, if there are any.
         effects: of hyper-parameters, if they were compared.
         against: students against their teacher, if one was timed beside them.
+        details: of files and devices, each of which gets a page beside this one.
 
     Raises:
         ConfigurationError: an interval does not hold its own estimate.
@@ -88,11 +78,12 @@ def write_report(
     marked = frontier.mark(rows)
     rows = [each.row for each in marked]
     footnotes = Footnotes()
-    results = table.results(marked, footnotes)
-    listed = footnotes.listed()
-    views = frontier.views(marked)
     timed: list[Timed] = [*rows, *streams, *endurances]
     families = charts.families_of(row.file.family for row in timed)
+    links = write_details(details, marked, tasks, streams, endurances, families, out)
+    results = table.results(marked, footnotes, links)
+    listed = footnotes.listed()
+    views = frontier.views(marked)
     parts = [
         _part(view, families, out, footnotes, several=len(views) > 1, number=number)
         for number, view in enumerate(views, start=1)
@@ -108,27 +99,30 @@ def write_report(
             subtitle=subtitle,
             notes=notes,
             parts=parts,
+            asked=ask.data(views),
             teachers=_draw_all(teachers, out),
             published=published.DIFFERENCES,
             shared=aspects.shared(rows),
             streaming=_draw_all(streaming, out),
             sustained=_draw_all(sustained, out),
-            results=results,
+            results=results.first(_MOST_RESULTS),
             hops=_draw_all(hops.sections(rows, tasks), out),
-            tasks=sections.task_scores(tasks, footnotes),
-            fidelity=sections.fidelity(at_shortest_hop(rows), footnotes),
+            tasks=_first(sections.task_scores(tasks, footnotes)),
+            fidelity=_first(sections.fidelity(at_shortest_hop(rows), footnotes)),
             choices=_draw_all(study.studies(effects, footnotes), out),
             provenance={**_measured(rows), **provenance},
             files={row.file.artifact_sha256: row.file.name for row in rows},
+            links=links,
+            devices=[each.device for each in details.devices],
             short=_has_short_names(rows),
             footnotes=footnotes.with_evidence(),
         )
     )
-    atomic.write_text(out / "results.csv", table.results_csv(rows))
+    atomic.write_text(out / "results.csv", documents.results_csv(rows))
     atomic.write_text(
-        out / "results.md", table.to_markdown(results, listed, aspects.shared_sentence(rows))
+        out / "results.md", documents.to_markdown(results, listed, aspects.shared_sentence(rows))
     )
-    atomic.write_text(out / "tasks.csv", table.to_csv(schema.listing(tasks, Task)))
+    atomic.write_text(out / "tasks.csv", documents.to_csv(schema.listing(tasks, Task)))
     apart = {
         "streaming": schema.listing(streams, Stream),
         "sustained": schema.listing(endurances, Endurance),
@@ -137,7 +131,7 @@ def write_report(
     }
     for name, numbers in apart.items():
         if numbers.rows:
-            atomic.write_text(out / f"{name}.csv", table.to_csv(numbers))
+            atomic.write_text(out / f"{name}.csv", documents.to_csv(numbers))
     if against:
         atomic.write_text(out / "paper.md", against_teacher.to_document(against, families))
     atomic.write_text(out / "index.html", html)
@@ -147,20 +141,23 @@ def write_report(
 def _part(
     view: View, families: Families, out: Path, footnotes: Footnotes, *, several: bool, number: int
 ) -> Part:
-    drawn = {
-        chart.name: picture(chart, out, number) for chart in charts.charts(view.rows, families)
-    }
-    ratios = drawn.pop("format-ratios", None)
+    rows = [each.row for each in view.rows]
+    pictures = [picture(chart, out, number) for chart in charts.charts(view.rows, families)]
+    ratios = format_ratios(at_shortest_hop(rows), families)
     heading = ", ".join(filter(None, (view.device, view.runner, view.task_set, view.rule)))
     return Part(
         heading=heading if several else "",
         verdict=picks.verdict(view.rows),
         picks=picks.picks(view.rows, footnotes),
-        pictures=list(drawn.values()),
-        ratios=ratios,
-        causes=sections.causes([each.row for each in view.rows]),
-        dominated=sections.dominated(view.rows),
+        pictures=pictures,
+        ratios=None if ratios is None else picture(ratios, out, number),
+        causes=_first(sections.causes(rows)),
+        dominated=_first(sections.dominated(view.rows)),
     )
+
+
+def _first(whole: table.Table | None) -> table.Table | None:
+    return whole and whole.first(_MOST_LINES)
 
 
 def _draw_all(parts: Sequence[Section], out: Path) -> list[tuple[Section, list[Picture]]]:
@@ -168,37 +165,6 @@ def _draw_all(parts: Sequence[Section], out: Path) -> list[tuple[Section, list[P
         (section, [picture(chart, out, number) for chart in section.charts])
         for number, section in enumerate(parts, start=1)
     ]
-
-
-def picture(chart: Chart, out: Path, number: int) -> Picture:
-    """Returns a chart drawn in each style; the wide ones are also written as files, with a CSV.
-
-    Args:
-        number: of the part of the page, from 1; the names of files have it from 2.
-    """
-    # Matplotlib takes a second to import, and a command that is refused need not wait for it.
-    from reports.plots import drawing
-
-    file = chart.name if number == 1 else f"{chart.name}-{number}"
-    uris = {}
-    size = (0, 0)
-    for name in ("light", "light-narrow"):
-        figure = drawing.draw(chart, STYLES[name])
-        light = drawing.svg(figure)
-        dark = drawing.recoloured(light, LIGHT, DARK)  # half the work of another drawing
-        for style, svg in ((name, light), (name.replace("light", "dark"), dark)):
-            uris[style] = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
-        if name == "light":
-            size = drawing.size_px(figure)
-            atomic.write_bytes(out / f"{file}.svg", light)
-            atomic.write_bytes(out / f"{file}.dark.svg", dark)
-            atomic.write_bytes(out / f"{file}.png", drawing.png(figure))
-            figure = drawing.draw(chart, STYLES["dark"])
-            atomic.write_bytes(out / f"{file}.dark.png", drawing.png(figure))
-    atomic.write_text(out / f"{file}.csv", table.to_csv(chart.numbers))
-    points = units.counted(len(chart.dots), "point")
-    alt = f"{chart.title}: {points}. {chart.caption} The numbers are in the tables."
-    return Picture(file=file, alt=alt, width=size[0], height=size[1], uris=uris)
 
 
 def _measured(rows: Sequence[Row]) -> dict[str, str]:
@@ -225,14 +191,3 @@ def _measured(rows: Sequence[Row]) -> dict[str, str]:
 def _has_short_names(rows: Sequence[Row]) -> bool:
     short = short_names(row.file.student for row in rows)
     return any(name != brief for name, brief in short.items())
-
-
-def environment() -> jinja2.Environment:
-    """Returns the environment that loads the page's templates."""
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("reports.page", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -8,6 +8,7 @@ from functools import partial
 from bench.core import units
 from bench.core.artifact import Format
 from bench.core.units import GAP, Scale
+from reports.parts.documents import to_markdown
 from reports.parts.sections import Section
 from reports.parts.table import (
     Cell,
@@ -18,7 +19,6 @@ from reports.parts.table import (
     filled,
     interval,
     plain,
-    to_markdown,
 )
 from reports.plots.charts import Chart, Dot, Families, brief, colour_order, hollow, span
 from reports.rows import published

@@ -1,20 +1,20 @@
-"""Tables of displayed numbers: the one of all results, and tables as CSV and Markdown."""
+"""Tables of displayed numbers, and the one of all results."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from bench.core import units
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.units import GAP, csv_cell, visible
-from reports.rows import schema
+from bench.core.units import GAP
 from reports.rows.aspects import Aspect, in_words, varying
 from reports.rows.frontier import Marked
 from reports.rows.names import row_names, short_names
-from reports.rows.schema import Listing, Row, Stream, Timed
+from reports.rows.schema import Row, Stream, Timed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +44,14 @@ class Cell:
         detail: smaller, below: an interval or a full name.
         marks: of footnotes.
         order: what the column sorts by; ``None`` sorts last.
+        link: address of the page about it.
     """
 
     text: str
     detail: str = ""
     marks: tuple[str, ...] = ()
     order: float | str | None = None
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +64,21 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Headings and lines, ready to be written in any markup."""
+    """Headings and lines, ready to be written in any markup.
+
+    Args:
+        left_out: how many lines are not shown.
+    """
 
     headings: tuple[Heading, ...]
     lines: tuple[Line, ...]
+    left_out: int = 0
+
+    def first(self, most: int) -> Table:
+        """Returns at most that many lines, in their order: the strong ones before all others."""
+        strong_first = sorted(range(len(self.lines)), key=lambda at: not self.lines[at].strong)
+        lines = tuple(self.lines[at] for at in sorted(strong_first[:most]))
+        return replace(self, lines=lines, left_out=len(self.lines) - len(lines))
 
 
 T = TypeVar("T")
@@ -155,15 +168,21 @@ def filled(
     )
 
 
-def results(marked: Sequence[Marked], notes: Footnotes) -> Table:
-    """Returns the table of all rows; what is the same in all of them is left to ``shared``."""
+def results(
+    marked: Sequence[Marked], notes: Footnotes, links: Mapping[str, str] = MappingProxyType({})
+) -> Table:
+    """Returns the table of all rows; what is the same in all of them is left to ``shared``.
+
+    Args:
+        links: address of the page of each file, by its SHA-256.
+    """
     rows = [each.row for each in marked]
     for kind in CaveatKind:  # in the order of kinds, not of rows
         if any(caveat.kind is kind for row in rows for caveat in row.caveats):
             notes.mark_caveats([Caveat(kind=kind)])
     places = {each.row: each for each in marked}
     columns: list[Column[Row]] = [
-        *file_columns(rows, notes),
+        *file_columns(rows, notes, links=links),
         (Heading(name="frontier", numeric=False), lambda row: _membership(places[row], notes)),
         *varying_columns(rows),
         *_scores(notes),
@@ -172,44 +191,6 @@ def results(marked: Sequence[Marked], notes: Footnotes) -> Table:
         *_sizes(rows, notes),
     ]
     return filled(rows, columns, is_strong=lambda row: row.on_frontier)
-
-
-def results_csv(rows: Sequence[Row]) -> str:
-    """Returns all columns of rows as CSV, the published ones first; no value is an empty field."""
-    listed = schema.listing(rows, Row)
-    others = [name for name in listed.columns if name not in schema.PUBLISHED]
-    return to_csv(listed.select([*schema.PUBLISHED, *others]))
-
-
-def to_csv(listed: Listing) -> str:
-    """Returns rows as CSV with unrounded numbers; no text of it is a formula for a spreadsheet."""
-    import pandas  # here, so that a program that writes no CSV starts faster
-
-    rows = [tuple(map(csv_cell, row)) for row in listed.rows]
-    # Objects, so that a column of whole numbers with gaps is not turned into floats.
-    frame = pandas.DataFrame(rows, columns=list(listed.columns), dtype=object)
-    return str(frame.to_csv(index=False, lineterminator="\n"))
-
-
-def to_markdown(table: Table, notes: Sequence[tuple[str, str]] = (), lead: str = "") -> str:
-    """Returns a table, between a lead and footnotes, as GitHub's Markdown; names are whole."""
-    lines = [_escape(lead), ""] if lead else []
-    lines += [
-        _markdown_line(heading.text for heading in table.headings),
-        _markdown_line("--:" if heading.numeric else ":--" for heading in table.headings),
-    ]
-    for line in table.lines:
-        texts = []
-        for cell, heading in zip(line.cells, table.headings, strict=True):
-            text = cell.detail or cell.text
-            if heading.numeric and cell.detail:
-                text = f"{cell.text} ({cell.detail})"
-            texts.append(_escape(text) + "".join(f"<sup>{mark}</sup>" for mark in cell.marks))
-        if line.strong:
-            texts[0] = f"**{texts[0]}**"
-        lines.append(_markdown_line(texts))
-    lines += ["", *(f"<sup>{letter}</sup> {_escape(text)}  " for letter, text in notes)]
-    return "\n".join(lines).rstrip() + "\n"
 
 
 def plain(text: str) -> Cell:
@@ -234,7 +215,12 @@ _BETWEEN_SESSIONS = (
 )
 
 
-def file_columns(rows: Sequence[R], notes: Footnotes, mode: str = "") -> list[Column[R]]:
+def file_columns(
+    rows: Sequence[R],
+    notes: Footnotes,
+    mode: str = "",
+    links: Mapping[str, str] = MappingProxyType({}),
+) -> list[Column[R]]:
     """Returns the columns of each row's student, with its caveats, and format.
 
     The full name of a student is a detail where it differs from the short one.
@@ -250,7 +236,8 @@ def file_columns(rows: Sequence[R], notes: Footnotes, mode: str = "") -> list[Co
         about = ", ".join(filter(None, (f"{names[row]} {row.file.format}", mode)))
         marks = notes.mark_caveats(row.caveats, of=about)
         detail = "" if short[name] == name else name
-        return Cell(text=short[name], detail=detail, marks=marks, order=name)
+        link = links.get(row.file.artifact_sha256, "")
+        return Cell(text=short[name], detail=detail, marks=marks, order=name, link=link)
 
     return [
         (Heading(name="student", numeric=False), student),
@@ -387,14 +374,3 @@ def _sizes(rows: Sequence[Row], notes: Footnotes) -> list[Column[Row]]:
         counted("macs", "multiply-adds", units.count_scale),
         (Heading(name="partitions"), nodes),
     ]
-
-
-def _markdown_line(texts: Iterable[str]) -> str:
-    return "| " + " | ".join(texts) + " |"
-
-
-def _escape(text: str) -> str:
-    text = " ".join(visible(text).split())
-    for sign in ("\\", "|", "*", "_", "`", "<", "["):
-        text = text.replace(sign, f"\\{sign}")
-    return text

@@ -11,22 +11,19 @@ from bench.core import units
 from bench.core.artifact import Format
 from bench.core.caveats import Caveat, Effect
 from bench.core.units import Scale
-from reports.rows import int8, schema
+from reports.rows import schema
 from reports.rows.frontier import Marked
 from reports.rows.hops import at_shortest_hop, has_several_hops, hop_s
 from reports.rows.names import row_names
-from reports.rows.schema import Listing, Row, Timed, Value, grouped
+from reports.rows.schema import Listing, Row, Timed, grouped
 
 _LABEL_LENGTH = 32
 _PER_AUDIO_S = (
     "latency_us_per_audio_s", "latency_us_per_audio_s_low", "latency_us_per_audio_s_high",
 )  # fmt: skip
-_RATIO_COLUMNS = (
-    "student", "format", "device", "latency_ratio", "latency_ratio_low", "latency_ratio_high",
-    "partitions", "partitions_float32",
-)  # fmt: skip
 _MOST_FAMILIES = 7  # as many as there are colours
 _MOST_BARS = 40  # points, of a chart in which each has bars
+_MOST_NARROW = 100  # points, of a chart that is drawn for phones too
 _NEAR_LEVEL = 0.35  # of the points' range: a level that is further away would squeeze them
 _BARS = "Bars: 95 % intervals."
 OTHER = "other"
@@ -108,6 +105,11 @@ class Chart:
     traces: tuple[Trace, ...] = ()
     links: tuple[Trace, ...] = ()
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether it has more points than a phone's screen can show apart."""
+        return len(self.dots) > _MOST_NARROW
+
 
 def families_of(families: Iterable[str]) -> Families:
     """Returns what each family is shown as: itself, or "other" beyond the six of most rows."""
@@ -136,7 +138,8 @@ def charts(marked: Sequence[Marked], families: Families) -> list[Chart]:
     scored = [_accuracy_latency(rows, families), against_size]
     if not any(scored):
         scored = [_latency_size(once, families)]
-    return [chart for chart in [*scored, _format_ratios(once, families)] if chart is not None]
+    scored = [chart and _without_hiding_bars(chart) for chart in scored]
+    return [chart for chart in scored if chart is not None]
 
 
 def _accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
@@ -161,12 +164,16 @@ def _accuracy_latency(rows: Sequence[Row], families: Families) -> Chart | None:
     dots = tuple(
         replace(each, hop_s=hop_s(row)) for each, row in zip(chart.dots, chosen, strict=True)
     )
-    chart = replace(chart, dots=dots, links=links, caption=caption)
-    return chart if len(chart.dots) <= _MOST_BARS else _with_bars_of_the_frontier(chart)
+    return replace(chart, dots=dots, links=links, caption=caption)
 
 
-def _with_bars_of_the_frontier(chart: Chart) -> Chart:
-    """Returns a crowded chart without the bars that hide the points; the table has all of them."""
+def _without_hiding_bars(chart: Chart) -> Chart:
+    """Returns a chart, without the bars that would hide the points of a crowd.
+
+    The table has all of them.
+    """
+    if len(chart.dots) <= _MOST_BARS:
+        return chart
     dots = tuple(
         each if each.on_frontier else replace(each, x=(each.x[1],) * 3, y=(each.y[1],) * 3)
         for each in chart.dots
@@ -237,28 +244,6 @@ def _latency_size(rows: Sequence[Row], families: Families) -> Chart | None:
         log_y=True,
     )
     return _with_linked_formats(chart, chosen, names)
-
-
-def _format_ratios(rows: Sequence[Row], families: Families) -> Chart | None:
-    """Returns each format's latency over float32's, one lane per student; ``None`` if none can."""
-    compared = [int8.compare(row, base) for row, base in int8.pairs(rows)]
-    ratios = [each for each in compared if isinstance(each, int8.Comparison)]
-    if not ratios:
-        return None
-    names = row_names(rows, hops=False)
-    lanes = slowest_last((names[each.row], each.ratio) for each in ratios)
-    return Chart(
-        name="format-ratios",
-        title="Latency of each format against float32",
-        x_label="latency over that of float32, the file alone (log scale); below 1 is faster",
-        y_label="",
-        caption="Bars: 95 % intervals of the ratio. Partitions are named where more than one.",
-        dots=tuple(_ratio_dot(each, families, lanes.index(names[each.row])) for each in ratios),
-        numbers=Listing(columns=_RATIO_COLUMNS, rows=tuple(map(_ratio_values, ratios))),
-        families=colour_order(families),
-        lanes=tuple(map(brief, lanes)),
-        limit=1.0,
-    )
 
 
 def _accuracy(
@@ -384,16 +369,3 @@ def hollow(caveats: Iterable[Caveat]) -> bool:
 def _numbers(chosen: Iterable[Row], columns: tuple[str, ...]) -> Listing:
     file = ("artifact_sha256", "student", "format", "family", "device")
     return schema.listing(chosen, Row).select((*file, *columns, "caveats", "caveat_evidence"))
-
-
-def _ratio_values(each: int8.Comparison) -> tuple[Value, ...]:
-    file, device = each.row.file, each.row.setup.device
-    ratios = (each.ratio, each.ratio_low, each.ratio_high)
-    return file.student, file.format, device, *ratios, each.row.partitions, each.base.partitions
-
-
-def _ratio_dot(each: int8.Comparison, families: Families, lane: int) -> Dot:
-    partitions = each.row.partitions or 0
-    label = f"{partitions} partitions" if partitions > 1 else ""
-    x = span(each.ratio_low, each.ratio, each.ratio_high, float)
-    return dot(each.row, families, label=label, x=x, y=(lane,) * 3)

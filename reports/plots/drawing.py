@@ -10,7 +10,7 @@ import io
 import math
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,7 @@ from reports.plots.charts import Chart, Dot, Trace
 from reports.plots.tags import label
 from reports.plots.themes import Style, Theme
 from reports.rows.hops import seconds
+from reports.rows.schema import grouped
 
 _MARKERS = {Format.FLOAT32: "o", Format.FLOAT16: "s", Format.DYNAMIC: "^", Format.INT8: "D"}
 _SIZES_PT = {Format.FLOAT32: 7.5, Format.FLOAT16: 6.5, Format.DYNAMIC: 7.5, Format.INT8: 6.0}
@@ -63,9 +64,7 @@ def draw(chart: Chart, style: Style) -> Figure:
             _draw_trace(axes, trace, colours[trace.family])
         for link in chart.links:
             _draw_link(axes, link, colours[link.family])
-        scales = _scales(chart)
-        for dot in chart.dots:
-            _draw_dot(axes, dot, colours[dot.family], style.theme, scales[dot.hop_s])
+        _draw_dots(axes, chart, colours, style.theme)
         label(figure, axes, chart, levels, style)
     return figure
 
@@ -326,18 +325,40 @@ def _draw_link(axes: Axes, link: Trace, colour: str) -> None:
     axes.plot(xs, ys, color=colour, linewidth=0.8, alpha=0.45, zorder=1.8)
 
 
-def _draw_dot(axes: Axes, dot: Dot, colour: str, theme: Theme, scale: float) -> None:
-    x, y = dot.place
-    for xs, ys in ((dot.x[::2], (y, y)), ((x, x), dot.y[::2])):
+def _draw_dots(axes: Axes, chart: Chart, colours: Mapping[str, str], theme: Theme) -> None:
+    """Draws points of one appearance together, as a line without a stroke: many are then quick."""
+    scales = _scales(chart)
+    for family, alike in grouped(chart.dots, lambda dot: dot.family).items():
+        _draw_bars(axes, alike, colours[family])
+    for appearance, dots in grouped(chart.dots, _appearance).items():
+        family, format, is_hollow, hop_s, on_frontier = appearance
+        colour = colours[family]
+        axes.plot(
+            [dot.place[0] for dot in dots],
+            [dot.place[1] for dot in dots],
+            linestyle="",
+            marker=_MARKERS[format],
+            markersize=_SIZES_PT[format] * scales[hop_s],
+            markerfacecolor=theme.background if is_hollow else colour,
+            markeredgecolor=colour,
+            markeredgewidth=1.4,
+            zorder=4 if on_frontier else 3,
+        )
+
+
+def _appearance(dot: Dot) -> tuple[str, Format, bool, float | None, bool]:
+    return dot.family, dot.format or Format.FLOAT32, dot.hollow, dot.hop_s, dot.on_frontier
+
+
+def _draw_bars(axes: Axes, dots: Sequence[Dot], colour: str) -> None:
+    """Draws the intervals of points as one line with gaps."""
+    xs: list[float] = []
+    ys: list[float] = []
+    for dot in dots:
+        x, y = dot.place
+        for across, up in ((dot.x[::2], (y, y)), ((x, x), dot.y[::2])):
+            if across[0] != across[1] or up[0] != up[1]:
+                xs += [*across, math.nan]
+                ys += [*up, math.nan]
+    if xs:
         axes.plot(xs, ys, color=colour, linewidth=1.0, alpha=0.45, zorder=2)
-    axes.plot(
-        [x],
-        [y],
-        linestyle="",
-        marker=_MARKERS[dot.format or Format.FLOAT32],
-        markersize=_SIZES_PT[dot.format or Format.FLOAT32] * scale,
-        markerfacecolor=theme.background if dot.hollow else colour,
-        markeredgecolor=colour,
-        markeredgewidth=1.4,
-        zorder=4 if dot.on_frontier else 3,
-    )

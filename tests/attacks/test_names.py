@@ -27,7 +27,7 @@ from bench.core.hashing import sha256_bytes
 from bench.core.units import printable
 from models.zoo import Zoo
 from reports.page.page import environment
-from reports.parts.table import to_csv
+from reports.parts.documents import to_csv
 from reports.plots.charts import Chart, Dot
 from reports.plots.drawing import draw, svg
 from reports.plots.themes import STYLES

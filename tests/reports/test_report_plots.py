@@ -10,23 +10,25 @@ from matplotlib.image import imread
 from support.report_rows import changed, rows, timed
 
 from bench.core.caveats import CaveatKind
-from reports.plots import charts, drawing
+from reports.plots import charts, drawing, ratios
 from reports.plots.charts import Chart
 from reports.plots.themes import DARK, LIGHT, STYLES
 from reports.rows import frontier
+from reports.rows.hops import at_shortest_hop
 from reports.rows.schema import Row
 
 
 def charts_of(found: list[Row]) -> dict[str, Chart]:
     families = charts.families_of(row.file.family for row in found)
-    return {chart.name: chart for chart in charts.charts(frontier.mark(found), families)}
+    drawn = charts.charts(frontier.mark(found), families)
+    ratios_chart = ratios.format_ratios(at_shortest_hop(found), families)
+    return {chart.name: chart for chart in [*drawn, *([ratios_chart] if ratios_chart else [])]}
 
 
 def marker_faces(figure: Figure) -> list[str]:
-    lines = figure.axes[0].lines
-    return [
-        to_hex(str(line.get_markerfacecolor())) for line in lines if line.get_marker() != "None"
-    ]
+    """Returns the colour of each point's marker."""
+    lines = [line for line in figure.axes[0].lines if line.get_marker() != "None"]
+    return [to_hex(str(line.get_markerfacecolor())) for line in lines for _ in line.get_xydata()]
 
 
 def texts(figure: Figure) -> set[str]:

@@ -11,7 +11,7 @@ from support.report_rows import changed, rows, tasks, timed
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from reports.effects.fit import Estimate
-from reports.parts.table import results_csv
+from reports.parts.documents import results_csv
 from reports.rows import schema
 from reports.rows.schema import Endurance, File, Row, Setup, Slice, Stream, Task
 

@@ -9,7 +9,7 @@ import pytest
 from support.report_rows import changed, rows, timed
 
 from bench.core.caveats import Caveat, CaveatKind
-from reports.parts import table
+from reports.parts import documents, table
 from reports.parts.table import Cell, Footnotes, Heading, Line, Table
 from reports.rows import frontier, schema
 from reports.rows.aspects import shared
@@ -45,17 +45,17 @@ def agrees_with_golden(name: str, text: str) -> bool:
 
 
 def test_the_csv_is_the_golden_one(marked: list[Marked]) -> None:
-    assert agrees_with_golden("results.csv", table.results_csv([each.row for each in marked]))
+    assert agrees_with_golden("results.csv", documents.results_csv([each.row for each in marked]))
 
 
 def test_the_markdown_is_the_golden_one(marked: list[Marked]) -> None:
     notes = Footnotes()
     found = table.results(marked, notes)
-    assert agrees_with_golden("results.md", table.to_markdown(found, notes.listed()))
+    assert agrees_with_golden("results.md", documents.to_markdown(found, notes.listed()))
 
 
 def test_the_csv_holds_the_schema_and_unrounded_numbers(marked: list[Marked]) -> None:
-    read = list(csv.DictReader(io.StringIO(table.results_csv([each.row for each in marked]))))
+    read = list(csv.DictReader(io.StringIO(documents.results_csv([each.row for each in marked]))))
     assert set(read[0]) == set(schema.columns(Row))
     assert [float(row["latency_us_per_audio_s"]) for row in read] == [
         each.row.latency_us_per_audio_s for each in marked
@@ -109,7 +109,7 @@ def test_the_evidence_of_a_caveat_is_in_its_footnote_and_names_the_files_where_i
     drawn = table.results(frontier.mark(found), notes)
     lines = [evidence for _, text, evidence in notes.with_evidence() if "bound" in text]
     assert lines == [(f"a int8: {low}", f"b int8, c int8: {lower}")]
-    markdown = table.to_markdown(drawn, notes.listed())
+    markdown = documents.to_markdown(drawn, notes.listed())
     assert f"(below\\_bound: degrade): a int8: {low}; b int8, c int8: {lower}" in markdown
     assert "(few\\_processes: degrade): 2 of the 6 that it needs" in markdown
 
@@ -147,7 +147,7 @@ def test_rows_that_differ_in_one_thing_only_show_that_one(
 
 def test_markdown_signs_in_names_are_escaped() -> None:
     heading = Heading(name="student", numeric=False)
-    drawn = table.to_markdown(
+    drawn = documents.to_markdown(
         Table(headings=(heading,), lines=(Line(cells=(Cell(text="a|b_c*<i>"),)),))
     )
     assert drawn.splitlines()[2] == r"| a\|b\_c\*\<i> |"

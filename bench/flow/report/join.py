@@ -128,12 +128,7 @@ class Source:
     @property
     def file(self) -> File:
         """The file of the row."""
-        return File(
-            artifact_sha256=self.artifact.sha256,
-            student=self.artifact.name,
-            format=self.artifact.format,
-            family=_family_of(self.artifact.name),
-        )
+        return file_of(self.artifact)
 
     @property
     def setup(self) -> Setup:
@@ -158,6 +153,16 @@ class Source:
             origin=origin.text,
             kept_apart=self.keeps_apart and origin.is_imported,
         )
+
+
+def file_of(artifact: Artifact) -> File:
+    """Returns the file of rows about an artifact."""
+    return File(
+        artifact_sha256=artifact.sha256,
+        student=artifact.name,
+        format=artifact.format,
+        family=_family_of(artifact.name),
+    )
 
 
 def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, dict[int, Score]]:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from bench.core.units import counted, elapsed
 from bench.core.version import VERSION
+from bench.flow.report.details import details_of
 from bench.flow.report.join import device_names, join
 from bench.flow.report.mode_rows import modes
 from bench.flow.report.results import all_results, sessions_of
@@ -55,6 +56,7 @@ def report(
         endurances=endurances,
         effects=effects_of(rows),
         against=against_teachers(store, rows),
+        details=details_of(timed),
     )
     return page, [marked.row for marked in mark(rows)]
 

@@ -1,0 +1,181 @@
+"""A page of 500 files on five devices in a real browser, and a report of 10,000 files."""
+
+import resource
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.browser import found_in
+from support.program import frill_bench
+from support.report_rows import tasks, timed
+from support.stored_sessions import ARTIFACT, CASE, add_session
+from support.tables import write_table
+
+from bench.core.paths import cache_dir
+from bench.core.score import Score, TaskScore
+from bench.store.store import Store
+from models.npm import NpmPackage, unpack
+from reports.page.page import write_report
+from reports.rows.schema import Row
+
+pytestmark = [pytest.mark.evidence, pytest.mark.timeout(1800)]
+
+AXE = NpmPackage(
+    name="axe-core",
+    version="4.14.1",
+    sha256="e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745",
+    folder="package",
+)
+FORMATS = {"float32": 1.0, "float16": 1.0, "dynamic": 0.8, "int8": 0.6}
+FILES, DEVICES, MANY = 500, 5, 10_000
+FOUND = """
+const opened_ms = performance.now();
+const before = performance.now();
+location.hash = "#size=3&latency=600&view=1";
+await new Promise((resolve) => setTimeout(resolve, 50));
+const answered_ms = performance.now() - before - 50;
+const results = await axe.run(document, { resultTypes: ["violations"] });
+return {
+  opened_ms, answered_ms,
+  answer: document.getElementById("answer").textContent,
+  marks: document.querySelectorAll("#asked svg svg > path[transform]").length,
+  fits: document.documentElement.scrollWidth <= innerWidth,
+  requests: performance.getEntriesByType("resource").length,
+  serious: results.violations.filter((each) => ["serious", "critical"].includes(each.impact))
+    .map((each) => `${each.id}: ${each.nodes[0].html.slice(0, 200)}`),
+};
+"""
+
+
+def rows() -> list[Row]:
+    rng = np.random.default_rng(1)
+    found = []
+    for device in range(DEVICES):
+        for number in range(FILES // len(FORMATS)):
+            latency_us = 50 * 1.02**number * (1 + device)
+            score = 0.45 + 0.3 * rng.random()
+            size = "tiny" if number % 2 else "small"
+            for format, factor in FORMATS.items():
+                found.append(
+                    timed(
+                        f"{size}_w{0.25 * (1 + number % 9)}_keras3_gap_e{64 + number}_unfused",
+                        format,
+                        latency_us * factor,
+                        score=score + rng.normal(0, 0.004),
+                        family=size,
+                        size_bytes=int(1e5 * factor * (1 + number)),
+                        device=f"Pixel {device + 4}",
+                        frontend_us=200.0,
+                    )
+                )
+    return found
+
+
+def test_a_page_of_500_files_on_five_devices_is_small_quick_and_can_be_asked(
+    tmp_path: Path,
+) -> None:
+    found = rows()
+    page = write_report(
+        found,
+        tasks(found[:FILES]),
+        out=tmp_path / "page",
+        title="Large",
+        subtitle="",
+        provenance={"command": "made up"},
+        notes=[],
+    )
+    axe = (unpack(AXE, cache_dir()) / "axe.min.js").read_text(encoding="utf-8")
+    with_axe = tmp_path / "axe.html"
+    text = page.read_text(encoding="utf-8")
+    with_axe.write_text(text.replace("</body>", f"<script>{axe}</script></body>"), encoding="utf-8")
+    table = []
+    for width in (500, 1600):
+        seen = found_in(with_axe, FOUND, tmp_path, width=width)
+        table.append(
+            [
+                str(width), f"{len(text) / 1e6:.2f}", f"{seen['opened_ms']:.0f}",
+                f"{seen['answered_ms']:.0f}", str(seen["marks"]), str(seen["requests"]),
+                str(len(seen["serious"])),
+            ]
+        )  # fmt: skip
+        assert seen["serious"] == []
+        assert seen["requests"] == 0
+        assert seen["fits"]
+        assert "keeps the budgets" in seen["answer"]
+        assert seen["marks"] == FILES
+    write_table(
+        "large-page",
+        f"A page of {FILES} files on {DEVICES} devices in headless Chromium (`make evidence`). "
+        "Opened: from the start of the navigation to the end of its scripts, in virtual time; "
+        "answered: from a new address to the new answer, chart and table. Serious: faults that "
+        "axe-core calls serious or critical.",
+        [
+            "width (px)",
+            "size (MB)",
+            "opened (ms)",
+            "answered (ms)",
+            "points",
+            "requests",
+            "serious",
+        ],
+        table,
+    )
+    assert len(text.encode()) < 3e6
+
+
+def test_a_report_of_10_000_files_takes_seconds_and_less_than_a_gigabyte(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    cases = {}
+    with Store.open(tmp_path / "results.db") as store:
+        for number in range(MANY):
+            sha256 = f"{number:064x}"
+            mean = 0.4 + 0.3 * rng.random()
+            store.add_artifact(
+                replace(
+                    ARTIFACT,
+                    name=f"tiny_w{0.25 * (1 + number % 400)}_keras3_gap_e{64 + number}_fused",
+                    file=f"{number}.tflite",
+                    sha256=sha256,
+                    size_bytes=100_000 + 100 * number,
+                )
+            )
+            store.add_score(_scored(sha256, mean))
+            cases[replace(CASE, artifact_sha256=sha256)] = 100 + rng.random() * number
+        add_session(store, "1a2b3c4d-one", cases)
+    begun_s = time.monotonic()
+    before_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    frill_bench("report", "--db", "results.db", "--out", "page", cwd=tmp_path, status=0)
+    took_s = time.monotonic() - begun_s
+    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    assert before_kb / 1024 < peak_mb  # it is this one's
+    size_mb = (tmp_path / "page" / "index.html").stat().st_size / 1e6
+    write_table(
+        "large-report",
+        f"`frill-bench report` of {MANY:,} files of 6 processes each (`make evidence`).",
+        ["seconds", "peak memory (MB)", "page (MB)"],
+        [[f"{took_s:.1f}", f"{peak_mb:.0f}", f"{size_mb:.2f}"]],
+    )
+    assert took_s < 20
+    assert peak_mb < 1000
+
+
+def _scored(sha256: str, mean: float) -> Score:
+    task = TaskScore(
+        task="speaker", metric="top1", value=mean, low=mean - 0.02, high=mean + 0.02, chance=0.1,
+        floor=0.3, test_clips=400,
+    )  # fmt: skip
+    return Score(
+        artifact_sha256=sha256,
+        task_set="quick",
+        task_set_sha256="s",
+        tasks=(task,),
+        mean=mean,
+        mean_low=mean - 0.02,
+        mean_high=mean + 0.02,
+        runtime="ai-edge-litert 2.3.0",
+        delegate="xnnpack",
+        threads=1,
+        hop_samples=15_360,
+    )
