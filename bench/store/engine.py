@@ -72,6 +72,8 @@ def translate_errors(url: str) -> Iterator[None]:
         raise
     except DBAPIError as error:
         raise _translated(error, url) from error
+    except UnicodeDecodeError as error:  # in SQLite's own message, of a table's name
+        raise damaged(f"{url}: is damaged: its tables cannot be read") from error
 
 
 def _translated(error: DBAPIError, url: str) -> BenchError:

@@ -159,3 +159,9 @@ def test_a_report_reads_whole_processes_while_a_run_writes(path: Path) -> None:
                 assert len(reader.sessions()) == number + 1
             assert all(each.outcome is not None for each in found)
             assert len(found) == 12 + sum(range(2, number + 1))
+
+
+def test_a_column_whose_name_is_damaged_is_an_error_and_no_bug(path: Path, written: bytes) -> None:
+    path.write_bytes(written.replace(b"ON session (plan_", b"ON session (pla\xce_"))
+    with pytest.raises(InfrastructureError, match="is damaged: its tables cannot be read"):
+        read_all(path)
