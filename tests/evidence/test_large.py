@@ -49,8 +49,8 @@ def test_a_million_processes_are_opened_reported_and_gated_against(tmp_path: Pat
         "`report` of 800 rows": ("report", "--out", str(tmp_path / "page"), "--json"),
     }  # fmt: skip
     rows = [
-        ["opened to read", *opened(database, create=False).cells, ""],
-        ["opened to write", *opened(database, create=True).cells, ""],
+        ["opened to read", *opened(database, create=False).cells[:2], "", ""],
+        ["opened to write", *opened(database, create=True).cells[:2], "", ""],
     ]
     costs: dict[str, tuple[Cost, Cost]] = {}
     for name, words in verbs.items():
@@ -63,8 +63,8 @@ def test_a_million_processes_are_opened_reported_and_gated_against(tmp_path: Pat
         "large",
         f"A database of {SIZE.invocations:,} processes in {SIZE.sessions} sessions on four phones "
         f"({gb:.1f} GB): what the program takes with it, and what the same command takes with a "
-        "database that was just made. Wall time is that of a machine that does nothing else "
-        "(`make evidence`).",
+        "database that was just made. Wall time depends on what else the machine does: compare "
+        "CPU time (`make evidence`).",
         ["what", "wall s", "CPU s", "peak MB", "CPU s with an empty database"],
         rows,
     )
