@@ -9,7 +9,7 @@ Le Boudec, Performance Evaluation of Computer and Communication Systems, 2010, a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -67,10 +67,12 @@ class SessionSpread:
         sessions: number of sessions, at least two.
         range_ratio: largest minus smallest, over their median. If sessions are exchangeable, the
             next one is outside the range of n with probability 2 / (n + 1).
+        medians: of each session by its id, in us.
     """
 
     sessions: int
     range_ratio: float
+    medians: Mapping[str, float]
 
 
 def summarise(measured: Sequence[Measured]) -> Summary:
@@ -110,12 +112,17 @@ def summarise(measured: Sequence[Measured]) -> Summary:
     )
 
 
-def between_sessions(medians: Sequence[float]) -> SessionSpread | None:
-    """Returns the spread of a case's medians, one per session; ``None`` below two."""
-    middle = median(medians) if len(medians) > 1 else 0
+def between_sessions(medians: Mapping[str, float]) -> SessionSpread | None:
+    """Returns the spread of a case's medians, by session; ``None`` below two."""
+    values = medians.values()
+    middle = median(values) if len(medians) > 1 else 0
     if not middle:
         return None
-    return SessionSpread(sessions=len(medians), range_ratio=(max(medians) - min(medians)) / middle)
+    return SessionSpread(
+        sessions=len(medians),
+        range_ratio=(max(values) - min(values)) / middle,
+        medians=dict(medians),
+    )
 
 
 def median_interval(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,10 +14,19 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
-from bench.core.errors import ConfigurationError, InfrastructureError
+from bench.core.errors import BenchError, ConfigurationError, InfrastructureError
+from bench.store.seal import damaged, to_json
 
+_LOG = logging.getLogger(__name__)  # which writes warnings to stderr
 WRITE = "frill_write"  # the execution option of a connection that will write
 _BUSY_LIMIT_S = 30.0
+_QUIET_S = 2.0  # of waiting, which is not worth a line
+_HINT = "check the path, its permissions and the disk's space"
+_HINTS = {
+    "SQLITE_BUSY": "wait until the other process has ended, then give the same command again",
+    "SQLITE_FULL": "free space on its disk, then give the same command again: what is stored stays",
+    "SQLITE_READONLY": "give a file that can be written with --db, or change its permissions",
+}
 # FULL: not even a power cut loses a committed process, for about a millisecond each.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
@@ -35,11 +45,12 @@ def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
         sqlite = parsed.get_backend_name() == "sqlite"
         file = _file_of(parsed) if read_only else None
         if file is not None:
-            engine = create_engine(parsed, creator=partial(_connect_to_read, file))
-        else:
             engine = create_engine(
-                parsed, connect_args={"timeout": _BUSY_LIMIT_S} if sqlite else {}
+                parsed, creator=partial(_connect_to_read, file), json_serializer=to_json
             )
+        else:
+            options = {"timeout": _BUSY_LIMIT_S} if sqlite else {}
+            engine = create_engine(parsed, connect_args=options, json_serializer=to_json)
     except (ImportError, SQLAlchemyError) as error:
         raise ConfigurationError(
             f"not a supported database: {error}",
@@ -59,14 +70,26 @@ def translate_errors(url: str) -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except OperationalError as error:
-        raise InfrastructureError(
-            f"{url}: {error.orig}", hint="check the path, its permissions and the disk's space"
-        ) from error
     except DBAPIError as error:
-        raise ConfigurationError(
-            f"{url}: {error.orig}", hint="give a frill-bench database with --db"
-        ) from error
+        raise _translated(error, url) from error
+    except UnicodeDecodeError as error:  # in SQLite's own message, of a table's name
+        raise damaged(f"{url}: is damaged: its tables cannot be read") from error
+
+
+def _translated(error: DBAPIError, url: str) -> BenchError:
+    message, code = f"{url}: {error.orig}", _code_of(error.orig)
+    if "decode to UTF-8" in message:  # the rest is the text
+        return damaged(f"{url}: is damaged: a text in it is not UTF-8")
+    if code == "SQLITE_CORRUPT" or "no such column" in message:
+        return damaged(message)
+    if isinstance(error, OperationalError):
+        return InfrastructureError(message, hint=_HINTS.get(code, _HINT))
+    return ConfigurationError(message, hint="give a frill-bench database with --db")
+
+
+def _code_of(error: BaseException | None) -> str:
+    """Returns SQLite's name of an error without its details, such as ``SQLITE_BUSY``."""
+    return "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
 
 
 def _file_of(url: URL) -> Path | None:
@@ -83,6 +106,8 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM sqlite_master").close()
     except sqlite3.OperationalError as error:
         connection.close()
+        if _code_of(error) == "SQLITE_BUSY":  # another process may be changing pages
+            raise
         # SQLite makes files beside a database in WAL mode even to read it, except with immutable=1;
         # then it does not read rows that are only in the log.
         log = path.with_name(f"{path.name}-wal")
@@ -119,6 +144,26 @@ def _set_up(connection: sqlite3.Connection, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
+    if not connection.get_execution_options().get(WRITE, False):
+        connection.exec_driver_sql("BEGIN")
+        return
     # A writer takes its lock at once: a reader that becomes a writer would fail instead of wait.
-    write = connection.get_execution_options().get(WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    try:
+        _lock(connection, _QUIET_S)
+    except OperationalError as error:
+        if _code_of(error.orig) != "SQLITE_BUSY":
+            raise
+        _LOG.warning(
+            "%s: another process is writing; waiting for up to %d s",
+            connection.engine.url.database,
+            _BUSY_LIMIT_S,
+        )
+        _lock(connection, _BUSY_LIMIT_S - _QUIET_S)
+
+
+def _lock(connection: Connection, limit_s: float) -> None:
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={1000 * limit_s:.0f}")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={1000 * _BUSY_LIMIT_S:.0f}")

@@ -1,6 +1,7 @@
 """The tables. Identity and raw text are columns; outcomes and telemetry are versioned payloads.
 
-Rows are only ever inserted. Types are those that SQLite and PostgreSQL share.
+Rows are only ever inserted. Types are those that SQLite and PostgreSQL share. Version 1 had neither
+checksums nor the indices of version 2.
 """
 
 from __future__ import annotations
@@ -20,10 +21,18 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
+from bench.store import seal
+
+VERSION = 2
 PAYLOAD_VERSION = 1
 
 metadata = MetaData()
+
+
+def _checksum() -> Column[str]:
+    """Returns the last column of each table; it is empty in rows of version 1."""
+    return Column(seal.NAME, String(64))
+
 
 schema = Table(
     "schema",
@@ -43,6 +52,7 @@ artifact = Table(
     Column("added_at", String(40), nullable=False),
     Column("payload_version", Integer, nullable=False),
     Column("payload", JSON, nullable=False),
+    _checksum(),
 )
 
 session = Table(
@@ -59,6 +69,7 @@ session = Table(
     Column("program", String(40), nullable=False),
     Column("payload_version", Integer, nullable=False),
     Column("payload", JSON, nullable=False),  # the device
+    _checksum(),
     Index("session_plan", "plan_sha256", "device"),
 )
 
@@ -86,7 +97,9 @@ invocation = Table(
     Column("stderr", Text, nullable=False),
     Column("payload_version", Integer, nullable=False),
     Column("payload", JSON, nullable=False),  # the complete case, and the telemetry
+    _checksum(),
     UniqueConstraint("session_id", "case_key", "ordinal", name="invocation_once"),
+    Index("invocation_case", "case_key", "session_id"),
 )
 
 # The outcome of parsing an invocation's raw text. It has its own row, because the raw text is
@@ -100,6 +113,7 @@ outcome = Table(
     Column("failure", Text),
     Column("payload_version", Integer, nullable=False),
     Column("payload", JSON, nullable=False),
+    _checksum(),
 )
 
 score = Table(
@@ -112,6 +126,7 @@ score = Table(
     Column("added_at", String(40), nullable=False),
     Column("payload_version", Integer, nullable=False),
     Column("payload", JSON, nullable=False),
+    _checksum(),
 )
 
 event = Table(
@@ -123,4 +138,7 @@ event = Table(
     Column("at", String(40), nullable=False),
     Column("payload_version", Integer, nullable=False),
     Column("payload", JSON, nullable=False),
+    _checksum(),
+    Index("event_session", "session_id", "kind"),
+    Index("event_kind", "kind"),
 )

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Row, Table, func, insert, inspect, select
+from sqlalchemy import URL, Connection, Engine, Table, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from bench.core import config
 from bench.core.artifact import Artifact
-from bench.core.errors import ConfigurationError, InfrastructureError
+from bench.core.errors import InfrastructureError
 from bench.core.score import Score
-from bench.core.version import VERSION
 from bench.measure.outcome import Failed, Measured, Outcome
 from bench.plan.device import DeviceRecord
 from bench.store import payload, schema
 from bench.store.engine import WRITE, open_engine, translate_errors
+from bench.store.prepare import check_file, check_pages, make_folder, prepare
 from bench.store.records import Event, Invocation, Session
+from bench.store.seal import columns, sealed, unsealed
 
 # Columns that are fields of a record, under the same name.
 _OF_SESSION = ("id", "suite", "plan_sha256", "seed", "started_at", "program")
@@ -31,6 +32,8 @@ _OF_INVOCATION = (
     "stderr",
 )  # fmt: skip
 _ROWS_AT_ONCE = 200  # in memory while a query is read: raw text can be long
+_CASES_AT_ONCE = 500  # in one query
+_T = TypeVar("_T")
 
 
 class Store:
@@ -39,6 +42,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writer = engine.execution_options(**{WRITE: True})
+        self._version = schema.VERSION
         self.url = engine.url.render_as_string(hide_password=True)
 
     @classmethod
@@ -55,17 +59,22 @@ class Store:
         """
         place: str | URL = str(url)
         if "://" not in str(url):
-            path = Path(url).absolute()
+            absolute = Path(url).absolute()
             if create:
-                _make_folder(path)
-            place = URL.create("sqlite", database=str(path))  # whose name may hold a % or a ?
+                make_folder(absolute)
+            place = URL.create("sqlite", database=str(absolute))  # whose name may hold a % or a ?
         engine = open_engine(place, read_only=not create)
         file = engine.url.database if engine.dialect.name == "sqlite" else None
-        if file and not file.startswith("file:"):  # a SQLite URI has its own mode=
-            _check_file(Path(file), create=create)
+        path = Path(file) if file and not file.startswith("file:") else None
+        if path is not None:  # a SQLite URI has its own mode=
+            check_file(path, create=create)
         store = cls(engine)
         try:
-            store._prepare(create=create)
+            beginning = (store._writer if create else engine).begin()
+            with translate_errors(store.url), beginning as connection:
+                store._version = prepare(connection, store.url, create=create)
+                if path is not None and not create:
+                    check_pages(connection, store.url, path)
         except BaseException:
             engine.dispose()
             raise
@@ -168,96 +177,122 @@ class Store:
     def artifacts(self) -> list[Artifact]:
         """Returns all artifacts, in the order of name and format."""
         table = schema.artifact
-        query = select(table.c.payload).order_by(table.c.name, table.c.format, table.c.sha256)
-        return [
-            config.structure(row.payload, Artifact, source=self.url) for row in self._rows(query)
-        ]
+        query = self._select(table).order_by(table.c.name, table.c.format, table.c.sha256)
+        return [self._structure(row["payload"], Artifact) for row in self._read(table, query)]
 
-    def sessions(self) -> list[Session]:
-        """Returns all sessions, the oldest first."""
+    def sessions(self, *, plan_sha256: str | None = None) -> list[Session]:
+        """Returns all sessions, or those of one plan, the oldest first."""
         table = schema.session
-        query = select(table).order_by(table.c.started_at, table.c.id)
+        query = self._select(table).order_by(table.c.started_at, table.c.id)
+        if plan_sha256 is not None:
+            query = query.where(table.c.plan_sha256 == plan_sha256)
         return [
             Session(
-                device=config.structure(row.payload, DeviceRecord, source=self.url),
-                **{name: getattr(row, name) for name in _OF_SESSION},
+                device=self._structure(row["payload"], DeviceRecord),
+                **{name: row[name] for name in _OF_SESSION},
             )
-            for row in self._rows(query)
+            for row in self._read(table, query)
         ]
 
     def invocations(self, session_id: str | None = None) -> list[Invocation]:
         """Returns the processes of one session, or of all, in the order they were stored."""
-        query = _with_outcomes().order_by(schema.invocation.c.id)
+        query = self._with_outcomes().order_by(schema.invocation.c.id)
         if session_id is not None:
             query = query.where(schema.invocation.c.session_id == session_id)
         return [self._invocation(row) for row in self._rows(query)]
 
     def invocations_by_session(
-        self, *, except_suite: str
+        self, sessions: Collection[str]
     ) -> Iterator[tuple[str, list[Invocation]]]:
-        """Yields the id and the processes of each session that has any, one session at a time.
-
-        Args:
-            except_suite: the suite whose sessions are left out.
-        """
-        session, invocation = schema.session, schema.invocation
+        """Yields the id and the processes of each of these sessions, one session at a time."""
+        invocation = schema.invocation
         query = (
-            _with_outcomes()
-            .join(session, session.c.id == invocation.c.session_id)
-            .where(session.c.suite != except_suite)
+            self._with_outcomes()
+            .where(invocation.c.session_id.in_(sessions))
             .order_by(invocation.c.session_id, invocation.c.id)
         )
-        with translate_errors(self.url), self._engine.connect() as connection:
-            rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
-            for identity, group in groupby(rows, key=lambda row: str(row.session_id)):
-                yield identity, [self._invocation(row) for row in group]
+        found = map(self._invocation, self._rows(query))
+        for identity, group in groupby(found, key=lambda each: each.session_id):
+            yield identity, list(group)
 
-    def measured_outcomes(self, case_keys: Collection[str]) -> Iterator[tuple[str, str, Measured]]:
-        """Yields the session id, case key and outcome of each measured process of some cases."""
+    def sessions_by_case(self) -> Iterator[tuple[str, list[str]]]:
+        """Yields each case's key with the ids of the sessions that have a process of it."""
+        invocation = schema.invocation
+        pair = (invocation.c.case_key, invocation.c.session_id)
+        rows = self._rows(select(*pair).distinct().order_by(*pair))
+        for key, group in groupby(rows, key=lambda row: str(row[0])):
+            yield key, [row[1] for row in group]
+
+    def inference_us(
+        self, case_keys: Collection[str]
+    ) -> Iterator[tuple[str, str, tuple[float, ...]]]:
+        """Yields session id, case key and latencies of each valid process of some cases.
+
+        Latencies in us. One million processes are read in seconds: no other value is converted.
+        """
         invocation, outcome = schema.invocation, schema.outcome
-        query = (
-            select(invocation.c.session_id, invocation.c.case_key, outcome.c.payload)
-            .select_from(invocation)
-            .join(outcome, outcome.c.id == _newest_outcome())
-            .where(outcome.c.measured)
-            .order_by(invocation.c.id)
-        )
-        for row in self._rows(query.where(invocation.c.case_key.in_(case_keys))):
-            yield (
-                row.session_id,
-                row.case_key,
-                config.structure(row.payload, Measured, source=self.url),
+        keys = sorted(case_keys)
+        for start in range(0, len(keys), _CASES_AT_ONCE):
+            query = (
+                select(invocation.c.session_id, invocation.c.case_key, *self._columns(outcome))
+                .select_from(invocation)
+                .join(outcome, outcome.c.id == _newest_outcome())
+                .where(invocation.c.case_key.in_(keys[start : start + _CASES_AT_ONCE]))
+                .where(outcome.c.measured)
             )
+            for row in self._rows(query):
+                measured = unsealed(outcome, row[2:], self.url)["payload"]
+                if not measured["caveats"] or self._structure(measured, Measured).is_valid:
+                    yield row[0], row[1], measured["inference_us"]
 
     def scores(self) -> list[Score]:
         """Returns all scores, the oldest first."""
-        query = select(schema.score.c.payload).order_by(schema.score.c.id)
-        return [config.structure(row.payload, Score, source=self.url) for row in self._rows(query)]
+        query = self._select(schema.score).order_by(schema.score.c.id)
+        rows = self._read(schema.score, query)
+        return [self._structure(row["payload"], Score) for row in rows]
 
     def events(self, session_id: str | None = None, *, kind: str | None = None) -> list[Event]:
         """Returns the events of one session or all, of one kind or all, the oldest first."""
         table = schema.event
-        query = select(table).order_by(table.c.id)
+        query = self._select(table).order_by(table.c.id)
         if session_id is not None:
             query = query.where(table.c.session_id == session_id)
         if kind is not None:
             query = query.where(table.c.kind == kind)
+        return self._events(query)
+
+    def events_of(self, sessions: Collection[str]) -> list[Event]:
+        """Returns the events of these sessions, the oldest first."""
+        table = schema.event
+        query = self._select(table).where(table.c.session_id.in_(sessions))
+        return self._events(query.order_by(table.c.id))
+
+    def _events(self, query: Any) -> list[Event]:
         return [
-            Event(kind=row.kind, at=row.at, session_id=row.session_id, facts=row.payload)
-            for row in self._rows(query)
+            Event(
+                kind=row["kind"],
+                at=row["at"],
+                session_id=row["session_id"],
+                facts=row["payload"],
+            )
+            for row in self._read(schema.event, query)
         ]
 
-    def _invocation(self, row: Row[Any]) -> Invocation:
+    def _invocation(self, values: Sequence[Any]) -> Invocation:
+        width = len(schema.invocation.c)
+        row = unsealed(schema.invocation, values[:width], self.url)
         outcome: Outcome | None = None
-        if row.outcome is not None:
-            kind: type[Measured] | type[Failed] = Measured if row.measured else Failed
-            outcome = config.structure(row.outcome, kind, source=self.url)
-        stored = payload.read_payload(row.payload, version=row.payload_version, source=self.url)
+        if values[width] is not None:
+            judged = unsealed(schema.outcome, values[width:], self.url)
+            kind: type[Measured] | type[Failed] = Measured if judged["measured"] else Failed
+            outcome = self._structure(judged["payload"], kind)
+        version = row["payload_version"]
+        stored = payload.read_payload(row["payload"], version=version, source=self.url)
         return Invocation(
-            **{name: getattr(row, name) for name in _OF_INVOCATION},
-            id=row.id,
+            **{name: row[name] for name in _OF_INVOCATION},
+            id=row["id"],
             case=stored.case,
-            command=tuple(row.command),
+            command=tuple(row["command"]),
             telemetry=stored.telemetry,
             limits=stored.limits,
             timeout_s=stored.timeout_s,
@@ -265,43 +300,41 @@ class Store:
             outcome=outcome,
         )
 
-    def _rows(self, query: Any) -> list[Row[Any]]:
+    def _columns(self, table: Table) -> list[Any]:
+        return columns(table, with_checksum=self._version > 1)
+
+    def _select(self, table: Table) -> Any:
+        return select(*self._columns(table))
+
+    def _with_outcomes(self) -> Any:
+        """Returns the query of all invocations, each with its newest outcome, if any."""
+        invocation, outcome = schema.invocation, schema.outcome
+        return (
+            select(*self._columns(invocation), *self._columns(outcome))
+            .select_from(invocation)
+            .outerjoin(outcome, outcome.c.id == _newest_outcome())
+        )
+
+    def _structure(self, value: object, kind: type[_T]) -> _T:
+        return config.structure(value, kind, source=self.url)
+
+    def _read(self, table: Table, query: Any) -> Iterator[dict[str, Any]]:
+        return (unsealed(table, row, self.url) for row in self._rows(query))
+
+    def _rows(self, query: Any) -> Iterator[Sequence[Any]]:
+        """Yields rows, of which few are in memory at a time."""
         with translate_errors(self.url), self._engine.connect() as connection:
-            return list(connection.execute(query))
+            yield from connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
 
     def _insert(self, table: Table, row: dict[str, object]) -> Any:
         """Returns the key of the new row."""
         with self._writing() as connection:
-            return connection.execute(insert(table).values(row)).inserted_primary_key
+            return connection.execute(insert(table).values(sealed(table, row))).inserted_primary_key
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with translate_errors(self.url), self._writer.begin() as connection:
             yield connection
-
-    def _prepare(self, *, create: bool) -> None:
-        engine = self._writer if create else self._engine
-        with translate_errors(self.url), engine.begin() as connection:
-            tables = set(inspect(connection).get_table_names())
-            if create and not tables:
-                schema.metadata.create_all(connection)
-                connection.execute(
-                    insert(schema.schema).values(
-                        version=schema.VERSION, created_at=_now(), program=VERSION
-                    )
-                )
-                return
-            if not {"schema", "session", "invocation"} <= tables:
-                raise ConfigurationError(
-                    f"{self.url}: a database, but of another program",
-                    hint="give another file with --db",
-                )
-            version = connection.execute(select(func.max(schema.schema.c.version))).scalar()
-        if version != schema.VERSION:
-            raise ConfigurationError(
-                f"{self.url}: its schema is version {version}, this program knows {schema.VERSION}",
-                hint="update frill-bench, or give another file with --db",
-            )
 
 
 def _newest_outcome() -> Any:
@@ -313,36 +346,6 @@ def _newest_outcome() -> Any:
         .correlate(schema.invocation)
         .scalar_subquery()
     )
-
-
-def _with_outcomes() -> Any:
-    """Returns the query of all invocations, each with its newest outcome, if any."""
-    invocation, outcome = schema.invocation, schema.outcome
-    return (
-        select(invocation, outcome.c.measured, outcome.c.payload.label("outcome"))
-        .select_from(invocation)
-        .outerjoin(outcome, outcome.c.id == _newest_outcome())
-    )
-
-
-def _check_file(path: Path, *, create: bool) -> None:
-    if path.is_dir():
-        raise ConfigurationError(
-            f"{path}: is a folder, not a database", hint="give a file with --db"
-        )
-    if not create and not path.exists():
-        raise ConfigurationError(
-            f"{path}: no such database", hint="check --db; frill-bench run or score makes one"
-        )
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InfrastructureError(
-            f"{path}: {error.strerror}", hint="check the path and its permissions"
-        ) from error
 
 
 def _payload(value: object) -> dict[str, object]:

@@ -108,7 +108,7 @@ def _over_sessions(medians: Sequence[SessionMedian]) -> Section:
             title="Latency over sessions",
             x_label="days since the first session of the database",
             y_label=f"latency of the file alone ({scale.unit})",
-            caption="Bars: 95 % intervals within a session. A line is one case.",
+            caption="Bar: the 95 % interval within the newest session. A line is one case.",
             dots=tuple(
                 _dot(each, names[case], scale, first=each is cases[case][0])
                 for case in several

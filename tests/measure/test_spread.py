@@ -6,20 +6,27 @@ from bench.measure.summary import SessionSpread, between_sessions
 from bench.measure.sustained import Point, curve
 
 
+def by_session(medians: list[float]) -> dict[str, float]:
+    return {str(number): value for number, value in enumerate(medians)}
+
+
 def test_one_session_has_no_spread() -> None:
-    assert between_sessions([]) is None
-    assert between_sessions([100]) is None
+    assert between_sessions({}) is None
+    assert between_sessions({"a": 100}) is None
 
 
 def test_the_spread_is_the_range_over_the_median() -> None:
-    assert between_sessions([90, 110]) == SessionSpread(sessions=2, range_ratio=0.2)
-    wild = between_sessions([100, 101, 102, 104, 200])
-    assert wild == SessionSpread(sessions=5, range_ratio=pytest.approx(100 / 102))
+    two = {"a": 90.0, "b": 110.0}
+    assert between_sessions(two) == SessionSpread(sessions=2, range_ratio=0.2, medians=two)
+    wild = between_sessions(by_session([100, 101, 102, 104, 200]))
+    assert wild is not None
+    assert (wild.sessions, wild.range_ratio) == (5, pytest.approx(100 / 102))
 
 
 @given(st.lists(st.floats(1, 1e6), min_size=3, max_size=12), st.floats(0.01, 100))
 def test_the_spread_has_no_unit(medians: list[float], scale: float) -> None:
-    one, other = between_sessions(medians), between_sessions([scale * each for each in medians])
+    one = between_sessions(by_session(medians))
+    other = between_sessions(by_session([scale * each for each in medians]))
     assert one is not None
     assert other is not None
     assert other.range_ratio == pytest.approx(one.range_ratio, abs=1e-9)

@@ -229,9 +229,9 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
     Store.open(path).close()
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        connection.execute(text("INSERT INTO schema VALUES (2, 'later', '9.9')"))
+        connection.execute(text("INSERT INTO schema VALUES (3, 'later', '9.9')"))
     engine.dispose()
-    with pytest.raises(ConfigurationError, match="version 2, this program knows 1"):
+    with pytest.raises(ConfigurationError, match="version 3, this program knows 2"):
         Store.open(path)
 
 

@@ -10,7 +10,7 @@ from typing import assert_never
 from bench.core.version import VERSION
 from bench.flow.report.join import join
 from bench.flow.report.mode_rows import modes
-from bench.flow.report.results import all_results, sessions_of
+from bench.flow.report.results import newest_results, sessions_of
 from bench.store.store import Store
 from reports.exchange import peers, tables, trackers
 from reports.exchange.occasion import Occasion
@@ -42,7 +42,7 @@ def rows_of(store: Store, table: str, *, task_set: str | None = None) -> list[ob
     Args:
         table: ``results``, ``tasks``, ``streaming`` or ``sustained``.
     """
-    timed = all_results(store)
+    timed = newest_results(store)
     if table in ("streaming", "sustained"):
         streams, endurances = modes(timed)
         return [*streams] if table == "streaming" else [*endurances]

@@ -83,7 +83,7 @@ def find_calibration(
     The sentences are why these do not fit; there are none where one fits.
     """
     refused = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("[!.]*.json")):
         try:
             stored = _load(path)
         except ConfigurationError as error:

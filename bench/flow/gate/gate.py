@@ -288,8 +288,8 @@ def _find_unfinished(
 ) -> Session | None:
     if device.boot_id is None:
         return None
-    for session in reversed(store.sessions()):
-        if session.plan_sha256 == identity and session.device == device:
+    for session in reversed(store.sessions(plan_sha256=identity)):
+        if session.device == device:
             path = log_of(store, session)
             if path == _log_path(gate, session) and path.exists():
                 log = read(path)

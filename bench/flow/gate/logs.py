@@ -22,7 +22,7 @@ def read_all(places: Sequence[Path]) -> tuple[dict[Path, Log], list[str]]:
     logs: dict[str, tuple[Path, Log]] = {}
     unread = []
     for place in places:
-        for path in sorted(place.rglob("*.jsonl")) if place.is_dir() else [place]:
+        for path in sorted(place.rglob("[!.]*.jsonl")) if place.is_dir() else [place]:
             try:
                 log = read(path)
             except ConfigurationError as error:

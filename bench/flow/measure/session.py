@@ -207,8 +207,8 @@ def _find_unfinished(sweep: Sweep, store: Store) -> Session | None:
     if sweep.device.boot_id is None:
         return None
     identity = plan_sha256(sweep.planned())
-    for session in reversed(store.sessions()):
-        if session.plan_sha256 == identity and session.device == sweep.device:
+    for session in reversed(store.sessions(plan_sha256=identity)):
+        if session.device == sweep.device:
             invocations = store.invocations(session.id)
             is_judged = all(each.outcome is not None for each in invocations)
             if is_judged and next(_Ledger(sweep, invocations).pending(), None) is None:

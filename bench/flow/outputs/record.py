@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TypeAlias
 
 from bench.core import config
 from bench.core.artifact import Fidelity
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.hashing import sha256_value
 from bench.plan.case import Computation, Delegate
 from bench.plan.device import DeviceRecord
 from bench.plan.inputs import ChosenSignature, GivenInput
@@ -78,6 +79,8 @@ class Check:
         return "; ".join(filter(None, (f"{self.delegate}: {self.reason}", numbers)))
 
 
+_SUBJECT = ("device", "os_build", *(each.name for each in fields(Computation)))
+
 # The newest check of each computation, by a device's key and system build.
 Checks: TypeAlias = Mapping[tuple[str, str], Mapping[Computation, Check]]
 
@@ -89,8 +92,14 @@ def read_checks(store: Store, *, session: str | None = None) -> Checks:
         session: only the checks of this session.
     """
     checks: dict[tuple[str, str], dict[Computation, Check]] = defaultdict(dict)
+    # By everything but the result: each computation is checked again in every session.
+    newest: dict[str, dict[str, object]] = {}
     for event in store.events(session, kind=EVENT):
-        check = config.structure(event.facts, Check, source=store.url)
+        subject = sha256_value([event.facts.get(name) for name in _SUBJECT])
+        newest.pop(subject, None)
+        newest[subject] = event.facts
+    for facts in newest.values():
+        check = config.structure(facts, Check, source=store.url)
         checks[check.device, check.os_build][check.computation] = check
     return checks
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import median
 
@@ -32,7 +32,7 @@ def details_of(timed: Sequence[Timed]) -> Details:
     """Returns the details of each file with a manifest and of each device, as first timed.
 
     Args:
-        timed: the results of all sessions, the oldest first.
+        timed: all sessions, the oldest first, with results where they are the newest of a case.
     """
     names = device_names(session.device for session, _ in timed)
     of_file: dict[str, list[tuple[Session, CaseResult]]] = defaultdict(list)
@@ -42,15 +42,17 @@ def details_of(timed: Sequence[Timed]) -> Details:
         for case in cases:
             if case.artifact is not None:
                 of_file[case.artifact.sha256].append((session, case))
-    begun = timed[0][0].started_at if timed else ""
+    sessions = [session for session, _ in timed]
     return Details(
-        files=tuple(_file(results, names, begun) for results in of_file.values()),
+        files=tuple(_file(results, names, sessions) for results in of_file.values()),
         devices=tuple(_device(names[key], sessions) for key, sessions in of_device.items()),
     )
 
 
 def _file(
-    results: Sequence[tuple[Session, CaseResult]], names: Mapping[str, str], begun: str
+    results: Sequence[tuple[Session, CaseResult]],
+    names: Mapping[str, str],
+    sessions: Sequence[Session],
 ) -> FileDetails:
     artifact = results[0][1].artifact
     assert artifact is not None  # noqa: S101 - only files with a manifest are here
@@ -59,23 +61,38 @@ def _file(
         file=file_of(artifact),
         facts=_facts(artifact),
         caveats=tuple(dict.fromkeys(map(_words, artifact.caveats))),
-        medians=tuple(
-            SessionMedian(
-                device=names[case.case.device],
-                setup=_setup(case.case),
-                session=session.id,
-                started_at=session.started_at,
-                day=_days(begun, session.started_at),
-                latency_us=case.summary.latency_us_median,
-                latency_us_low=case.summary.latency_us_low,
-                latency_us_high=case.summary.latency_us_high,
-            )
-            for session, case in at_once
-            if case.summary is not None
-        ),
+        medians=tuple(_medians(at_once, names, sessions)),
         operators=_operators(at_once, names),
         checks=_checks(results, names),
     )
+
+
+def _medians(
+    results: Sequence[tuple[Session, CaseResult]],
+    names: Mapping[str, str],
+    sessions: Sequence[Session],
+) -> Iterator[SessionMedian]:
+    """Yields the median of each case in each session; an interval only in the newest one."""
+    newest = {case.case.key: (session.id, case) for session, case in results if case.summary}
+    for identity, case in newest.values():
+        summary = case.summary
+        assert summary is not None  # noqa: S101 - only cases with a summary are here
+        medians = {identity: summary.latency_us_median}
+        if case.spread is not None:
+            medians = {**case.spread.medians, **medians}
+        for session in sessions:
+            if session.id in medians:
+                is_newest = session.id == identity
+                yield SessionMedian(
+                    device=names[case.case.device],
+                    setup=_setup(case.case),
+                    session=session.id,
+                    started_at=session.started_at,
+                    day=_days(sessions[0].started_at, session.started_at),
+                    latency_us=medians[session.id],
+                    latency_us_low=summary.latency_us_low if is_newest else None,
+                    latency_us_high=summary.latency_us_high if is_newest else None,
+                )
 
 
 def _facts(artifact: Artifact) -> dict[str, str]:

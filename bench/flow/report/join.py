@@ -15,7 +15,7 @@ from bench.core.score import PRESENT_RULE, Score, TaskScore
 from bench.flow.outputs.record import host_score_caveats, output_caveats
 from bench.flow.report.energy import amount_columns
 from bench.flow.report.frontend import frontend_of
-from bench.flow.report.results import CaseResult, Timed, all_results
+from bench.flow.report.results import CaseResult, Timed, newest_results
 from bench.plan.case import Mode
 from bench.plan.device import DeviceRecord, Kind
 from bench.store.records import Session
@@ -52,7 +52,7 @@ def join(
 
     Args:
         task_set: which scores to use; by default the set that most artifacts were scored on.
-        timed: the result of ``all_results`` of the same store, if it was read already.
+        timed: the result of ``newest_results`` of the same store, if it was read already.
         with_imported: imported rows may be on a frontier with measured ones.
 
     Raises:
@@ -60,7 +60,7 @@ def join(
     """
     scores = _scores(store.scores(), task_set)
     artifacts = {each.sha256: each for each in store.artifacts()}
-    timed = all_results(store) if timed is None else timed
+    timed = newest_results(store) if timed is None else timed
     names = _device_names(timed, with_imported=with_imported)
     newest: dict[tuple[str, int | None, str], Row] = {}
     for session, results in timed:

@@ -18,7 +18,7 @@ from bench.flow.outputs.record import Check, Checks, Verdict, checks_on, output_
 from bench.flow.phone.drift_probe import probe_caveats
 from bench.flow.phone.readiness import session_caveats
 from bench.flow.report.energy import energy_of
-from bench.flow.report.origin import HERE, Origin, origin_of
+from bench.flow.report.origin import HERE, IMPORTED, MERGED, Origin, origin_of
 from bench.measure.energy import EnergyUse
 from bench.measure.outcome import Failed, Measured, Statistics
 from bench.measure.printed import Printed, summarise_printed
@@ -113,26 +113,44 @@ class CaseResult:
 Timed: TypeAlias = tuple[Session, tuple[CaseResult, ...]]
 
 
-def all_results(store: Store) -> list[Timed]:
-    """Returns every session of a store with its results, the oldest first.
+def newest_results(store: Store) -> list[Timed]:
+    """Returns every session of a store, the oldest first, with its results if a page needs them.
 
+    These are of the sessions that are the newest of any case. The others come without results: a
+    page shows nothing of them but the spread between sessions, and they may be a million processes.
     Sessions of gates are left out: they are of old revisions too, and their results are in logs.
     The number of queries does not depend on the number of sessions.
     """
     sessions = {session.id: session for session in sessions_of(store)}
+    needed = _newest_of_cases(store, list(sessions))
     artifacts, checks = _artifacts(store), read_checks(store)
     events: dict[str | None, list[Event]] = defaultdict(list)
-    for event in store.events():
+    for event in store.events_of(needed):
         events[event.session_id].append(event)
     by_session = {
         identity: _session_results(
             sessions[identity], invocations, events[identity], artifacts, checks
         )
-        for identity, invocations in store.invocations_by_session(except_suite=GATE)
+        for identity, invocations in store.invocations_by_session(needed)
     }
     timed = [(session, by_session.get(session.id, [])) for session in sessions.values()]
     spreads = _spreads(store, {each.case.key for cases in by_session.values() for each in cases})
     return [(session, _with_spreads(cases, spreads)) for session, cases in timed]
+
+
+def _newest_of_cases(store: Store, oldest_first: Sequence[str]) -> set[str]:
+    """Returns the sessions that are the newest of any case, of each origin on its own."""
+    place = {identity: number for number, identity in enumerate(oldest_first)}
+    events: dict[str | None, list[Event]] = defaultdict(list)
+    for kind in (IMPORTED, MERGED):
+        for event in store.events(kind=kind):
+            events[event.session_id].append(event)
+    origins = {identity: origin_of(steps).text for identity, steps in events.items()}
+    newest: dict[tuple[str, str], str] = {}
+    for case, having in store.sessions_by_case():
+        for identity in sorted((each for each in having if each in place), key=place.__getitem__):
+            newest[case, origins.get(identity, HERE.text)] = identity
+    return set(newest.values())
 
 
 def sessions_of(store: Store) -> list[Session]:
@@ -209,11 +227,11 @@ def _with_spreads(
 def _spreads(store: Store, keys: Collection[str]) -> dict[str, SessionSpread]:
     """Returns the between-session spread of each case that has several sessions."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for session_id, key, outcome in store.measured_outcomes(keys):
-        if outcome.is_valid and outcome.inference_us:
-            values[key][session_id].append(median(outcome.inference_us))
+    for session_id, key, inference_us in store.inference_us(keys):
+        if inference_us:
+            values[key][session_id].append(median(inference_us))
     spreads = {
-        key: between_sessions([median(each) for each in by_session.values()])
+        key: between_sessions({each: median(found) for each, found in by_session.items()})
         for key, by_session in values.items()
     }
     return {key: spread for key, spread in spreads.items() if spread is not None}

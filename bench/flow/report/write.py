@@ -11,7 +11,7 @@ from bench.core.version import VERSION
 from bench.flow.report.details import details_of
 from bench.flow.report.join import device_names, join
 from bench.flow.report.mode_rows import modes
-from bench.flow.report.results import all_results, sessions_of
+from bench.flow.report.results import newest_results, sessions_of
 from bench.flow.report.teacher_accuracy import accuracies
 from bench.store.store import Store
 from models.student.buildable import TRILL, TrillShaped
@@ -41,7 +41,7 @@ def report(
         stages: seconds of each stage before, if one run did all of them; shown on the page.
         with_imported: imported rows may be on a frontier with measured ones.
     """
-    timed = all_results(store)
+    timed = newest_results(store)
     rows, tasks = join(store, task_set=task_set, timed=timed, with_imported=with_imported)
     streams, endurances = modes(timed)
     page = write_report(

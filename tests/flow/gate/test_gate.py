@@ -27,7 +27,7 @@ from bench.flow.device.sweep import Sweep
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read
 from bench.flow.gate.run_blocks import statistic_of
-from bench.flow.report.results import all_results
+from bench.flow.report.results import newest_results
 from bench.gate.findings import exit_codes, findings_of, latency_findings
 from bench.gate.log import Log
 from bench.gate.records import (
@@ -123,7 +123,7 @@ def test_a_tenth_slower_is_red_and_its_neighbours_are_green(
     assert str(why.model) == "two float32"
     assert why.candidate.layers == why.baseline.layers != ()
     assert why.candidate.init_us is not None
-    assert all_results(store) == []  # no report joins numbers of old revisions
+    assert newest_results(store) == []  # no report joins numbers of old revisions
     assert [str(each.model) for each in blocks(log)[:4]] == [
         "one float32", "two float32", "three float32", "one float32",
     ]  # fmt: skip

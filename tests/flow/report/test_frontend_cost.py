@@ -13,7 +13,7 @@ from bench.core.artifact import Artifact, Role
 from bench.core.caveats import Caveat, CaveatKind, Effect
 from bench.flow.report.join import join
 from bench.flow.report.mode_rows import modes
-from bench.flow.report.results import all_results
+from bench.flow.report.results import newest_results
 from bench.flow.report.write import report
 from bench.plan.case import Case, Mode, Protocol
 from bench.store.store import Store
@@ -185,7 +185,7 @@ def test_a_stream_pays_for_the_new_frames_of_a_hop_too(store: Store) -> None:
         for each in (PATCH, front, whole)
     ]
     add_session(store, "one", dict(zip(cases, (1000.0, 20.0, 10.0), strict=True)))
-    (row,) = modes(all_results(store))[0]
+    (row,) = modes(newest_results(store))[0]
     assert row.frontend is Frontend.ADDED
     assert row.frontend_us_per_hop == 23.5
     assert row.real_time_ratio == pytest.approx((1003.5 + 23.5) / 170_000)
@@ -202,7 +202,7 @@ def test_a_stream_file_is_charged_one_call_over_its_hop_and_no_front_end(store: 
         replace(CASE, artifact_sha256=each.sha256, protocol=protocol) for each in (file, front)
     ]
     add_session(store, "one", dict(zip(cases, (1000.0, 20.0), strict=True)))
-    (row,) = modes(all_results(store))[0]
+    (row,) = modes(newest_results(store))[0]
     assert (row.frontend, row.frontend_us_per_hop, row.hop_s) == (Frontend.IN_GRAPH, None, 0.96)
     assert row.real_time_ratio == row.core_share == pytest.approx(1003.5 / 960_000)
 
@@ -219,5 +219,5 @@ def test_in_a_stream_a_front_end_that_was_timed_at_another_hop_counts_over_the_f
         store.add_artifact(each)
         cases[replace(CASE, artifact_sha256=each.sha256, protocol=streaming(hop))] = us
     add_session(store, "one", cases)
-    (row,) = modes(all_results(store))[0]
+    (row,) = modes(newest_results(store))[0]
     assert row.real_time_ratio == pytest.approx((1003.5 + 503.5) / 500_000)

@@ -8,7 +8,8 @@ from sqlalchemy.engine import Engine
 from support.stored_sessions import ARTIFACT, CASE, add_session
 
 from bench.flow.outputs.record import EVENT
-from bench.flow.report.results import all_results, results
+from bench.flow.report.join import join
+from bench.flow.report.results import newest_results, results
 from bench.plan.suite import GATE
 from bench.store.store import Store
 
@@ -48,29 +49,41 @@ def add_sessions(store: Store, numbers: range) -> None:
 def test_more_sessions_are_read_with_no_more_queries(store: Store, queries: list[str]) -> None:
     add_sessions(store, range(2))
     queries.clear()
-    assert len(all_results(store)) == 2
+    assert len(newest_results(store)) == 2
     few = len(queries)
     add_sessions(store, range(2, 12))
     queries.clear()
-    assert len(all_results(store)) == 12
+    found = newest_results(store)
+    assert [len(cases) for _, cases in found] == [0] * 11 + [1]
     assert len(queries) == few
 
 
 def test_a_session_says_the_same_read_alone_and_among_all(store: Store) -> None:
     add_sessions(store, range(4))
-    for session, found in all_results(store):
-        assert found == results(store, session)
-        (only,) = found
-        assert only.spread is not None
-        assert only.spread.sessions == 4
-        assert only.check is not None
+    *_, (session, found) = newest_results(store)
+    assert found == results(store, session)
+    (only,) = found
+    assert only.spread is not None
+    assert only.spread.sessions == 4
+    assert only.check is not None
+
+
+def test_sessions_are_read_whole_if_they_are_the_newest_of_any_case(store: Store) -> None:
+    other = replace(CASE, threads=4)
+    add_session(store, "s0", {CASE: 1000.0, other: 400.0})
+    add_session(store, "s1", {CASE: 1001.0}, day=2)
+    add_session(store, "s2", {CASE: 1002.0}, day=3)
+    read = {session.id: len(found) for session, found in newest_results(store)}
+    assert read == {"s0": 2, "s1": 0, "s2": 1}
+    latest = {(row.setup.threads, row.session) for row in join(store)[0]}
+    assert latest == {(1, "s2"), (4, "s0")}
 
 
 def test_sessions_of_gates_are_left_out_and_one_without_a_process_is_not(store: Store) -> None:
     first = add_session(store, "s0", {CASE: 1000.0})
     store.add_session(replace(first, id="gate", suite=GATE))
     store.add_session(replace(first, id="empty", started_at="2026-06-01T00:00:00+00:00"))
-    assert [(session.id, len(found)) for session, found in all_results(store)] == [
+    assert [(session.id, len(found)) for session, found in newest_results(store)] == [
         ("s0", 1),
         ("empty", 0),
     ]
