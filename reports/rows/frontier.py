@@ -221,6 +221,11 @@ def views(marked: Sequence[Marked]) -> list[View]:
     ]
 
 
+def unpaid_frontend(row: Row) -> bool:
+    """Returns whether a row's latency leaves out a front-end that its file needs."""
+    return not (row.includes_frontend or row.frontend is Frontend.NONE_NEEDED)
+
+
 def _place(row: Row) -> tuple[str, str]:
     return row.setup.device, row.setup.timed_by
 
@@ -236,10 +241,10 @@ def _scored_so(rows: Sequence[Marked]) -> list[tuple[str | None, str | None]]:
 
 
 def _marked(competing: Sequence[Row], names: Mapping[Row, str]) -> Iterator[Marked]:
-    points = [_point(row, names[row], *_latency(row)) for row in competing]
+    points = [point_of(row, names[row], *_latency(row)) for row in competing]
     fast, likely = standings(points), probabilities(points)
     once = at_shortest_hop(competing)
-    sizes = _front([_point(row, names[row], *[float(row.size_bytes)] * 3) for row in once])
+    sizes = _front([point_of(row, names[row], *[float(row.size_bytes)] * 3) for row in once])
     small = {row for row, is_on in zip(once, sizes, strict=True) if is_on}
     rows = [
         replace(row, on_frontier=each.on_frontier, on_frontier_probability=probability)
@@ -286,7 +291,8 @@ def _latency(row: Row) -> tuple[float, float, float]:
     )
 
 
-def _point(row: Row, name: str, cost: float, cost_low: float, cost_high: float) -> Point:
+def point_of(row: Row, name: str, cost: float, cost_low: float, cost_high: float) -> Point:
+    """Returns a row as a point of a view with that cost."""
     return Point(
         name=name,
         score=row.score_mean or 0.0,
@@ -309,5 +315,4 @@ def _reason(row: Row) -> str:
         return row.not_timed
     if invalid:
         return invalid[0]
-    paid = row.includes_frontend or row.frontend is Frontend.NONE_NEEDED
-    return "" if paid else "the latency leaves out the log-mel front-end"
+    return "the latency leaves out the log-mel front-end" if unpaid_frontend(row) else ""
