@@ -58,11 +58,9 @@ def _of_budget(part: Candidate, kept: Kept, where: str) -> Iterator[str]:
         yield f"{part.name}{where}: {kept.why}: frill-bench run --streaming"
     elif kept.budget.measure in _TIMED:
         yield f"{part.name}{where}: {_processes(part, kept)}"
-    elif kept.budget.measure in (Measure.LOST, Measure.ACCURACY):
+    elif kept.budget.measure is not Measure.MEMORY:  # whose highest value needs no more of it
         clips = None if part.row.answers is None else len(part.row.answers.right)
         yield f"{part.name}: {_more_clips(_times_as_much(kept), clips)} for {kept.budget.measure}"
-    else:
-        yield f"{part.name}{where}: {kept.budget.measure}: {kept.why}"
 
 
 def _processes(part: Candidate, kept: Kept) -> str:
