@@ -14,8 +14,8 @@ from enum import StrEnum
 
 from bench.core import units
 from bench.core.errors import ConfigurationError
+from reports.decision.intervals import Estimate, score_less, share_above
 from reports.rows.frontier import unpaid_frontend
-from reports.rows.intervals import Estimate, score_less, share_above
 from reports.rows.membership import below
 from reports.rows.schema import Row, Stream
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reports.decision.budgets import differing
-from reports.rows.intervals import Estimate, Less, ratio, score_less
+from reports.decision.intervals import Estimate, Less, ratio, score_less
 from reports.rows.schema import Frontend, Row
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from bench.core.caveats import Effect
 from bench.core.errors import ConfigurationError
 from reports.decision.budgets import Budget, Keeps, Kept, Measure, keep
+from reports.decision.intervals import Less, score_less
 from reports.rows.frontier import point_of
-from reports.rows.intervals import Less, score_less
 from reports.rows.membership import draws
 from reports.rows.names import row_names
 from reports.rows.schema import Row, Stream, grouped

@@ -9,9 +9,9 @@ from bench.core import units
 from bench.core.caveats import Effect
 from bench.core.units import counted
 from reports.decision.budgets import Keeps, Kept, Measure, amount_text
+from reports.decision.intervals import Estimate, Less
 from reports.decision.pick import Answer, Candidate, Option
 from reports.decision.to_measure import to_measure
-from reports.rows.intervals import Estimate, Less
 from reports.rows.schema import Row, grouped
 
 _MOST_NAMES = 3  # that were left out for one reason

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from bench.core.units import counted
 from reports.decision.budgets import Keeps, Kept, Measure
+from reports.decision.intervals import Less
 from reports.decision.pick import Answer, Candidate, Option
-from reports.rows.intervals import Less
 
 _MOST = 6  # sentences
 _FAR = 100  # times as much as was measured: not worth asking for

@@ -4,17 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reports.rows.paired import NORMAL_95, Answers
 
-if TYPE_CHECKING:
-    from reports.rows.frontier import Point
-
 _AT_ONCE = 256  # points whose rivals are found together: bounds the memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One row in one view: accuracy, more is better, against cost, less is better.
+
+    Args:
+        score, score_low, score_high: in [0, 1].
+        cost, cost_low, cost_high: in any unit; 0 and infinity where the cost has no interval.
+        answers: which clips were right, if known.
+        identity: seeds what is random of its cost; the name by default.
+        scored: the same for its score: equal in points that share one score.
+    """
+
+    name: str
+    score: float
+    score_low: float
+    score_high: float
+    cost: float
+    cost_low: float
+    cost_high: float
+    answers: Answers | None = None
+    identity: str = ""
+    scored: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("identity", "scored"):
+            object.__setattr__(self, name, getattr(self, name) or self.name)
+
+    def beats(self, other: Point) -> bool:
+        """Returns whether it dominates ``other`` by the estimates; equals do not."""
+        return _dominates(self.score, self.cost, other.score, other.cost)
+
+    def surely_beats(self, other: Point) -> bool:
+        """Returns whether it dominates ``other`` wherever in their intervals both may be."""
+        low, _ = self._more_accurate_by(other)
+        return _dominates(low, self.cost_high, 0.0, other.cost_low)
+
+    def could_beat(self, other: Point) -> bool:
+        """Returns whether it dominates ``other`` somewhere in their intervals."""
+        _, high = self._more_accurate_by(other)
+        return _dominates(high, self.cost_low, 0.0, other.cost_high)
+
+    def _more_accurate_by(self, other: Point) -> tuple[float, float]:
+        """Returns the 95 % interval of the difference in accuracy."""
+        paired = None
+        if self.answers is not None and other.answers is not None:
+            paired = self.answers.less(other.answers)
+        return paired or (self.score_low - other.score_high, self.score_high - other.score_low)
+
+
+def _dominates(score: float, cost: float, other_score: float, other_cost: float) -> bool:
+    no_worse = score >= other_score and cost <= other_cost
+    return no_worse and (score > other_score or cost < other_cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,10 +116,10 @@ def rivals(points: Sequence[Point]) -> Iterator[Rivals]:
     for begin in range(0, len(points), _AT_ONCE):
         rows = np.arange(begin, min(begin + _AT_ONCE, len(points)))
         low, high = apart.of(rows)
-        sure = _dominates(low, cost_high, cost_low[rows])
-        possible = _dominates(high, cost_low, cost_high[rows])
+        sure = _dominate(low, cost_high, cost_low[rows])
+        possible = _dominate(high, cost_low, cost_high[rows])
         possible[rows - begin, rows] = False
-        estimated = _dominates(score[None, :] - score[rows, None], cost, cost[rows])
+        estimated = _dominate(score[None, :] - score[rows, None], cost, cost[rows])
         for at in range(len(rows)):
             yield Rivals(
                 sure=np.flatnonzero(sure[at]),
@@ -78,7 +128,7 @@ def rivals(points: Sequence[Point]) -> Iterator[Rivals]:
             )
 
 
-def _dominates(
+def _dominate(
     more_score: NDArray[np.float64], cost: NDArray[np.float64], other_cost: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Returns bool [others, points], whether a point dominates another one.

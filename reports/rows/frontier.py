@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.caveats import Effect
-from reports.rows.dominance import Rivals, front, rivals
+from reports.rows.dominance import Point, Rivals, front, rivals
 from reports.rows.hops import at_shortest_hop
 from reports.rows.membership import probabilities
 from reports.rows.names import variants
-from reports.rows.paired import Answers
 from reports.rows.schema import Frontend, Row, grouped
 
 
@@ -32,60 +31,6 @@ class Membership(StrEnum):
     ON = "on"
     OFF = "off"
     UNCLEAR = "unclear"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One row in one view: accuracy, more is better, against cost, less is better.
-
-    Args:
-        score, score_low, score_high: in [0, 1].
-        cost, cost_low, cost_high: in any unit; 0 and infinity where the cost has no interval.
-        answers: which clips were right, if known.
-        identity: seeds what is random of its cost; the name by default.
-        scored: the same for its score: equal in points that share one score.
-    """
-
-    name: str
-    score: float
-    score_low: float
-    score_high: float
-    cost: float
-    cost_low: float
-    cost_high: float
-    answers: Answers | None = None
-    identity: str = ""
-    scored: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("identity", "scored"):
-            object.__setattr__(self, name, getattr(self, name) or self.name)
-
-    def beats(self, other: Point) -> bool:
-        """Returns whether it dominates ``other`` by the estimates; equals do not."""
-        return _dominates(self.score, self.cost, other.score, other.cost)
-
-    def surely_beats(self, other: Point) -> bool:
-        """Returns whether it dominates ``other`` wherever in their intervals both may be."""
-        low, _ = self._more_accurate_by(other)
-        return _dominates(low, self.cost_high, 0.0, other.cost_low)
-
-    def could_beat(self, other: Point) -> bool:
-        """Returns whether it dominates ``other`` somewhere in their intervals."""
-        _, high = self._more_accurate_by(other)
-        return _dominates(high, self.cost_low, 0.0, other.cost_high)
-
-    def _more_accurate_by(self, other: Point) -> tuple[float, float]:
-        """Returns the 95 % interval of the difference in accuracy."""
-        paired = None
-        if self.answers is not None and other.answers is not None:
-            paired = self.answers.less(other.answers)
-        return paired or (self.score_low - other.score_high, self.score_high - other.score_low)
-
-
-def _dominates(score: float, cost: float, other_score: float, other_cost: float) -> bool:
-    no_worse = score >= other_score and cost <= other_cost
-    return no_worse and (score > other_score or cost < other_cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

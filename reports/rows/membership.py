@@ -15,16 +15,12 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.rows.dominance import front
+from reports.rows.dominance import Point, front
 from reports.rows.paired import NORMAL_95, Answers
-
-if TYPE_CHECKING:
-    from reports.rows.frontier import Point
 
 DRAWS = 1000
 SURE = 0.975  # a probability from here on is as sure as the end of a 95 % interval

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from support.tables import write_table
 
 from bench.measure.summary import median_interval
-from reports.rows.frontier import Membership, Point, standings
+from reports.rows.dominance import Point
+from reports.rows.frontier import Membership, standings
 from reports.rows.membership import SURE, probabilities
 from reports.rows.paired import answers
 
@@ -22,13 +23,14 @@ PROCESSES = 10
 PROCESS_SPREAD = 0.02  # standard deviation of the logarithm of a process's latency
 
 _TEXT = f"""\
-{WORLDS} simulated worlds of {POINTS} points each, whose true accuracies and latencies are known: each is
-measured with {LABELS * CLIPS_PER_LABEL} test clips (hard ones are hard for all) and {PROCESSES} processes (standard deviation
-{PROCESS_SPREAD:.0%}), and goes through the program's own intervals and bootstrap (`make evidence`).
-*apart*: students of many sizes. *crowded*: four formats each of three students, no further apart
-than the noise. A statement is "surely on" (probability of at least 97.5 %, or no point could beat
-it by the 95 % intervals) or "surely off" (at most 2.5 %, or a point beats it at the worst ends).
-*made*: the share of points that get it; *false of all*: false statements per point."""
+{WORLDS} simulated worlds of {POINTS} points each, whose true accuracies and latencies are known:
+each is measured with {LABELS * CLIPS_PER_LABEL} test clips (hard ones are hard for all) and
+{PROCESSES} processes (standard deviation {PROCESS_SPREAD:.0%}), and goes through the program's
+own intervals and bootstrap (`make evidence`). *apart*: students of many sizes. *crowded*: four
+formats each of three students, no further apart than the noise. A statement is "surely on"
+(probability of at least 97.5 %, or no point could beat it by the 95 % intervals) or "surely off"
+(at most 2.5 %, or a point beats it at the worst ends). *made*: the share of points that get it;
+*false of all*: false statements per point."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

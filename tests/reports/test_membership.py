@@ -12,8 +12,8 @@ from support.clip_answers import drawn
 from support.report_rows import changed, rows, timed
 
 from reports.rows import frontier, membership
-from reports.rows.dominance import front, rivals
-from reports.rows.frontier import Membership, Point
+from reports.rows.dominance import Point, front, rivals
+from reports.rows.frontier import Membership
 from reports.rows.paired import answers
 
 

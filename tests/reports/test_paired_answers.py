@@ -7,7 +7,8 @@ import pytest
 from support.clip_answers import Parts, drawn
 
 from models.accuracy.classification import confidence_interval, paired_difference
-from reports.rows.frontier import Membership, Point, standings
+from reports.rows.dominance import Point
+from reports.rows.frontier import Membership, standings
 from reports.rows.paired import answers
 
 

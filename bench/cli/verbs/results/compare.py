@@ -13,7 +13,7 @@ from bench.cli.console import print_json, print_line, print_to_stderr
 if TYPE_CHECKING:
     from bench.flow.compare import OperatorTime, Side
     from reports.decision.comparison import Compared, Comparison
-    from reports.rows.intervals import Estimate
+    from reports.decision.intervals import Estimate
     from reports.rows.schema import Row
 
 _EXAMPLE = "example: frill-bench compare results.db:small.float32 results.db:small.int8"

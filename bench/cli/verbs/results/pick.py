@@ -65,10 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "may be given twice",
     )
     add("--size", metavar="S", help="of the file: 2MB, 800kB (decimal)")
-    add("--core", metavar="P%%", help="of one core, kept busy by a stream: 5%%")
+    add("--core", metavar="P%", help="of one core, kept busy by a stream: 5%%")
     add("--memory", metavar="M", help="highest resident memory of the process: 40MB")
     add("--lost", metavar="P", help="accuracy lost against the most accurate file, in points: 2")
-    add("--accuracy", metavar="P%%", help="accuracy at least: 70%%")
+    add("--accuracy", metavar="P%", help="accuracy at least: 70%%")
     where = parser.add_argument_group("where (default: an answer for each device)")
     add = where.add_argument
     add(
