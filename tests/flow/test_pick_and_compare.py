@@ -15,7 +15,7 @@ from support.stored_sessions import ARTIFACT, add_session
 from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.flow.compare import operator_times, side
-from bench.flow.export import SUMS, export
+from bench.flow.ship import SUMS, export
 from bench.plan.case import Mode
 from bench.store.store import Store
 from models.zoo import Zoo

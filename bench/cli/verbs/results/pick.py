@@ -204,7 +204,7 @@ def _export(options: Options, found: Sequence[Answer]) -> list[Path]:
         )
     if not chosen:
         return []
-    from bench.flow.export import export
+    from bench.flow.ship import export
     from models.zoo import Zoo
 
     return export(Zoo(options.zoo), chosen.pop(), options.export)
