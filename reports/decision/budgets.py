@@ -307,7 +307,7 @@ def _keep_core(row: Row, budget: Budget, stream: Stream | None) -> Kept:
     share = below(value.value, value.low, value.high, budget.limit)
     found = _graded(budget, value, share)
     keeps, why = found.keeps, found.why
-    if keeps is Keeps.NO and row.setup.threads > 1:
+    if keeps is Keeps.NO and row.setup.threads != 1:
         keeps, why = Keeps.UNCLEAR, "of several threads only an upper bound is known"
     elif keeps is Keeps.SURELY and stream is None:
         keeps, why = Keeps.PROBABLY, "it was timed back to back; a stream idles and is slower"
@@ -319,6 +319,8 @@ def _core_share(row: Row, stream: Stream | None) -> tuple[Estimate | None, str]:
         share, low, high = stream.core_share, stream.core_share_low, stream.core_share_high
         return Estimate(value=share, low=low, high=high), ""
     per_s, gap = _per_audio_s(row)
+    if row.setup.threads is None:
+        return None, "its number of threads is not known"
     return None if per_s is None else _scaled(per_s, row.setup.threads / 1e6), gap
 
 

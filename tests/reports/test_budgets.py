@@ -95,6 +95,8 @@ def test_memory_and_cores_are_less_sure_than_they_seem() -> None:
     assert keep(ROW, budgets.core("5%"), best=None).keeps is PROBABLY
     assert keep(ROW, budgets.core("0.05%"), best=None).keeps is NO
     assert keep(changed(ROW, threads=4), budgets.core("0.05%"), best=None).keeps is UNCLEAR
+    unknown = keep(changed(ROW, threads=None), budgets.core("5%"), best=None)
+    assert (unknown.keeps, unknown.value) == (UNCLEAR, None)
 
 
 def test_what_is_lost_is_against_the_best() -> None:

@@ -126,7 +126,11 @@ def _cells(pair: Compared, short: Mapping[str, str]) -> tuple[str, ...]:
 
     before, after = pair.baseline, pair.candidate
     hop = after.audio_s_per_inference
-    setup = [after.setup.delegate, units.counted(after.setup.threads, "thread")]
+    threads = after.setup.threads
+    setup = [
+        after.setup.delegate,
+        "threads unknown" if threads is None else units.counted(threads, "thread"),
+    ]
     setup += [] if hop is None else [f"every {hop:.3g} s"]
     setup += [f"other {', '.join(pair.allowed)}"] if pair.allowed else []
     score = units.GAP
