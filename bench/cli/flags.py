@@ -63,7 +63,7 @@ def add_db(parser: argparse.ArgumentParser, text: str = "database file or SQLAlc
     parser.add_argument("--db", default="frill-bench.db", metavar="FILE", help=text)
 
 
-def add_zoo(parser: argparse.ArgumentParser) -> None:
+def add_zoo(parser: argparse._ActionsContainer) -> None:
     """Adds ``--zoo DIR``."""
     default = Path(os.environ.get("FRILL_BENCH_ZOO") or cache_dir() / "zoo")
     parser.add_argument(

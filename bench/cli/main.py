@@ -41,6 +41,8 @@ GROUPS = {
     },
     "results": {
         "report": "join latency, accuracy and size into a page, plots and tables",
+        "pick": "name the file to ship: the most accurate one that keeps your budgets",
+        "compare": "compare two databases, sessions, devices or files: ratios, with their reasons",
         "history": "show the trend against a pinned baseline, from gate logs: steps and drift",
         "paper": "make FRILL's own table again: students against their teacher, on any device",
         "parse": "read a benchmark log that you already have",

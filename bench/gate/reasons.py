@@ -18,16 +18,27 @@ _Match = tuple[Operator | None, Operator | None]
 
 def reasons(pair: Pair, explained: Explained) -> tuple[str, ...]:
     """Returns the differences, the most important first; a sentence if there are none."""
-    before, after = explained.baseline, explained.candidate
-    differences = (
+    tools = pair.observed.baseline_tool_sha256, pair.observed.tool_sha256
+    found = differences(explained.baseline, explained.candidate, tools)
+    return found or ("operators, partitions, tool, initialisation and memory are the same",)
+
+
+def differences(
+    before: SideFacts, after: SideFacts, tools: tuple[str | None, str | None] = (None, None)
+) -> tuple[str, ...]:
+    """Returns what differs between a baseline and a candidate, the most important first.
+
+    Args:
+        tools: the SHA-256 of each side's tool, where known.
+    """
+    return (
         *_layers(before.layers, after.layers),
         *_times(before.operators, after.operators),
         *_partitions(before, after),
-        *_programs(pair, before, after),
+        *_programs(tools, before, after),
         *_increase("initialisation takes", before.init_us, after.init_us, units.duration),
         *_increase("memory peaks at", _bytes(before), _bytes(after), units.size),
     )
-    return differences or ("operators, partitions, tool, initialisation and memory are the same",)
 
 
 def _layers(before: Sequence[Operator], after: Sequence[Operator]) -> Iterator[str]:
@@ -81,8 +92,10 @@ def _partitions(before: SideFacts, after: SideFacts) -> Iterator[str]:
         yield f"{placements[1]}, instead of {placements[0]}"
 
 
-def _programs(pair: Pair, before: SideFacts, after: SideFacts) -> Iterator[str]:
-    old, new = pair.observed.baseline_tool_sha256, pair.observed.tool_sha256
+def _programs(
+    tools: tuple[str | None, str | None], before: SideFacts, after: SideFacts
+) -> Iterator[str]:
+    old, new = tools
     if old and new and old != new:
         yield f"another tool: {new[:12]} instead of {old[:12]}"
     if before.runtime and after.runtime and before.runtime != after.runtime:

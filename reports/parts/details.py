@@ -62,7 +62,8 @@ def of_device(details: DeviceDetails) -> list[Section]:
     sessions = _section(
         "Sessions",
         "Spread: the range of the processes' medians over theirs, the median over the cases. "
-        "Heat and clocks are those of the samples in long processes.",
+        "Heat and clocks are those of the samples in long processes. Sessions without cases are "
+        "not the newest of any, and are not read.",
         table=filled(details.sessions, _SESSIONS),
     )
     if not details.discards:
@@ -190,6 +191,10 @@ def _gap(value: float | None, text: str) -> Cell:
     return Cell(text=GAP) if value is None else Cell(text=text, order=value)
 
 
+def _count(session: SessionSummary, value: int) -> Cell:
+    return _gap(value if session.cases else None, str(value))
+
+
 def _heat(each: SessionSummary) -> Cell:
     return _gap(each.temp_c_max, f"{each.temp_c_max or 0:.1f}")
 
@@ -208,9 +213,9 @@ _SESSIONS: list[Column[SessionSummary]] = [
     (Heading(name="session", numeric=False), lambda each: _session(each.session)),
     (Heading(name="suite", numeric=False), lambda each: plain(each.suite)),
     (Heading(name="started", numeric=False), lambda each: plain(_minute(each.started_at))),
-    (Heading(name="cases"), lambda each: number(each.cases, str)),
-    (Heading(name="failed processes"), lambda each: number(each.failed, str)),
-    (Heading(name="invalid processes"), lambda each: number(each.discarded, str)),
+    (Heading(name="cases"), lambda each: _gap(each.cases or None, str(each.cases))),
+    (Heading(name="failed processes"), lambda each: _count(each, each.failed)),
+    (Heading(name="invalid processes"), lambda each: _count(each, each.discarded)),
     (
         Heading(name="spread", unit="%"),
         lambda each: _gap(each.spread_ratio, units.percent(each.spread_ratio)),

@@ -1,9 +1,10 @@
 """The Pareto frontier: which rows no other row beats on accuracy and cost, and how surely.
 
-There are two answers. By the estimates a row is on the frontier or not. By the 95 % intervals it
+There are three answers. By the estimates a row is on the frontier or not. By the 95 % intervals it
 is "on" (no row could beat it), "off" (some row beats it even at the worst ends of both intervals)
 or "unclear". Accuracies are compared clip by clip where the scores have the answers for each clip;
-else, and for costs, the intervals are taken as independent, which is cautious.
+else, and for costs, the intervals are taken as independent, which is cautious. Third is the
+probability to be on it (``membership.py``).
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bench.core.caveats import Effect
+from reports.rows.dominance import Point, Rivals, front, rivals
 from reports.rows.hops import at_shortest_hop
+from reports.rows.membership import probabilities
 from reports.rows.names import variants
-from reports.rows.paired import Answers
 from reports.rows.schema import Frontend, Row, grouped
 
 
@@ -26,52 +31,6 @@ class Membership(StrEnum):
     ON = "on"
     OFF = "off"
     UNCLEAR = "unclear"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One row in one view: accuracy, more is better, against cost, less is better.
-
-    Args:
-        score, score_low, score_high: in [0, 1].
-        cost, cost_low, cost_high: in any unit; 0 and infinity where the cost has no interval.
-        answers: which clips were right, if known.
-    """
-
-    name: str
-    score: float
-    score_low: float
-    score_high: float
-    cost: float
-    cost_low: float
-    cost_high: float
-    answers: Answers | None = None
-
-    def beats(self, other: Point) -> bool:
-        """Returns whether it dominates ``other`` by the estimates; equals do not."""
-        return _dominates(self.score, self.cost, other.score, other.cost)
-
-    def surely_beats(self, other: Point) -> bool:
-        """Returns whether it dominates ``other`` wherever in their intervals both may be."""
-        low, _ = self._more_accurate_by(other)
-        return _dominates(low, self.cost_high, 0.0, other.cost_low)
-
-    def could_beat(self, other: Point) -> bool:
-        """Returns whether it dominates ``other`` somewhere in their intervals."""
-        _, high = self._more_accurate_by(other)
-        return _dominates(high, self.cost_low, 0.0, other.cost_high)
-
-    def _more_accurate_by(self, other: Point) -> tuple[float, float]:
-        """Returns the 95 % interval of the difference in accuracy."""
-        paired = None
-        if self.answers is not None and other.answers is not None:
-            paired = self.answers.less(other.answers)
-        return paired or (self.score_low - other.score_high, self.score_high - other.score_low)
-
-
-def _dominates(score: float, cost: float, other_score: float, other_cost: float) -> bool:
-    no_worse = score >= other_score and cost <= other_cost
-    return no_worse and (score > other_score or cost < other_cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +55,7 @@ class Marked:
     """A row and its place in two views: cost is latency per second of audio, or size.
 
     Args:
-        row: its own ``on_frontier`` is set: in the latency view, by the estimates.
+        row: its own ``on_frontier`` and ``on_frontier_probability`` are set: in the latency view.
         not_eligible: why it cannot be on any frontier; empty if it can.
         on_frontier_size: in the size view, by the estimates.
         membership: in the latency view, by the intervals; ``None`` where not eligible.
@@ -112,6 +71,11 @@ class Marked:
     rival: Row | None = None
     challengers: int = 0
     other_students: int = 0
+
+    @property
+    def on_frontier_probability(self) -> float | None:
+        """The probability to be on it in the latency view; ``None`` where it is not known."""
+        return self.row.on_frontier_probability
 
     @property
     def is_sure_of_student(self) -> bool:
@@ -138,8 +102,24 @@ class View:
 
 def standings(points: Sequence[Point]) -> list[Standing]:
     """Returns the place of each of ``points`` among all of them."""
-    front = [not any(rival.beats(point) for rival in points) for point in points]
-    return [_standing(index, points, front) for index in range(len(points))]
+    if not points:
+        return []
+    on = _front(points)
+    order = sorted(
+        range(len(points)),
+        key=lambda i: (not on[i], -points[i].score, points[i].cost, points[i].name),
+    )
+    rank = np.empty(len(points), dtype=np.int64)
+    rank[order] = np.arange(len(points))
+    front_at = np.array(on)
+    pairs = zip(on, rivals(points), strict=True)
+    return [_standing(is_on, found, front_at, rank) for is_on, found in pairs]
+
+
+def _front(points: Sequence[Point]) -> list[bool]:
+    """Returns whether each point is on the frontier by the estimates."""
+    estimates = np.array([[(point.score, point.cost) for point in points]])
+    return [bool(each) for each in front(estimates[..., 0], estimates[..., 1])[0]]
 
 
 def mark(rows: Sequence[Row]) -> list[Marked]:
@@ -155,7 +135,11 @@ def mark(rows: Sequence[Row]) -> list[Marked]:
         for row, variant in variants(rows).items()
     }
     marked = {
-        row: Marked(row=replace(row, on_frontier=False), not_eligible=_reason(row)) for row in rows
+        row: Marked(
+            row=replace(row, on_frontier=False, on_frontier_probability=None),
+            not_eligible=_reason(row),
+        )
+        for row in rows
     }
     eligible = [row for row in rows if not marked[row].not_eligible]
     for competing in grouped(eligible, lambda row: (*_place(row), *_scored(row))).values():
@@ -182,6 +166,11 @@ def views(marked: Sequence[Marked]) -> list[View]:
     ]
 
 
+def unpaid_frontend(row: Row) -> bool:
+    """Returns whether a row's latency leaves out a front-end that its file needs."""
+    return not (row.includes_frontend or row.frontend is Frontend.NONE_NEEDED)
+
+
 def _place(row: Row) -> tuple[str, str]:
     return row.setup.device, row.setup.timed_by
 
@@ -197,12 +186,15 @@ def _scored_so(rows: Sequence[Marked]) -> list[tuple[str | None, str | None]]:
 
 
 def _marked(competing: Sequence[Row], names: Mapping[Row, str]) -> Iterator[Marked]:
-    fast = standings([_point(row, names[row], *_latency(row)) for row in competing])
+    points = [point_of(row, names[row], *_latency(row)) for row in competing]
+    fast, likely = standings(points), probabilities(points)
     once = at_shortest_hop(competing)
-    sizes = standings([_point(row, names[row], *[float(row.size_bytes)] * 3) for row in once])
-    small = {row for row, standing in zip(once, sizes, strict=True) if standing.on_frontier}
-    pairs = zip(competing, fast, strict=True)
-    rows = [replace(row, on_frontier=by_latency.on_frontier) for row, by_latency in pairs]
+    sizes = _front([point_of(row, names[row], *[float(row.size_bytes)] * 3) for row in once])
+    small = {row for row, is_on in zip(once, sizes, strict=True) if is_on}
+    rows = [
+        replace(row, on_frontier=each.on_frontier, on_frontier_probability=probability)
+        for row, each, probability in zip(competing, fast, likely, strict=True)
+    ]
     for row, before, by_latency in zip(rows, competing, fast, strict=True):
         yield Marked(
             row=row,
@@ -216,26 +208,22 @@ def _marked(competing: Sequence[Row], names: Mapping[Row, str]) -> Iterator[Mark
         )
 
 
-def _standing(index: int, points: Sequence[Point], front: Sequence[bool]) -> Standing:
-    point = points[index]
-    sure = [i for i, rival in enumerate(points) if rival.surely_beats(point)]
-    rivals = sure or [i for i, rival in enumerate(points) if front[i] and rival.beats(point)]
-    best = min(
-        rivals,
-        key=lambda i: (not front[i], -points[i].score, points[i].cost, points[i].name),
-        default=None,
-    )
-    challengers = tuple(
-        i for i, rival in enumerate(points) if i != index and rival.could_beat(point)
-    )
-    if sure:
+def _standing(
+    on_frontier: bool, found: Rivals, front_at: NDArray[np.bool_], rank: NDArray[np.int64]
+) -> Standing:
+    sure = found.sure
+    beaten_by = sure if len(sure) else found.estimated[front_at[found.estimated]]
+    if len(sure):
         membership = Membership.OFF
-    elif challengers:
+    elif len(found.possible):
         membership = Membership.UNCLEAR
     else:
         membership = Membership.ON
     return Standing(
-        on_frontier=front[index], membership=membership, rival=best, challengers=challengers
+        on_frontier=on_frontier,
+        membership=membership,
+        rival=int(beaten_by[np.argmin(rank[beaten_by])]) if len(beaten_by) else None,
+        challengers=tuple(found.possible.tolist()),
     )
 
 
@@ -248,7 +236,8 @@ def _latency(row: Row) -> tuple[float, float, float]:
     )
 
 
-def _point(row: Row, name: str, cost: float, cost_low: float, cost_high: float) -> Point:
+def point_of(row: Row, name: str, cost: float, cost_low: float, cost_high: float) -> Point:
+    """Returns a row as a point of a view with that cost."""
     return Point(
         name=name,
         score=row.score_mean or 0.0,
@@ -258,6 +247,8 @@ def _point(row: Row, name: str, cost: float, cost_low: float, cost_high: float) 
         cost_low=cost_low,
         cost_high=cost_high,
         answers=row.answers,
+        identity=f"{row.case_key}, {row.session}, {row.audio_s_per_inference}",
+        scored=f"{row.file.artifact_sha256}, {row.audio_s_per_inference}",
     )
 
 
@@ -269,5 +260,4 @@ def _reason(row: Row) -> str:
         return row.not_timed
     if invalid:
         return invalid[0]
-    paid = row.includes_frontend or row.frontend is Frontend.NONE_NEEDED
-    return "" if paid else "the latency leaves out the log-mel front-end"
+    return "the latency leaves out the log-mel front-end" if unpaid_frontend(row) else ""

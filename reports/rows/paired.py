@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_NORMAL_95 = 1.96
+NORMAL_95 = 1.96  # half the width of a 95 % interval, in standard deviations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,11 +35,21 @@ class Answers:
         if self.strata != other.strata:
             return None
         apart = self.right - other.right
-        means = np.add.reduceat(apart, self.starts) / self.strata
-        spread = apart - np.repeat(means, self.strata)
-        half = _NORMAL_95 * float(np.sqrt(np.sum(np.square(self.weights * spread))))
+        half = NORMAL_95 * float(np.sqrt(np.sum(np.square(self._spread_of(apart)))))
         mean = float(self.weights @ apart)
         return mean - half, mean + half
+
+    def weighted_spread(self) -> NDArray[np.float64]:
+        """Returns float64 [clips], how far each is from its label's mean, times its weight.
+
+        The sum of squares is the variance of the score.
+        """
+        return self._spread_of(self.right)
+
+    def _spread_of(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        means = np.add.reduceat(values, self.starts) / self.strata
+        spread: NDArray[np.float64] = self.weights * (values - np.repeat(means, self.strata))
+        return spread
 
 
 def answers(tasks: Sequence[Sequence[Mapping[str, str]]]) -> Answers | None:

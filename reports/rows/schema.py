@@ -158,6 +158,9 @@ class Row:
     energy_j_per_hour_low: float | None = maybe("lower end of its 95 % interval", "J")
     energy_j_per_hour_high: float | None = maybe("upper end of its 95 % interval", "J")
     energy_rails: str | None = maybe("rails that were counted, as NAME (SUBSYSTEM);...")
+    on_frontier_probability: float | None = maybe(
+        "probability that no row is faster and as accurate or better, of 1000 draws", "[0, 1]"
+    )
     # No column: which test clips were right.
     answers: Answers | None = dataclasses.field(default=None, compare=False, repr=False)
 

@@ -3,29 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
+from support.clip_answers import Parts, drawn
 
 from models.accuracy.classification import confidence_interval, paired_difference
-from reports.rows.frontier import Membership, Point, standings
+from reports.rows.dominance import Point
+from reports.rows.frontier import Membership, standings
 from reports.rows.paired import answers
-
-Parts = list[dict[str, str]]
-
-
-def drawn(seed: int, *, better: float = 0.0) -> list[Parts]:
-    """Returns two tasks, one of two folds: easy and hard clips, which all models share."""
-    clips, own = np.random.default_rng(0), np.random.default_rng(seed)
-
-    def labels(count: int, each: int) -> dict[str, str]:
-        return {
-            f"label{number}": "".join(
-                str(int(own.random() < easy + better)) for easy in clips.beta(0.2, 0.2, each)
-            )
-            for number in range(count)
-        }
-
-    return [[labels(4, 60), labels(4, 60)], [labels(9, 20)]]
 
 
 def as_bools(parts: Parts) -> list[dict[str, list[bool]]]:

@@ -13,7 +13,8 @@ from reports.parts import picks
 from reports.parts.sections import dominated
 from reports.parts.table import Footnotes
 from reports.rows import frontier
-from reports.rows.frontier import Membership, Point
+from reports.rows.dominance import Point
+from reports.rows.frontier import Membership
 
 ON, OFF, UNCLEAR = Membership.ON, Membership.OFF, Membership.UNCLEAR
 

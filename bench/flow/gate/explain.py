@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from statistics import median
 
 from bench.core.errors import BenchError
-from bench.flow.device.sweep import Sweep
 from bench.flow.measure.session import SessionOnDevice
 from bench.gate.records import Explained, Operator, SideFacts
 from bench.gate.verdict import ModelKey
 from bench.measure.outcome import Measured
 from bench.plan.case import Case, Mode, Runner
 from bench.plan.order import Planned
-from bench.tool.op_profile import OpRow, parse_op_profile
+from bench.tool.op_profile import OpProfile, OpRow, parse_op_profile
 from models.tflite.contents import layers
 
 
@@ -38,7 +38,9 @@ def _side_facts(case: Case, here: SessionOnDevice) -> SideFacts:
         values = [value for each in outcomes if (value := getattr(each, name)) is not None]
         return median(values) if values else None
 
-    facts = SideFacts(layers=_layers(here.sweep, case), operators=_profile(case, here))
+    facts = SideFacts(
+        layers=layers_of(here.sweep.paths[case.artifact_sha256]), operators=_profile(case, here)
+    )
     if not outcomes:
         return facts
     return replace(
@@ -52,9 +54,10 @@ def _side_facts(case: Case, here: SessionOnDevice) -> SideFacts:
     )
 
 
-def _layers(sweep: Sweep, case: Case) -> tuple[Operator, ...]:
+def layers_of(path: Path) -> tuple[Operator, ...]:
+    """Returns the operators of a file that was measured; none where it cannot be read."""
     try:
-        operators = layers(sweep.paths[case.artifact_sha256])
+        operators = layers(path)
     except BenchError:  # the file was measured, so this is not a reason to end the gate
         return ()
     return tuple(Operator(node_type=kind, name=name, macs=macs) for kind, name, macs in operators)
@@ -71,8 +74,11 @@ def _profile(case: Case, here: SessionOnDevice) -> tuple[Operator, ...]:
     profile = (
         parse_op_profile(invocation.stdout) if isinstance(invocation.outcome, Measured) else None
     )
-    if profile is None:
-        return ()
+    return () if profile is None else operators_of(profile)
+
+
+def operators_of(profile: OpProfile) -> tuple[Operator, ...]:
+    """Returns the operators of an op profile with their times, each counted once."""
     return tuple(
         Operator(node_type=each.node_type, name=each.name, avg_us=each.avg_us)
         for each in profile.ops
