@@ -11,7 +11,8 @@ from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
 from bench.flow.gate.explain import layers_of, operators_of
 from bench.flow.report.join import join
-from bench.flow.report.results import CaseResult, Timed, newest_results, results
+from bench.flow.report.results import CaseResult, Timed
+from bench.flow.report.stored import newest_results, results
 from bench.gate.reasons import differences
 from bench.gate.records import Operator, SideFacts
 from bench.store.store import Store

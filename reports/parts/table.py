@@ -269,7 +269,9 @@ def _membership(place: Marked, notes: Footnotes) -> Cell:
         return notes.gap(place.not_eligible)
     on = place.row.on_frontier
     text = f"{'★ ' if on else ''}{place.membership}"
-    return Cell(text=text, order=f"{0 if on else 1}{place.membership}")
+    likely = place.on_frontier_probability
+    detail = "" if likely is None else f"{100 * likely:.0f} %"
+    return Cell(text=text, detail=detail, order=f"{0 if on else 1}{place.membership}")
 
 
 def _scores(notes: Footnotes) -> list[Column[Row]]:

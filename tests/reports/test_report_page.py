@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,6 +11,8 @@ from support.report_rows import changed, rows, tasks, timed, unmeasured
 
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
+from reports.decision import budgets
+from reports.decision.pick import answers
 from reports.page import page
 from reports.rows.schema import Row
 
@@ -285,3 +288,34 @@ def test_a_file_timed_by_several_threads_has_a_name_for_each(two_devices: Path) 
     assert "a (1 thread)" in text
     assert "a (2 threads)" in text
     assert text.count("2.00× as fast as float32") == 2
+
+
+def test_the_page_and_pick_give_the_same_answers(folder: Path, tmp_path: Path) -> None:
+    asked = {
+        "#latency=600&size=3": [budgets.latency("600us/s"), budgets.size("3MB")],
+        "#core=0.05": [budgets.core("0.05%")],
+        "#lost=5": [budgets.lost("5")],
+        "#lost=3.2&latency=950": [budgets.lost("3.2"), budgets.latency("950us/s")],
+        "#latency=433": [budgets.latency("433us/s")],
+    }
+    seen = found_in(
+        folder / "index.html",
+        f"""
+        const seen = [];
+        for (const state of {json.dumps(list(asked))}) {{
+          location.hash = state;
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          seen.push(document.getElementById("answer").textContent);
+        }}
+        return seen;
+        """,
+        tmp_path,
+    )
+    for text, limits in zip(seen, asked.values(), strict=True):
+        (answer,) = answers(rows(), limits)
+        if answer.chosen is None:
+            assert text.startswith("No file keeps these budgets by its estimates.")
+        else:
+            name = answer.chosen.name.replace("(hop 0.96 s) ", "").replace("(hop 1.5 s) ", "")
+            assert text.startswith(f"{name} at"), (text, name)
+            assert f"s {answer.chosen.keeps} keeps the budgets" in text

@@ -10,7 +10,7 @@ from support.large_store import Size, write_large
 from support.stored_sessions import CASE
 
 from bench.flow.report.join import join
-from bench.flow.report.results import newest_results
+from bench.flow.report.stored import newest_results
 from bench.store.store import Store
 
 SIZE = Size(sessions=20, files=4, processes=5)

@@ -6,7 +6,7 @@ from random import Random
 
 from bench.core.errors import BenchError, InfrastructureError
 from bench.flow.report.join import join
-from bench.flow.report.results import newest_results
+from bench.flow.report.stored import newest_results
 from bench.store.store import Store
 from support.stored_sessions import ARTIFACT, CASE, add_session
 

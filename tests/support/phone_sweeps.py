@@ -16,7 +16,8 @@ from bench.flow.phone.phone import PhoneDevice
 from bench.flow.phone.process import PhoneProcesses
 from bench.flow.phone.sweep import phone_sweep
 from bench.flow.phone.tool import PhoneTools
-from bench.flow.report.results import CaseResult, results
+from bench.flow.report.results import CaseResult
+from bench.flow.report.stored import results
 from bench.measure.conditions import Limits, without_contention
 from bench.plan.case import Delegate, Protocol
 from bench.plan.suite import ALL_CORES, Suite, Target, bare_target

@@ -23,7 +23,7 @@ from bench.core.score import Score
 from bench.core.version import VERSION
 from bench.flow.exchange import rows as exported
 from bench.flow.exchange.derive import difference, outcomes_of
-from bench.flow.report.results import sessions_of
+from bench.flow.report.stored import sessions_of
 from bench.measure.conditions import Limits
 from bench.measure.outcome import Failed, Measured, Outcome
 from bench.plan.case import Case

@@ -10,7 +10,7 @@ from typing import assert_never
 from bench.core.version import VERSION
 from bench.flow.report.join import join
 from bench.flow.report.mode_rows import modes
-from bench.flow.report.results import newest_results, sessions_of
+from bench.flow.report.stored import newest_results, sessions_of
 from bench.store.store import Store
 from reports.exchange import peers, tables, trackers
 from reports.exchange.occasion import Occasion

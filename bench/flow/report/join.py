@@ -15,7 +15,8 @@ from bench.core.score import PRESENT_RULE, Score, TaskScore
 from bench.flow.outputs.record import host_score_caveats, output_caveats
 from bench.flow.report.energy import amount_columns
 from bench.flow.report.frontend import frontend_of
-from bench.flow.report.results import CaseResult, Timed, newest_results
+from bench.flow.report.results import CaseResult, Timed
+from bench.flow.report.stored import newest_results
 from bench.plan.case import Mode
 from bench.plan.device import DeviceRecord, Kind
 from bench.store.records import Session

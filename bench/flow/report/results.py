@@ -1,9 +1,9 @@
-"""The results of each case of a session, computed from the stored outcomes when they are read."""
+"""The results of each case of a session, computed from its stored processes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +14,11 @@ from bench.core.artifact import Artifact
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.device_state.caches import CacheUse
 from bench.core.device_state.telemetry import Telemetry
-from bench.flow.outputs.record import Check, Checks, Verdict, checks_on, output_caveats, read_checks
+from bench.flow.outputs.record import Check, Checks, Verdict, checks_on, output_caveats
 from bench.flow.phone.drift_probe import probe_caveats
 from bench.flow.phone.readiness import session_caveats
 from bench.flow.report.energy import energy_of
-from bench.flow.report.origin import HERE, IMPORTED, MERGED, Origin, origin_of
+from bench.flow.report.origin import HERE, Origin, origin_of
 from bench.measure.energy import EnergyUse
 from bench.measure.outcome import Failed, Measured, Statistics
 from bench.measure.printed import Printed, summarise_printed
@@ -32,14 +32,12 @@ from bench.measure.result_caveats import (
 from bench.measure.sampled import SampleSummary, summarise_samples
 from bench.measure.stopping import counts
 from bench.measure.streaming import Streaming, streaming
-from bench.measure.summary import SessionSpread, Summary, between_sessions, summarise
+from bench.measure.summary import SessionSpread, Summary, summarise
 from bench.measure.sustained import Curve, Point, curve
 from bench.measure.validity import once_each
 from bench.plan.case import Case, Mode, Protocol
 from bench.plan.device import DeviceRecord, Kind
-from bench.plan.suite import GATE
 from bench.store.records import Event, Invocation, Session
-from bench.store.store import Store
 from bench.tool.op_profile import OpProfile, parse_op_profile
 
 _MIXED = "mixed"
@@ -113,78 +111,21 @@ class CaseResult:
 Timed: TypeAlias = tuple[Session, tuple[CaseResult, ...]]
 
 
-def newest_results(store: Store) -> list[Timed]:
-    """Returns every session of a store, the oldest first, with its results if a page needs them.
-
-    These are of the sessions that are the newest of any case. The others come without results: a
-    page shows nothing of them but the spread between sessions, and they may be a million processes.
-    Sessions of gates are left out: they are of old revisions too, and their results are in logs.
-    The number of queries does not depend on the number of sessions.
-    """
-    sessions = {session.id: session for session in sessions_of(store)}
-    needed = _newest_of_cases(store, list(sessions))
-    artifacts, checks = _artifacts(store), read_checks(store)
-    events: dict[str | None, list[Event]] = defaultdict(list)
-    for event in store.events_of(needed):
-        events[event.session_id].append(event)
-    by_session = {
-        identity: _session_results(
-            sessions[identity], invocations, events[identity], artifacts, checks
-        )
-        for identity, invocations in store.invocations_by_session(needed)
-    }
-    timed = [(session, by_session.get(session.id, [])) for session in sessions.values()]
-    spreads = _spreads(store, {each.case.key for cases in by_session.values() for each in cases})
-    return [(session, _with_spreads(cases, spreads)) for session, cases in timed]
-
-
-def _newest_of_cases(store: Store, oldest_first: Sequence[str]) -> set[str]:
-    """Returns the sessions that are the newest of any case, of each origin on its own."""
-    place = {identity: number for number, identity in enumerate(oldest_first)}
-    events: dict[str | None, list[Event]] = defaultdict(list)
-    for kind in (IMPORTED, MERGED):
-        for event in store.events(kind=kind):
-            events[event.session_id].append(event)
-    origins = {identity: origin_of(steps).text for identity, steps in events.items()}
-    newest: dict[tuple[str, str], str] = {}
-    for case, having in store.sessions_by_case():
-        for identity in sorted((each for each in having if each in place), key=place.__getitem__):
-            newest[case, origins.get(identity, HERE.text)] = identity
-    return set(newest.values())
-
-
-def sessions_of(store: Store) -> list[Session]:
-    """Returns the sessions of a store except those of gates, the oldest first."""
-    return [session for session in store.sessions() if session.suite != GATE]
-
-
-def results(store: Store, session: Session) -> tuple[CaseResult, ...]:
-    """Returns the results of a session's cases that have a stored process, sorted by name.
-
-    Processes of companion modes, such as op profiles, are part of the back-to-back case that they
-    belong to.
-    """
-    cases = _session_results(
-        session,
-        store.invocations(session.id),
-        store.events(session.id),
-        _artifacts(store),
-        read_checks(store),
-    )
-    return _with_spreads(cases, _spreads(store, {each.case.key for each in cases}))
-
-
-def _artifacts(store: Store) -> dict[str, Artifact]:
-    return {artifact.sha256: artifact for artifact in store.artifacts()}
-
-
-def _session_results(
+def session_results(
     session: Session,
     invocations: Iterable[Invocation],
     events: Sequence[Event],
     artifacts: Mapping[str, Artifact],
     checks: Checks,
 ) -> list[CaseResult]:
+    """Returns the results of a session's cases that have a stored process, sorted by name.
+
+    Processes of companion modes, such as op profiles, are part of the back-to-back case that they
+    belong to.
+
+    Args:
+        artifacts: by SHA-256.
+    """
     rows: dict[str, list[Invocation]] = defaultdict(list)
     beside: dict[str, dict[Mode, list[Invocation]]] = defaultdict(lambda: defaultdict(list))
     for invocation in invocations:
@@ -216,25 +157,6 @@ def _session_results(
 def _order(result: CaseResult) -> tuple[object, ...]:
     case = result.case
     return result.name, case.delegate, list(Mode).index(case.protocol.mode), case.threads
-
-
-def _with_spreads(
-    cases: Iterable[CaseResult], spreads: Mapping[str, SessionSpread]
-) -> tuple[CaseResult, ...]:
-    return tuple(replace(each, spread=spreads.get(each.case.key)) for each in cases)
-
-
-def _spreads(store: Store, keys: Collection[str]) -> dict[str, SessionSpread]:
-    """Returns the between-session spread of each case that has several sessions."""
-    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for session_id, key, inference_us in store.inference_us(keys):
-        if inference_us:
-            values[key][session_id].append(median(inference_us))
-    spreads = {
-        key: between_sessions({each: median(found) for each, found in by_session.items()})
-        for key, by_session in values.items()
-    }
-    return {key: spread for key, spread in spreads.items() if spread is not None}
 
 
 def _result(

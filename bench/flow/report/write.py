@@ -11,7 +11,7 @@ from bench.core.version import VERSION
 from bench.flow.report.details import details_of
 from bench.flow.report.join import device_names, join
 from bench.flow.report.mode_rows import modes
-from bench.flow.report.results import newest_results, sessions_of
+from bench.flow.report.stored import newest_results, sessions_of
 from bench.flow.report.teacher_accuracy import accuracies
 from bench.store.store import Store
 from models.student.buildable import TRILL, TrillShaped

@@ -22,7 +22,7 @@ if (source) {
     core: { name: "share of a core", of: (row) => times(1e-4 * all.threads[row], ends("latency"))(row) },
     size: { name: "size", of: times(1e-6, exact("size")) },
     memory: { name: "memory", of: exact("memory") },
-    lost: { name: "accuracy lost", of: null },
+    lost: { name: "accuracy lost", of: times(100, ends("lost")) },
   };
   const number = (value, digits = 3) => {
     if (value === null || value === undefined) return "–";
@@ -54,7 +54,7 @@ if (source) {
   const scored = measured.some(([name]) => name === "score");
   for (const axis of ["x", "y"]) options(axis, measured.map(([name, { name: words }]) => [name, words]));
   for (const [name, { of }] of Object.entries(BUDGETS)) {
-    const known = of ? rows.some((row) => of(row)[1] !== null) : scored;
+    const known = rows.some((row) => of(row)[1] !== null);
     form.elements[name].closest("label").hidden = !known;
   }
   let zoom = null;
@@ -86,24 +86,34 @@ if (source) {
     && ["format", "family", "delegate"].every((column) => !form.elements[column].value || text(column, row) === form.elements[column].value)
     && (!form.elements.hop.value || String(all.hop[row]) === form.elements.hop.value));
   const eligible = (row) => text("reason", row) === "";
-  const ORDER = ["surely", "probably", "probably not", "no", "not measured"];
-  const keeps = ([low, value, high], most) => {
-    if (value === null) return "not measured";
-    if (value <= most) return high !== null && high <= most ? "surely" : "probably";
-    return low !== null && low <= most ? "probably not" : "no";
+  const ORDER = ["surely", "probably", "unclear", "no"];
+  // The rules of reports/decision/budgets.py.
+  const graded = ([low, value, high], most) => {
+    if (low === null || high === null) return ["unclear", "it has no interval"];
+    if (high <= most) return ["surely", ""];
+    if (low > most) return ["no", ""];
+    return [value <= most ? "probably" : "unclear", ""];
+  };
+  const keeps = (name, row, most) => {
+    const found = BUDGETS[name].of(row);
+    const [, value] = found;
+    if (value === null) return ["unclear", "not measured"];
+    if (name === "size") return [value <= most ? "surely" : "no", ""];
+    if (name === "memory") return value <= most ? ["probably", "a highest value seen has no interval"] : ["no", ""];
+    const [verdict, why] = graded(found, most);
+    if (name === "core" && verdict === "no" && all.threads[row] !== 1) return ["unclear", "of several threads only an upper bound is known"];
+    if (name === "core" && verdict === "surely") return ["probably", "it was timed back to back; a stream idles and is slower"];
+    return [verdict, why];
   };
   const asked = () => Object.keys(BUDGETS).filter((name) => form.elements[name].value !== "" && Number(form.elements[name].value) >= 0);
   const judge = (shown) => {
-    const best = Math.max(...shown.filter(eligible).map((row) => all.score[row] ?? 0));
     const budgets = asked();
     return new Map(shown.map((row) => {
       const why = [];
       let verdict = "surely";
       for (const name of budgets) {
-        const most = Number(form.elements[name].value);
-        const lost = [all.score_high[row], all.score[row], all.score_low[row]].map((score) => (score === null ? null : 100 * (best - score)));
-        const found = keeps(name === "lost" ? lost : BUDGETS[name].of(row), most);
-        if (found !== "surely") why.push(`${BUDGETS[name].name}: ${found}`);
+        const [found, because] = keeps(name, row, Number(form.elements[name].value));
+        if (found !== "surely") why.push(`${BUDGETS[name].name}: ${found}${because ? `, ${because}` : ""}`);
         if (ORDER.indexOf(found) > ORDER.indexOf(verdict)) verdict = found;
       }
       return [row, { verdict, why }];
@@ -122,13 +132,11 @@ if (source) {
   const answer = (shown, judged) => {
     const able = shown.filter(eligible);
     const fits = able.filter((row) => ["surely", "probably"].includes(judged.get(row).verdict)).sort((a, b) => all.score[b] - all.score[a] || all.latency[a] - all.latency[b]);
-    const near = able.filter((row) => judged.get(row).verdict === "probably not");
-    const unknown = able.filter((row) => judged.get(row).verdict === "not measured");
+    const unclear = able.filter((row) => judged.get(row).verdict === "unclear");
     if (!able.length) return "Nothing that is shown was both timed and scored.";
     if (!fits.length) {
       let words = "No file keeps these budgets by its estimates.";
-      if (near.length) words += ` ${near.length} cannot be told by the intervals.`;
-      if (unknown.length) words += ` Of ${unknown.length} a budgeted quantity was not measured.`;
+      if (unclear.length) words += ` ${unclear.length} ${unclear.length === 1 ? "is" : "are"} unclear.`;
       return words;
     }
     const [first, second] = fits;
@@ -136,7 +144,7 @@ if (source) {
     const lead = asked().length ? `${label(first)} ${verdict} keeps the budgets${why.length ? ` (${why.join(", ")})` : ""}` : `Without a budget the most accurate is ${label(first)}`;
     let words = `${lead}: ${range(AXES.score.of(first))} %, ${range(ends("latency")(first))} µs per second of audio, ${number(all.size[first] / 1e6)} MB.`;
     if (second !== undefined) words += ` Runner-up: ${label(second)}, ${number(100 * (all.score[first] - all.score[second]))} points less${all.score_low[first] > all.score_high[second] ? "" : "; their intervals overlap"}.`;
-    if (unknown.length) words += ` Of ${unknown.length} others a budgeted quantity was not measured.`;
+    if (unclear.length) words += ` ${unclear.length} ${unclear.length === 1 ? "other is" : "others are"} unclear.`;
     return words;
   };
 
@@ -175,7 +183,8 @@ if (source) {
     if (all.memory[row] !== null) parts.push(`${number(all.memory[row])} MiB of memory`);
     parts.push(`${text("delegate", row)}, ${all.threads[row]} thread${all.threads[row] === 1 ? "" : "s"}, ${all.processes[row]} processes`);
     const reason = text("reason", row);
-    parts.push(reason ? `not on the frontier: ${reason}` : `frontier: ${all.on[row] ? "on it by the estimates" : "not on it by the estimates"}, ${text("sure", row)} by the intervals`);
+    const likely = all.likely[row] === null ? "" : `, with a probability of ${number(100 * all.likely[row])} %`;
+    parts.push(reason ? `not on the frontier: ${reason}` : `frontier: ${all.on[row] ? "on it by the estimates" : "not on it by the estimates"}, ${text("sure", row)} by the intervals${likely}`);
     if (extra) parts.push(extra);
     if (text("caveats", row)) parts.push(`caveats: ${text("caveats", row)}`);
     parts.push(`${all.views[all.view[row]]}; file ${all.hash[row]}, session ${text("session", row)}`);
@@ -309,7 +318,7 @@ if (source) {
     const able = shown.filter(eligible).sort((a, b) => ORDER.indexOf(judged.get(a).verdict) - ORDER.indexOf(judged.get(b).verdict) || all.score[b] - all.score[a]);
     table.tBodies[0].replaceChildren(...able.slice(0, MOST).map((row) => {
       const { verdict, why } = judged.get(row);
-      const cells = [label(row), why.length ? why.join(", ") : asked().length ? verdict : "none set", range(AXES.score.of(row)), range(ends("latency")(row)), number(all.size[row] / 1e6), text("sure", row)];
+      const cells = [label(row), why.length ? why.join(", ") : asked().length ? verdict : "none set", range(AXES.score.of(row)), range(ends("latency")(row)), number(all.size[row] / 1e6), `${text("sure", row)}${all.likely[row] === null ? "" : `, ${number(100 * all.likely[row])} %`}`];
       return element("tr", all.on[row] ? { class: "strong" } : {}, ...cells.map((cell, column) => element("td", column > 1 && column < 5 ? { class: "number" } : {}, cell)));
     }));
     const left = shown.length - able.length;

@@ -27,7 +27,7 @@ from bench.flow.device.sweep import Sweep
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read
 from bench.flow.gate.run_blocks import statistic_of
-from bench.flow.report.results import newest_results
+from bench.flow.report.stored import newest_results
 from bench.gate.findings import exit_codes, findings_of, latency_findings
 from bench.gate.log import Log
 from bench.gate.records import (

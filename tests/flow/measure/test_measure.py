@@ -21,7 +21,8 @@ from bench.flow.device.host import HostDevice
 from bench.flow.device.sweep import Sweep, runner_of
 from bench.flow.measure.judge import judge
 from bench.flow.measure.session import measure, open_session
-from bench.flow.report.results import busy_caveat, results
+from bench.flow.report.results import busy_caveat
+from bench.flow.report.stored import results
 from bench.measure.outcome import Failed, Measured
 from bench.plan.case import Delegate, Protocol
 from bench.plan.device import this_machine

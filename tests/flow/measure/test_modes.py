@@ -16,7 +16,8 @@ from bench.flow.device.requests import RunRequest, ToolRequest
 from bench.flow.device.sweep import Sweep
 from bench.flow.measure.session import measure, open_session
 from bench.flow.report.join import join
-from bench.flow.report.results import CaseResult, results
+from bench.flow.report.results import CaseResult
+from bench.flow.report.stored import results
 from bench.handset.running import Running
 from bench.measure.outcome import Measured
 from bench.plan.case import Delegate, Mode, Protocol

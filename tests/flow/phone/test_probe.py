@@ -9,7 +9,7 @@ from support.reach import Boot
 
 from bench.core.caveats import CaveatKind, Effect
 from bench.flow.phone.drift_probe import MODEL, PROBE, probe_caveats
-from bench.flow.report.results import results
+from bench.flow.report.stored import results
 from bench.handset.running import Running
 from bench.measure.outcome import Measured
 from bench.store.records import Event

@@ -17,7 +17,8 @@ from bench.adb.phone import FOLDER
 from bench.cli.shown.cases import show
 from bench.core.caveats import CaveatKind
 from bench.flow.measure.session import measure, open_session
-from bench.flow.report.results import CaseResult, results
+from bench.flow.report.results import CaseResult
+from bench.flow.report.stored import results
 from bench.handset.running import Running
 from bench.measure.conditions import Limits
 from bench.measure.outcome import Measured

@@ -13,7 +13,7 @@ from bench.core.artifact import Artifact, Role
 from bench.core.caveats import Caveat, CaveatKind, Effect
 from bench.flow.report.join import join
 from bench.flow.report.mode_rows import modes
-from bench.flow.report.results import newest_results
+from bench.flow.report.stored import newest_results
 from bench.flow.report.write import report
 from bench.plan.case import Case, Mode, Protocol
 from bench.store.store import Store

@@ -9,7 +9,7 @@ from support.stored_sessions import ARTIFACT, CASE, add_session
 
 from bench.flow.outputs.record import EVENT
 from bench.flow.report.join import join
-from bench.flow.report.results import newest_results, results
+from bench.flow.report.stored import newest_results, results
 from bench.plan.suite import GATE
 from bench.store.store import Store
 

@@ -257,7 +257,7 @@ def _show(
 ) -> set[int]:
     """Prints the results; returns the exit codes: 4 where a case failed."""
     from bench.cli.shown.cases import show
-    from bench.flow.report.results import results
+    from bench.flow.report.stored import results
 
     measured = [(session, results(store, session)) for session in sessions]
     errors = [(lane.device, lane.error) for lane in lanes if lane.error is not None]

@@ -158,7 +158,7 @@ def _read(options: Options) -> tuple[list[Row], list[Stream], list[str]]:
         return list(found.rows), [], [_NO_PAIRS, *unknown]
     from bench.flow.report.join import join
     from bench.flow.report.mode_rows import modes
-    from bench.flow.report.results import newest_results
+    from bench.flow.report.stored import newest_results
     from bench.store.store import Store
 
     with Store.open(options.db or "frill-bench.db", create=False) as store:
