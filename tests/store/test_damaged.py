@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.damaged_stores import flip, read_all, write_store
+from support.patience import PATIENCE_S
 from support.program import command_line
 from support.required import required
 from support.stored_sessions import CASE, add_session
@@ -94,7 +95,7 @@ def test_a_full_disk_ends_clearly_and_loses_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", mount, tmp_path, sys.executable, "-c", FILL, tmp_path,
          *folders],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     error, hint, counts, read_again = done.stdout.splitlines()
