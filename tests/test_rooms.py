@@ -23,7 +23,7 @@ DOORS = {
     "ai_edge_litert": {"models/tflite/litert.py", "bench/tool/litert_runner.py"},
     "flatbuffers": {"models/tflite/metadata.py"},
     "litert_quantizer": {"models/tflite/quantise.py"},
-    "onnxruntime": {"models/teachers/onnx_door.py"},
+    "onnxruntime": {"models/onnx/onnx_door.py"},
     "kagglehub": {"models/teachers/hub.py"},
     "pyarrow": {"bench/flow/build/embed.py", "reports/exchange/tables.py"},
     "sklearn": {"models/accuracy/head.py"},
