@@ -38,7 +38,7 @@ class Prepared:
 
     Args:
         fronts: front-ends that are timed with it.
-        tasks: what it is scored on; ``None`` without audio, or where it is no audio embedding.
+        tasks: what it is scored on; ``None`` without audio, or if it embeds no audio.
         notes: what was left out, and why; also printed on the page.
         failed: a message for each part that failed.
     """

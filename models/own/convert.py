@@ -335,24 +335,30 @@ def _refuse_unusable(job: OwnJob, inputs: Sequence[Tensor], file: reader.TfliteF
 
 
 def _role(job: OwnJob, file: reader.TfliteFile, kind: Hears) -> Role | None:
-    """Returns the role of a file, where its shapes alone do not show it."""
-    if job.wanted.role is not None or file.role is not Role.OTHER:
+    """Returns the role of a file, where its shapes alone do not show it.
+
+    A file that makes no vector of audio is its owner's model here and not another one's front-end,
+    unless its owner states that.
+    """
+    if job.wanted.role is not None:
         return job.wanted.role
+    if file.role not in (Role.OTHER, Role.FRONTEND):
+        return None
     wide = [n for each in file.outputs[:1] for n in each.shape[1:] if n != 1]
     is_vector = len(wide) == 1 and wide[0] > 1
-    if kind is Hears.AUDIO:
-        return Role.EMBEDDING_WAVEFORM if is_vector else Role.FRONTEND
-    return None
+    by_kind = {Hears.AUDIO: Role.EMBEDDING_WAVEFORM, Hears.FRONT_END: Role.EMBEDDING_PATCH}
+    return by_kind.get(kind, Role.OTHER) if is_vector else Role.OTHER
 
 
 def _described(job: OwnJob, zoo: Zoo, path: Path, *, role: Role | None) -> Artifact:
+    is_other = role is Role.OTHER
     return zoo.described(
         path,
         name=job.source.name,
-        frontend_name=job.frontend_name,
+        frontend_name=None if is_other else job.frontend_name,
         role=role,
-        window_samples=None if job.frontend_name else job.wanted.window_samples,
-        hop_samples=job.hop_samples,
+        window_samples=None if job.frontend_name or is_other else job.wanted.window_samples,
+        hop_samples=None if is_other else job.hop_samples,
     )
 
 

@@ -113,10 +113,11 @@ def _one_by_one(array: NDArray[Any], tensor: Tensor, what: str) -> list[NDArray[
         )
     if not np.isfinite(array).all() if array.dtype.kind in "fc" else array.dtype.kind not in "iub":
         raise ConfigurationError(
-            f"{what} holds what is no finite number ({array.dtype})", hint="give real inputs"
+            f"{what} holds values that are not finite numbers ({array.dtype})",
+            hint="give real inputs",
         )
     dtype = np.dtype(tensor.dtype)
-    return [np.ascontiguousarray(one.astype(dtype)) for one in each]
+    return [np.array(one, dtype=dtype, order="C") for one in each]
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:

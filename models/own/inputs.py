@@ -128,7 +128,7 @@ def real_inputs(
 def windows(audio: Floats, samples: int) -> Floats:
     """Returns windows of any length, float32 [count, samples], of real ones [count, 15600].
 
-    A longer one goes on with the next windows.
+    A longer one continues with the next windows.
     """
     pieces = -(-samples // audio.shape[1])
     joined = np.concatenate([np.roll(audio, -at, axis=0) for at in range(pieces)], axis=1)

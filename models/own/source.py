@@ -82,7 +82,7 @@ def _kind(path: Path) -> Kind:
         if (path / _MARK).is_file():
             return Kind.SAVED_MODEL
         raise ModelFileError(
-            f"{path}: holds no {_MARK}, so it is no SavedModel",
+            f"{path}: holds no {_MARK}, as a SavedModel does",
             hint="give the folder that holds saved_model.pb and variables/",
         )
     match path.suffix.lower():

@@ -30,7 +30,7 @@ def fetch_audio(audio: Path | None, notes: list[str], on_progress: OnStepProgres
     except InfrastructureError as error:
         notes.append(
             f"No audio, so no accuracy and no full int8: {error.message}. Give clips of your own: "
-            "frill-bench demo --audio DIR, with one folder per label."
+            "--audio DIR, with one folder per label."
         )
         return False
     on_progress("audio", 1, 1)

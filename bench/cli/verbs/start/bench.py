@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--out",
         type=Path,
-        default=Path("bench"),
+        default=Path("my-model"),
         metavar="DIR",
         help="folder for the page, the files and the results",
     )
