@@ -276,6 +276,9 @@ def _in_format(
         provenance=job.source.origin,
         calibration_sha256=source.inputs.calibration_sha256 if format is Format.INT8 else None,
     )
+    for each in source.artifact.caveats:
+        if each.kind is CaveatKind.BELOW_BOUND:  # what is made of a wrong file is wrong
+            artifact = _with_caveat(artifact, each.kind, f"its float32 file: {each.evidence}")
     if source.reference is None or source.inputs.heldout is None:
         return _with_caveat(artifact, CaveatKind.UNCHECKED, source.unchecked), path
     first_only = artifact.role in _EMBEDDINGS

@@ -35,8 +35,8 @@ Written by `make evidence`.
   detector's state as it is while it hears speech.
 - *latency*: median of three processes on a host, one thread, XNNPACK; ms. Other programs ran
   there: it gives an order, no more.
-- The `.onnx` files are converted by onnx2tf 2.6.9. Its operators `ONNX_...` are those that it leaves
-  as they are.
+- The `.onnx` files are converted by onnx2tf 2.6.9. Its operators `ONNX_...` are those that it
+  leaves as they are.
 - A probability that stays below 1/256 (a wake word that nobody speaks) is zero in int8: that is
   what `alexa` shows."""
 
