@@ -18,11 +18,11 @@ from models.convert import fidelity
 from models.own import framework
 from models.own.inputs import Hears, Inputs, hears, real_inputs
 from models.own.job import Made, OwnJob, Record, recipe_sha256, record_of, record_path
+from models.own.quantisable import quantisable
+from models.own.refusal import why_refused
 from models.own.source import Kind
 from models.tflite import contents, quantise, reader
 from models.tflite.native_output import STDERR, STDOUT, redirected
-from models.tflite.quantisable import quantisable
-from models.tflite.refusal import why_refused
 from models.zoo import Zoo
 
 _EMBEDDINGS = (Role.EMBEDDING_PATCH, Role.EMBEDDING_WAVEFORM, Role.EMBEDDING_STREAM)

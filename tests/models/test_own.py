@@ -23,10 +23,10 @@ from models.own.convert import convert_own
 from models.own.given import given_inputs
 from models.own.inputs import Hears, Wanted, hears, windows
 from models.own.job import OwnJob
+from models.own.quantisable import quantisable
+from models.own.refusal import why_refused
 from models.own.source import Kind, is_own, source_of
 from models.tflite import litert
-from models.tflite.quantisable import quantisable
-from models.tflite.refusal import why_refused
 from models.zoo import Zoo
 
 pytest.importorskip("litert_quantizer")

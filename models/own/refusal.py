@@ -29,7 +29,7 @@ def why_refused(error: BenchError, path: Path, name: str) -> str:
     except BenchError:
         return message
     calls = sorted({op for op, _, _ in layers if op in _CALLS})
-    if calls and re.search(r"\bgraph\d+_", message):  # as models/tflite/quantisable.py names them
+    if calls and re.search(r"\bgraph\d+_", message):  # as models/own/quantisable.py names them
         return f"operator {calls[0]}, whose graphs are not calibrated: {message}"
     named = [(op, tensor) for op, tensor, _ in layers if tensor and tensor in message]
     if named:
