@@ -130,7 +130,7 @@ def _command(options: Options) -> str:
 
 def _codes(store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]) -> set[int]:
     """Returns 4 where a case failed; the numbers are in the table at the end."""
-    from bench.flow.report.results import results
+    from bench.flow.report.stored import results
 
     failed = [each for session in sessions for each in results(store, session) if each.is_bad]
     for each in failed:
