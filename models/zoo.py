@@ -134,6 +134,39 @@ class Zoo:
         """Returns the artifact of any .tflite file, copied into the zoo.
 
         Args:
+            name, frontend_name, role, window_samples, hop_samples: as of ``described``.
+
+        Raises:
+            ModelFileError: the file is not a usable model.
+            ConfigurationError: the name belongs to another file, or as ``described`` raises it.
+        """
+        artifact = self.described(
+            source,
+            name=name,
+            frontend_name=frontend_name,
+            role=role,
+            window_samples=window_samples,
+            hop_samples=hop_samples,
+        )
+        self._refuse_clash(artifact)
+        with atomic.replacing(self.path(artifact)) as partial:
+            shutil.copyfile(source, partial)
+        self.put(artifact)
+        return artifact
+
+    def described(
+        self,
+        source: Path,
+        *,
+        name: str | None = None,
+        frontend_name: str | None = None,
+        role: Role | None = None,
+        window_samples: int | None = None,
+        hop_samples: int | None = None,
+    ) -> Artifact:
+        """Returns the artifact that any .tflite file is in this zoo; nothing is written.
+
+        Args:
             name: its name in the zoo; the file name without the ending by default.
             frontend_name: the zoo's artifact that makes its input from audio, if it needs one.
             role: what it takes and gives, where its shapes and metadata do not show that.
@@ -144,9 +177,9 @@ class Zoo:
 
         Raises:
             ModelFileError: the file is not a usable model.
-            ConfigurationError: the name belongs to another file or cannot be a file name, the
-                front-end is unknown, the role does not fit its inputs, its window is unknown or
-                another one, or a stream is not one or has another hop.
+            ConfigurationError: the name cannot be a file name, the front-end is unknown, the role
+                does not fit its inputs, its window is unknown or another one, or a stream is not
+                one or has another hop.
         """
         content = reader.read(source)
         name = source.stem if name is None else name
@@ -159,7 +192,7 @@ class Zoo:
         hop = None
         if role is Role.EMBEDDING_STREAM:
             hop = _hop_of_stream(source, content, hop_samples)
-        artifact = Artifact(
+        return Artifact(
             name=name,
             format=content.format,
             role=role,
@@ -182,11 +215,6 @@ class Zoo:
             caveats=_caveats(content),
             provenance=f"added from {source.name}",
         )
-        self._refuse_clash(artifact)
-        with atomic.replacing(self.path(artifact)) as partial:
-            shutil.copyfile(source, partial)
-        self.put(artifact)
-        return artifact
 
     def _window(
         self,

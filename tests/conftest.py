@@ -31,7 +31,7 @@ COSTLY = {"demo": "demo", "built": "converted", "streams": "converted"}
 # What imports TensorFlow into its own process runs in one, for the import takes 8 s.
 TENSORFLOW = (
     "test_distil.py", "test_qat.py", "test_low_rank.py", "test_frontend_graphs.py",
-    "test_mobilenetv3.py", "test_saved_model_teachers.py",
+    "test_mobilenetv3.py", "test_saved_model_teachers.py", "test_given_models.py",
 )  # fmt: skip
 # Groups that take long begin first, so that no worker is left alone with one at the end.
 LONG = ("tensorflow", "converted", "test_readme.py", "test_phones.py")

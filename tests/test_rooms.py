@@ -21,9 +21,9 @@ DOORS = {
     "tensorflow_datasets": {"models/distill/corpus.py"},
     # The runner is a process of its own that may import nothing else of ours.
     "ai_edge_litert": {"models/tflite/litert.py", "bench/tool/litert_runner.py"},
-    "flatbuffers": {"models/tflite/metadata.py"},
+    "flatbuffers": {"models/tflite/metadata.py", "models/own/quantisable.py"},
     "litert_quantizer": {"models/tflite/quantise.py"},
-    "onnxruntime": {"models/teachers/onnx_door.py"},
+    "onnxruntime": {"models/onnx/onnx_door.py"},
     "kagglehub": {"models/teachers/hub.py"},
     "pyarrow": {"bench/flow/build/embed.py", "reports/exchange/tables.py"},
     "sklearn": {"models/accuracy/head.py"},

@@ -97,9 +97,9 @@ def add_audio(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
+def add_device(parser: argparse.ArgumentParser, default: str = "the only attached phone") -> None:
     """Adds the groups of flags for where to measure, and in which state of the phone."""
-    where = parser.add_argument_group("where (default: the only attached phone)")
+    where = parser.add_argument_group(f"where (default: {default})")
     where.add_argument(
         "--host", action="store_true", help="this machine; with -s, this machine and those phones"
     )

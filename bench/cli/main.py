@@ -22,11 +22,12 @@ from bench.core.version import VERSION
 GROUPS = {
     "start": {
         "demo": "run everything on this machine: models, formats, latency, accuracy, a report page",
+        "bench": "run everything for a model file of your own, on any device",
     },
     "build": {
         "zoo": "list, show and add models",
         "distill": "train students on a teacher's embeddings",
-        "convert": "build students and convert them to TFLite formats",
+        "convert": "build students, or take model files of your own, and make TFLite formats",
         "data": "fetch and list the packaged audio",
         "score": "score the accuracy of artifacts on audio tasks",
         "embed": "write the embeddings of a folder of audio to a file",

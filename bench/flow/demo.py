@@ -15,8 +15,8 @@ from bench.core.errors import BenchError, ConfigurationError
 from bench.core.lock import alone_in
 from bench.core.progress import OnStepProgress, ignore
 from bench.core.units import counted
-from bench.flow.build.prepare import convert, fetch_audio
-from bench.flow.build.score import has_choice_of_hop, own_hop, scorable, score_artifacts
+from bench.flow.build.prepare import convert, fetch_audio, score
+from bench.flow.build.score import has_choice_of_hop, own_hop, scorable
 from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import RunRequest
 from bench.flow.measure.session import measure, open_session
@@ -203,7 +203,14 @@ def _fill(
         store.add_artifact(artifact)
     _measure(targets, suite, store, on_progress)
     if tasks is not None:
-        failed += _score(zoo, artifacts, tasks, store, on_progress)
+        failed += score(
+            scorable(artifacts),
+            zoo=zoo,
+            tasks=tasks,
+            store=store,
+            on_progress=on_progress,
+            hops=_hops,
+        )
 
 
 def _command(out: Path) -> str:
@@ -250,30 +257,6 @@ def _measure(
         HostDevice(sweep),
         on_progress=partial(on_progress, stage),
     )
-
-
-def _score(
-    zoo: Zoo, artifacts: list[Artifact], tasks: TaskSet, store: Store, on_progress: OnStepProgress
-) -> list[str]:
-    stage = "score accuracy"
-    on_progress(stage, 0, 0)
-    chosen = scorable(artifacts)
-    finished: dict[str, None] = {}
-
-    def count(name: str, done: int, total: int) -> None:
-        if done == total:
-            finished[name] = None
-        on_progress(stage, len(finished), len(chosen) + 1)  # and the log-mel floor
-
-    _, failed = score_artifacts(
-        chosen,
-        zoo=zoo,
-        task_set=tasks,
-        store=store,
-        on_progress=count,
-        hops=_hops,
-    )
-    return [str(error) for error in failed.values()]
 
 
 def _hops(artifact: Artifact) -> tuple[int, ...]:

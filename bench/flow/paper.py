@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.core.artifact import Artifact, Format, WeightsOrigin
 from bench.core.progress import OnStepProgress
 from bench.core.score import Score
-from bench.flow.build.prepare import convert, fetch_audio
-from bench.flow.build.score import scorable, score_artifacts
+from bench.flow.build.prepare import convert, fetch_audio, score
+from bench.flow.build.score import scorable
 from bench.flow.build.teachers import card_scores, teachers_of
 from bench.flow.device.files import with_inputs
-from bench.flow.device.requests import RunRequest
+from bench.flow.device.requests import RunRequest, back_to_back
 from bench.flow.report.write import against_teachers, report
 from bench.plan.device import Kind
 from bench.plan.inputs import InputFlags
-from bench.plan.suite import Suite, Target, bare_target, host_suite, phone_suite
+from bench.plan.suite import Target, bare_target
 from bench.store.store import Store
 from models.audio.tasks import DEFAULT, DEMO, QUICK, task_set
 from models.audio.taskset import TaskSet
@@ -54,11 +54,8 @@ class Prepared:
 
     def request(self, kind: Kind, processes: int) -> RunRequest:
         """Returns how a kind of device measures them: as ``run`` does without a suite."""
-        suite = host_suite() if kind is Kind.HOST else phone_suite()
         files = with_inputs(self.targets, InputFlags(), on_message=self.notes.append)
-        return RunRequest(
-            suite=_short(suite, processes), targets=files.targets, delegates_are_default=True
-        )
+        return back_to_back("paper", kind, files.targets, processes)
 
 
 def students() -> list[str]:
@@ -136,12 +133,6 @@ def finish(
     return page, lines
 
 
-def _short(suite: Suite, processes: int) -> Suite:
-    """Returns a suite as the paper's table needs it: latency back to back, and nothing else."""
-    protocol = replace(suite.protocol, processes=processes)
-    return replace(suite, name="paper", conventional=False, protocol=protocol)
-
-
 def _score(prepared: Prepared, store: Store, on_progress: OnStepProgress) -> list[str]:
     """Stores the scores of what is trained; returns a message for each that failed."""
     chosen = [
@@ -178,23 +169,19 @@ def _score_on(
     left = [each for each in left if each.sha256 not in paired]
     if not left:
         return []
-    stage = "score accuracy"
-    finished: dict[str, None] = {}
-
-    def count(name: str, done: int, total: int) -> None:
-        if done == total:
-            finished[name] = None
-        on_progress(stage, len(finished), len(left) + 1)  # and the log-mel floor
-
-    _, failed = score_artifacts(
-        left, zoo=prepared.zoo, task_set=tasks, store=store, on_progress=count, teachers=teachers
+    return score(
+        left,
+        zoo=prepared.zoo,
+        tasks=tasks,
+        store=store,
+        on_progress=on_progress,
+        teachers=teachers,
     )
-    return [str(error) for error in failed.values()]
 
 
 def _take_from_cards(prepared: Prepared, store: Store, scores: Sequence[Score]) -> None:
-    for score in scores:
-        store.add_score(score)
+    for each in scores:
+        store.add_score(each)
     if scores:
         prepared.notes.append(
             f"The accuracy of {len(scores)} files is that of their model cards: the same files "

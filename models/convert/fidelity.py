@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.artifact import Fidelity, Format
+from bench.core.errors import ConversionError
+from models.tflite import litert
 from models.tflite.apart import Model
-from models.tflite.arrays import Samples, one_by_one
+from models.tflite.arrays import AsTaken, Samples, one_by_one
 
 # The least mean cosine (raw, centred) that a conversion may have; reasons: docs/conversion.md.
 BOUNDS: dict[Format, tuple[float, float]] = {
+    Format.FLOAT32: (0.9999, 0.999),  # to the framework that the file was converted from
     Format.FLOAT16: (0.9999, 0.999),
     Format.DYNAMIC: (0.999, 0.95),
     Format.INT8: (0.98, 0.80),
@@ -31,17 +36,55 @@ def embeddings(path: Path, inputs: Samples) -> NDArray[np.float64]:
     return np.stack([model(*each)[0].ravel() for each in one_by_one(inputs)]).astype(np.float64)
 
 
+def outputs(path: Path, inputs: AsTaken, *, first_only: bool) -> NDArray[np.float64]:
+    """Returns the first output, or all in a row, of each inference, float64 [inputs, size].
+
+    Raises:
+        ConversionError: the size of an output depends on the values of the input.
+        ModelFileError: the file cannot run on these inputs.
+    """
+    model = litert.Model(path, shapes=[each.shape for each in inputs.values[0]])
+    found = [model(*each) for each in one_by_one(inputs)]
+    return in_rows([each[:1] if first_only else each for each in found], str(path))
+
+
+def in_rows(outputs: Sequence[Sequence[NDArray[Any]]], name: str) -> NDArray[np.float64]:
+    """Returns the outputs of inferences, float64 [inferences, size], all of one in a row.
+
+    Raises:
+        ConversionError: their sizes differ.
+    """
+    rows = [np.concatenate([np.ravel(value) for value in each]) for each in outputs]
+    if len({len(row) for row in rows}) != 1:
+        raise ConversionError(
+            f"{name}: its outputs have another size for each input, so they cannot be compared",
+            hint="compare the results of your app",
+        )
+    return np.stack(rows).astype(np.float64)
+
+
 def compare(
-    source: NDArray[np.float64], converted: NDArray[np.float64], *, patches_sha256: str
+    source: NDArray[np.float64],
+    converted: NDArray[np.float64],
+    *,
+    patches_sha256: str,
+    as_one: bool = False,
 ) -> Fidelity:
     """Returns how near two sets of embeddings, float64 [patches, size], are.
 
     The centred cosines have the source's mean embedding taken out of both sides: embeddings of an
     untrained network are nearly parallel, and the raw cosine then hides any damage.
+
+    Args:
+        as_one: take the values of all patches for one vector, for outputs of a few values, such as
+            one probability: the direction of a single one means little.
     """
-    raw = _cosines(source, converted)
     mean = source.mean(axis=0)
-    centred = _cosines(source - mean, converted - mean)
+    centres = source - mean, converted - mean
+    pairs = [(source, converted), centres]
+    if as_one:
+        pairs = [(one.reshape(1, -1), other.reshape(1, -1)) for one, other in pairs]
+    raw, centred = (_cosines(*pair) for pair in pairs)
     noise = float(np.square(source - converted).sum())
     signal = float(np.square(source).sum())
     return Fidelity(
@@ -63,7 +106,8 @@ def shortfall(format: Format, fidelity: Fidelity) -> str:
         return ""
     raw, centred = BOUNDS[format]
     if not fidelity.cosine_mean > raw:
-        return f"mean cosine {fidelity.cosine_mean:.5f} to float32 is not above {raw}"
+        to = "its source" if format is Format.FLOAT32 else "float32"
+        return f"mean cosine {fidelity.cosine_mean:.5f} to {to} is not above {raw}"
     if not fidelity.centred_cosine_mean > centred:
         return f"mean centred cosine {fidelity.centred_cosine_mean:.4f} is not above {centred}"
     return ""

@@ -1,4 +1,4 @@
-"""Converts several models in processes of their own, and ends them quietly on Ctrl-C."""
+"""Converts models in processes of their own, and ends them quietly on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import active_children, get_context, parent_process
+from typing import TypeVar
 
 from bench.core.artifact import Artifact
 from bench.core.errors import BenchError, ConversionError, InfrastructureError
 from models.convert.job import ConversionJob
 from models.convert.model import convert_model
+
+T = TypeVar("T")
 
 # Two at a time: one needs up to 2.4 GB, and the converter is single-threaded.
 _WORKERS = 2
@@ -37,14 +41,31 @@ def convert_models(
         executor: where the jobs run; ``processes()`` gives the right one.
         on_finished: called with the name of each finished model.
     """
-    artifacts: dict[str, list[Artifact]] = {}
+    work = {job.model.name: partial(convert_model, job) for job in jobs}
+    return in_processes(work, executor=executor, on_finished=on_finished)
+
+
+def in_processes(
+    work: Mapping[str, Callable[[], T]],
+    *,
+    executor: Executor,
+    on_finished: Callable[[str], None] | None = None,
+) -> tuple[dict[str, T], dict[str, BenchError]]:
+    """Returns what each piece of work returns, by its name, and the error of each that failed.
+
+    Args:
+        work: what can be pickled.
+        executor: where it is done; ``processes()`` gives the right one.
+        on_finished: called with the name of each that is finished.
+    """
+    results: dict[str, T] = {}
     failed: dict[str, BenchError] = {}
     with _interrupts_wait():  # a new process holds Ctrl-C back until it can end quietly
-        waiting = {executor.submit(_convert, job): job.model.name for job in jobs}
+        waiting = {executor.submit(_do, each): name for name, each in work.items()}
     for future in as_completed(waiting):
         name = waiting[future]
         try:
-            artifacts[name] = future.result()
+            results[name] = future.result()
         except BenchError as error:
             failed[name] = error
         except OSError as error:
@@ -58,7 +79,7 @@ def convert_models(
             )
         if on_finished is not None:
             on_finished(name)
-    return artifacts, failed
+    return results, failed
 
 
 @contextmanager
@@ -98,10 +119,10 @@ def _interrupts_wait() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _convert(job: ConversionJob) -> list[Artifact]:
+def _do(work: Callable[[], T]) -> T:
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        return convert_model(job)
+        return work()
     except SystemExit:
         os._exit(_INTERRUPTED)  # else the pool takes it for a result and starts the next job
 

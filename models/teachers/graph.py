@@ -10,7 +10,7 @@ import numpy as np
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
 from models import frontend
-from models.teachers import onnx_door
+from models.onnx import onnx_door
 from models.teachers.teacher import Teacher, check_frames, choose
 from models.tflite import litert, reader
 from models.tflite.apart import Model

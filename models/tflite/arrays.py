@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsTaken:
+    """The inputs of several inferences of any model.
+
+    Args:
+        values: of each inference an array for each input tensor, of its very shape and dtype.
+    """
+
+    values: tuple[tuple[NDArray[Any], ...], ...]
+
+
 # The inputs of several inferences, float32 [count, ...], of a model with one input tensor; of one
 # with several, an array for each.
 Samples: TypeAlias = Floats | tuple[Floats, ...]
@@ -19,7 +33,10 @@ def tensors_of(samples: Samples) -> tuple[Floats, ...]:
     return samples if isinstance(samples, tuple) else (samples,)
 
 
-def one_by_one(samples: Samples) -> Iterator[tuple[Floats, ...]]:
-    """Yields the values of each inference's input tensors, float32 [1, ...]."""
+def one_by_one(samples: Samples | AsTaken) -> Iterator[tuple[NDArray[Any], ...]]:
+    """Yields the values of each inference's input tensors: float32 [1, ...], or as taken."""
+    if isinstance(samples, AsTaken):
+        yield from samples.values
+        return
     for values in zip(*tensors_of(samples), strict=True):
         yield tuple(value[np.newaxis] for value in values)

@@ -41,6 +41,8 @@ class Model:
     Args:
         threads: CPU threads.
         delegate: ``xnnpack`` or ``none``.
+        shapes: of its inputs; those of the file by default. Some files have none that can be
+            allocated.
         keep_all: keeps each operator's result, for ``Traced``.
 
     Raises:
@@ -48,7 +50,13 @@ class Model:
     """
 
     def __init__(
-        self, path: Path, *, threads: int = 1, delegate: str = "xnnpack", keep_all: bool = False
+        self,
+        path: Path,
+        *,
+        threads: int = 1,
+        delegate: str = "xnnpack",
+        shapes: Sequence[tuple[int, ...]] = (),
+        keep_all: bool = False,
     ) -> None:
         module = _module()
         resolver = module.OpResolverType.AUTO
@@ -64,6 +72,10 @@ class Model:
                     experimental_op_resolver_type=resolver,
                     experimental_preserve_all_tensors=keep_all,
                 )
+                details = self._interpreter.get_input_details() if shapes else []
+                for detail, shape in zip(details, shapes, strict=True):
+                    if tuple(detail["shape"]) != shape:
+                        self._interpreter.resize_tensor_input(detail["index"], shape)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise _cannot_run(path, error) from error
@@ -329,7 +341,7 @@ def _cannot_run(path: Path, error: Exception) -> ModelFileError:
 
 def _to_model(value: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
     dtype = np.dtype(detail["dtype"])
-    if not np.issubdtype(dtype, np.integer):
+    if not np.issubdtype(dtype, np.integer) or not detail["quantization"][0]:
         return value.astype(dtype)
     return quantised(value, dtype, *detail["quantization"])
 

@@ -25,7 +25,7 @@ from bench.core import atomic
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError, ConversionError
 from models.tflite import contents
-from models.tflite.arrays import Samples, one_by_one
+from models.tflite.arrays import AsTaken, Samples, one_by_one
 from models.tflite.extras import from_extra
 from models.tflite.litert import Model
 
@@ -43,7 +43,7 @@ def quantise(
     target: Path,
     format: Format,
     *,
-    calibration: Samples | None = None,
+    calibration: Samples | AsTaken | None = None,
     ranges: Sequence[tuple[float, float]] | None = None,
 ) -> None:
     """Writes ``source``, a float32 .tflite file, in another format to ``target``.
@@ -109,7 +109,10 @@ def _load_recipe(worker: Any, format: Format, *, state: Sequence[str]) -> None:
 
 
 def _percentile_ranges(
-    source: Path, worker: Any, signature: tuple[str, tuple[str, ...]], calibration: Samples
+    source: Path,
+    worker: Any,
+    signature: tuple[str, tuple[str, ...]],
+    calibration: Samples | AsTaken,
 ) -> dict[str, Any]:
     """Returns each tensor's range: a percentile, over samples, of its extremes in one sample."""
     from litert_quantizer import calibrator, recipe_manager

@@ -15,7 +15,7 @@ from bench.core.errors import InfrastructureError
 from bench.core.hashing import sha256_file
 from models.npm import NpmPackage
 from models.npm import unpack as unpack_npm
-from models.teachers import onnx_door
+from models.onnx import onnx_door
 from models.tflite.arrays import Floats
 from models.wheel import Wheel, unpack
 

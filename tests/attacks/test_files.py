@@ -299,7 +299,7 @@ def onnx_with_data_at(location: str) -> bytes:
 
 
 def test_an_onnx_file_reads_no_file_outside_its_folder(tmp_path: Path) -> None:
-    onnx_door = pytest.importorskip("models.teachers.onnx_door")
+    onnx_door = pytest.importorskip("models.onnx.onnx_door")
     pytest.importorskip("onnxruntime")
     folder = tmp_path / "model"
     folder.mkdir()

@@ -32,7 +32,7 @@ def test_without_apt_one_line_says_how_to_give_audio_and_accuracy_is_a_gap(tmp_p
     done, rows = demo(tmp_path, path=str(tmp_path))
     (note,) = (line for line in done.stderr.splitlines() if "No audio" in line)
     assert "apt-get is not on this machine" in note
-    assert "demo --audio DIR" in note
+    assert "Give clips of your own: --audio DIR" in note
     own = [row for row in rows if row["student"] == STUDENT]
     assert {row["format"] for row in own} == {"float32", "float16", "dynamic"}
     for row in own:

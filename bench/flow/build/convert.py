@@ -53,7 +53,7 @@ def convert_to_zoo(
     Raises:
         ConfigurationError: the folder lacks a model's weights.
     """
-    inputs = _real_inputs(audio)
+    inputs = real_inputs(audio)
     jobs = [
         ConversionJob(
             model=model,
@@ -70,8 +70,15 @@ def convert_to_zoo(
     return [artifacts[model.name] for model in models if model.name in artifacts], failed
 
 
-def _real_inputs(audio: Path | None) -> RealInputs | None:
-    """Returns the real inputs of all conversions; ``None`` without audio."""
+def real_inputs(audio: Path | None) -> RealInputs | None:
+    """Returns the real inputs of all conversions; ``None`` without audio.
+
+    Args:
+        audio: a folder of audio; by default the packaged audio, if it was fetched.
+
+    Raises:
+        ConfigurationError: the folder has too little audio.
+    """
     packaged = packages.default_root()
     root = audio or (packaged if packages.manifest(packaged) is not None else None)
     if root is None:

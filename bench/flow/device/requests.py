@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.adb.state.settings import DeviceSettings
 from bench.measure.conditions import Limits
-from bench.plan.suite import Suite, Target
+from bench.plan.device import Kind
+from bench.plan.suite import Suite, Target, host_suite, phone_suite
 from bench.tool.flags import Program
 
 _WAIT_S = 120.0
@@ -74,3 +75,16 @@ class PhoneRequest:
     force_unfit: bool = False
     queue_s: float = 0.0
     may_reboot: bool = False
+
+
+def back_to_back(name: str, kind: Kind, targets: tuple[Target, ...], processes: int) -> RunRequest:
+    """Returns how a kind of device times files: as ``run`` without a suite, and nothing else.
+
+    Args:
+        name: of the suite.
+        processes: how many each file is timed in.
+    """
+    suite = host_suite() if kind is Kind.HOST else phone_suite()
+    protocol = replace(suite.protocol, processes=processes)
+    suite = replace(suite, name=name, conventional=False, protocol=protocol)
+    return RunRequest(suite=suite, targets=targets, delegates_are_default=True)

@@ -1,17 +1,24 @@
-"""``frill-bench convert NAME ...``."""
+"""``frill-bench convert NAME|FILE ...``."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
+from bench.cli import own_flags
 from bench.cli.console import print_json, print_to_stderr
-from bench.core import config, units
-from bench.core.artifact import Artifact, Format
-from bench.core.errors import ConfigurationError, worst
+from bench.core import config
+from bench.core.artifact import Artifact, Format, Role
+from bench.core.errors import BenchError, ConfigurationError, worst
+
+if TYPE_CHECKING:
+    from models.own.job import Made
 
 _FORMATS = ["float32", "float16", "dynamic", "int8"]
+_NOT_ALL_MADE = 4
 
 
 class Options(shared.VerbOptions):
@@ -24,6 +31,12 @@ class Options(shared.VerbOptions):
     seed: int
     zoo: Path
     audio: Path | None
+    name: str | None
+    frontend: str | None
+    role: Role | None
+    window_s: float | None
+    hop_s: float | None
+    calibration: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "names",
         nargs="*",
-        metavar="NAME",
+        metavar="NAME|FILE",
         help="name of a student, or frill, trill-shaped, frontend-dft, frontend-stft; "
-        "frontend-dft-17 makes the 17 new frames of a hop; NAME_stream takes audio hop by hop",
+        "frontend-dft-17 makes the 17 new frames of a hop; NAME_stream takes audio hop by hop; or "
+        "a model of your own: a .tflite, .keras or .onnx file, or a SavedModel's folder",
     )
     shared.add_grid(parser)
     add("--formats", default=",".join(_FORMATS), help="formats, separated by commas")
@@ -50,19 +64,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_zoo(parser)
     shared.add_audio(parser)
     shared.add_json(parser)
+    own_flags.add_own(parser.add_argument_group("a model of your own"))
 
 
 def run(options: Options) -> int:
-    """Converts every model; returns 0, or the exit code of the worst failure."""
+    """Converts every model; returns 0, 4 for a missing format, or the worst failure's code."""
+    from models.own.source import is_own
+
+    files = [Path(name) for name in dict.fromkeys(options.names) if is_own(name)]
+    names = [name for name in options.names if not is_own(name)]
+    if not files and not names and not options.grid:
+        raise ConfigurationError("nothing to convert", hint="give a NAME, a FILE or --grid")
+    given = own_flags.given_flags(options)
+    if given and (names or options.grid or not files):
+        raise ConfigurationError(
+            f"{given[0]} is for a model file of your own", hint="convert that file alone"
+        )
+    if given and len(files) > 1 and given != ["--calibration"]:
+        raise ConfigurationError(
+            f"{given[0]} is for one file, and {len(files)} are given", hint="convert one at a time"
+        )
+    formats = tuple(Format(word) for word in shared.words(options.formats, _FORMATS, "format"))
+    artifacts, failed = _students(options, names, formats)
+    made, own_failed = _own(options, files, formats)
+    failed |= own_failed
+    artifacts += [each for one in made for each in one.artifacts]
+    _show(options, artifacts, made, failed)
+    codes = {error.exit_code for error in failed.values()}
+    return worst(codes | ({_NOT_ALL_MADE} if any(one.refused for one in made) else set()))
+
+
+def _students(
+    options: Options, names: Sequence[str], formats: tuple[Format, ...]
+) -> tuple[list[Artifact], dict[str, BenchError]]:
     from bench.cli.terminal import progress
     from bench.flow.build.convert import convert_to_zoo
     from models.student.buildable import parse
     from models.student.spec import parse_grid
 
-    models = list(dict.fromkeys([*map(parse, options.names), *parse_grid(options.grid)]))
+    models = list(dict.fromkeys([*map(parse, names), *parse_grid(options.grid)]))
     if not models:
-        raise ConfigurationError("nothing to convert", hint="give a NAME or --grid")
-    formats = tuple(Format(word) for word in shared.words(options.formats, _FORMATS, "format"))
+        return [], {}
     with progress() as display:
         task = display.add_task("convert", total=len(models))
         converted, failed = convert_to_zoo(
@@ -74,42 +116,55 @@ def run(options: Options) -> int:
             weights=options.weights,
             on_finished=lambda _: display.advance(task),
         )
-    artifacts = [each for group in converted for each in group]
+    return [each for group in converted for each in group], failed
+
+
+def _own(
+    options: Options, files: Sequence[Path], formats: tuple[Format, ...]
+) -> tuple[list[Made], dict[str, BenchError]]:
+    from bench.cli.terminal import progress
+    from bench.flow.build.own import convert_models
+    from models.zoo import Zoo
+
+    if not files:
+        return [], {}
+    with progress() as display:
+        task = display.add_task("convert files", total=len(files))
+        return convert_models(
+            [own_flags.own_model(options, path) for path in files],
+            formats=formats,
+            zoo=Zoo(options.zoo),
+            audio=options.audio,
+            on_finished=lambda _: display.advance(task),
+        )
+
+
+def _show(
+    options: Options,
+    artifacts: Sequence[Artifact],
+    made: Sequence[Made],
+    failed: dict[str, BenchError],
+) -> None:
+    gaps = [(one.name, format.value, why) for one in made for format, why in one.refused.items()]
+    notes = [f"{one.name}: {note}" for one in made for note in one.notes]
     if options.json:
         print_json(
             {
                 "zoo": str(options.zoo),
                 "artifacts": config.unstructure(artifacts),
+                "refused": [
+                    {"name": name, "format": format, "reason": why} for name, format, why in gaps
+                ],
+                "notes": notes,
                 "failed": {name: error.message for name, error in failed.items()},
             }
         )
     elif artifacts:
-        _print(artifacts)
+        from bench.cli.shown.artifacts import print_artifacts
+
+        print_artifacts(artifacts, gaps)
+    for note in notes:
+        print_to_stderr(f"note: {note}")
     for error in failed.values():
         print_to_stderr(f"failed: {error}")
     print_to_stderr(f"wrote {len(artifacts)} artifacts to {options.zoo}")
-    return worst({error.exit_code for error in failed.values()})
-
-
-def _print(artifacts: list[Artifact]) -> None:
-    from bench.cli.terminal import print_rows
-
-    rows = []
-    for artifact in artifacts:
-        fidelity = artifact.fidelity
-        numbers = ["-"] * 4
-        if fidelity is not None:
-            numbers = [
-                f"{fidelity.cosine_mean:.5f}",
-                f"{fidelity.cosine_p5:.4f}",
-                f"{fidelity.cosine_min:.4f}",
-                "inf" if fidelity.snr_db is None else f"{fidelity.snr_db:.1f}",
-            ]
-        partitions = "-" if artifact.partitions is None else str(artifact.partitions.partitions)
-        caveats = "; ".join(each.evidence or each.kind.value for each in artifact.caveats)
-        size = units.size(artifact.size_bytes)
-        rows.append([artifact.name, artifact.format.value, size, *numbers, partitions, caveats])
-    print_rows(
-        ("model", "format", "size", "cosine mean", "5 %", "min", "SNR dB", "partitions", "caveats"),
-        rows,
-    )

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cli import flags as shared
+from bench.cli import own_flags
 from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core import config, units
-from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format, Role
+from bench.core.artifact import Artifact, Format, Role
 from bench.core.errors import ConfigurationError
 from bench.core.units import GAP, counted, percent, significant
 
 if TYPE_CHECKING:
     from models.convert.layer_fidelity import Layer, LayerFidelity
 
-_MAX_HOP_S = 3600.0
 _PATCHES = 50
 
 
@@ -53,19 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="model in the zoo that makes its input from audio (default: FRILL's front-end)",
     )
-    add.add_argument(
-        "--role",
-        type=_role,
-        metavar="ROLE",
-        help=f"what it takes and gives: {', '.join(Role)} (default: by its shapes and metadata)",
-    )
-    add.add_argument(
-        "--window-s",
-        type=float,
-        metavar="S",
-        help="seconds of audio of an inference, where the file leaves that open",
-    )
-    add.add_argument("--hop-s", type=float, metavar="S", help="seconds of audio between inferences")
+    own_flags.add_role(add)
     parity = actions.add_parser(
         "parity",
         help="show which layers of a converted file lose most against float32",
@@ -195,8 +183,8 @@ def _add(options: Options) -> None:
         name=options.name,
         frontend_name=options.frontend,
         role=options.role,
-        window_samples=_samples("--window-s", options.window_s),
-        hop_samples=_samples("--hop-s", options.hop_s),
+        window_samples=own_flags.samples("--window-s", options.window_s),
+        hop_samples=own_flags.samples("--hop-s", options.hop_s),
     )
     if options.json:
         print_json(config.unstructure(artifact))
@@ -210,24 +198,6 @@ def _add(options: Options) -> None:
         for caveat in artifact.caveats:
             print_line(f"  {caveat.text}: {caveat.evidence}")
     print_to_stderr(f"wrote {zoo.path(artifact)} and its manifest")
-
-
-def _samples(flag: str, seconds: float | None) -> int | None:
-    if seconds is None:
-        return None
-    if not 1 / SAMPLE_RATE_HZ <= seconds <= _MAX_HOP_S:
-        raise ConfigurationError(
-            f"{flag} {seconds} is not a length of audio", hint="give seconds above 0, such as 0.96"
-        )
-    return round(seconds * SAMPLE_RATE_HZ)
-
-
-def _role(text: str) -> Role:
-    if text not in list(Role):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is none of {', '.join(Role)}{config.near(text, list(Role))}"
-        )
-    return Role(text)
 
 
 def _parity(options: Options) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.artifact import Tensor
 from bench.core.errors import ConfigurationError
 from models.tflite.arrays import Floats
 from models.tflite.extras import from_extra
@@ -17,6 +18,17 @@ from models.tflite.extras import from_extra
 Run = Callable[[Floats], Mapping[str, Floats]]
 RunNamed = Callable[[Mapping[str, NDArray[Any]]], Mapping[str, Floats]]
 
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(int16)": "int16",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+    "tensor(bool)": "bool",
+}
 _FATAL = 4  # log severity: all else that goes wrong is in its exceptions
 
 
@@ -57,6 +69,22 @@ def load_named(path: Path) -> RunNamed:
         ConfigurationError: the file is not a model; or, when it is run, takes other arrays.
     """
     return _runner(path, _session(path))
+
+
+def inputs_of(path: Path) -> tuple[Tensor, ...]:
+    """Returns the inputs of an .onnx file, with -1 for a free axis.
+
+    Raises:
+        ConfigurationError: the file is not a model.
+    """
+    return tuple(
+        Tensor(
+            name=each.name,
+            shape=tuple(side if isinstance(side, int) else -1 for side in each.shape),
+            dtype=_DTYPES.get(each.type, each.type),
+        )
+        for each in _session(path).get_inputs()
+    )
 
 
 def _session(path: Path) -> Any:

@@ -1,0 +1,1 @@
+"""ONNX files: run by onnxruntime, and converted to TFLite."""
