@@ -83,7 +83,7 @@ def test_the_smallest_student_has_a_page_before_the_others_are_converted(
     with (tmp_path / "out" / "results.csv").open() as stream:
         assert {row["student"] for row in csv.DictReader(stream)} == {STUDENT}
     left = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
-    assert left == {"zoo"}
+    assert left == {"devices", "files", "zoo"}
 
 
 def test_fetching_without_apt_is_an_infrastructure_failure(tmp_path: Path) -> None:

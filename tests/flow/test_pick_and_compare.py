@@ -20,7 +20,7 @@ from bench.plan.case import Mode
 from bench.store.store import Store
 from models.zoo import Zoo
 from reports.decision.comparison import By, compare
-from reports.parts.table import results_csv
+from reports.parts.documents import results_csv
 
 DATA = Path(__file__).parents[1] / "data"
 PROFILED = "44_tf2.14.1_op_profile_stdout.txt"

@@ -9,7 +9,7 @@ from support.report_rows import changed, rows, timed, unmeasured
 
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
-from reports.parts.table import results_csv
+from reports.parts.documents import results_csv
 from reports.rows import frontier
 from reports.rows.results_csv import parse
 from reports.rows.schema import Row
