@@ -8,7 +8,8 @@ from bench.core.hashing import sha256_bytes
 from reports.plots.themes import DARK, LIGHT, Theme
 
 _VARIABLE = "--plot-{}"
-_DROPPED = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
+# The names of namespaces are not needed within HTML.
+_DROPPED = re.compile(r'<!--.*?-->|<metadata>.*?</metadata>| xmlns(?::xlink)?="[^"]*"', re.DOTALL)
 _ID = re.compile(r'\bid="([^"]+)"')
 _REFERENCE = re.compile(r'(?:xlink:)?href="#([^"]+)"|url\(#([^)]+)\)')
 _STYLE = re.compile(r'style="([^"]+)"')

@@ -117,7 +117,7 @@ def test_the_page_has_a_picture_a_model_in_both_themes_and_a_table_beside_it(
     assert "wrote" in capsys.readouterr().err
     page = tmp_path / "page"
     html = (page / "index.html").read_text()
-    assert html.count("<picture>") == 2
+    assert html.count('class="plot wide"') == 2
     assert "prefers-color-scheme: dark" in html
     assert "<strong>Slower:</strong> tiny float32" in html
     assert "http" not in html.replace("http-equiv", "")  # it needs nothing from elsewhere

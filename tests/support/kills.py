@@ -167,18 +167,27 @@ def gate_victim(*, minutes: float) -> Victim:
     )  # fmt: skip
 
 
+def _files(folder: Path) -> dict[str, bytes]:
+    """Returns what a folder and those in it hold, but for hidden files."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("[!.]*")
+        if path.is_file()
+    }
+
+
 def report_victim(database: Path) -> Victim:
     """Returns a report of a database, into a folder where another page is already."""
     before = database.read_bytes()
     pages: dict[str, bytes] = {}
 
     def check(folder: Path) -> Callable[[Path], None]:
-        for path in (folder / "page").glob("[!.]*"):
-            if path.name in pages:  # whole files only
-                assert path.read_bytes() == pages[path.name], path
+        for name, content in _files(folder / "page").items():
+            if name in pages:  # whole files only
+                assert content == pages[name], name
 
         def after(folder: Path) -> None:
-            files = {path.name: path.read_bytes() for path in (folder / "page").glob("[!.]*")}
+            files = _files(folder / "page")
             pages.update(pages or files)
             assert files == pages
             assert database.read_bytes() == before
@@ -187,7 +196,7 @@ def report_victim(database: Path) -> Victim:
 
     return Victim(
         words=["report", "--db", database, "--out", "page"],
-        progress=lambda folder: sum(1 for _ in (folder / "page").glob("[!.]*")),
+        progress=lambda folder: len(_files(folder / "page")),
         total=1,
         check=check,
     )
