@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from bench.core.units import csv_cell, visible
 from reports.parts.table import Table
 from reports.rows import schema
 from reports.rows.schema import Listing, Row
+
+if TYPE_CHECKING:
+    from pandas import DataFrame as DataFrame  # the type of our frames, also for others
 
 
 def results_csv(rows: Sequence[Row]) -> str:
@@ -25,6 +29,19 @@ def to_csv(listed: Listing) -> str:
     # Objects, so that a column of whole numbers with gaps is not turned into floats.
     frame = pandas.DataFrame(rows, columns=list(listed.columns), dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def to_frame(listed: Listing, numbers: Collection[str]) -> DataFrame:
+    """Returns rows as a frame, a column for each of theirs, unrounded; what is missing is NaN.
+
+    Args:
+        numbers: columns of numbers. They are int64, and float64 where one is missing.
+    """
+    import pandas
+
+    frame = pandas.DataFrame(list(listed.rows), columns=list(listed.columns), dtype=object)
+    frame = frame.infer_objects()
+    return frame.assign(**{name: pandas.to_numeric(frame[name]) for name in numbers})
 
 
 def to_markdown(table: Table, notes: Sequence[tuple[str, str]] = (), lead: str = "") -> str:
