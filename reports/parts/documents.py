@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bench.core.units import csv_cell, visible
-from reports.parts.table import Table
+from reports.parts.table import Footnotes, Table, results
 from reports.rows import schema
+from reports.rows.aspects import shared_sentence
+from reports.rows.frontier import Marked
 from reports.rows.schema import Listing, Row
 
 if TYPE_CHECKING:
@@ -19,6 +21,13 @@ def results_csv(rows: Sequence[Row]) -> str:
     listed = schema.listing(rows, Row)
     others = [name for name in listed.columns if name not in schema.PUBLISHED]
     return to_csv(listed.select([*schema.PUBLISHED, *others]))
+
+
+def results_markdown(marked: Sequence[Marked]) -> str:
+    """Returns the table of all rows as Markdown, what they share before it, footnotes below."""
+    notes = Footnotes()
+    table = results(marked, notes)
+    return to_markdown(table, notes.listed(), shared_sentence([each.row for each in marked]))
 
 
 def to_csv(listed: Listing) -> str:
