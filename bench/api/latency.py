@@ -155,5 +155,6 @@ def _request(
         suite=suite,
         targets=measured.targets,
         value_files=measured.value_files,
-        delegates_are_default=given is None,
+        delegates_are_default=not isinstance(given, str | Path)
+        and "delegates" not in (given or {}),
     )
