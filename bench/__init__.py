@@ -18,7 +18,7 @@ The line from a suite to a page, with the room of each step and the type that it
 A gate takes the same ``Device`` and ``Sweep`` (4, 5, 7 to 10) and runs blocks of two sides:
 ``bench.flow.gate`` measures them, ``bench.gate`` decides, ``reports.gate`` reports it.
 
-``bench.cli`` has a verb for each step and one for the whole line (``demo``). ``bench.flow.fleet``
-runs several devices beside each other. Everything may import ``bench.core``; what else a room may
-import is in CONTRIBUTING.md.
+``bench.cli`` has a verb for each step and one for the whole line (``demo``); ``bench.api`` has the
+same as functions, for scripts and notebooks. ``bench.flow.fleet`` runs several devices beside each
+other. Everything may import ``bench.core``; what else a room may import is in CONTRIBUTING.md.
 """

@@ -57,6 +57,13 @@ def test_the_environment_is_activated_before_the_first_command_that_is_in_it() -
     assert to_run().index(ACTIVATE) < to_run().index(first)
 
 
+def test_the_pictures_are_there_small_and_described() -> None:
+    pictures = [ROOT / name for name in re.findall(r'(?:src|srcset)="([^"]+)"', README)]
+    assert len(pictures) == 2
+    assert sum(path.stat().st_size for path in pictures) < 200_000
+    assert re.search(r'<img [^>]*alt="[^"]{80,}"', README)
+
+
 def typed(command: str, folder: Path, phone: Running) -> None:
     """Runs a command as a newcomer types it who has activated the environment."""
     environ = {**os.environ, **NO_SERVER}

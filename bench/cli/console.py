@@ -9,9 +9,9 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
-from bench.core.units import printable
+from bench.core.units import ascii_text, printable
 
 SCHEMA_VERSION = 1
 
@@ -32,9 +32,15 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 def print_line(line: str = "") -> None:
     """Prints a line on stdout; what a terminal or a CI system would carry out is escaped."""
-    print(printable(line))
+    print(shown_by(sys.stdout, printable(line)))
 
 
 def print_to_stderr(line: str) -> None:
     """Prints a line on stderr, as ``print_line`` does."""
-    print(printable(line), file=sys.stderr, flush=True)
+    print(shown_by(sys.stderr, printable(line)), file=sys.stderr, flush=True)
+
+
+def shown_by(stream: IO[str], text: str) -> str:
+    """Returns text as a stream can show it: in ASCII where its encoding is not of Unicode."""
+    encoding = (getattr(stream, "encoding", None) or "utf-8").lower()
+    return text if encoding.startswith("utf") else ascii_text(text)

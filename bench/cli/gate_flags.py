@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from bench.plan.suite import Target
 
 CALIBRATIONS = "calibrations"  # the folder beside the database
-# Our runner reports every inference, and the minimum of more of them varies less.
-_RUNS = 15
 
 
 class BlockFlags(flags.DeviceFlags, flags.InputFlags, Protocol):
@@ -49,21 +47,12 @@ def block_request(options: BlockFlags, targets: Sequence[Target], kind: Kind) ->
     """Returns the request for a kind of device: processes of a gate's suite."""
     from bench.cli.requests import measured_files
     from bench.flow.device.requests import RunRequest
-    from bench.plan.case import Delegate
+    from bench.flow.gate.jobs import gate_suite
     from bench.plan.device import Kind
-    from bench.plan.suite import GATE, host_suite, phone_suite
 
-    suite = host_suite() if kind is Kind.HOST else phone_suite()
     ours = kind is Kind.HOST and options.benchmark_binary is None and options.tool is None
-    suite = replace(
-        suite,
-        name=GATE,
-        delegates=(Delegate(options.delegate),) if options.delegate else suite.delegates,
-        threads=(options.threads,),
-        fixed_performance=options.fixed_performance,
-        conventional=False,
-        protocol=replace(suite.protocol, num_runs=_RUNS) if ours else suite.protocol,
-    )
+    suite = gate_suite(kind, delegate=options.delegate, threads=options.threads, ours=ours)
+    suite = replace(suite, fixed_performance=options.fixed_performance)
     files = measured_files(options, targets)
     return RunRequest(
         suite=suite,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from bench.cli.console import shown_by
 from bench.core import units
 from bench.core.units import printable
 
@@ -40,7 +42,8 @@ class SafeConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Returns the text of a line or cell."""
-        return super().render_str(printable(text), **options | {"markup": False, "emoji": False})
+        shown = shown_by(self.file, printable(text))
+        return super().render_str(shown, **options | {"markup": False, "emoji": False})
 
 
 def plain_table(title: str, headings: Iterable[str], left: Collection[str]) -> Table:
@@ -84,6 +87,11 @@ def print_table(table: Table) -> None:
     for column in table.columns:
         column.overflow = "fold"  # a narrow terminal breaks a name and cuts nothing off
     SafeConsole(file=sys.stdout, width=width, highlight=False, soft_wrap=False).print(table)
+
+
+def width() -> int:
+    """Returns the columns of the terminal at stdout, at most 100; 78 where it is none."""
+    return min(shutil.get_terminal_size().columns - 1, 100) if sys.stdout.isatty() else 78
 
 
 class _Description(TextColumn):

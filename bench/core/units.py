@@ -10,6 +10,9 @@ from numbers import Real
 
 GAP = "–"
 
+# Signs of our own texts and drawings, for a terminal that shows ASCII only.
+_IN_ASCII = str.maketrans("★µμ·–−×\u202f│┤└─┬°", "*uu.--x |++-+o")
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what begins one in a spreadsheet
 
 # What XML 1.0 forbids, other controls, lone surrogates, and what turns the direction of writing.
@@ -153,6 +156,11 @@ def printable(text: str) -> str:
     The first character of a command such as ``::error::`` or ``##[group]`` is written ``\x3a``.
     """
     return _CI_COMMAND.sub(lambda match: _escape(ord(match[0][0])) + match[0][1:], visible(text))
+
+
+def ascii_text(text: str) -> str:
+    """Returns text in ASCII, for a terminal that shows nothing else; what has no sign is ``?``."""
+    return text.translate(_IN_ASCII).encode("ascii", "replace").decode()
 
 
 def csv_cell(value: object) -> object:

@@ -8,11 +8,12 @@ something was not measured, it is *unclear*. What was not measured never passes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.core import units
+from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from reports.decision.intervals import Estimate, score_less, share_above
 from reports.rows.frontier import unpaid_frontend
@@ -24,6 +25,10 @@ _TIMES_US = {"us": 1.0, "µs": 1.0, "μs": 1.0, "ms": 1e3, "s": 1e6}
 _SIZES = {
     "B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30,
 }  # fmt: skip
+
+# What has one budget at most; a latency may have two.
+NAMES = ("size", "core", "memory", "lost", "accuracy")
+_EXAMPLE = "frill-bench pick --latency 5ms/s --size 2MB --core 5% --db results.db"
 
 
 class Measure(StrEnum):
@@ -135,6 +140,29 @@ def accuracy(text: str) -> Budget:
     if unit != "%" or number > 100:
         raise _refused(text, "--accuracy", example)
     return Budget(measure=Measure.ACCURACY, limit=number / 100)
+
+
+def read_all(latencies: Iterable[str], others: Mapping[str, str | None]) -> list[Budget]:
+    """Returns the budgets that texts state; those that are ``None`` are left out.
+
+    Args:
+        others: each of ``NAMES`` to its text.
+
+    Raises:
+        ConfigurationError: a text is not a budget, or there is none.
+    """
+    read = dict(zip(NAMES, (size, core, memory, lost, accuracy), strict=True))
+    found = [latency(text) for text in latencies]
+    for name in others:
+        if name not in read:
+            raise ConfigurationError(
+                f"unknown budget {name}{near(name, list(NAMES))}",
+                hint=f"there are: {', '.join(NAMES)}",
+            )
+    found += [read[name](text) for name, text in others.items() if text is not None]
+    if not found:
+        raise ConfigurationError("no budget: what may the file cost?", hint=_EXAMPLE)
+    return found
 
 
 def keep(row: Row, budget: Budget, *, best: Row | None, stream: Stream | None = None) -> Kept:

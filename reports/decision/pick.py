@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from bench.core.caveats import Effect
+from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from reports.decision.budgets import Budget, Keeps, Kept, Measure, keep
 from reports.decision.intervals import Less, score_less
@@ -158,6 +159,32 @@ def answer_for_worst(
         else:
             missing[first[0].name] = "it was not measured on every device"
     return _answer(places, options, budgets, missing)
+
+
+def on_devices(rows: Sequence[Row], wanted: Sequence[str]) -> list[Row]:
+    """Returns the rows of devices, named in full or by how their names begin; all without any.
+
+    Raises:
+        ConfigurationError: there are no rows, or none of a device, or of several.
+    """
+    devices = sorted({row.setup.device for row in rows})
+    if not devices:
+        raise ConfigurationError(
+            "nothing was measured there of a file with a manifest",
+            hint="measure first: frill-bench run",
+        )
+    kept = set()
+    for name in wanted:
+        found = [each for each in devices if each == name]
+        found = found or [each for each in devices if each.casefold().startswith(name.casefold())]
+        if len(found) != 1:
+            what = "several devices begin so" if found else "no such device"
+            raise ConfigurationError(
+                f"device {name}: {what}{near(name, devices)}",
+                hint=f"there are: {'; '.join(devices)}",
+            )
+        kept.add(found[0])
+    return [row for row in rows if not wanted or row.setup.device in kept]
 
 
 def reason_left_out(row: Row) -> str:

@@ -82,7 +82,6 @@ def write_report(
     families = charts.families_of(row.file.family for row in timed)
     links = write_details(details, marked, tasks, streams, endurances, families, out)
     results = table.results(marked, footnotes, links)
-    listed = footnotes.listed()
     views = frontier.views(marked)
     parts = [
         _part(view, families, out, footnotes, several=len(views) > 1, number=number)
@@ -119,9 +118,7 @@ def write_report(
         )
     )
     atomic.write_text(out / "results.csv", documents.results_csv(rows))
-    atomic.write_text(
-        out / "results.md", documents.to_markdown(results, listed, aspects.shared_sentence(rows))
-    )
+    atomic.write_text(out / "results.md", documents.results_markdown(marked))
     atomic.write_text(out / "tasks.csv", documents.to_csv(schema.listing(tasks, Task)))
     apart = {
         "streaming": schema.listing(streams, Stream),

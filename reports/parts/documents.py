@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from bench.core.units import csv_cell, visible
-from reports.parts.table import Table
+from reports.parts.table import Footnotes, Table, results
 from reports.rows import schema
+from reports.rows.aspects import shared_sentence
+from reports.rows.frontier import Marked
 from reports.rows.schema import Listing, Row
+
+if TYPE_CHECKING:
+    from pandas import DataFrame as DataFrame  # the type of our frames, also for others
 
 
 def results_csv(rows: Sequence[Row]) -> str:
@@ -15,6 +21,13 @@ def results_csv(rows: Sequence[Row]) -> str:
     listed = schema.listing(rows, Row)
     others = [name for name in listed.columns if name not in schema.PUBLISHED]
     return to_csv(listed.select([*schema.PUBLISHED, *others]))
+
+
+def results_markdown(marked: Sequence[Marked]) -> str:
+    """Returns the table of all rows as Markdown, what they share before it, footnotes below."""
+    notes = Footnotes()
+    table = results(marked, notes)
+    return to_markdown(table, notes.listed(), shared_sentence([each.row for each in marked]))
 
 
 def to_csv(listed: Listing) -> str:
@@ -25,6 +38,19 @@ def to_csv(listed: Listing) -> str:
     # Objects, so that a column of whole numbers with gaps is not turned into floats.
     frame = pandas.DataFrame(rows, columns=list(listed.columns), dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def to_frame(listed: Listing, numbers: Collection[str]) -> DataFrame:
+    """Returns rows as a frame, a column for each of theirs, unrounded; what is missing is NaN.
+
+    Args:
+        numbers: columns of numbers. They are int64, and float64 where one is missing.
+    """
+    import pandas
+
+    frame = pandas.DataFrame(list(listed.rows), columns=list(listed.columns), dtype=object)
+    frame = frame.infer_objects()
+    return frame.assign(**{name: pandas.to_numeric(frame[name]) for name in numbers})
 
 
 def to_markdown(table: Table, notes: Sequence[tuple[str, str]] = (), lead: str = "") -> str:

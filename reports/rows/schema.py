@@ -327,17 +327,22 @@ class Listing:
 _PARTS: dict[str, type[object]] = {"file": File, "setup": Setup, "power": Power}
 # Kinds, joined by semicolons; and "kind: evidence", where there is any.
 _CAVEATS = ("caveats", "caveat_evidence")
+NUMBERS = ("int", "float")
 
 
-def columns(record: type[object]) -> tuple[str, ...]:
-    """Returns the columns of ``record``, a dataclass of a row, in the order of its fields."""
+def columns(record: type[object], *, of: tuple[str, ...] = ("",)) -> tuple[str, ...]:
+    """Returns the columns of ``record``, a dataclass of a row, in the order of its fields.
+
+    Args:
+        of: how their types begin, such as ``NUMBERS``; by default all.
+    """
     names: list[str] = []
     for field in dataclasses.fields(record):  # type: ignore[arg-type]  # records are dataclasses
         if field.name in _PARTS:
-            names += columns(_PARTS[field.name])
-        elif "meaning" in field.metadata:
+            names += columns(_PARTS[field.name], of=of)
+        elif "meaning" in field.metadata and str(field.type).startswith(of):
             names.append(field.name)
-        elif field.name == "caveats":
+        elif field.name == "caveats" and "" in of:
             names += _CAVEATS
     return tuple(names)
 

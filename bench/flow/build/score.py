@@ -34,6 +34,13 @@ class SkippedHops:
     hops_s: tuple[float, ...]
     own_hop_s: float
 
+    @property
+    def text(self) -> str:
+        """What was left out, and why."""
+        hops = ", ".join(f"{hop_s:.3g} s" for hop_s in self.hops_s)
+        own = f"{self.own_hop_s:.3g} s"
+        return f"{self.name}: not scored at {hops}, because the file fixes its hop: {own}"
+
 
 def scorable(artifacts: Sequence[Artifact]) -> list[Artifact]:
     """Returns the artifacts that are audio embeddings."""

@@ -17,14 +17,17 @@ from bench.flow.gate.run_blocks import host_limits
 from bench.flow.measure.session import new_session
 from bench.gate.calibration.device_noise import Calibration
 from bench.gate.history.series import Environment, environment_of
+from bench.plan.case import Delegate
 from bench.plan.device import Kind
-from bench.plan.suite import GATE, Target
+from bench.plan.suite import GATE, Suite, Target, host_suite, phone_suite
 from bench.store.records import Session
 from bench.store.store import Store
 
 # The step of a gate; its progress is in blocks.
 _BLOCKS = "blocks"
 _SHORT_S = 120.0
+# Our runner reports every inference, and the minimum of more of them varies less.
+_RUNS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,24 @@ class OpenGateJob:
         device.require_ready()
         on_progress = partial(contact.on_progress, _BLOCKS)
         self.gate.measure(self.sweep, self.session, self.store, device, on_progress=on_progress)
+
+
+def gate_suite(kind: Kind, *, delegate: str | None, threads: int, ours: bool) -> Suite:
+    """Returns the suite of a gate's processes.
+
+    Args:
+        delegate: its name; ``None`` for the packaged suite's.
+        ours: our runner measures.
+    """
+    suite = host_suite() if kind is Kind.HOST else phone_suite()
+    return replace(
+        suite,
+        name=GATE,
+        delegates=(Delegate(delegate),) if delegate else suite.delegates,
+        threads=(threads,),
+        conventional=False,
+        protocol=replace(suite.protocol, num_runs=_RUNS) if ours else suite.protocol,
+    )
 
 
 def _open(gate: Gate, sweep: Sweep, store: Store) -> OpenGateJob:

@@ -21,6 +21,7 @@ from support.reach import Boot, direct
 from support.smallest_program import android_program
 from support.usb_debugging import authorise
 
+from bench import api
 from bench.core.caveats import CaveatKind
 from bench.core.device_state.cores import list_cores, mask
 from bench.core.errors import ConfigurationError, DeviceError
@@ -98,6 +99,23 @@ def test_one_file_and_one_phone_need_no_other_flag(
     assert (case["delegate"], case["threads"], case["failed"]) == ("none", 1, 0)
     assert case["tool_sha256"] == sha256_file(official_binary)
     assert {"kind": "virtual"}.items() <= case["caveats"][0].items()
+
+
+def test_the_python_api_measures_on_a_phone_and_prints_nothing(
+    handset: Running,
+    official_binary: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    short = {"conventional": False, "protocol": {"num_runs": 1, "warmup_min_secs": 0}}
+    measured = api.run(
+        TINY, serial=handset.serial, processes=1, suite=short, db=tmp_path / "results.db"
+    )
+    [line] = measured.frame().to_dict("records")
+    assert (line["runner"], line["delegate"], line["processes"]) == ("benchmark_model", "none", 1)
+    assert "virtual" in line["caveats"]
+    assert measured.failed == ()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_dry_run_prints_commands_that_the_phone_understands_and_measures_nothing(

@@ -152,7 +152,7 @@ def run(options: Options) -> int:
     chosen = partial(hops_of, hops=hops) if hops else own_hop
     skipped = skipped_hops(artifacts, hops)
     artifacts = [each for each in artifacts if chosen(each)]
-    lines = [_not_scored(each) for each in skipped]
+    lines = [each.text for each in skipped]
     if not artifacts:
         raise ConfigurationError("; ".join(lines), hint="leave out --hop: the own hop is scored")
     for line in lines:
@@ -181,13 +181,6 @@ def _source(options: Options, otherwise: str) -> str:
             hint="give one of them",
         )
     return options.task_set or options.audio or otherwise
-
-
-def _not_scored(each: SkippedHops) -> str:
-    hops = ", ".join(f"{hop_s:.3g} s" for hop_s in each.hops_s)
-    return (
-        f"{each.name}: not scored at {hops}, because the file fixes its hop: {each.own_hop_s:.3g} s"
-    )
 
 
 def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:

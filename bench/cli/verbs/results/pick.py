@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
 from bench.cli.console import print_json, print_line, print_to_stderr
-from bench.core.config import near
 from bench.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from reports.decision.budgets import Budget
     from reports.decision.pick import Answer
     from reports.rows.schema import Row, Stream
 
@@ -94,12 +92,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     """Prints the answers; returns 0, or 4 where no file keeps the budgets."""
     from reports.decision import pick
-    from reports.decision.budgets import streamed
+    from reports.decision.budgets import NAMES, read_all, streamed
     from reports.decision.shown import document, lines
 
-    budgets = _budgets(options)
+    budgets = read_all(options.latency, {name: getattr(options, name) for name in NAMES})
     rows, streams, notes = _read(options)
-    rows = _on(rows, options.device)
+    rows = pick.on_devices(rows, options.device)
     timed = streamed(rows, streams)
     if options.for_worst:
         found = [pick.answer_for_worst(rows, budgets, streams=timed)]
@@ -125,25 +123,6 @@ def run(options: Options) -> int:
     return 0 if found and all(each.chosen for each in found) else 4
 
 
-def _budgets(options: Options) -> list[Budget]:
-    from reports.decision import budgets
-
-    found = [budgets.latency(text) for text in options.latency]
-    for text, read in (
-        (options.size, budgets.size),
-        (options.core, budgets.core),
-        (options.memory, budgets.memory),
-        (options.lost, budgets.lost),
-        (options.accuracy, budgets.accuracy),
-    ):
-        found += [] if text is None else [read(text)]
-    if not found:
-        raise ConfigurationError(
-            "no budget: what may the file cost?", hint=_EXAMPLE.removeprefix("example: ")
-        )
-    return found
-
-
 def _read(options: Options) -> tuple[list[Row], list[Stream], list[str]]:
     """Returns rows, the streaming ones, and what to know of them."""
     if options.results is not None:
@@ -165,32 +144,6 @@ def _read(options: Options) -> tuple[list[Row], list[Stream], list[str]]:
         timed = newest_results(store)
         rows, _ = join(store, task_set=options.task_set, timed=timed)
     return rows, modes(timed)[0], []
-
-
-def _on(rows: Sequence[Row], wanted: Sequence[str]) -> list[Row]:
-    """Returns the rows of these devices; all without any.
-
-    Raises:
-        ConfigurationError: there are no rows, or none of a device, or of several.
-    """
-    devices = sorted({row.setup.device for row in rows})
-    if not devices:
-        raise ConfigurationError(
-            "nothing was measured there of a file with a manifest",
-            hint="measure first: frill-bench run",
-        )
-    kept = set()
-    for name in wanted:
-        found = [each for each in devices if each == name]
-        found = found or [each for each in devices if each.casefold().startswith(name.casefold())]
-        if len(found) != 1:
-            what = "several devices begin so" if found else "no such device"
-            raise ConfigurationError(
-                f"--device {name}: {what}{near(name, devices)}",
-                hint=f"there are: {'; '.join(devices)}",
-            )
-        kept.add(found[0])
-    return [row for row in rows if not wanted or row.setup.device in kept]
 
 
 def _export(options: Options, found: Sequence[Answer]) -> list[Path]:
