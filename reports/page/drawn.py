@@ -68,6 +68,20 @@ def inline_picture(chart: Chart, name: str) -> Picture:
     return _picture(chart, name, wide, alt)
 
 
+def small_picture(chart: Chart, name: str) -> Picture:
+    """Returns a chart drawn for a page alone, small and the same for every screen.
+
+    Args:
+        name: unique in the page.
+    """
+    from reports.plots import drawing
+
+    svg = drawing.svg(drawing.draw(chart, STYLES["light-small"]))
+    alt = f"{chart.title}. {chart.caption} The numbers are in the table."
+    # As in _picture: drawn by us, without comments.
+    return Picture(file="", alt=alt, wide=Markup(inline(svg, name)), narrow=Markup(""))  # noqa: S704
+
+
 def _picture(chart: Chart, name: str, wide: bytes, alt: str, *, file: str = "") -> Picture:
     from reports.plots import drawing
 
