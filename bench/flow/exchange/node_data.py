@@ -99,9 +99,9 @@ def _node_data(
         delegate=result.case.delegate.value,
         threads=result.case.threads,
         matched=len(matched),
-        matched_us=round(sum(row.avg_us for row in matched), 3),
+        matched_us=round(sum((row.avg_us for row in matched), 0.0), 3),
         unmatched=len(others),
-        unmatched_us=round(sum(_once_us(others)), 3),
+        unmatched_us=round(sum(_once_us(others), 0.0), 3),
     )
     return node_data_json(times_us or {"": {}}), about
 
