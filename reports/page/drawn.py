@@ -12,7 +12,7 @@ from bench.core import atomic, units
 from reports.parts.documents import to_csv
 from reports.plots.charts import Chart
 from reports.plots.inline import inline, variables
-from reports.plots.themes import DARK, LIGHT, STYLES
+from reports.plots.themes import DARK, LIGHT, SMALL, STYLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def small_picture(chart: Chart, name: str) -> Picture:
     """
     from reports.plots import drawing
 
-    svg = drawing.svg(drawing.draw(chart, STYLES["light-small"]))
+    svg = drawing.svg(drawing.draw(chart, SMALL))
     alt = f"{chart.title}. {chart.caption} The numbers are in the table."
     # As in _picture: drawn by us, without comments.
     return Picture(file="", alt=alt, wide=Markup(inline(svg, name)), narrow=Markup(""))  # noqa: S704

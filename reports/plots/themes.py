@@ -56,5 +56,5 @@ STYLES = {
     "dark": Style(theme=DARK, width_in=9.6, height_in=6.0),
     "light-narrow": Style(theme=LIGHT, width_in=4.6, height_in=6.2),
     "dark-narrow": Style(theme=DARK, width_in=4.6, height_in=6.2),
-    "light-small": Style(theme=LIGHT, width_in=4.6, height_in=3.3),
 }
+SMALL = Style(theme=LIGHT, width_in=4.6, height_in=3.3)  # of charts without labels

@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -115,9 +116,10 @@ def test_as_json_there_is_a_row_a_run_and_a_trend_a_model(here: Path, capsys: Sh
 def test_the_page_has_a_picture_a_model_in_both_themes_and_a_table_beside_it(
     here: Path, tmp_path: Path, capsys: Shown
 ) -> None:
-    (gated,) = here.glob("gates/session 7 *.jsonl")
+    gates = shutil.copytree(here / "gates", tmp_path / "gates")
+    (gated,) = gates.glob("session 7 *.jsonl")
     gated.with_suffix(".html").write_text("the page of a gate")
-    assert main(["history", "--out", str(tmp_path / "page")]) == 1
+    assert main(["history", str(gates), "--out", str(tmp_path / "page")]) == 1
     assert "wrote" in capsys.readouterr().err
     page = tmp_path / "page"
     html = (page / "index.html").read_text()
