@@ -11,7 +11,7 @@ from numbers import Real
 GAP = "–"
 
 # Signs of our own texts and drawings, for a terminal that shows ASCII only.
-_IN_ASCII = str.maketrans("★µμ·–−×\u202f│┤└─┬°", "*uu.--x |++-+o")
+_IN_ASCII = str.maketrans("★µμ·–−×\u202f│┤└─┬°█", "*uu.--x |++-+o=")
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what begins one in a spreadsheet
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.core.errors import ConfigurationError
@@ -27,11 +27,13 @@ class History:
     Args:
         left_out: a sentence for each log that was not used.
         notes: sentences on the devices.
+        pages: session to the page of its gate, where one is beside the log and named like it.
     """
 
     trends: tuple[Trend, ...]
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    pages: Mapping[str, Path] = field(default_factory=dict)
 
 
 def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History:
@@ -70,6 +72,11 @@ def history(logs: Mapping[Path, Log], pinned: Collection[str] | None) -> History
         ),
         left_out=tuple(left_out),
         notes=tuple(_used_once(used)),
+        pages={
+            log.opened.session_id: path.with_suffix(".html")
+            for path, log in relevant.items()
+            if path.with_suffix(".html").is_file()
+        },
     )
 
 

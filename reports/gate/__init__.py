@@ -1,1 +1,1 @@
-"""A gate's findings for people and CI systems: table, Markdown, JUnit XML, annotations, JSON."""
+"""A gate's findings for people and CI: table, page, rows, Markdown, JUnit, annotations, JSON."""

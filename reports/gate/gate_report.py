@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from math import isfinite
+from math import exp, isfinite
 
 from bench.core.errors import ConfigurationError
+from bench.core.version import VERSION
+from bench.gate.findings import log_ratio
 from bench.gate.log import Log
 from bench.gate.records import Opened
-from bench.gate.verdict import Finding, Verdict
+from bench.gate.verdict import Axis, Finding, ModelKey, Verdict
 
 _REGRESSION, _UNDECIDED, _GOOD = 1, 5, 0
 _WORSE_THAN_A_REGRESSION = (130, 2, 70)
@@ -32,6 +34,8 @@ class GateReport:
         message: why nothing was measured; empty where something was.
         undecided_fails: ``--undecided=fail``.
         started_at: in UTC; ``None`` for a log that is replayed.
+        ratios: of each measured model's blocks, candidate over baseline, in their order.
+        provenance: name to text of what made these numbers.
     """
 
     title: str
@@ -44,6 +48,8 @@ class GateReport:
     message: str = ""
     undecided_fails: bool = False
     started_at: datetime | None = None
+    ratios: Mapping[ModelKey, tuple[float, ...]] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         counts = Counter((finding.model, finding.axis) for finding in self.findings)
@@ -83,12 +89,14 @@ def gate_report(
     exit_code: int,
     undecided_fails: bool,
     started_at: datetime | None = None,
+    log_file: str = "",
 ) -> GateReport:
     """Returns a log with its findings, for reports.
 
     Args:
         seconds: that the gate has taken.
         exit_code: that the program ends with.
+        log_file: where the log is; empty where that is not known.
     """
     return GateReport(
         title=f"gate on {log.opened.device.name}",
@@ -100,6 +108,15 @@ def gate_report(
         differences=log.opened.differences,
         undecided_fails=undecided_fails,
         started_at=started_at,
+        ratios={
+            finding.model: tuple(
+                exp(log_ratio(block))
+                for block in log.blocks(finding.model)[: finding.evidence.blocks]
+            )
+            for finding in findings
+            if finding.axis is Axis.LATENCY and finding.evidence is not None
+        },
+        provenance=_provenance(log, log_file),
     )
 
 
@@ -127,7 +144,40 @@ def ended_report(
         differences=tuple(differences),
         message=message,
         started_at=started_at,
+        provenance={"frill-bench": VERSION},
     )
+
+
+def _provenance(log: Log, log_file: str) -> dict[str, str]:
+    """Returns how the models of a log were measured, name by name; what is not known is left out.
+
+    What differs between the models is listed.
+    """
+    opened = log.opened
+    setups = [pair.observed for pair in opened.models]
+    values: dict[str, Iterable[object]] = {
+        "log": [log_file],
+        "gate": [opened.gate_id],
+        "session": [opened.session_id],
+        "started": [opened.started_at],
+        "revision": [opened.revision],
+        "seed of the coins": [opened.seed],
+        "tool": [each.tool_sha256 for each in setups],
+        "baseline's tool": [each.baseline_tool_sha256 for each in setups],
+        "runner": [each.runner for each in setups],
+        "runtime": [each.runtime for each in setups],
+        "delegate": [each.delegate for each in setups],
+        "threads": [each.threads for each in setups],
+        "cores": [each.affinity for each in setups],
+        "statistic": [each.statistic for each in setups],
+        "processes per side": [opened.rule.processes_per_side],
+        "frill-bench": [VERSION],
+    }
+    return {
+        name: ", ".join(texts)
+        for name, of in values.items()
+        if (texts := [str(each) for each in dict.fromkeys(of) if each not in (None, "")])
+    }
 
 
 def device_facts(opened: Opened) -> Facts:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import exp
 from pathlib import Path
+from urllib.parse import quote
 
 from bench.core import atomic, units
 from bench.gate.history.series import NightlyRun, Series
@@ -21,7 +23,12 @@ _DAY_S = 86_400.0
 
 
 def write_history(
-    trends: Sequence[Trend], *, out: Path, left_out: Sequence[str], provenance: Mapping[str, str]
+    trends: Sequence[Trend],
+    *,
+    out: Path,
+    left_out: Sequence[str],
+    provenance: Mapping[str, str],
+    pages: Mapping[str, Path] | None = None,
 ) -> Path:
     """Returns the page it wrote into the folder ``out``, beside plots and the runs as CSV.
 
@@ -29,12 +36,14 @@ def write_history(
         trends: at least one.
         left_out: sentences.
         provenance: name to text of what made these numbers.
+        pages: of gates, by the session of each.
     """
     parts = [
         (
             history.title(trend),
             history.alarms(trend),
             history.notes(trend),
+            _links(trend, pages or {}, out),
             picture(chart(trend), out, number),
         )
         for number, trend in enumerate(trends, start=1)
@@ -93,6 +102,15 @@ def chart(trend: Trend) -> Chart:
             (f"margin {units.points(margin)} %", 100 * margin),
         ),
     )
+
+
+def _links(trend: Trend, pages: Mapping[str, Path], out: Path) -> list[tuple[str, str]]:
+    """Returns the day of each gate of a trend that has a page, and the page's address."""
+    return [
+        (history.day(run.started_at), quote(os.path.relpath(pages[run.session_id], out)))
+        for run in trend.runs
+        if run.session_id in pages
+    ]
 
 
 def _dot(run: NightlyRun, first: float, family: str) -> Dot:

@@ -12,7 +12,7 @@ from bench.core import atomic, units
 from reports.parts.documents import to_csv
 from reports.plots.charts import Chart
 from reports.plots.inline import inline, variables
-from reports.plots.themes import DARK, LIGHT, STYLES
+from reports.plots.themes import DARK, LIGHT, SMALL, STYLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,20 @@ def inline_picture(chart: Chart, name: str) -> Picture:
     wide = drawing.svg(drawing.draw(chart, STYLES["light"]))
     alt = f"{chart.title}. {chart.caption} The numbers are in the table."
     return _picture(chart, name, wide, alt)
+
+
+def small_picture(chart: Chart, name: str) -> Picture:
+    """Returns a chart drawn for a page alone, small and the same for every screen.
+
+    Args:
+        name: unique in the page.
+    """
+    from reports.plots import drawing
+
+    svg = drawing.svg(drawing.draw(chart, SMALL))
+    alt = f"{chart.title}. {chart.caption} The numbers are in the table."
+    # As in _picture: drawn by us, without comments.
+    return Picture(file="", alt=alt, wide=Markup(inline(svg, name)), narrow=Markup(""))  # noqa: S704
 
 
 def _picture(chart: Chart, name: str, wide: bytes, alt: str, *, file: str = "") -> Picture:

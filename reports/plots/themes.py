@@ -57,3 +57,4 @@ STYLES = {
     "light-narrow": Style(theme=LIGHT, width_in=4.6, height_in=6.2),
     "dark-narrow": Style(theme=DARK, width_in=4.6, height_in=6.2),
 }
+SMALL = Style(theme=LIGHT, width_in=4.6, height_in=3.3)  # of charts without labels

@@ -9,6 +9,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -114,7 +115,8 @@ def test_odd_names_go_through_a_gate_and_are_carried_out_by_nobody(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_SHA", "\n::error::\x1b[31m\x9b")
     words = ["gate", "--baseline", "old", "--candidate", "new", "--host", "--max-minutes", "0",
-             "--log", "gate.jsonl", "--junit", "gate.xml", "--summary", "summary.md"]  # fmt: skip
+             "--log", "gate.jsonl", "--junit", "gate.xml", "--summary", "summary.md",
+             "--page", "gate.html"]  # fmt: skip
     assert main(words) == 0
     shown = capsys.readouterr()
     ours = [line for line in shown.err.splitlines() if line.startswith("::warning title=")]
@@ -125,6 +127,10 @@ def test_odd_names_go_through_a_gate_and_are_carried_out_by_nobody(
     cases = {each.get("name") for each in ET.parse("gate.xml").iter("testcase")}  # noqa: S314 - ours
     assert {f"{name} float32" for name in names()} <= cases
     assert "<script>" not in Path("summary.md").read_text().replace("\\<script\\>", "")
+    page = Path("gate.html").read_text()
+    assert page.count("<script>") == 1  # ours
+    assert not RAW.search(page)
+    assert names() <= {unescape(text) for text in re.split(r"<[^>]*>", page)}
     assert main(["gate", "--replay", "gate.jsonl", "--json"]) == 0
     out = capsys.readouterr().out
     assert not RAW.search(out)
@@ -137,7 +143,8 @@ def test_odd_names_go_through_a_gate_and_are_carried_out_by_nobody(
         assert not COMMAND.search(shown.out)
         assert "[red]x[-red]" in shown.out.replace("\n", "")
     assert {path.name for path in named.iterdir()} == {
-        "first", "frill-bench.db", "gate.jsonl", "gate.xml", "new", "old", "summary.md",
+        "first", "frill-bench.db", "gate.html", "gate.jsonl", "gate.xml", "new", "old",
+        "summary.md",
     }  # fmt: skip
 
 

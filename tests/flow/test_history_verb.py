@@ -1,7 +1,10 @@
 import csv
 import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from lab.nightly_logs import Gated, anchor_of, key_of, opened, write_night
@@ -113,14 +116,19 @@ def test_as_json_there_is_a_row_a_run_and_a_trend_a_model(here: Path, capsys: Sh
 def test_the_page_has_a_picture_a_model_in_both_themes_and_a_table_beside_it(
     here: Path, tmp_path: Path, capsys: Shown
 ) -> None:
-    assert main(["history", "--out", str(tmp_path / "page")]) == 1
+    gates = shutil.copytree(here / "gates", tmp_path / "gates")
+    (gated,) = gates.glob("session 7 *.jsonl")
+    gated.with_suffix(".html").write_text("the page of a gate")
+    assert main(["history", str(gates), "--out", str(tmp_path / "page")]) == 1
     assert "wrote" in capsys.readouterr().err
     page = tmp_path / "page"
     html = (page / "index.html").read_text()
     assert html.count('class="plot wide"') == 2
     assert "prefers-color-scheme: dark" in html
+    links = [unquote(each) for each in re.findall(r'<a href="([^"]*)">2026-05-08</a>', html)]
+    assert [(page / each).read_text() for each in links] == ["the page of a gate"] * 2
     assert "<strong>Slower:</strong> tiny float32" in html
-    assert "http" not in html.replace("http-equiv", "")  # it needs nothing from elsewhere
+    assert not re.search(r'(src|href)="https?:', html)  # it needs nothing from elsewhere
     beside = {path.name for path in page.iterdir()}
     assert {"trend.svg", "trend.dark.svg", "trend.png", "trend-2.csv"} <= beside
     with (page / "history.csv").open() as stream:

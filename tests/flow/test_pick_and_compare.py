@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -223,4 +224,6 @@ def test_op_profiles_stand_side_by_side_and_give_the_reason(tmp_path: Path) -> N
     assert all(each.baseline_count == each.candidate_count for each in times)
     done = command_line("compare", one.text, other.text, status=0)
     assert "op profiles" in done.stdout
+    bars = [line.split()[-1] for line in done.stdout.splitlines() if "CONV_2D" in line]
+    assert any(re.fullmatch(r"█+\++", bar) for bar in bars)
     assert "profiled, " in done.stdout

@@ -143,7 +143,7 @@ def test_exit_codes_become_green_red_or_neutral(
     assert len(asked) == len(codes)
     assert set(asked) == {
         "gate --baseline baseline --candidate candidate/zoo --undecided fail --max-minutes 50 "
-        "--junit gate.xml --summary summary.md"
+        "--junit gate.xml --summary summary.md --page gate.html"
     }
 
 

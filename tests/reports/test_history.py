@@ -195,6 +195,7 @@ def test_a_page_without_an_alarm_says_so_and_escapes_what_logs_say(tmp_path: Pat
             out=tmp_path / folder,
             left_out=["3 logs of other baselines: left out"],
             provenance={"command": "frill-bench history"},
+            pages={"session 3": tmp_path / "gates" / "a b#.html", "another": tmp_path / "x.html"},
         )
         for folder in ("first", "again")
     )
@@ -202,6 +203,9 @@ def test_a_page_without_an_alarm_says_so_and_escapes_what_logs_say(tmp_path: Pat
     assert "No model is shown to have become slower." in html
     assert "<b>Pixel" not in html
     assert "3 logs of other baselines" in html
+    assert html.count("Pages of its gates") == 1
+    assert '<a href="../gates/a%20b%23.html">2026-05-15</a>.' in html
+    assert "x.html" not in html
     assert again.read_bytes() == first.read_bytes()
     with (tmp_path / "first" / "history.csv").open() as stream:
         written = list(csv.DictReader(stream))

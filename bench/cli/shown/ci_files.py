@@ -25,15 +25,16 @@ class OutputFlags(Protocol):
 
     junit: Path | None
     summary: Path | None
+    page: Path | None
     undecided: str
     json: bool
 
 
 class CiFiles:
-    """The outputs of one gate: JUnit XML, a summary that is appended, GitHub's annotations.
+    """The outputs of one gate: JUnit XML, a page, a summary that is appended, GitHub's annotations.
 
-    The JUnit file of an earlier gate is replaced at once by one that this gate did not end, so that
-    none is taken for this gate's, whatever ends it.
+    The JUnit file and the page of an earlier gate are replaced at once by those of a gate that did
+    not end, so that none is taken for this gate's, whatever ends it.
 
     Raises:
         ConfigurationError: a file cannot be written.
@@ -46,7 +47,7 @@ class CiFiles:
             _append(options.summary, "")
         self._began = datetime.now(UTC)
         not_ended = "the gate did not end: it was killed, or still runs"
-        self._write_junit(ended_report(exit_code=70, message=not_ended, started_at=self._began))
+        self._replace(ended_report(exit_code=70, message=not_ended, started_at=self._began))
 
     def write(
         self,
@@ -55,11 +56,13 @@ class CiFiles:
         *,
         exit_code: int,
         started_at: str | None = None,
+        log_file: str = "",
     ) -> None:
         """Writes the outputs of a gate's log.
 
         Args:
             started_at: when the gate's session began, ISO 8601; ``None`` for a replay.
+            log_file: where the log is.
         """
         began = None if started_at is None else datetime.fromisoformat(started_at)
         self._write(
@@ -70,6 +73,7 @@ class CiFiles:
                 exit_code=exit_code,
                 undecided_fails=self._options.undecided == "fail",
                 started_at=began,
+                log_file=log_file,
             )
         )
 
@@ -94,20 +98,31 @@ class CiFiles:
 
     def _write(self, gate: GateReport) -> None:
         self.is_written = True
-        self._write_junit(gate)
+        self._replace(gate)
         if self._options.summary is not None:
             _append(self._options.summary, step_summary.to_markdown(gate))
         if os.environ.get("GITHUB_ACTIONS") == "true":
             # GitHub reads both streams; stdout stays the same bytes in every replay.
             sys.stderr.write(commands(gate))
 
-    def _write_junit(self, gate: GateReport) -> None:
-        path = self._options.junit
-        if path is not None:
-            try:
-                atomic.write_text(path, junit.to_xml(gate))
-            except OSError as error:
-                raise _not_written(path, error) from error
+    def _replace(self, gate: GateReport) -> None:
+        """Writes the files that hold one gate, in place of an earlier gate's."""
+        junit_file, page_file = self._options.junit, self._options.page
+        try:
+            if page_file is not None:
+                from reports.gate.page import to_html  # its templates take long to import
+
+                _write_text(page_file, to_html(gate))
+        finally:
+            if junit_file is not None:
+                _write_text(junit_file, junit.to_xml(gate))
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        atomic.write_text(path, text)
+    except OSError as error:
+        raise _not_written(path, error) from error
 
 
 def _append(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
 
 from rich.table import Table
 
@@ -49,6 +50,7 @@ class Outputs:
         *,
         started_at: str | None = None,
         wrote: str = "",
+        log_file: Path | None = None,
         other_codes: Collection[int] = (),
     ) -> set[int]:
         """Prints the findings of a log, writes the outputs for CI, and returns all exit codes.
@@ -56,6 +58,7 @@ class Outputs:
         Args:
             started_at: when the gate's session began, ISO 8601; ``None`` for a replay.
             wrote: a message that names what the gate wrote; empty for none.
+            log_file: where the log is.
             other_codes: exit codes that do not follow from the log.
         """
         options, findings = self._options, findings_of(log)
@@ -65,7 +68,13 @@ class Outputs:
         codes = exit_codes(log, findings, undecided_fails=options.undecided == "fail")
         is_interrupted = started_at is not None and log.closed is CloseReason.INTERRUPTED
         exit_code = _INTERRUPTED if is_interrupted else worst({*codes, *other_codes})
-        self._files.write(log, findings, exit_code=exit_code, started_at=started_at)
+        self._files.write(
+            log,
+            findings,
+            exit_code=exit_code,
+            started_at=started_at,
+            log_file="" if log_file is None else str(log_file),
+        )
         return codes
 
     def show_unmeasured(

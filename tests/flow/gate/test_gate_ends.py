@@ -1,5 +1,6 @@
 """What a gate leaves for a CI system: however it ends, and never that of an earlier gate."""
 
+import html
 import json
 import os
 import signal
@@ -24,7 +25,7 @@ from bench.gate.verdict import ModelKey
 from bench.plan.suite import zoo_targets
 
 STAND_IN = Path(__file__).parents[2] / "data" / "stand_in" / "benchmark_model"
-OUTPUTS = ("--junit", "gate.xml", "--summary", "summary.md")
+OUTPUTS = ("--junit", "gate.xml", "--summary", "summary.md", "--page", "gate.html")
 Shown = pytest.CaptureFixture[str]
 
 
@@ -35,6 +36,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         revision(tmp_path / folder, "tiny", number=number)
     monkeypatch.chdir(tmp_path)
     Path("gate.xml").write_text("<testsuites><testsuite name='last week'/></testsuites>")
+    Path("gate.html").write_text("last week")
     return tmp_path
 
 
@@ -69,6 +71,7 @@ def test_a_gate_that_measures_nothing_writes_why(
     assert (child.tag, child.get("type")) == (kind, f"exit code {code}")
     assert said in (child.get("message") or "")
     assert f"exit code {code}." in Path("summary.md").read_text()
+    assert said in html.unescape(Path("gate.html").read_text())
 
 
 @pytest.mark.parametrize("words", [["--margn", "5%"], ["--margin", "much"], ["--tool", "x"], ["x"]])
@@ -82,6 +85,7 @@ def test_a_command_line_that_the_parser_refuses_leaves_no_report_of_an_earlier_g
     (suite,) = suites()
     assert suite.get("errors") == "1"
     assert "refused" in Path("summary.md").read_text()
+    assert "the command line was refused" in Path("gate.html").read_text()
 
 
 def test_a_gate_of_equal_files_writes_that_they_are_equal(here: Path, capsys: Shown) -> None:
@@ -95,6 +99,7 @@ def test_a_gate_of_equal_files_writes_that_they_are_equal(here: Path, capsys: Sh
         "0",
     )
     assert "## gate: passed" in Path("summary.md").read_text()
+    assert "<h1>passed</h1>" in Path("gate.html").read_text()
 
 
 def test_a_gate_that_is_killed_leaves_no_report_of_an_earlier_one(here: Path) -> None:
@@ -108,6 +113,7 @@ def test_a_gate_that_is_killed_leaves_no_report_of_an_earlier_one(here: Path) ->
     (suite,) = suites()
     assert suite.get("errors") == "1"
     assert "did not end" in Path("gate.xml").read_text()
+    assert "last week" not in Path("gate.html").read_text()
 
 
 def test_a_gate_without_a_log_that_ends_by_a_bug_or_ctrl_c_writes_that_too(
@@ -160,6 +166,9 @@ def test_one_block_shows_no_noise(here: Path, capsys: Shown) -> None:
     assert (latency["blocks"], latency["block_sd"], latency["smallest_slowdown"]) == (1, None, None)
     assert latency["ratio"]["low"] is None
     assert "1 block, which shows no noise" in Path("gate.xml").read_text()
+    page = Path("gate.html").read_text()
+    assert page.count('<div class="plot"') == 1
+    assert "one.jsonl" in page
     assert "smallest slowdown that" not in Path("gate.xml").read_text()
 
 

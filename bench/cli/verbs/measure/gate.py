@@ -50,6 +50,7 @@ class Options(gate_flags.BlockFlags, flags.VerbOptions):
     revision: str | None
     junit: Path | None
     summary: Path | None
+    page: Path | None
 
 
 class _CiOptions(argparse.Namespace):
@@ -57,6 +58,7 @@ class _CiOptions(argparse.Namespace):
 
     junit: Path | None
     summary: Path | None
+    page: Path | None
     json: bool
     undecided: str = "warn"
 
@@ -86,6 +88,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="append Markdown to this file, such as $GITHUB_STEP_SUMMARY",
+    )
+    outputs.add_argument(
+        "--page", type=Path, metavar="FILE", help="write a page (HTML): the verdict, each block"
     )
     flags.add_device(parser)
     how = parser.add_argument_group("how to measure")
@@ -158,7 +163,7 @@ def write_refused(arguments: Sequence[str], exit_code: int) -> None:
     from bench.cli.shown.gate import Outputs
 
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
-    for name in ("--junit", "--summary"):
+    for name in ("--junit", "--summary", "--page"):
         parser.add_argument(name, type=Path, nargs="?")
     flags.add_json(parser)
     options, _ = parser.parse_known_args([*arguments], _CiOptions())
@@ -174,7 +179,7 @@ def _run(options: Options, outputs: Outputs) -> int:
     from bench.flow.gate.references import pair_up
 
     if options.replay is not None:
-        return worst(outputs.show_log(read(options.replay)))
+        return worst(outputs.show_log(read(options.replay), log_file=options.replay))
     if options.host + len(options.serial) > 1:
         raise ConfigurationError(
             f"a gate takes one device, not {options.host + len(options.serial)}",
@@ -288,7 +293,7 @@ def _show(
     for session, path, log in logs_of(store, sessions):
         wrote = f"wrote session {session.id} to {store.url}, its log to {path}"
         codes |= outputs.show_log(
-            log, started_at=session.started_at, wrote=wrote, other_codes=failed
+            log, started_at=session.started_at, wrote=wrote, log_file=path, other_codes=failed
         )
     if errors:
         outputs.show_ended(worst(failed), "; ".join(error.message for error in errors))

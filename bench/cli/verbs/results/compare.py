@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from reports.rows.schema import Row
 
 _EXAMPLE = "example: frill-bench compare results.db:small.float32 results.db:small.int8"
-_MOST_OPERATORS = 8
 
 
 class Options(shared.VerbOptions):
@@ -179,21 +178,11 @@ def _name(pair: Compared) -> str:
 
 
 def _print_operators(pair: Compared, times: Sequence[OperatorTime]) -> None:
-    from bench.cli.terminal import plain_table, print_table
-    from bench.core import units
+    from bench.cli.shown.operators import compared_table
+    from bench.cli.terminal import print_table
 
-    if not times:
-        return
-    scale = units.duration_scale([each.candidate_us for each in times])
-    headings = ("operators", "number A", f"A {scale.unit}", "number B", f"B {scale.unit}")
-    table = plain_table(f"{_name(pair)}, op profiles", headings, headings[:1])
-    for each in times[:_MOST_OPERATORS]:
-        table.add_row(
-            each.node_type,
-            str(each.baseline_count), scale.number(each.baseline_us),
-            str(each.candidate_count), scale.number(each.candidate_us),
-        )  # fmt: skip
-    print_table(table)
+    if times:
+        print_table(compared_table(f"{_name(pair)}, op profiles", times))
 
 
 def _unpaired(found: Comparison) -> list[str]:

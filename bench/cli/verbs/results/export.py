@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
 from bench.cli.console import print_json, print_to_stderr
-from bench.core import atomic
+from bench.core import atomic, units
 from bench.core.errors import ConfigurationError
+from bench.core.units import counted
 
 if TYPE_CHECKING:
     from bench.store.store import Store
@@ -20,6 +21,8 @@ FORMATS = (
     *("csv", "jsonl", "parquet", "google-benchmark", "bencher", "github-action-benchmark"),
     *("litert-samples", "aihub"),
 )
+# Not of rows: what ran over time, and the times of operators.
+OF_RUNS = ("perfetto", "model-explorer")
 TABLES = ("results", "tasks", "streaming", "sustained")
 
 
@@ -42,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     listed = ", ".join(FORMATS)
     what.add_argument(
-        "--format", choices=FORMATS, metavar="FORMAT", help=f"write rows in this format: {listed}"
+        "--format",
+        choices=(*FORMATS, *OF_RUNS),
+        metavar="FORMAT",
+        help=f"write rows in this format: {listed}; or streaming and sustained runs over time "
+        "(perfetto), or op profiles into a folder (model-explorer)",
     )
     what.add_argument(
         "--parcel",
@@ -56,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="results",
         help="which rows; other programs' formats have those of results only",
     )
-    add("--out", type=Path, metavar="FILE", help="file for the rows (default: stdout)")
+    add("--out", type=Path, metavar="FILE", help="file or folder (default: stdout)")
     add(
         "--task-set",
         metavar="SET",
@@ -72,6 +79,8 @@ def run(options: Options) -> int:
     with Store.open(options.db, create=False) as store:
         if options.parcel is not None:
             return _parcel(store, options, options.parcel)
+        if options.format in OF_RUNS:
+            return _runs(store, options)
         return _rows(store, options)
 
 
@@ -97,6 +106,65 @@ def _rows(store: Store, options: Options) -> int:
         print_json({"out": str(options.out), "format": format.value, "rows": len(rows)})
     if options.out is not None:
         print_to_stderr(f"wrote {len(rows)} rows to {options.out}")
+    return 0
+
+
+def _runs(store: Store, options: Options) -> int:
+    """Writes what is of runs and not of rows."""
+    if options.table != "results":
+        raise ConfigurationError(
+            f"--table {options.table}: {options.format} is not of rows", hint="leave out --table"
+        )
+    is_folder = options.format == "model-explorer"
+    if options.out is None and (options.json or is_folder):
+        raise ConfigurationError(
+            "--out is missing: it is needed here",
+            hint="add --out DIR" if is_folder else "add --out FILE",
+        )
+    if options.out is not None and is_folder:
+        return _node_data(store, options, options.out)
+    return _timelines(store, options)
+
+
+def _timelines(store: Store, options: Options) -> int:
+    from bench.flow.exchange.rows import provenance
+    from bench.flow.exchange.timelines import tracks_of
+    from reports.exchange.trace_events import trace_json
+
+    tracks = tracks_of(store)
+    text = trace_json(tracks, provenance(store))
+    if options.out is None:
+        sys.stdout.write(text)
+        return 0
+    atomic.write_text(options.out, text)
+    slices = sum(len(lane.slices) for track in tracks for lane in track.lanes)
+    if options.json:
+        about = {"out": str(options.out), "format": options.format, "sessions": len(tracks)}
+        print_json({**about, "slices": slices})
+    found = f"{counted(slices, 'process')} of {counted(len(tracks), 'session')}"
+    print_to_stderr(f"wrote {found} to {options.out}; open it on Perfetto's page")
+    return 0
+
+
+def _node_data(store: Store, options: Options, folder: Path) -> int:
+    from bench.core.config import unstructure
+    from bench.flow.exchange.node_data import write_node_data
+
+    written = write_node_data(store, folder)
+    if options.json:
+        listed = [unstructure(each) for each in written]
+        print_json({"out": str(folder), "format": options.format, "files": listed})
+    for each in written:
+        whole_us = each.matched_us + each.unmatched_us
+        share = units.percent(each.matched_us / whole_us if whole_us else None)
+        matched = f"{counted(each.matched, 'operator')} with {share} % of the time"
+        others = f", {each.unmatched} rows of no operator" if each.unmatched else ""
+        print_to_stderr(f"wrote {folder / each.file}: {matched}{others}")
+        if each.unmatched_us > each.matched_us:
+            print_to_stderr(
+                "  most of the time is a delegate's, which times its own kernels and not the "
+                "file's operators; --delegate none times these"
+            )
     return 0
 
 

@@ -139,4 +139,5 @@ def _write(options: Options, out: Path, history: History, trends: Sequence[Trend
         out=out,
         left_out=(*history.notes, *history.left_out),
         provenance={"command": f"frill-bench history{anchor}", "frill-bench": VERSION},
+        pages=history.pages,
     )
