@@ -18,6 +18,7 @@ from reports.rows.schema import Listing
 MOST_PICTURES = 40
 _FAMILY = "a block"
 _LETTERS = 2_000  # of a sentence from outside
+_HASH = 12  # letters of a hash; the whole one is below
 
 
 def to_html(gate: GateReport, *, most_pictures: int = MOST_PICTURES) -> str:
@@ -113,7 +114,7 @@ def _ratios(gate: GateReport, finding: Finding) -> tuple[float, ...]:
 def _summary(gate: GateReport) -> str:
     if gate.message:
         return f"exit code {gate.exit_code}"
-    tool = one_line(gate.tool)
+    tool = " ".join(f"tool {each[:_HASH]}" for each in one_line(gate.tool).split())
     return (
         f"{wording.counts(gate)}. {wording.minutes(gate)} with {tool}; exit code {gate.exit_code}"
     )
