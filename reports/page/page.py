@@ -27,8 +27,8 @@ from reports.rows.names import short_names
 from reports.rows.schema import Endurance, Row, Stream, Task, Timed
 
 # Lines of a table in the page: of all results, and of any other.
-_MOST_RESULTS = 300
-_MOST_LINES = 100
+_MOST_RESULTS = 250
+_MOST_LINES = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

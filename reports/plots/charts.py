@@ -199,6 +199,8 @@ def _links(
 
 
 def _with_linked_formats(chart: Chart, rows: Sequence[Row], names: Mapping[Row, str]) -> Chart:
+    if chart.is_crowded:  # lines would hide the points
+        return chart
     links = _links(rows, chart.dots, names.__getitem__)
     note = " Thin lines: one student in several formats." if links else ""
     return replace(chart, links=links, caption=f"{chart.caption}{note}")

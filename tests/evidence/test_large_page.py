@@ -31,14 +31,13 @@ AXE = NpmPackage(
 FORMATS = {"float32": 1.0, "float16": 1.0, "dynamic": 0.8, "int8": 0.6}
 FILES, DEVICES, MANY = 500, 5, 10_000
 FOUND = """
-const opened_ms = performance.now();
 const before = performance.now();
 location.hash = "#size=3&latency=600&view=1";
 await new Promise((resolve) => setTimeout(resolve, 50));
 const answered_ms = performance.now() - before - 50;
 const results = await axe.run(document, { resultTypes: ["violations"] });
 return {
-  opened_ms, answered_ms,
+  answered_ms,
   answer: document.getElementById("answer").textContent,
   marks: document.querySelectorAll("#asked svg svg > path[transform]").length,
   fits: document.documentElement.scrollWidth <= innerWidth,
@@ -92,10 +91,11 @@ def test_a_page_of_500_files_on_five_devices_is_small_quick_and_can_be_asked(
     with_axe.write_text(text.replace("</body>", f"<script>{axe}</script></body>"), encoding="utf-8")
     table = []
     for width in (500, 1600):
+        opened_ms = found_in(page, "return performance.now();", tmp_path, width=width)
         seen = found_in(with_axe, FOUND, tmp_path, width=width)
         table.append(
             [
-                str(width), f"{len(text) / 1e6:.2f}", f"{seen['opened_ms']:.0f}",
+                str(width), f"{len(text) / 1e6:.2f}", f"{opened_ms:.0f}",
                 f"{seen['answered_ms']:.0f}", str(seen["marks"]), str(seen["requests"]),
                 str(len(seen["serious"])),
             ]
@@ -135,7 +135,7 @@ def test_a_report_of_10_000_files_takes_seconds_and_less_than_a_gigabyte(tmp_pat
             store.add_artifact(
                 replace(
                     ARTIFACT,
-                    name=f"tiny_w{0.25 * (1 + number % 400)}_keras3_gap_e{64 + number}_fused",
+                    name=f"tiny_w{0.25 * (1 + number % 16)}_keras3_gap_e{64 + number}_fused",
                     file=f"{number}.tflite",
                     sha256=sha256,
                     size_bytes=100_000 + 100 * number,
