@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.core.artifact import Artifact, Format, Role, WeightsOrigin
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.hashing import sha256_file, sha256_value
+from bench.core.version import versions_of
 from models.convert.job import ConversionJob
 from models.distill import card
 from models.student.buildable import Buildable, LogMelFrontend, TrillShaped, architecture
@@ -60,7 +60,7 @@ def manifest_of(
 def recipe_sha256(job: ConversionJob) -> str:
     """Returns the identity of everything that decides the bytes of a conversion."""
     inputs = job.inputs and (job.inputs.calibration_sha256, job.inputs.heldout_sha256)
-    parts = [job.model.name, job.seed, inputs, _tool_versions(), litert.runtime(), _EXPORT]
+    parts = [job.model.name, job.seed, inputs, versions_of(_TOOLS), litert.runtime(), _EXPORT]
     if job.weights is not None:
         parts.append(sha256_file(job.weights))
     return sha256_value(parts)
@@ -83,13 +83,3 @@ def _provenance(job: ConversionJob) -> str:
     model_card = card.load(job.weights.parent, job.weights.stem)
     teacher = f"distilled from {model_card.teacher}, " if model_card is not None else ""
     return f"{teacher}weights SHA-256 {sha256_file(job.weights)}"
-
-
-def _tool_versions() -> dict[str, str]:
-    versions: dict[str, str] = {}
-    for package in _TOOLS:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.core import config
 from bench.core.artifact import Artifact, Format
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
+from bench.core.version import versions_of
 from models.convert.job import InputFiles
 from models.own.inputs import Wanted
 from models.own.source import Source
@@ -94,7 +94,16 @@ def recipe_sha256(job: OwnJob) -> str:
     front = None if wanted.front is None else sha256_file(wanted.front)
     heard = None if audio is None else (audio.calibration_sha256, audio.heldout_sha256)
     asked = [wanted.role, wanted.window_samples, job.hop_samples, job.frontend_name]
-    parts = [_CODE, job.source.origin, asked, front, given, heard, _versions(), litert.runtime()]
+    parts = [
+        _CODE,
+        job.source.origin,
+        asked,
+        front,
+        given,
+        heard,
+        versions_of(_TOOLS),
+        litert.runtime(),
+    ]
     return sha256_value(parts)
 
 
@@ -103,13 +112,3 @@ def _files(folder: Path) -> list[list[str]]:
         return []  # an error that follows
     paths = sorted(each for each in folder.iterdir() if each.suffix in (".npy", ".npz"))
     return [[each.name, sha256_file(each)] for each in paths]
-
-
-def _versions() -> dict[str, str]:
-    versions: dict[str, str] = {}
-    for package in _TOOLS:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions

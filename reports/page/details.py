@@ -14,7 +14,7 @@ from reports.parts.table import Footnotes
 from reports.plots.charts import Families
 from reports.rows.details import Details
 from reports.rows.frontier import Marked
-from reports.rows.schema import Endurance, Stream, Task
+from reports.rows.schema import Endurance, Stream, Task, grouped
 
 _MOST_FILES = 100  # with a page of their own; of more, the first ones and those on the frontier
 _FILES, _DEVICES = "files", "devices"
@@ -33,15 +33,19 @@ def write_details(
     links: dict[str, str] = {}
     on_frontier = {each.row.file.artifact_sha256 for each in marked if each.row.on_frontier}
     files = sorted(details.files, key=lambda each: each.file.artifact_sha256 not in on_frontier)
+    of_rows = grouped(marked, lambda place: place.row.file.artifact_sha256)
+    of_tasks = grouped(tasks, lambda task: task.artifact_sha256)
+    of_streams = grouped(streams, lambda row: row.file.artifact_sha256)
+    of_endurances = grouped(endurances, lambda row: row.file.artifact_sha256)
     for each in files[:_MOST_FILES]:
         notes = Footnotes()
         sha256 = each.file.artifact_sha256
         found = parts.of_file(
             each,
-            [place for place in marked if place.row.file.artifact_sha256 == sha256],
-            [task for task in tasks if task.artifact_sha256 == sha256],
-            [row for row in streams if row.file.artifact_sha256 == sha256],
-            [row for row in endurances if row.file.artifact_sha256 == sha256],
+            of_rows.get(sha256, ()),
+            of_tasks.get(sha256, ()),
+            of_streams.get(sha256, ()),
+            of_endurances.get(sha256, ()),
             families,
             notes,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -97,8 +98,9 @@ def _picture(chart: Chart, name: str, wide: bytes, alt: str, *, file: str = "") 
     )
 
 
+@cache
 def environment() -> jinja2.Environment:
-    """Returns the environment that loads the page's templates."""
+    """Returns the environment that loads the page's templates, each compiled once."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("reports.page", "templates"),
         autoescape=True,

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bench.core.artifact import Artifact, Format, Partitions, Role, Tensor
+from bench.core.caveats import Caveat, CaveatKind
 from bench.core.device_state.telemetry import Telemetry
+from bench.core.score import Score, TaskScore
 from bench.measure.conditions import HOST_LIMITS
 from bench.measure.outcome import Measured
 from bench.plan.case import Case, Delegate, Protocol, Runner
@@ -72,6 +74,28 @@ OTHER: dict[str, object] = {
     "given_inputs": (GivenInput(name="x", shape=(1, 16_000), dtype="float32", is_set=True),),
     "signature": ChosenSignature(key="embed", graph=1, others=("train",)),
 }
+
+
+def scored(sha256: str, mean: float) -> Score:
+    """Returns the score of a file on one made-up task, with a caveat."""
+    task = TaskScore(
+        task="speaker", metric="top1", value=mean, low=mean - 0.02, high=mean + 0.02, chance=0.1,
+        floor=0.5, test_clips=400,
+    )  # fmt: skip
+    return Score(
+        artifact_sha256=sha256,
+        task_set="quick",
+        task_set_sha256="s",
+        tasks=(task,),
+        mean=mean,
+        mean_low=mean - 0.02,
+        mean_high=mean + 0.02,
+        runtime="ai-edge-litert 2.3.0",
+        delegate="xnnpack",
+        threads=1,
+        hop_samples=15_360,
+        caveats=(Caveat(kind=CaveatKind.QUICK, evidence="400 clips"),),
+    )
 
 
 def add_session(

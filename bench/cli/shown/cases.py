@@ -13,8 +13,10 @@ from bench.core.caveats import Caveat
 from bench.core.errors import BenchError
 
 if TYPE_CHECKING:
+    from bench.flow.fleet import Lane
     from bench.flow.report.results import CaseResult, Timed
     from bench.store.records import Session
+    from bench.store.store import Store
 
 
 def show(
@@ -54,6 +56,19 @@ def show(
                 print_table(table)
     for note, number in notes.items():
         print_to_stderr(f"note {number}: {note}")
+
+
+def show_failed(store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]) -> set[int]:
+    """Prints each case that failed, for a verb that has the numbers in a table of its own.
+
+    Returns 4 if one did.
+    """
+    from bench.flow.report.stored import results
+
+    failed = [each for session in sessions for each in results(store, session) if each.is_bad]
+    for each in failed:
+        print_to_stderr(f"failed: {each.name}: {', '.join(each.failures) or 'invalid'}")
+    return {4} if failed else set()
 
 
 def _notes(measured: Sequence[Timed]) -> dict[str, int]:

@@ -73,6 +73,7 @@ def _medians(
     sessions: Sequence[Session],
 ) -> Iterator[SessionMedian]:
     """Yields the median of each case in each session; an interval only in the newest one."""
+    place = {session.id: number for number, session in enumerate(sessions)}
     newest = {case.case.key: (session.id, case) for session, case in results if case.summary}
     for identity, case in newest.values():
         summary = case.summary
@@ -80,19 +81,19 @@ def _medians(
         medians = {identity: summary.latency_us_median}
         if case.spread is not None:
             medians = {**case.spread.medians, **medians}
-        for session in sessions:
-            if session.id in medians:
-                is_newest = session.id == identity
-                yield SessionMedian(
-                    device=names[case.case.device],
-                    setup=_setup(case.case),
-                    session=session.id,
-                    started_at=session.started_at,
-                    day=_days(sessions[0].started_at, session.started_at),
-                    latency_us=medians[session.id],
-                    latency_us_low=summary.latency_us_low if is_newest else None,
-                    latency_us_high=summary.latency_us_high if is_newest else None,
-                )
+        for number in sorted(place[each] for each in medians if each in place):
+            session = sessions[number]
+            is_newest = session.id == identity
+            yield SessionMedian(
+                device=names[case.case.device],
+                setup=_setup(case.case),
+                session=session.id,
+                started_at=session.started_at,
+                day=_days(sessions[0].started_at, session.started_at),
+                latency_us=medians[session.id],
+                latency_us_low=summary.latency_us_low if is_newest else None,
+                latency_us_high=summary.latency_us_high if is_newest else None,
+            )
 
 
 def _facts(artifact: Artifact) -> dict[str, str]:

@@ -5,11 +5,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from support.stored_sessions import ARTIFACT, CASE, DEVICE, add_session
+from support.stored_sessions import ARTIFACT, CASE, DEVICE, add_session, scored
 
 from bench.core.artifact import Fidelity, Format, Partitions
 from bench.core.caveats import Caveat, CaveatKind
-from bench.core.score import Score, TaskScore
 from bench.core.version import VERSION
 from bench.flow.report.write import report
 from bench.store.store import Store
@@ -36,27 +35,6 @@ INT8 = replace(
     ),
     caveats=(Caveat(kind=CaveatKind.BELOW_BOUND, evidence="cosine 0.71 mean, the bound is 0.99"),),
 )
-
-
-def scored(sha256: str, mean: float) -> Score:
-    task = TaskScore(
-        task="speaker", metric="top1", value=mean, low=mean - 0.02, high=mean + 0.02, chance=0.1,
-        floor=0.5, test_clips=400,
-    )  # fmt: skip
-    return Score(
-        artifact_sha256=sha256,
-        task_set="quick",
-        task_set_sha256="s",
-        tasks=(task,),
-        mean=mean,
-        mean_low=mean - 0.02,
-        mean_high=mean + 0.02,
-        runtime="ai-edge-litert 2.3.0",
-        delegate="xnnpack",
-        threads=1,
-        hop_samples=15_360,
-        caveats=(Caveat(kind=CaveatKind.QUICK, evidence="400 clips"),),
-    )
 
 
 def fill(store: Store) -> None:

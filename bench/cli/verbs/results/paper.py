@@ -16,9 +16,6 @@ from bench.core.artifact import Format
 from bench.core.errors import worst
 
 if TYPE_CHECKING:
-    from bench.flow.fleet import Lane
-    from bench.store.records import Session
-    from bench.store.store import Store
     from reports.rows.against_teacher import AgainstTeacher
 
 _FORMATS = [each.value for each in Format]
@@ -70,6 +67,7 @@ def run(options: Options) -> int:
     """Converts, measures, scores and reports; returns 0, or the exit code of what failed."""
     from bench.cli.measuring import do_on_devices
     from bench.cli.requests import devices_of, phones_of, tool_request
+    from bench.cli.shown.cases import show_failed
     from bench.cli.terminal import stages
     from bench.core.lock import alone_in
     from bench.flow import paper
@@ -98,7 +96,7 @@ def run(options: Options) -> int:
             options, lambda kind: prepared.request(kind, options.processes), tool_request(options)
         )
         db = str(options.out / "results.db")
-        status = do_on_devices(devices, MeasureJob(targets=prepared.targets), db, _codes)
+        status = do_on_devices(devices, MeasureJob(targets=prepared.targets), db, show_failed)
         with stages() as on_progress:
             page, lines = paper.finish(
                 prepared,
@@ -112,16 +110,6 @@ def run(options: Options) -> int:
         f"{len(lines)} lines in {units.elapsed(time.monotonic() - began_s)}; open {page}"
     )
     return worst({status, 4 if prepared.failed or not lines else 0})
-
-
-def _codes(store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]) -> set[int]:
-    """Returns 4 where a case failed; the numbers are in the table at the end."""
-    from bench.flow.report.stored import results
-
-    failed = [each for session in sessions for each in results(store, session) if each.is_bad]
-    for each in failed:
-        print_to_stderr(f"failed: {each.name}: {', '.join(each.failures) or 'invalid'}")
-    return {4} if failed else set()
 
 
 def _show(

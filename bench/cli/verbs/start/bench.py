@@ -16,10 +16,7 @@ from bench.core.artifact import Format, Role
 from bench.core.errors import ConfigurationError, worst
 
 if TYPE_CHECKING:
-    from bench.flow.fleet import Lane
     from bench.flow.own import Prepared
-    from bench.store.records import Session
-    from bench.store.store import Store
     from reports.rows.schema import Row
 
 _FORMATS = [each.value for each in Format]
@@ -81,6 +78,7 @@ def run(options: Options) -> int:
     """Converts, measures, scores and reports; returns 0, or the exit code of what failed."""
     from bench.cli.measuring import do_on_devices
     from bench.cli.requests import devices_of, phones_of, tool_request
+    from bench.cli.shown.cases import show_failed
     from bench.cli.terminal import stages
     from bench.core.lock import alone_in
     from bench.flow import own
@@ -111,7 +109,7 @@ def run(options: Options) -> int:
             options, lambda kind: prepared.request(kind, options.processes), tool_request(options)
         )
         db = str(options.out / "results.db")
-        status = do_on_devices(devices, MeasureJob(targets=prepared.targets), db, _codes)
+        status = do_on_devices(devices, MeasureJob(targets=prepared.targets), db, show_failed)
         with stages() as on_progress:
             page, rows = own.finish(
                 prepared, db, out=options.out, command=_command(options), on_progress=on_progress
@@ -126,16 +124,6 @@ def _command(options: Options) -> str:
     where = [*(["--host"] if options.host else []), *(f"-s {each}" for each in options.serial)]
     words = ["frill-bench", "bench", shlex.quote(str(options.model)), *where]
     return " ".join([*words, "--out", shlex.quote(str(options.out))])
-
-
-def _codes(store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]) -> set[int]:
-    """Returns 4 where a case failed; the numbers are in the table at the end."""
-    from bench.flow.report.stored import results
-
-    failed = [each for session in sessions for each in results(store, session) if each.is_bad]
-    for each in failed:
-        print_to_stderr(f"failed: {each.name}: {', '.join(each.failures) or 'invalid'}")
-    return {4} if failed else set()
 
 
 def _show(options: Options, prepared: Prepared, page: Path, rows: Sequence[Row]) -> None:
