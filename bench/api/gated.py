@@ -141,6 +141,7 @@ def _gate(comparison: Comparison, folder: Path, margin: float, size_margin: floa
     from bench.gate.rule import Rule
 
     rule = Rule(margin=margin, tolerance=min(Rule().tolerance, margin / 4))
+    rule = rule.for_models(max(1, len(comparison.pairs)))
     return Gate(comparison=comparison, rule=rule, folder=folder, size_margin=size_margin)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.gate.rule import Rule
+from bench.gate.rule import Analysis, Rule
 from bench.gate.signed_rank import FloatArray, p_at_least, p_at_most
 
 _POWER = 0.95
@@ -28,7 +29,7 @@ class Outcome(IntEnum):
 
 
 def decide(
-    log_ratios: FloatArray, rule: Rule, *, models: int
+    log_ratios: FloatArray, rule: Rule, *, models: int, time_limits: Sequence[int] = ()
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """Returns the decisions of the analyses of these blocks; a decided model is not analysed again.
 
@@ -42,20 +43,41 @@ def decide(
     Args:
         log_ratios: float64 [rows, blocks], candidate over baseline, in the order measured.
         models: number of models in the gate, among which the false alarms are divided.
+        time_limits: blocks at each time limit so far; an analysis there spends
+            ``Rule.time_limit_share`` of what is left.
 
     Returns:
-        The ``Outcome`` of each row, int8 [rows]; and the analysis that decided, int64 [rows], an
-        index from 0: that of the last analysis while open, -1 before the first.
+        The ``Outcome`` of each row, int8 [rows]; and the blocks of the analysis that decided, int64
+        [rows]: of the last analysis while open, 0 before the first.
     """
     outcome = np.full(len(log_ratios), Outcome.OPEN, np.int8)
-    analysis = np.full(len(log_ratios), -1, np.int64)
-    for index, blocks in enumerate(rule.analyses):
+    analysed = np.zeros(len(log_ratios), np.int64)
+    for analysis in rule.schedule(time_limits):
         rows = np.flatnonzero(outcome == Outcome.OPEN)
-        if blocks > log_ratios.shape[1] or not rows.size:
+        if analysis.blocks > log_ratios.shape[1] or not rows.size:
             break
-        outcome[rows] = _analyse(log_ratios[rows, :blocks], rule, index, models)
-        analysis[rows] = index
-    return outcome, analysis
+        if analysis.blocks:
+            outcome[rows] = _analyse(log_ratios[rows, : analysis.blocks], rule, analysis, models)
+            analysed[rows] = analysis.blocks
+    return outcome, analysed
+
+
+def blocks_missing(log_ratios: FloatArray, rule: Rule, *, models: int) -> int | None:
+    """Returns how many more blocks flag a model as regressed if they are like those so far.
+
+    Args:
+        log_ratios: float64 [blocks], of a model without an outcome.
+
+    Returns:
+        ``None`` if it would not be flagged up to the cap.
+    """
+    done = log_ratios.size
+    for analysis in rule.schedule():
+        if analysis.blocks > done:
+            further = np.resize(log_ratios, analysis.blocks - done)
+            if _regressed(np.append(log_ratios, further), rule, analysis, models):
+                return analysis.blocks - done
+    return None
 
 
 def smallest_slowdown(
@@ -86,20 +108,30 @@ def block_sd(log_ratios: FloatArray) -> FloatArray:
     return np.asarray(_NORMAL * np.median(np.abs(log_ratios - middle), axis=-1))
 
 
-def _analyse(log_ratios: FloatArray, rule: Rule, index: int, models: int) -> NDArray[np.int8]:
-    blocks = rule.analyses[index]
+def _analyse(
+    log_ratios: FloatArray, rule: Rule, analysis: Analysis, models: int
+) -> NDArray[np.int8]:
     slow, slower = np.log1p([rule.tolerance, rule.margin])
-    same = p_at_least(log_ratios, slower) <= rule.passing_level(index)
+    level = rule.passing_level(analysis.passing)
+    same = p_at_least(log_ratios, slower) <= level
     improved = same.copy()
-    improved[same] = p_at_least(log_ratios[same], -slow) <= rule.passing_level(index)
-    regressed = p_at_most(log_ratios, slow) <= rule.rejection_level(index, models)
+    improved[same] = p_at_least(log_ratios[same], -slow) <= level
+    regressed = _regressed(log_ratios, rule, analysis, models)
     hopeless = np.zeros(len(log_ratios), np.bool_)
-    if blocks >= rule.hopeless_after_blocks:
+    if analysis.planned and analysis.blocks >= rule.hopeless_after_blocks:
         detectable = smallest_slowdown(log_ratios, rule, models=models, blocks=rule.cap_blocks)
         hopeless = detectable > rule.hopeless_margins * rule.margin
-    capped = np.full(len(log_ratios), blocks == rule.cap_blocks)
+    capped = np.full(len(log_ratios), analysis.blocks == rule.cap_blocks)
     return np.select(
         [improved, same, regressed, capped, hopeless],
         [Outcome.IMPROVED, Outcome.SAME, Outcome.REGRESSED, Outcome.CAPPED, Outcome.HOPELESS],
         Outcome.OPEN,
     ).astype(np.int8)
+
+
+def _regressed(
+    log_ratios: FloatArray, rule: Rule, analysis: Analysis, models: int
+) -> NDArray[np.bool_]:
+    slow = np.log1p(rule.tolerance)
+    level = rule.rejection_level(analysis.rejection, models)
+    return np.asarray(p_at_most(log_ratios, slow) <= level)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
-from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
+from bench.gate.decision import Outcome, block_sd, blocks_missing, decide, smallest_slowdown
 from bench.gate.log import Log
 from bench.gate.reasons import reasons
 from bench.gate.records import (
@@ -30,8 +30,11 @@ from bench.gate.verdict import (
     Finding,
     Interval,
     LatencyEvidence,
+    ModelKey,
+    Undecided,
     UndecidedReason,
     Verdict,
+    seems_slower,
 )
 
 _VERDICTS: dict[Outcome, tuple[Verdict, UndecidedReason | None]] = {
@@ -66,14 +69,14 @@ def latency_findings(log: Log) -> tuple[Finding, ...]:
     return tuple(_latency_finding(log, pair) for pair in log.opened.models)
 
 
-def exit_codes(log: Log, findings: Collection[Finding], *, undecided_fails: bool) -> set[int]:
+def exit_codes(log: Log, findings: Collection[Finding], *, undecided: Undecided) -> set[int]:
     """Returns all exit codes that follow from a log's findings; {0} if there are no others."""
     verdicts = {finding.verdict for finding in findings}
     codes = {
         1: Verdict.REGRESSED in verdicts,
         3: log.closed is CloseReason.DEVICE_LOST,
         4: Verdict.FAILED in verdicts or log.closed is CloseReason.ENVIRONMENT,
-        5: Verdict.UNDECIDED in verdicts and undecided_fails,
+        5: any(map(undecided.fails, findings)),
     }
     return {code for code, holds in codes.items() if holds} or {0}
 
@@ -87,19 +90,24 @@ def log_ratio(block: Block) -> float:
     return math.log(_value_us(block.candidate)) - math.log(_value_us(block.baseline))
 
 
-def outcome_of(blocks: Sequence[Block], rule: Rule, *, models: int) -> tuple[Outcome, int]:
-    """Returns a model's outcome after its blocks, and the index of the analysis, as ``decide``."""
-    ratios = np.array([[log_ratio(block) for block in blocks[: rule.cap_blocks]]], np.float64)
-    outcome, analysis = decide(ratios, rule, models=models)
-    return Outcome(int(outcome[0])), int(analysis[0])
+def outcome_of(log: Log, model: ModelKey) -> tuple[Outcome, int]:
+    """Returns a model's outcome, and after how many blocks, as ``decide``."""
+    rule = log.opened.rule
+    outcome, blocks = decide(
+        _log_ratios(log.blocks(model)[: rule.cap_blocks])[np.newaxis],
+        rule,
+        models=len(log.opened.models),
+        time_limits=log.time_limits(model),
+    )
+    return Outcome(int(outcome[0])), int(blocks[0])
 
 
 def _latency_finding(log: Log, pair: Pair) -> Finding:
     rule, models = log.opened.rule, len(log.opened.models)
     blocks = log.blocks(pair.model)
-    outcome, analysis = outcome_of(blocks, rule, models=models)
+    outcome, analysed = outcome_of(log, pair.model)
     if outcome is not Outcome.OPEN:
-        blocks = blocks[: rule.analyses[analysis]]
+        blocks = blocks[:analysed]
     verdict, reason = _verdict(outcome, log.closed)
     why: tuple[str, ...] = ()
     discarded: Counter[str] = Counter()
@@ -110,18 +118,21 @@ def _latency_finding(log: Log, pair: Pair) -> Finding:
             discarded.update({reason.partition(":")[0] for reason in entry.reasons})
     if (failure := log.failures.get(pair.model)) is not None:
         verdict, reason, why = Verdict.FAILED, None, (failure,)
-    ratios = np.array([log_ratio(block) for block in blocks], np.float64)
+    ratios = _log_ratios(blocks)
+    change = _ratio(ratios)
     has_noise = len(blocks) >= NOISE_FROM_BLOCKS
+    slower = seems_slower(change, rule.margin) and verdict is Verdict.UNDECIDED
     return Finding(
         model=pair.model,
         axis=Axis.LATENCY,
         verdict=verdict,
         margin=rule.margin,
-        change=_ratio(ratios),
+        change=change,
         reason=reason,
         evidence=LatencyEvidence(
             blocks=len(blocks),
-            analysis=None if outcome is Outcome.OPEN else analysis + 1,
+            analysis=_analysis_number(outcome, analysed, rule),
+            blocks_missing=blocks_missing(ratios, rule, models=models) if slower else None,
             smallest_slowdown=(
                 float(smallest_slowdown(ratios, rule, models=models)) if has_noise else None
             ),
@@ -135,6 +146,16 @@ def _latency_finding(log: Log, pair: Pair) -> Finding:
         baseline_sha256=pair.baseline_sha256,
         candidate_sha256=pair.candidate_sha256,
     )
+
+
+def _log_ratios(blocks: Iterable[Block]) -> FloatArray:
+    return np.array([log_ratio(block) for block in blocks], np.float64)
+
+
+def _analysis_number(outcome: Outcome, blocks: int, rule: Rule) -> int | None:
+    """Returns the number of the analysis that decided, from 1; ``None`` at a time limit."""
+    planned = outcome is not Outcome.OPEN and blocks in rule.analyses
+    return rule.analyses.index(blocks) + 1 if planned else None
 
 
 def _verdict(

@@ -105,6 +105,16 @@ class Log:
         """Returns the valid blocks of a model, in order."""
         return [each for each in self.entries if isinstance(each, Block) and each.model == model]
 
+    def time_limits(self, model: ModelKey) -> tuple[int, ...]:
+        """Returns the number of valid blocks that a model had at each time limit, in order."""
+        done, found = 0, []
+        for entry in self.entries:
+            if isinstance(entry, Block):
+                done += entry.model == model
+            elif isinstance(entry, Closed) and entry.reason is CloseReason.OUT_OF_TIME:
+                found.append(done)
+        return tuple(found)
+
     def _find_repeat(self, entry: Scored | Explained, *, again: bool) -> str | None:
         if all(pair.model != entry.model for pair in self.opened.models):
             return f"{entry.model} is not in the first line"

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import inf
+from math import ceil, inf, log2
 
 from bench.core.errors import ConfigurationError
 
 # P-values are multiples of 2^-n and some levels are meant to equal one: rounding must not decide.
 _ROUNDING = 1 + 1e-9
 
+# Of the false alarms, the most that the first analysis that can reject may cost. With more, slow
+# models are found no sooner; with less, a block or two later.
+_FIRST_REJECTION = 0.4
+_LEAST_LATER = 0.05  # of an analysis after it, also where the plan had none
+_AT_TIME_LIMIT = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """An interim analysis: planned, or at a time limit.
+
+    Args:
+        blocks: of the model, so far.
+        passing, rejection: share of each error that it may spend.
+        planned: not at a time limit.
+    """
+
+    blocks: int
+    passing: float
+    rejection: float
+    planned: bool = True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A group-sequential rule: error rates are spent over planned analyses.
 
-    Nearly every model passes, so the error of passing is spent early, and passing is cheap. A false
-    alarm must be very rare, so its error is spent late. With the defaults a model passes after six
-    blocks if all are below the margin, and at least 15 blocks are needed to flag a regression.
+    Nearly every model passes, so the error of passing is spent early, and passing is cheap: a model
+    passes after six blocks if all are below the margin. A false alarm must be very rare, whatever
+    the number of models, so how early a regression can be flagged depends on that number:
+    ``for_models``.
 
     Args:
         margin: a slowdown of this share or more must not pass.
@@ -29,6 +53,9 @@ class Rule:
         wrong_passes_per_model: at most this share of models slower by the margin passes.
         analyses: after how many blocks of a model it is tested; the last is the cap.
         passing_shares, rejection_shares: share of each error that is spent at each analysis.
+        time_limit_share: of what later analyses may still spend, the share that an analysis at a
+            time limit spends. The limit does not depend on which side of a block was slower, so
+            the coin protects this analysis like any other.
         processes_per_side: each side of a block is the fastest of this many processes.
         discard_budget: discarded blocks that a gate accepts, as a share of the valid ones.
         hopeless_after_blocks: from this number of blocks on, a model that is too noisy is given up.
@@ -43,6 +70,7 @@ class Rule:
     analyses: tuple[int, ...] = (6, 8, 11, 15, 20, 26, 34, 44, 60)
     passing_shares: tuple[float, ...] = (0.3125, 0.23, 0.16, 0.10, 0.07, 0.05, 0.04, 0.02, 0.0175)
     rejection_shares: tuple[float, ...] = (0.0, 0.0, 0.0, 0.10, 0.13, 0.16, 0.18, 0.20, 0.23)
+    time_limit_share: float = 0.0
     processes_per_side: int = 1
     discard_budget: float = 0.5
     hopeless_after_blocks: int = 15
@@ -56,6 +84,7 @@ class Rule:
             (_increases(self.analyses), "analyses that increase from at least 1"),
             (_spends(self.passing_shares, self.analyses), _spending("passing_shares")),
             (_spends(self.rejection_shares, self.analyses), _spending("rejection_shares")),
+            (0 <= self.time_limit_share < 1, "0 <= time_limit_share < 1"),
             (self.processes_per_side >= 1, "processes_per_side >= 1"),
             (0 <= self.discard_budget < inf, "0 <= discard_budget < inf"),
             (self.hopeless_after_blocks >= 2, "hopeless_after_blocks >= 2"),
@@ -69,13 +98,65 @@ class Rule:
         """The most blocks that a model gets."""
         return self.analyses[-1]
 
-    def passing_level(self, analysis: int) -> float:
-        """Returns the largest P-value at which a model passes; ``analysis`` is an index from 0."""
-        return self.wrong_passes_per_model * self.passing_shares[analysis] * _ROUNDING
+    def for_models(self, models: int) -> Rule:
+        """Returns this rule, with its false alarms spent as fits a gate of so many models.
 
-    def rejection_level(self, analysis: int, models: int) -> float:
+        If all n blocks are slower, the P-value is 2^-n. The first analysis that can reject is after
+        the fewest blocks for which this costs at most 40 % of the accepted false alarms: 8 for one
+        model, 13 for 30, 16 for 200. Later analyses share the rest as planned.
+        """
+        accepted = self.false_alarms_per_gate / models
+        first = max(ceil(-log2(accepted * _FIRST_REJECTION)), self.analyses[0])
+        if first >= self.cap_blocks:
+            return self
+        cost = 0.5**first / accepted
+        passing = dict(zip(self.analyses, self.passing_shares, strict=True))
+        later = {
+            blocks: max(share, _LEAST_LATER)
+            for blocks, share in zip(self.analyses, self.rejection_shares, strict=True)
+            if blocks > first
+        }
+        shares = {
+            blocks: (1 - cost) * share / sum(later.values()) for blocks, share in later.items()
+        }
+        shares[first] = cost
+        analyses = tuple(sorted({*self.analyses, first}))
+        return replace(
+            self,
+            analyses=analyses,
+            passing_shares=tuple(passing.get(blocks, 0.0) for blocks in analyses),
+            rejection_shares=tuple(shares.get(blocks, 0.0) for blocks in analyses),
+            time_limit_share=_AT_TIME_LIMIT,
+        )
+
+    def schedule(self, time_limits: Sequence[int] = ()) -> Iterator[Analysis]:
+        """Yields all analyses in order; together they spend no more than both errors.
+
+        Args:
+            time_limits: the blocks that the model had at each time limit, in order. What an
+                analysis there spends, later ones have no more.
+        """
+        left, limits = 1.0, list(time_limits)
+        planned = [*zip(self.analyses, self.passing_shares, self.rejection_shares, strict=True)]
+        for index, (blocks, passing, rejection) in enumerate(planned):
+            while limits and limits[0] < blocks:
+                spent = left * self.time_limit_share
+                yield Analysis(
+                    blocks=limits.pop(0),
+                    passing=spent * sum(self.passing_shares[index:]),
+                    rejection=spent * sum(self.rejection_shares[index:]),
+                    planned=False,
+                )
+                left -= spent
+            yield Analysis(blocks=blocks, passing=left * passing, rejection=left * rejection)
+
+    def passing_level(self, share: float) -> float:
+        """Returns the largest P-value at which a model passes, for a share of the error."""
+        return self.wrong_passes_per_model * share * _ROUNDING
+
+    def rejection_level(self, share: float, models: int) -> float:
         """Returns the largest P-value at which one of ``models`` models regressed."""
-        return self.false_alarms_per_gate / models * self.rejection_shares[analysis] * _ROUNDING
+        return self.false_alarms_per_gate / models * share * _ROUNDING
 
     def check(self, models: int) -> None:
         """Checks that the rule can both pass and reject one of ``models`` models.
@@ -86,10 +167,9 @@ class Rule:
             ConfigurationError: no analysis has enough blocks for the level that it may spend.
         """
         smallest = [0.5**blocks for blocks in self.analyses]
-        planned = range(len(self.analyses))
         for verb, levels in (
-            ("pass", map(self.passing_level, planned)),
-            ("reject", (self.rejection_level(analysis, models) for analysis in planned)),
+            ("pass", map(self.passing_level, self.passing_shares)),
+            ("reject", (self.rejection_level(share, models) for share in self.rejection_shares)),
         ):
             if not any(p <= level for p, level in zip(smallest, levels, strict=True)):
                 raise ConfigurationError(

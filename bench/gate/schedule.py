@@ -40,7 +40,7 @@ def next_block(log: Log) -> Next | CloseReason:
     turn = models.index(attempted[-1].model) + 1 if attempted else 0
     for model in models[turn:] + models[:turn]:
         attempts = [entry for entry in attempted if entry.model == model]
-        if model not in failed and not _is_done(attempts, log):
+        if model not in failed and outcome_of(log, model)[0] is Outcome.OPEN:
             if _discards_spent(attempted, log):
                 return CloseReason.ENVIRONMENT
             first = candidate_first(log.opened.seed, model, len(attempts))
@@ -68,12 +68,6 @@ def check_coins(log: Log, *, source: str) -> None:
                     "seed's coin",
                     hint="give the log as the gate wrote it",
                 )
-
-
-def _is_done(attempts: list[Block | Discarded], log: Log) -> bool:
-    blocks = [entry for entry in attempts if isinstance(entry, Block)]
-    outcome, _ = outcome_of(blocks, log.opened.rule, models=len(log.opened.models))
-    return outcome is not Outcome.OPEN
 
 
 def _discards_spent(attempted: list[Block | Discarded], log: Log) -> bool:

@@ -54,6 +54,20 @@ class UndecidedReason(StrEnum):
     TOO_FEW_CLIPS = "too-few-clips"
 
 
+class Undecided(StrEnum):
+    """Which undecided models give exit code 5."""
+
+    WARN = "warn"  # none
+    SLOWER = "slower"  # those that seem slower
+    FAIL = "fail"  # all
+
+    def fails(self, finding: Finding) -> bool:
+        """Returns whether a finding is undecided and gives exit code 5."""
+        if finding.verdict is not Verdict.UNDECIDED:
+            return False
+        return self is Undecided.FAIL or (self is Undecided.SLOWER and finding.seems_slower)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ModelKey:
     """The identity by which a candidate is paired with its baseline."""
@@ -96,7 +110,10 @@ class LatencyEvidence:
 
     Args:
         blocks: number of blocks that the verdict is based on; later ones are ignored.
-        analysis: the interim analysis that decided or gave up, from 1; ``None`` while open.
+        analysis: the planned analysis that decided or gave up, from 1; ``None`` while open, and at
+            a time limit.
+        blocks_missing: of an undecided model that seems slower: how many more blocks flag it as
+            regressed if they are like those so far; ``None`` if no number up to the cap does.
         smallest_slowdown: that these blocks show with 95 % power, by approximation, a share;
             ``None`` with fewer than two blocks, which show no noise.
         block_sd: robust standard deviation of the log-ratios; ``None`` like it.
@@ -107,6 +124,7 @@ class LatencyEvidence:
 
     blocks: int
     analysis: int | None = None
+    blocks_missing: int | None = None
     smallest_slowdown: float | None = None
     block_sd: float | None = None
     min_ratio: Interval | None = None
@@ -166,6 +184,12 @@ class Finding:
         """Whether both sides were compared."""
         return self.verdict in COMPARED
 
+    @property
+    def seems_slower(self) -> bool:
+        """Whether it is undecided, with an interval wholly above the margin."""
+        undecided = self.verdict is Verdict.UNDECIDED and self.axis is Axis.LATENCY
+        return undecided and seems_slower(self.change, self.margin)
+
     def _has_evidence(self) -> bool:
         evidence = self.evidence
         if self.axis is not Axis.LATENCY or evidence is None:
@@ -173,6 +197,11 @@ class Finding:
         has_noise = evidence.blocks >= NOISE_FROM_BLOCKS
         present = (self.change is not None, evidence.smallest_slowdown is not None)
         return present == (evidence.blocks > 0, has_noise)
+
+
+def seems_slower(ratio: Interval | None, margin: float) -> bool:
+    """Returns whether a ratio's interval is wholly above the margin."""
+    return ratio is not None and ratio.low is not None and ratio.low > 1 + margin
 
 
 def _require(*conditions: tuple[object, str], where: str = "") -> None:

@@ -20,20 +20,21 @@ Kind: TypeAlias = Literal["error", "warning"]  # the name of a command
 def commands(gate: GateReport) -> str:
     """Returns the commands, one per line; empty where there is nothing to report.
 
-    Regressed and failed models are errors; undecided ones are errors if that fails, else warnings.
+    Regressed and failed models are errors, and undecided ones that fail; other undecided ones are
+    warnings, first those that seem slower.
     A gate without a verdict that no model explains gives a warning.
     """
-    errors = [Verdict.REGRESSED, Verdict.FAILED]
-    warnings = [Verdict.UNDECIDED]
-    if gate.undecided_fails:
-        errors, warnings = errors + warnings, []
+    undecided = gate.of(Verdict.UNDECIDED)
+    failing = [each for each in undecided if gate.undecided.fails(each)]
+    errors = [*gate.of(Verdict.REGRESSED, Verdict.FAILED), *failing]
+    warnings = [each for each in undecided if each not in failing]
     first = [(gate.title, each) for each in gate.differences]
     if not _is_explained(gate):
         reason = f": {gate.message}" if gate.message else ""
         first.append((gate.title, wording.headline(gate) + reason))
     lines = [
-        *_of("error", map(_annotation, gate.of(*errors))),
-        *_of("warning", [*first, *map(_annotation, gate.of(*warnings))]),
+        *_of("error", map(_annotation, errors)),
+        *_of("warning", [*first, *map(_annotation, warnings)]),
     ]
     return "".join(f"{line}\n" for line in lines)
 
@@ -59,7 +60,8 @@ def _is_explained(gate: GateReport) -> bool:
 
 def _annotation(finding: Finding) -> tuple[str, str]:
     why = [one_line(sentence) for sentence in finding.why]
-    title = f"{one_line(str(finding.model))} {finding.verdict} in {finding.axis}"
+    slower = ", seems slower" if finding.seems_slower else f" in {finding.axis}"
+    title = f"{one_line(str(finding.model))} {finding.verdict}{slower}"
     return title, "\n".join([wording.summary(finding), *why[:_MOST]])
 
 

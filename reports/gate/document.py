@@ -100,6 +100,8 @@ def _latency(pair: Pair, finding: Finding, evidence: LatencyEvidence) -> Json:
         "p95_ratio": _interval(evidence.p95_ratio),
         "block_sd": evidence.block_sd,
         "smallest_slowdown": evidence.smallest_slowdown,
+        "seems_slower": finding.seems_slower,
+        "blocks_missing": evidence.blocks_missing,
         "discarded": dict(evidence.discarded),
         "failure": finding.why[0] if failed else None,
         "axis": finding.axis,

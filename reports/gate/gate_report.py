@@ -13,7 +13,7 @@ from bench.core.version import VERSION
 from bench.gate.findings import log_ratio
 from bench.gate.log import Log
 from bench.gate.records import Opened
-from bench.gate.verdict import Axis, Finding, ModelKey, Verdict
+from bench.gate.verdict import Axis, Finding, ModelKey, Undecided, Verdict
 
 _REGRESSION, _UNDECIDED, _GOOD = 1, 5, 0
 _WORSE_THAN_A_REGRESSION = (130, 2, 70)
@@ -32,7 +32,7 @@ class GateReport:
         exit_code: by the table in docs/exit-codes.md.
         differences: what differs between the sides besides the models.
         message: why nothing was measured; empty where something was.
-        undecided_fails: ``--undecided=fail``.
+        undecided: ``--undecided``: which undecided models fail.
         started_at: in UTC; ``None`` for a log that is replayed.
         ratios: of each measured model's blocks, candidate over baseline, in their order.
         provenance: name to text of what made these numbers.
@@ -46,7 +46,7 @@ class GateReport:
     findings: tuple[Finding, ...]
     differences: tuple[str, ...] = ()
     message: str = ""
-    undecided_fails: bool = False
+    undecided: Undecided = Undecided.WARN
     started_at: datetime | None = None
     ratios: Mapping[ModelKey, tuple[float, ...]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class GateReport:
         counts = Counter((finding.model, finding.axis) for finding in self.findings)
         twice = [f"{model} {axis}" for (model, axis), count in counts.items() if count > 1]
         verdicts = {finding.verdict for finding in self.findings}
-        undecided = self.undecided_fails and Verdict.UNDECIDED in verdicts
+        undecided = any(map(self.undecided.fails, self.findings))
         code = self.exit_code
         red = Verdict.REGRESSED in verdicts
         for holds, problem in (
@@ -76,9 +76,19 @@ class GateReport:
                 raise ConfigurationError(problem, hint="correct what the gate reports")
 
     def of(self, *verdicts: Verdict) -> list[Finding]:
-        """Returns the findings of these verdicts, in the order of ``Verdict``, then as given."""
+        """Returns the findings of these verdicts, in the order of ``Verdict``, then as given.
+
+        Of the undecided ones, those that seem slower are first.
+        """
         chosen = [finding for finding in self.findings if finding.verdict in verdicts]
-        return sorted(chosen, key=lambda finding: list(Verdict).index(finding.verdict))
+        return sorted(
+            chosen, key=lambda each: (list(Verdict).index(each.verdict), not each.seems_slower)
+        )
+
+    @property
+    def seem_slower(self) -> list[Finding]:
+        """The undecided findings that seem slower."""
+        return [each for each in self.findings if each.seems_slower]
 
 
 def gate_report(
@@ -87,7 +97,7 @@ def gate_report(
     *,
     seconds: float,
     exit_code: int,
-    undecided_fails: bool,
+    undecided: Undecided,
     started_at: datetime | None = None,
     log_file: str = "",
 ) -> GateReport:
@@ -106,7 +116,7 @@ def gate_report(
         exit_code=exit_code,
         findings=tuple(findings),
         differences=log.opened.differences,
-        undecided_fails=undecided_fails,
+        undecided=undecided,
         started_at=started_at,
         ratios={
             finding.model: tuple(

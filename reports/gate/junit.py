@@ -22,7 +22,7 @@ def to_xml(gate: GateReport) -> str:
     """Returns the document, the same text for the same gate; write it as UTF-8.
 
     A regressed model is a failure, a failed one an error; an undecided one is a failure or skipped,
-    by ``undecided_fails``; one that a side lacks is skipped. All time is in the first suite.
+    by ``undecided``; one that a side lacks is skipped. All time is in the first suite.
     """
     root = ET.Element("testsuites")
     if gate.message and not gate.findings:
@@ -130,7 +130,7 @@ def _kind(finding: Finding, gate: GateReport) -> str:
         case Verdict.FAILED:
             return "error"
         case Verdict.UNDECIDED:
-            return "failure" if gate.undecided_fails else "skipped"
+            return "failure" if gate.undecided.fails(finding) else "skipped"
         case verdict:
             return "skipped" if verdict in _UNMEASURED else ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bench.core import units
 from bench.core.units import GAP, counted, one_line
@@ -48,6 +48,8 @@ def headline(gate: GateReport) -> str:
     regressed = "regressed in " + " and ".join(axis for axis in Axis if axis in axes)
     failed = _failed(gate)
     match gate.exit_code:
+        case 0 | 5 if gate.seem_slower:
+            return f"undecided: {_named(gate.seem_slower)} {_seem(gate.seem_slower)} slower"
         case 0:
             return ", ".join(["passed", *_left_open(gate)])
         case 1:
@@ -66,12 +68,20 @@ def _left_open(gate: GateReport) -> list[str]:
 
 def _failed(gate: GateReport) -> str:
     """Returns which models failed, such as ``small int8 does not run as requested``."""
-    models = [one_line(str(each.model), characters=60) for each in gate.of(Verdict.FAILED)]
-    if not models:
-        return ""
+    failed = gate.of(Verdict.FAILED)
+    verb = "does" if len(failed) == 1 else "do"
+    return f"{_named(failed)} {verb} not run as requested" if failed else ""
+
+
+def _seem(findings: Sequence[Finding]) -> str:
+    return "seems" if len(findings) == 1 else "seem"
+
+
+def _named(findings: Sequence[Finding]) -> str:
+    """Returns the names of the models, or of the first few and how many more there are."""
+    models = [one_line(str(each.model), characters=60) for each in findings]
     more = f" and {len(models) - _NAMED} more" if len(models) > _NAMED else ""
-    verb = "does" if len(models) == 1 else "do"
-    return f"{', '.join(models[:_NAMED])}{more} {verb} not run as requested"
+    return ", ".join(models[:_NAMED]) + more
 
 
 def counts(gate: GateReport) -> str:
@@ -141,8 +151,18 @@ def verdict(finding: Finding) -> str:
     """Returns the verdict, with the reason where nothing was decided."""
     reason = _UNCOMPARED.get(finding.verdict, "")
     if finding.reason is not None:
-        reason = REASONS[finding.reason]
+        reason = REASONS[finding.reason] + _missing(finding)
     return f"{finding.verdict}: {reason}" if reason else finding.verdict.value
+
+
+def _missing(finding: Finding) -> str:
+    """Returns what is missing for an undecided model that seems slower, to flag it."""
+    if not finding.seems_slower or finding.evidence is None:
+        return ""
+    missing = finding.evidence.blocks_missing
+    if missing is None:
+        return "; it seems slower, and more blocks like these would not show it"
+    return f"; it seems slower, and {counted(missing, 'more block')} like these would show it"
 
 
 def summary(finding: Finding) -> str:

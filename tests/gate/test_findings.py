@@ -11,20 +11,31 @@ from support.gate_logs import to_text
 
 from bench.core import config
 from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
-from bench.gate.findings import findings_of, latency_findings, log_ratio
+from bench.gate.findings import exit_codes, findings_of, latency_findings, log_ratio
 from bench.gate.log import Log, from_bytes
 from bench.gate.records import Block, Closed, CloseReason, Discarded, Entry, Lost, Process, Resumed
 from bench.gate.rule import Rule
-from bench.gate.verdict import Finding, LatencyEvidence, Verdict
+from bench.gate.verdict import Finding, LatencyEvidence, Undecided, Verdict
 
 US = st.floats(1, 1e7)
 
 
-def gate(*slowdowns: float, blocks: int = 60, noise: float = 0.02, seed: int = 0) -> Log:
+def gate(
+    *slowdowns: float,
+    blocks: int = 60,
+    noise: float = 0.02,
+    seed: int = 0,
+    rule: Rule | None = None,
+) -> Log:
     """Returns a log of models that are so much slower, measured to the end whatever they show."""
     rng = np.random.default_rng(seed)
     middle = np.log1p(np.array(slowdowns))[:, None]
-    return logged(rng, middle + rng.normal(0, noise, (len(slowdowns), blocks)), Rule())
+    return logged(rng, middle + rng.normal(0, noise, (len(slowdowns), blocks)), rule or Rule())
+
+
+def only(log: Log) -> Finding:
+    (found,) = latency_findings(log)
+    return found
 
 
 def evidence(finding: Finding) -> LatencyEvidence:
@@ -263,3 +274,62 @@ def test_thirty_models_of_sixty_blocks_are_judged_in_half_a_second() -> None:
     found = latency_findings(log)
     assert time.process_time() - started_s < 0.5
     assert len(found) == 30
+
+
+def timed_out(log: Log) -> Log:
+    return log.then(Closed(reason=CloseReason.OUT_OF_TIME))
+
+
+def test_a_slow_model_is_red_after_eight_blocks_and_no_sooner() -> None:
+    for blocks, verdict in ((7, Verdict.UNDECIDED), (8, Verdict.REGRESSED)):
+        log = gate(0.37, blocks=blocks, rule=Rule().for_models(1))
+        assert [each.verdict for each in latency_findings(log)] == [verdict]
+
+
+def test_when_time_is_up_a_slow_model_is_red_if_the_promise_covers_it() -> None:
+    rule = Rule().for_models(1)
+    log = gate(0.37, blocks=7, rule=rule)
+    assert only(timed_out(log)).verdict is Verdict.UNDECIDED  # 2^-7 is above half of 1 %
+    mixed = logged(np.random.default_rng(0), np.array([[-0.1, *[0.3] * 9]]), rule)
+    assert only(mixed).verdict is Verdict.UNDECIDED
+    found = only(timed_out(mixed))
+    assert found.verdict is Verdict.REGRESSED
+    assert (evidence(found).blocks, evidence(found).analysis) == (10, None)
+    # By the rule of older logs nothing is decided there.
+    old = timed_out(logged(np.random.default_rng(0), np.array([[-0.1, *[0.3] * 9]]), Rule()))
+    assert only(old).verdict is Verdict.UNDECIDED
+
+
+def test_a_gate_that_is_resumed_after_its_time_has_less_to_spend() -> None:
+    rule = Rule().for_models(1)
+    ratios = np.array([[-0.1, -0.1, *[0.3] * 13]])
+    at_once = logged(np.random.default_rng(0), ratios, rule)
+    assert only(at_once).verdict is Verdict.REGRESSED
+    parts = at_once.entries
+    log = Log(opened=at_once.opened)
+    for limit in (7, 8, 9):
+        for entry in (*parts[len(log.blocks(student(0))) : limit],
+                      Closed(reason=CloseReason.OUT_OF_TIME), Resumed(session_id="s")):  # fmt: skip
+            log = log.then(entry)
+    assert log.time_limits(student(0)) == (7, 8, 9)
+    for entry in parts[9:]:
+        log = log.then(entry)
+    assert only(log).verdict is Verdict.UNDECIDED
+
+
+def test_an_undecided_model_above_the_margin_seems_slower_and_names_the_blocks_missing() -> None:
+    log = gate(0.37, 0.0, blocks=7, noise=0.01, rule=Rule().for_models(2))
+    slower, same = latency_findings(log)
+    assert slower.seems_slower
+    assert evidence(slower).blocks_missing == 2  # of nine that two models need
+    assert same.verdict is Verdict.SAME
+    assert not same.seems_slower
+    assert evidence(same).blocks_missing is None
+    codes = {
+        undecided: exit_codes(log, latency_findings(log), undecided=undecided)
+        for undecided in Undecided
+    }
+    assert codes == {Undecided.WARN: {0}, Undecided.SLOWER: {5}, Undecided.FAIL: {5}}
+    unknown = gate(0.03, blocks=7, noise=0.05, rule=Rule().for_models(1))
+    assert exit_codes(unknown, latency_findings(unknown), undecided=Undecided.SLOWER) == {0}
+    assert exit_codes(unknown, latency_findings(unknown), undecided=Undecided.FAIL) == {5}

@@ -16,7 +16,7 @@ from bench.gate.log import Log, from_bytes
 from bench.gate.records import Opened, Scored
 from bench.gate.rule import AccuracyRule, Rule
 from bench.gate.size_and_accuracy import accuracy_findings, accuracy_verdict, size_findings
-from bench.gate.verdict import Verdict
+from bench.gate.verdict import Undecided, Verdict
 
 RULE = AccuracyRule()
 SHARES = st.floats(-1, 1)
@@ -129,7 +129,7 @@ def test_the_mean_of_the_tasks_is_what_is_logged() -> None:
     assert found.change.value == -0.1
     assert found.model == start.models[1].model
     assert found.why == ("words: −30.0 points (−32.0 to −28.0)",)
-    assert exit_codes(log, findings_of(log), undecided_fails=False) == {1}
+    assert exit_codes(log, findings_of(log), undecided=Undecided.WARN) == {1}
 
 
 @pytest.mark.parametrize(

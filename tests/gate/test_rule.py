@@ -3,6 +3,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.core import config
 from bench.core.errors import ConfigurationError
@@ -18,11 +20,11 @@ def test_the_defaults_spend_all_of_both_errors_and_no_more() -> None:
 
 def test_six_of_six_blocks_pass_and_fifteen_of_fifteen_reject_one_of_thirty() -> None:
     rule = Rule()
-    assert rule.passing_level(0) >= 0.5**6
-    assert rule.rejection_level(2, 30) == 0
-    assert rule.rejection_level(3, 30) >= 0.5**15
+    assert rule.passing_level(rule.passing_shares[0]) >= 0.5**6
+    assert rule.rejection_level(rule.rejection_shares[2], 30) == 0
+    assert rule.rejection_level(rule.rejection_shares[3], 30) >= 0.5**15
     # Seven models more, and fifteen are not enough.
-    assert rule.rejection_level(3, 37) < 0.5**15
+    assert rule.rejection_level(rule.rejection_shares[3], 37) < 0.5**15
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,46 @@ def test_a_rule_that_could_never_give_one_of_its_verdicts_is_refused() -> None:
 def test_a_rule_survives_a_file() -> None:
     rule = Rule(margin=0.1, analyses=tuple(np.array(Rule().analyses).tolist()))
     assert config.structure(config.unstructure(rule), Rule, source="test") == rule
+
+
+@pytest.mark.parametrize(
+    ("models", "blocks"), [(1, 8), (2, 9), (3, 10), (10, 12), (30, 13), (100, 15), (200, 16)]
+)
+def test_one_model_is_flagged_after_the_fewest_blocks_that_its_promise_allows(
+    models: int, blocks: int
+) -> None:
+    rule = Rule().for_models(models)
+    rule.check(models)
+    levels = {
+        analysis: rule.rejection_level(share, models)
+        for analysis, share in zip(rule.analyses, rule.rejection_shares, strict=True)
+    }
+    assert min(n for n, level in levels.items() if level >= 0.5**n) == blocks
+    # With half a block's worth more of the error it could not be earlier.
+    assert 0.5 ** (blocks - 1) > rule.false_alarms_per_gate / models * 0.4
+    assert dict(zip(rule.analyses, rule.passing_shares, strict=True)) == {
+        blocks: 0.0,
+        **dict(zip(Rule().analyses, Rule().passing_shares, strict=True)),
+    }
+
+
+@given(
+    models=st.integers(1, 5000),
+    limits=st.lists(st.integers(0, 60), max_size=6).map(sorted),
+    false_alarms=st.floats(1e-4, 0.2),
+)
+def test_no_number_of_models_or_time_limits_spends_more_than_the_errors(
+    models: int, limits: list[int], false_alarms: float
+) -> None:
+    rule = Rule(false_alarms_per_gate=false_alarms).for_models(models)
+    analyses = [*rule.schedule(limits)]
+    assert sum(each.passing for each in analyses) <= 1 + 1e-9
+    assert sum(each.rejection for each in analyses) <= 1 + 1e-9
+    blocks = [each.blocks for each in analyses]
+    assert blocks == sorted(blocks)
+    assert [each.blocks for each in analyses if each.planned] == [*rule.analyses]
+
+
+def test_a_rule_with_analyses_for_a_few_blocks_only_stays_as_it_is() -> None:
+    short = Rule(analyses=(6, 8), passing_shares=(0.5, 0.5), rejection_shares=(0.0, 1.0))
+    assert short.for_models(1) == short

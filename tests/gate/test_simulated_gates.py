@@ -20,7 +20,7 @@ OF_OUTCOME = {
 
 def test_a_hundred_gates_of_unchanged_models_stay_green_and_slowdowns_do_not() -> None:
     rng = np.random.default_rng(20261122)
-    rule = Rule()
+    rule = Rule().for_models(MODELS)
     phone = PROFILES["phone"]
     unchanged = gates(rng, phone, 100 * MODELS, rule=rule)
     assert unchanged.red_gates <= 0.01
@@ -34,7 +34,7 @@ def test_a_hundred_gates_of_unchanged_models_stay_green_and_slowdowns_do_not() -
 
 def test_simulated_rows_are_judged_as_their_logs_are() -> None:
     rng = np.random.default_rng(1)
-    rule = Rule()
+    rule = Rule().for_models(MODELS)
     seen = set()
     for profile in PROFILES.values():
         for slowdown in (-0.05, 0.0, 0.05):

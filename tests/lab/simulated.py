@@ -132,7 +132,7 @@ def measured_on(
     rows, width = len(level), 2 * rule.processes_per_side
     ratios = np.full((rows, rule.cap_blocks), np.nan)
     outcome = np.full(rows, Outcome.OPEN, np.int8)
-    analysis = np.full(rows, -1, np.int64)
+    blocks = np.zeros(rows, np.int64)
     done = 0
     for until in sorted({*rule.analyses[2::3], rule.cap_blocks}):  # measured in a few steps
         open_rows = np.flatnonzero(outcome == Outcome.OPEN)
@@ -143,11 +143,11 @@ def measured_on(
             slowdown=slowdown,
             processes_per_side=rule.processes_per_side,
         )
-        outcome[open_rows], analysis[open_rows] = decide(
+        outcome[open_rows], blocks[open_rows] = decide(
             ratios[open_rows, :until], rule, models=models
         )
         done = until
-    return Simulated(outcome=outcome, blocks=np.array(rule.analyses)[analysis], log_ratios=ratios)
+    return Simulated(outcome=outcome, blocks=blocks, log_ratios=ratios)
 
 
 def student(number: int) -> ModelKey:

@@ -15,6 +15,7 @@ from support.gate_findings import (
 )
 
 from bench.core.units import one_line, visible
+from bench.gate.verdict import Undecided
 from reports.gate.annotations import command, commands
 from reports.gate.gate_report import GateReport
 
@@ -40,7 +41,7 @@ def test_what_is_undecided_warns_unless_it_fails() -> None:
     warned = commands(gate(undecided()))
     assert warned.startswith("::warning title=large_w1.0 int8 undecided in latency::")
     assert "smallest slowdown" in warned
-    assert commands(gate(undecided(), undecided_fails=True)).startswith("::error ")
+    assert commands(gate(undecided(), undecided=Undecided.FAIL)).startswith("::error ")
 
 
 def test_a_gate_of_the_same_says_nothing() -> None:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from support.gate_findings import everything, gate, gates, regressed, same, undecided
 
+from bench.gate.verdict import Undecided
 from reports.gate import junit
 from reports.gate.gate_report import GateReport
 
@@ -98,7 +99,7 @@ def test_each_verdict_has_its_element() -> None:
 
 def test_what_is_undecided_fails_on_request_and_says_so() -> None:
     (skipped,) = parsed(gate(undecided())).iter("skipped")
-    (failure,) = parsed(gate(undecided(), undecided_fails=True)).iter("failure")
+    (failure,) = parsed(gate(undecided(), undecided=Undecided.FAIL)).iter("failure")
     assert skipped.attrib == failure.attrib
     assert failure.attrib["type"] == "undecided"
     assert "smallest slowdown that they detect 3.1 %" in failure.attrib["message"]

@@ -11,6 +11,7 @@ from support.gate_findings import everything, gate, gates, key, regressed, same
 
 from bench.gate.findings import findings_of
 from bench.gate.rule import Rule
+from bench.gate.verdict import Undecided
 from reports.gate.gate_report import GateReport, gate_report
 from reports.gate.page import chart, to_html
 
@@ -62,7 +63,7 @@ def test_the_ratios_and_the_provenance_are_those_of_the_log() -> None:
     log = logged(np.random.default_rng(3), np.full((1, 60), 0.1), Rule())
     findings = findings_of(log)
     found: GateReport = gate_report(
-        log, findings, seconds=1.0, exit_code=1, undecided_fails=False, log_file="gates/a.jsonl"
+        log, findings, seconds=1.0, exit_code=1, undecided=Undecided.WARN, log_file="gates/a.jsonl"
     )
     (latency,) = (each for each in findings if each.evidence is not None)
     ratios = found.ratios[latency.model]

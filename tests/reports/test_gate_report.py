@@ -22,6 +22,7 @@ from bench.gate.verdict import (
     Finding,
     Interval,
     LatencyEvidence,
+    Undecided,
     UndecidedReason,
     Verdict,
 )
@@ -80,10 +81,10 @@ def test_the_exit_code_says_what_the_findings_say() -> None:
         with pytest.raises(ConfigurationError):
             gate(*findings, exit_code=code)
     with pytest.raises(ConfigurationError):
-        gate(undecided(), undecided_fails=True, exit_code=0)
+        gate(undecided(), undecided=Undecided.FAIL, exit_code=0)
     assert gate(regressed(), failed()).exit_code == 1
-    assert gate(undecided(), undecided_fails=True).exit_code == 5
-    assert gate(undecided(), undecided_fails=True, exit_code=3).exit_code == 3
+    assert gate(undecided(), undecided=Undecided.FAIL).exit_code == 5
+    assert gate(undecided(), undecided=Undecided.FAIL, exit_code=3).exit_code == 3
     assert gate(regressed(), exit_code=130).exit_code == 130
 
 

@@ -19,7 +19,7 @@ from support.gate_findings import (
 )
 
 from bench.core.units import one_line, visible
-from bench.gate.verdict import UndecidedReason, Verdict
+from bench.gate.verdict import Undecided, UndecidedReason, Verdict
 from reports.gate import junit, step_summary, table, wording
 from reports.gate.annotations import commands
 from reports.parts.table import Footnotes
@@ -73,7 +73,7 @@ def test_every_reason_of_an_undecided_model_has_words() -> None:
         (gate(same()), "passed"),
         (gate(same(), undecided()), "passed, 1 undecided"),
         (gate(weighed(Verdict.REGRESSED, 1.1), regressed()), "regressed in latency and size"),
-        (gate(undecided(), undecided_fails=True), "undecided"),
+        (gate(undecided(), undecided=Undecided.FAIL), "undecided"),
         (gate(same(), exit_code=3), "no verdict: the device or a machine failed"),
         (gate(failed()), "broken int8 does not run as requested"),
         (

@@ -15,6 +15,7 @@ from bench.gate.verdict import (
     Interval,
     LatencyEvidence,
     ModelKey,
+    Undecided,
     UndecidedReason,
     Verdict,
 )
@@ -88,7 +89,7 @@ def weighed(verdict: Verdict, ratio: float) -> Finding:
 def gate(*findings: Finding, **other: Any) -> GateReport:
     has = {finding.verdict for finding in findings}
     code = 1 if Verdict.REGRESSED in has else 4 if Verdict.FAILED in has else 0
-    if code == 0 and other.get("undecided_fails") and Verdict.UNDECIDED in has:
+    if code == 0 and any(map(other.get("undecided", Undecided.WARN).fails, findings)):
         code = 5
     known: dict[str, Any] = {
         "title": "gate on Pixel 8",
@@ -153,5 +154,5 @@ def gates(draw: st.DrawFn) -> GateReport:
         title=draw(TEXTS),
         tool=draw(TEXTS),
         device=draw(st.dictionaries(TEXTS, st.none() | st.floats() | TEXTS, max_size=3)),
-        undecided_fails=draw(st.booleans()),
+        undecided=draw(st.sampled_from(Undecided)),
     )

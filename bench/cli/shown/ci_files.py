@@ -12,7 +12,7 @@ from typing import Protocol
 from bench.core import atomic
 from bench.core.errors import ConfigurationError
 from bench.gate.log import Log
-from bench.gate.verdict import Finding
+from bench.gate.verdict import Finding, Undecided
 from reports.gate import junit, step_summary
 from reports.gate.annotations import commands
 from reports.gate.gate_report import GateReport, ended_report, gate_report
@@ -71,7 +71,7 @@ class CiFiles:
                 findings,
                 seconds=0.0 if began is None else (datetime.now(UTC) - began).total_seconds(),
                 exit_code=exit_code,
-                undecided_fails=self._options.undecided == "fail",
+                undecided=Undecided(self._options.undecided),
                 started_at=began,
                 log_file=log_file,
             )

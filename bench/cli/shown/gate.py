@@ -17,7 +17,7 @@ from bench.core.units import GAP
 from bench.gate.findings import exit_codes, findings_of, unmeasured_findings
 from bench.gate.log import Log
 from bench.gate.records import CloseReason, Unmeasured
-from bench.gate.verdict import Finding, Verdict
+from bench.gate.verdict import Finding, Undecided, Verdict
 from reports.gate import table, wording
 from reports.gate.document import document, ended
 from reports.parts.table import Cell, Footnotes
@@ -65,7 +65,7 @@ class Outputs:
         _show(log, findings, as_json=options.json)
         if wrote:
             print_to_stderr(wrote)
-        codes = exit_codes(log, findings, undecided_fails=options.undecided == "fail")
+        codes = exit_codes(log, findings, undecided=Undecided(options.undecided))
         is_interrupted = started_at is not None and log.closed is CloseReason.INTERRUPTED
         exit_code = _INTERRUPTED if is_interrupted else worst({*codes, *other_codes})
         self._files.write(
@@ -166,7 +166,7 @@ def _messages(log: Log, findings: Sequence[Finding], notes: Footnotes) -> Iterat
     )
     yield wording.INTERVALS
     for each in findings:
-        if each.verdict in (Verdict.REGRESSED, Verdict.FAILED):
+        if each.verdict in (Verdict.REGRESSED, Verdict.FAILED) or each.seems_slower:
             yield f"{each.model}: {wording.summary(each)}"
             yield from (f"  {sentence}" for sentence in each.why)
     if any(each.verdict is Verdict.UNCHANGED for each in findings):

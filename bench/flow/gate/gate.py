@@ -26,6 +26,7 @@ from bench.core.errors import (
 from bench.core.hashing import sha256_value
 from bench.core.paths import state_dir
 from bench.core.progress import OnProgress, ignore
+from bench.core.units import counted
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep, runner_of
 from bench.flow.gate.bundle import Bundle
@@ -40,7 +41,6 @@ from bench.gate.findings import latency_findings, outcome_of
 from bench.gate.log import VERSION as LOG_VERSION
 from bench.gate.log import Log
 from bench.gate.records import (
-    Block,
     Closed,
     CloseReason,
     Explained,
@@ -332,12 +332,11 @@ def _lock(session: Session) -> AbstractContextManager[None]:
 def _verdict_line(log: Log, model: ModelKey) -> str:
     """Returns a line with the result of a model; empty while it is open."""
     failed = any(isinstance(each, ModelFailed) and each.model == model for each in log.entries)
-    blocks = [each for each in log.entries if isinstance(each, Block) and each.model == model]
-    outcome, _ = outcome_of(blocks, log.opened.rule, models=len(log.opened.models))
+    outcome, _ = outcome_of(log, model)
     if outcome is Outcome.OPEN and not failed:
         return ""
     result = "failed" if failed else outcome.name.lower()
-    return f"{model}: {result} after {len(blocks)} blocks"
+    return f"{model}: {result} after {counted(len(log.blocks(model)), 'block')}"
 
 
 def _models_to_explain(log: Log) -> list[ModelKey]:
@@ -348,15 +347,10 @@ def _models_to_explain(log: Log) -> list[ModelKey]:
 
 def _progress(log: Log) -> tuple[int, int]:
     """Returns how many blocks are valid, of those that the next analysis of each model needs."""
-    rule, models = log.opened.rule, len(log.opened.models)
     done = left = 0
-    failed = {each.model for each in log.entries if isinstance(each, ModelFailed)}
-    for pair in log.opened.models:
-        blocks = [
-            each for each in log.entries if isinstance(each, Block) and each.model == pair.model
-        ]
-        done += len(blocks)
-        outcome, _ = outcome_of(blocks, rule, models=models)
-        if outcome is Outcome.OPEN and pair.model not in failed:
-            left += next(due for due in rule.analyses if due > len(blocks)) - len(blocks)
+    for model in (pair.model for pair in log.opened.models):
+        blocks = len(log.blocks(model))
+        done += blocks
+        if model not in log.failures and outcome_of(log, model)[0] is Outcome.OPEN:
+            left += next(due for due in log.opened.rule.analyses if due > blocks) - blocks
     return done, done + left

@@ -33,6 +33,7 @@ MANY_MODELS = 30
 MARGINS = (0.02, 0.03, 0.05, 0.10)
 
 _RULE = Rule()
+_OF_MANY = _RULE.for_models(MANY_MODELS)
 _SIDES = (1, 2, 3)  # processes per side
 _ROWS = 1000
 _GATES = 500
@@ -228,7 +229,7 @@ def _class(
         for k in _SIDES
         for margin in MARGINS
     )
-    rule = replace(_RULE, processes_per_side=_best(costs))
+    rule = replace(_OF_MANY, processes_per_side=_best(costs))
     noise = noise_by_k[rule.processes_per_side]
     both = np.concatenate([noise, -noise])
     return ModelClass(
@@ -292,15 +293,14 @@ def _cost(
     processes_per_side: int,
     process_s: float,
 ) -> Cost:
-    rule = replace(_RULE, margin=margin, processes_per_side=processes_per_side)
-    analysed_at = np.array(rule.analyses)
-    (unchanged, unchanged_at), (slower, slower_at) = (
+    rule = replace(_OF_MANY, margin=margin, processes_per_side=processes_per_side)
+    (unchanged, unchanged_blocks), (slower, slower_blocks) = (
         decide(_resample(rng, noise, _ROWS, each), rule, models=MANY_MODELS)
         for each in (0.0, margin)
     )
     unchanged_s, slower_s = (
-        (2 * processes_per_side * float(analysed_at[each].mean()) + _WARM_UPS) * process_s
-        for each in (unchanged_at, slower_at)
+        (2 * processes_per_side * float(blocks.mean()) + _WARM_UPS) * process_s
+        for blocks in (unchanged_blocks, slower_blocks)
     )
     return Cost(
         processes_per_side=processes_per_side,
@@ -324,6 +324,7 @@ def _best(costs: Sequence[Cost]) -> int:
 
 
 def _red_gates(rng: np.random.Generator, noise: FloatArray, rule: Rule, *, models: int) -> RedGates:
+    rule = replace(_RULE.for_models(models), processes_per_side=rule.processes_per_side)
     outcome, _ = decide(_resample(rng, noise, _GATES * models, 0.0), rule, models=models)
     regressed = (outcome == Outcome.REGRESSED).reshape(_GATES, models)
     red = int(regressed.any(axis=1).sum())

@@ -43,7 +43,7 @@ from bench.gate.records import (
 )
 from bench.gate.rule import Rule
 from bench.gate.schedule import candidate_first
-from bench.gate.verdict import Finding, LatencyEvidence, UndecidedReason, Verdict
+from bench.gate.verdict import Finding, LatencyEvidence, Undecided, UndecidedReason, Verdict
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.host import Execution, Tool
@@ -77,8 +77,8 @@ def evidence(log: Log) -> LatencyEvidence:
     return found
 
 
-def codes_of(log: Log, *, undecided_fails: bool = False) -> set[int]:
-    return exit_codes(log, findings_of(log), undecided_fails=undecided_fails)
+def codes_of(log: Log, *, undecided: Undecided = Undecided.WARN) -> set[int]:
+    return exit_codes(log, findings_of(log), undecided=undecided)
 
 
 def of(log: Log, *kinds: type) -> list[object]:
@@ -118,7 +118,7 @@ def test_a_tenth_slower_is_red_and_its_neighbours_are_green(
     assert {str(each.model): each.verdict.value for each in latency_findings(log)} == {
         "one float32": "same", "two float32": "regressed", "three float32": "same",
     }  # fmt: skip
-    assert codes_of(log, undecided_fails=True) == {1}
+    assert codes_of(log, undecided=Undecided.FAIL) == {1}
     (why,) = (each for each in log.entries if isinstance(each, Explained))
     assert str(why.model) == "two float32"
     assert why.candidate.layers == why.baseline.layers != ()
@@ -233,7 +233,7 @@ def test_a_process_that_fails_ends_its_model_and_is_no_regression(
     assert two.verdict is Verdict.SAME
     assert len(of(log, ModelFailed)) == 1
     assert log.closed is CloseReason.DECIDED
-    assert codes_of(log, undecided_fails=True) == {4}
+    assert codes_of(log, undecided=Undecided.FAIL) == {4}
 
 
 def test_a_device_that_came_back_costs_the_block_in_which_it_was_lost(
@@ -282,7 +282,7 @@ def test_time_that_is_over_leaves_the_rest_undecided(
     gate, sweep = planned(tmp_path, "one")
     log = gated(replace(gate, max_s=0.0), sweep, store, machine)
     assert only(log).reason is UndecidedReason.OUT_OF_TIME
-    assert codes_of(log, undecided_fails=True) == {5}
+    assert codes_of(log, undecided=Undecided.FAIL) == {5}
     assert codes_of(log) == {0}
 
 

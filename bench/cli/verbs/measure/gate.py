@@ -143,9 +143,10 @@ def _add_rule(group: argparse._ArgumentGroup) -> None:
     add("--false-alarms", "1%", "accepted share of red gates when no model changed")
     group.add_argument(
         "--undecided",
-        choices=("fail", "warn"),
+        choices=("fail", "slower", "warn"),
         default="warn",
-        help="exit code if a model is undecided: 5 (fail) or 0 (warn)",
+        help="exit code if a model is undecided: 5 (fail), 5 only if it seems slower (slower), or "
+        "0 (warn)",
     )
 
 
@@ -310,7 +311,7 @@ def _gate(options: Options, comparison: Comparison) -> Gate:
             margin=options.margin,
             tolerance=options.tolerance,
             false_alarms_per_gate=options.false_alarms,
-        ),
+        ).for_models(len(comparison.pairs)),
         folder=gate_flags.folder_beside(options.db, "gates"),
         log=options.log,
         max_s=None if options.max_minutes is None else 60 * options.max_minutes,
