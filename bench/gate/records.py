@@ -33,6 +33,7 @@ class Statistic(StrEnum):
 
     CPU = "minimum thread CPU time"
     WALL = "median wall time"
+    WALL_MIN = "minimum wall time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,7 @@ class Mode(StrEnum):
     COLD = "cold"  # only the first inference of a new process
     SUSTAINED = "sustained"  # without a pause for minutes, one process after the other
     CONVENTIONAL = "conventional"  # one process of fifty runs, benchmark_model's default
+    BLOCK = "block"  # a side of a gate's block: the fastest of several inferences
     OP_PROFILE = "op-profile"  # time by operator; disturbs the latency
     PEAK_MEMORY = "peak-memory"  # memory sampled while it runs; disturbs the latency
     OUTPUT_CHECK = "correctness"  # one run on a given input, for its output
@@ -69,7 +70,7 @@ class Mode(StrEnum):
     @property
     def is_statistics(self) -> bool:
         """Whether a process has so many inferences that only their statistics are stored."""
-        return self in (Mode.CONVENTIONAL, Mode.SUSTAINED, Mode.PROBE)
+        return self in (Mode.CONVENTIONAL, Mode.SUSTAINED, Mode.BLOCK, Mode.PROBE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -347,7 +347,7 @@ def _in_mode(suite: Suite, mode: Mode, hop_s: float) -> Protocol:
                 warmup_runs=1,
                 warmup_min_secs=0,
             )
-        case Mode.BACK_TO_BACK | Mode.OUTPUT_CHECK | Mode.PROBE:
+        case Mode.BACK_TO_BACK | Mode.BLOCK | Mode.OUTPUT_CHECK | Mode.PROBE:
             return protocol
         case _:
             assert_never(mode)

@@ -1,12 +1,13 @@
 """Calibrations from A/A runs of 60 blocks, against the truth of the simulated devices."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from lab.noise import PROFILES
 from lab.self_comparisons import BLOCKS, WARM_UPS_S, levels, process_s, same
-from lab.simulated import gates
+from lab.simulated import MODELS, gates
 from support.tables import write_table
 
 from bench.gate.calibration.device_noise import ModelClass, classes
@@ -34,7 +35,7 @@ def test_sixty_blocks_tell_what_a_gate_needs_and_costs() -> None:
         found = calibrations(profile)
         chosen[profile] = Counter(each.processes_per_side for each in found)
         (usual, _), *_ = chosen[profile].most_common(1)
-        rule = Rule(processes_per_side=usual)
+        rule = replace(Rule().for_models(MODELS), processes_per_side=usual)
         rng = np.random.default_rng(20261123)
         unchanged = gates(rng, kind, ROWS, rule=rule)
         slower = gates(rng, kind, ROWS, slowdown=MARGIN, rule=rule)

@@ -23,7 +23,7 @@ ROWS = 2000
 RARE_ROWS = 20_000  # a share of 0.05 % cannot be counted among 2000
 FIXED_BLOCKS = 12
 AT_ONCE = 3000
-RULE = Rule()
+RULE = Rule().for_models(MODELS)
 
 EVERY = tuple(PROFILES)
 COOL = ("locked", "phone", "hot")
@@ -141,11 +141,11 @@ def promises() -> list[Promise]:
         line(target="5", what="+5 %: wrongly passed", figures=each(by_5, passed), at_most=0.05),
         line(target="6", what="unchanged: passed", figures=each(same, passed), at_least=0.99,
              binds=COOL),
-        line(target="6", what="unchanged: time", figures=each(same, cost_s), at_most=17,
+        line(target="6", what="unchanged: time", figures=each(same, cost_s), at_most=8,
              binds=COOL, in_seconds=True),
-        line(target="7", what="+10 %: time", figures=each(by_10, cost_s), at_most=30, binds=COOL,
+        line(target="7", what="+10 %: time", figures=each(by_10, cost_s), at_most=15, binds=COOL,
              in_seconds=True),
-        line(target="7", what="+5 %: time", figures=each(by_5, cost_s), at_most=55, binds=COOL,
+        line(target="7", what="+5 %: time", figures=each(by_5, cost_s), at_most=27, binds=COOL,
              in_seconds=True),
         line(target="8", what="unchanged, fastest of 3: passed",
              figures={"bimodal": same_of_3.passed}, at_least=0.97, binds=("bimodal",)),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from lab.noise import PROFILES
 from lab.self_comparisons import BLOCKS, WARM_UPS_S, levels, process_s, same
-from lab.simulated import gates
+from lab.simulated import MODELS, gates
 
 from bench.core import config
 from bench.core.caveats import Caveat, CaveatKind
@@ -41,7 +41,7 @@ def only(log: Log) -> ModelClass:
 @pytest.mark.parametrize(
     ("profile", "sides", "robust", "plain", "slow"),
     [
-        ("locked", 1, (0.005, 0.009), (0.005, 0.009), None),
+        ("locked", 1, (0.005, 0.011), (0.005, 0.011), None),
         ("phone", 1, (0.020, 0.034), (0.034, 0.052), None),
         ("bimodal", 3, (0.045, 0.100), (0.070, 0.095), (0.12, 0.33)),
         ("noisyhost", 3, (0.040, 0.090), (0.090, 0.160), (0.30, 0.28)),
@@ -71,7 +71,7 @@ def test_devices_of_each_kind_get_the_processes_that_their_noise_needs(
 def test_the_predicted_cost_of_a_gate_is_that_of_simulated_ones(profile: str, sides: int) -> None:
     predicted = measured_long(profile).cost(0.05, sides)
     assert predicted is not None
-    rule = Rule(processes_per_side=sides)
+    rule = replace(Rule().for_models(MODELS), processes_per_side=sides)
     rng = np.random.default_rng(3)
     unchanged = gates(rng, PROFILES[profile], 300, rule=rule)
     slower = gates(rng, PROFILES[profile], 300, slowdown=0.05, rule=rule)

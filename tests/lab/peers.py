@@ -14,7 +14,7 @@ from scipy import special, stats
 from bench.gate.decision import Outcome
 from bench.gate.rule import Rule
 from lab.noise import Floats, Profile, device, processes
-from lab.simulated import INFERENCES, MODELS, Simulated, measured_on
+from lab.simulated import BEFORE, MODELS, Simulated, measured_on
 
 LONG = 100  # inferences of criterion's one process
 _ROUNDS = 50  # what pytest-benchmark fits into its second of a 20 ms model
@@ -57,8 +57,8 @@ def session(
     candidate = np.where(candidate_first, pairs[..., 0], pairs[..., 1]) + slower
     baseline = np.where(candidate_first, pairs[..., 1], pairs[..., 0])
     return Session(
-        baseline=processes(rng, profile, baseline, inferences=INFERENCES),
-        candidate=processes(rng, profile, candidate, inferences=INFERENCES),
+        baseline=processes(rng, profile, baseline, inferences=BEFORE.inferences),
+        candidate=processes(rng, profile, candidate, inferences=BEFORE.inferences),
         long_baseline=processes(rng, profile, level[:, 0], inferences=LONG),
         long_candidate=processes(rng, profile, level[:, 1] + slower, inferences=LONG),
         stored=np.exp(processes(rng, profile, before, inferences=_ROUNDS)).mean(axis=-1),

@@ -8,11 +8,11 @@ from bench.gate.calibration.device_noise import MOST_BLOCKS, same_rule
 from bench.gate.log import Log
 from bench.gate.records import Entry
 from bench.gate.verdict import ModelKey
-from lab.noise import PROFILES, Floats, device, median, processes
-from lab.simulated import INFERENCES, PROCESS_S, block, opened
+from lab.noise import PROFILES, Floats, device, processes
+from lab.simulated import NOW, block, opened
 
 BLOCKS = 60
-WARM_UPS_S = 2 * PROCESS_S  # one warm-up process per side, which simulated gates leave out
+WARM_UPS_S = 2 * NOW.process_s  # one warm-up process per side, which simulated gates leave out
 
 
 def levels(profile: str, *, models: int, blocks: int = BLOCKS, seed: int = 1) -> Floats:
@@ -20,7 +20,7 @@ def levels(profile: str, *, models: int, blocks: int = BLOCKS, seed: int = 1) ->
     rng = np.random.default_rng(seed)
     kind = PROFILES[profile]
     level = device(rng, kind, models, 2 * blocks)
-    return median(processes(rng, kind, level, inferences=INFERENCES))
+    return NOW.statistic(processes(rng, kind, level, inferences=NOW.inferences))
 
 
 def same(values: Floats, *, coins: int = 5, latency_us: float = 20_000.0) -> Log:
@@ -48,4 +48,4 @@ def same(values: Floats, *, coins: int = 5, latency_us: float = 20_000.0) -> Log
 
 
 def process_s(log: Log) -> dict[ModelKey, float]:
-    return {pair.model: PROCESS_S for pair in log.opened.models}
+    return {pair.model: NOW.process_s for pair in log.opened.models}

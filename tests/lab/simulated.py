@@ -14,12 +14,10 @@ from bench.gate.rule import Rule
 from bench.gate.verdict import ModelKey
 from bench.plan.case import Delegate, Runner
 from bench.plan.device import DeviceRecord, Kind
-from lab.noise import Floats, Profile, device, median, processes
+from lab.noise import Floats, Profile, device, median, minimum, processes
 from lab.noise import Statistic as Summary
 
 MODELS = 30
-INFERENCES = 15
-PROCESS_S = 0.5 + INFERENCES * 0.020  # adb, start, load and warm-up; a 20 ms model
 _AT_ONCE = 3000  # rows, for the memory
 
 DEVICE = DeviceRecord(
@@ -30,6 +28,25 @@ SETUP = Setup(
     statistic=Statistic.WALL, runner=Runner.BENCHMARK_MODEL, tool_sha256="1" * 64,
     delegate=Delegate.XNNPACK, threads=1, affinity="f0",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How a process is measured.
+
+    Args:
+        statistic: of its inferences, which a block compares.
+        process_s: what it takes with a model of 20 ms: start, load, warm-up, inferences, and its
+            share of reading the phone's state.
+    """
+
+    inferences: int
+    statistic: Summary
+    process_s: float
+
+
+NOW = Protocol(inferences=7, statistic=minimum, process_s=0.13 + 0.15 + 7 * 0.020)
+BEFORE = Protocol(inferences=15, statistic=median, process_s=0.5 + 15 * 0.020)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +82,9 @@ class Simulated:
         """The share of gates, of 30 rows each, with a regressed one."""
         return float((self.outcome == Outcome.REGRESSED).reshape(-1, MODELS).any(axis=1).mean())
 
-    def seconds(self, rule: Rule) -> float:
+    def seconds(self, rule: Rule, protocol: Protocol = NOW) -> float:
         """Returns the mean cost of a comparison."""
-        return float(self.blocks.mean()) * 2 * rule.processes_per_side * PROCESS_S
+        return float(self.blocks.mean()) * 2 * rule.processes_per_side * protocol.process_s
 
 
 def log_ratios(
@@ -77,7 +94,7 @@ def log_ratios(
     *,
     slowdown: float,
     processes_per_side: int = 1,
-    statistic: Summary = median,
+    protocol: Protocol = NOW,
 ) -> Floats:
     """Returns blocks' log-ratios: float64 [rows, blocks].
 
@@ -90,9 +107,9 @@ def log_ratios(
     takes_turns = np.arange(width) % 2 == 0
     is_candidate = takes_turns == candidate_first[..., None]
     inferences = processes(
-        rng, profile, level + is_candidate * np.log1p(slowdown), inferences=INFERENCES
+        rng, profile, level + is_candidate * np.log1p(slowdown), inferences=protocol.inferences
     )
-    values = statistic(inferences)
+    values = protocol.statistic(inferences)
     candidate = np.where(is_candidate, values, np.inf).min(axis=-1)
     return np.asarray(candidate - np.where(is_candidate, np.inf, values).min(axis=-1))
 
@@ -105,13 +122,18 @@ def gates(
     slowdown: float = 0.0,
     rule: Rule,
     models: int = MODELS,
+    protocol: Protocol = NOW,
 ) -> Simulated:
     """Returns the results of so many comparisons, measured for as long as they are open."""
     parts = []
     for start in range(0, rows, _AT_ONCE):
         many = min(_AT_ONCE, rows - start)
         level = device(rng, profile, many, 2 * rule.processes_per_side * rule.cap_blocks)
-        parts.append(measured_on(rng, profile, level, slowdown=slowdown, rule=rule, models=models))
+        parts.append(
+            measured_on(
+                rng, profile, level, slowdown=slowdown, rule=rule, models=models, protocol=protocol
+            )
+        )
     return Simulated(
         outcome=np.concatenate([part.outcome for part in parts]),
         blocks=np.concatenate([part.blocks for part in parts]),
@@ -127,6 +149,7 @@ def measured_on(
     slowdown: float,
     rule: Rule,
     models: int = MODELS,
+    protocol: Protocol = NOW,
 ) -> Simulated:
     """Returns the results of comparisons on devices whose levels are given, as ``gates``."""
     rows, width = len(level), 2 * rule.processes_per_side
@@ -142,6 +165,7 @@ def measured_on(
             level[open_rows, done * width : until * width],
             slowdown=slowdown,
             processes_per_side=rule.processes_per_side,
+            protocol=protocol,
         )
         outcome[open_rows], blocks[open_rows] = decide(
             ratios[open_rows, :until], rule, models=models

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -94,6 +94,9 @@ class Machine:
         execution = replace(self.real, stdout=json.dumps(told) + "\n")
         return self.happens.get(number, lambda same: same)(execution)
 
+    def run_block(self, cases: Sequence[Case]) -> list[Execution]:
+        return run_each(self.run, cases)
+
 
 @dataclass
 class FunctionDevice:
@@ -103,6 +106,19 @@ class FunctionDevice:
 
     def run(self, case: Case, command: tuple[str, ...] | None = None) -> Execution:
         return self.function(case)
+
+    def run_block(self, cases: Sequence[Case]) -> list[Execution]:
+        return run_each(self.run, cases)
+
+
+def run_each(run: Callable[[Case], Execution], cases: Sequence[Case]) -> list[Execution]:
+    """Returns processes up to the first that failed."""
+    executions: list[Execution] = []
+    for case in cases:
+        executions.append(run(case))
+        if executions[-1].exit_status:
+            break
+    return executions
 
 
 def raising(error: BaseException) -> Callable[[Execution], Execution]:

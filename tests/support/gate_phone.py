@@ -11,6 +11,7 @@ from models.zoo import Zoo
 from support.phone_sweeps import TINY, stand_in
 
 LATENCY_US = 20_000
+INFERENCES = 7  # of a process of a gate
 _COUNTER = "/data/local/tmp/drawn-${0##*/}"  # a tool counts for itself
 _SAID = "count=3 first=1176 curr=6773 min=1017 max=6773 avg=2988.67 std=2676"
 _AVERAGE = "Inference (avg): 2988.67"
@@ -27,17 +28,10 @@ case $graph in
 {slower}
 esac
 drawn() {{ drawn_us=$(((${{times:{width} * n + $1:{digits}}} - {offset}) * slower / 1000)); }}
-drawn 0; first=$drawn_us
-drawn {digits}; middle=$drawn_us
-drawn {twice}; last=$drawn_us
-min=$first max=$first
-for each in $middle $last; do
-  [ $each -lt $min ] && min=$each
-  [ $each -gt $max ] && max=$each
-done
-tenths=$((10 * (first + middle + last) / 3))
-average=${{tenths%?}}.${{tenths#${{tenths%?}}}}
-said="count=3 first=$first curr=$last min=$min max=$max avg=$average std=$(((max - min) / 2))"
+drawn 0; min=$drawn_us
+drawn {digits}; max=$drawn_us
+drawn {twice}; average=$drawn_us
+said="count={inferences} first=$max curr=$min min=$min max=$max avg=$average std=$((max - min))"
 """
 
 
@@ -68,12 +62,14 @@ def drawn_tool(
     """
     rng = np.random.default_rng(seed)
     kind = PROFILES[profile]
-    levels = processes(rng, kind, device(rng, kind, 1, runs), inferences=3)[0]
-    times_us = np.rint(LATENCY_US * np.exp(levels)).astype(int)
+    levels = processes(rng, kind, device(rng, kind, 1, runs), inferences=INFERENCES)[0]
+    all_us = LATENCY_US * np.exp(levels)
+    times_us = np.rint([all_us.min(axis=1), all_us.max(axis=1), all_us.mean(axis=1)]).astype(int).T
     folder.mkdir(exist_ok=True)
     body = _BODY.format(
         counter=_COUNTER,
         times="".join(f"{_OFFSET + time_us}" for time_us in times_us.flat),
+        inferences=INFERENCES,
         width=3 * _DIGITS,
         digits=_DIGITS,
         twice=2 * _DIGITS,

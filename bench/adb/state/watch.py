@@ -35,6 +35,8 @@ _EXITING = 0x4  # a bit of the kernel's flags of a process
 _FLAGS, _USER, _SYSTEM, _STATUS = 6, 11, 12, 49
 _COUNTERS, _SAMPLES = "counters", "samples"
 _NO_METER = EnergyMeter()
+# What the script reads; its second argument has the letters of these.
+_STATE_BEFORE, _COUNTED, _STATE_AFTER, _NOTHING = "b", "c", "a", "n"
 # The parts of the output between the marks.
 _BEFORE, _RUN, _AFTER = 1, 2, 3
 # The program replaces the shell, so the cores shown are those of its process.
@@ -100,6 +102,7 @@ class Watch:
         limit_s: float,
         first: str = "true",
         before: State | None = None,
+        read_after: bool = True,
     ) -> EndedProcess:
         """Returns a process that has ended, with the state of the phone before and after it.
 
@@ -108,14 +111,15 @@ class Watch:
                 its own limit, so that a slow phone is not mistaken for one that went away.
             first: a command to run before.
             before: the state of the phone a moment ago; ``None`` reads it.
+            read_after: whether to read the state after it; the counters of its cores are read
+                always.
 
         Raises:
             TransientDeviceError: the phone went away, or does not show how the process ended.
         """
         word = secrets.token_hex(8)
-        states = "both" if before is None else "after"
         done = self._run_script(
-            [word, states if self.state_limit_s else "none", *_show_cores(word, command)],
+            [word, self._reads(before, read_after), *_show_cores(word, command)],
             first=first,
             limits=self._limits(word, limit_s),
         )
@@ -132,6 +136,7 @@ class Watch:
                 word,
                 before,
                 (parts[2 * _BEFORE], parts[2 * _AFTER]),
+                read_after=read_after,
                 begun_s=times_s[_RUN - 1],
             )
         return replace(process, stderr=done.stderr, telemetry=telemetry)
@@ -168,11 +173,16 @@ class Watch:
         self.stage_script()
         return self.phone.shell(command, limit_s=limits)
 
+    def _reads(self, before: State | None, read_after: bool) -> str:
+        """Returns what the script reads: the state before, after, and the counters around it."""
+        if not self.state_limit_s:
+            return _NOTHING
+        return f"{_STATE_BEFORE * (before is None)}{_COUNTED}{_STATE_AFTER * read_after}"
+
     def _script(self) -> str:
         """Returns what runs a process: the same text for all processes of a phone.
 
-        Its arguments are the word of its marks, which states it reads (``both``, ``after`` or
-        ``none``), and the command of the process.
+        Its arguments are the word of its marks, what it reads, and the command of the process.
         """
         meter = self.meter or _NO_METER
         samples = f"{self.phone.folder}/samples"
@@ -180,20 +190,22 @@ class Watch:
         counters = {_COUNTERS: counters_command(self.groups)}
         collected = {_SAMPLES: f"cat {samples}; rm {samples} {samples}.on"}
         at_once = script("$word", counters | meter.asked)
-        later = script("$word", QUESTIONS | collected | meter.asked_later)
+        later = script("$word", collected | meter.asked_later)
+        state = script("$word", QUESTIONS)
         sampler = _sampler(samples, f"{SAMPLED} {meter.sampled}")
         return "\n".join(
             [
-                "word=$1 states=$2\nshift 2",
+                "word=$1 reads=$2\nshift 2",
                 now,
-                f"if [ $states = both ]; then\n{script('$word', QUESTIONS)}fi",
-                "if [ $states != none ]; then",
+                f"{_if_read(_STATE_BEFORE)}\n{state}fi",
+                _if_read(_COUNTED),
                 f"{sampler}\n{meter.begin}\n{at_once}fi",
                 now,
                 _KEEP_UNREAPED if self.counters else _REAP,
                 now,
-                "if [ $states != none ]; then",
+                _if_read(_COUNTED),
                 f"{_stop_sampler(samples)}\n{at_once}{meter.end}\n{later}fi",
+                f"{_if_read(_STATE_AFTER)}\n{state}fi",
                 now,
             ]
         )
@@ -233,6 +245,8 @@ class Watch:
         word: str,
         known_before: State | None,
         outputs: tuple[bytes, bytes],
+        *,
+        read_after: bool,
         begun_s: float | None,
     ) -> Telemetry:
         before, after = outputs
@@ -245,7 +259,7 @@ class Watch:
         return replace(
             process.telemetry,
             before=known_before or state_of(first),
-            after=state_of(last),
+            after=state_of(last) if read_after else None,
             usage=usage_between(
                 first[_COUNTERS],
                 last[_COUNTERS],
@@ -320,6 +334,10 @@ def _end_of(word: str, output: bytes, pid: bytes) -> _End | None:
         run_s=int(stat[2]) / 1e9 if waited else None,
         run_queue_wait_s=int(stat[3]) / 1e9 if waited else None,
     )
+
+
+def _if_read(what: str) -> str:
+    return f'if [ "${{reads#*{what}}}" != "$reads" ]; then'
 
 
 def _sampler(samples: str, sampled: str) -> str:

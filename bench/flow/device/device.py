@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -108,6 +108,15 @@ class Device(Protocol):
         Raises:
             RebootedError: the device came back on another boot.
             DeviceError: the device does not come back, or is lost again and again.
+        """
+
+    def run_block(self, cases: Sequence[Case]) -> Sequence[Execution]:
+        """Returns processes that ran directly after each other, up to the first that failed.
+
+        A phone's state is read once before and once after all of them, which all then have.
+
+        Raises:
+            DeviceError: as ``run``.
         """
 
     def put(self, files: Mapping[str, Path]) -> Mapping[str, PurePath]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 
@@ -73,6 +73,15 @@ class HostDevice:
             environment=sweep.tool_of(case).environment(),
             stopped=self._contact.stopped,
         )
+
+    def run_block(self, cases: Sequence[Case]) -> Sequence[Execution]:
+        """Returns processes that ran directly after each other, up to the first that failed."""
+        executions: list[Execution] = []
+        for case in cases:
+            executions.append(self.run(case))
+            if executions[-1].exit_status or executions[-1].timed_out:
+                break
+        return executions
 
     def put(self, files: Mapping[str, Path]) -> Mapping[str, PurePath]:
         """Returns the files' own paths."""

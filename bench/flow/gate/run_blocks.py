@@ -26,10 +26,13 @@ from bench.gate.verdict import ModelKey
 from bench.measure import outcome as outcomes
 from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.measure.summary import percentile
-from bench.plan.case import Case, Runner
+from bench.plan.case import Case, Mode, Protocol, Runner
 from bench.plan.order import Planned
+from bench.tool.host import Execution
 
 _LOST = "device-lost"
+# Of the first process of each file, which fills the caches.
+_ONCE = Protocol(processes=1, num_runs=1, warmup_runs=0, warmup_min_secs=0.0)
 # For shared machines: medians of wall time need a limit on waiting for a core.
 _WALL_TIME_LIMITS = replace(HOST_LIMITS, wait_ratio=0.05)
 
@@ -38,10 +41,12 @@ def statistic_of(case: Case) -> Statistic:
     """Returns the statistic of a case that is compared.
 
     On a shared machine the minimum of the thread's own CPU time hardly varies. Only our runner
-    reports it, and only with one thread is it the whole cost.
+    reports it, and only with one thread is it the whole cost. Of wall times every version of the
+    official tool prints the minimum, which varies least on a phone.
     """
-    ours = case.runner is Runner.LITERT_PYTHON and case.threads == 1
-    return Statistic.CPU if ours else Statistic.WALL
+    if case.runner is Runner.LITERT_PYTHON and case.threads == 1:
+        return Statistic.CPU
+    return Statistic.WALL_MIN if case.protocol.mode is Mode.BLOCK else Statistic.WALL
 
 
 def host_limits(sweep: Sweep) -> Limits:
@@ -67,15 +72,19 @@ class BlockBench:
     def run_block(self, due: Next, rule: Rule) -> Iterator[Entry]:
         """Yields the records of one block, after those of a loss of the device if there was one.
 
-        An invalid process makes the whole block invalid, whatever its latencies; the rest of the
-        block is not run.
+        An invalid process makes the whole block invalid, whatever its latencies.
         """
         sides = self._sides[due.model]
         self._warm_up(due.model)
         processes: tuple[list[Process], list[Process]] = ([], [])
-        for position in range(2 * rule.processes_per_side):
-            is_candidate = due.candidate_first == (position % 2 == 0)
-            process = self._run_process(sides[is_candidate], position)
+        order = [
+            due.candidate_first == (position % 2 == 0)
+            for position in range(2 * rule.processes_per_side)
+        ]
+        executions = self._here.device.run_block([sides[each] for each in order])
+        for position, execution in enumerate(executions):
+            is_candidate = order[position]
+            process = self._add_process(sides[is_candidate], execution, position)
             if isinstance(process, outcomes.Failed):
                 side = "candidate" if is_candidate else "baseline"
                 yield ModelFailed(model=due.model, reason=f"{side}: {process.failure}")
@@ -102,13 +111,12 @@ class BlockBench:
             candidate=tuple(processes[True]),
         )
 
-    def _run_process(
-        self, case: Case, position: int
+    def _add_process(
+        self, case: Case, execution: Execution, position: int
     ) -> Process | tuple[str, ...] | outcomes.Failed:
         """Returns a process, or the reasons why it is invalid, or why it failed."""
         ordinal = self._stored[case.key]
         self._stored[case.key] += 1
-        execution = self._here.device.run(case)
         self._losses += execution.losses
         invocation = self._here.add(Planned(case=case, ordinal=ordinal), execution)
         match invocation.outcome:
@@ -130,7 +138,7 @@ class BlockBench:
     def _warm_up(self, model: ModelKey) -> None:
         for case in self._sides[model]:
             if case.key not in self._warm:
-                self._here.warm_up(case)
+                self._here.warm_up(case, self._here.sweep.command(replace(case, protocol=_ONCE)))
                 self._warm.add(case.key)
         self._losses = 0  # losses before the block do not count
 
@@ -139,6 +147,8 @@ def _read_times(
     measured: outcomes.Measured, statistic: Statistic, position: int, invocation: int
 ) -> Process | outcomes.Failed:
     is_cpu = statistic is Statistic.CPU
+    if statistic is Statistic.WALL_MIN and measured.statistics is not None:
+        return _fastest(measured.statistics, position, invocation)
     times_us = sorted((measured.cpu_us if is_cpu else measured.inference_us) or ())
     if not times_us or times_us[0] <= 0:
         return outcomes.Failed(
@@ -148,6 +158,20 @@ def _read_times(
         value_us=times_us[0] if is_cpu else median(times_us),
         min_us=times_us[0],
         p95_us=percentile(times_us, 95),
+        position=position,
+        invocation=invocation,
+    )
+
+
+def _fastest(
+    statistics: outcomes.Statistics, position: int, invocation: int
+) -> Process | outcomes.Failed:
+    if not statistics.min_us:
+        return outcomes.Failed(failure="no-time: the tool reports no fastest inference above 0")
+    return Process(
+        value_us=statistics.min_us,
+        min_us=statistics.min_us,
+        p95_us=statistics.p95_us,
         position=position,
         invocation=invocation,
     )

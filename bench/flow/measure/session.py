@@ -39,9 +39,13 @@ class SessionOnDevice:
     session: Session
     store: Store
 
-    def warm_up(self, case: Case) -> None:
-        """Runs a process to fill the caches; it is stored as an event, never as a result."""
-        execution = self.device.run(case)
+    def warm_up(self, case: Case, command: tuple[str, ...] | None = None) -> None:
+        """Runs a process to fill the caches; it is stored as an event, never as a result.
+
+        Args:
+            command: replaces that of the sweep.
+        """
+        execution = self.device.run(case, command)
         self.store.log(
             self.session,
             "throw-away",

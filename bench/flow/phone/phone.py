@@ -25,6 +25,7 @@ from bench.adb.state.settings import (
     wake,
 )
 from bench.adb.transport.serials import Found, is_remote
+from bench.core.device_state.state import State
 from bench.core.errors import ConfigurationError, DeviceError, RebootedError
 from bench.flow.device.device import PUSH, QUEUE, Contact
 from bench.flow.device.requests import PhoneRequest, RunRequest
@@ -265,28 +266,68 @@ class PhoneDevice:
         """Runs one process to its end and returns it; if the phone is lost, it runs again."""
         if self._watching is None or case.protocol.mode in _UNWATCHED:
             return self._run(case, command, telemetry=self._watching is None and command is None)
-        readiness, probe = self._watching
-        readiness.before(case)
-        probe.before(case)
-        execution = self._run(case, command, telemetry=True)
-        probe.after(case, execution)
-        readiness.after(case, execution)
-        return execution
+        return self._run_watched(case, [case], command)[0]
 
-    def _run(self, case: Case, command: tuple[str, ...] | None, *, telemetry: bool) -> Execution:
+    def run_block(self, cases: Sequence[Case]) -> list[Execution]:
+        """Runs processes directly after each other; the phone's state is read around all of them.
+
+        Nothing runs after one that failed.
+        """
+        return self._run_watched(cases[0], cases)
+
+    def _run_watched(
+        self, first: Case, cases: Sequence[Case], command: tuple[str, ...] | None = None
+    ) -> list[Execution]:
+        if self._watching is None:
+            raise AssertionError(f"{self.name}: a block outside a session")
+        readiness, probe = self._watching
+        readiness.before(first)
+        probe.before(first)
+        executions: list[Execution] = []
+        before = None
+        for case in cases:
+            last = len(executions) == len(cases) - 1
+            execution = self._run(case, command, telemetry=True, before=before, read_after=last)
+            executions.append(execution)
+            before = execution.telemetry.before
+            if execution.exit_status or execution.timed_out:
+                break
+        probe.after(first, executions[-1])
+        readiness.after(first, executions[-1])
+        after = executions[-1].telemetry.after
+        return [
+            replace(each, telemetry=replace(each.telemetry, after=after)) for each in executions
+        ]
+
+    def _run(
+        self,
+        case: Case,
+        command: tuple[str, ...] | None,
+        *,
+        telemetry: bool,
+        before: State | None = None,
+        read_after: bool = True,
+    ) -> Execution:
         processes = self._processes
-        before = self._losses
+        losses = self._losses
         awake = self._changed is not None and "screen" in self._changed.changed
 
         def run() -> Execution:
             if awake and processes.is_dark:
                 self._wake_up(processes)
             if self._caches is None or not case.warm_cache:
-                return processes.run(case, command, telemetry=telemetry)
+                return processes.run(
+                    case, command, telemetry=telemetry, before=before, read_after=read_after
+                )
             self._caches.prepare(case)
-            return self._caches.after(case, processes.run(case, command, telemetry=telemetry))
+            return self._caches.after(
+                case,
+                processes.run(
+                    case, command, telemetry=telemetry, before=before, read_after=read_after
+                ),
+            )
 
-        return replace(self._redo_if_lost(run), losses=self._losses - before)
+        return replace(self._redo_if_lost(run), losses=self._losses - losses)
 
     def _wake_up(self, processes: PhoneProcesses) -> None:
         """Wakes a phone whose screen went off; gives up if it cannot be woken."""

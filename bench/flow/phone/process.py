@@ -69,13 +69,22 @@ class PhoneProcesses:
             self._watch.stage_script()
 
     def run(
-        self, case: Case, command: tuple[str, ...] | None = None, *, telemetry: bool = True
+        self,
+        case: Case,
+        command: tuple[str, ...] | None = None,
+        *,
+        telemetry: bool = True,
+        before: State | None = None,
+        read_after: bool = True,
     ) -> Execution:
         """Runs one process to its end and returns it.
 
         Args:
             command: replaces that of the sweep; it writes no result file.
             telemetry: whether to read the phone's state before and after it.
+            before: the state before it, if it is known.
+            read_after: ``False`` for a process that another one follows at once; only the counters
+                of its cores are read.
 
         Raises:
             TransientDeviceError: the phone was lost, or the files on it changed.
@@ -91,9 +100,12 @@ class PhoneProcesses:
             limit_s=self.sweep.limit_s(case),
             first=f"{AS_IN_FRONT} >/dev/null 2>&1\n"
             + (f"rm -f {result_file}" if result_file else "true"),
-            before=self._recent_state() if telemetry else None,
+            before=(before or self._recent_state()) if telemetry else None,
+            read_after=read_after,
         )
-        if telemetry:
+        if not read_after:
+            self._last_state = (0.0, None)
+        elif telemetry:
             after = ended.telemetry.after
             self._last_state = (time.monotonic(), after if _is_unchanged(ended.telemetry) else None)
             self._dark = after is not None and after.screen.text not in (None, AWAKE)
