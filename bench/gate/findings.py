@@ -47,9 +47,10 @@ _VERDICTS: dict[Outcome, tuple[Verdict, UndecidedReason | None]] = {
 
 
 def findings_of(log: Log) -> tuple[Finding, ...]:
-    """Returns all findings of a log: latencies, sizes, accuracies, unmeasured models."""
+    """Returns all findings of a log, in the order of ``Axis``, then the unmeasured models."""
     return (
         *latency_findings(log),
+        *other_block_findings(log),
         *size_findings(log),
         *accuracy_findings(log),
         *unmeasured_findings(log.opened.unmeasured, margin=log.opened.rule.margin),
@@ -66,7 +67,14 @@ def unmeasured_findings(models: Iterable[Unmeasured], *, margin: float) -> tuple
 
 def latency_findings(log: Log) -> tuple[Finding, ...]:
     """Returns the finding on the latency of each measured model, in the order of the log."""
-    return tuple(_latency_finding(log, pair) for pair in log.opened.models)
+    return tuple(_block_finding(log, pair, Axis.LATENCY) for pair in log.opened.models)
+
+
+def other_block_findings(log: Log) -> tuple[Finding, ...]:
+    """Returns the findings on initialisation and peak memory, as far as they are compared."""
+    return tuple(
+        _block_finding(log, pair, axis) for axis in log.opened.margins for pair in log.opened.models
+    )
 
 
 def exit_codes(log: Log, findings: Collection[Finding], *, undecided: Undecided) -> set[int]:
@@ -90,41 +98,49 @@ def log_ratio(block: Block) -> float:
     return math.log(_value_us(block.candidate)) - math.log(_value_us(block.baseline))
 
 
-def outcome_of(log: Log, model: ModelKey) -> tuple[Outcome, int]:
-    """Returns a model's outcome, and after how many blocks, as ``decide``."""
-    rule = log.opened.rule
+def outcome_of(log: Log, model: ModelKey, axis: Axis = Axis.LATENCY) -> tuple[Outcome, int]:
+    """Returns a model's outcome on an axis, and after how many blocks, as ``decide``."""
+    rule = log.opened.rule_on(axis)
+    ratios = _ratios_on(axis, log.blocks(model)[: rule.cap_blocks])
+    if ratios is None:
+        return Outcome.OPEN, 0
     outcome, blocks = decide(
-        _log_ratios(log.blocks(model)[: rule.cap_blocks])[np.newaxis],
-        rule,
-        models=len(log.opened.models),
-        time_limits=log.time_limits(model),
+        ratios[np.newaxis], rule, models=log.opened.tests, time_limits=log.time_limits(model)
     )
     return Outcome(int(outcome[0])), int(blocks[0])
 
 
-def _latency_finding(log: Log, pair: Pair) -> Finding:
-    rule, models = log.opened.rule, len(log.opened.models)
+def is_open(log: Log, model: ModelKey) -> bool:
+    """Returns whether a model needs more blocks, on any axis."""
+    blocks = log.blocks(model)
+    return model not in log.failures and any(
+        outcome_of(log, model, axis)[0] is Outcome.OPEN
+        for axis in (Axis.LATENCY, *log.opened.margins)
+        if _ratios_on(axis, blocks) is not None
+    )
+
+
+def _block_finding(log: Log, pair: Pair, axis: Axis) -> Finding:
+    rule, tests = log.opened.rule_on(axis), log.opened.tests
     blocks = log.blocks(pair.model)
-    outcome, analysed = outcome_of(log, pair.model)
+    outcome, analysed = outcome_of(log, pair.model, axis)
     if outcome is not Outcome.OPEN:
         blocks = blocks[:analysed]
     verdict, reason = _verdict(outcome, log.closed)
-    why: tuple[str, ...] = ()
-    discarded: Counter[str] = Counter()
-    for entry in log.entries:
-        if isinstance(entry, Explained) and entry.model == pair.model:
-            why = reasons(pair, entry)
-        elif isinstance(entry, Discarded) and entry.model == pair.model:
-            discarded.update({reason.partition(":")[0] for reason in entry.reasons})
+    ratios = _ratios_on(axis, blocks)
+    if ratios is None:
+        verdict, reason, blocks = Verdict.UNDECIDED, UndecidedReason.NOT_REPORTED, []
+        ratios = np.empty(0)
+    why, discarded = _beside_blocks(log, pair)
     if (failure := log.failures.get(pair.model)) is not None:
         verdict, reason, why = Verdict.FAILED, None, (failure,)
-    ratios = _log_ratios(blocks)
     change = _ratio(ratios)
     has_noise = len(blocks) >= NOISE_FROM_BLOCKS
     slower = seems_slower(change, rule.margin) and verdict is Verdict.UNDECIDED
+    is_latency = axis is Axis.LATENCY
     return Finding(
         model=pair.model,
-        axis=Axis.LATENCY,
+        axis=axis,
         verdict=verdict,
         margin=rule.margin,
         change=change,
@@ -132,24 +148,57 @@ def _latency_finding(log: Log, pair: Pair) -> Finding:
         evidence=LatencyEvidence(
             blocks=len(blocks),
             analysis=_analysis_number(outcome, analysed, rule),
-            blocks_missing=blocks_missing(ratios, rule, models=models) if slower else None,
+            blocks_missing=blocks_missing(ratios, rule, models=tests) if slower else None,
             smallest_slowdown=(
-                float(smallest_slowdown(ratios, rule, models=models)) if has_noise else None
+                float(smallest_slowdown(ratios, rule, models=tests)) if has_noise else None
             ),
             block_sd=float(block_sd(ratios)) if has_noise else None,
-            min_ratio=_ratio(_other_ratios(blocks, lambda process: process.min_us, min)),
-            p95_ratio=_ratio(_other_ratios(blocks, lambda process: process.p95_us, max)),
-            discarded=tuple(sorted(discarded.items())),
+            min_ratio=_ratio(_other_ratios(blocks, _min_us, min)) if is_latency else None,
+            p95_ratio=_ratio(_other_ratios(blocks, _p95_us, max)) if is_latency else None,
+            discarded=discarded,
         ),
-        why=why,
+        why=why if is_latency or verdict is Verdict.FAILED else (),
         caveats=pair.caveats,
         baseline_sha256=pair.baseline_sha256,
         candidate_sha256=pair.candidate_sha256,
     )
 
 
-def _log_ratios(blocks: Iterable[Block]) -> FloatArray:
-    return np.array([log_ratio(block) for block in blocks], np.float64)
+def _beside_blocks(log: Log, pair: Pair) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """Returns why a model regressed, and the reasons of its discarded blocks with their numbers."""
+    why: tuple[str, ...] = ()
+    discarded: Counter[str] = Counter()
+    for entry in log.entries:
+        if isinstance(entry, Explained) and entry.model == pair.model:
+            why = reasons(pair, entry)
+        elif isinstance(entry, Discarded) and entry.model == pair.model:
+            discarded.update({reason.partition(":")[0] for reason in entry.reasons})
+    return why, tuple(sorted(discarded.items()))
+
+
+def _ratios_on(axis: Axis, blocks: Sequence[Block]) -> FloatArray | None:
+    """Returns the log-ratios of an axis; ``None`` where a process does not show its quantity."""
+    if axis is Axis.LATENCY:
+        return np.array([log_ratio(block) for block in blocks], np.float64)
+    quantity = {Axis.INITIALISATION: _init_us, Axis.MEMORY: _peak_mb}[axis]
+    ratios = _other_ratios(blocks, quantity, min)
+    return ratios if ratios.size == len(blocks) else None
+
+
+def _init_us(process: Process) -> float | None:
+    return process.init_us
+
+
+def _peak_mb(process: Process) -> float | None:
+    return process.peak_mb
+
+
+def _min_us(process: Process) -> float | None:
+    return process.min_us
+
+
+def _p95_us(process: Process) -> float | None:
+    return process.p95_us
 
 
 def _analysis_number(outcome: Outcome, blocks: int, rule: Rule) -> int | None:
@@ -186,13 +235,13 @@ def _value_us(side: Sequence[Process]) -> float:
 
 def _other_ratios(
     blocks: Sequence[Block],
-    time_us: Callable[[Process], float | None],
+    quantity: Callable[[Process], float | None],
     choose: Callable[[list[float]], float],
 ) -> FloatArray:
-    """Returns the log-ratios of another statistic, for the blocks whose processes all have it."""
+    """Returns the log-ratios of another quantity, for the blocks whose processes all have it."""
     ratios = []
     for block in blocks:
-        sides = [[time_us(each) for each in side] for side in (block.baseline, block.candidate)]
+        sides = [[quantity(each) for each in side] for side in (block.baseline, block.candidate)]
         complete = [[each for each in side if each is not None] for side in sides]
         if complete == sides:
             baseline, candidate = map(choose, complete)

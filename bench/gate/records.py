@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import inf, isfinite
 
@@ -11,7 +12,7 @@ from bench.core.caveats import Caveat
 from bench.core.errors import ConfigurationError
 from bench.core.score import Difference
 from bench.gate.rule import AccuracyRule, Rule
-from bench.gate.verdict import UNMEASURED, ModelKey, Verdict
+from bench.gate.verdict import BLOCK_AXES, UNMEASURED, Axis, ModelKey, Verdict
 from bench.plan.case import Delegate, Runner
 from bench.plan.device import DeviceRecord
 
@@ -104,6 +105,7 @@ class Opened:
         unmeasured: the other models of both sides.
         started_at: ISO 8601 with its offset from UTC; empty where unknown.
         revision: what the candidate was built from, as the user names it.
+        margins: of the other axes that are compared block by block, each a share.
         size_margin: a file that grew by more than this share regressed; ``None``: not compared.
         accuracy: the rule for accuracies; ``None``: not compared.
         differences: sentences on what differs between the sides besides the models, such as the
@@ -119,6 +121,7 @@ class Opened:
     unmeasured: tuple[Unmeasured, ...] = ()
     started_at: str = ""
     revision: str = ""
+    margins: Mapping[Axis, float] = field(default_factory=dict)
     size_margin: float | None = None
     accuracy: AccuracyRule | None = None
     differences: tuple[str, ...] = ()
@@ -131,12 +134,31 @@ class Opened:
                 f"{twice[0]} is listed twice" if twice else "a gate without models",
                 hint="give each pair of one name and format once",
             )
+        wrong = [axis for axis in self.margins if axis not in BLOCK_AXES[1:]]
+        if wrong or not all(0 < margin <= 1 for margin in self.margins.values()):
+            raise ConfigurationError(
+                "the margins of initialisation and peak memory are shares above 0",
+                hint="give one, such as 10%",
+            )
         if self.size_margin is not None and not 0 <= self.size_margin < inf:
             raise ConfigurationError(
                 f"the margin of a size is a share from 0, not {self.size_margin:g}",
                 hint="give one, such as 1%",
             )
-        self.rule.check(len(self.models))
+        self.rule.check(self.tests)
+
+    @property
+    def tests(self) -> int:
+        """The number of tests, of each model on each axis that is compared block by block."""
+        return len(self.models) * (1 + len(self.margins))
+
+    def rule_on(self, axis: Axis) -> Rule:
+        """Returns the rule for an axis: its margin, and a tolerance in proportion."""
+        if axis is Axis.LATENCY:
+            return self.rule
+        factor = self.margins[axis] / self.rule.margin
+        tolerance = min(self.rule.tolerance * factor, self.rule.tolerance)
+        return replace(self.rule, margin=self.margins[axis], tolerance=tolerance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +168,8 @@ class Process:
     Args:
         value_us: the statistic that is compared, as named in ``Setup``.
         min_us, p95_us: of its inferences; ``None`` where the tool does not report them.
+        init_us: its initialisation; ``None`` like them.
+        peak_mb: its peak memory in MiB; ``None`` like them.
         position: its place in the block, from 0.
         invocation: its id in the store.
     """
@@ -155,6 +179,8 @@ class Process:
     invocation: int
     min_us: float | None = None
     p95_us: float | None = None
+    init_us: float | None = None
+    peak_mb: float | None = None
 
     def __post_init__(self) -> None:
         for time_us in (self.value_us, self.min_us, self.p95_us):

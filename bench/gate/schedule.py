@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes
-from bench.gate.decision import Outcome
-from bench.gate.findings import outcome_of
+from bench.gate.findings import is_open
 from bench.gate.log import Log
 from bench.gate.records import Block, CloseReason, Discarded
 from bench.gate.verdict import ModelKey
@@ -35,12 +34,12 @@ def next_block(log: Log) -> Next | CloseReason:
     """
     if log.closed is not None:
         return log.closed
-    models, failed = [pair.model for pair in log.opened.models], log.failures
+    models = [pair.model for pair in log.opened.models]
     attempted = [entry for entry in log.entries if isinstance(entry, Block | Discarded)]
     turn = models.index(attempted[-1].model) + 1 if attempted else 0
     for model in models[turn:] + models[:turn]:
         attempts = [entry for entry in attempted if entry.model == model]
-        if model not in failed and outcome_of(log, model)[0] is Outcome.OPEN:
+        if is_open(log, model):
             if _discards_spent(attempted, log):
                 return CloseReason.ENVIRONMENT
             first = candidate_first(log.opened.seed, model, len(attempts))

@@ -18,8 +18,13 @@ class Axis(StrEnum):
     """The property of a model that is gated."""
 
     LATENCY = "latency"
+    INITIALISATION = "initialisation"
+    MEMORY = "peak memory"
     SIZE = "size"
     ACCURACY = "accuracy"
+
+
+BLOCK_AXES = (Axis.LATENCY, Axis.INITIALISATION, Axis.MEMORY)  # compared block by block
 
 
 class Verdict(StrEnum):
@@ -52,6 +57,7 @@ class UndecidedReason(StrEnum):
     DEVICE_LOST = "device-lost"
     ENVIRONMENT = "environment-unstable"
     TOO_FEW_CLIPS = "too-few-clips"
+    NOT_REPORTED = "not-reported"  # the tool does not show this quantity of every process
 
 
 class Undecided(StrEnum):
@@ -106,7 +112,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyEvidence:
-    """The evidence for the verdict on a latency.
+    """The evidence for the verdict on a latency, or what else is compared block by block.
 
     Args:
         blocks: number of blocks that the verdict is based on; later ones are ignored.
@@ -141,7 +147,7 @@ class Finding:
         change: for a latency or a size the ratio of candidate to baseline, exact for sizes; for an
             accuracy the paired difference, candidate less baseline, a share.
         reason: why it is undecided; ``None`` if it is not.
-        evidence: for a measured latency.
+        evidence: for what is compared block by block.
         why: sentences on why it regressed or failed.
         baseline_sha256, candidate_sha256: of the files; empty where a side lacks the model.
     """
@@ -187,13 +193,14 @@ class Finding:
     @property
     def seems_slower(self) -> bool:
         """Whether it is undecided, with an interval wholly above the margin."""
-        undecided = self.verdict is Verdict.UNDECIDED and self.axis is Axis.LATENCY
+        undecided = self.verdict is Verdict.UNDECIDED and self.axis in BLOCK_AXES
         return undecided and seems_slower(self.change, self.margin)
 
     def _has_evidence(self) -> bool:
         evidence = self.evidence
-        if self.axis is not Axis.LATENCY or evidence is None:
-            return evidence is None and (self.axis is not Axis.LATENCY or not self.is_compared)
+        in_blocks = self.axis in BLOCK_AXES
+        if not in_blocks or evidence is None:
+            return evidence is None and not (in_blocks and self.is_compared)
         has_noise = evidence.blocks >= NOISE_FROM_BLOCKS
         present = (self.change is not None, evidence.smallest_slowdown is not None)
         return present == (evidence.blocks > 0, has_noise)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.core import config
 from bench.gate.log import Log
 from bench.gate.records import Pair, Scored, Unmeasured
 from bench.gate.rule import Rule
-from bench.gate.verdict import Axis, Finding, Interval, LatencyEvidence, Verdict
+from bench.gate.verdict import Axis, Finding, Interval, LatencyEvidence, ModelKey, Verdict
 from reports.gate.gate_report import device_facts
 
 Json = dict[str, Any]
@@ -37,6 +37,8 @@ def document(log: Log, findings: Sequence[Finding]) -> Json:
             for finding in findings
             if finding.axis is Axis.LATENCY and finding.evidence is not None
         ],
+        "initialisations": _in_blocks(pairs, findings, Axis.INITIALISATION),
+        "peak_memories": _in_blocks(pairs, findings, Axis.MEMORY),
         "sizes": [
             _size(pairs[finding.model], finding)
             for finding in findings
@@ -63,6 +65,8 @@ def ended(
         "gate": None,
         "differences": list(differences),
         "models": [],
+        "initialisations": [],
+        "peak_memories": [],
         "sizes": [],
         "accuracies": [],
         "unmeasured": unmeasured(models),
@@ -124,6 +128,25 @@ def _observed(pair: Pair) -> dict[str, str]:
         "baseline_runner": observed.baseline_runner and observed.baseline_runner.value,
     }
     return {name: fact for name, fact in facts.items() if fact}
+
+
+def _in_blocks(
+    pairs: Mapping[ModelKey, Pair], findings: Iterable[Finding], axis: Axis
+) -> list[Json]:
+    """Returns the findings on another axis that is compared block by block."""
+    return [
+        {
+            **_head(finding),
+            "reason": finding.reason,
+            "blocks": finding.evidence.blocks,
+            "ratio": _interval(finding.change),
+            "block_sd": finding.evidence.block_sd,
+            "baseline_sha256": pairs[finding.model].baseline_sha256,
+            "candidate_sha256": pairs[finding.model].candidate_sha256,
+        }
+        for finding in findings
+        if finding.axis is axis and finding.evidence is not None
+    ]
 
 
 def _size(pair: Pair, finding: Finding) -> Json:

@@ -23,6 +23,7 @@ REASONS = {
     UndecidedReason.OUT_OF_TIME: "the time was up",
     UndecidedReason.INTERRUPTED: "interrupted",
     UndecidedReason.DEVICE_LOST: "the device was lost",
+    UndecidedReason.NOT_REPORTED: "the tool does not report it of every process",
     UndecidedReason.TOO_FEW_CLIPS: "too few clips to decide",
     UndecidedReason.ENVIRONMENT: "the device was not ready for long enough",
 }
@@ -116,7 +117,7 @@ def amount(finding: Finding) -> str:
             return f"{units.points(finding.change.value)} points"
         case Axis.SIZE:
             return _exactly(finding.change.value)
-        case Axis.LATENCY:
+        case _:
             return f"{_number(finding.change.value)}×"
 
 

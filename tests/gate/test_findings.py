@@ -11,11 +11,11 @@ from support.gate_logs import to_text
 
 from bench.core import config
 from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
-from bench.gate.findings import exit_codes, findings_of, latency_findings, log_ratio
+from bench.gate.findings import exit_codes, findings_of, is_open, latency_findings, log_ratio
 from bench.gate.log import Log, from_bytes
 from bench.gate.records import Block, Closed, CloseReason, Discarded, Entry, Lost, Process, Resumed
 from bench.gate.rule import Rule
-from bench.gate.verdict import Finding, LatencyEvidence, Undecided, Verdict
+from bench.gate.verdict import Axis, Finding, LatencyEvidence, Undecided, Verdict
 
 US = st.floats(1, 1e7)
 
@@ -333,3 +333,44 @@ def test_an_undecided_model_above_the_margin_seems_slower_and_names_the_blocks_m
     unknown = gate(0.03, blocks=7, noise=0.05, rule=Rule().for_models(1))
     assert exit_codes(unknown, latency_findings(unknown), undecided=Undecided.SLOWER) == {0}
     assert exit_codes(unknown, latency_findings(unknown), undecided=Undecided.FAIL) == {5}
+
+
+def with_memory(log: Log, baseline_mb: float | None, candidate_mb: float | None) -> Log:
+    """Returns the log with the peak memory of each side's processes."""
+
+    def entry(each: Entry) -> Entry:
+        if not isinstance(each, Block):
+            return each
+        sides = {
+            name: tuple(replace(process, peak_mb=peak_mb) for process in getattr(each, name))
+            for name, peak_mb in (("baseline", baseline_mb), ("candidate", candidate_mb))
+        }
+        return replace(each, **sides)
+
+    return replace(log, entries=tuple(map(entry, log.entries)))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "baseline_mb", "candidate_mb", "verdict"),
+    [
+        (9, 10.0, 12.0, "regressed"),  # two tests, so nine blocks
+        (8, 10.0, 12.0, "undecided: open"),
+        (6, 10.0, 10.0, "same"),
+        (6, 10.0, 9.0, "improved"),
+        (6, None, 10.0, "undecided: not-reported"),
+    ],
+)
+def test_peak_memory_is_compared_by_the_rule_of_latencies_with_its_own_margin(
+    blocks: int, baseline_mb: float | None, candidate_mb: float | None, verdict: str
+) -> None:
+    rule = Rule().for_models(2)
+    log = gate(0.0, blocks=blocks, noise=0.005, rule=rule)
+    log = replace(log, opened=replace(log.opened, margins={Axis.MEMORY: 0.10}))
+    log = with_memory(log, baseline_mb, candidate_mb)
+    (latency, memory) = findings_of(log)
+    assert latency.verdict is Verdict.SAME
+    assert (memory.axis, memory.margin) == (Axis.MEMORY, 0.10)
+    assert f"{memory.verdict}{f': {memory.reason}' if memory.reason else ''}" == verdict
+    # A quantity that no process shows keeps no gate open.
+    assert is_open(log, student(0)) == (verdict == "undecided: open")
+    assert from_bytes(to_text(log).encode(), source="log") == log

@@ -8,9 +8,9 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,8 +36,7 @@ from bench.flow.gate.log_file import Journal, read
 from bench.flow.gate.references import Comparison, FilePair
 from bench.flow.gate.run_blocks import BlockBench, statistic_of
 from bench.flow.measure.session import SessionOnDevice, judge_pending, new_session
-from bench.gate.decision import Outcome
-from bench.gate.findings import latency_findings, outcome_of
+from bench.gate.findings import is_open, latency_findings, outcome_of
 from bench.gate.log import VERSION as LOG_VERSION
 from bench.gate.log import Log
 from bench.gate.records import (
@@ -45,7 +44,6 @@ from bench.gate.records import (
     CloseReason,
     Explained,
     Lost,
-    ModelFailed,
     Opened,
     Pair,
     Resumed,
@@ -54,7 +52,7 @@ from bench.gate.records import (
 )
 from bench.gate.rule import AccuracyRule, Rule
 from bench.gate.schedule import Next, next_block
-from bench.gate.verdict import ModelKey, Verdict
+from bench.gate.verdict import Axis, ModelKey, Verdict
 from bench.measure.result_caveats import input_caveats
 from bench.plan.case import Case, Runner
 from bench.plan.device import DeviceRecord
@@ -77,6 +75,7 @@ class Gate:
         seed: of the coins; random if ``None``.
         caveats: of every finding.
         revision: what the candidate was built from.
+        margins: of initialisation and peak memory, where they are compared; each a share.
         size_margin: a share; ``None``: sizes are not compared.
         accuracy: the rule for ``scores``.
         scores: the score differences of each pair.
@@ -93,6 +92,7 @@ class Gate:
     seed: int | None = None
     caveats: tuple[Caveat, ...] = ()
     revision: str = ""
+    margins: Mapping[Axis, float] = field(default_factory=dict)
     size_margin: float | None = None
     accuracy: AccuracyRule | None = None
     scores: tuple[Scored, ...] = ()
@@ -108,7 +108,7 @@ class Gate:
                 models, or the log file exists and belongs to another gate.
         """
         sides = sides_of(self.comparison.pairs, sweep)
-        self.rule.check(len(sides))
+        self.rule.check(len(sides) * (1 + len(self.margins)))
         for case in (case for pair in sides.values() for case in pair):
             sweep.command(case)
         identity = _identity(self, sides)
@@ -228,6 +228,7 @@ def first_record(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case,
         unmeasured=gate.comparison.unmeasured,
         started_at=session.started_at,
         revision=gate.revision,
+        margins=gate.margins,
         size_margin=gate.size_margin,
         accuracy=gate.accuracy,
         differences=_differences(gate, sides),
@@ -279,7 +280,7 @@ def _identity(gate: Gate, sides: dict[ModelKey, tuple[Case, Case]]) -> str:
     keys = [
         [str(model), baseline.key, candidate.key] for model, (baseline, candidate) in sides.items()
     ]
-    files = [gate.size_margin, gate.accuracy, gate.scores, _differences(gate, sides)]
+    files = [gate.margins, gate.size_margin, gate.accuracy, gate.scores, _differences(gate, sides)]
     return sha256_value([GATE, keys, *map(config.unstructure, (gate.rule, *files)), gate.seed])
 
 
@@ -331,11 +332,10 @@ def _lock(session: Session) -> AbstractContextManager[None]:
 
 def _verdict_line(log: Log, model: ModelKey) -> str:
     """Returns a line with the result of a model; empty while it is open."""
-    failed = any(isinstance(each, ModelFailed) and each.model == model for each in log.entries)
-    outcome, _ = outcome_of(log, model)
-    if outcome is Outcome.OPEN and not failed:
+    if is_open(log, model):
         return ""
-    result = "failed" if failed else outcome.name.lower()
+    outcome, _ = outcome_of(log, model)
+    result = "failed" if model in log.failures else outcome.name.lower()
     return f"{model}: {result} after {counted(len(log.blocks(model)), 'block')}"
 
 
@@ -351,6 +351,6 @@ def _progress(log: Log) -> tuple[int, int]:
     for model in (pair.model for pair in log.opened.models):
         blocks = len(log.blocks(model))
         done += blocks
-        if model not in log.failures and outcome_of(log, model)[0] is Outcome.OPEN:
+        if is_open(log, model):
             left += next(due for due in log.opened.rule.analyses if due > blocks) - blocks
     return done, done + left

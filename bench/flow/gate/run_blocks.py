@@ -148,7 +148,7 @@ def _read_times(
 ) -> Process | outcomes.Failed:
     is_cpu = statistic is Statistic.CPU
     if statistic is Statistic.WALL_MIN and measured.statistics is not None:
-        return _fastest(measured.statistics, position, invocation)
+        return _fastest(measured, measured.statistics, position, invocation)
     times_us = sorted((measured.cpu_us if is_cpu else measured.inference_us) or ())
     if not times_us or times_us[0] <= 0:
         return outcomes.Failed(
@@ -158,13 +158,15 @@ def _read_times(
         value_us=times_us[0] if is_cpu else median(times_us),
         min_us=times_us[0],
         p95_us=percentile(times_us, 95),
+        init_us=measured.init_us or None,
+        peak_mb=measured.memory_mb_peak or None,
         position=position,
         invocation=invocation,
     )
 
 
 def _fastest(
-    statistics: outcomes.Statistics, position: int, invocation: int
+    measured: outcomes.Measured, statistics: outcomes.Statistics, position: int, invocation: int
 ) -> Process | outcomes.Failed:
     if not statistics.min_us:
         return outcomes.Failed(failure="no-time: the tool reports no fastest inference above 0")
@@ -172,6 +174,8 @@ def _fastest(
         value_us=statistics.min_us,
         min_us=statistics.min_us,
         p95_us=statistics.p95_us,
+        init_us=measured.init_us or None,
+        peak_mb=measured.memory_mb_peak or None,
         position=position,
         invocation=invocation,
     )

@@ -34,6 +34,8 @@ class Options(gate_flags.BlockFlags, flags.VerbOptions):
     baseline: str | None
     candidate: str | None
     margin: float
+    initialisation_margin: float | None
+    memory_margin: float | None
     size_margin: float
     accuracy_margin: float
     task_set: str | None
@@ -127,11 +129,21 @@ def _add_blocks(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_rule(group: argparse._ArgumentGroup) -> None:
-    def add(name: str, default: str, text: str) -> None:
+    def add(name: str, default: str | None, text: str) -> None:
         group.add_argument(name, type=flags.share, default=default, metavar="P%", help=text)
 
     add("--margin", "5%", "a slowdown of this share or more must not pass")
     add("--tolerance", "1%", "a slowdown of this share or less is never reported")
+    add(
+        "--initialisation-margin",
+        None,
+        "also compare initialisation: a growth of this share or more must not pass",
+    )
+    add(
+        "--memory-margin",
+        None,
+        "also compare peak memory: a growth of this share or more must not pass",
+    )
     add("--size-margin", "1%", "a file that grew by this share or more has regressed")
     add("--accuracy-margin", "2%", "a loss of this many points of the mean must not pass")
     group.add_argument(
@@ -304,20 +316,27 @@ def _show(
 def _gate(options: Options, comparison: Comparison) -> Gate:
     from bench.flow.gate.gate import Gate
     from bench.gate.rule import Rule
+    from bench.gate.verdict import Axis
 
+    asked = {
+        Axis.INITIALISATION: options.initialisation_margin,
+        Axis.MEMORY: options.memory_margin,
+    }
+    margins = {axis: margin for axis, margin in asked.items() if margin is not None}
     return Gate(
         comparison=comparison,
         rule=Rule(
             margin=options.margin,
             tolerance=options.tolerance,
             false_alarms_per_gate=options.false_alarms,
-        ).for_models(len(comparison.pairs)),
+        ).for_models(len(comparison.pairs) * (1 + len(margins))),
         folder=gate_flags.folder_beside(options.db, "gates"),
         log=options.log,
         max_s=None if options.max_minutes is None else 60 * options.max_minutes,
         seed=options.seed,
         caveats=gate_flags.caveats_of(options),
         revision=options.revision or os.environ.get("GITHUB_SHA", ""),
+        margins=margins,
         size_margin=options.size_margin,
         on_message=print_to_stderr,
     )
