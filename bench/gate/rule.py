@@ -12,10 +12,12 @@ from bench.core.errors import ConfigurationError
 # P-values are multiples of 2^-n and some levels are meant to equal one: rounding must not decide.
 _ROUNDING = 1 + 1e-9
 
-# Of the false alarms, the most that the first analysis that can reject may cost. With more, slow
-# models are found no sooner; with less, a block or two later.
-_FIRST_REJECTION = 0.4
-_LEAST_LATER = 0.05  # of an analysis after it, also where the plan had none
+# Of the false alarms, the most that the first analysis that can reject may cost: with few models,
+# and with many, whose levels are so low that on a noisy device the later analyses need the rest.
+_FEW = 3
+_FIRST_REJECTION, _FIRST_OF_MANY = 0.4, 0.2
+_NEAR = 1  # an analysis so few blocks after it cannot reject: it would cost much and add little
+_LEAST_LATER = 0.05  # of other later analyses, also where the plan had none
 _AT_TIME_LIMIT = 0.5
 
 
@@ -102,11 +104,13 @@ class Rule:
         """Returns this rule, with its false alarms spent as fits a gate of so many models.
 
         If all n blocks are slower, the P-value is 2^-n. The first analysis that can reject is after
-        the fewest blocks for which this costs at most 40 % of the accepted false alarms: 8 for one
-        model, 13 for 30, 16 for 200. Later analyses share the rest as planned.
+        the fewest blocks for which this costs at most 40 % of the accepted false alarms, or 20 %
+        with more than three models: 8 for one model, 14 for 30, 17 for 200. Later analyses share
+        the rest as planned.
         """
         accepted = self.false_alarms_per_gate / models
-        first = max(ceil(-log2(accepted * _FIRST_REJECTION)), self.analyses[0])
+        limit = _FIRST_REJECTION if models <= _FEW else _FIRST_OF_MANY
+        first = max(ceil(-log2(accepted * limit)), self.analyses[0])
         if first >= self.cap_blocks:
             return self
         cost = 0.5**first / accepted
@@ -114,7 +118,7 @@ class Rule:
         later = {
             blocks: max(share, _LEAST_LATER)
             for blocks, share in zip(self.analyses, self.rejection_shares, strict=True)
-            if blocks > first
+            if blocks > first + _NEAR
         }
         shares = {
             blocks: (1 - cost) * share / sum(later.values()) for blocks, share in later.items()

@@ -1,4 +1,4 @@
-"""The gate's promises for one model and for many, before and after version 0.1; ten minutes."""
+"""The gate's promises for one model and for many, as it was and as it is; three minutes."""
 
 from dataclasses import dataclass
 
@@ -110,6 +110,6 @@ def problems(profile: str, models: int, red: float, slower: dict[float, Simulate
         "a red gate": red <= 0.01,
         "+5 % passes": slower[0.05].passed <= 0.05,
         "+5 % is not flagged": not cool or models > 30 or slower[0.05].regressed >= 0.95,
-        "+37 % is not flagged at once": not cool or (slower[0.37].blocks == first).all(),
+        "+37 % is not flagged at once": not cool or (slower[0.37].blocks == first).mean() >= 0.99,
     }
     return [f"{what}: {profile}, {models}" for what, holds in conditions.items() if not holds]

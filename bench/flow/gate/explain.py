@@ -11,10 +11,12 @@ from bench.flow.measure.session import SessionOnDevice
 from bench.gate.records import Explained, Operator, SideFacts
 from bench.gate.verdict import ModelKey
 from bench.measure.outcome import Measured
-from bench.plan.case import Case, Mode, Runner
+from bench.plan.case import Case, Mode, Protocol, Runner
 from bench.plan.order import Planned
 from bench.tool.op_profile import OpProfile, OpRow, parse_op_profile
 from models.tflite.contents import layers
+
+_PROFILED = Protocol(mode=Mode.OP_PROFILE, processes=1)
 
 
 def explain(model: ModelKey, sides: tuple[Case, Case], here: SessionOnDevice) -> Explained:
@@ -67,9 +69,7 @@ def _profile(case: Case, here: SessionOnDevice) -> tuple[Operator, ...]:
     """Returns the operators of one profiled process; none where the tool does not time them."""
     if case.runner is Runner.LITERT_PYTHON:
         return ()
-    profiled_case = replace(
-        case, protocol=replace(case.protocol, mode=Mode.OP_PROFILE, processes=1)
-    )
+    profiled_case = replace(case, protocol=_PROFILED)
     invocation = here.run(Planned(case=profiled_case, ordinal=0))
     profile = (
         parse_op_profile(invocation.stdout) if isinstance(invocation.outcome, Measured) else None

@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 
-from bench.adb.lock import Queue
 from bench.adb.phone import Phone, open_phone
 from bench.adb.staging import kill_leftovers, place_of, stage, stage_file
-from bench.adb.state.facts import BOOT_ID, TASK_PROFILE, Facts, read_facts
+from bench.adb.state.facts import BOOT_ID, Facts, read_facts
 from bench.adb.state.identity import own_key
 from bench.adb.state.power_modes import makers_modes
 from bench.adb.state.reading import read_state
@@ -27,14 +26,14 @@ from bench.adb.state.settings import (
 from bench.adb.transport.serials import Found, is_remote
 from bench.core.device_state.state import State
 from bench.core.errors import ConfigurationError, DeviceError, RebootedError
-from bench.flow.device.device import PUSH, QUEUE, Contact
+from bench.flow.device.device import PUSH, Contact
 from bench.flow.device.requests import PhoneRequest, RunRequest
 from bench.flow.device.sweep import Sweep
 from bench.flow.phone.discovery import profile_of
 from bench.flow.phone.drift_probe import Probe
 from bench.flow.phone.hang import Reviver
 from bench.flow.phone.process import PhoneProcesses
-from bench.flow.phone.readiness import MODES, SETTINGS, Readiness, limits_of
+from bench.flow.phone.readiness import MODES, Readiness, limits_of, log_settings, queue_for
 from bench.flow.phone.retry import rebooted, retry_when_reconnected
 from bench.flow.phone.sweep import phone_sweep
 from bench.flow.phone.tool import PhoneTools, make_executable
@@ -108,6 +107,12 @@ class PhoneDevice:
             raise AssertionError(f"{self.name}: nothing is staged")
         return self._staged
 
+    @property
+    def _open_session(self) -> tuple[Readiness, Probe]:
+        if self._watching is None:
+            raise AssertionError(f"{self.name}: no session is open")
+        return self._watching
+
     @contextmanager
     def opened(self, contact: Contact) -> Iterator[None]:
         """Connects to the phone; no other process of this machine can use it meanwhile.
@@ -131,25 +136,11 @@ class PhoneDevice:
                 "unlock the phone and accept 'Allow USB debugging?'"
             ),
             prompt_limit_s=self._request.wait_s,
-            queue=self._queue(contact),
+            queue=queue_for(contact, self._request.queue_s),
             revive=self._reviver.revive,
         ) as phone:
             self._opened = phone
             yield
-
-    def _queue(self, contact: Contact) -> Queue:
-        """Returns how to wait for another process that uses the phone; the user learns which."""
-        limit_s = self._request.queue_s
-        named: set[str] = set()
-
-        def on_wait(holder: str, waited_s: float) -> None:
-            if holder not in named:
-                named.add(holder)
-                left_min = (limit_s - waited_s) / 60
-                contact.on_message(f"{holder} is using it; waiting up to {left_min:.3g} min for it")
-            contact.on_progress(QUEUE, round(waited_s), round(limit_s))
-
-        return Queue(limit_s=limit_s, on_wait=on_wait, stopped=contact.stopped)
 
     def stage(self, *, models: bool = True) -> Sweep:
         """Returns the sweep on this boot, after staging and verifying its files."""
@@ -210,8 +201,10 @@ class PhoneDevice:
         self._reviver.begin(log)
         if self._caches is not None:
             self._caches.log = log
-        self._log_settings(log)
-        self._log_makers_modes(log)
+        log_settings(log, self._changed, self._facts)
+        maker = (self._facts and self._facts.manufacturer) or ""
+        if modes := self._redo_if_lost(lambda: makers_modes(self._phone, maker)):
+            log(MODES, on=list(modes))
         outer, self._contact = self._contact, contact
         readiness = Readiness(
             self.name,
@@ -235,24 +228,6 @@ class PhoneDevice:
             self._contact, self._watching = outer, None
             self._reviver.end()
 
-    def _log_settings(self, log: Callable[..., None]) -> None:
-        task = self._facts is not None and self._facts.task_profile
-        changed = self._changed
-        if changed is not None:
-            profile = {"task-profile": TASK_PROFILE} if task else {}
-            log(
-                SETTINGS,
-                changed={**changed.changed, **profile},
-                refused=changed.refused,
-                effects=changed.effects,
-            )
-
-    def _log_makers_modes(self, log: Callable[..., None]) -> None:
-        maker = (self._facts and self._facts.manufacturer) or ""
-        modes = self._redo_if_lost(lambda: makers_modes(self._phone, maker))
-        if modes:
-            log(MODES, on=list(modes))
-
     def require_ready(self) -> None:
         """Returns once the phone may be measured; waits for a hot one to cool down.
 
@@ -266,38 +241,26 @@ class PhoneDevice:
         """Runs one process to its end and returns it; if the phone is lost, it runs again."""
         if self._watching is None or case.protocol.mode in _UNWATCHED:
             return self._run(case, command, telemetry=self._watching is None and command is None)
-        return self._run_watched(case, [case], command)[0]
+        return self.run_block([case], command)[0]
 
-    def run_block(self, cases: Sequence[Case]) -> list[Execution]:
-        """Runs processes directly after each other; the phone's state is read around all of them.
-
-        Nothing runs after one that failed.
-        """
-        return self._run_watched(cases[0], cases)
-
-    def _run_watched(
-        self, first: Case, cases: Sequence[Case], command: tuple[str, ...] | None = None
+    def run_block(
+        self, cases: Sequence[Case], command: tuple[str, ...] | None = None
     ) -> list[Execution]:
-        if self._watching is None:
-            raise AssertionError(f"{self.name}: a block outside a session")
-        readiness, probe = self._watching
-        readiness.before(first)
-        probe.before(first)
-        executions: list[Execution] = []
-        before = None
+        """Runs processes directly after each other, up to the first that failed."""
+        readiness, probe = self._open_session
+        readiness.before(cases[0])
+        probe.before(cases[0])
+        ran: list[Execution] = []
         for case in cases:
-            last = len(executions) == len(cases) - 1
-            execution = self._run(case, command, telemetry=True, before=before, read_after=last)
-            executions.append(execution)
-            before = execution.telemetry.before
-            if execution.exit_status or execution.timed_out:
+            before = ran[-1].telemetry.before if ran else None
+            last = len(ran) == len(cases) - 1
+            ran.append(self._run(case, command, telemetry=True, before=before, read_after=last))
+            if ran[-1].exit_status or ran[-1].timed_out:
                 break
-        probe.after(first, executions[-1])
-        readiness.after(first, executions[-1])
-        after = executions[-1].telemetry.after
-        return [
-            replace(each, telemetry=replace(each.telemetry, after=after)) for each in executions
-        ]
+        probe.after(cases[0], ran[-1])
+        readiness.after(cases[0], ran[-1])
+        after = ran[-1].telemetry.after
+        return [replace(each, telemetry=replace(each.telemetry, after=after)) for each in ran]
 
     def _run(
         self,
@@ -315,17 +278,13 @@ class PhoneDevice:
         def run() -> Execution:
             if awake and processes.is_dark:
                 self._wake_up(processes)
-            if self._caches is None or not case.warm_cache:
-                return processes.run(
-                    case, command, telemetry=telemetry, before=before, read_after=read_after
-                )
-            self._caches.prepare(case)
-            return self._caches.after(
-                case,
-                processes.run(
-                    case, command, telemetry=telemetry, before=before, read_after=read_after
-                ),
+            caches = self._caches if case.warm_cache else None
+            if caches is not None:
+                caches.prepare(case)
+            execution = processes.run(
+                case, command, telemetry=telemetry, before=before, read_after=read_after
             )
+            return execution if caches is None else caches.after(case, execution)
 
         return replace(self._redo_if_lost(run), losses=self._losses - losses)
 

@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from bench.adb.state.settings import FIXED_PERFORMANCE
+from bench.adb.lock import Queue
+from bench.adb.state.facts import TASK_PROFILE, Facts
+from bench.adb.state.settings import FIXED_PERFORMANCE, ChangedSettings
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.device_state.state import State
 from bench.core.errors import UnfitError
-from bench.flow.device.device import COOL, Contact
+from bench.flow.device.device import COOL, QUEUE, Contact
 from bench.measure.conditions import Condition, Limits, Response, assess, in_words, unready
 from bench.plan.case import Case, Mode
 from bench.store.records import Event
@@ -35,6 +37,34 @@ def limits_of(profile: Profile) -> Limits:
         cooldown_s=profile.cooldown.timeout_s,
         battery_percent=profile.battery.min_level,
     )
+
+
+def queue_for(contact: Contact, limit_s: float) -> Queue:
+    """Returns how to wait for another process that uses a phone; the user learns which."""
+    named: set[str] = set()
+
+    def on_wait(holder: str, waited_s: float) -> None:
+        if holder not in named:
+            named.add(holder)
+            left_min = (limit_s - waited_s) / 60
+            contact.on_message(f"{holder} is using it; waiting up to {left_min:.3g} min for it")
+        contact.on_progress(QUEUE, round(waited_s), round(limit_s))
+
+    return Queue(limit_s=limit_s, on_wait=on_wait, stopped=contact.stopped)
+
+
+def log_settings(
+    log: Callable[..., None], changed: ChangedSettings | None, facts: Facts | None
+) -> None:
+    """Stores which settings of a phone a session changed, and which it refused."""
+    if changed is not None:
+        profile = {"task-profile": TASK_PROFILE} if facts and facts.task_profile else {}
+        log(
+            SETTINGS,
+            changed={**changed.changed, **profile},
+            refused=changed.refused,
+            effects=changed.effects,
+        )
 
 
 def session_caveats(events: Iterable[Event]) -> tuple[Caveat, ...]:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from support.gate_machine import HASTY, FunctionDevice, planned
-from support.gate_phone import drawn_tool, revision
+from support.gate_phone import GATED, drawn_tool, revision
 from support.patience import PATIENCE_S, wait_until
 from support.phone_sweeps import sweep, wanted
 from support.program import COMMAND, NO_SERVER
@@ -124,7 +124,7 @@ def test_what_a_phone_tells_of_itself_discards_both_sides_of_a_block(
     gate, _ = planned(tmp_path, "one", rule=HASTY)
     (pair,) = gate.comparison.pairs
     tool = drawn_tool(tmp_path / "tool", slowdowns={}, seed=9)
-    what = wanted(tool, pair.baseline.path, pair.candidate.path)
+    what = wanted(tool, pair.baseline.path, pair.candidate.path, suite=GATED)
     cap = handset.path("/sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq")
     full = cap.read_text()
     ran = 0
@@ -132,7 +132,7 @@ def test_what_a_phone_tells_of_itself_discards_both_sides_of_a_block(
     def run(case: Case) -> Execution:
         nonlocal ran
         # After two that are thrown away: the first side of a block, later the second of another.
-        cap.write_text("1171200" if ran in (2, 6) else full)
+        cap.write_text("1171200" if ran in (2, 7) else full)
         ran += 1
         try:
             return processes.run(case)
@@ -159,7 +159,9 @@ def test_either_side_can_have_its_own_tool_on_a_phone(handset: Running, tmp_path
         for seed, name in enumerate(("old", "new"), start=7)
     )
     job = GateJob(gate=gate, calibrations=tmp_path / "none", processes_per_side=1)
-    what = wanted(new, pair.baseline.path, pair.candidate.path, second_tool=old, job=job)
+    what = wanted(
+        new, pair.baseline.path, pair.candidate.path, second_tool=old, job=job, suite=GATED
+    )
     swept = sweep([handset.serial], what, tmp_path / "gate.db")
     assert swept.lanes[0].error is None
     used = {(each.case.artifact_sha256, each.command[0].rpartition("/")[2]) for each in swept.only}
@@ -247,6 +249,8 @@ def test_a_saved_baseline_is_a_bundle_and_equal_files_are_not_measured(
         "gate": None,
         "differences": [],
         "models": [],
+        "initialisations": [],
+        "peak_memories": [],
         "sizes": [],
         "accuracies": [],
         "unmeasured": {"slower float32": "unchanged", "steady float32": "unchanged"},

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.gate_machine import FunctionDevice
-from support.gate_phone import drawn_tool, revision
+from support.gate_phone import GATED, drawn_tool, revision
 from support.patience import PATIENCE_S, wait_until
 from support.phone_sweeps import wanted
 from support.reach import Boot, direct
@@ -60,7 +60,7 @@ def verdicts(
     (changed,) = (pair.candidate for pair in gate.comparison.pairs if pair.model.name == "changed")
     tool = drawn_tool(folder / "tool", slowdowns={changed.path: slowdown}, seed=seed, runs=300)
     with Store.open("sqlite://") as store:
-        sweep, processes = wanted(tool, *files).staged(phone)
+        sweep, processes = wanted(tool, *files, suite=GATED).staged(phone)
         session = gate.open_session(sweep, store)
         gate.measure(sweep, session, store, FunctionDevice(partial(processes.run, telemetry=False)))
         log = read(log_of(store, session))
