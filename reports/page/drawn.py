@@ -13,6 +13,7 @@ from bench.core import atomic, units
 from reports.parts.documents import to_csv
 from reports.plots.charts import Chart
 from reports.plots.inline import inline, variables
+from reports.plots.merged import shared_once
 from reports.plots.themes import DARK, LIGHT, SMALL, STYLES
 
 
@@ -109,4 +110,6 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.globals["plot_colours"] = variables()
+    # What a template has escaped stays so: only outlines that are defined again are dropped.
+    made.filters["shared_once"] = lambda main: Markup(shared_once(main))  # noqa: S704
     return made

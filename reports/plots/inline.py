@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 from bench.core.hashing import sha256_bytes
+from reports.plots.merged import merged
 from reports.plots.themes import DARK, LIGHT, Theme
 
 _VARIABLE = "--plot-{}"
 # The names of namespaces are not needed within HTML.
 _DROPPED = re.compile(r'<!--.*?-->|<metadata>.*?</metadata>| xmlns(?::xlink)?="[^"]*"', re.DOTALL)
+# Of all elements; in a page it would be of all elements of the page.
+_SHEET = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 _ID = re.compile(r'\bid="([^"]+)"')
 _REFERENCE = re.compile(r'(?:xlink:)?href="#([^"]+)"|url\(#([^)]+)\)')
 _STYLE = re.compile(r'style="([^"]+)"')
@@ -29,7 +32,7 @@ def inline(svg: bytes, name: str) -> str:
     """
     prefix = f"p{sha256_bytes(name.encode())[:5]}"
     text = svg.decode()
-    text = _DROPPED.sub("", text[text.index("<svg") :])
+    text = _SHEET.sub("", _DROPPED.sub("", text[text.index("<svg") :]))
     names = {colour: _VARIABLE.format(n) for n, colour in enumerate(LIGHT.colours())}
     text = _COLOUR.sub(lambda match: f"var({names[match[0]]})", text)
     used: dict[str, str] = {}
@@ -44,10 +47,10 @@ def inline(svg: bytes, name: str) -> str:
         styles.setdefault(match[1], f"{prefix}-{len(styles)}")
     text = _STYLE.sub(lambda match: f'class="{styles[match[1]]}"', text)
     sheet = "".join(f".{name}{{{style}}}" for style, name in styles.items())
+    text = merged(_BLANKS.sub(" ", _LONG.sub(r"\1", text)))
     start = text.index(">") + 1
     text = f"{text[:start]}<style>{sheet}</style>{text[start:]}"
-    text = _BLANKS.sub(" ", _LONG.sub(r"\1", text))
-    return text.replace("<svg ", '<svg aria-hidden="true" ', 1).strip()
+    return text.replace("<svg ", '<svg aria-hidden="true" stroke-linejoin="round" ', 1).strip()
 
 
 def variables() -> tuple[str, str]:

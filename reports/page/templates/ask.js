@@ -28,7 +28,8 @@ if (source) {
     if (value === null || value === undefined) return "–";
     if (value === 0) return "0";
     const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value))));
-    return Number(value.toPrecision(digits)).toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace(/,/g, "\u202f");
+    const [whole, part] = Number(value.toPrecision(digits)).toFixed(decimals).split(".");
+    return [whole.replace(/\B(?=(\d{3})+$)/g, "\u202f"), ...(part ? [part] : [])].join(".");
   };
   const range = ([low, value, high]) => (low === null || high === null || low === high ? number(value) : `${number(value)} (${number(low)} to ${number(high)})`);
   const element = (tag, attributes = {}, ...children) => {
@@ -120,13 +121,20 @@ if (source) {
     }));
   };
   const COSTS = ["latency", "size", "memory"];
-  const dominates = (a, b, costs) => {
-    const pairs = [[all.score[b], all.score[a]], ...costs.map((cost) => [all[cost][a], all[cost][b]])];
-    return pairs.every(([less, more]) => less <= more) && pairs.some(([less, more]) => less < more);
-  };
   const front = (shown, costs) => {
-    const able = shown.filter((row) => eligible(row) && costs.every((cost) => all[cost][row] !== null));
-    return new Set(able.filter((row) => !able.some((other) => dominates(other, row, costs))));
+    const columns = costs.map((cost) => all[cost]);
+    // Every pair is compared, so it is a plain loop.
+    const dominates = (a, b) => {
+      if (all.score[a] < all.score[b]) return false;
+      let isBetter = all.score[a] > all.score[b];
+      for (const column of columns) {
+        if (column[a] > column[b]) return false;
+        isBetter ||= column[a] < column[b];
+      }
+      return isBetter;
+    };
+    const able = shown.filter((row) => eligible(row) && columns.every((column) => column[row] !== null));
+    return new Set(able.filter((row) => !able.some((other) => dominates(other, row))));
   };
   const label = (row) => `${text("name", row)} ${text("format", row)}${all.hop[row] === null ? "" : ` at ${all.hop[row]} s`}`;
   const answer = (shown, judged) => {
@@ -250,9 +258,11 @@ if (source) {
       if (Number.isFinite(spot)) clip.append(element("svg:line", { x1: spot, x2: spot, y1: top, y2: height - bottom, stroke: "var(--accent)", "stroke-dasharray": "5 4" }));
     }
     const few = drawn.length <= 60;
+    const besides = new Set(beside);
+    const own = new Set(shown);
     for (const row of drawn) {
       const [x, y] = at(row);
-      const isBeside = !shown.includes(row) || beside.includes(row);
+      const isBeside = !own.has(row) || besides.has(row);
       const able = eligible(row) && (isBeside || ["surely", "probably"].includes(judged.get(row).verdict));
       const colour = hue(row);
       if (few) {
