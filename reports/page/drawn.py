@@ -88,7 +88,7 @@ def _picture(chart: Chart, name: str, wide: bytes, alt: str, *, file: str = "") 
     from reports.plots import drawing
 
     narrow = ""
-    if not chart.is_crowded:
+    if chart.fits_phones:
         narrow = inline(drawing.svg(drawing.draw(chart, STYLES["light-narrow"])), f"{name}-narrow")
     # Drawn by us: texts are outlines, and comments, which hold names as they are, were dropped.
     return Picture(

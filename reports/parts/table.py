@@ -56,10 +56,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A row of cells; strong ones stand out."""
+    """A row of cells; strong ones stand out.
+
+    Args:
+        weight: where a table is cut, the heaviest lines stay.
+    """
 
     cells: tuple[Cell, ...]
     strong: bool = False
+    weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +80,10 @@ class Table:
     left_out: int = 0
 
     def first(self, most: int) -> Table:
-        """Returns at most that many lines, in their order: the strong ones before all others."""
-        strong_first = sorted(range(len(self.lines)), key=lambda at: not self.lines[at].strong)
-        lines = tuple(self.lines[at] for at in sorted(strong_first[:most]))
+        """Returns at most that many lines, in their order: the strong ones, then the heaviest."""
+        places = range(len(self.lines))
+        first = sorted(places, key=lambda at: (not self.lines[at].strong, -self.lines[at].weight))
+        lines = tuple(self.lines[at] for at in sorted(first[:most]))
         return replace(self, lines=lines, left_out=len(self.lines) - len(lines))
 
 
@@ -157,12 +163,17 @@ def filled(
     columns: Sequence[Column[T]],
     *,
     is_strong: Callable[[T], bool] = lambda _: False,
+    weight: Callable[[T], float] = lambda _: 0.0,
 ) -> Table:
     """Returns the table with a line for each of ``rows``, made line by line."""
     return Table(
         headings=tuple(heading for heading, _ in columns),
         lines=tuple(
-            Line(cells=tuple(make(row) for _, make in columns), strong=is_strong(row))
+            Line(
+                cells=tuple(make(row) for _, make in columns),
+                strong=is_strong(row),
+                weight=weight(row),
+            )
             for row in rows
         ),
     )
@@ -190,7 +201,12 @@ def results(
         *_between_sessions(rows, notes),
         *_sizes(rows, notes),
     ]
-    return filled(rows, columns, is_strong=lambda row: row.on_frontier)
+    return filled(
+        rows,
+        columns,
+        is_strong=lambda row: row.on_frontier,
+        weight=lambda row: row.on_frontier_probability or 0.0,
+    )
 
 
 def plain(text: str) -> Cell:

@@ -23,7 +23,8 @@ _PER_AUDIO_S = (
 )  # fmt: skip
 _MOST_FAMILIES = 7  # as many as there are colours
 _MOST_BARS = 40  # points, of a chart in which each has bars
-_MOST_NARROW = 100  # points, of a chart that is drawn for phones too
+_MOST_LINKED = 100  # points, of a chart with lines between some of them
+_MOST_NARROW = 1000  # points, of a chart that is drawn for phones too
 _NEAR_LEVEL = 0.35  # of the points' range: a level that is further away would squeeze them
 _BARS = "Bars: 95 % intervals."
 OTHER = "other"
@@ -106,9 +107,9 @@ class Chart:
     links: tuple[Trace, ...] = ()
 
     @property
-    def is_crowded(self) -> bool:
-        """Whether it has more points than a phone's screen can show apart."""
-        return len(self.dots) > _MOST_NARROW
+    def fits_phones(self) -> bool:
+        """Whether it has no more points than the screen of a phone can show as a cloud."""
+        return len(self.dots) <= _MOST_NARROW
 
 
 def families_of(families: Iterable[str]) -> Families:
@@ -199,7 +200,7 @@ def _links(
 
 
 def _with_linked_formats(chart: Chart, rows: Sequence[Row], names: Mapping[Row, str]) -> Chart:
-    if chart.is_crowded:  # lines would hide the points
+    if len(chart.dots) > _MOST_LINKED:  # lines would hide the points
         return chart
     links = _links(rows, chart.dots, names.__getitem__)
     note = " Thin lines: one student in several formats." if links else ""

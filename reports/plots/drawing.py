@@ -26,7 +26,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.core.artifact import Format
 from reports.plots.axis import log_range, log_ticks
 from reports.plots.charts import Chart, Dot, Trace
-from reports.plots.tags import label
+from reports.plots.tags import backing, label
 from reports.plots.themes import Style, Theme
 from reports.rows.hops import seconds
 from reports.rows.schema import grouped
@@ -293,6 +293,8 @@ def _levels(axes: Axes, chart: Chart, style: Style) -> list[Annotation]:
                     ha="right",
                     size=8,
                     color=style.theme.muted,
+                    bbox=backing(style.theme),
+                    zorder=5,  # above all points
                 )
             )
     return texts

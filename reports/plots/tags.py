@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -49,6 +50,11 @@ def label(
         x, y = to_figure.transform((box.left, box.bottom))
         text.set_position((float(x), float(y)))
         _lead(figure, tag, box, style.theme)
+
+
+def backing(theme: Theme) -> dict[str, Any]:
+    """Returns what is behind a text, so that it can be read over points and lines."""
+    return {"facecolor": theme.background, "alpha": 0.75, "linewidth": 0, "pad": 0.4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +122,7 @@ def _write(figure: Figure, tag: _Tag, theme: Theme) -> Text:
         color=theme.ink if tag.bold else theme.muted,
         va="bottom",
         zorder=5,
-        bbox={"facecolor": theme.background, "alpha": 0.75, "linewidth": 0, "pad": 0.4},
+        bbox=backing(theme),
     )
 
 

@@ -29,6 +29,7 @@ AXE = NpmPackage(
 )
 FORMATS = {"float32": 1.0, "float16": 1.0, "dynamic": 0.8, "int8": 0.6}
 FILES, DEVICES, MANY = 500, 5, 10_000
+TRIES = 3  # of which the quickest counts, because others use the machine too
 FOUND = """
 const before = performance.now();
 location.hash = "#size=3&latency=600&view=1";
@@ -90,7 +91,9 @@ def test_a_page_of_500_files_on_five_devices_is_small_quick_and_can_be_asked(
     with_axe.write_text(text.replace("</body>", f"<script>{axe}</script></body>"), encoding="utf-8")
     table = []
     for width in (500, 1600):
-        opened_ms = found_in(page, "return performance.now();", tmp_path, width=width)
+        opened_ms = min(
+            found_in(page, "return performance.now();", tmp_path, width=width) for _ in range(TRIES)
+        )
         seen = found_in(with_axe, FOUND, tmp_path, width=width)
         table.append(
             [
@@ -99,6 +102,7 @@ def test_a_page_of_500_files_on_five_devices_is_small_quick_and_can_be_asked(
                 str(len(seen["serious"])),
             ]
         )  # fmt: skip
+        assert opened_ms < 1000
         assert seen["serious"] == []
         assert seen["requests"] == 0
         assert seen["fits"]
@@ -107,7 +111,8 @@ def test_a_page_of_500_files_on_five_devices_is_small_quick_and_can_be_asked(
     write_table(
         "large-page",
         f"A page of {FILES} files on {DEVICES} devices in headless Chromium (`make evidence`). "
-        "Opened: from the start of the navigation to the end of its scripts, in virtual time; "
+        f"Opened: from the start of the navigation to the end of its scripts, the least of {TRIES} "
+        "tries; "
         "answered: from a new address to the new answer, chart and table. Serious: faults that "
         "axe-core calls serious or critical.",
         [

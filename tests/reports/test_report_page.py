@@ -269,11 +269,14 @@ def test_the_page_answers_for_budgets_and_its_address_holds_them(
         document.querySelector("#asked > svg").dispatchEvent(
           new KeyboardEvent("keydown", { key: "ArrowRight" }));
         seen.push(document.getElementById("point").textContent);
+        document.querySelector('a[href^="#note-"]').click();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        seen.push([document.getElementById("answer").textContent, location.hash]);
         return seen;
         """,
         tmp_path,
     )
-    whole, small, tiny, lost, pointed = found
+    whole, small, tiny, lost, pointed, at_footnote = found
     assert whole[0].startswith("Without a budget the most accurate is small w2.0 legacy")
     assert whole[1:] == [21, ""]
     assert "surely keeps the budgets" in small[0]
@@ -281,6 +284,8 @@ def test_the_page_answers_for_budgets_and_its_address_holds_them(
     assert tiny[0] == "No file keeps these budgets by its estimates."
     assert lost[1] == 5
     assert pointed.startswith("tiny w0.5 int8 at 0.96 s. accuracy 67.1 (")
+    assert at_footnote[0] == lost[0]  # a footnote changes no choice
+    assert at_footnote[1].startswith("#note-")
 
 
 def test_a_file_timed_by_several_threads_has_a_name_for_each(two_devices: Path) -> None:

@@ -158,3 +158,13 @@ def test_footnote_letters_go_on_after_z() -> None:
     letters = [notes.mark(f"reason {index}") for index in range(28)]
     assert (letters[0], letters[25], letters[26], letters[27]) == ("a", "z", "aa", "bb")
     assert notes.mark("reason 0") == "a"
+
+
+def test_a_cut_table_keeps_the_strong_lines_and_the_heaviest_in_their_order() -> None:
+    lines = [
+        Line(cells=(Cell(text=str(number)),), strong=number == 3, weight=weight)
+        for number, weight in enumerate((0.2, 0.0, 0.9, 0.0, 0.5))
+    ]
+    cut = Table(headings=(Heading(name="number"),), lines=tuple(lines)).first(3)
+    assert [line.cells[0].text for line in cut.lines] == ["2", "3", "4"]
+    assert cut.left_out == 2

@@ -321,40 +321,48 @@ if (source) {
 
   // The candidates, best first.
   const MOST = 12;
-  const tabulate = (shown, judged) => {
+  const tabulate = (shown, beside, judged) => {
     const table = document.getElementById("candidates");
-    const HEADINGS = ["candidate", "budgets", "accuracy, %", "latency, µs per s", "size, MB", "frontier"];
-    table.tHead.replaceChildren(element("tr", {}, ...HEADINGS.map((name, column) => element("th", column > 1 && column < 5 ? { scope: "col", class: "number" } : { scope: "col" }, name))));
+    const columns = [
+      ["candidate", "", label],
+      ["budgets", "", (row, { verdict, why }) => (why.length ? why.join(", ") : verdict)],
+      ["accuracy, %", "number", (row) => range(AXES.score.of(row))],
+      ["latency, µs per s", "number", (row) => range(ends("latency")(row))],
+      ["size, MB", "number", (row) => number(all.size[row] / 1e6)],
+      ["frontier", "", (row) => `${text("sure", row)}${all.likely[row] === null ? "" : `, ${number(100 * all.likely[row])} %`}`],
+    ].filter(([name]) => name !== "budgets" || asked().length);
+    table.tHead.replaceChildren(element("tr", {}, ...columns.map(([name, kind]) => element("th", { scope: "col", class: kind }, name))));
     const able = shown.filter(eligible).sort((a, b) => ORDER.indexOf(judged.get(a).verdict) - ORDER.indexOf(judged.get(b).verdict) || all.score[b] - all.score[a]);
     table.tBodies[0].replaceChildren(...able.slice(0, MOST).map((row) => {
-      const { verdict, why } = judged.get(row);
-      const cells = [label(row), why.length ? why.join(", ") : asked().length ? verdict : "none set", range(AXES.score.of(row)), range(ends("latency")(row)), number(all.size[row] / 1e6), `${text("sure", row)}${all.likely[row] === null ? "" : `, ${number(100 * all.likely[row])} %`}`];
-      return element("tr", all.on[row] ? { class: "strong" } : {}, ...cells.map((cell, column) => element("td", column > 1 && column < 5 ? { class: "number" } : {}, cell)));
+      const cells = columns.map(([, kind, of]) => element("td", { class: kind }, of(row, judged.get(row))));
+      return element("tr", all.on[row] ? { class: "strong" } : {}, ...cells);
     }));
     const left = shown.length - able.length;
-    document.getElementById("counted").textContent = `${Math.min(MOST, able.length)} of ${able.length} candidates${left ? `; ${left} more cannot compete (not timed, not scored, or without a front-end)` : ""}. Circles: no other is better in accuracy, ${COSTS.filter((cost) => shown.some((row) => all[cost][row] !== null)).join(" and ")} at once. Faint: over budget.`;
+    document.getElementById("counted").textContent = `${Math.min(MOST, able.length)} of ${able.length} candidates${left ? `; ${left} more cannot compete (not timed, not scored, or without a front-end)` : ""}. Circles: no other is better in accuracy, ${COSTS.filter((cost) => shown.some((row) => all[cost][row] !== null)).join(" and ")} at once. Faint: over budget.${beside.length ? ` Hollow: ${all.views[all.view[beside[0]]]}.` : ""}`;
   };
-  const update = () => {
+  const show = () => {
     const { value: view } = form.elements.view;
     const shown = chosen(view);
     const { value: other } = form.elements.beside;
     const beside = other && other !== view ? chosen(other) : [];
     const judged = judge(shown);
     document.getElementById("answer").textContent = answer(shown, judged);
-    tabulate(shown, judged);
+    tabulate(shown, beside, judged);
     draw(shown, beside, judged);
-    write();
   };
+  const update = () => { show(); write(); };
+  // The address may name a place of the page, such as a footnote: that is no choice.
+  const isPlace = () => document.getElementById(location.hash.slice(1)) !== null;
   form.addEventListener("input", () => { update(); });
   form.elements.x.addEventListener("change", () => { zoom = null; update(); });
   form.elements.y.addEventListener("change", () => { zoom = null; update(); });
   form.elements.whole.addEventListener("click", () => { zoom = null; update(); });
   form.addEventListener("reset", () => { history.replaceState(null, "", "#"); setTimeout(() => { read(); update(); }); });
   form.addEventListener("submit", (event) => event.preventDefault());
-  addEventListener("hashchange", () => { read(); update(); });
+  addEventListener("hashchange", () => { if (!isPlace()) { read(); update(); } });
   let resized;
   addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(update, 150); });
   ask.hidden = false;
   read();
-  update();
+  if (isPlace()) show(); else update();
 }
