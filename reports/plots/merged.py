@@ -34,7 +34,7 @@ _Place: TypeAlias = tuple[int, int]
 
 
 def merged(svg: str) -> str:
-    """Returns an SVG element of a page with the same look and fewer elements.
+    """Returns an SVG element of a page that shows the same with fewer elements.
 
     An outline of a text has an identifier that is its hash, so that the pictures of a page can
     share it (see ``shared_once``).
@@ -74,18 +74,18 @@ def shared_once(page: str) -> str:
 
 
 def _points(points: Iterable[tuple[str, str, str, str]]) -> str:
-    """Returns points in their order, those of one look as the corners of a line not drawn."""
+    """Returns points in their order, those that are alike as the corners of a line not drawn."""
     found = []
-    for (shape, look), alike in groupby(points, key=lambda point: (point[0], point[3])):
+    for (shape, style), alike in groupby(points, key=lambda point: (point[0], point[3])):
         places = [(x, y) for _, x, y, _ in alike]
         if len(places) < _ALIKE:
-            found += [f'<use href="#{shape}" x="{x}" y="{y}" class="{look}"/>' for x, y in places]
+            found += [f'<use href="#{shape}" x="{x}" y="{y}" class="{style}"/>' for x, y in places]
             continue
-        marker = f"{shape}-{look}"
+        marker = f"{shape}-{style}"
         line = " ".join(f"{x} {y}" for x, y in places)
         found.append(
             f'<marker id="{marker}" overflow="visible" markerUnits="userSpaceOnUse">'
-            f'<use href="#{shape}" class="{look}"/></marker>'
+            f'<use href="#{shape}" class="{style}"/></marker>'
             f'<path fill="none" style="marker:url(#{marker})" d="M{line}"/>'
         )
     return "".join(found)
