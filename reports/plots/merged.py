@@ -44,6 +44,7 @@ def merged(svg: str) -> str:
     """
     letters = dict(_LETTER.findall(svg))
     outlines: dict[str, str] = {}
+    markers: dict[str, str] = {}
 
     def text(match: re.Match[str]) -> str:
         outline = _outline(letters, _USE.findall(match[4]))
@@ -54,9 +55,10 @@ def merged(svg: str) -> str:
         return f'<use href="#{name}" class="{match[1]}" {where}/>'
 
     svg = _TEXT.sub(text, svg)
-    svg = _POINTS.sub(lambda match: _points(_POINT.findall(match[0])), svg)
+    svg = _POINTS.sub(lambda match: _points(_POINT.findall(match[0]), markers), svg)
     start = svg.index(">") + 1
     defined = "".join(f'<path id="{name}" d="{outline}"/>' for name, outline in outlines.items())
+    defined += "".join(markers.values())
     return _without_empty_groups(f"{svg[:start]}<defs>{defined}</defs>{svg[start:]}")
 
 
@@ -73,8 +75,12 @@ def shared_once(page: str) -> str:
     return _SHARED.sub(first, page)
 
 
-def _points(points: Iterable[tuple[str, str, str, str]]) -> str:
-    """Returns points in their order, those that are alike as the corners of a line not drawn."""
+def _points(points: Iterable[tuple[str, str, str, str]], markers: dict[str, str]) -> str:
+    """Returns points in their order, those that are alike as the corners of a line not drawn.
+
+    Args:
+        markers: what is drawn at the corners, by identifier; those that are new are added.
+    """
     found = []
     for (shape, style), alike in groupby(points, key=lambda point: (point[0], point[3])):
         places = [(x, y) for _, x, y, _ in alike]
@@ -83,11 +89,11 @@ def _points(points: Iterable[tuple[str, str, str, str]]) -> str:
             continue
         marker = f"{shape}-{style}"
         line = " ".join(f"{x} {y}" for x, y in places)
-        found.append(
+        markers[marker] = (
             f'<marker id="{marker}" overflow="visible" markerUnits="userSpaceOnUse">'
             f'<use href="#{shape}" class="{style}"/></marker>'
-            f'<path fill="none" style="marker:url(#{marker})" d="M{line}"/>'
         )
+        found.append(f'<path fill="none" style="marker:url(#{marker})" d="M{line}"/>')
     return "".join(found)
 
 
