@@ -138,7 +138,7 @@ def test_the_real_models_in_one_table(cases: list[Case], fetched: Fetched, tmp_p
         out = tmp_path / f"{len(rows)}"
         done = frill_bench(
             "bench", str(path), "--out", str(out), "--processes", str(_PROCESSES),
-            "--task-set", "quick", "--json", *case.words, limit_s=1_800,
+            "--task-set", "quick", "--json", *case.words,
         )  # fmt: skip
         if not done.stdout.strip():  # nothing could be made of it: a clear error
             assert done.returncode in (2, 4), done.stderr
