@@ -1,12 +1,13 @@
 """Rows in the formats of model collections: litert-samples' leaderboard and AI Hub's perf.yaml.
 
-Both keep unknown keys, so each entry has all our columns under ``frill_bench``.
+The first keeps unknown keys, so each line has all our columns under ``frill_bench``. AI Hub's own
+reader refuses them, so they are in comments.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.core import config
@@ -17,7 +18,10 @@ from reports.rows.hops import at_shortest_hop
 from reports.rows.schema import Row
 
 _UNITS = {"xnnpack": "cpu", "none": "cpu", "gpu": "gpu"}  # of a delegate; others are named
-_PRECISIONS = {Format.FLOAT32: "float", Format.INT8: "w8a8"}  # AI Hub's words; others are ours
+# AI Hub's words; it has none for float16, which is a component of its own.
+_PRECISIONS = {
+    Format.FLOAT32: "float", Format.FLOAT16: "float", Format.DYNAMIC: "w8", Format.INT8: "w8a8",
+}  # fmt: skip
 _TASK = "audio-embedding"
 
 
@@ -84,23 +88,34 @@ def _measurement(row: Row, occasions: Occasions) -> dict[str, object]:
 def aihub(rows: Sequence[Row], occasions: Occasions) -> str:
     """Returns rows in the form of AI Hub's ``perf.yaml``: one entry per timed case.
 
-    Below a device the runtime is ``tflite``; where several cases of a file were timed there, the
-    others have the begin of their key behind it. Peak memory is not in it: AI Hub's is a range.
+    AI Hub has one entry for a precision, a component and a device. Another case of the same is a
+    component of its own, named by the begin of its key, and so is float16. Peak memory is not in
+    it: AI Hub's is a range. The comments at the end are the rows with all columns, as JSON.
     """
     timed = [row for row in at_shortest_hop(rows) if row.latency_us_median is not None]
     precisions: dict[str, Any] = {}
+    comments = ["# All columns and the provenance of each entry, one line of JSON each:"]
     for row in timed:
-        precision = _PRECISIONS.get(row.file.format, row.file.format.value)
+        precision = _PRECISIONS[row.file.format]
         components = precisions.setdefault(precision, {"components": {}})["components"]
-        student = components.setdefault(row.file.student, {"performance_metrics": {}})
-        of_device = student["performance_metrics"].setdefault(row.setup.device, {})
-        path = "tflite" if "tflite" not in of_device else f"tflite_{row.case_key[:8]}"
-        of_device[path] = _performance(row, occasions)
+        name = _component(row, components)
+        metrics = components.setdefault(name, {"performance_metrics": {}})["performance_metrics"]
+        metrics[row.setup.device] = {"tflite": _performance(row)}
+        comments.append(f"# {json.dumps({**_columns(row), 'provenance': facts(row, occasions)})}")
     devices = sorted({row.setup.device for row in timed})
-    return config.to_yaml({"supported_devices": devices, "precisions": precisions})
+    document = config.to_yaml({"supported_devices": devices, "precisions": precisions})
+    return "\n".join([document.rstrip("\n"), *comments, ""])
 
 
-def _performance(row: Row, occasions: Occasions) -> dict[str, object]:
+def _component(row: Row, components: Mapping[str, Any]) -> str:
+    """Returns the component of a row: its student, and what AI Hub has no other place for."""
+    is_half = row.file.format is Format.FLOAT16
+    name = f"{row.file.student} {row.file.format}" if is_half else row.file.student
+    is_taken = row.setup.device in components.get(name, {}).get("performance_metrics", {})
+    return f"{name} {row.case_key[:8]}" if is_taken else name
+
+
+def _performance(row: Row) -> dict[str, object]:
     unit = _UNITS.get(row.setup.delegate)
     entry: dict[str, object] = {
         "job_id": row.session,
@@ -113,8 +128,9 @@ def _performance(row: Row, occasions: Occasions) -> dict[str, object]:
         if unit == "cpu":
             counts["cpu"] = row.nodes_total
         entry["layer_counts"] = counts
-    entry["tool_versions"] = {"tflite": row.setup.runtime.rpartition(" ")[2]}
-    entry["frill_bench"] = {**_columns(row), "provenance": facts(row, occasions)}
+    name, _, version = row.setup.runtime.rpartition(" ")
+    if name:
+        entry["tool_versions"] = {"litert" if "litert" in name else "tflite": version}
     return entry
 
 

@@ -87,7 +87,8 @@ def _names(pid: int, track: Track) -> Iterator[Event]:
 
 def _name(what: str, pid: int, tid: int, text: str) -> Event:
     named = {"name": one_line(text)}
-    return {"ph": "M", "ts": 0, "pid": pid, "tid": tid, "name": what, "args": named}
+    about = {"ph": "M", "ts": 0, "pid": pid, "tid": tid, "name": what, "cat": "__metadata"}
+    return {**about, "args": named}
 
 
 def _times(pid: int, track: Track) -> Iterator[Event]:
@@ -110,5 +111,6 @@ def _times(pid: int, track: Track) -> Iterator[Event]:
             "pid": pid,
             "tid": 0,
             "name": counter.name,
+            "cat": "benchmark",
             "args": {counter.unit: counter.value},
         }

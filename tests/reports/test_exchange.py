@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,11 @@ MEASUREMENT = {
 }  # fmt: skip
 LATENCIES = {
     "median", "avg", "p5", "p95", "min", "max", "stddev", "init", "first_inference", "warm_up_avg",
+}  # fmt: skip
+# Keys of one entry of AI Hub's perf.yaml that we write; its reader refuses any that it lacks.
+AIHUB = {
+    "job_id", "job_status", "inference_time_milliseconds", "primary_compute_unit", "layer_counts",
+    "tool_versions",
 }  # fmt: skip
 
 
@@ -191,15 +197,37 @@ def test_litert_samples_lines_have_its_keys_and_read_back_the_same() -> None:
         assert line["frill_bench"] == ours
 
 
-def test_aihub_has_a_precision_a_component_and_a_device_for_each_row() -> None:
-    document = yaml.safe_load(peers.aihub(ROWS, OCCASIONS))
-    assert {"float", "w8a8"} <= set(document["precisions"])
+def test_aihub_has_only_the_keys_and_words_that_its_reader_takes() -> None:
+    threads = replace(ROWS[0].setup, threads=4)
+    again = replace(ROWS[0], case_key="0therca5e", setup=threads)
+    document = yaml.safe_load(peers.aihub([*ROWS, again], OCCASIONS))
     (device,) = document["supported_devices"]
+    assert set(document) == {"supported_devices", "precisions"}
+    assert set(document["precisions"]) <= {"float", "w8", "w8a8"}
+    entries = {
+        (precision, name): metrics["performance_metrics"][device]
+        for precision, of in document["precisions"].items()
+        for name, metrics in of["components"].items()
+    }
     student = ROWS[0].file.student
-    entry = document["precisions"]["float"]["components"][student]["performance_metrics"][device]
-    assert entry["tflite"]["inference_time_milliseconds"] == pytest.approx(0.076)
-    assert entry["tflite"]["primary_compute_unit"] == "CPU"
-    assert entry["tflite"]["frill_bench"]["latency_us_low"] < 76.0
+    assert len(entries) == len(ROWS) + 1
+    assert {("float", f"{student} 0therca5"), ("float", f"{student} float16")} < set(entries)
+    for entry in entries.values():
+        assert set(entry) == {"tflite"}
+        assert set(entry["tflite"]) <= AIHUB
+    entry = entries["float", student]["tflite"]
+    assert entry["inference_time_milliseconds"] == pytest.approx(0.076)
+    assert entry["primary_compute_unit"] == "CPU"
+    assert entry["tool_versions"] == {"litert": "2.3.0"}
+
+
+def test_the_comments_of_aihub_are_the_rows_with_all_columns() -> None:
+    comments = [line for line in peers.aihub(ROWS, OCCASIONS).splitlines() if line[:3] == "# {"]
+    for row, line in zip(ROWS, comments, strict=True):
+        found = json.loads(line[2:])
+        assert found.pop("provenance")["started_at"] == "2026-05-12T03:00:00+00:00"
+        (ours,) = tables.lines([row], "results")
+        assert found == ours
 
 
 def test_the_name_of_a_row_does_not_depend_on_other_rows() -> None:

@@ -53,13 +53,28 @@ class Merged:
     scores_left: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A parcel whose numbers are those of its raw texts.
+
+    Args:
+        outcomes: of its processes, derived again.
+    """
+
+    parcel: Parcel
+    outcomes: Sequence[Outcome]
+
+
 def merge(store: Store, parcel: Parcel) -> Merged:
-    """Adds what a parcel has and a database has not.
+    """Adds what a parcel has and a database has not; as ``check`` and ``add``."""
+    return add(store, check(parcel))
+
+
+def check(parcel: Parcel) -> Checked:
+    """Returns a parcel after everything that follows from its raw texts was derived again.
 
     Raises:
-        ConfigurationError: a number is another than its raw text gives, or the database has a
-            session, a process or an artifact of the same identity with other contents; names it.
-            Nothing was added.
+        ConfigurationError: a number is another than its raw text gives; names it.
     """
     try:
         outcomes = _checked(parcel)
@@ -70,8 +85,18 @@ def merge(store: Store, parcel: Parcel) -> Merged:
         raise _wrong(
             f"{parcel.file}: its rows cannot be derived: {one_line(str(error))}"
         ) from error
-    _check_conflicts(store, parcel)
-    return _add(store, parcel, outcomes, marks=True)
+    return Checked(parcel=parcel, outcomes=outcomes)
+
+
+def add(store: Store, checked: Checked) -> Merged:
+    """Adds what a parcel has and a database has not.
+
+    Raises:
+        ConfigurationError: the database has a session, a process or an artifact of the same
+            identity with other contents; names it. Nothing was added.
+    """
+    _check_conflicts(store, checked.parcel)
+    return _add(store, checked.parcel, checked.outcomes, marks=True)
 
 
 def _checked(parcel: Parcel) -> list[Outcome]:
@@ -213,13 +238,13 @@ def _add(
 ) -> Merged:
     """Adds what is not there; after an interruption the rest is added.
 
+    Manifests and scores come last: without them nothing of a half-added parcel is in a report.
+
     Args:
         marks: each new session gets an event that it was merged.
     """
     artifacts = {each.sha256 for each in store.artifacts()}
     here = {each.id for each in store.sessions()}
-    for artifact in parcel.artifacts:
-        store.add_artifact(artifact)
     for session in parcel.sessions:
         if session.id not in here:
             store.add_session(session)
@@ -230,6 +255,8 @@ def _add(
     _add_events(store, parcel.events, here)
     processes = _add_processes(store, parcel, outcomes)
     known = {_place(each) for each in store.scores()}
+    for artifact in parcel.artifacts:
+        store.add_artifact(artifact)
     scores = [each for each in parcel.scores if _place(each) not in known or not marks]
     for score in scores:
         store.add_score(score)

@@ -1,11 +1,15 @@
 """A parcel brings the rows of one database to another, where they are derived again."""
 
 import json
+import sqlite3
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
+from support.parcel_edits import sealed
 from support.parcels import TIMED, fill, raw_text
 
 from bench.cli.main import main
@@ -60,6 +64,39 @@ def test_merging_twice_doubles_nothing(store: Store, other: Store, tmp_path: Pat
     again = merge(other, read(tmp_path / "lab.zip"))
     assert (again.sessions, again.processes, again.artifacts, again.scores) == (0, 0, 0, 0)
     assert [other.sessions(), other.invocations(), other.scores(), other.events()] == before
+
+
+def test_a_merge_that_ends_in_between_leaves_no_manifest_and_no_score(
+    store: Store, tmp_path: Path
+) -> None:
+    parcel.write(store, tmp_path / "lab.zip")
+    Store.open(tmp_path / "new.db").close()
+    with sqlite3.connect(tmp_path / "new.db") as file:
+        file.execute(
+            "create trigger full before insert on outcome when (select count(*) from outcome) = 5 "
+            "begin select raise(fail, 'disk is full'); end"
+        )
+    with Store.open(tmp_path / "new.db") as new:
+        with pytest.raises(IntegrityError, match="disk is full"):
+            merge(new, read(tmp_path / "lab.zip"))
+        assert (new.artifacts(), new.scores(), rows_of(new, "results")) == ([], [], [])
+        with sqlite3.connect(tmp_path / "new.db") as file:
+            file.execute("drop trigger full")
+        assert merge(new, read(tmp_path / "lab.zip")).artifacts == 1
+        assert shown(new) == shown(store)
+
+
+def test_a_refused_parcel_makes_no_database_and_the_good_one_beside_it_is_not_added(
+    store: Store, tmp_path: Path
+) -> None:
+    parcel.write(store, tmp_path / "lab.zip")
+    with zipfile.ZipFile(tmp_path / "lab.zip") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    wrong = members["rows.jsonl"].replace(b'"processes": 6', b'"processes": 7')
+    parcel.save(tmp_path / "wrong.zip", sealed({**members, "rows.jsonl": wrong}))
+    files = [str(tmp_path / name) for name in ("lab.zip", "wrong.zip")]
+    assert main(["merge", *files, "--db", str(tmp_path / "new.db")]) == 2
+    assert not (tmp_path / "new.db").exists()
 
 
 def test_ones_own_parcel_adds_nothing_and_stays_measured_here(store: Store, tmp_path: Path) -> None:

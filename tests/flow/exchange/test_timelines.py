@@ -21,8 +21,9 @@ from bench.store.store import Store
 Json = dict[str, Any]
 STREAM = replace(CASE, protocol=Protocol(mode=Mode.STREAMING, run_delay_s=0.96))
 ENDURES = replace(CASE, protocol=Protocol(mode=Mode.SUSTAINED))
-# The keys that the Trace Event Format requires of each kind of event, and of all.
-ALWAYS = {"ph", "ts", "pid", "tid", "name"}
+# The keys that the Trace Event Format requires of each kind of event, and of all; parsers that are
+# made for Chrome's own traces need a category too.
+ALWAYS = {"ph", "ts", "pid", "tid", "name", "cat"}
 OWN = {"X": {"dur"}, "C": {"args"}, "M": {"args"}}
 
 

@@ -34,13 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     """Adds the parcels, one after the other, and returns 0."""
     from bench.core.units import counted
-    from bench.flow.exchange.merge import merge
+    from bench.flow.exchange.merge import add, check
     from bench.flow.exchange.unpack import read
     from bench.store.store import Store
 
-    parcels = [read(path) for path in options.parcels]
-    with Store.open(options.db) as store:
-        done = [merge(store, parcel) for parcel in parcels]
+    checked = [check(read(path)) for path in options.parcels]
+    with Store.open(options.db) as store:  # a refused parcel makes no database
+        done = [add(store, each) for each in checked]
     if options.json:
         print_json({"db": options.db, "parcels": [asdict(each) for each in done]})
         return 0
