@@ -1,4 +1,7 @@
-"""Reads rows back from a ``results.csv``; which test clips were right is not in it."""
+"""Reads rows back from a ``results.csv`` and a ``streaming.csv``.
+
+Which test clips were right is in neither.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.units import one_line
 from reports.rows import schema
-from reports.rows.schema import File, Row, Setup
+from reports.rows.schema import File, Power, Row, Setup, Stream
+
+R = TypeVar("R", Row, Stream)
 
 _HINT = "give a results.csv that frill-bench report wrote, as it was written"
 _CAVEAT_COLUMNS = ("caveats", "caveat_evidence")
-_NOT_NEGATIVE = ("latency_us", "size_", "memory_", "audio_s", "processes")
+_NOT_NEGATIVE = ("latency_us", "size_", "memory_", "audio_s", "processes", "hop_s", "core_share")
 _APART = " | "  # between the evidence of two caveats
 
 
@@ -44,32 +49,52 @@ def read(path: Path) -> ReadRows:
     Raises:
         ConfigurationError: it is not such a file, or a value is wrong; names line and column.
     """
+    return parse(_text(path), str(path))
+
+
+def read_streams(path: Path) -> tuple[Stream, ...]:
+    """Returns the rows of a ``streaming.csv``; raises as ``read``."""
+    return parse_streams(_text(path), str(path))
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: is not text in UTF-8", hint=_HINT) from error
-    return parse(text, str(path))
 
 
 def parse(text: str, source: str) -> ReadRows:
     """Returns the rows of the text of a ``results.csv``; as ``read``."""
+    rows, unknown = _parsed(text, source, Row)
+    return ReadRows(rows=tuple(rows), unknown=unknown)
+
+
+def parse_streams(text: str, source: str) -> tuple[Stream, ...]:
+    """Returns the rows of the text of a ``streaming.csv``; as ``read_streams``."""
+    return tuple(_parsed(text, source, Stream)[0])
+
+
+def _parsed(text: str, source: str, record: type[R]) -> tuple[list[R], tuple[str, ...]]:
+    """Returns the rows of a CSV, and its columns that such a row has not."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows, line = [], 1
+    rows: list[R] = []
+    line = 1
     try:
         head = next(reader, [])
-        unknown = _check_head(head, source)
+        unknown = _check_head(head, source, record)
         for cells in reader:
             begin, line = line, reader.line_num
             if len(cells) != len(head):
                 raise _wrong(source, begin + 1, f"has {len(cells)} values, not {len(head)}")
             try:
-                rows.append(_row(dict(zip(head, cells, strict=True))))
+                rows.append(_row(dict(zip(head, cells, strict=True)), record))
             except _WrongValueError as error:
                 raise _wrong(source, begin + 1, str(error)) from error
             _check(rows[-1], source, begin + 1)
     except csv.Error as error:
         raise _wrong(source, reader.line_num, str(error)) from error
-    return ReadRows(rows=tuple(rows), unknown=unknown)
+    return rows, unknown
 
 
 class _WrongValueError(Exception):
@@ -80,11 +105,11 @@ def _wrong(source: str, line: int, what: str) -> ConfigurationError:
     return ConfigurationError(f"{source}, line {line}: {what}", hint=_HINT)
 
 
-def _check_head(head: Sequence[str], source: str) -> tuple[str, ...]:
+def _check_head(head: Sequence[str], source: str, record: type[Any]) -> tuple[str, ...]:
     """Returns the unknown columns, after checking that all needed ones are there, once."""
-    known = schema.columns(Row)
+    known = schema.columns(record)
     twice = sorted({name for name in head if head.count(name) > 1})
-    missing = [name for name in _needed() if name not in head]
+    missing = [name for name in _needed(record) if name not in head]
     if twice or missing:
         unlike = [name for name in head if name not in known]
         what = f"has the column {twice[0]!r} twice" if twice else f"has no column {missing[0]!r}"
@@ -92,17 +117,19 @@ def _check_head(head: Sequence[str], source: str) -> tuple[str, ...]:
     return tuple(name for name in head if name not in known)
 
 
-def _needed() -> Iterator[str]:
-    for record in (File, Setup, Row):
-        for field in dataclasses.fields(record):
+def _needed(record: type[Any]) -> Iterator[str]:
+    for part in (File, Setup, record):
+        for field in dataclasses.fields(part):
             if "meaning" in field.metadata and field.default is dataclasses.MISSING:
                 yield field.name
     yield from _CAVEAT_COLUMNS
 
 
-def _row(cells: Mapping[str, str]) -> Row:
+def _row(cells: Mapping[str, str], record: type[R]) -> R:
     parts: dict[str, Any] = {"file": _record(File, cells), "setup": _record(Setup, cells)}
-    row: Row = _record(Row, cells, **parts, caveats=_caveats(cells))
+    if record is Stream:
+        parts["power"] = _record(Power, cells)
+    row: R = _record(record, cells, **parts, caveats=_caveats(cells))
     return row
 
 
@@ -169,8 +196,8 @@ def _caveats(cells: Mapping[str, str]) -> tuple[Caveat, ...]:
     return tuple(sorted([*found, *bare]))
 
 
-def _check(row: Row, source: str, line: int) -> None:
-    for name in (field.name for field in dataclasses.fields(Row)):
+def _check(row: Row | Stream, source: str, line: int) -> None:
+    for name in (field.name for field in dataclasses.fields(row)):
         value = getattr(row, name)
         if name.startswith(_NOT_NEGATIVE) and value is not None and value < 0:
             raise _wrong(source, line, f"column {name}: {value:g} is below 0")

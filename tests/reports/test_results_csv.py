@@ -1,18 +1,21 @@
 """A results.csv that is read back gives the rows that it was written from."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import mode_rows
+from support.program import command_line
 from support.report_rows import changed, rows, timed, unmeasured
 
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
-from reports.parts.documents import results_csv
+from reports.parts.documents import results_csv, to_csv
 from reports.rows import frontier
-from reports.rows.results_csv import parse
-from reports.rows.schema import Row
+from reports.rows.results_csv import parse, parse_streams
+from reports.rows.schema import Power, Row, Stream, listing
 
 
 def written() -> list[Row]:
@@ -33,6 +36,30 @@ def test_what_is_written_is_read() -> None:
     found = parse(results_csv(written()), "results.csv")
     assert list(found.rows) == written()
     assert found.unknown == ()
+
+
+def test_streams_that_are_written_are_read() -> None:
+    power = Power(energy_j_per_inference=0.5, energy_rails="S2M (cpu)")
+    streams = [mode_rows.stream(row) for row in written()[:2]]
+    streams.append(replace(streams[0], power=power))
+    text = to_csv(listing(streams, Stream))
+    assert list(parse_streams(text, "streaming.csv")) == streams
+    low = str(streams[0].core_share_low)
+    with pytest.raises(ConfigurationError, match="line 2: column core_share is outside"):
+        parse_streams(text.replace(low, "9.0", 1), "streaming.csv")
+
+
+def test_pick_reads_the_streams_beside_the_results(tmp_path: Path) -> None:
+    row = timed("a", "int8", 500.0, score=0.7)
+    budget = ("pick", "--core", "20%", tmp_path / "results.csv")
+    (tmp_path / "results.csv").write_text(results_csv([row]))
+    without = command_line(*budget, status=0)
+    assert "probably keeps" in without.stdout
+    stream = mode_rows.stream(row, idle_ratio=2)
+    (tmp_path / "streaming.csv").write_text(to_csv(listing([stream], Stream)))
+    beside = command_line(*budget, status=0)
+    assert "surely keeps" in beside.stdout
+    assert "streams are those of" in beside.stderr
 
 
 def test_a_column_of_another_program_is_left_out_and_named() -> None:

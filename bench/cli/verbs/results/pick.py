@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="results.csv",
-        help="results of a report, instead of a database",
+        help="results of a report, instead of a database; streaming.csv beside it is read too",
     )
     add("--db", metavar="FILE", help="the database (default: frill-bench.db)")
     add("--task-set", metavar="SET", help="task set of the scores, as for report")
@@ -130,11 +130,7 @@ def _read(options: Options) -> tuple[list[Row], list[Stream], list[str]]:
             raise ConfigurationError(
                 "a database and a CSV are given", hint="give --db or results.csv, not both"
             )
-        from reports.rows.results_csv import read
-
-        found = read(options.results)
-        unknown = [f"column {name} is not ours and is left out" for name in found.unknown]
-        return list(found.rows), [], [_NO_PAIRS, *unknown]
+        return _read_csv(options.results)
     from bench.flow.report.join import join
     from bench.flow.report.mode_rows import modes
     from bench.flow.report.stored import newest_results
@@ -144,6 +140,18 @@ def _read(options: Options) -> tuple[list[Row], list[Stream], list[str]]:
         timed = newest_results(store)
         rows, _ = join(store, task_set=options.task_set, timed=timed)
     return rows, modes(timed)[0], []
+
+
+def _read_csv(path: Path) -> tuple[list[Row], list[Stream], list[str]]:
+    """Returns the rows of a report's CSV, and the streaming ones of that beside it."""
+    from reports.rows.results_csv import read, read_streams
+
+    found = read(path)
+    notes = [_NO_PAIRS, *(f"column {each} is not ours and is left out" for each in found.unknown)]
+    beside = path.with_name("streaming.csv")
+    if not beside.is_file():
+        return list(found.rows), [], notes
+    return list(found.rows), [*read_streams(beside)], [*notes, f"streams are those of {beside}"]
 
 
 def _export(options: Options, found: Sequence[Answer]) -> list[Path]:
