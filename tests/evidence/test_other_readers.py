@@ -40,7 +40,7 @@ OF_ROWS = {
     "bencher": "json", "github-action-benchmark": "json", "litert-samples": "jsonl",
     "aihub": "yaml",
 }  # fmt: skip
-HEAD = ("format", "read by", "what it read", "way back into a database")
+HEAD = ("format", "read by", "what it read", "way back")
 NO_WAY = "none: a row without its raw text is not evidence"
 TEXT = """# Our files in other people's programs
 
@@ -313,3 +313,4 @@ def test_what_is_in_no_registry_is_held_by_its_published_schema(
     back = "`frill-bench import` of the logs themselves"
     what = f"{len(lines)} lines"
     table.append(("litert-samples", f"the keys of its own lines, in {held}", what, back))
+    table.append(("parcel", "`frill-bench merge`", "[a table of its own](parcels.md)", "`merge`"))
