@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -177,8 +178,15 @@ def what(
     assert again.returncode == 2, again.stderr
     assert contents(clone.folder / "there.db") == before
     (line, *_) = done.stderr.splitlines()
-    reason = line.partition("edited.zip: ")[2] or line
-    return f"refused: {reason[:160]}".replace("|", "/").replace("<", "&lt;")
+    return f"refused: {short(line)}".replace("|", "/").replace("<", "&lt;")
+
+
+def short(line: str) -> str:
+    """Returns a reason without the file's name, folders, and most of each hash and id."""
+    reason = line.removeprefix("frill-bench merge: ").removeprefix("edited.zip: ")
+    reason = re.sub(r"/\S+/(?=\S+\.tflite)", "", reason)
+    reason = re.sub(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]+", r"\1", reason)
+    return re.sub(r"\b([0-9a-f]{8})[0-9a-f]{32,}", r"\1", reason)[:180]
 
 
 def harmless(clone: Clone, done: subprocess.CompletedProcess[str]) -> str:
