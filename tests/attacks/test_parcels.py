@@ -204,7 +204,8 @@ def test_odd_values_are_refused_and_are_no_bug(good: Members, tmp_path: Path, na
     with Store.open("sqlite://") as store:
         try:
             merge(store, unpack.read(path))
-        except ConfigurationError:
+        except ConfigurationError as error:
+            assert "odd.zip" in error.message
             assert store.sessions() == []
         else:  # it does no harm
             assert len(rows_of(store, "results")) == 1

@@ -81,6 +81,10 @@ def check(parcel: Parcel) -> Checked:
         with Store.open(_MEMORY) as alone:
             _add(alone, parcel, outcomes)
             _check_rows(parcel, lines(rows_of(alone, "results"), "results"))
+    except ConfigurationError as error:  # of an event, whose reader does not know of the parcel
+        if parcel.file in error.message:
+            raise
+        raise _wrong(f"{parcel.file}: {error.message}") from error
     except _ODD as error:  # values that fit their types, and that no program of ours ever stored
         raise _wrong(
             f"{parcel.file}: its rows cannot be derived: {one_line(str(error))}"
