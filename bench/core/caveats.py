@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+APART = " | "  # between the evidence of two caveats
 
 
 class Effect(StrEnum):
@@ -196,3 +199,15 @@ class Caveat:
     def text(self) -> str:
         """Its footnote."""
         return _FOOTNOTES[self.effect][self.kind]
+
+
+def kinds_text(caveats: Iterable[Caveat]) -> str:
+    """Returns the kinds, each once, joined by semicolons."""
+    return ";".join(sorted({caveat.kind.value for caveat in caveats}))
+
+
+def evidence_text(caveats: Iterable[Caveat]) -> str:
+    """Returns ``kind: evidence`` of each caveat that has any."""
+    return APART.join(
+        f"{caveat.kind}: {caveat.evidence}" for caveat in sorted(set(caveats)) if caveat.evidence
+    )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
+import marshal
 import math
 import reprlib
 from collections.abc import Collection, Sequence
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +33,8 @@ _MOST_YAML_BYTES = 2 << 20
 _MOST_VALUES = 200_000  # of a YAML file
 _MOST_DIGITS = 100
 _PART = 500  # entries of a long list that are structured together
+_SHARED = 1024  # of a class
+_WITHOUT_REFERENCES = 2  # a version of marshal's: equal values are equal bytes
 _MOST_PROBLEMS = 10  # that an error lists
 _LONGEST_WORD = 200  # that a similar one is searched for
 
@@ -38,6 +42,8 @@ _STRICT = cattrs.Converter(forbid_extra_keys=True)
 
 
 def _member(value: object, cls: type[Enum]) -> Enum:
+    if isinstance(value, str) and value in cls._value2member_map_:
+        return cls(value)
     values = [member.value for member in cls]
     if not isinstance(value, str) or value not in values:
         similar = near(value, values) if isinstance(value, str) else ""
@@ -104,6 +110,8 @@ _STRICT.register_structure_hook_func(
 
 def _tuple(items: Sequence[object], kind: Any) -> tuple[object, ...]:
     """Returns the entries of a list; of a long one no more errors are collected than of a part."""
+    if kind == tuple[float, ...] and all(type(item) is float for item in items):
+        return tuple(items)
     if len(items) <= _PART or kind.__args__[-1] is not Ellipsis:
         return tuple(_TUPLE(items, kind))
     structured: list[object] = []
@@ -122,6 +130,23 @@ def _shift(error: IterableValidationError, start: int) -> None:
         for note in getattr(inner, "__notes__", ()):
             if isinstance(note, IterableValidationNote):
                 note.index = int(note.index) + start
+
+
+def share(cls: type[Any]) -> None:
+    """Makes equal values of a frozen class one object, structured once: many records repeat it."""
+    structure = _STRICT.get_structure_hook(cls)
+
+    @lru_cache(maxsize=_SHARED)
+    def shared(written: bytes) -> Any:
+        return structure(marshal.loads(written), cls)  # noqa: S302 - written here
+
+    def hook(value: Any, _: object) -> Any:
+        try:
+            return shared(marshal.dumps(value, _WITHOUT_REFERENCES))
+        except ValueError:  # not of plain values
+            return structure(value, cls)
+
+    _STRICT.register_structure_hook(cls, hook)
 
 
 def structure(value: object, cls: type[T], *, source: str) -> T:

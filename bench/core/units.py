@@ -60,6 +60,8 @@ def counted(number: int, noun: str) -> str:
 
 def absent(value: float | None) -> bool:
     """Returns whether a value is missing: ``None`` or nan."""
+    if isinstance(value, float):  # of a class that is quick to recognise
+        return math.isnan(value)
     return not isinstance(value, Real) or math.isnan(value)
 
 
@@ -140,6 +142,8 @@ def _scale(values: Iterable[float | None], scales: tuple[Scale, ...]) -> Scale:
 
 def visible(text: str) -> str:
     r"""Returns text that every document can hold: invisible characters are written ``\x1b``."""
+    if text.isascii() and text.isprintable():  # as most are
+        return text
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return _INVISIBLE.sub(lambda match: _escape(ord(match[0])), lines)
 

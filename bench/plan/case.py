@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from bench.core import config
 from bench.core.errors import ConfigurationError
@@ -18,6 +19,7 @@ from bench.plan.inputs import ChosenSignature, GivenInput
 # Fields of a protocol that decide how much is measured, and not what.
 EVIDENCE = ("processes", "ci_width", "max_processes", "max_repeats")
 _WIDER = 5
+_KEYS = 1 << 15  # that are remembered: each is asked for several times
 # Fields of a case that earlier versions lacked.
 _LATER = (
     *("full_delegation", "library_sha256", "library_options", "fixed_performance"),
@@ -228,18 +230,7 @@ class Case:
     @property
     def key(self) -> str:
         """SHA-256 of the identity."""
-        identity = config.unstructure(self)
-        for name in EVIDENCE:
-            del identity["protocol"][name]
-        for name in _LATER:
-            if not identity[name]:  # left out, so that cases of earlier versions keep their keys
-                del identity[name]
-        # 0 and 0.0 are one number, but not one text.
-        identity["protocol"] = {
-            name: float(value) if isinstance(value, int) else value
-            for name, value in identity["protocol"].items()
-        }
-        return sha256_value(identity)
+        return _key_of(self)
 
     @property
     def without_protocol(self) -> str:
@@ -279,3 +270,19 @@ class Case:
     def computation(self) -> Computation:
         """The part that decides the outputs."""
         return Computation.of(self)
+
+
+@lru_cache(maxsize=_KEYS)
+def _key_of(case: Case) -> str:
+    identity = config.unstructure(case)
+    for name in EVIDENCE:
+        del identity["protocol"][name]
+    for name in _LATER:
+        if not identity[name]:  # left out, so that cases of earlier versions keep their keys
+            del identity[name]
+    # 0 and 0.0 are one number, but not one text.
+    identity["protocol"] = {
+        name: float(value) if isinstance(value, int) else value
+        for name, value in identity["protocol"].items()
+    }
+    return sha256_value(identity)

@@ -7,18 +7,21 @@ the kernel lists them, and load averages that were not used.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bench.core import config
+from bench.core.artifact import Tensor
+from bench.core.caveats import Caveat
 from bench.core.device_state.cores import parse_cores
 from bench.core.device_state.telemetry import Telemetry
 from bench.measure.conditions import Limits
-from bench.plan.case import Case
+from bench.plan.case import Case, Mode
 from bench.store.records import Invocation
 
 VERSION = 2
+_NO_STATES: dict[str, None] = {"before": None, "after": None}
 _RENAMED = {"spent": "usage", "telemetry_s": "overhead_s"}
 _UNUSED = ("load_before", "load_after")
 
@@ -58,15 +61,32 @@ def payload_of(invocation: Invocation) -> dict[str, object]:
     return payload
 
 
-def read_payload(value: Mapping[str, Any], *, version: int, source: str) -> Payload:
+for _each in (Case, Limits, Tensor, Caveat):  # which many records repeat
+    config.share(_each)
+
+
+def read_payload(
+    value: Mapping[str, Any],
+    *,
+    version: int,
+    source: str,
+    states_of: Collection[Mode] | None = None,
+) -> Payload:
     """Returns the payload of a stored process's JSON.
+
+    Args:
+        states_of: the modes whose processes get the device's states before and after, which take
+            longest to read; by default all.
 
     Raises:
         ConfigurationError: it is malformed.
     """
-    return config.structure(
-        dict(value) if version >= VERSION else _upgrade(value, source), Payload, source=source
-    )
+    present = dict(value) if version >= VERSION else _upgrade(value, source)
+    match present:
+        case {"case": {"protocol": {"mode": mode}}, "telemetry": dict(telemetry)}:
+            if states_of is not None and mode not in states_of:
+                present["telemetry"] = telemetry | _NO_STATES
+    return config.structure(present, Payload, source=source)
 
 
 def _upgrade(value: Mapping[str, Any], source: str) -> dict[str, Any]:

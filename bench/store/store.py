@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from copy import copy
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -17,8 +18,9 @@ from bench.core.artifact import Artifact
 from bench.core.errors import InfrastructureError
 from bench.core.score import Score
 from bench.measure.outcome import Failed, Measured, Outcome
+from bench.plan.case import Mode
 from bench.plan.device import DeviceRecord
-from bench.store import payload, schema
+from bench.store import payload, reading, schema
 from bench.store.engine import WRITE, open_engine, translate_errors
 from bench.store.prepare import check_file, check_pages, make_folder, prepare
 from bench.store.records import Event, Invocation, Session
@@ -27,10 +29,6 @@ from bench.store.seal import columns, sealed, unsealed
 # Columns that are fields of a record, under the same name.
 _OF_SESSION = ("id", "suite", "plan_sha256", "seed", "started_at", "program")
 _OF_CASE = ("artifact_sha256", "runner", "tool_sha256", "delegate", "threads", "affinity")
-_OF_INVOCATION = (
-    "session_id", "ordinal", "model", "started_at", "wall_s", "exit_status", "timed_out", "stdout",
-    "stderr",
-)  # fmt: skip
 _ROWS_AT_ONCE = 200  # in memory while a query is read: raw text can be long
 _CASES_AT_ONCE = 500  # in one query
 _T = TypeVar("_T")
@@ -43,6 +41,7 @@ class Store:
         self._engine = engine
         self._writer = engine.execution_options(**{WRITE: True})
         self._version = schema.VERSION
+        self._together: Connection | None = None  # of the transaction of writing_together
         self.url = engine.url.render_as_string(hide_password=True)
 
     @classmethod
@@ -90,6 +89,18 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @contextmanager
+    def writing_together(self) -> Iterator[Store]:
+        """Yields this database for many writes that are stored all at the end, or none of them.
+
+        For what is in a file already: the disk is waited for once, not for each row. Meanwhile
+        other processes cannot write. What is being measured is stored process by process instead.
+        """
+        together = copy(self)
+        with self._writing() as connection:
+            together._together = connection
+            yield together
+
     def add_artifact(self, artifact: Artifact) -> None:
         """Stores an artifact; does nothing if the same file is stored already."""
         row = {
@@ -101,7 +112,7 @@ class Store:
             **_payload(config.unstructure(artifact)),
         }
         with suppress(IntegrityError):  # it is there
-            self._insert(schema.artifact, row)
+            self._insert(schema.artifact, row, may_exist=True)
 
     def add_session(self, session: Session) -> None:
         """Stores a session."""
@@ -122,7 +133,7 @@ class Store:
         """
         case = invocation.case
         row = {
-            **{name: getattr(invocation, name) for name in _OF_INVOCATION},
+            **{name: getattr(invocation, name) for name in reading.OF_INVOCATION},
             **{name: getattr(case, name) for name in _OF_CASE},
             "case_key": case.key,
             "command": list(invocation.command),
@@ -199,7 +210,7 @@ class Store:
         query = self._with_outcomes().order_by(schema.invocation.c.id)
         if session_id is not None:
             query = query.where(schema.invocation.c.session_id == session_id)
-        return [self._invocation(row) for row in self._rows(query)]
+        return [reading.invocation(row, self.url) for row in self._rows(query)]
 
     def invocations_by_session(
         self, sessions: Collection[str]
@@ -211,9 +222,31 @@ class Store:
             .where(invocation.c.session_id.in_(sessions))
             .order_by(invocation.c.session_id, invocation.c.id)
         )
-        found = map(self._invocation, self._rows(query))
+        found = (reading.invocation(row, self.url) for row in self._rows(query))
         for identity, group in groupby(found, key=lambda each: each.session_id):
             yield identity, list(group)
+
+    def invocations_by_file(
+        self, sessions: Collection[str], *, states_of: Collection[Mode]
+    ) -> Iterator[list[Invocation]]:
+        """Yields the processes of each file in each of these sessions, in the order of storing.
+
+        Few files are in memory at a time: raw text and telemetry can be long.
+
+        Args:
+            states_of: the modes whose processes get the device's states before and after.
+        """
+        invocation = schema.invocation
+        columns = (invocation.c.artifact_sha256, invocation.c.case_key)
+        of_sessions = invocation.c.session_id.in_(sessions)
+        pairs = list(self._rows(select(*columns).distinct().where(of_sessions).order_by(*columns)))
+        order = (invocation.c.artifact_sha256, invocation.c.session_id, invocation.c.id)
+        for keys in reading.chunks(pairs, most=_CASES_AT_ONCE):
+            query = self._with_outcomes().where(of_sessions, invocation.c.case_key.in_(keys))
+            rows = self._rows(query.order_by(*order))
+            found = (reading.invocation(row, self.url, states_of=states_of) for row in rows)
+            for _, group in groupby(found, lambda one: (one.case.artifact_sha256, one.session_id)):
+                yield list(group)
 
     def sessions_by_case(self) -> Iterator[tuple[str, list[str]]]:
         """Yields each case's key with the ids of the sessions that have a process of it."""
@@ -278,28 +311,6 @@ class Store:
             for row in self._read(schema.event, query)
         ]
 
-    def _invocation(self, values: Sequence[Any]) -> Invocation:
-        width = len(schema.invocation.c)
-        row = unsealed(schema.invocation, values[:width], self.url)
-        outcome: Outcome | None = None
-        if values[width] is not None:
-            judged = unsealed(schema.outcome, values[width:], self.url)
-            kind: type[Measured] | type[Failed] = Measured if judged["measured"] else Failed
-            outcome = self._structure(judged["payload"], kind)
-        version = row["payload_version"]
-        stored = payload.read_payload(row["payload"], version=version, source=self.url)
-        return Invocation(
-            **{name: row[name] for name in _OF_INVOCATION},
-            id=row["id"],
-            case=stored.case,
-            command=tuple(row["command"]),
-            telemetry=stored.telemetry,
-            limits=stored.limits,
-            timeout_s=stored.timeout_s,
-            result=stored.result,
-            outcome=outcome,
-        )
-
     def _columns(self, table: Table) -> list[Any]:
         return columns(table, with_checksum=self._version > 1)
 
@@ -323,18 +334,33 @@ class Store:
 
     def _rows(self, query: Any) -> Iterator[Sequence[Any]]:
         """Yields rows, of which few are in memory at a time."""
-        with translate_errors(self.url), self._engine.connect() as connection:
+        with translate_errors(self.url), self._reading() as connection:
             yield from connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
 
-    def _insert(self, table: Table, row: dict[str, object]) -> Any:
-        """Returns the key of the new row."""
-        with self._writing() as connection:
-            return connection.execute(insert(table).values(sealed(table, row))).inserted_primary_key
+    def _insert(self, table: Table, row: dict[str, object], *, may_exist: bool = False) -> Any:
+        """Returns the key of the new row; one that may exist leaves the transaction as it was."""
+        with (
+            self._writing() as connection,
+            connection.begin_nested() if may_exist else nullcontext(),
+        ):
+            return connection.execute(insert(table), sealed(table, row)).inserted_primary_key
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        if self._together is not None:
+            yield self._together
+        else:
+            with self._engine.connect() as connection:
+                yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with translate_errors(self.url), self._writer.begin() as connection:
-            yield connection
+        with translate_errors(self.url):
+            if self._together is not None:
+                yield self._together
+            else:
+                with self._writer.begin() as connection:
+                    yield connection
 
 
 def _newest_outcome() -> Any:

@@ -153,7 +153,8 @@ def _response(row: Row, response: str) -> float | None:
 
 def _columns(rows: Sequence[Row], traits: Mapping[str, Traits]) -> _Columns:
     """Returns the columns of the axes that vary, without those of their bases."""
-    files = [{**asdict(traits[row.file.student]), _FORMAT: row.file.format.value} for row in rows]
+    structures = {each: asdict(traits[each]) for each in {row.file.student for row in rows}}
+    files = [{**structures[row.file.student], _FORMAT: row.file.format.value} for row in rows]
     columns: dict[_Level, _Matrix] = {}
     for axis in files[0] if files else ():
         values = np.array([file[axis] for file in files])
@@ -213,17 +214,28 @@ def _fits(columns: _Columns, files: _Files) -> Iterator[tuple[str, _Columns, _Fi
     Deviations are fitted: those of students from their mean, and of files from their student's.
     """
     values = np.array([value for _, value in files])
-    students = sorted({row.file.student for row, _ in files})
-    is_of = np.array([[row.file.student == name for name in students] for row, _ in files], float)
-    means = is_of.T / is_of.sum(axis=0)[:, np.newaxis]
-    within = np.eye(len(files)) - is_of @ means
-    formats = {level: within @ columns[level] for level in columns if level.axis == _FORMAT}
-    by_file = _least_squares(formats, within @ values, spare=len(files) - len(students))
+    students, owners = np.unique([row.file.student for row, _ in files], return_inverse=True)
+    counts = np.bincount(owners)
+
+    def means(column: _Matrix) -> _Matrix:  # without a matrix of all files: there may be thousands
+        found: _Matrix = np.bincount(owners, weights=column) / counts
+        return found
+
+    def within(column: _Matrix) -> _Matrix:
+        found: _Matrix = column - means(column)[owners]
+        return found
+
+    def between(column: _Matrix) -> _Matrix:
+        found: _Matrix = means(column)
+        found -= found.mean()
+        return found
+
+    formats = {level: within(columns[level]) for level in columns if level.axis == _FORMAT}
+    by_file = _least_squares(formats, within(values), spare=len(files) - len(students))
     for level, effect in zip(formats, by_file.coefficients, strict=True):
         values = values - effect * columns[level]
-    between = means - means.mean(axis=0)
-    structure = {level: between @ columns[level] for level in columns if level.axis != _FORMAT}
-    by_student = _least_squares(structure, between @ values, spare=len(students) - 1)
+    structure = {level: between(columns[level]) for level in columns if level.axis != _FORMAT}
+    by_student = _least_squares(structure, between(values), spare=len(students) - 1)
     yield "students", structure, by_student
     yield "files", formats, by_file
 

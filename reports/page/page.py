@@ -18,10 +18,10 @@ from reports.parts.table import Footnotes
 from reports.plots import charts
 from reports.plots.charts import Families
 from reports.plots.ratios import format_ratios
-from reports.rows import aspects, frontier, published, schema
+from reports.rows import aspects, frontier, intervals, published, schema
 from reports.rows.against_teacher import AgainstTeacher, published_lines
 from reports.rows.details import NONE, Details
-from reports.rows.frontier import View
+from reports.rows.frontier import Marked, View
 from reports.rows.hops import at_shortest_hop
 from reports.rows.names import short_names
 from reports.rows.schema import Endurance, Row, Stream, Task, Timed
@@ -58,6 +58,7 @@ def write_report(
     effects: Sequence[Estimate] = (),
     against: Sequence[AgainstTeacher] = (),
     details: Details = NONE,
+    marked: Sequence[Marked] | None = None,
 ) -> Path:
     """Returns the page it wrote into the folder ``out``, beside plots, results and tasks.
 
@@ -68,14 +69,15 @@ def write_report(
         effects: of hyper-parameters, if they were compared.
         against: students against their teacher, if one was timed beside them.
         details: of files and devices, each of which gets a page beside this one.
+        marked: the rows with their places, if these are known already.
 
     Raises:
         ConfigurationError: an interval does not hold its own estimate.
     """
     powers = [*(row.power for row in streams), *(row.power for row in endurances)]
-    schema.check([*rows, *tasks, *streams, *endurances, *powers, *effects, *against])
+    intervals.check([*rows, *tasks, *streams, *endurances, *powers, *effects, *against])
     out.mkdir(parents=True, exist_ok=True)  # refused before anything is drawn
-    marked = frontier.mark(rows)
+    marked = frontier.mark(rows) if marked is None else marked
     rows = [each.row for each in marked]
     footnotes = Footnotes()
     timed: list[Timed] = [*rows, *streams, *endurances]

@@ -131,7 +131,8 @@ def charts(marked: Sequence[Marked], families: Families) -> list[Chart]:
     """
     rows = [each.row for each in marked]
     once = at_shortest_hop(rows)  # for what does not depend on the hop
-    by_size = [each for each in marked if each.row in once]
+    shown = set(once)
+    by_size = [each for each in marked if each.row in shown]
     against_size = _accuracy_size(by_size, families)
     if against_size is not None and len(once) < len(rows):
         caption = f"{against_size.caption} Each file is at its shortest hop."
@@ -371,4 +372,4 @@ def hollow(caveats: Iterable[Caveat]) -> bool:
 
 def _numbers(chosen: Iterable[Row], columns: tuple[str, ...]) -> Listing:
     file = ("artifact_sha256", "student", "format", "family", "device")
-    return schema.listing(chosen, Row).select((*file, *columns, "caveats", "caveat_evidence"))
+    return schema.listing(chosen, Row, only=(*file, *columns, "caveats", "caveat_evidence"))

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
+
 # Right first, because people read on from a point; straight below last.
 _ANGLES = (0, 45, -45, 180, 135, -135, 90, -90, 22, -22, 158, -158, 67, -67, 113, -113)
 _NEAREST_PT = 7.0  # from a point to its text
@@ -63,25 +65,49 @@ def place(
         solid: what no label may cover, such as markers.
         soft: what a label should rather not cover, such as interval bars.
     """
-    taken = list(solid)
-    crossed = list(soft)
+    markers, crossed = _Crowd(solid), _Crowd(soft)
+    taken: list[Box] = []
     placed: list[Box | None] = []
     for label in labels:
         best: tuple[float, Box] | None = None
+        around = _around(label)
+        solid_near = [*markers.near(around), *taken]
+        soft_near = crossed.near(around)
         for reach, (order, angle) in product(_REACHES_PT, enumerate(_ANGLES)):
             if best and best[0] <= reach:
                 break
             box = _beside(label, _NEAREST_PT + reach, math.radians(angle))
-            if not inside.holds(box) or any(box.overlaps(other) for other in taken):
+            if not inside.holds(box) or any(box.overlaps(other) for other in solid_near):
                 continue
             cost = reach + 0.2 * order
-            cost += _CROSSING_COST * sum(box.overlaps(other) for other in crossed)
+            cost += _CROSSING_COST * sum(box.overlaps(other) for other in soft_near)
             if best is None or cost < best[0]:
                 best = (cost, box)
         placed.append(best[1] if best else None)
         if best:
             taken.append(best[1])
     return placed
+
+
+class _Crowd:
+    """Thousands of boxes, of which those near a label are found at once."""
+
+    def __init__(self, boxes: Iterable[Box]) -> None:
+        self._boxes = list(boxes)
+        edges = [(each.left, each.bottom, each.right, each.top) for each in self._boxes]
+        self._edges = np.array(edges, dtype=np.float64).reshape(-1, 4).T
+
+    def near(self, box: Box) -> list[Box]:
+        left, bottom, right, top = self._edges
+        found = (box.left < right) & (left < box.right) & (box.bottom < top) & (bottom < box.top)
+        return [self._boxes[index] for index in np.flatnonzero(found)]
+
+
+def _around(label: Label) -> Box:
+    """Returns what holds each place that a label may get."""
+    reach = _NEAREST_PT + _REACHES_PT[-1] + 1
+    across, up = reach + label.width, reach + label.height
+    return Box(left=label.x - across, bottom=label.y - up, right=label.x + across, top=label.y + up)
 
 
 def _beside(label: Label, reach: float, angle: float) -> Box:

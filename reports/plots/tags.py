@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -37,7 +38,7 @@ def label(
         wanted,
         inside=_box(axes.get_window_extent()),
         solid=[
-            *[_around(axes, dot) for dot in chart.dots],
+            *[_around(x, y) for x, y in _places(axes, [each.place for each in chart.dots])],
             *[_box(text.get_window_extent()) for text in levels],
         ],
         soft=_lines(axes, chart),
@@ -68,16 +69,29 @@ class _Tag:
 
 
 def _tags(axes: Axes, chart: Chart) -> list[_Tag]:
-    clusters: list[list[_Placed]] = []
-    for dot in [each for each in chart.dots if each.label]:
-        x, y = axes.transData.transform(dot.place)
-        links = {n for n, link in enumerate(chart.links) if dot.place in link.points}
-        placed = _Placed(dot=dot, x=float(x), y=float(y), links=frozenset(links))
-        alike = [each for each in clusters if not chart.lanes and placed.joins(each)]
-        clusters = [each for each in clusters if each not in alike]
-        clusters.append([*(member for each in alike for member in each), placed])
-    tags = [_tag(each, chart) for each in clusters]
+    clusters: dict[int, list[_Placed]] = {}  # by the number of its newest dot
+    of_name: dict[str, list[int]] = defaultdict(list)
+    links = _links_at(chart)
+    named_dots = [each for each in chart.dots if each.label]
+    places = _places(axes, [each.place for each in named_dots])
+    for number, (dot, (x, y)) in enumerate(zip(named_dots, places, strict=True)):
+        placed = _Placed(dot=dot, x=x, y=y, links=links.get(dot.place, frozenset()))
+        named = of_name[dot.label]
+        alike = [each for each in named if not chart.lanes and placed.joins(clusters[each])]
+        of_name[dot.label] = [*(each for each in named if each not in alike), number]
+        members = [member for each in alike for member in clusters.pop(each)]
+        clusters[number] = [*members, placed]
+    tags = [_tag(each, chart) for each in clusters.values()]
     return tags if len(tags) <= _CROWD else [tag for tag in tags if tag.bold]
+
+
+def _links_at(chart: Chart) -> Mapping[tuple[float, float], frozenset[int]]:
+    """Returns which of the chart's links go through each place."""
+    found: dict[tuple[float, float], set[int]] = defaultdict(set)
+    for number, link in enumerate(chart.links):
+        for each in link.points:
+            found[each].add(number)
+    return {each: frozenset(numbers) for each, numbers in found.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +104,9 @@ class _Placed:
     links: frozenset[int]
 
     def joins(self, cluster: Sequence[_Placed]) -> bool:
-        """Returns whether it shares the label of a dot: of one name, and linked or near."""
+        """Returns whether it shares the label of a dot of its name: linked or near."""
         return any(
-            self.dot.label == other.dot.label
-            and (
-                self.links & other.links
-                or math.hypot(self.x - other.x, self.y - other.y) < _NEAR_PT
-            )
+            self.links & other.links or math.hypot(self.x - other.x, self.y - other.y) < _NEAR_PT
             for other in cluster
         )
 
@@ -137,8 +147,13 @@ def _lead(figure: Figure, tag: _Tag, box: Box, theme: Theme) -> None:
         figure.add_artist(line)
 
 
-def _around(axes: Axes, dot: Dot) -> Box:
-    x, y = axes.transData.transform(dot.place)
+def _places(axes: Axes, points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """Yields where points are in the figure, in points; one by one it takes seconds for many."""
+    for x, y in axes.transData.transform(points) if points else ():
+        yield float(x), float(y)
+
+
+def _around(x: float, y: float) -> Box:
     return Box(left=x - 5, bottom=y - 5, right=x + 5, top=y + 5)
 
 
@@ -156,11 +171,9 @@ def _lines(axes: Axes, chart: Chart) -> list[Box]:
         if not math.isnan(y_next):
             ends.append(((x_next, y), (x_next, y_next)))
     boxes = []
-    for start, end in ends:
-        (left, right), heights = zip(
-            axes.transData.transform(start), axes.transData.transform(end), strict=True
-        )
-        bottom, top = min(heights), max(heights)
+    starts, stops = (_places(axes, [pair[which] for pair in ends]) for which in (0, 1))
+    for (left, begin), (right, finish) in zip(starts, stops, strict=True):
+        bottom, top = min(begin, finish), max(begin, finish)
         boxes.append(Box(left=left - 1, bottom=bottom - 1, right=right + 1, top=top + 1))
     return boxes
 

@@ -33,7 +33,7 @@ class Membership(StrEnum):
     UNCLEAR = "unclear"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Standing:
     """A point's place among all points.
 
@@ -41,13 +41,13 @@ class Standing:
         on_frontier: by the estimates.
         membership: by the intervals.
         rival: index of the point that dominates it most clearly, if one does.
-        challengers: indices of the points that could dominate it.
+        challengers: int64 [n], indices of the points that could dominate it.
     """
 
     on_frontier: bool
     membership: Membership
     rival: int | None
-    challengers: tuple[int, ...]
+    challengers: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +102,13 @@ class View:
 
 def standings(points: Sequence[Point]) -> list[Standing]:
     """Returns the place of each of ``points`` among all of them."""
+    return list(_standings(points))
+
+
+def _standings(points: Sequence[Point]) -> Iterator[Standing]:
+    """Yields the place of each of ``points``; many have thousands of challengers each."""
     if not points:
-        return []
+        return
     on = _front(points)
     order = sorted(
         range(len(points)),
@@ -113,7 +118,8 @@ def standings(points: Sequence[Point]) -> list[Standing]:
     rank[order] = np.arange(len(points))
     front_at = np.array(on)
     pairs = zip(on, rivals(points), strict=True)
-    return [_standing(is_on, found, front_at, rank) for is_on, found in pairs]
+    for is_on, found in pairs:
+        yield _standing(is_on, found, front_at, rank)
 
 
 def _front(points: Sequence[Point]) -> list[bool]:
@@ -187,25 +193,25 @@ def _scored_so(rows: Sequence[Marked]) -> list[tuple[str | None, str | None]]:
 
 def _marked(competing: Sequence[Row], names: Mapping[Row, str]) -> Iterator[Marked]:
     points = [point_of(row, names[row], *_latency(row)) for row in competing]
-    fast, likely = standings(points), probabilities(points)
+    likely = probabilities(points)
     once = at_shortest_hop(competing)
     sizes = _front([point_of(row, names[row], *[float(row.size_bytes)] * 3) for row in once])
     small = {row for row, is_on in zip(once, sizes, strict=True) if is_on}
-    rows = [
-        replace(row, on_frontier=each.on_frontier, on_frontier_probability=probability)
-        for row, each, probability in zip(competing, fast, likely, strict=True)
-    ]
-    for row, before, by_latency in zip(rows, competing, fast, strict=True):
-        yield Marked(
+    _, students = np.unique([row.file.student for row in competing], return_inverse=True)
+    found: list[tuple[Marked, int | None]] = []
+    pairs = zip(competing, _standings(points), likely, students, strict=True)
+    for before, place, probability, student in pairs:
+        row = replace(before, on_frontier=place.on_frontier, on_frontier_probability=probability)
+        marked = Marked(
             row=row,
             on_frontier_size=before in small,
-            membership=by_latency.membership,
-            rival=None if by_latency.rival is None else rows[by_latency.rival],
-            challengers=len(by_latency.challengers),
-            other_students=sum(
-                competing[i].file.student != row.file.student for i in by_latency.challengers
-            ),
+            membership=place.membership,
+            challengers=len(place.challengers),
+            other_students=int(np.count_nonzero(students[place.challengers] != student)),
         )
+        found.append((marked, place.rival))
+    for marked, rival in found:
+        yield marked if rival is None else replace(marked, rival=found[rival][0].row)
 
 
 def _standing(
@@ -223,7 +229,7 @@ def _standing(
         on_frontier=on_frontier,
         membership=membership,
         rival=int(beaten_by[np.argmin(rank[beaten_by])]) if len(beaten_by) else None,
-        challengers=tuple(found.possible.tolist()),
+        challengers=found.possible,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from bench.core import units
 from bench.core.artifact import Format
 from reports.rows.aspects import short_sha256
-from reports.rows.schema import Row, Setup
+from reports.rows.schema import Row, Setup, grouped
 
 # Without intervals, ratios nearer to one than this are called equal.
 _EQUAL_RATIO = 1.05
@@ -73,17 +73,18 @@ def pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     Where there are several of those, the one that was timed alike.
     """
     paired = []
+    of_student = grouped(
+        (row for row in rows if row.file.format is Format.FLOAT32), _student_on_device
+    )
     for row in rows:
-        bases = [
-            base
-            for base in rows
-            if base.file.format is Format.FLOAT32
-            and base.file.student == row.file.student
-            and (base.setup.device, base.setup.timed_by) == (row.setup.device, row.setup.timed_by)
-        ]
+        bases = of_student.get(_student_on_device(row), ())
         if bases and row.file.format is not Format.FLOAT32:
             paired.append((row, max(bases, key=lambda base: _alike(row, base))))
     return paired
+
+
+def _student_on_device(row: Row) -> tuple[str, str, str]:
+    return row.file.student, row.setup.device, row.setup.timed_by
 
 
 def _alike(row: Row, base: Row) -> int:

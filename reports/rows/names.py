@@ -39,6 +39,8 @@ def variants(rows: Iterable[R], *, hops: bool = True) -> dict[R, str]:
                 "threads unknown" if count is None else units.counted(count, "thread")
             )
     for alike in grouped(listed, _what_names_show).values():
+        if len(alike) == 1:
+            continue
         for row, more in _distinguishing_words(alike).items():
             words[row] += more
     return {row: ", ".join(words[row]) for row in listed}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,15 +62,30 @@ def answers(tasks: Sequence[Sequence[Mapping[str, str]]]) -> Answers | None:
     if not tasks or not all(tasks):
         return None
     digits = [
-        (label, part[label], len(tasks) * len(parts) * len(part))
+        (part[label], len(tasks) * len(parts) * len(part))
         for parts in tasks
         for part in parts
         for label in sorted(part)
     ]
-    strata = [len(right) for _, right, _ in digits]
+    strata = tuple(len(right) for right, _ in digits)
+    weights, starts = _layout(strata, tuple(count for _, count in digits))
+    right = "".join(right for right, _ in digits).encode()
     return Answers(
-        right=np.array([int(digit) for _, right, _ in digits for digit in right], dtype=np.float64),
-        weights=np.repeat([1 / (count * len(right)) for _, right, count in digits], strata),
-        starts=np.cumsum([0, *strata[:-1]]),
-        strata=tuple(strata),
+        right=(np.frombuffer(right, dtype=np.uint8) - ord("0")).astype(np.float64),
+        weights=weights,
+        starts=starts,
+        strata=strata,
     )
+
+
+@lru_cache(maxsize=64)
+def _layout(
+    strata: tuple[int, ...], counts: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Returns weights and starts, which the scores of one task set share: there may be thousands.
+
+    Args:
+        counts: of each label, by how much its clips count less, besides their number.
+    """
+    each = [1 / (count * size) for count, size in zip(counts, strata, strict=True)]
+    return np.repeat(each, strata), np.cumsum([0, *strata[:-1]])

@@ -16,11 +16,12 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, TypeVar
 
-from bench.core.caveats import Caveat, CaveatKind
+from bench.core.caveats import APART, Caveat, CaveatKind
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.units import one_line
 from reports.rows import schema
+from reports.rows.intervals import check
 from reports.rows.schema import File, Power, Row, Setup, Stream
 
 R = TypeVar("R", Row, Stream)
@@ -28,7 +29,6 @@ R = TypeVar("R", Row, Stream)
 _HINT = "give a results.csv that frill-bench report wrote, as it was written"
 _CAVEAT_COLUMNS = ("caveats", "caveat_evidence")
 _NOT_NEGATIVE = ("latency_us", "size_", "memory_", "audio_s", "processes", "hop_s", "core_share")
-_APART = " | "  # between the evidence of two caveats
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,13 +183,13 @@ def _caveats(cells: Mapping[str, str]) -> tuple[Caveat, ...]:
             raise _WrongValueError(f"column caveats: {name!r} is not a caveat")
         kinds.append(CaveatKind(name))
     found: list[Caveat] = []
-    for part in filter(None, cells["caveat_evidence"].split(_APART)):
+    for part in filter(None, cells["caveat_evidence"].split(APART)):
         name, _, evidence = part.partition(": ")
         if name in names:
             found.append(Caveat(kind=CaveatKind(name), evidence=evidence))
         elif found:  # a part of the evidence before it
             last = found.pop()
-            found.append(dataclasses.replace(last, evidence=f"{last.evidence}{_APART}{part}"))
+            found.append(dataclasses.replace(last, evidence=f"{last.evidence}{APART}{part}"))
         else:
             raise _WrongValueError(f"column caveat_evidence: {one_line(part)!r} is of no caveat")
     bare = [Caveat(kind=kind) for kind in kinds if kind not in {each.kind for each in found}]
@@ -202,6 +202,6 @@ def _check(row: Row | Stream, source: str, line: int) -> None:
         if name.startswith(_NOT_NEGATIVE) and value is not None and value < 0:
             raise _wrong(source, line, f"column {name}: {value:g} is below 0")
     try:
-        schema.check([row])
+        check([row])
     except ConfigurationError as error:
         raise _wrong(source, line, error.message.removesuffix(" in row 0")) from error

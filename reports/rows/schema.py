@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias, TypeVar
+from functools import cache
+from operator import attrgetter
+from typing import Any, TypeAlias, TypeVar, cast
 
 from bench.core.artifact import Format
-from bench.core.caveats import Caveat
-from bench.core.errors import ConfigurationError
+from bench.core.caveats import Caveat, evidence_text, kinds_text
 from reports.rows.paired import Answers
 
 R = TypeVar("R")
 K = TypeVar("K")
 Value: TypeAlias = str | float | None
-_APART = " | "  # between the evidence of two caveats
 # Version of the columns of all tables: it changes when one is removed, renamed or gets another
 # meaning, and not when one is added. docs/schema.md lists them.
 ROWS_VERSION = 1
@@ -163,6 +163,10 @@ class Row:
     )
     # No column: which test clips were right.
     answers: Answers | None = dataclasses.field(default=None, compare=False, repr=False)
+
+    def __hash__(self) -> int:
+        """Returns the hash of its identity: that of all columns takes seconds for many rows."""
+        return hash((self.case_key, self.session, self.audio_s_per_inference))
 
     @property
     def not_timed(self) -> str:
@@ -325,8 +329,10 @@ class Listing:
 
 
 _PARTS: dict[str, type[object]] = {"file": File, "setup": Setup, "power": Power}
-# Kinds, joined by semicolons; and "kind: evidence", where there is any.
-_CAVEATS = ("caveats", "caveat_evidence")
+_TEXTS: dict[str, Callable[[Iterable[Caveat]], str]] = {
+    "caveats": kinds_text,
+    "caveat_evidence": evidence_text,
+}
 NUMBERS = ("int", "float")
 
 
@@ -343,29 +349,42 @@ def columns(record: type[object], *, of: tuple[str, ...] = ("",)) -> tuple[str, 
         elif "meaning" in field.metadata and str(field.type).startswith(of):
             names.append(field.name)
         elif field.name == "caveats" and "" in of:
-            names += _CAVEATS
+            names += _TEXTS
     return tuple(names)
 
 
-def listing(rows: Iterable[R], record: type[R]) -> Listing:
-    """Returns rows, all of them ``record``, as values."""
-    return Listing(columns=columns(record), rows=tuple(tuple(_values(row)) for row in rows))
+def listing(rows: Iterable[R], record: type[R], *, only: Sequence[str] | None = None) -> Listing:
+    """Returns rows, all of them ``record``, as values.
+
+    Args:
+        only: the columns to return, in this order; by default all.
+    """
+    names = columns(record) if only is None else tuple(only)
+    paths = _paths(cast("Any", record))
+    readers = [attrgetter(paths[name]) for name in names]
+    texts = [(at, _TEXTS[name]) for at, name in enumerate(names) if name in _TEXTS]
+    found = []
+    for row in rows:
+        values = [read(row) for read in readers]
+        for at, text in texts:
+            values[at] = text(values[at])
+        found.append(tuple(values))
+    return Listing(columns=names, rows=tuple(found))
 
 
-def _values(row: object) -> Iterator[Value]:
-    for field in dataclasses.fields(row):  # type: ignore[arg-type]  # records are dataclasses
-        value = getattr(row, field.name)
+@cache
+def _paths(record: type[Any]) -> Mapping[str, str]:
+    """Returns where the value of each column is, such as ``setup.device``."""
+    found: dict[str, str] = {}
+    for field in dataclasses.fields(record):
         if field.name in _PARTS:
-            yield from _values(value)
+            inner = _paths(cast("Any", _PARTS[field.name]))
+            found |= {name: f"{field.name}.{path}" for name, path in inner.items()}
         elif "meaning" in field.metadata:
-            yield value
+            found[field.name] = field.name
         elif field.name == "caveats":
-            yield ";".join(sorted({caveat.kind.value for caveat in value}))
-            yield _APART.join(
-                f"{caveat.kind}: {caveat.evidence}"
-                for caveat in sorted(set(value))
-                if caveat.evidence
-            )
+            found |= dict.fromkeys(_TEXTS, field.name)
+    return found
 
 
 def grouped(rows: Iterable[R], key: Callable[[R], K]) -> Mapping[K, list[R]]:
@@ -374,24 +393,3 @@ def grouped(rows: Iterable[R], key: Callable[[R], K]) -> Mapping[K, list[R]]:
     for row in rows:
         groups[key(row)].append(row)
     return groups
-
-
-def check(rows: Iterable[object]) -> None:
-    """Checks that each interval holds its own estimate.
-
-    Raises:
-        ConfigurationError: an interval does not; names the column and the row.
-    """
-    for index, row in enumerate(rows):
-        values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}  # type: ignore[arg-type]  # records are dataclasses
-        for low in [name for name in values if name.endswith("low")]:
-            stem = low.removesuffix("low")
-            middles = (stem.rstrip("_"), f"{stem}median", f"{stem}mean", "value", "effect")
-            middle = next(name for name in middles if name in values)
-            ends = [values[name] for name in (low, middle, f"{stem}high")]
-            present = [end for end in ends if end is not None]
-            if values[middle] is not None and present != sorted(present):
-                raise ConfigurationError(
-                    f"column {middle} is outside {low} to {stem}high in row {index}",
-                    hint="an interval holds its own estimate",
-                )

@@ -12,7 +12,7 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from reports.effects.fit import Estimate
 from reports.parts.documents import results_csv
-from reports.rows import schema
+from reports.rows import intervals, schema
 from reports.rows.schema import Endurance, File, Row, Setup, Slice, Stream, Task
 
 FIRST_TWENTY = [
@@ -82,11 +82,11 @@ def test_columns_can_be_selected_and_put_beside_others() -> None:
 
 
 def test_an_estimate_outside_its_own_interval_is_refused() -> None:
-    schema.check([*rows(), *tasks(rows())])
+    intervals.check([*rows(), *tasks(rows())])
     row = changed(timed("a", "int8", 100.0, score=0.5), score_low=0.9)
     message = "column score_mean is outside score_low to score_high in row 0"
     with pytest.raises(ConfigurationError, match=message):
-        schema.check([row])
+        intervals.check([row])
 
 
 @pytest.mark.parametrize("record", [Row, Task, Stream, Endurance, Slice, Estimate, File, Setup])

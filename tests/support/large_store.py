@@ -1,31 +1,41 @@
-"""Databases of any number of processes: what a run on phones stores, copied with new ids."""
+"""Databases of any size: of many processes, copied with new ids, and of many scored files."""
 
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from random import Random
+from statistics import fmean
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Table
 
 from bench.core import config
 from bench.core.artifact import Artifact, Format
 from bench.core.device_state.telemetry import Telemetry
+from bench.core.hashing import sha256_bytes
+from bench.core.score import Head as ScoreHead
+from bench.core.score import Score, TaskScore, Windows
 from bench.flow.outputs.record import EVENT
 from bench.plan.case import Case
 from bench.plan.device import DeviceRecord
 from bench.plan.suite import GATE
 from bench.store import payload, schema, seal
 from bench.store.store import Store
+from models.student.spec import Activation, Head, StudentSpec
+from models.student.spec import Size as StudentSize
 from support.device_states import QUIET
-from support.stored_sessions import ARTIFACT, CASE, DEVICE, add_session
+from support.stored_sessions import ARTIFACT, CASE, DEVICE, add_session, scored
 
 _LOGS = Path(__file__).parents[1] / "data" / "benchmark_logs"
 # What the official tool really printed.
 TEXT = (_LOGS / "67_tf2.14.1_three_runs_recommended.txt").read_text()
 _DEVICES = 4
+_CLIPS = 400  # of a task
 _SESSIONS_OF_GATES = 10  # each tenth one is of a gate
 
 
@@ -88,6 +98,85 @@ def write_large(path: Path, size: Size) -> None:
             database.execute(f"DELETE FROM {name} WHERE id = ?", (key,))  # noqa: S608 - our tables
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()
+
+
+def write_scored(path: Path, files: int) -> None:
+    """Writes a database of one session, of 6 processes of each of so many files, and their scores.
+
+    The files are FRILL's grid in four formats; three tasks are scored, with the answers for 400
+    clips each, of which all files find the same ones hard.
+    """
+    random = np.random.default_rng(2)
+    hard = random.normal(size=(3, _CLIPS))
+    latencies_us = {}
+    with Store.open(path) as database, database.writing_together() as store:
+        for number, name in zip(range(files), _grid(), strict=False):
+            format = list(Format)[number % len(Format)]
+            sha256 = sha256_bytes(f"the bytes of {name}.{format}".encode())
+            better = random.normal(1, 0.3)
+            store.add_artifact(
+                replace(
+                    ARTIFACT,
+                    name=name,
+                    format=format,
+                    file=f"{name}.{format}.tflite",
+                    sha256=sha256,
+                    size_bytes=int(3e5 * random.lognormal(better)),
+                )
+            )
+            store.add_score(_scored(sha256, better > hard + random.normal(size=hard.shape)))
+            case = replace(CASE, artifact_sha256=sha256)
+            latencies_us[case] = 1000 * random.lognormal(better)
+        add_session(
+            store,
+            "00000000-0000-4000-8000-000000000000",
+            latencies_us,
+            stdout=TEXT,
+            telemetry=Telemetry(before=QUIET, after=QUIET, run_s=0.2, cores=(4, 7)),
+        )
+
+
+def _grid() -> Iterator[str]:
+    """Yields the name of each student of a grid of 2,520, once for each format."""
+    for size, width, head, rank, embedding, activation in product(
+        StudentSize,
+        np.arange(1, 15) / 4,
+        Head,
+        (None, 64),
+        (128, 256, 512, 1024, 2048),
+        Activation,
+    ):
+        spec = StudentSpec(
+            size=size,
+            width=float(width),
+            head=head,
+            bottleneck_rank=rank,
+            embedding_size=embedding,
+            activation=activation,
+        )
+        yield from [spec.name] * len(Format)
+
+
+def _scored(sha256: str, right: NDArray[np.bool_]) -> Score:
+    """Returns the score of a file by its answers, bool [3 tasks, clips]."""
+    tasks = [
+        TaskScore(
+            task=task,
+            metric="balanced_accuracy",
+            value=float(answers.mean()),
+            low=float(answers.mean()) - 0.02,
+            high=float(answers.mean()) + 0.02,
+            chance=0.1,
+            floor=0.5,
+            test_clips=_CLIPS,
+            correct=({"all": "".join("01"[each] for each in answers.astype(int))},),
+        )
+        for task, answers in zip(("speaker", "emotion", "keyword"), right, strict=True)
+    ]
+    mean = fmean(each.value for each in tasks)
+    return replace(
+        scored(sha256, mean), tasks=tuple(tasks), windows=Windows.TO_END, head=ScoreHead.FIXED
+    )
 
 
 def _add_night(

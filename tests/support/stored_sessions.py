@@ -55,6 +55,7 @@ ARTIFACT = Artifact(
     weights="distilled",
 )
 
+NO_TELEMETRY = Telemetry()
 ANOTHER_DEVICE = replace(DEVICE, serial="two")
 # Of each field of a case another value; a new field must be added here.
 OTHER: dict[str, object] = {
@@ -106,6 +107,8 @@ def add_session(
     device: DeviceRecord = DEVICE,
     processes: int = 6,
     day: int = 1,
+    stdout: str = "raw",
+    telemetry: Telemetry = NO_TELEMETRY,
 ) -> Session:
     """Stores a session in which each case took about so long; each process a little longer."""
     session = Session(
@@ -130,9 +133,9 @@ def add_session(
                 wall_s=0.5,
                 exit_status=0,
                 timed_out=False,
-                stdout="raw",
+                stdout=stdout,
                 stderr="",
-                telemetry=Telemetry(),
+                telemetry=telemetry,
                 limits=HOST_LIMITS,
             )
             store.add_outcome(store.add_invocation(invocation), _measured(us + ordinal))

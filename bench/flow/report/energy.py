@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 from bench.core import config
 from bench.core.device_state.energy import Energy
@@ -104,3 +105,22 @@ def amount_columns(name: str, amount: Amount | None) -> dict[str, float | None]:
     """Returns the columns of an amount and its interval."""
     values = (None, None, None) if amount is None else (amount.value, amount.low, amount.high)
     return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+
+
+def energy_columns(by_mode: Mapping[Mode, EnergyUse | None], hop_s: float | None) -> dict[str, Any]:
+    """Returns the columns of a row's energy, by that of the same case in other modes.
+
+    Args:
+        hop_s: of the row.
+    """
+    sustained, streamed = by_mode.get(Mode.SUSTAINED), by_mode.get(Mode.STREAMING)
+    if streamed is not None and streamed.hop_s != hop_s:
+        streamed = None
+    rails = next((each.rails for each in (sustained, streamed) if each and each.rails), ())
+    return {
+        **amount_columns(
+            "energy_j_per_inference", sustained.per_inference_j if sustained else None
+        ),
+        **amount_columns("energy_j_per_hour", streamed.per_hour_j if streamed else None),
+        "energy_rails": ";".join(rails) or None,
+    }

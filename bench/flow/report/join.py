@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any
 
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.score import PRESENT_RULE, Score, TaskScore
 from bench.flow.outputs.record import host_score_caveats, output_caveats
-from bench.flow.report.energy import amount_columns
+from bench.flow.report.energy import energy_columns
 from bench.flow.report.frontend import frontend_of
 from bench.flow.report.results import CaseResult, Timed
 from bench.flow.report.stored import newest_results
@@ -23,7 +22,7 @@ from bench.store.records import Session
 from bench.store.store import Store
 from models.audio.tasks import DEMO, QUICK
 from reports.rows.paired import answers
-from reports.rows.schema import File, Frontend, Row, Setup, Task
+from reports.rows.schema import File, Frontend, Row, Setup, Task, grouped
 
 _MOST_SESSIONS = 4  # in one caveat
 _FROM_SUMMARY = (
@@ -60,14 +59,19 @@ def join(
         ConfigurationError: nothing was scored on ``task_set``.
     """
     scores = _scores(store.scores(), task_set)
-    artifacts = {each.sha256: each for each in store.artifacts()}
     timed = newest_results(store) if timed is None else timed
+    artifacts = _artifacts(store, timed, scores)
     names = _device_names(timed, with_imported=with_imported)
     newest: dict[tuple[str, int | None, str], Row] = {}
     for session, results in timed:
+        energies = grouped(
+            (each for each in results if each.energy is not None),
+            lambda each: each.case.without_protocol,
+        )
         cases = [each for each in results if each.case.protocol.mode is Mode.BACK_TO_BACK]
+        frontends = [each for each in cases if _is_frontend(each)]
         for case in cases:
-            if case.artifact is None or case.artifact.role is Role.FRONTEND:
+            if case.artifact is None or _is_frontend(case):
                 continue
             source = Source(
                 case=case,
@@ -79,8 +83,12 @@ def join(
             at_hops = scores.get(case.artifact.sha256, {})
             scored: list[int | None] = [*sorted(at_hops)]
             for hop in scored or [case.artifact.hop_samples]:
-                row = _row(source, cases, at_hops, hop)
-                newest[case.case.key, hop, case.origin.text] = _with_energy(row, case, results)
+                row = _row(source, frontends, at_hops, hop)
+                if energies:
+                    alike = energies.get(case.case.without_protocol, ())
+                    by_mode = {each.case.protocol.mode: each.energy for each in alike}
+                    row = replace(row, **energy_columns(by_mode, row.audio_s_per_inference))
+                newest[case.case.key, hop, case.origin.text] = row
     tasks = [
         _task(artifacts[sha256], score, each)
         for sha256, at_hops in scores.items()
@@ -89,6 +97,23 @@ def join(
         for each in score.tasks
     ]
     return _with_session_caveats(list(newest.values())), tasks
+
+
+def _is_frontend(case: CaseResult) -> bool:
+    return case.artifact is not None and case.artifact.role is Role.FRONTEND
+
+
+def _artifacts(store: Store, timed: Sequence[Timed], scored: Iterable[str]) -> dict[str, Artifact]:
+    """Returns each timed or scored artifact that has a manifest, by SHA-256."""
+    found = {
+        case.artifact.sha256: case.artifact
+        for _, cases in timed
+        for case in cases
+        if case.artifact is not None
+    }
+    if all(sha256 in found for sha256 in scored):  # ten thousand take a second
+        return found
+    return found | {each.sha256: each for each in store.artifacts()}
 
 
 def _device_names(timed: Sequence[Timed], *, with_imported: bool) -> dict[str, str]:
@@ -196,14 +221,14 @@ def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, dict[int
 
 def _row(
     source: Source,
-    cases: Sequence[CaseResult],
+    frontends: Sequence[CaseResult],
     at_hops: Mapping[int, Score],
     hop_samples: int | None,
 ) -> Row:
     case, artifact, fidelity = source.case, source.artifact, source.artifact.fidelity
     timed = case.summary or case.printed
     score = None if hop_samples is None else at_hops.get(hop_samples)
-    frontend = frontend_of(case, artifact, cases, hop_samples=hop_samples)
+    frontend = frontend_of(case, artifact, frontends, hop_samples=hop_samples)
     added = frontend.measured
     caveats = {
         *case.caveats,
@@ -259,27 +284,6 @@ def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
         latency_us_per_audio_s_high=per_audio_s("latency_us_high"),
         operators_left=_operators_left(summary.nodes_delegated, case.artifact),
     )
-
-
-def _with_energy(row: Row, case: CaseResult, results: Iterable[CaseResult]) -> Row:
-    """Returns the row with the energy of the same case in other modes of its session."""
-    alike = {
-        each.case.protocol.mode: each.energy
-        for each in results
-        if each.energy is not None and each.case.without_protocol == case.case.without_protocol
-    }
-    sustained, streamed = alike.get(Mode.SUSTAINED), alike.get(Mode.STREAMING)
-    if streamed is not None and streamed.hop_s != row.audio_s_per_inference:
-        streamed = None
-    rails = next((each.rails for each in (sustained, streamed) if each and each.rails), ())
-    columns: dict[str, Any] = {
-        **amount_columns(
-            "energy_j_per_inference", sustained.per_inference_j if sustained else None
-        ),
-        **amount_columns("energy_j_per_hour", streamed.per_hour_j if streamed else None),
-        "energy_rails": ";".join(rails) or None,
-    }
-    return replace(row, **columns)
 
 
 def _operators_left(nodes_delegated: int | None, artifact: Artifact | None) -> str | None:

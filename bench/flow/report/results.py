@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from statistics import median
 from typing import TypeAlias
@@ -19,7 +20,7 @@ from bench.flow.phone.drift_probe import probe_caveats
 from bench.flow.phone.readiness import session_caveats
 from bench.flow.report.energy import energy_of
 from bench.flow.report.origin import HERE, Origin, origin_of
-from bench.measure.energy import EnergyUse
+from bench.measure.energy import METERED, EnergyUse
 from bench.measure.outcome import Failed, Measured, Statistics
 from bench.measure.printed import Printed, summarise_printed
 from bench.measure.result_caveats import (
@@ -40,6 +41,8 @@ from bench.plan.device import DeviceRecord, Kind
 from bench.store.records import Event, Invocation, Session
 from bench.tool.op_profile import OpProfile, parse_op_profile
 
+# The modes whose results show the device's states before and after a process.
+SHOWING_STATES = frozenset({Mode.SUSTAINED, *METERED})
 _MIXED = "mixed"
 _BUSY_SHARE = 0.05  # of a process's time spent waiting for a core
 
@@ -111,47 +114,72 @@ class CaseResult:
 Timed: TypeAlias = tuple[Session, tuple[CaseResult, ...]]
 
 
-def session_results(
-    session: Session,
-    invocations: Iterable[Invocation],
-    events: Sequence[Event],
-    artifacts: Mapping[str, Artifact],
-    checks: Checks,
-) -> list[CaseResult]:
-    """Returns the results of a session's cases that have a stored process, sorted by name.
+class SessionResults:
+    """The results of a session's cases that have a stored process, added file by file.
 
     Processes of companion modes, such as op profiles, are part of the back-to-back case that they
     belong to.
-
-    Args:
-        artifacts: by SHA-256.
     """
-    rows: dict[str, list[Invocation]] = defaultdict(list)
-    beside: dict[str, dict[Mode, list[Invocation]]] = defaultdict(lambda: defaultdict(list))
-    for invocation in invocations:
-        case, mode = invocation.case, invocation.case.protocol.mode
-        if mode is Mode.OUTPUT_CHECK:  # their result is in the output check
-            continue
-        if mode.is_companion:
-            beside[case.without_protocol][mode].append(invocation)
-        else:
-            rows[case.key].append(invocation)
-    checked = checks_on(session.device, checks)
-    origin = origin_of(events)
-    of_session = (*session_caveats(events), *probe_caveats(events), *origin.caveats)
-    cases = []
-    for processes in rows.values():
+
+    def __init__(
+        self,
+        session: Session,
+        events: Sequence[Event],
+        artifacts: Mapping[str, Artifact],
+        checks: Checks,
+    ) -> None:
+        """Prepares what all its cases share.
+
+        Args:
+            events: of the session.
+            artifacts: by SHA-256.
+        """
+        self._device, self._events, self._artifacts = session.device, events, artifacts
+        self._checked = checks_on(session.device, checks)
+        self._origin = origin_of(events)
+        self._caveats = (
+            *session_caveats(events), *probe_caveats(events), *self._origin.caveats,
+        )  # fmt: skip
+        self._found: list[tuple[int, CaseResult]] = []  # with the id of the first process
+
+    def add(self, invocations: Iterable[Invocation]) -> None:
+        """Adds the cases of a file, given all of its processes in the session."""
+        rows: dict[str, list[Invocation]] = defaultdict(list)
+        beside: dict[str, dict[Mode, list[Invocation]]] = defaultdict(lambda: defaultdict(list))
+        for invocation in invocations:
+            case, mode = invocation.case, invocation.case.protocol.mode
+            if mode is Mode.OUTPUT_CHECK:  # their result is in the output check
+                continue
+            if mode.is_companion:
+                beside[case.without_protocol][mode].append(invocation)
+            else:
+                rows[case.key].append(invocation)
+        for processes in rows.values():
+            self._found.append((processes[0].id, self._case(processes, beside)))
+
+    def _case(
+        self,
+        processes: Sequence[Invocation],
+        beside: Mapping[str, Mapping[Mode, Sequence[Invocation]]],
+    ) -> CaseResult:
         case = processes[0].case
         at_once = case.protocol.mode is Mode.BACK_TO_BACK
-        companions = beside.get(case.without_protocol, {}) if at_once else {}
-        result = _result(processes, companions, session.device, artifacts)
-        check = checked.get(case.computation)
-        caveats = (*result.caveats, *output_caveats(check), *of_session)
+        companions = beside.get(case.without_protocol, {}) if at_once and beside else {}
+        result = _result(processes, companions, self._device, self._artifacts)
+        check = self._checked.get(case.computation)
         hop_s = result.artifact.hop_s if result.artifact and result.artifact.hop_samples else None
-        energy = energy_of(processes, events, hop_s=hop_s)
-        result = replace(result, check=check, energy=energy)
-        cases.append(replace(result, caveats=caveats, origin=origin))
-    return sorted(_with_thread_caveats(cases, session.device), key=_order)
+        return replace(
+            result,
+            caveats=(*result.caveats, *output_caveats(check), *self._caveats),
+            check=check,
+            energy=energy_of(processes, self._events, hop_s=hop_s),
+            origin=self._origin,
+        )
+
+    def sorted(self) -> list[CaseResult]:
+        """Returns the results by name; of one name in the order in which they were measured."""
+        found = [case for _, case in sorted(self._found, key=itemgetter(0))]
+        return sorted(_with_thread_caveats(found, self._device), key=_order)
 
 
 def _order(result: CaseResult) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from statistics import median
 from bench.core.artifact import Artifact
 from bench.flow.outputs.record import read_checks
 from bench.flow.report.origin import HERE, IMPORTED, MERGED, origin_of
-from bench.flow.report.results import CaseResult, Timed, session_results
+from bench.flow.report.results import SHOWING_STATES, CaseResult, SessionResults, Timed
 from bench.measure.summary import SessionSpread, between_sessions
 from bench.plan.suite import GATE
 from bench.store.records import Event, Session
@@ -26,24 +26,32 @@ def newest_results(store: Store) -> list[Timed]:
     The number of queries does not depend on the number of sessions.
     """
     sessions = {session.id: session for session in sessions_of(store)}
-    needed = _newest_of_cases(store, list(sessions))
+    having = dict(store.sessions_by_case())
+    needed = _newest_of_cases(store, list(sessions), having)
     artifacts, checks = _artifacts(store), read_checks(store)
     events: dict[str | None, list[Event]] = defaultdict(list)
     for event in store.events_of(needed):
         events[event.session_id].append(event)
-    by_session = {
-        identity: session_results(
-            sessions[identity], invocations, events[identity], artifacts, checks
-        )
-        for identity, invocations in store.invocations_by_session(needed)
+    found = {
+        each: SessionResults(sessions[each], events[each], artifacts, checks) for each in needed
     }
+    for invocations in store.invocations_by_file(needed, states_of=SHOWING_STATES):
+        found[invocations[0].session_id].add(invocations)
+    by_session = {identity: results.sorted() for identity, results in found.items()}
     timed = [(session, by_session.get(session.id, [])) for session in sessions.values()]
-    spreads = _spreads(store, {each.case.key for cases in by_session.values() for each in cases})
+    keys = {each.case.key for cases in by_session.values() for each in cases}
+    spreads = _spreads(store, {each for each in keys if len(having.get(each, ())) > 1})
     return [(session, _with_spreads(cases, spreads)) for session, cases in timed]
 
 
-def _newest_of_cases(store: Store, oldest_first: Sequence[str]) -> set[str]:
-    """Returns the sessions that are the newest of any case, of each origin on its own."""
+def _newest_of_cases(
+    store: Store, oldest_first: Sequence[str], having: Mapping[str, Sequence[str]]
+) -> set[str]:
+    """Returns the sessions that are the newest of any case, of each origin on its own.
+
+    Args:
+        having: the sessions of each case.
+    """
     place = {identity: number for number, identity in enumerate(oldest_first)}
     events: dict[str | None, list[Event]] = defaultdict(list)
     for kind in (IMPORTED, MERGED):
@@ -51,8 +59,9 @@ def _newest_of_cases(store: Store, oldest_first: Sequence[str]) -> set[str]:
             events[event.session_id].append(event)
     origins = {identity: origin_of(steps).text for identity, steps in events.items()}
     newest: dict[tuple[str, str], str] = {}
-    for case, having in store.sessions_by_case():
-        for identity in sorted((each for each in having if each in place), key=place.__getitem__):
+    for case, identities in having.items():
+        known = (each for each in identities if each in place)
+        for identity in sorted(known, key=place.__getitem__):
             newest[case, origins.get(identity, HERE.text)] = identity
     return set(newest.values())
 
@@ -64,13 +73,10 @@ def sessions_of(store: Store) -> list[Session]:
 
 def results(store: Store, session: Session) -> tuple[CaseResult, ...]:
     """Returns the results of a session's cases that have a stored process, sorted by name."""
-    cases = session_results(
-        session,
-        store.invocations(session.id),
-        store.events(session.id),
-        _artifacts(store),
-        read_checks(store),
-    )
+    found = SessionResults(session, store.events(session.id), _artifacts(store), read_checks(store))
+    for invocations in store.invocations_by_file([session.id], states_of=SHOWING_STATES):
+        found.add(invocations)
+    cases = found.sorted()
     return _with_spreads(cases, _spreads(store, {each.case.key for each in cases}))
 
 

@@ -21,6 +21,7 @@ from reports.page.page import write_report
 from reports.rows.against_teacher import AgainstTeacher, against_teacher
 from reports.rows.frontier import mark
 from reports.rows.hops import at_shortest_hop
+from reports.rows.intervals import check
 from reports.rows.schema import Row
 
 
@@ -44,6 +45,8 @@ def report(
     timed = newest_results(store)
     rows, tasks = join(store, task_set=task_set, timed=timed, with_imported=with_imported)
     streams, endurances = modes(timed)
+    check(rows)
+    marked = mark(rows)
     page = write_report(
         rows,
         tasks,
@@ -57,8 +60,9 @@ def report(
         effects=effects_of(rows),
         against=against_teachers(store, rows),
         details=details_of(timed),
+        marked=marked,
     )
-    return page, [marked.row for marked in mark(rows)]
+    return page, [each.row for each in marked]
 
 
 def against_teachers(store: Store, rows: Sequence[Row]) -> list[AgainstTeacher]:
