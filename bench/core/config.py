@@ -110,6 +110,8 @@ _STRICT.register_structure_hook_func(
 
 def _tuple(items: Sequence[object], kind: Any) -> tuple[object, ...]:
     """Returns the entries of a list; of a long one no more errors are collected than of a part."""
+    if not items and kind.__args__[-1] is Ellipsis:
+        return ()
     if kind == tuple[float, ...] and all(type(item) is float for item in items):
         return tuple(items)
     if len(items) <= _PART or kind.__args__[-1] is not Ellipsis:

@@ -50,11 +50,14 @@ def unsealed(table: Table, values: Sequence[Any], source: str) -> dict[str, Any]
     Raises:
         InfrastructureError: the row is damaged.
     """
-    row = dict(zip(table.c.keys(), values, strict=True))
+    plan = _plan(table)
+    row = dict(zip(plan.names, values, strict=True))
     stored = row.pop(NAME)
     try:
         if stored is None or stored == checksum(table, row):
-            return row | {name: convert(row[name]) for name, convert in _plan(table).converted}
+            for name, convert in plan.converted:
+                row[name] = convert(row[name])
+            return row
     except (TypeError, ValueError):  # another type than the column's, or no JSON
         pass
     key = next(iter(table.primary_key)).name
@@ -84,10 +87,12 @@ class _Plan:
     """How the rows of a table are read, worked out once: there may be a million.
 
     Args:
+        names: of all columns.
         texts: of each column with a checksum, its name and what makes a text of its value.
         converted: of each column that is not stored as it is, its name and what converts it.
     """
 
+    names: tuple[str, ...]
     texts: tuple[tuple[str, Callable[[Any], str]], ...]
     converted: tuple[tuple[str, Callable[[Any], Any]], ...]
 
@@ -98,6 +103,7 @@ def _plan(table: Table) -> _Plan:
     hashed = [each for each in table.c if each.name != NAME and each is not given]
     kinds: tuple[tuple[type, Callable[[Any], Any]], ...] = ((JSON, json.loads), (Boolean, bool))
     return _Plan(
+        names=tuple(table.c.keys()),
         texts=tuple((each.name, _texts(each)) for each in hashed),
         converted=tuple(
             (each.name, convert)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from copy import copy
 from datetime import UTC, datetime
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +32,7 @@ from bench.store.seal import columns, sealed, unsealed
 _OF_SESSION = ("id", "suite", "plan_sha256", "seed", "started_at", "program")
 _OF_CASE = ("artifact_sha256", "runner", "tool_sha256", "delegate", "threads", "affinity")
 _ROWS_AT_ONCE = 200  # in memory while a query is read: raw text can be long
+_CASES_OF_FILES = 100  # in one query of processes, which are in memory together
 _CASES_AT_ONCE = 500  # in one query
 _T = TypeVar("_T")
 
@@ -240,13 +243,14 @@ class Store:
         columns = (invocation.c.artifact_sha256, invocation.c.case_key)
         of_sessions = invocation.c.session_id.in_(sessions)
         pairs = list(self._rows(select(*columns).distinct().where(of_sessions).order_by(*columns)))
-        order = (invocation.c.artifact_sha256, invocation.c.session_id, invocation.c.id)
-        for keys in reading.chunks(pairs, most=_CASES_AT_ONCE):
+        for keys in reading.chunks(pairs, most=_CASES_OF_FILES):
             query = self._with_outcomes().where(of_sessions, invocation.c.case_key.in_(keys))
-            rows = self._rows(query.order_by(*order))
-            found = (reading.invocation(row, self.url, states_of=states_of) for row in rows)
-            for _, group in groupby(found, lambda one: (one.case.artifact_sha256, one.session_id)):
-                yield list(group)
+            groups: dict[tuple[str, str], list[Invocation]] = defaultdict(list)
+            for row in self._rows(query):  # in no order: a database would sort the raw texts too
+                found = reading.invocation(row, self.url, states_of=states_of)
+                groups[found.case.artifact_sha256, found.session_id].append(found)
+            for group in groups.values():
+                yield sorted(group, key=attrgetter("id"))
 
     def sessions_by_case(self) -> Iterator[tuple[str, list[str]]]:
         """Yields each case's key with the ids of the sessions that have a process of it."""

@@ -12,6 +12,7 @@ import math
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Any, TypeVar
@@ -134,13 +135,18 @@ def _row(cells: Mapping[str, str], record: type[R]) -> R:
 
 
 def _record(record: type[Any], cells: Mapping[str, str], **others: Any) -> Any:
-    types = typing.get_type_hints(record)
+    types = _types(typing.cast("Any", record))
     values = {
         field.name: _value(field.name, cells[field.name], types[field.name])
         for field in dataclasses.fields(record)
         if "meaning" in field.metadata and field.name in cells
     }
     return record(**values, **others)
+
+
+@cache
+def _types(record: type[Any]) -> Mapping[str, Any]:
+    return typing.get_type_hints(record)
 
 
 def _value(name: str, text: str, kind: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from operator import attrgetter
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from bench.core.artifact import Format
 from bench.core.caveats import Caveat, evidence_text, kinds_text
@@ -329,10 +329,7 @@ class Listing:
 
 
 _PARTS: dict[str, type[object]] = {"file": File, "setup": Setup, "power": Power}
-_TEXTS: dict[str, Callable[[Iterable[Caveat]], str]] = {
-    "caveats": kinds_text,
-    "caveat_evidence": evidence_text,
-}
+_TEXTS = {"caveats": kinds_text, "caveat_evidence": evidence_text}
 NUMBERS = ("int", "float")
 
 
@@ -360,9 +357,9 @@ def listing(rows: Iterable[R], record: type[R], *, only: Sequence[str] | None = 
         only: the columns to return, in this order; by default all.
     """
     names = columns(record) if only is None else tuple(only)
-    paths = _paths(cast("Any", record))
-    readers = [attrgetter(paths[name]) for name in names]
-    texts = [(at, _TEXTS[name]) for at, name in enumerate(names) if name in _TEXTS]
+    places = _places(cast("Any", record))
+    readers = [attrgetter(places[name].path) for name in names]
+    texts = [(at, text) for at, name in enumerate(names) if (text := places[name].text)]
     found = []
     for row in rows:
         values = [read(row) for read in readers]
@@ -372,18 +369,24 @@ def listing(rows: Iterable[R], record: type[R], *, only: Sequence[str] | None = 
     return Listing(columns=names, rows=tuple(found))
 
 
+class _Place(NamedTuple):
+    """Where the value of a column is in a record, such as ``setup.device``, and its text."""
+
+    path: str
+    text: Callable[[Iterable[Caveat]], str] | None = None
+
+
 @cache
-def _paths(record: type[Any]) -> Mapping[str, str]:
-    """Returns where the value of each column is, such as ``setup.device``."""
-    found: dict[str, str] = {}
+def _places(record: type[Any]) -> Mapping[str, _Place]:
+    found: dict[str, _Place] = {}
     for field in dataclasses.fields(record):
         if field.name in _PARTS:
-            inner = _paths(cast("Any", _PARTS[field.name]))
-            found |= {name: f"{field.name}.{path}" for name, path in inner.items()}
+            inner = _places(cast("Any", _PARTS[field.name]))
+            found |= {name: _Place(f"{field.name}.{place.path}") for name, place in inner.items()}
         elif "meaning" in field.metadata:
-            found[field.name] = field.name
+            found[field.name] = _Place(field.name)
         elif field.name == "caveats":
-            found |= dict.fromkeys(_TEXTS, field.name)
+            found |= {name: _Place(field.name, text) for name, text in _TEXTS.items()}
     return found
 
 

@@ -1,14 +1,12 @@
 """A database of a million processes: opened, reported and gated against; about ten minutes."""
 
-import os
-import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.costs import Cost, cost_of
 from support.large_store import Size, write_large
-from support.program import COMMAND, NO_SERVER
+from support.program import COMMAND
 from support.tables import write_table
 
 from bench.store.store import Store
@@ -18,20 +16,6 @@ pytestmark = [pytest.mark.evidence, pytest.mark.timeout(7200)]
 DATA = Path(__file__).parents[1] / "data"
 SIZE = Size(sessions=500, files=100)
 MOST_MB = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What a command took."""
-
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
-
-    @property
-    def cells(self) -> list[str]:
-        """The cells of a table."""
-        return [f"{self.wall_s:.1f}", f"{self.cpu_s:.1f}", f"{self.peak_mb:.0f}"]
 
 
 def test_a_million_processes_are_opened_reported_and_gated_against(tmp_path: Path) -> None:
@@ -83,22 +67,3 @@ def opened(database: Path, *, create: bool) -> Cost:
     cost = Cost(wall_s=time.perf_counter() - wall_s, cpu_s=time.process_time() - cpu_s, peak_mb=0.0)
     assert cost.cpu_s < 1
     return cost
-
-
-def cost_of(*words: str) -> Cost:
-    """Returns what a process takes that ends well, or at an undecided gate."""
-    started_s = time.perf_counter()
-    process = subprocess.Popen(
-        words,
-        env={**os.environ, **NO_SERVER},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, words
-    return Cost(
-        wall_s=time.perf_counter() - started_s,
-        cpu_s=usage.ru_utime + usage.ru_stime,
-        peak_mb=usage.ru_maxrss / 1024,
-    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from support import stored_sessions
 from support.patience import PATIENCE_S
 
 from bench.core.artifact import Artifact, Fidelity, Format, Partitions, Role, Tensor, WeightsOrigin
@@ -297,3 +298,24 @@ def test_several_processes_write_a_new_database_at_once(path: Path) -> None:
         (f"s{number}", ordinal) for number in range(4) for ordinal in range(20)
     }
     assert all(each.outcome == MEASURED for each in found)
+
+
+def test_what_is_written_together_is_stored_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    case = stored_sessions.CASE
+    with Store.open(tmp_path / "results.db") as store:
+        with store.writing_together() as together:
+            for _ in range(2):  # the second one is there already
+                together.add_artifact(stored_sessions.ARTIFACT)
+            session = stored_sessions.add_session(together, "whole", {case: 100.0})
+            assert together.sessions() == [session]
+            assert store.sessions() == []
+        assert len(store.invocations("whole")) == 6
+        with pytest.raises(InfrastructureError), store.writing_together() as together:
+            stored_sessions.add_session(
+                together, "part", {case: 100.0, replace(case, threads=2): 100.0}
+            )
+            again = store.invocations("whole")[0]
+            together.add_invocation(again)
+        assert [each.id for each in store.sessions()] == ["whole"]
+        (group,) = store.invocations_by_file(["whole"], states_of=())
+        assert group == store.invocations("whole")

@@ -143,15 +143,16 @@ def import_log(store: Store, log: ImportedLog, target: Target | None = None) -> 
     stored = {(each.case.key, each.ordinal): each for each in store.invocations(session.id)}
     added = 0
     outcomes = []
-    for invocation in processes(log, session):
-        assert invocation.outcome is not None  # noqa: S101 - processes judges them
-        outcomes.append(invocation.outcome)
-        known = stored.get((invocation.case.key, invocation.ordinal))
-        if known is None:
-            added += 1
-            store.add_outcome(store.add_invocation(invocation), invocation.outcome)
-        elif known.outcome is None:  # the program was killed in between
-            store.add_outcome(known.id, invocation.outcome)
+    with store.writing_together() as together:  # of one log there may be thousands
+        for invocation in processes(log, session):
+            assert invocation.outcome is not None  # noqa: S101 - processes judges them
+            outcomes.append(invocation.outcome)
+            known = stored.get((invocation.case.key, invocation.ordinal))
+            if known is None:
+                added += 1
+                together.add_outcome(together.add_invocation(invocation), invocation.outcome)
+            elif known.outcome is None:  # the program was killed in between
+                together.add_outcome(known.id, invocation.outcome)
     return Import(file=log.file, session=session.id, outcomes=tuple(outcomes), added=added)
 
 

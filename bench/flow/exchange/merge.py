@@ -257,7 +257,8 @@ def _add(
             facts: dict[str, object] = {"file": parcel.file, "sha256": parcel.sha256}
             store.add_event(Event(kind=MERGED, at=now, session_id=session.id, facts=facts))
     _add_events(store, parcel.events, here)
-    processes = _add_processes(store, parcel, outcomes)
+    with store.writing_together() as together:
+        processes = _add_processes(together, parcel, outcomes)
     known = {_place(each) for each in store.scores()}
     for artifact in parcel.artifacts:
         store.add_artifact(artifact)
