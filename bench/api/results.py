@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from bench.api.files import DB, Texts, frame, texts
+from bench.core.paths import folder_beside
 
 if TYPE_CHECKING:
     from bench.flow.report.results import Timed
@@ -25,12 +26,19 @@ class Results:
     Args:
         task_set: which scores to use; by default the set that most files were scored on.
         with_imported: imported rows may be on a frontier with measured ones.
+        beside: the folder of the database, whose gates the page shows.
     """
 
     def __init__(
-        self, store: Store, *, task_set: str | None = None, with_imported: bool = False
+        self,
+        store: Store,
+        *,
+        task_set: str | None = None,
+        with_imported: bool = False,
+        beside: Path | None = None,
     ) -> None:
         self._store = store
+        self._beside = beside
         self._task_set = task_set
         self._with_imported = with_imported
 
@@ -125,6 +133,7 @@ class Results:
             command=f"bench.api, on {self._store.url}",
             task_set=self._task_set,
             with_imported=self._with_imported,
+            beside=self._beside,
         )
         return page
 
@@ -163,7 +172,8 @@ def open(
     from bench.store.store import Store
 
     store = Store.open(db, create=False)
-    return Results(store, task_set=task_set, with_imported=with_imported)
+    beside = folder_beside(str(db))
+    return Results(store, task_set=task_set, with_imported=with_imported, beside=beside)
 
 
 def join(db: str | Path = DB, *, task_set: str | None = None) -> DataFrame:

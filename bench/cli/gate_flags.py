@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bench.cli import flags
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from bench.flow.device.requests import RunRequest
     from bench.plan.device import Kind
     from bench.plan.suite import Target
-
-CALIBRATIONS = "calibrations"  # the folder beside the database
 
 
 class BlockFlags(flags.DeviceFlags, flags.InputFlags, Protocol):
@@ -61,11 +58,6 @@ def block_request(options: BlockFlags, targets: Sequence[Target], kind: Kind) ->
         delegates_are_default=options.delegate is None,
         timeout_s=options.timeout,
     )
-
-
-def folder_beside(db: str, name: str) -> Path:
-    """Returns a folder beside the database."""
-    return (Path() if "://" in db else Path(db).parent) / name
 
 
 def caveats_of(options: flags.DeviceFlags) -> tuple[Caveat, ...]:

@@ -1,10 +1,13 @@
-"""The folders of this program: cache, state and the user's device profiles."""
+"""The folders of this program: cache, state, device profiles, and those beside a database."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 from typing import Literal
+
+# Folders beside a database: logs of gates, and calibrations of devices.
+GATES, CALIBRATIONS = "gates", "calibrations"
 
 
 def cache_dir() -> Path:
@@ -20,6 +23,11 @@ def state_dir() -> Path:
 def device_profiles_dir() -> Path:
     """Returns ``$FRILL_BENCH_PROFILES``, else a folder among the user's settings."""
     return _folder("FRILL_BENCH_PROFILES", "config", "device_profiles")
+
+
+def folder_beside(db: str, name: str = "") -> Path:
+    """Returns a folder beside a database, or the one that the database is in."""
+    return (Path() if "://" in db else Path(db).parent) / name
 
 
 def _folder(variable: str, kind: Literal["cache", "state", "config"], below: str = "") -> Path:

@@ -144,7 +144,13 @@ def _make(
         before = clock.stages()  # without the page, which is not written yet
         clock("page", 0, 1)
         page, rows = report(
-            store, out=out, title=_TITLE, command=_command(out), notes=notes, stages=before
+            store,
+            out=out,
+            title=_TITLE,
+            command=_command(out),
+            notes=notes,
+            stages=before,
+            beside=out,
         )
         clock("page", 1, 1)
     return Demo(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.core.artifact import LOG_MEL, Artifact, Format, Role
 from bench.core.errors import BenchError
+from bench.core.paths import folder_beside
 from bench.core.progress import OnStepProgress
 from bench.flow.build.own import OwnModel, convert_models
 from bench.flow.build.prepare import convert, fetch_audio, score
@@ -146,6 +147,7 @@ def finish(
             command=command,
             task_set=name if name in scored else None,
             notes=prepared.notes,
+            beside=folder_beside(db),
         )
         on_progress("page", 1, 1)
     own = {each.sha256 for each in prepared.made.artifacts}

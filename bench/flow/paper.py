@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.core.artifact import Artifact, Format, WeightsOrigin
+from bench.core.paths import folder_beside
 from bench.core.progress import OnStepProgress
 from bench.core.score import Score
 from bench.flow.build.prepare import convert, fetch_audio, score
@@ -127,6 +128,7 @@ def finish(
             command=command,
             task_set=name if name in scored else None,
             notes=prepared.notes,
+            beside=folder_beside(db),
         )
         lines = against_teachers(store, rows)
         on_progress("page", 1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -61,7 +62,7 @@ class Store:
         """
         place: str | URL = str(url)
         if "://" not in str(url):
-            absolute = Path(url).absolute()
+            absolute = Path(os.path.realpath(url))  # one name for it, from wherever it is given
             if create:
                 make_folder(absolute)
             place = URL.create("sqlite", database=str(absolute))  # whose name may hold a % or a ?

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from bench.core import units
 from bench.core.units import one_line
@@ -21,11 +22,19 @@ _LETTERS = 2_000  # of a sentence from outside
 _HASH = 12  # letters of a hash; the whole one is below
 
 
-def to_html(gate: GateReport, *, most_pictures: int = MOST_PICTURES) -> str:
+def to_html(
+    gate: GateReport,
+    *,
+    most_pictures: int = MOST_PICTURES,
+    trail: Sequence[tuple[str, str]] = (),
+    links: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Returns the page as one self-contained HTML file; a gate that ended early has one too.
 
     Args:
         most_pictures: models with a picture of their blocks, the loudest verdicts first.
+        trail: name and address of the pages that it belongs to, in a folder of pages.
+        links: address of the page of each file, by its SHA-256.
     """
     notes = Footnotes()
     ordered = gate.of(*(finding.verdict for finding in gate.findings))
@@ -39,11 +48,12 @@ def to_html(gate: GateReport, *, most_pictures: int = MOST_PICTURES) -> str:
         .get_template("gate.html")
         .render(
             title=one_line(gate.title),
+            trail=trail,
             verdict=wording.headline(gate),
             summary=_summary(gate),
             message=_sentence(gate.message),
             differences=[_sentence(each) for each in gate.differences],
-            findings=table.cells(ordered, notes) if ordered else None,
+            findings=table.cells(ordered, notes, links) if ordered else None,
             parts=[_part(gate, each, number) for number, each in enumerate(drawn, start=1)],
             without_picture=len(measured) - len(drawn),
             reasons=[
@@ -115,9 +125,9 @@ def _summary(gate: GateReport) -> str:
     if gate.message:
         return f"exit code {gate.exit_code}"
     tool = " ".join(f"tool {each[:_HASH]}" for each in one_line(gate.tool).split())
-    return (
-        f"{wording.counts(gate)}. {wording.minutes(gate)} with {tool}; exit code {gate.exit_code}"
-    )
+    # Of a log that is replayed the time is not known.
+    took = f"{wording.minutes(gate)} with {tool}" if gate.started_at else f"With {tool}"
+    return f"{wording.counts(gate)}. {took}; exit code {gate.exit_code}"
 
 
 def _heading(finding: Finding) -> str:

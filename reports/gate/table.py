@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from bench.core.units import GAP, one_line
 from bench.gate.verdict import Finding, Verdict
@@ -10,11 +11,17 @@ from reports.gate import wording
 from reports.parts.table import Cell, Footnotes, Heading, Line, Table, text_headings
 
 
-def cells(findings: Iterable[Finding], notes: Footnotes) -> Table:
+def cells(
+    findings: Iterable[Finding],
+    notes: Footnotes,
+    links: Mapping[str, str] = MappingProxyType({}),
+) -> Table:
     """Returns the table of findings, one per line; regressed and failed ones are bold.
 
     Args:
         notes: gets their caveats.
+        links: address of the page of each file, by its SHA-256: that of the candidate, or else of
+            the baseline, is the model's.
     """
     headings = (
         *text_headings("model", "format", "axis", "verdict"),
@@ -23,7 +30,7 @@ def cells(findings: Iterable[Finding], notes: Footnotes) -> Table:
     )
     lines = [
         Line(
-            cells=_line(each, notes),
+            cells=_line(each, notes, links),
             strong=each.verdict in (Verdict.REGRESSED, Verdict.FAILED),
         )
         for each in findings
@@ -31,10 +38,14 @@ def cells(findings: Iterable[Finding], notes: Footnotes) -> Table:
     return Table(headings=headings, lines=tuple(lines))
 
 
-def _line(finding: Finding, notes: Footnotes) -> tuple[Cell, ...]:
+def _line(finding: Finding, notes: Footnotes, links: Mapping[str, str]) -> tuple[Cell, ...]:
     evidence = finding.evidence if finding.is_compared else None
     return (
-        Cell(text=one_line(finding.model.name), marks=notes.mark_caveats(finding.caveats)),
+        Cell(
+            text=one_line(finding.model.name),
+            marks=notes.mark_caveats(finding.caveats),
+            link=links.get(finding.candidate_sha256, links.get(finding.baseline_sha256, "")),
+        ),
         Cell(text=finding.model.format),
         Cell(text=finding.axis),
         Cell(text=wording.verdict(finding)),

@@ -29,6 +29,8 @@ def write_history(
     left_out: Sequence[str],
     provenance: Mapping[str, str],
     pages: Mapping[str, Path] | None = None,
+    trail: Sequence[tuple[str, str]] = (),
+    most_pictures: int | None = None,
 ) -> Path:
     """Returns the page it wrote into the folder ``out``, beside plots and the runs as CSV.
 
@@ -37,6 +39,8 @@ def write_history(
         left_out: sentences.
         provenance: name to text of what made these numbers.
         pages: of gates, by the session of each.
+        trail: name and address of the pages that it belongs to, in a folder of pages.
+        most_pictures: of trends with a picture, the first ones; ``None`` draws all.
     """
     parts = [
         (
@@ -46,16 +50,23 @@ def write_history(
             _links(trend, pages or {}, out),
             picture(chart(trend), out, number),
         )
-        for number, trend in enumerate(trends, start=1)
+        for number, trend in enumerate(trends[:most_pictures], start=1)
     ]
+    without_picture = len(trends) - len(parts)
     pinned = {f"{each.model} {each.last.finding.baseline_sha256[:12]}" for each in trends}
     html = (
         environment()
         .get_template("history.html")
         .render(
             title=_TITLE,
-            subtitle=_subtitle(trends),
-            alarms=[f"{heading}: {line}." for heading, alarms, *_ in parts for line in alarms],
+            trail=trail,
+            subtitle=subtitle(trends),
+            alarms=[
+                f"{history.title(trend)}: {line}."
+                for trend in trends
+                for line in history.alarms(trend)
+            ],
+            without_picture=without_picture,
             trends=history.table(trends),
             parts=parts,
             left_out=left_out,
@@ -136,12 +147,14 @@ def _levels(series: Series, first: float, family: str) -> list[Trace]:
     return traces
 
 
-def _subtitle(trends: Sequence[Trend]) -> str:
+def subtitle(trends: Sequence[Trend]) -> str:
+    """Returns how many gates, from when to when, on which devices."""
     runs = [run for trend in trends for run in trend.runs]
     days = sorted(history.day(run.started_at) for run in runs)
     devices = sorted({trend.device for trend in trends})
     gates = len({run.session_id for run in runs})
-    return f"{gates} gate{'s' * (gates > 1)} from {days[0]} to {days[-1]} on {', '.join(devices)}"
+    when = f"from {days[0]} to {days[-1]}" if days[0] != days[-1] else f"of {days[0]}"
+    return f"{units.counted(gates, 'gate')} {when} on {', '.join(devices)}"
 
 
 def _percent(ratio: float) -> float:

@@ -85,7 +85,9 @@ def _lost(views: Sequence[View]) -> dict[str, list[_Number]]:
 
 
 def _caveats(row: Row) -> Iterable[str]:
-    return dict.fromkeys(each.text for each in row.caveats)
+    return dict.fromkeys(
+        f"{each.text} ({each.evidence})" if each.evidence else each.text for each in row.caveats
+    )
 
 
 def _coded(values: Iterable[str]) -> dict[str, Any]:

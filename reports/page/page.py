@@ -10,9 +10,9 @@ from bench.core import atomic
 from reports.effects import study
 from reports.effects.fit import Estimate
 from reports.page import ask
-from reports.page.details import write_details
+from reports.page.details import addresses, write_details
 from reports.page.drawn import Picture, environment, picture
-from reports.parts import against_teacher, documents, hops, modes, picks, sections, table
+from reports.parts import against_teacher, documents, gates, hops, modes, picks, sections, table
 from reports.parts.sections import Section
 from reports.parts.table import Footnotes
 from reports.plots import charts
@@ -68,7 +68,8 @@ def write_report(
         streams, endurances: of streaming and sustained runs, if there are any.
         effects: of hyper-parameters, if they were compared.
         against: students against their teacher, if one was timed beside them.
-        details: of files and devices, each of which gets a page beside this one.
+        details: of files and devices, each of which gets a page beside this one, and of gates and
+            their history, which have theirs there (``bench/flow/report/gates.py`` writes them).
         marked: the rows with their places, if these are known already.
 
     Raises:
@@ -82,7 +83,8 @@ def write_report(
     footnotes = Footnotes()
     timed: list[Timed] = [*rows, *streams, *endurances]
     families = charts.families_of(row.file.family for row in timed)
-    links = write_details(details, marked, tasks, streams, endurances, families, out)
+    links = addresses(details, marked)
+    write_details(details, links, marked, tasks, streams, endurances, families, out)
     results = table.results(marked, footnotes, links)
     views = frontier.views(marked)
     parts = [
@@ -112,9 +114,13 @@ def write_report(
             fidelity=_first(sections.fidelity(at_shortest_hop(rows), footnotes)),
             choices=_draw_all(study.studies(effects, footnotes), out),
             provenance={**_measured(rows), **provenance},
-            files={row.file.artifact_sha256: row.file.name for row in rows},
+            files=_files(rows, details),
             links=links,
             devices=[each.device for each in details.devices],
+            gates=gates.all_gates(details.gates[:_MOST_RESULTS], links) if details.gates else None,
+            older_gates=max(0, len(details.gates) - _MOST_RESULTS),
+            history=details.history,
+            left_out=details.left_out,
             short=_has_short_names(rows),
             footnotes=footnotes.with_evidence(),
         )
@@ -185,6 +191,12 @@ def _measured(rows: Sequence[Row]) -> dict[str, str]:
         for name, of in values.items()
         if (texts := [str(each) for each in dict.fromkeys(of) if each not in (None, "")])
     }
+
+
+def _files(rows: Sequence[Row], details: Details) -> dict[str, str]:
+    """Returns the name of each file with a row or a page, by its SHA-256."""
+    files = [*(row.file for row in rows), *(each.file for each in details.files)]
+    return {each.artifact_sha256: each.name for each in files}
 
 
 def _has_short_names(rows: Sequence[Row]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.core import units
 from bench.core.units import GAP
-from reports.parts import hops, modes, sections, table
+from reports.parts import gates, hops, modes, sections, table
 from reports.parts.sections import Section
 from reports.parts.table import Cell, Column, Footnotes, Heading, filled, interval, number, plain
 from reports.plots.charts import Chart, Dot, Families, Trace, brief
@@ -32,11 +32,12 @@ def of_file(
     endurances: Sequence[Endurance],
     families: Families,
     notes: Footnotes,
+    gated: table.Table | None = None,
 ) -> list[Section]:
     """Returns the sections of a file's page.
 
     Args:
-        marked, tasks, streams, endurances: those of the file.
+        marked, tasks, streams, endurances, gated: those of the file.
     """
     rows = [each.row for each in marked]
     found = []
@@ -48,8 +49,12 @@ def of_file(
     found += [_titled("Sustained", each) for each in modes.sustained(endurances, families, notes)]
     if len(details.medians) > 1:
         found.append(_over_sessions(details.medians))
+    if gated is not None:
+        found.append(_section("Gates", table=gated))
     if details.operators:
         found.append(_operators(details.operators))
+    if details.layers:
+        found.append(_layers(details.layers))
     if details.checks:
         found.append(_section("Outputs on devices", table=filled(details.checks, _CHECKS)))
     if (scores := sections.task_scores(tasks, notes)) is not None:
@@ -59,21 +64,29 @@ def of_file(
 
 def of_device(details: DeviceDetails) -> list[Section]:
     """Returns the sections of a device's page."""
-    sessions = _section(
+    found = []
+    if details.sessions:
+        found.append(_sessions(details.sessions))
+    if details.discards:
+        columns: list[Column[tuple[str, int]]] = [
+            (Heading(name="why", numeric=False), lambda each: plain(each[0])),
+            (Heading(name="cases"), lambda each: number(each[1], str)),
+        ]
+        discards = filled(details.discards, columns)
+        found.append(_section("Processes that were not counted", table=discards))
+    if details.noise:
+        found += gates.noise(details.noise)
+    return found
+
+
+def _sessions(sessions: Sequence[SessionSummary]) -> Section:
+    return _section(
         "Sessions",
         "Spread: the range of the processes' medians over theirs, the median over the cases. "
         "Heat and clocks are those of the samples in long processes. Sessions without cases are "
         "not the newest of any, and are not read.",
-        table=filled(details.sessions, _SESSIONS),
+        table=filled(sessions, _SESSIONS),
     )
-    if not details.discards:
-        return [sessions]
-    columns: list[Column[tuple[str, int]]] = [
-        (Heading(name="why", numeric=False), lambda each: plain(each[0])),
-        (Heading(name="cases"), lambda each: number(each[1], str)),
-    ]
-    discards = _section("Processes that were not counted", table=filled(details.discards, columns))
-    return [sessions, discards]
 
 
 def _section(
@@ -133,7 +146,7 @@ def _over_sessions(medians: Sequence[SessionMedian]) -> Section:
 
     columns: list[Column[SessionMedian]] = [
         (Heading(name="session", numeric=False), lambda each: _session(each.session)),
-        (Heading(name="started", numeric=False), lambda each: plain(_minute(each.started_at))),
+        (Heading(name="started", numeric=False), lambda each: plain(gates.minute(each.started_at))),
         (Heading(name="device", numeric=False), lambda each: plain(each.device)),
         (Heading(name="latency", unit=scale.unit), latency),
         (Heading(name="setup", numeric=False), lambda each: plain(each.setup)),
@@ -156,11 +169,30 @@ def _dot(each: SessionMedian, name: str, scale: units.Scale, *, first: bool) -> 
 
 
 def _operators(operators: Sequence[OpTime]) -> Section:
+    kind: Column[OpTime] = (_text("operator"), lambda each: plain(each.node_type))
+    nodes: Column[OpTime] = (Heading(name="nodes"), lambda each: number(each.nodes, str))
+    return _section(
+        "Operators",
+        "Mean time in one inference of the tool's op profile, which itself takes time: compare "
+        "operators with each other, not with the latency above.",
+        table=filled(operators, [kind, nodes, *_op_times(operators)]),
+    )
+
+
+def _layers(layers: Sequence[OpTime]) -> Section:
+    name: Column[OpTime] = (_text("layer"), lambda each: plain(brief(each.name) or GAP))
+    kind: Column[OpTime] = (_text("operator"), lambda each: plain(each.node_type))
+    return _section(
+        "Layers",
+        "Those that take longest in the same profile.",
+        table=filled(layers, [name, kind, *_op_times(layers)]),
+    )
+
+
+def _op_times(operators: Sequence[OpTime]) -> list[Column[OpTime]]:
     scale = units.duration_scale(each.avg_us for each in operators)
-    columns: list[Column[OpTime]] = [
-        (Heading(name="operator", numeric=False), lambda each: plain(each.node_type)),
-        (Heading(name="device", numeric=False), lambda each: plain(each.device)),
-        (Heading(name="nodes"), lambda each: number(each.nodes, str)),
+    return [
+        (_text("device"), lambda each: plain(each.device)),
         (Heading(name="time", unit=scale.unit), lambda each: number(each.avg_us, scale.number)),
         (
             Heading(name="share", unit="%"),
@@ -171,20 +203,14 @@ def _operators(operators: Sequence[OpTime]) -> Section:
             lambda each: plain("within the delegate" if each.within_delegate else "graph"),
         ),
     ]
-    return _section(
-        "Operators",
-        "Mean time in one inference of the tool's op profile, which itself takes time: compare "
-        "operators with each other, not with the latency above.",
-        table=filled(operators, columns),
-    )
+
+
+def _text(name: str) -> Heading:
+    return Heading(name=name, numeric=False)
 
 
 def _session(identity: str) -> Cell:
     return Cell(text=identity[:8], order=identity)
-
-
-def _minute(at: str) -> str:
-    return at[:16].replace("T", " ")
 
 
 def _gap(value: float | None, text: str) -> Cell:
@@ -212,7 +238,7 @@ _CHECKS: list[Column[CheckedOutputs]] = [
 _SESSIONS: list[Column[SessionSummary]] = [
     (Heading(name="session", numeric=False), lambda each: _session(each.session)),
     (Heading(name="suite", numeric=False), lambda each: plain(each.suite)),
-    (Heading(name="started", numeric=False), lambda each: plain(_minute(each.started_at))),
+    (Heading(name="started", numeric=False), lambda each: plain(gates.minute(each.started_at))),
     (Heading(name="cases"), lambda each: _gap(each.cases or None, str(each.cases))),
     (Heading(name="failed processes"), lambda each: _count(each, each.failed)),
     (Heading(name="invalid processes"), lambda each: _count(each, each.discarded)),

@@ -21,7 +21,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from bench.core.artifact import Format
 from reports.plots.axis import log_range, log_ticks
@@ -43,6 +43,9 @@ _RC: dict[Any, Any] = {
     "svg.hashsalt": "frill-bench",
     "svg.fonttype": "path",
 }
+_TITLE_LETTER_IN = 0.115
+_COUNTED = 3  # the end of a linear axis from which its ticks are whole numbers
+_NEAR = 0.07  # of the axis: labels of two levels nearer than that would overlap
 _DPI = 72  # so that a pixel is a point
 _LINE_IN = 0.21
 _LANE_IN = 0.40
@@ -117,7 +120,9 @@ def _frame(figure: Figure, axes: Axes, chart: Chart, style: Style) -> None:
     columns = 72 if style.narrow else 140
     caption = textwrap.wrap(chart.caption, columns)
     entries = _legend_rows(chart, style)
-    top_in = 0.47 + _LINE_IN * len(entries)
+    title = textwrap.wrap(chart.title, int((style.width_in - 0.24) / _TITLE_LETTER_IN))
+    title_in = _LINE_IN * (len(title) - 1)
+    top_in = 0.47 + title_in + _LINE_IN * len(entries)
     lane_in = _LETTER_IN * max(map(len, "\n".join(_lanes(chart, style)).split("\n"))) + 0.15
     left_in = lane_in if chart.lanes else 0.62
     axes_in = style.width_in - left_in - 0.16
@@ -138,7 +143,7 @@ def _frame(figure: Figure, axes: Axes, chart: Chart, style: Style) -> None:
     figure.text(
         edge,
         1 - 0.12 / height_in,
-        chart.title,
+        "\n".join(title),
         va="top",
         size=11.5,
         weight="bold",
@@ -149,7 +154,7 @@ def _frame(figure: Figure, axes: Axes, chart: Chart, style: Style) -> None:
         figure.legend(
             handles=handles,
             loc="upper left",
-            bbox_to_anchor=(edge, 1 - (0.40 + _LINE_IN * index) / height_in),
+            bbox_to_anchor=(edge, 1 - (0.40 + title_in + _LINE_IN * index) / height_in),
             ncols=len(handles),
             frameon=False,
             fontsize=8.5,
@@ -258,6 +263,8 @@ def _linear_limits(axes: Axes, chart: Chart) -> None:
     end, room = max(x for x, _ in points), high - low
     # Beside the ends of the curves is room for their labels.
     axes.set_xlim(-0.02 * end, 1.18 * end)
+    # Blocks and days are counted.
+    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=end >= _COUNTED))
     axes.set_ylim(low - 0.10 * room, high + 0.10 * room)
 
 
@@ -282,15 +289,18 @@ def _levels(axes: Axes, chart: Chart, style: Style) -> list[Annotation]:
     texts = []
     for name, level in chart.levels:
         if low <= level <= high:
+            # Below its line if another level is just above it.
+            is_below = any(0 < other - level < _NEAR * (high - low) for _, other in chart.levels)
             axes.axhline(level, color=style.theme.muted, linewidth=0.9, dashes=(4, 3), zorder=1)
             texts.append(
                 axes.annotate(
                     name,
                     (1, level),
                     xycoords=("axes fraction", "data"),
-                    xytext=(-2, 2.5),
+                    xytext=(-2, -2.5 if is_below else 2.5),
                     textcoords="offset points",
                     ha="right",
+                    va="top" if is_below else "baseline",
                     size=8,
                     color=style.theme.muted,
                     bbox=backing(style.theme),

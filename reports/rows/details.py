@@ -1,4 +1,4 @@
-"""What a page of one file, or of one device, has besides the rows of all results."""
+"""What a folder of pages has besides the rows of all results: files, devices, gates, history."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class SessionMedian:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpTime:
-    """All operators of one type of a file, by the tool's op profile.
+    """An operator of a file, or all of one type, by the tool's op profile.
 
     Args:
+        name: of the operator's outputs; empty for a type.
         within_delegate: their time is also part of the delegate's.
     """
 
@@ -41,6 +42,7 @@ class OpTime:
     avg_us: float
     percent: float
     within_delegate: bool
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class FileDetails:
     Args:
         facts: name to text of what it is and how it was made.
         caveats: the kinds' texts, with evidence.
+        operators, layers: by type, and the slowest ones each for itself.
     """
 
     file: File
@@ -67,6 +70,7 @@ class FileDetails:
     caveats: tuple[str, ...]
     medians: tuple[SessionMedian, ...]
     operators: tuple[OpTime, ...]
+    layers: tuple[OpTime, ...]
     checks: tuple[CheckedOutputs, ...]
 
 
@@ -93,6 +97,32 @@ class SessionSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """The noise of a device's gates, for models of about one latency: from its calibration.
+
+    Args:
+        models: the decade of their latency, in words.
+        setup: what it was calibrated with, in words.
+        second_slower_ratio: median slowdown of the second process of a block.
+        smallest_slowdown_ratio: that a gate detects with 95 % power.
+        red_ratio, red_ratio_high: red gates of one unchanged model, and their upper limit.
+    """
+
+    models: str
+    setup: str
+    measured_at: str
+    blocks: int
+    discarded: int
+    block_sd_ratio: float
+    second_slower_ratio: float
+    processes_per_side: int
+    smallest_slowdown_ratio: float
+    red_ratio: float
+    red_ratio_high: float
+    caveats: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceDetails:
     """One device.
 
@@ -100,20 +130,92 @@ class DeviceDetails:
         device: its name, as in rows.
         facts: name to text of what it is.
         discards: why processes were invalid, each once, with how many cases had it.
+        noise: of its calibrations, the newest first.
     """
 
     device: str
     facts: Mapping[str, str]
-    sessions: tuple[SessionSummary, ...]
-    discards: tuple[tuple[str, int], ...]
+    sessions: tuple[SessionSummary, ...] = ()
+    discards: tuple[tuple[str, int], ...] = ()
+    noise: tuple[Noise, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatedModel:
+    """One model of a gate.
+
+    Args:
+        model: name and format.
+        verdicts: of each axis, in words.
+        latency, latency_interval: candidate over baseline, in words.
+        baseline_sha256, candidate_sha256: of the files; empty where a side lacks the model.
+    """
+
+    model: str
+    verdicts: str
+    latency: str
+    latency_interval: str
+    baseline_sha256: str
+    candidate_sha256: str
+
+    @property
+    def is_of_one_file(self) -> bool:
+        """Whether both sides are the same file."""
+        return self.baseline_sha256 == self.candidate_sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSummary:
+    """One gate.
+
+    Args:
+        page: its address in the folder; empty if it has no page.
+        log: its path.
+        verdict, counts: of the whole, and how many models have which.
+        is_bad: something regressed or failed.
+        revision: that the candidate was built from; empty if unknown.
+    """
+
+    page: str
+    log: str
+    device: str
+    started_at: str
+    verdict: str
+    counts: str
+    is_bad: bool
+    revision: str
+    models: tuple[GatedModel, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySummary:
+    """The nightly runs of models against pinned baselines.
+
+    Args:
+        page: its address in the folder.
+        summary: how many runs of what, in words.
+        alarms: sentences on what became slower.
+    """
+
+    page: str
+    summary: str
+    alarms: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What the pages beside the first one are made of."""
+    """What the pages beside the first one are made of.
+
+    Args:
+        gates: the newest first.
+        left_out: a sentence for each log or calibration that could not be read.
+    """
 
     files: tuple[FileDetails, ...] = ()
     devices: tuple[DeviceDetails, ...] = ()
+    gates: tuple[GateSummary, ...] = ()
+    history: HistorySummary | None = None
+    left_out: tuple[str, ...] = ()
 
 
 NONE = Details()

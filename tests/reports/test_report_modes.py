@@ -45,7 +45,7 @@ def write(
 
 
 def section(html: str, title: str) -> str:
-    (found,) = re.findall(rf"<section>\s*<h2>{title}</h2>.*?</section>", html, re.DOTALL)
+    (found,) = re.findall(rf"<section[^>]*>\s*<h2>{title}</h2>.*?</section>", html, re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>|data:[^\"]+", " ", found).split())
 
 

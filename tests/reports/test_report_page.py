@@ -147,8 +147,9 @@ def test_what_is_worth_shipping_comes_first_in_words_and_numbers(outline: Outlin
 
 
 def test_sections_stand_in_the_promised_order(outline: Outline) -> None:
+    contents = outline.text.index("Where the numbers come from") + 1
     places = [
-        outline.text.index(heading)
+        outline.text.index(heading, contents)
         for heading in (
             "What is worth shipping",
             "Accuracy, latency and size",
@@ -244,12 +245,13 @@ def test_a_real_browser_shows_every_row_without_an_error(folder: Path, tmp_path:
         box.dispatchEvent(new Event("input"));
         const drawn = [...document.querySelectorAll(".plot")].filter((each) => each.clientWidth);
         return [rows().length, first, rows().filter((row) => !row.hidden).length,
-          document.documentElement.scrollWidth <= innerWidth, drawn.length];
+          document.documentElement.scrollWidth <= innerWidth, drawn.length, location.hash];
         """,
         tmp_path,
         width=500,
+        fragment="#size=3",
     )
-    assert found == [21, "67.1", 5, True, 4]
+    assert found == [21, "67.1", 5, True, 4, "#size=3&rows=int8"]
 
 
 def test_the_page_answers_for_budgets_and_its_address_holds_them(
@@ -269,6 +271,9 @@ def test_the_page_answers_for_budgets_and_its_address_holds_them(
         document.querySelector("#asked > svg").dispatchEvent(
           new KeyboardEvent("keydown", { key: "ArrowRight" }));
         seen.push(document.getElementById("point").textContent);
+        document.querySelector("#asked > svg").dispatchEvent(
+          new KeyboardEvent("keydown", { key: "+" }));
+        seen.push([location.hash, document.getElementById("point").textContent]);
         document.querySelector('a[href^="#note-"]').click();
         await new Promise((resolve) => setTimeout(resolve, 50));
         seen.push([document.getElementById("answer").textContent, location.hash]);
@@ -276,7 +281,7 @@ def test_the_page_answers_for_budgets_and_its_address_holds_them(
         """,
         tmp_path,
     )
-    whole, small, tiny, lost, pointed, at_footnote = found
+    whole, small, tiny, lost, pointed, zoomed, at_footnote = found
     assert whole[0].startswith("Without a budget the most accurate is small w2.0 legacy")
     assert whole[1:] == [21, ""]
     assert "surely keeps the budgets" in small[0]
@@ -286,6 +291,31 @@ def test_the_page_answers_for_budgets_and_its_address_holds_them(
     assert pointed.startswith("tiny w0.5 int8 at 0.96 s. accuracy 67.1 (")
     assert at_footnote[0] == lost[0]  # a footnote changes no choice
     assert at_footnote[1].startswith("#note-")
+    assert "in several partitions (76 of 90 nodes in 15 partitions)" in pointed
+    assert "zoom=" in zoomed[0]
+    assert zoomed[1] == pointed
+
+
+def test_two_devices_are_compared_file_by_file(tmp_path: Path) -> None:
+    both = [timed("a", "float32", 100.0, score=0.5), timed("a", "int8", 50.0, score=0.45)]
+    slower = [timed("a", "float32", 900.0, score=0.5, device="Pixel 6")]
+    write([*both, *slower], tmp_path / "page")
+    words, headings, *rows = found_in(
+        tmp_path / "page" / "index.html",
+        """
+        const texts = (row) => [...row.cells].map((cell) => cell.textContent);
+        return [document.getElementById("answer").textContent,
+          ...[...document.getElementById("candidates").rows].map(texts)];
+        """,
+        tmp_path,
+        fragment="#beside=1",
+    )
+    assert ". On Pixel 6" in words
+    assert headings[-1] == "latency on the other, µs per s"
+    assert [(row[0], row[-1].split(" ")[0]) for row in rows] == [
+        ("a float32 at 0.96 s", "938"),
+        ("a int8 at 0.96 s", "–"),
+    ]
 
 
 def test_a_file_timed_by_several_threads_has_a_name_for_each(two_devices: Path) -> None:

@@ -82,13 +82,8 @@ def find_calibration(
 
     The sentences are why these do not fit; there are none where one fits.
     """
-    refused = []
-    for path in sorted(folder.glob("[!.]*.json")):
-        try:
-            stored = _load(path)
-        except ConfigurationError as error:
-            refused.append(f"calibration not used: {error.message}")
-            continue
+    calibrations, refused = stored_calibrations(folder)
+    for stored in calibrations:
         differing = stored.environment.differences(environment)
         if not differing:
             return stored, []
@@ -99,6 +94,17 @@ def find_calibration(
                 "calibrate again"
             )
     return None, refused
+
+
+def stored_calibrations(folder: Path) -> tuple[list[Calibration], list[str]]:
+    """Returns the calibrations in a folder, and a sentence for each that cannot be read."""
+    found, refused = [], []
+    for path in sorted(folder.glob("[!.]*.json")):
+        try:
+            found.append(_load(path))
+        except ConfigurationError as error:
+            refused.append(f"calibration not used: {error.message}")
+    return found, refused
 
 
 def _load(path: Path) -> Calibration:

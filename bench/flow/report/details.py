@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import median
 
@@ -15,6 +15,7 @@ from bench.flow.report.results import CaseResult, Timed
 from bench.plan.case import Case, Mode
 from bench.plan.device import DeviceRecord
 from bench.store.records import Session
+from bench.tool.op_profile import OpProfile, OpRow
 from reports.rows.details import (
     CheckedOutputs,
     Details,
@@ -26,6 +27,7 @@ from reports.rows.details import (
 )
 
 _DAY_S = 86_400.0
+_MOST_LAYERS = 12
 
 
 def details_of(timed: Sequence[Timed]) -> Details:
@@ -62,7 +64,8 @@ def _file(
         facts=_facts(artifact),
         caveats=tuple(dict.fromkeys(map(_words, artifact.caveats))),
         medians=tuple(_medians(at_once, names, sessions)),
-        operators=_operators(at_once, names),
+        operators=_operators(at_once, names, lambda profile: profile.types),
+        layers=_operators(at_once, names, lambda profile: profile.ops, most=_MOST_LAYERS),
         checks=_checks(results, names),
     )
 
@@ -151,9 +154,13 @@ def _days(begun: str, at: str) -> float:
 
 
 def _operators(
-    results: Sequence[tuple[Session, CaseResult]], names: Mapping[str, str]
+    results: Sequence[tuple[Session, CaseResult]],
+    names: Mapping[str, str],
+    rows: Callable[[OpProfile], Sequence[OpRow]],
+    *,
+    most: int | None = None,
 ) -> tuple[OpTime, ...]:
-    """Returns the newest op profile on each device, the slowest type of operator first."""
+    """Returns so many rows of the newest op profile on each device, the slowest first."""
     newest = {case.case.device: case.profile for _, case in results if case.profile is not None}
     return tuple(
         OpTime(
@@ -163,9 +170,10 @@ def _operators(
             avg_us=each.avg_us,
             percent=each.percent,
             within_delegate=each.within_delegate,
+            name=each.name,
         )
         for device, profile in newest.items()
-        for each in sorted(profile.types, key=lambda each: -each.avg_us)
+        for each in sorted(rows(profile), key=lambda each: -each.avg_us)[:most]
     )
 
 
@@ -190,13 +198,14 @@ def _device(name: str, sessions: Sequence[Timed]) -> DeviceDetails:
     )
     return DeviceDetails(
         device=name,
-        facts=_device_facts(sessions[-1][0].device),
+        facts=device_facts(sessions[-1][0].device),
         sessions=tuple(_session(session, cases) for session, cases in sessions),
         discards=tuple(discards.most_common()),
     )
 
 
-def _device_facts(device: DeviceRecord) -> dict[str, str]:
+def device_facts(device: DeviceRecord) -> dict[str, str]:
+    """Returns name to text of what a device is."""
     facts = {
         "kind": f"{device.kind}{', virtual' if device.virtual else ''}",
         "model": device.model or "",

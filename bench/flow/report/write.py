@@ -9,6 +9,7 @@ from types import MappingProxyType
 from bench.core.units import counted, elapsed
 from bench.core.version import VERSION
 from bench.flow.report.details import details_of
+from bench.flow.report.gates import NONE, gates_beside, with_gates, write_gates
 from bench.flow.report.join import device_names, join
 from bench.flow.report.mode_rows import modes
 from bench.flow.report.stored import newest_results, sessions_of
@@ -17,8 +18,10 @@ from bench.store.store import Store
 from models.student.buildable import TRILL, TrillShaped
 from models.student.spec import ALIASES, is_student, parse_name
 from reports.effects.fit import Estimate, Traits, estimates
+from reports.page.details import addresses
 from reports.page.page import write_report
 from reports.rows.against_teacher import AgainstTeacher, against_teacher
+from reports.rows.details import Details
 from reports.rows.frontier import mark
 from reports.rows.hops import at_shortest_hop
 from reports.rows.intervals import check
@@ -35,10 +38,14 @@ def report(
     notes: Sequence[str] = (),
     stages: Mapping[str, float] = MappingProxyType({}),
     with_imported: bool = False,
+    beside: Path | None = None,
+    is_alone: bool = False,
 ) -> tuple[Path, list[Row]]:
     """Returns the page's path and its rows, after writing page, plots and tables to ``out``.
 
     Args:
+        beside: the folder of the database, whose gates and calibrations are shown too.
+        is_alone: the page has none beside it, so it links to none.
         stages: seconds of each stage before, if one run did all of them; shown on the page.
         with_imported: imported rows may be on a frontier with measured ones.
     """
@@ -47,6 +54,10 @@ def report(
     streams, endurances = modes(timed)
     check(rows)
     marked = mark(rows)
+    found = NONE if beside is None else gates_beside(beside)
+    details = Details()
+    if not is_alone:
+        details = with_gates(details_of(timed), found, [session.device for session, _ in timed])
     page = write_report(
         rows,
         tasks,
@@ -59,9 +70,11 @@ def report(
         endurances=endurances,
         effects=effects_of(rows),
         against=against_teachers(store, rows),
-        details=details_of(timed),
+        details=details,
         marked=marked,
     )
+    if not is_alone:
+        write_gates(found, details, addresses(details, marked), out)
     return page, [each.row for each in marked]
 
 

@@ -79,6 +79,9 @@ if (source) {
       if (value !== (standard[name] ?? "")) kept.set(name, value);
     }
     if (zoom) kept.set("zoom", zoom.map((edge) => Number(edge.toPrecision(4))).join("_"));
+    const filter = document.querySelector("#results .filter")?.value;
+    if (filter) kept.set("rows", filter);  // of the table of all results
+    if (isPlace() && !String(kept)) return;
     history.replaceState(null, "", `#${kept}`);
   };
 
@@ -135,6 +138,16 @@ if (source) {
     };
     const able = shown.filter((row) => eligible(row) && columns.every((column) => column[row] !== null));
     return new Set(able.filter((row) => !able.some((other) => dominates(other, row))));
+  };
+  const pages = new Map([...document.querySelectorAll('#all-results a[href^="files/"]')].map((link) => [link.getAttribute("href").slice(-13, -5), link.getAttribute("href")]));
+  // The same file at the same hop on the other device, the fastest way.
+  const others = (beside) => {
+    const found = new Map();
+    for (const row of beside) {
+      const key = `${all.hash[row]} ${all.hop[row]}`;
+      if (!found.has(key) || all.latency[row] < all.latency[found.get(key)]) found.set(key, row);
+    }
+    return (row) => found.get(`${all.hash[row]} ${all.hop[row]}`);
   };
   const label = (row) => `${text("name", row)} ${text("format", row)}${all.hop[row] === null ? "" : ` at ${all.hop[row]} s`}`;
   const answer = (shown, judged) => {
@@ -316,6 +329,16 @@ if (source) {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (step) { event.preventDefault(); point(Math.max(0, Math.min(points.length - 1, current + step))); }
       if (event.key === "Escape") { zoom = null; update(); }
+      const factor = { "+": 0.7, "-": 1 / 0.7 }[event.key];
+      if (factor) {
+        const around = (low, high, log, middle) => { const [to, from] = log ? [Math.log, Math.exp] : [(value) => value, (value) => value]; return [low, high].map((edge) => from(to(middle) + factor * (to(edge) - to(middle)))); };
+        const { row } = points[current] ?? {};
+        const middle = (axis, low, high) => (row === undefined ? (axis.log ? Math.sqrt(low * high) : (low + high) / 2) : axis.of(row)[1]);
+        zoom = [...around(x0, x1, across.log, middle(across, x0, x1)), ...around(y0, y1, up.log, middle(up, y0, y1))];
+        update();
+        plot.querySelector("svg").focus();
+        point(points.findIndex((each) => each.row === row));
+      }
     });
   };
 
@@ -323,14 +346,19 @@ if (source) {
   const MOST = 12;
   const tabulate = (shown, beside, judged) => {
     const table = document.getElementById("candidates");
+    const costs = COSTS.filter((cost) => shown.some((row) => all[cost][row] !== null));
+    const onAll = scored ? front(shown, costs) : new Set();
+    const other = others(beside);
+    const linked = (row) => { const href = pages.get(all.hash[row].slice(0, 8)); return href ? element("a", { href }, label(row)) : label(row); };
     const columns = [
-      ["candidate", "", label],
+      ["candidate", "", linked],
       ["budgets", "", (row, { verdict, why }) => (why.length ? why.join(", ") : verdict)],
       ["accuracy, %", "number", (row) => range(AXES.score.of(row))],
       ["latency, µs per s", "number", (row) => range(ends("latency")(row))],
       ["size, MB", "number", (row) => number(all.size[row] / 1e6)],
-      ["frontier", "", (row) => `${text("sure", row)}${all.likely[row] === null ? "" : `, ${number(100 * all.likely[row])} %`}`],
-    ].filter(([name]) => name !== "budgets" || asked().length);
+      ["frontier", "", (row) => `${text("sure", row)}${all.likely[row] === null ? "" : `, ${number(100 * all.likely[row])} %`}${onAll.has(row) ? " ○" : ""}`],
+      ["latency on the other, µs per s", "number", (row) => (other(row) === undefined ? "–" : range(ends("latency")(other(row))))],
+    ].filter(([name]) => (name !== "budgets" || asked().length) && (!name.includes("the other") || beside.length));
     table.tHead.replaceChildren(element("tr", {}, ...columns.map(([name, kind]) => element("th", { scope: "col", class: kind }, name))));
     const able = shown.filter(eligible).sort((a, b) => ORDER.indexOf(judged.get(a).verdict) - ORDER.indexOf(judged.get(b).verdict) || all.score[b] - all.score[a]);
     table.tBodies[0].replaceChildren(...able.slice(0, MOST).map((row) => {
@@ -338,7 +366,7 @@ if (source) {
       return element("tr", all.on[row] ? { class: "strong" } : {}, ...cells);
     }));
     const left = shown.length - able.length;
-    document.getElementById("counted").textContent = `${Math.min(MOST, able.length)} of ${able.length} candidates${left ? `; ${left} more cannot compete (not timed, not scored, or without a front-end)` : ""}. Circles: no other is better in accuracy, ${COSTS.filter((cost) => shown.some((row) => all[cost][row] !== null)).join(" and ")} at once. Faint: over budget.${beside.length ? ` Hollow: ${all.views[all.view[beside[0]]]}.` : ""}`;
+    document.getElementById("counted").textContent = `${Math.min(MOST, able.length)} of ${able.length} candidates${left ? `; ${left} more cannot compete (not timed, not scored, or without a front-end)` : ""}. Circles (○): no other is better in accuracy, ${costs.join(" and ")} at once. Faint: over budget.${beside.length ? ` Hollow: ${all.views[all.view[beside[0]]]}.` : ""}`;
   };
   const show = () => {
     const { value: view } = form.elements.view;
@@ -346,7 +374,7 @@ if (source) {
     const { value: other } = form.elements.beside;
     const beside = other && other !== view ? chosen(other) : [];
     const judged = judge(shown);
-    document.getElementById("answer").textContent = answer(shown, judged);
+    document.getElementById("answer").textContent = answer(shown, judged) + (beside.length ? ` On ${all.views[other]}: ${answer(beside, judge(beside))}` : "");
     tabulate(shown, beside, judged);
     draw(shown, beside, judged);
   };
@@ -365,4 +393,5 @@ if (source) {
   ask.hidden = false;
   read();
   if (isPlace()) show(); else update();
+  if (isPlace()) document.getElementById(location.hash.slice(1)).scrollIntoView();  // what stands above has just been shown
 }

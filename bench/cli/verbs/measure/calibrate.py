@@ -13,6 +13,7 @@ from bench.cli.console import print_json, print_to_stderr
 from bench.core import config, units
 from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
+from bench.core.paths import CALIBRATIONS, folder_beside
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -91,7 +92,7 @@ def run(options: Options) -> int:
     gate = Gate(
         comparison=comparison,
         rule=rule,
-        folder=gate_flags.folder_beside(options.db, gate_flags.CALIBRATIONS),
+        folder=folder_beside(options.db, CALIBRATIONS),
         max_s=None if options.minutes is None else 60 * options.minutes,
         seed=options.seed,
         caveats=gate_flags.caveats_of(options),
@@ -117,7 +118,7 @@ def _show(
             print_to_stderr(str(error))
             codes.add(4)
             continue
-        written = save(gate_flags.folder_beside(options.db, gate_flags.CALIBRATIONS), calibration)
+        written = save(folder_beside(options.db, CALIBRATIONS), calibration)
         _print(calibration, as_json=options.json)
         for line in _messages(log, calibration):
             print_to_stderr(line)

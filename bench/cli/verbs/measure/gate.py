@@ -14,6 +14,7 @@ from bench.cli import flags, gate_flags
 from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core import config
 from bench.core.errors import ConfigurationError, worst
+from bench.core.paths import CALIBRATIONS, GATES, folder_beside
 
 if TYPE_CHECKING:
     from bench.cli.shown.gate import Outputs
@@ -214,7 +215,7 @@ def _run(options: Options, outputs: Outputs) -> int:
     devices = devices_of(options, request, tool)
     job = GateJob(
         gate=gate,
-        calibrations=gate_flags.folder_beside(options.db, gate_flags.CALIBRATIONS),
+        calibrations=folder_beside(options.db, CALIBRATIONS),
         processes_per_side=options.processes_per_side,
     )
     return do_on_devices(devices, job, options.db, partial(_show, outputs))
@@ -330,7 +331,7 @@ def _gate(options: Options, comparison: Comparison) -> Gate:
             tolerance=options.tolerance,
             false_alarms_per_gate=options.false_alarms,
         ).for_models(len(comparison.pairs) * (1 + len(margins))),
-        folder=gate_flags.folder_beside(options.db, "gates"),
+        folder=folder_beside(options.db, GATES),
         log=options.log,
         max_s=None if options.max_minutes is None else 60 * options.max_minutes,
         seed=options.seed,

@@ -176,7 +176,7 @@ def _parcel(store: Store, options: Options, path: Path) -> int:
 
     with TemporaryDirectory() as scratch:
         command = f"frill-bench export --db {options.db} --parcel {path}"
-        page, _ = report(store, out=Path(scratch), title=path.stem, command=command)
+        page, _ = report(store, out=Path(scratch), title=path.stem, command=command, is_alone=True)
         contents = write(store, path, page=page.read_bytes())
     if options.json:
         print_json({"out": str(path), "members": len(contents.members)})

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from bench.cli import flags as shared
 from bench.cli.console import print_json, print_to_stderr
-from bench.cli.gate_flags import folder_beside
 from bench.core import config
 from bench.core.errors import ConfigurationError
+from bench.core.paths import GATES, folder_beside
 from bench.core.version import VERSION
 
 if TYPE_CHECKING:
-    from bench.flow.history import History
+    from bench.flow.gate.history import History
     from bench.gate.history.trend import Trend
 
 _EXAMPLE = "example: frill-bench history --anchor anchor gates --out history"
@@ -80,14 +80,14 @@ def run(options: Options) -> int:
 
 
 def _history(options: Options) -> History:
+    from bench.flow.gate.history import history
     from bench.flow.gate.logs import read_all
     from bench.flow.gate.references import side
-    from bench.flow.history import history
 
     pinned = None
     if options.anchor is not None:
         pinned = {target.sha256 for target in side(options.anchor, zoo=options.zoo).targets}
-    gates = folder_beside(options.db, "gates")
+    gates = folder_beside(options.db, GATES)
     places = ", ".join(map(str, options.logs)) or str(gates)
     logs, unread = read_all(options.logs or ([gates] if gates.is_dir() else []))
     if not logs:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bench.cli import flags as shared
 from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.core.errors import ConfigurationError
+from bench.core.paths import folder_beside
 
 if TYPE_CHECKING:
     from reports.parts.table import Cell
@@ -101,6 +102,7 @@ def _write(options: Options, out: Path) -> list[Row]:
             command=f"frill-bench report --db {options.db}",
             task_set=options.task_set,
             with_imported=options.with_imported,
+            beside=folder_beside(options.db),
         )
         against = against_teachers(store, rows)
     if options.json:
