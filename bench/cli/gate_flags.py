@@ -40,15 +40,94 @@ def add_how(group: argparse._ArgumentGroup) -> None:
     add("--seed", type=int, help="seed of the coins that order each block (default: random)")
 
 
-def block_request(options: BlockFlags, targets: Sequence[Target], kind: Kind) -> RunRequest:
-    """Returns the request for a kind of device: processes of a gate's suite."""
+def add_blocks(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags of how many blocks a gate measures, and of what."""
+    add = group.add_argument
+    add(
+        "--measure-unchanged",
+        action="store_true",
+        help="also measure files that are equal on both sides",
+    )
+    add(
+        "--max-minutes",
+        type=flags.seconds,
+        metavar="MIN",
+        help="stop after this time; open models are undecided",
+    )
+    add(
+        "--processes-per-side",
+        type=int,
+        metavar="N",
+        help="each side of a block is the fastest of N processes (default: from the device's "
+        "calibration, else 1)",
+    )
+    add(
+        "--sustained",
+        type=flags.seconds,
+        default=0.0,
+        metavar="MIN",
+        help="a sustained gate: each side of a block runs for MIN minutes without a pause, from a "
+        "cool start, and its last minute is compared",
+    )
+
+
+def add_rule(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags of the rule for verdicts."""
+
+    def add(name: str, default: str | None, text: str) -> None:
+        group.add_argument(name, type=flags.share, default=default, metavar="P%", help=text)
+
+    add("--margin", "5%", "a slowdown of this share or more must not pass")
+    add("--tolerance", "1%", "a slowdown of this share or less is never reported")
+    add(
+        "--initialisation-margin",
+        None,
+        "also compare initialisation: a growth of this share or more must not pass",
+    )
+    add(
+        "--memory-margin",
+        None,
+        "also compare peak memory: a growth of this share or more must not pass",
+    )
+    add("--size-margin", "1%", "a file that grew by this share or more has regressed")
+    add("--accuracy-margin", "2%", "a loss of this many points of the mean must not pass")
+    group.add_argument(
+        "--task-set",
+        metavar="SET",
+        help="also compare accuracies on this task set: default, quick, a folder or a CSV, as in "
+        "score (default: they are not compared)",
+    )
+    add("--false-alarms", "1%", "accepted share of red gates when no model changed")
+    group.add_argument(
+        "--undecided",
+        choices=("fail", "slower", "warn"),
+        default="warn",
+        help="exit code if a model is undecided: 5 (fail), 5 only if it seems slower (slower), or "
+        "0 (warn)",
+    )
+
+
+def block_request(
+    options: BlockFlags, targets: Sequence[Target], kind: Kind, *, sustained_min: float = 0.0
+) -> RunRequest:
+    """Returns the request for a kind of device: processes of a gate's suite.
+
+    Args:
+        sustained_min: minutes of each stretch of a sustained gate.
+    """
     from bench.cli.requests import measured_files
     from bench.flow.device.requests import RunRequest
     from bench.flow.gate.jobs import gate_suite
     from bench.plan.device import Kind
 
     ours = kind is Kind.HOST and options.benchmark_binary is None and options.tool is None
-    suite = gate_suite(kind, delegate=options.delegate, threads=options.threads, ours=ours)
+    suite = gate_suite(
+        kind,
+        delegate=options.delegate,
+        threads=options.threads,
+        ours=ours,
+        sustained_min=sustained_min,
+    )
     suite = replace(suite, fixed_performance=options.fixed_performance)
     files = measured_files(options, targets)
     return RunRequest(

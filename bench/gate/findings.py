@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -138,6 +138,9 @@ def _block_finding(log: Log, pair: Pair, axis: Axis) -> Finding:
     has_noise = len(blocks) >= NOISE_FROM_BLOCKS
     slower = seems_slower(change, rule.margin) and verdict is Verdict.UNDECIDED
     is_latency = axis is Axis.LATENCY
+    start = _ratio(_other_ratios(blocks, _start_us, min)) if is_latency else None
+    if start is not None and verdict is Verdict.REGRESSED:
+        why = (*_since_the_start(start, change, rule.margin), *why)
     return Finding(
         model=pair.model,
         axis=axis,
@@ -155,6 +158,7 @@ def _block_finding(log: Log, pair: Pair, axis: Axis) -> Finding:
             block_sd=float(block_sd(ratios)) if has_noise else None,
             min_ratio=_ratio(_other_ratios(blocks, _min_us, min)) if is_latency else None,
             p95_ratio=_ratio(_other_ratios(blocks, _p95_us, max)) if is_latency else None,
+            start_ratio=start,
             discarded=discarded,
         ),
         why=why if is_latency or verdict is Verdict.FAILED else (),
@@ -176,6 +180,20 @@ def _beside_blocks(log: Log, pair: Pair) -> tuple[tuple[str, ...], tuple[tuple[s
     return why, tuple(sorted(discarded.items()))
 
 
+def _since_the_start(start: Interval, end: Interval | None, margin: float) -> Iterator[str]:
+    """Yields whether a model that is slower in the last minute was so in the first one."""
+    if end is None or start.low is None or start.high is None:
+        return
+    ratio = f"{start.value:.3f}× ({start.low:.3f} to {start.high:.3f})"
+    if start.high < 1 + margin:
+        yield (
+            f"in the first minute {ratio}, in the last {end.value:.3f}×: it slows down more than "
+            "the baseline while it runs without a pause"
+        )
+    elif start.low > 1:
+        yield f"slower from the start: {ratio} in the first minute"
+
+
 def _ratios_on(axis: Axis, blocks: Sequence[Block]) -> FloatArray | None:
     """Returns the log-ratios of an axis; ``None`` where a process does not show its quantity."""
     if axis is Axis.LATENCY:
@@ -195,6 +213,10 @@ def _peak_mb(process: Process) -> float | None:
 
 def _min_us(process: Process) -> float | None:
     return process.min_us
+
+
+def _start_us(process: Process) -> float | None:
+    return process.start_us
 
 
 def _p95_us(process: Process) -> float | None:

@@ -35,6 +35,7 @@ class Statistic(StrEnum):
     CPU = "minimum thread CPU time"
     WALL = "median wall time"
     WALL_MIN = "minimum wall time"
+    SUSTAINED = "median wall time in the last minute"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +166,12 @@ class Opened:
 class Process:
     """One process of the benchmark tool within a block. All times in us, above 0.
 
+    In a sustained gate it is a stretch of processes without a pause, from a cool start.
+
     Args:
         value_us: the statistic that is compared, as named in ``Setup``.
         min_us, p95_us: of its inferences; ``None`` where the tool does not report them.
+        start_us: in a sustained gate the median in the first minute of the stretch.
         init_us: its initialisation; ``None`` like them.
         peak_mb: its peak memory in MiB; ``None`` like them.
         position: its place in the block, from 0.
@@ -179,11 +183,12 @@ class Process:
     invocation: int
     min_us: float | None = None
     p95_us: float | None = None
+    start_us: float | None = None
     init_us: float | None = None
     peak_mb: float | None = None
 
     def __post_init__(self) -> None:
-        for time_us in (self.value_us, self.min_us, self.p95_us):
+        for time_us in (self.value_us, self.min_us, self.p95_us, self.start_us):
             if time_us is not None and not (isfinite(time_us) and time_us > 0):
                 raise ConfigurationError(f"{time_us} us is not a duration", hint=DAMAGED)
 

@@ -125,6 +125,7 @@ class LatencyEvidence:
         block_sd: robust standard deviation of the log-ratios; ``None`` like it.
         min_ratio: of the fastest inferences of both sides.
         p95_ratio: of the 95th percentiles, of the slowest process of each side.
+        start_ratio: in a sustained gate, of the first minutes.
         discarded: codes of reasons, each with the number of blocks that it made invalid.
     """
 
@@ -135,6 +136,7 @@ class LatencyEvidence:
     block_sd: float | None = None
     min_ratio: Interval | None = None
     p95_ratio: Interval | None = None
+    start_ratio: Interval | None = None
     discarded: tuple[tuple[str, int], ...] = ()
 
 

@@ -12,6 +12,7 @@ _STEADY_RATIO = 0.03  # the largest difference of two steady quarters
 _GAP_S = 30.0  # a pause between two slices in which a device cools
 _START = 3  # slices, so that a single one does not decide
 _MIN_SLICES = 8
+_MINUTE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,27 @@ class Curve:
     start_us_high: float
     end_us_low: float
     end_us_high: float
+
+
+def first_and_last_minute(points: Sequence[Point]) -> tuple[float, float]:
+    """Returns the median latencies in the first and in the last minute, in us.
+
+    Of a run below four minutes its first and last quarter, and always of at least three slices.
+
+    Args:
+        points: of one run, at least one.
+    """
+    ordered = sorted(points, key=lambda point: point.at_s)
+    begin_s, end_s = ordered[0].at_s, ordered[-1].until_s
+    window_s = min(_MINUTE_S, (end_s - begin_s) / 4)
+    first = [each for each in ordered if each.until_s <= begin_s + window_s]
+    last = [each for each in ordered if each.at_s >= end_s - window_s]
+    first = max(first, ordered[:_START], key=len)
+    last = max(last, ordered[-_START:], key=len)
+    return (
+        median(each.latency_us for each in first),
+        median(each.latency_us for each in last),
+    )
 
 
 def curve(points: Sequence[Point]) -> Curve:

@@ -306,7 +306,7 @@ def cases(
     )
     hops_s = {target.sha256: _hop_s(target) for target in targets} if suite.streaming else {}
     return timed + tuple(
-        replace(case, protocol=_in_mode(suite, mode, hops_s.get(case.artifact_sha256, 0.0)))
+        replace(case, protocol=in_mode(suite, mode, hops_s.get(case.artifact_sha256, 0.0)))
         for mode, is_selected in (
             (Mode.CONVENTIONAL, suite.conventional),
             (Mode.OP_PROFILE, suite.op_profile),
@@ -320,8 +320,8 @@ def cases(
     )
 
 
-def _in_mode(suite: Suite, mode: Mode, hop_s: float) -> Protocol:
-    """Returns the protocol of a suite in another mode."""
+def in_mode(suite: Suite, mode: Mode, hop_s: float = 0.0) -> Protocol:
+    """Returns the protocol of a suite in another mode; ``hop_s`` is for streaming."""
     protocol = replace(suite.protocol, mode=mode)
     match mode:
         case Mode.CONVENTIONAL:

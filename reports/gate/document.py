@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.core import config
 from bench.gate.log import Log
+from bench.gate.ranks import ranks_of
 from bench.gate.records import Pair, Scored, Unmeasured
 from bench.gate.rule import Rule
 from bench.gate.verdict import Axis, Finding, Interval, LatencyEvidence, ModelKey, Verdict
@@ -37,6 +38,7 @@ def document(log: Log, findings: Sequence[Finding]) -> Json:
             for finding in findings
             if finding.axis is Axis.LATENCY and finding.evidence is not None
         ],
+        "ranks": [config.unstructure(each) for each in ranks_of(log)],
         "initialisations": _in_blocks(pairs, findings, Axis.INITIALISATION),
         "peak_memories": _in_blocks(pairs, findings, Axis.MEMORY),
         "sizes": [
@@ -65,6 +67,7 @@ def ended(
         "gate": None,
         "differences": list(differences),
         "models": [],
+        "ranks": [],
         "initialisations": [],
         "peak_memories": [],
         "sizes": [],
@@ -102,6 +105,7 @@ def _latency(pair: Pair, finding: Finding, evidence: LatencyEvidence) -> Json:
         "ratio": _interval(finding.change),
         "min_ratio": _interval(evidence.min_ratio),
         "p95_ratio": _interval(evidence.p95_ratio),
+        "start_ratio": _interval(evidence.start_ratio),
         "block_sd": evidence.block_sd,
         "smallest_slowdown": evidence.smallest_slowdown,
         "seems_slower": finding.seems_slower,

@@ -12,6 +12,7 @@ from bench.core.errors import ConfigurationError
 from bench.core.version import VERSION
 from bench.gate.findings import log_ratio
 from bench.gate.log import Log
+from bench.gate.ranks import Rank, ranks_of
 from bench.gate.records import Opened
 from bench.gate.verdict import Axis, Finding, ModelKey, Undecided, Verdict
 
@@ -35,6 +36,7 @@ class GateReport:
         undecided: ``--undecided``: which undecided models fail.
         started_at: in UTC; ``None`` for a log that is replayed.
         ratios: of each measured model's blocks, candidate over baseline, in their order.
+        ranks: of a sustained gate's candidates; empty for others.
         provenance: name to text of what made these numbers.
     """
 
@@ -49,6 +51,7 @@ class GateReport:
     undecided: Undecided = Undecided.WARN
     started_at: datetime | None = None
     ratios: Mapping[ModelKey, tuple[float, ...]] = field(default_factory=dict)
+    ranks: tuple[Rank, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -117,6 +120,7 @@ def gate_report(
         findings=tuple(findings),
         differences=log.opened.differences,
         undecided=undecided,
+        ranks=ranks_of(log),
         started_at=started_at,
         ratios={
             finding.model: tuple(

@@ -54,6 +54,7 @@ def to_html(
             message=_sentence(gate.message),
             differences=[_sentence(each) for each in gate.differences],
             findings=table.cells(ordered, notes, links) if ordered else None,
+            ranks=table.rank_cells(gate.ranks) if gate.ranks else None,
             parts=[_part(gate, each, number) for number, each in enumerate(drawn, start=1)],
             without_picture=len(measured) - len(drawn),
             reasons=[

@@ -10,7 +10,7 @@ from bench.core.units import one_line
 from bench.gate.verdict import QUIET, Finding, Verdict
 from reports.gate import table, wording
 from reports.gate.gate_report import GateReport
-from reports.parts.table import Cell, Footnotes
+from reports.parts.table import Cell, Footnotes, Table
 
 # GitHub refuses a step's summary above 1 MiB; a second attempt must fit beside the first.
 _LIMIT_BYTES = 500_000
@@ -93,6 +93,8 @@ def _parts(gate: GateReport, notes: Footnotes) -> list[_Part]:
         for each in loud
         if each.why
     ]
+    if gate.ranks:
+        parts.append(_folded("Ranks in the first and in the last minute", _ranks(gate)))
     if quiet:
         parts.append(_folded(f"{len(quiet)} the same or unchanged", _table(quiet, notes)))
     facts = wording.facts(gate)
@@ -104,7 +106,14 @@ def _parts(gate: GateReport, notes: Footnotes) -> list[_Part]:
 
 
 def _table(findings: Sequence[Finding], notes: Footnotes) -> _Part:
-    drawn = table.cells(findings, notes)
+    return _lines(table.cells(findings, notes))
+
+
+def _ranks(gate: GateReport) -> _Part:
+    return _lines(table.rank_cells(gate.ranks))
+
+
+def _lines(drawn: Table) -> _Part:
     heads = _row(heading.text for heading in drawn.headings)
     sides = _row("--:" if heading.numeric else ":--" for heading in drawn.headings)
     lines = tuple(_row(map(_cell, line.cells)) for line in drawn.lines)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from bench.core import units
 from bench.core.units import GAP, one_line
+from bench.gate.ranks import Rank
 from bench.gate.verdict import Finding, Verdict
 from reports.gate import wording
 from reports.parts.table import Cell, Footnotes, Heading, Line, Table, text_headings
@@ -34,6 +36,34 @@ def cells(
             strong=each.verdict in (Verdict.REGRESSED, Verdict.FAILED),
         )
         for each in findings
+    ]
+    return Table(headings=headings, lines=tuple(lines))
+
+
+def rank_cells(ranks: Iterable[Rank]) -> Table:
+    """Returns the table of a sustained gate's candidates: their places at the start and end."""
+    found = [*ranks]
+    scale = units.duration_scale(
+        [time_us for each in found for time_us in (each.first_us, each.last_us)]
+    )
+    headings = (
+        *text_headings("model", "format"),
+        *(Heading(name=name, unit=scale.unit) for name in ("first minute", "last minute")),
+        *(Heading(name=name) for name in ("rank in the first", "rank in the last")),
+    )
+    lines = [
+        Line(
+            cells=(
+                Cell(text=one_line(each.model.name)),
+                Cell(text=each.model.format),
+                Cell(text=scale.text(each.first_us)),
+                Cell(text=scale.text(each.last_us)),
+                Cell(text=str(each.first)),
+                Cell(text=str(each.last)),
+            ),
+            strong=each.first != each.last,
+        )
+        for each in found
     ]
     return Table(headings=headings, lines=tuple(lines))
 

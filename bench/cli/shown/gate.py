@@ -16,6 +16,7 @@ from bench.core.errors import BenchError, InfrastructureError, worst
 from bench.core.units import GAP
 from bench.gate.findings import exit_codes, findings_of, unmeasured_findings
 from bench.gate.log import Log
+from bench.gate.ranks import ranks_of
 from bench.gate.records import CloseReason, Unmeasured
 from bench.gate.verdict import Finding, Undecided, Verdict
 from reports.gate import table, wording
@@ -131,6 +132,10 @@ def _show(log: Log, findings: Sequence[Finding], *, as_json: bool) -> None:
         print_json(document(log, findings))
     else:
         print_table(findings_table)
+        if ranks := ranks_of(log):
+            cells = table.rank_cells(ranks)
+            columns = list(range(len(cells.headings)))
+            print_table(terminal_table("ranks of the candidates", cells, _text, columns))
     for line in _messages(log, findings, notes):
         print_to_stderr(line)
 

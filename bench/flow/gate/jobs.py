@@ -20,7 +20,7 @@ from bench.gate.calibration.device_noise import Calibration
 from bench.gate.history.series import Environment, environment_of
 from bench.plan.case import Delegate, Mode
 from bench.plan.device import Kind
-from bench.plan.suite import GATE, Suite, Target, host_suite, phone_suite
+from bench.plan.suite import GATE, Suite, Target, host_suite, in_mode, phone_suite
 from bench.store.records import Session
 from bench.store.store import Store
 
@@ -103,22 +103,29 @@ class OpenGateJob:
         self.gate.measure(self.sweep, self.session, self.store, device, on_progress=on_progress)
 
 
-def gate_suite(kind: Kind, *, delegate: str | None, threads: int, ours: bool) -> Suite:
+def gate_suite(
+    kind: Kind, *, delegate: str | None, threads: int, ours: bool, sustained_min: float = 0.0
+) -> Suite:
     """Returns the suite of a gate's processes.
 
     Args:
         delegate: its name; ``None`` for the packaged suite's.
         ours: our runner measures.
+        sustained_min: minutes of each stretch of a sustained gate; 0 for single processes.
     """
     suite = host_suite() if kind is Kind.HOST else phone_suite()
-    return replace(
+    suite = replace(
         suite,
         name=GATE,
         delegates=(Delegate(delegate),) if delegate else suite.delegates,
         threads=(threads,),
         conventional=False,
         protocol=replace(suite.protocol, **(_OURS if ours else _OFFICIAL)),
+        sustained_min=sustained_min,
     )
+    if not sustained_min:
+        return suite
+    return replace(suite, protocol=in_mode(suite, Mode.SUSTAINED), sustained_min=0.0)
 
 
 def _open(gate: Gate, sweep: Sweep, store: Store) -> OpenGateJob:

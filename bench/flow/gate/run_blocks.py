@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from statistics import median
 
 from bench.core.caveats import Effect
@@ -26,6 +27,7 @@ from bench.gate.verdict import ModelKey
 from bench.measure import outcome as outcomes
 from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.measure.summary import percentile
+from bench.measure.sustained import Point, first_and_last_minute
 from bench.plan.case import Case, Mode, Protocol, Runner
 from bench.plan.order import Planned
 from bench.tool.host import Execution
@@ -44,6 +46,8 @@ def statistic_of(case: Case) -> Statistic:
     reports it, and only with one thread is it the whole cost. Of wall times every version of the
     official tool prints the minimum, which varies least on a phone.
     """
+    if case.protocol.mode is Mode.SUSTAINED:
+        return Statistic.SUSTAINED
     if case.runner is Runner.LITERT_PYTHON and case.threads == 1:
         return Statistic.CPU
     return Statistic.WALL_MIN if case.protocol.mode is Mode.BLOCK else Statistic.WALL
@@ -81,10 +85,9 @@ class BlockBench:
             due.candidate_first == (position % 2 == 0)
             for position in range(2 * rule.processes_per_side)
         ]
-        executions = self._here.device.run_block([sides[each] for each in order])
-        for position, execution in enumerate(executions):
-            is_candidate = order[position]
-            process = self._add_process(sides[is_candidate], execution, position)
+        stretches = self._stretches([sides[each] for each in order])
+        for position, (is_candidate, executions) in enumerate(zip(order, stretches, strict=False)):
+            process = self._add_stretch(sides[is_candidate], executions, position)
             if isinstance(process, outcomes.Failed):
                 side = "candidate" if is_candidate else "baseline"
                 yield ModelFailed(model=due.model, reason=f"{side}: {process.failure}")
@@ -110,6 +113,44 @@ class BlockBench:
             baseline=tuple(processes[False]),
             candidate=tuple(processes[True]),
         )
+
+    def _stretches(self, cases: Sequence[Case]) -> Iterator[Sequence[Execution]]:
+        """Yields the processes of each side in turn: one each, or in a sustained gate a stretch."""
+        device = self._here.device
+        if cases[0].protocol.mode is not Mode.SUSTAINED:
+            yield from ([each] for each in device.run_block(cases))
+            return
+        for case in cases:
+            device.require_ready()
+            executions: list[Execution] = []
+            while len(executions) < case.protocol.processes:
+                executions.append(device.run(case))
+                if executions[-1].exit_status or executions[-1].timed_out:
+                    break
+            yield executions
+
+    def _add_stretch(
+        self, case: Case, executions: Sequence[Execution], position: int
+    ) -> Process | tuple[str, ...] | outcomes.Failed:
+        """Returns a stretch as one process, or the reasons why it is invalid, or why it failed."""
+        added = [self._add_process(case, each, position) for each in executions]
+        for each in added:
+            if isinstance(each, outcomes.Failed):
+                return each
+        invalid = [each for each in added if isinstance(each, tuple)]
+        if invalid:
+            return invalid[0]
+        slices = [each for each in added if isinstance(each, Process)]
+        if case.protocol.mode is not Mode.SUSTAINED:
+            return slices[0]
+        began = [datetime.fromisoformat(each.started_at).timestamp() for each in executions]
+        start_us, end_us = first_and_last_minute(
+            [
+                Point(at_s=at_s, until_s=at_s + execution.wall_s, latency_us=each.value_us)
+                for at_s, execution, each in zip(began, executions, slices, strict=True)
+            ]
+        )
+        return replace(slices[-1], value_us=end_us, start_us=start_us, init_us=None, peak_mb=None)
 
     def _add_process(
         self, case: Case, execution: Execution, position: int
@@ -147,8 +188,8 @@ def _read_times(
     measured: outcomes.Measured, statistic: Statistic, position: int, invocation: int
 ) -> Process | outcomes.Failed:
     is_cpu = statistic is Statistic.CPU
-    if statistic is Statistic.WALL_MIN and measured.statistics is not None:
-        return _fastest(measured, measured.statistics, position, invocation)
+    if measured.statistics is not None:
+        return _of_statistics(measured, measured.statistics, statistic, position, invocation)
     times_us = sorted((measured.cpu_us if is_cpu else measured.inference_us) or ())
     if not times_us or times_us[0] <= 0:
         return outcomes.Failed(
@@ -165,14 +206,20 @@ def _read_times(
     )
 
 
-def _fastest(
-    measured: outcomes.Measured, statistics: outcomes.Statistics, position: int, invocation: int
+def _of_statistics(
+    measured: outcomes.Measured,
+    statistics: outcomes.Statistics,
+    statistic: Statistic,
+    position: int,
+    invocation: int,
 ) -> Process | outcomes.Failed:
-    if not statistics.min_us:
-        return outcomes.Failed(failure="no-time: the tool reports no fastest inference above 0")
+    is_sustained = statistic is Statistic.SUSTAINED
+    value_us = statistics.middle_us if is_sustained else statistics.min_us
+    if not value_us:
+        return outcomes.Failed(failure=f"no-time: the tool reports no {statistic} above 0")
     return Process(
-        value_us=statistics.min_us,
-        min_us=statistics.min_us,
+        value_us=value_us,
+        min_us=statistics.min_us or None,
         p95_us=statistics.p95_us,
         init_us=measured.init_us or None,
         peak_mb=measured.memory_mb_peak or None,

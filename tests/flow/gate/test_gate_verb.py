@@ -249,6 +249,7 @@ def test_a_saved_baseline_is_a_bundle_and_equal_files_are_not_measured(
         "gate": None,
         "differences": [],
         "models": [],
+        "ranks": [],
         "initialisations": [],
         "peak_memories": [],
         "sizes": [],

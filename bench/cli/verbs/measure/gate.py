@@ -44,6 +44,7 @@ class Options(gate_flags.BlockFlags, flags.VerbOptions):
     false_alarms: float
     max_minutes: float | None
     processes_per_side: int | None
+    sustained: float
     undecided: str
     own_tools: bool
     measure_unchanged: bool
@@ -98,68 +99,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flags.add_device(parser)
     how = parser.add_argument_group("how to measure")
     gate_flags.add_how(how)
-    _add_blocks(how)
-    _add_rule(parser.add_argument_group("the rule for verdicts"))
+    gate_flags.add_blocks(how)
+    gate_flags.add_rule(parser.add_argument_group("the rule for verdicts"))
     tool = parser.add_argument_group("the benchmark tool (for both sides)")
     flags.add_tool(tool)
     tool.add_argument(
         "--own-tools", action="store_true", help="measure the baseline with the tool in its bundle"
-    )
-
-
-def _add_blocks(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add(
-        "--measure-unchanged",
-        action="store_true",
-        help="also measure files that are equal on both sides",
-    )
-    add(
-        "--max-minutes",
-        type=flags.seconds,
-        metavar="MIN",
-        help="stop after this time; open models are undecided",
-    )
-    add(
-        "--processes-per-side",
-        type=int,
-        metavar="N",
-        help="each side of a block is the fastest of N processes (default: from the device's "
-        "calibration, else 1)",
-    )
-
-
-def _add_rule(group: argparse._ArgumentGroup) -> None:
-    def add(name: str, default: str | None, text: str) -> None:
-        group.add_argument(name, type=flags.share, default=default, metavar="P%", help=text)
-
-    add("--margin", "5%", "a slowdown of this share or more must not pass")
-    add("--tolerance", "1%", "a slowdown of this share or less is never reported")
-    add(
-        "--initialisation-margin",
-        None,
-        "also compare initialisation: a growth of this share or more must not pass",
-    )
-    add(
-        "--memory-margin",
-        None,
-        "also compare peak memory: a growth of this share or more must not pass",
-    )
-    add("--size-margin", "1%", "a file that grew by this share or more has regressed")
-    add("--accuracy-margin", "2%", "a loss of this many points of the mean must not pass")
-    group.add_argument(
-        "--task-set",
-        metavar="SET",
-        help="also compare accuracies on this task set: default, quick, a folder or a CSV, as in "
-        "score (default: they are not compared)",
-    )
-    add("--false-alarms", "1%", "accepted share of red gates when no model changed")
-    group.add_argument(
-        "--undecided",
-        choices=("fail", "slower", "warn"),
-        default="warn",
-        help="exit code if a model is undecided: 5 (fail), 5 only if it seems slower (slower), or "
-        "0 (warn)",
     )
 
 
@@ -211,7 +156,9 @@ def _run(options: Options, outputs: Outputs) -> int:
     gate = _with_scores(options, _gate(options, comparison))
     gate = replace(gate, saved=baseline.bundle, differences=differences)
     tool = replace(tool_request(options), second=baseline.tool if options.own_tools else None)
-    request = partial(gate_flags.block_request, options, comparison.targets)
+    request = partial(
+        gate_flags.block_request, options, comparison.targets, sustained_min=options.sustained
+    )
     devices = devices_of(options, request, tool)
     job = GateJob(
         gate=gate,
