@@ -21,7 +21,11 @@ DOORS = {
     "tensorflow_datasets": {"models/distill/corpus.py"},
     # The runner is a process of its own that may import nothing else of ours.
     "ai_edge_litert": {"models/tflite/litert.py", "bench/tool/litert_runner.py"},
-    "flatbuffers": {"models/tflite/metadata.py", "models/own/quantisable.py"},
+    "flatbuffers": {
+        "models/tflite/metadata.py",
+        "models/own/quantisable.py",
+        "models/graph/cut.py",
+    },
     "litert_quantizer": {"models/tflite/quantise.py"},
     "onnxruntime": {"models/onnx/onnx_door.py"},
     "kagglehub": {"models/teachers/hub.py"},

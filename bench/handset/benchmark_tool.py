@@ -74,8 +74,9 @@ def delegate_library(cache: Path | None = None, *, abi: str = Abi.X86_64) -> Pat
 
     Its delegate takes the nodes that ``--external_delegate_options`` names and computes zeros:
     ``take:all``, ``take:none``, ``take:first;count:2``, ``take:alternate`` (every second one),
-    ``busy_us:500`` (the least time of a kernel; 100), and ``fail:create``, ``fail:prepare`` or
-    ``fail:invoke``. Arguments and errors are those of ``build_tool``.
+    ``take:from;at:3;count:2`` (both or nothing), ``busy_us:500`` (the least time of a kernel; 100),
+    and ``fail:create``, ``fail:prepare`` or ``fail:invoke``. With ``gives:scaled`` it computes what
+    the runtime does, but for a tenth. Arguments and errors are those of ``build_tool``.
     """
     return build_tool(cache, abi=abi).with_name(_DELEGATE)
 

@@ -35,7 +35,7 @@ def describe(path: Path) -> TfliteFile:
         ModelFileError: the file is missing, not a model, truncated, or damaged; or it needs
             TensorFlow's operators (a flex model).
     """
-    graph, names = _graph(path)
+    graph, names = sound_graph(path)
     try:
         file = _described(graph, names)
     except Exception as error:  # a broken flatbuffer can raise any exception
@@ -46,8 +46,8 @@ def describe(path: Path) -> TfliteFile:
 
 def _described(graph: Any, names: list[str]) -> TfliteFile:
     main = graph.subgraphs[0]
-    inputs = tuple(_tensor(main.tensors[index]) for index in main.inputs)
-    outputs = tuple(_tensor(main.tensors[index]) for index in main.outputs)
+    inputs = tuple(tensor_of(main.tensors[index]) for index in main.inputs)
+    outputs = tuple(tensor_of(main.tensors[index]) for index in main.outputs)
     content = input_content(graph)
     return TfliteFile(
         format=_format(graph),
@@ -55,7 +55,7 @@ def _described(graph: Any, names: list[str]) -> TfliteFile:
         inputs=inputs,
         outputs=outputs,
         parameters=_parameters(graph),
-        macs=sum(_macs(names[op.opcodeIndex], op, main.tensors) for op in main.operators),
+        macs=sum(macs_of(names[op.opcodeIndex], op, main.tensors) for op in main.operators),
         float_ops=_float_ops(graph, names),
         signatures=tuple(_signature(graph, each) for each in graph.signatureDefs or ()),
         sample_rate_hz=content.sample_rate_hz,
@@ -68,13 +68,13 @@ def layers(path: Path) -> list[tuple[str, str, int]]:
     Raises:
         ModelFileError: as ``describe``.
     """
-    graph, names = _graph(path)
+    graph, names = sound_graph(path)
     main = graph.subgraphs[0]
     return [
         (
             names[op.opcodeIndex],
-            _text(main.tensors[op.outputs[0]].name) if len(op.outputs) else "",
-            _macs(names[op.opcodeIndex], op, main.tensors),
+            text_of(main.tensors[op.outputs[0]].name) if len(op.outputs) else "",
+            macs_of(names[op.opcodeIndex], op, main.tensors),
         )
         for op in main.operators
     ]
@@ -86,10 +86,10 @@ def stream_state(path: Path) -> tuple[str, ...]:
     Raises:
         ModelFileError: as ``describe``.
     """
-    graph, _ = _graph(path)
+    graph, _ = sound_graph(path)
     main = graph.subgraphs[0]
     inputs, outputs = (
-        tuple(_tensor(main.tensors[index]) for index in side)
+        tuple(tensor_of(main.tensors[index]) for index in side)
         for side in (main.inputs, main.outputs)
     )
     return tuple(each.name for each in outputs[1:]) if _is_stream(inputs, outputs) else ()
@@ -106,7 +106,7 @@ def rounded_tensors(path: Path) -> list[tuple[str, ...]]:
         ModelFileError: as ``describe``.
     """
     state = stream_state(path)
-    graph, names = _graph(path)
+    graph, names = sound_graph(path)
     main = graph.subgraphs[0]
     groups = [[index] for index in main.inputs]
     for op in main.operators:
@@ -121,7 +121,17 @@ def rounded_tensors(path: Path) -> list[tuple[str, ...]]:
     return named[frontend[-1] :] if frontend else named
 
 
-def _graph(path: Path) -> tuple[Any, list[str]]:
+def names_of_operators(graph: Any) -> list[str]:
+    """Returns the name of each of a model's operator codes, those of custom ones too."""
+    return [_operator_name(code) for code in graph.operatorCodes]
+
+
+def sound_graph(path: Path) -> tuple[Any, list[str]]:
+    """Returns a file's ``ModelT``, whose parts fit each other, and the names of operator codes.
+
+    Raises:
+        ModelFileError: as ``describe``.
+    """
     if path.exists() and not path.is_file():
         raise ModelFileError(f"{path}: is not a file", hint="give a .tflite file")
     try:
@@ -138,7 +148,7 @@ def _graph(path: Path) -> tuple[Any, list[str]]:
     try:
         graph = litert.read_graph(content)
         problem = unsound(graph, len(content))
-        names = [] if problem else [_operator_name(code) for code in graph.operatorCodes]
+        names = [] if problem else names_of_operators(graph)
     except Exception as error:  # a broken flatbuffer can raise any exception
         raise _damaged(path, error) from error
     if problem:
@@ -175,13 +185,13 @@ def _verify(path: Path) -> None:
 
 def _signature(graph: Any, entry: Any) -> Signature:
     subgraph = graph.subgraphs[entry.subgraphIndex]
-    names = {int(each.tensorIndex): _text(each.name) for each in entry.inputs or ()}
+    names = {int(each.tensorIndex): text_of(each.name) for each in entry.inputs or ()}
     indices = [int(index) for index in subgraph.inputs]
     return Signature(
-        key=_text(entry.signatureKey),
+        key=text_of(entry.signatureKey),
         subgraph=int(entry.subgraphIndex),
         names=tuple(names.get(index, "") for index in indices),
-        inputs=tuple(_tensor(subgraph.tensors[index]) for index in indices),
+        inputs=tuple(tensor_of(subgraph.tensors[index]) for index in indices),
     )
 
 
@@ -189,19 +199,20 @@ def _operator_name(code: Any) -> str:
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
     name = _names("BuiltinOperator")[builtin]
     if name == "CUSTOM" and code.customCode:
-        return _text(code.customCode)
+        return text_of(code.customCode)
     return name
 
 
-def _tensor(tensor: Any) -> Tensor:
+def tensor_of(tensor: Any) -> Tensor:
+    """Returns the description of a tensor."""
     shape = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
     quantisation = tensor.quantization
     scales: Any = None if quantisation is None else quantisation.scale
     single = scales is not None and len(scales) == 1
     return Tensor(
-        name=_text(tensor.name),
+        name=text_of(tensor.name),
         shape=tuple(int(n) for n in (() if shape is None else shape)),
-        dtype=_dtype(tensor),
+        dtype=dtype_of(tensor),
         scale=float(scales[0]) if single else None,
         zero_point=_zero_point(quantisation) if single else None,
     )
@@ -212,7 +223,8 @@ def _zero_point(quantisation: Any) -> int:
     return 0 if points is None or len(points) == 0 else int(points[0])
 
 
-def _text(name: bytes | None) -> str:
+def text_of(name: bytes | None) -> str:
+    """Returns a name as text."""
     return "" if name is None else name.decode()  # which may be missing, for microcontrollers
 
 
@@ -221,18 +233,20 @@ def _names(enumeration: str) -> dict[int, str]:
     return litert.names_of(enumeration)
 
 
-def _dtype(tensor: Any) -> str:
+def dtype_of(tensor: Any) -> str:
+    """Returns the name of a tensor's type, such as ``int8``."""
     return _names("TensorType")[tensor.type].lower()
 
 
-def _is_scaled(tensor: Any) -> bool:
+def is_scaled(tensor: Any) -> bool:
     """Returns whether a tensor is quantised: bytes without a scale are not."""
     quantisation = tensor.quantization
     scales = None if quantisation is None else quantisation.scale
     return scales is not None and len(scales) > 0
 
 
-def _constant(graph: Any, tensor: Any) -> bool:
+def is_constant(graph: Any, tensor: Any) -> bool:
+    """Returns whether the file has the values of a tensor."""
     buffer = graph.buffers[tensor.buffer]
     # Large buffers may be after the flatbuffer, at an offset in the file.
     return bool(buffer.size) or (buffer.data is not None and len(buffer.data) > 0)
@@ -244,13 +258,15 @@ def _elements(tensor: Any) -> int:
 
 def _format(graph: Any) -> Format:
     tensors = [tensor for sub in graph.subgraphs for tensor in sub.tensors]
-    weights = [each for each in tensors if _constant(graph, each)]
-    scaled = {_dtype(each) for each in tensors if _is_scaled(each) and not _constant(graph, each)}
+    weights = [each for each in tensors if is_constant(graph, each)]
+    scaled = {
+        dtype_of(each) for each in tensors if is_scaled(each) and not is_constant(graph, each)
+    }
     if scaled & {"int8", "uint8"}:
         return Format.INT8
-    if {_dtype(each) for each in weights if _is_scaled(each)} & {"int8", "uint8", "int4"}:
+    if {dtype_of(each) for each in weights if is_scaled(each)} & {"int8", "uint8", "int4"}:
         return Format.DYNAMIC
-    halved = "float16" in {_dtype(each) for each in weights}
+    halved = "float16" in {dtype_of(each) for each in weights}
     return Format.FLOAT16 if halved else Format.FLOAT32
 
 
@@ -292,16 +308,17 @@ def _parameters(graph: Any) -> int:
         _elements(tensor)
         for sub in graph.subgraphs
         for tensor in sub.tensors
-        if _constant(graph, tensor) and (_dtype(tensor) in weights or _is_bias(tensor))
+        if is_constant(graph, tensor) and (dtype_of(tensor) in weights or _is_bias(tensor))
     )
 
 
 def _is_bias(tensor: Any) -> bool:
     # Quantised biases are int32 with a scale; int32 without one are shapes and axes.
-    return _dtype(tensor) == "int32" and _is_scaled(tensor)
+    return dtype_of(tensor) == "int32" and is_scaled(tensor)
 
 
-def _macs(name: str, op: Any, tensors: Any) -> int:
+def macs_of(name: str, op: Any, tensors: Any) -> int:
+    """Returns the multiply-accumulates of an operator at batch one."""
     if name not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
         return 0
     out = _elements(tensors[op.outputs[0]])
@@ -316,6 +333,6 @@ def _float_ops(graph: Any, names: list[str]) -> dict[str, int]:
         names[op.opcodeIndex]
         for sub in graph.subgraphs
         for op in sub.operators
-        if len(op.outputs) and _dtype(sub.tensors[op.outputs[0]]) == "float32"
+        if len(op.outputs) and dtype_of(sub.tensors[op.outputs[0]]) == "float32"
     )
     return {name: counts[name] for name in sorted(counts) if name not in _CASTS}

@@ -10,8 +10,10 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bench.core import config
+from bench.core.hashing import sha256_file
 from bench.core.progress import OnProgress, ignore
 from bench.core.version import VERSION
 from bench.flow.device.device import Device
@@ -63,6 +65,24 @@ class SessionOnDevice:
         energy = self.device.run(case, ("sleep", f"{idle_s:g}")).telemetry.energy
         if energy is not None and energy.rails:
             self.store.log(self.session, IDLE_POWER, **config.unstructure(energy))
+
+    def with_file(self, path: Path) -> tuple[str, SessionOnDevice]:
+        """Returns the SHA-256 of another file, copied to the device, and the session with it.
+
+        Args:
+            path: of a file that stays where it is while the device is used.
+
+        Raises:
+            DeviceError: the device has no room, or does not come back.
+        """
+        sha256 = sha256_file(path)
+        there = self.device.put({sha256: path})[sha256]
+        sweep = replace(
+            self.sweep,
+            paths={**self.sweep.paths, sha256: path},
+            device_paths={**self.sweep.device_paths, sha256: there},
+        )
+        return sha256, replace(self, sweep=sweep)
 
     def run(self, planned: Planned, command: tuple[str, ...] | None = None) -> Invocation:
         """Runs one process; returns it, stored and judged.

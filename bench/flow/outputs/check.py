@@ -24,11 +24,18 @@ from bench.core.errors import (
 from bench.core.hashing import sha256_bytes
 from bench.core.progress import OnProgress, ignore
 from bench.flow.measure.session import SessionOnDevice
-from bench.flow.outputs.record import EVENT, Check, Verdict, checks_on, read_checks
+from bench.flow.outputs.first_difference import Given, find_first_difference
+from bench.flow.outputs.record import (
+    EVENT,
+    Check,
+    FirstDifference,
+    Verdict,
+    checks_on,
+    read_checks,
+)
 from bench.flow.outputs.run import Outputs, output_protocol
 from bench.plan.case import Case, Delegate
 from bench.plan.suite import Target
-from bench.store.records import Session
 from bench.tool.input_flags import Input
 from models.audio import packages
 from models.audio.speech import Front, Inputs, inputs_for
@@ -89,7 +96,8 @@ def check_outputs(
         outputs = Outputs(here)
         unchecked: set[str] = set()
         for done, (target, case) in enumerate(pending, start=1):
-            check = _check(case, expected[target.sha256], here.session, places, outputs)
+            run = _Run(here=here, outputs=outputs, places=places, folder=Path(folder))
+            check = _check(case, expected[target.sha256], run)
             here.store.log(here.session, EVENT, **config.unstructure(check))
             if check.verdict is Verdict.FAILED:
                 on_message(f"{target.name}: wrong output with {check.evidence}")
@@ -100,14 +108,24 @@ def check_outputs(
         outputs.clear()
 
 
-def _check(
-    case: Case,
-    expected: _Expected | BenchError,
-    session: Session,
-    places: Mapping[str, PurePath],
-    outputs: Outputs,
-) -> Check:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """The device that is checked, with the inputs on it.
+
+    Args:
+        places: of the inputs there, by SHA-256.
+        folder: for files that are cut out of a model.
+    """
+
+    here: SessionOnDevice
+    outputs: Outputs
+    places: Mapping[str, PurePath]
+    folder: Path
+
+
+def _check(case: Case, expected: _Expected | BenchError, run: _Run) -> Check:
     """Runs a case on all inputs and returns the check of its outputs."""
+    session = run.here.session
     blank = Check(
         case=case.key,
         artifact_sha256=case.artifact_sha256,
@@ -129,27 +147,59 @@ def _check(
             inputs=expected.inputs.what,
             reference_sha256=expected.reference_sha256,
         )
-        values = _run_device(case, expected, places, outputs)
+        values = _run_device(case, expected, run)
         reason, nearness = _judge(case, expected, values)
+        first = _first_difference(case, expected, values, run) if reason else None
     except (ConfigurationError, ConversionError, ToolOutputError) as error:
         return replace(blank, reason=f"no-outputs: {error.message}")
     verdict = Verdict.FAILED if reason else Verdict.PASSED
-    return replace(blank, verdict=verdict, reason=reason, fidelity=nearness)
+    return replace(blank, verdict=verdict, reason=reason, fidelity=nearness, first_difference=first)
 
 
-def _run_device(
-    case: Case, expected: _Expected, places: Mapping[str, PurePath], outputs: Outputs
-) -> Values:
+def _run_device(case: Case, expected: _Expected, run: _Run) -> Values:
     """Returns the device's outputs for all inputs."""
     sizes = [each.shape[1] for each in expected.own]
     values = []
-    for contents in expected.raw_inputs:
-        inputs = [
-            Input(name=tensor.name, shape=sides(tensor), path=places[sha256_bytes(content)])
-            for tensor, content in zip(expected.tensors, contents, strict=True)
-        ]
-        values.append(from_bytes(outputs.of(case, inputs), expected.outputs, sizes))
+    for at in range(len(expected.raw_inputs)):
+        inputs = _on_device(expected, at, run)
+        values.append(from_bytes(run.outputs.of(case, inputs), expected.outputs, sizes))
     return [np.stack(each).astype(np.float64) for each in zip(*values, strict=True)]
+
+
+def _on_device(expected: _Expected, at: int, run: _Run) -> tuple[Input, ...]:
+    """Returns one of the inputs, as it is on the device."""
+    return tuple(
+        Input(name=tensor.name, shape=sides(tensor), path=run.places[sha256_bytes(content)])
+        for tensor, content in zip(expected.tensors, expected.raw_inputs[at], strict=True)
+    )
+
+
+def _first_difference(
+    case: Case, expected: _Expected, values: Values, run: _Run
+) -> FirstDifference | None:
+    """Returns where the device's outputs first differ; ``None`` where it gives what the host does.
+
+    The input is the one whose outputs differ most.
+    """
+    with np.errstate(invalid="ignore"):
+        errors = [
+            np.nan_to_num(np.square(theirs - ours).sum(axis=1), nan=math.inf)
+            for theirs, ours in zip(values, expected.own, strict=True)
+            if not np.array_equal(theirs, ours, equal_nan=True)
+        ]
+    if not errors:
+        return None
+    at = int(np.argmax(np.sum(errors, axis=0)))
+    given = Given(values=expected.inputs.values[at], inputs=_on_device(expected, at, run))
+    accelerated = case.delegate not in _ON_THE_CPU
+    return find_first_difference(
+        run.here,
+        run.outputs,
+        case,
+        given,
+        bounds=fidelity.format_of_bounds(expected.format, accelerated=accelerated),
+        folder=run.folder,
+    )
 
 
 def _pending(here: SessionOnDevice, targets: Sequence[Target]) -> list[tuple[Target, Case]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TypeAlias
 
-from bench.core import config
+from bench.core import config, units
 from bench.core.artifact import Fidelity
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.hashing import sha256_value
@@ -29,6 +29,49 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FirstDifference:
+    """The first tensor that a device computes otherwise than this machine, by bisecting the graph.
+
+    Args:
+        op, index: the operator's type and its number in the graph, from 0; no type where none was
+            found.
+        operators: of the graph.
+        tensor: the name of its result.
+        error_max: the largest difference; ``None`` where values are not finite.
+        reference_max: the largest size of a value here.
+        snr_db: signal to noise of the result; ``None`` where nothing is left of it.
+        runs: processes on the device.
+        caveats: sentences on what makes the name less sure, or why there is none.
+    """
+
+    op: str = ""
+    index: int = 0
+    operators: int = 0
+    tensor: str = ""
+    error_max: float | None = None
+    reference_max: float = 0.0
+    snr_db: float | None = None
+    runs: int
+    caveats: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What was found, in words."""
+        if not self.op:
+            return f"the first tensor that differs was not found: {'; '.join(self.caveats)}"
+        error = (
+            "values that are not finite"
+            if self.error_max is None
+            else f"off by up to {self.error_max:.3g} (values up to {self.reference_max:.3g} here"
+            f"{'' if self.snr_db is None else f', SNR {self.snr_db:.1f} dB'})"
+        )
+        name = f"{self.op} {self.tensor}, operator {self.index} of 0 to {self.operators - 1}"
+        found = f"the first tensor that differs is the result of {name}: {error}"
+        runs = f"found by {units.counted(self.runs, 'process')} with cut files"
+        return "; ".join((f"{found}, {runs}", *self.caveats))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One check of an artifact's outputs on one device.
 
@@ -41,6 +84,7 @@ class Check:
         inputs: the inputs, in words.
         reference_sha256: of the file that the host ran.
         fidelity: to the host's outputs; ``None`` where nothing could be compared.
+        first_difference: of wrong outputs, where this machine's outputs of the same file are right.
     """
 
     case: str
@@ -58,6 +102,7 @@ class Check:
     inputs: str = ""
     reference_sha256: str | None = None
     fidelity: Fidelity | None = None
+    first_difference: FirstDifference | None = None
 
     @property
     def computation(self) -> Computation:
@@ -76,7 +121,8 @@ class Check:
                 f"centred {fidelity.centred_cosine_mean:.4f}{snr}, "
                 f"on {self.inputs}"
             )
-        return "; ".join(filter(None, (f"{self.delegate}: {self.reason}", numbers)))
+        first = self.first_difference.text if self.first_difference else ""
+        return "; ".join(filter(None, (f"{self.delegate}: {self.reason}", numbers, first)))
 
 
 _SUBJECT = ("device", "os_build", *(each.name for each in fields(Computation)))

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from bench.core.errors import ToolOutputError
 from bench.flow.measure.session import SessionOnDevice
-from bench.measure.outcome import Failed
+from bench.measure.outcome import Failed, Measured
 from bench.plan.case import Case, Mode, Protocol
 from bench.plan.order import Planned
 from bench.tool.input_flags import Input
 
 OUTPUT = "outputs"
+_NONE_RAN = ("delegate-not-applied", "delegate-mismatch")  # the runtime's own kernels did
 
 
 def output_protocol(processes: int, *, max_secs: float) -> Protocol:
@@ -46,23 +47,43 @@ class Outputs:
             ConfigurationError: the tool takes no inputs or gives no outputs.
             ToolOutputError: the process failed, or wrote no outputs.
         """
-        sweep, device = self._here.sweep, self._here.device
+        return self.with_outcome(case, inputs, self._here)[0]
+
+    def with_outcome(
+        self,
+        case: Case,
+        inputs: Sequence[Input],
+        here: SessionOnDevice,
+        *,
+        without_delegate: bool = False,
+    ) -> tuple[bytes, Measured | Failed]:
+        """Returns the raw bytes of all output tensors, and the outcome of the process.
+
+        Args:
+            here: has the path of the case's file. Errors are those of ``of``.
+            without_delegate: outputs count too if the delegate takes no operator; that is the only
+                failure that is returned.
+        """
+        sweep, device = here.sweep, here.device
         ordinal = self._stored[case.key]
         output = device.folder / f"{OUTPUT}.{case.key[:12]}.{ordinal}"
         flags = replace(
             sweep.flags(case), inputs=tuple(inputs), output_file=output, result_file=None
         )
         planned = Planned(case=case, ordinal=ordinal)
-        outcome = self._here.run(planned, sweep.tool_of(case).command(flags)).outcome
+        outcome = here.run(planned, sweep.tool_of(case).command(flags)).outcome
         self._stored[case.key] += 1
         content = device.read(output)
-        if isinstance(outcome, Failed):
+        if outcome is None:
+            raise AssertionError("a process that was run here is judged")
+        accepted = without_delegate and isinstance(outcome, Failed) and outcome.code in _NONE_RAN
+        if isinstance(outcome, Failed) and not accepted:
             raise ToolOutputError(outcome.failure, hint="its latency cannot be measured either")
         if content is None:
             raise ToolOutputError(
                 "the tool succeeded but wrote no output file", hint="use another build"
             )
-        return content
+        return content, outcome
 
     def clear(self) -> None:
         """Removes all outputs from the device."""
