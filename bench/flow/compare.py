@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
-from bench.flow.gate.explain import layers_of, operators_of
+from bench.flow.gate.explain import facts_of, operators_of
+from bench.flow.gate.operator_file import Slowed, write_operator
 from bench.flow.report.join import join
 from bench.flow.report.results import CaseResult, Timed
 from bench.flow.report.stored import newest_results, results
 from bench.gate.reasons import differences
 from bench.gate.records import Operator, SideFacts
+from bench.plan.device import DeviceRecord
 from bench.store.store import Store
 from models.zoo import Zoo
 from reports.decision.comparison import By, Compared
@@ -33,6 +35,7 @@ class Side:
         by: what it is; a whole database is compared as a session is.
         one_format: whether it names a number format.
         results: case key and session to the case's result.
+        devices: of each session.
     """
 
     text: str
@@ -40,6 +43,7 @@ class Side:
     one_format: bool
     rows: tuple[Row, ...]
     results: Mapping[tuple[str, str], CaseResult]
+    devices: Mapping[str, DeviceRecord]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,10 @@ def side(text: str, *, task_set: str | None = None) -> Side:
         )
     of_case = {(each.case.key, session.id): each for session, cases in chosen for each in cases}
     one_format = by is By.FILE and len({row.file.format for row in rows}) == 1
-    return Side(text=text, by=by, one_format=one_format, rows=tuple(rows), results=of_case)
+    devices = {session.id: session.device for session, _ in chosen}
+    return Side(
+        text=text, by=by, one_format=one_format, rows=tuple(rows), results=of_case, devices=devices
+    )
 
 
 def check_alike(baseline: Side, candidate: Side) -> None:
@@ -100,8 +107,7 @@ def why(pair: Compared, baseline: Side, candidate: Side, zoo: Zoo) -> tuple[str,
     )
     if before is None or after is None:
         return ()
-    same = pair.baseline.file.artifact_sha256 == pair.candidate.file.artifact_sha256
-    facts = [_facts(each, None if same else zoo) for each in (before, after)]
+    facts = [_facts(each, zoo) for each in (before, after)]
     tools = pair.baseline.setup.tool_sha256, pair.candidate.setup.tool_sha256
     return differences(facts[0], facts[1], tools)
 
@@ -112,16 +118,46 @@ def operator_times(pair: Compared, baseline: Side, candidate: Side) -> list[Oper
     Empty where one side has no op profile.
     """
     profiles = [
-        result.profile
+        result.profiles
         for result in (_result(pair.baseline, baseline), _result(pair.candidate, candidate))
-        if result is not None and result.profile is not None
+        if result is not None and result.profiles
     ]
     if len(profiles) < 2:
         return []
-    before, after = (operators_of(each) for each in profiles)
+    before, after = (operators_of(each)[0] for each in profiles)
     types = dict.fromkeys(each.node_type for each in (*before, *after))
     times = [_time(kind, before, after) for kind in types]
     return sorted(times, key=lambda each: -max(each.baseline_us, each.candidate_us))
+
+
+def export_operator(
+    pair: Compared, baseline: Side, candidate: Side, zoo: Zoo, folder: Path
+) -> Path:
+    """Returns the path of a file with only the operator that slowed down most; see ``Slowed``.
+
+    Raises:
+        ConfigurationError: there are no op profiles, the candidate's file is not to be found, or
+            the operator cannot be alone.
+        OSError: the folder cannot be written.
+    """
+    before, after = _result(pair.baseline, baseline), _result(pair.candidate, candidate)
+    name = pair.candidate.file.name
+    path = None if after is None else _file(after, zoo)
+    if before is None or after is None or path is None:
+        raise ConfigurationError(
+            f"{name}: the candidate's file is neither where it was measured nor in the zoo",
+            hint="give the zoo that has it: --zoo DIR",
+        )
+    slowed = Slowed(
+        name=name,
+        path=path,
+        before=_facts(before, zoo),
+        after=_facts(after, zoo),
+        baseline=before.case,
+        candidate=after.case,
+        device=candidate.devices[pair.candidate.session],
+    )
+    return write_operator(slowed, folder)
 
 
 def _time(kind: str, before: Sequence[Operator], after: Sequence[Operator]) -> OperatorTime:
@@ -195,27 +231,25 @@ def _result(row: Row, of: Side) -> CaseResult | None:
     return of.results.get((row.case_key, row.session))
 
 
-def _facts(result: CaseResult, zoo: Zoo | None) -> SideFacts:
+def _facts(result: CaseResult, zoo: Zoo) -> SideFacts:
     summary = result.summary
-    return SideFacts(
-        layers=() if zoo is None else _layers(result, zoo),
-        operators=operators_of(result.profile) if result.profile else (),
+    facts = facts_of(_file(result, zoo), result.profiles)
+    return replace(
+        facts,
         runtime=result.runtime,
         partitions=summary.partitions if summary else None,
         nodes=summary.nodes_total if summary else None,
         delegated_nodes=summary.nodes_delegated if summary else None,
         init_us=summary.init_us_median if summary else None,
         peak_mb=summary.memory_mb_peak if summary else None,
+        cache="warm" if result.case.warm_cache else "",
     )
 
 
-def _layers(result: CaseResult, zoo: Zoo) -> tuple[Operator, ...]:
-    """Returns the operators of a measured file; none where that very file is not to be found."""
+def _file(result: CaseResult, zoo: Zoo) -> Path | None:
+    """Returns where a measured file is; ``None`` where that very file is not to be found."""
     sha256 = result.case.artifact_sha256
     places = [Path(result.model)]
     if result.artifact is not None:
         places.append(zoo.path(result.artifact))
-    for path in places:
-        if path.is_file() and sha256_file(path) == sha256:
-            return layers_of(path)
-    return ()
+    return next((each for each in places if each.is_file() and sha256_file(each) == sha256), None)

@@ -285,13 +285,25 @@ class Operator:
         node_type: ``CONV_2D``, or a delegate's kernel.
         name: of its outputs, from the file or the tool.
         macs: its multiply-accumulates, where a file was read.
-        avg_us: mean time in a profiled process, which profiling slows down.
+        avg_us: mean time in a profiled process, which profiling slows down; of several processes
+            the median.
+        low_us, high_us: 95 % interval of that median; ``None`` of fewer than six processes.
+        index: its number in the file's graph, in a profile; ``None`` of a delegate's kernel.
+        takes, gives: type and shape of each tensor, such as ``int8[1,49,40,8]``, where a file was
+            read.
+        delegated: whether a delegate ran it, where a profile shows that.
     """
 
     node_type: str
     name: str
     macs: int | None = None
     avg_us: float | None = None
+    low_us: float | None = None
+    high_us: float | None = None
+    index: int | None = None
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    delegated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,11 +312,15 @@ class SideFacts:
 
     Args:
         layers: the file's operators, in order.
-        operators: in run order, of one profiled process.
+        operators: in run order, of profiled processes.
         partitions: parts of the graph that a delegate ran, as observed.
         nodes, delegated_nodes: of the graph.
         init_us: median over the gate's processes.
         peak_mb: peak memory in MiB, the median over the gate's processes.
+        profiles: how many profiled processes the times of ``operators`` are of.
+        cache: what the processes did with a delegate's cache, in words.
+        structure_sha256, scales_sha256, weights_sha256: of the file's graphs without names, of
+            their scales and zero points, and of their weights.
     """
 
     layers: tuple[Operator, ...] = ()
@@ -315,15 +331,25 @@ class SideFacts:
     delegated_nodes: int | None = None
     init_us: float | None = None
     peak_mb: float | None = None
+    profiles: int | None = None
+    cache: str = ""
+    structure_sha256: str = ""
+    scales_sha256: str = ""
+    weights_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """The facts of both sides of a model that regressed; verdicts do not depend on them."""
+    """The facts of both sides of a model that regressed; verdicts do not depend on them.
+
+    Args:
+        operator_file: a file with only the operator that slowed down most, beside the log.
+    """
 
     model: ModelKey
     baseline: SideFacts
     candidate: SideFacts
+    operator_file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from bench.plan.inputs import ChosenSignature, GivenInput
 EVIDENCE = ("processes", "ci_width", "max_processes", "max_repeats")
 _WIDER = 5
 _KEYS = 1 << 15  # that are remembered: each is asked for several times
+PROFILED = 6  # processes of an op profile: the fewest that give a 95 % interval of a median
 # Fields of a case that earlier versions lacked.
 _LATER = (
     *("full_delegation", "library_sha256", "library_options", "fixed_performance"),

@@ -16,7 +16,7 @@ from bench.core import config
 from bench.core.artifact import Artifact, Format, check_visible, manifests
 from bench.core.errors import ConfigurationError, ModelFileError
 from bench.core.hashing import sha256_file
-from bench.plan.case import Case, Delegate, Mode, Protocol, Runner
+from bench.plan.case import PROFILED, Case, Delegate, Mode, Protocol, Runner
 from bench.plan.device import DeviceRecord
 from bench.plan.inputs import ChosenSignature, GivenInput, InputFlags, parse
 
@@ -327,7 +327,9 @@ def in_mode(suite: Suite, mode: Mode, hop_s: float = 0.0) -> Protocol:
         case Mode.CONVENTIONAL:
             once = replace(_once(protocol), num_runs=50, min_secs=1.0)
             return replace(once, warmup_runs=1, warmup_min_secs=0.5)  # the official tool's defaults
-        case Mode.OP_PROFILE | Mode.PEAK_MEMORY:
+        case Mode.OP_PROFILE:  # enough for an interval, where so many are measured
+            return replace(_once(protocol), processes=min(protocol.processes, PROFILED))
+        case Mode.PEAK_MEMORY:
             return _once(protocol)
         case Mode.STREAMING:
             least_s = _METERED_S if suite.energy else 0.0

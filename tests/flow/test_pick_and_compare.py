@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 from support import decisions
 from support.decisions import INT8, MIDDLE, SMALL, case_of
+from support.layers import write_layers
 from support.program import command_line
 from support.stored_sessions import ARTIFACT, add_session
 
 from bench.core import config
 from bench.core.errors import ConfigurationError
+from bench.core.hashing import sha256_file
 from bench.flow.compare import operator_times, side
 from bench.flow.ship import SUMS, export
 from bench.plan.case import Mode
 from bench.store.store import Store
+from models.graph.operators import graph_of
 from models.zoo import Zoo
 from reports.decision.comparison import By, compare
 from reports.parts.documents import results_csv
@@ -227,3 +230,62 @@ def test_op_profiles_stand_side_by_side_and_give_the_reason(tmp_path: Path) -> N
     bars = [line.split()[-1] for line in done.stdout.splitlines() if "CONV_2D" in line]
     assert any(re.fullmatch(r"█+\++", bar) for bar in bars)
     assert "profiled, " in done.stdout
+
+
+def profiled_layers(path: Path, folder: Path) -> list[Path]:
+    """Stores two files with op profiles in which the second operator of the candidate is slow."""
+    log = (DATA / "benchmark_logs" / PROFILED).read_text()
+    for op in ("TRANSPOSE", "CONV_2D", "SUM"):
+        log = log.replace(op.rjust(32), "FULLY_CONNECTED".rjust(32))
+    files = [
+        write_layers(folder / f"{name}.tflite", 3, rows=1 + at) for at, name in enumerate("ab")
+    ]
+    with Store.open(path) as store:
+        artifacts = [
+            replace(each, sha256=sha256_file(file))
+            for each, file in zip((SMALL, MIDDLE), files, strict=True)
+        ]
+        cases = [case_of(each) for each in artifacts]
+        for artifact in artifacts:
+            store.add_artifact(artifact)
+        first = add_session(store, "1a2b3c4d", {cases[0]: 300.0}, model=str(files[0]))
+        second = add_session(store, "5e6f7a8b", {cases[1]: 900.0}, model=str(files[1]), day=2)
+        for session, case, times in zip((first, second), cases, (1, 3), strict=True):
+            template = store.invocations(session.id)[0]
+            protocol = replace(case.protocol, mode=Mode.OP_PROFILE, processes=6)
+            for ordinal in range(6):
+                text = log.replace(" 3.210\t", f" {times * (3.21 + ordinal / 10):.3f}\t")
+                made = replace(
+                    template, case=replace(case, protocol=protocol), stdout=text, outcome=None,
+                    id=0, ordinal=ordinal,
+                )  # fmt: skip
+                assert template.outcome is not None
+                store.add_outcome(store.add_invocation(made), template.outcome)
+    return files
+
+
+def test_the_operator_that_slowed_down_is_exported_with_a_text_for_an_issue(tmp_path: Path) -> None:
+    path = tmp_path / "layers.db"
+    files = profiled_layers(path, tmp_path)
+    sides = (f"{path}:{SMALL.name}.float32", f"{path}:{MIDDLE.name}.float32")
+    words = ("compare", *sides, "--export-operator", tmp_path / "issue")
+    done = command_line(*words, status=0)
+    assert "takes 10.4 ms, 9.63 ms to 11.1 ms (was 3.46 ms, 3.21 ms to 3.71 ms)" in done.stdout
+    [made] = (tmp_path / "issue").glob("*.tflite")
+    assert f"wrote {made}, and a text for an issue: {made.with_suffix('.md')}" in done.stderr
+    assert [each.op for each in graph_of(made).layers] == ["FULLY_CONNECTED"]
+    text = made.with_suffix(".md").read_text()
+    assert text.startswith("# FULLY_CONNECTED takes 10.4 ms instead of 3.46 ms")
+    assert "| now | 10.4 ms | 9.63 ms to 11.1 ms | 6 |" in text
+    assert sha256_file(files[1]) in text
+    files[1].unlink()
+    refused = command_line(*words, status=0)
+    assert "not exported: " in refused.stderr
+    assert "neither where it was measured nor in the zoo" in refused.stderr
+
+
+def test_without_op_profiles_no_operator_is_exported(db: Path, tmp_path: Path) -> None:
+    sides = (f"{db}:{NAME}.float32", f"{db}:{NAME}.int8")
+    done = command_line("compare", *sides, "--export-operator", tmp_path)
+    assert "not exported: " in done.stderr
+    assert not list(tmp_path.iterdir())

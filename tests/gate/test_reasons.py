@@ -71,3 +71,108 @@ def test_sides_that_do_not_differ_are_said_to_be_the_same() -> None:
     assert why(inside, inside) == (
         "operators, partitions, tool, initialisation and memory are the same",
     )
+
+
+def typed(kind: str, weights: str, *, delegated: bool | None = None) -> Operator:
+    return replace(
+        CONV,
+        takes=(f"{kind}[1,8,8,1]", f"{weights}[4,3,3,1]"),
+        gives=(f"{kind}[1,4,4,4]",),
+        delegated=delegated,
+    )
+
+
+def test_another_number_format_is_named_with_the_operators_that_have_it() -> None:
+    dense = replace(DENSE, takes=("float32[1,64]", "float32[3,64]"), gives=("float32[1,3]",))
+    before = SideFacts(layers=(typed("float32", "float32"), dense))
+    after = SideFacts(layers=(typed("int8", "int8"), dense))
+    assert why(before, after) == (
+        "CONV_2D first/Conv2D computes in int8 with int8 weights instead of float32 with float32 "
+        "weights",
+    )
+
+
+def test_an_operator_whose_shape_changed_is_named_with_both_shapes() -> None:
+    old = typed("int8", "int8")
+    new = replace(old, takes=("int8[1,8,8,1]", "int8[8,3,3,1]"), gives=("int8[1,4,4,8]",))
+    assert why(SideFacts(layers=(old,)), SideFacts(layers=(new,))) == (
+        "CONV_2D first/Conv2D has int8[1,8,8,1], int8[8,3,3,1] to int8[1,4,4,8] instead of "
+        "int8[1,8,8,1], int8[4,3,3,1] to int8[1,4,4,4]",
+    )
+
+
+def test_equal_graphs_with_other_weights_are_said_to_differ_in_weights_only() -> None:
+    before = SideFacts(structure_sha256="a", weights_sha256="b", scales_sha256="c")
+    weights = replace(before, weights_sha256="d")
+    assert why(before, weights) == ("the graphs are equal; only weights differ",)
+    assert why(before, replace(weights, scales_sha256="e")) == (
+        "the graphs are equal; only weights and scales differ",
+    )
+    assert why(before, replace(weights, structure_sha256="e"))[0].startswith("operators, ")
+
+
+def test_operators_that_left_the_delegate_and_the_cache_are_named() -> None:
+    before = SideFacts(layers=(typed("int8", "int8", delegated=True),), cache="warm, read by 6")
+    after = SideFacts(layers=(typed("int8", "int8", delegated=False),), cache="warm, written by 6")
+    assert why(before, after) == (
+        "no longer run by the delegate: CONV_2D first/Conv2D",
+        "the delegate's cache: warm, written by 6, instead of warm, read by 6",
+    )
+    assert why(after, before)[0] == "now run by the delegate: CONV_2D first/Conv2D"
+
+
+def test_times_of_several_profiled_processes_have_intervals_and_one_process_has_none() -> None:
+    def timed(low_us: float, us: float, high_us: float) -> tuple[Operator, ...]:
+        return (replace(CONV, avg_us=us, low_us=low_us, high_us=high_us, index=0),)
+
+    layers = (typed("float32", "float32"),)
+    before = SideFacts(layers=layers, operators=timed(890, 900, 910), profiles=6)
+    after = SideFacts(layers=layers, operators=timed(980, 1000, 1030), profiles=6)
+    assert why(before, after) == (
+        "profiled, CONV_2D first/Conv2D (float32[1,8,8,1], float32[4,3,3,1] to float32[1,4,4,4]) "
+        "takes 1.00 ms, 980 µs to 1.03 ms (was 900 µs, 890 µs to 910 µs), 100.0 % of the added "
+        "time",
+        "times of operators are medians of 6 profiled processes a side, with their 95 % intervals",
+    )
+    near = replace(after, operators=timed(905, 1000, 1030))
+    assert "(was 900 µs, 890 µs to 910 µs, the intervals overlap)" in why(before, near)[0]
+    few = replace(after, profiles=1)
+    assert why(before, few)[-1] == (
+        "times of operators are of 1 profiled process a side: too few for an interval, which needs "
+        "6"
+    )
+
+
+def test_the_file_of_the_slowest_operator_is_named_where_there_is_one() -> None:
+    facts = SideFacts(layers=(CONV,))
+    made = Explained(
+        model=PAIR.model, baseline=facts, candidate=facts, operator_file="log-operators/x.tflite"
+    )
+    assert reasons(PAIR, made)[-1] == (
+        "the slowed operator as a file, with a text for an issue: log-operators/x.tflite"
+    )
+
+
+def test_many_operators_without_work_of_one_type_are_one_sentence() -> None:
+    casts = tuple(
+        Operator(
+            node_type="DEQUANTIZE", name=f"weights_{at}", macs=0, takes=("float16[4]",),
+            gives=("float32[4]",),
+        )
+        for at in range(5)
+    )  # fmt: skip
+    assert why(SideFacts(layers=(CONV,)), SideFacts(layers=(*casts, CONV))) == (
+        "only the candidate has 5 DEQUANTIZE, such as DEQUANTIZE weights_0 (float16[4] to "
+        "float32[4])",
+    )
+
+
+def test_many_operators_in_another_format_are_counted() -> None:
+    before, after = (
+        tuple(replace(typed(kind, kind), name=f"layer_{at}") for at in range(5))
+        for kind in ("float32", "int8")
+    )
+    assert why(SideFacts(layers=before), SideFacts(layers=after)) == (
+        "5 operators, such as CONV_2D layer_0, CONV_2D layer_1, CONV_2D layer_2, compute in int8 "
+        "with int8 weights instead of float32 with float32 weights",
+    )

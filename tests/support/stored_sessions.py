@@ -109,6 +109,7 @@ def add_session(
     day: int = 1,
     stdout: str = "raw",
     telemetry: Telemetry = NO_TELEMETRY,
+    model: str = "/zoo/tiny.tflite",
 ) -> Session:
     """Stores a session in which each case took about so long; each process a little longer."""
     session = Session(
@@ -127,7 +128,7 @@ def add_session(
                 session_id=identity,
                 case=case,
                 ordinal=ordinal,
-                model="/zoo/tiny.tflite",
+                model=model,
                 command=("benchmark_model",),
                 started_at=f"2026-05-{day:02}T03:00:{ordinal:02}+00:00",
                 wall_s=0.5,

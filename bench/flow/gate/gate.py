@@ -31,8 +31,8 @@ from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep, runner_of
 from bench.flow.gate.bundle import Bundle
 from bench.flow.gate.differences import of_runtimes, of_tool
-from bench.flow.gate.explain import explain
 from bench.flow.gate.log_file import Journal, read
+from bench.flow.gate.operator_file import explain_with_file
 from bench.flow.gate.references import Comparison, FilePair
 from bench.flow.gate.run_blocks import BlockBench, statistic_of
 from bench.flow.measure.session import SessionOnDevice, judge_pending, new_session
@@ -167,9 +167,21 @@ class Gate:
                     if line := _verdict_line(journal.log, due.model):
                         self.on_message(line)
                     on_progress(*_progress(journal.log))
-                for model in _models_to_explain(journal.log) if due is CloseReason.DECIDED else ():
-                    journal.add(explain(model, sides[model], here))
+                if due is CloseReason.DECIDED:
+                    self._explain(journal, sides, here)
                 journal.add(Closed(reason=due))
+
+    def _explain(
+        self,
+        journal: Journal,
+        sides: dict[ModelKey, tuple[Case, Case]],
+        here: SessionOnDevice,
+    ) -> None:
+        """Logs why each model regressed, and writes their slowest operators to files."""
+        log = log_of(here.store, here.session)
+        for number, model in enumerate(_models_to_explain(journal.log)):
+            why = explain_with_file(model, sides[model], here, log, self.on_message, number=number)
+            journal.add(why)
 
 
 def log_of(store: Store, session: Session) -> Path:

@@ -61,7 +61,7 @@ class CaseResult:
             stored.
         caveats: all of them, including those of the artifact.
         sampled_memory_mb_peak: highest sampled resident memory, from a separate process.
-        profile: op profile, from a separate process.
+        profiles: op profiles, each from a process of its own.
         discarded: how many processes the device's state made invalid.
         discards: why they are invalid, one caveat per kind.
         conventional: one process with the defaults of benchmark_model, 50 runs.
@@ -87,7 +87,7 @@ class CaseResult:
     summary: Summary | None
     caveats: tuple[Caveat, ...]
     sampled_memory_mb_peak: float | None = None
-    profile: OpProfile | None = None
+    profiles: tuple[OpProfile, ...] = ()
     discarded: int = 0
     discards: tuple[Caveat, ...] = ()
     conventional: Statistics | None = None
@@ -101,6 +101,11 @@ class CaseResult:
     energy: EnergyUse | None = None
     printed: Printed | None = None
     origin: Origin = HERE
+
+    @property
+    def profile(self) -> OpProfile | None:
+        """The first op profile; ``None`` if there is none."""
+        return self.profiles[0] if self.profiles else None
 
     @property
     def is_bad(self) -> bool:
@@ -238,8 +243,10 @@ def _result(
         sampled_memory_mb_peak=next(
             (each.memory_mb_peak for _, each in beside.get(Mode.PEAK_MEMORY, ())), None
         ),
-        profile=next(
-            (parse_op_profile(each.stdout) for each, _ in beside.get(Mode.OP_PROFILE, ())), None
+        profiles=tuple(
+            found
+            for each, _ in beside.get(Mode.OP_PROFILE, ())
+            if (found := parse_op_profile(each.stdout)) is not None
         ),
         discarded=len(discards),
         discards=once_each([each.caveats for each in discards]),

@@ -11,23 +11,27 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support.gate_machine import FunctionDevice
+from support.gate_machine import HASTY, FunctionDevice
 from support.gate_phone import GATED, drawn_tool, revision
+from support.layers import write_layers
 from support.patience import PATIENCE_S, wait_until
 from support.phone_sweeps import wanted
 from support.reach import Boot, direct
 
 from bench.adb.phone import Phone
 from bench.cli.main import main
+from bench.core.hashing import sha256_file
+from bench.flow.device.device import Contact
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.log_file import read
 from bench.flow.gate.references import pair_up, side
 from bench.gate.findings import latency_findings
-from bench.gate.records import CloseReason, Lost
+from bench.gate.records import CloseReason, Explained, Lost
 from bench.gate.rule import Rule
 from bench.gate.verdict import UndecidedReason, Verdict
 from bench.handset.running import Running
 from bench.store.store import Store
+from models.graph.operators import graph_of
 
 SEEDS = (1, 2, 3)
 MODELS = ("changed", "steady")
@@ -126,3 +130,44 @@ def test_a_phone_that_is_lost_for_good_is_no_regression_of_the_slower_model(
     found = latency_findings(log)
     assert {each.verdict for each in found} == {Verdict.UNDECIDED}
     assert {each.reason for each in found} == {UndecidedReason.DEVICE_LOST}
+
+
+def test_the_operator_that_slowed_down_is_a_file_beside_the_log_with_a_text_for_an_issue(
+    handset: Running, official_binary: Path, tmp_path: Path
+) -> None:
+    sources = [tmp_path / name / "dense.tflite" for name in ("old", "new")]
+    for source, layers in zip(sources, (1, 3), strict=True):
+        source.parent.mkdir()
+        write_layers(source, layers, rows=16)
+    old, new = (side(str(source), zoo=tmp_path) for source in sources)
+    gate = Gate(comparison=pair_up(old, new), rule=HASTY, folder=tmp_path / "gates")
+    files = [
+        each.path for pair in gate.comparison.pairs for each in (pair.baseline, pair.candidate)
+    ]
+    device = wanted(official_binary, *files).device(handset.serial)
+    with Store.open("sqlite://") as store, device.opened(Contact()):
+        sweep = device.stage()
+        session = gate.open_session(sweep, store)
+        with device.session(session, store, Contact()):
+            gate.measure(sweep, session, store, device)
+        path = log_of(store, session)
+        text = path.read_text()
+    log = read(path)
+    (why,) = (each for each in log.entries if isinstance(each, Explained))
+    assert why.candidate.profiles == why.baseline.profiles == 6
+    slow = max(why.candidate.operators, key=lambda each: each.avg_us or 0)
+    assert slow.low_us is not None and slow.high_us is not None
+    assert slow.low_us <= (slow.avg_us or 0) <= slow.high_us
+    made = path.parent / why.operator_file
+    assert [each.op for each in graph_of(made).layers] == ["FULLY_CONNECTED"]
+    issue = made.with_suffix(".md").read_text()
+    for part in (
+        sha256_file(made), sha256_file(files[1]), f"benchmark_model --graph={made.name}",
+        "float32[16,128], float32[128,128] to float32[16,128]", "it runs in ai-edge-litert",
+        "| now, alone in the file below | ", sha256_file(official_binary),
+    ):  # fmt: skip
+        assert part in issue, part
+    (finding,) = latency_findings(log)
+    assert any(line.endswith(why.operator_file) for line in finding.why)
+    assert "times of operators are medians of 6 profiled processes a side" in " ".join(finding.why)
+    assert text.count('"kind":"explained"') == 1

@@ -105,7 +105,11 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     )
     add("--external-delegate", metavar="LIB.so", help="library of the external delegate")
     add("--external-delegate-options", metavar="K:V;K:V", help="options for that library")
-    add("--op-profile", action="store_true", help="also time each operator, in a separate process")
+    add(
+        "--op-profile",
+        action="store_true",
+        help="also time each operator, in up to six separate processes",
+    )
     add("--peak-memory", action="store_true", help="also sample memory, in a separate process")
     add(
         "--check",

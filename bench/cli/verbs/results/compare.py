@@ -12,6 +12,7 @@ from bench.cli.console import print_json, print_line, print_to_stderr
 
 if TYPE_CHECKING:
     from bench.flow.compare import OperatorTime, Side
+    from models.zoo import Zoo
     from reports.decision.comparison import Compared, Comparison
     from reports.decision.intervals import Estimate
     from reports.rows.schema import Row
@@ -27,6 +28,7 @@ class Options(shared.VerbOptions):
     allow: str | None
     task_set: str | None
     zoo: Path
+    export_operator: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--task-set", metavar="SET", help="task set of the scores, as for report")
     shared.add_zoo(parser)
+    add(
+        "--export-operator",
+        type=Path,
+        metavar="DIR",
+        help="write the operator that slowed down most as a .tflite file, with a text for an "
+        "issue (needs run --op-profile on both sides)",
+    )
     shared.add_json(parser)
 
 
@@ -73,7 +82,25 @@ def run(options: Options) -> int:
         _print(found, baseline, candidate, reasons, operators)
     for line in _unpaired(found):
         print_to_stderr(line)
+    if options.export_operator is not None:
+        _export(fair, baseline, candidate, zoo, options.export_operator)
     return 0 if fair and len(fair) == len(found.pairs) else 4
+
+
+def _export(
+    pairs: Sequence[Compared], baseline: Side, candidate: Side, zoo: Zoo, folder: Path
+) -> None:
+    """Writes the operator that slowed down most in each pair; prints why where it cannot."""
+    from bench.core.errors import ConfigurationError
+    from bench.flow.compare import export_operator
+
+    for pair in pairs:
+        try:
+            path = export_operator(pair, baseline, candidate, zoo, folder)
+        except ConfigurationError as error:
+            print_to_stderr(f"not exported: {error.message} ({error.hint})")
+        else:
+            print_to_stderr(f"wrote {path}, and a text for an issue: {path.with_suffix('.md')}")
 
 
 def _allowed(text: str | None) -> tuple[str, ...]:
