@@ -1,4 +1,4 @@
-"""Gates on a virtual handset: sixty whose truth is known, 45 minutes, and 21 real ones, 12."""
+"""Gates on a virtual handset: eighty whose truth is known, and 45 real ones; an hour."""
 
 import time
 from collections import Counter
@@ -10,19 +10,24 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from lab.simulated import NOW
 from support.gate_phone import LATENCY_US, drawn_tool, revision
 from support.layers import write_layers
 from support.tables import write_table
 
 from bench.cli.main import main
+from bench.flow.gate import jobs
+from bench.flow.gate.jobs import gate_suite
 from bench.flow.gate.log_file import read
+from bench.flow.phone.phone import PhoneDevice
 from bench.gate.findings import findings_of, latency_findings
 from bench.gate.log import Log
 from bench.gate.records import Block, Discarded
 from bench.gate.verdict import Verdict
 from bench.handset.running import Running
-from bench.plan.case import Protocol
+from bench.plan.device import Kind
 from bench.store.store import Store
+from models.zoo import Zoo
 
 pytestmark = [pytest.mark.evidence, pytest.mark.timeout(7200)]
 
@@ -30,9 +35,10 @@ GATES = 20
 MODELS = tuple(f"student{number}" for number in range(10))
 CHANGED = MODELS[5]
 MOST_RUNS = 2 * (60 + 1) * len(MODELS)  # of a gate in which every model gets all its blocks
-PROTOCOL = Protocol(num_runs=3, warmup_min_secs=0.5)
-ROWS = 4000  # half a millisecond or more
-PROCESS_S = 0.5 + 15 * 0.020  # what the simulation reckons for a process of a 20 ms model
+BEFORE = 4  # gates as they were measured before
+SUITE = gate_suite(Kind.PHONE, delegate=None, threads=1, ours=False)
+ROWS = 4000  # half a millisecond or more for a layer
+LAYERS = 40
 
 
 @pytest.fixture(autouse=True)
@@ -176,15 +182,16 @@ def test_sixty_gates_of_ten_models_say_what_is_so(
     everything = [*same, *by_10, *by_5]
     ours_s = median((each.looks_s + each.rest_s) / 2 for each in everything)
     tool_s = median(each.tool_s / 2 for each in everything)
-    process_s = ours_s + tool_s + PROTOCOL.warmup_min_secs + PROTOCOL.num_runs * LATENCY_US / 1e6
+    protocol = SUITE.protocol
+    process_s = ours_s + tool_s + protocol.warmup_min_secs + protocol.num_runs * LATENCY_US / 1e6
     write_table(
         "gate-handset",
         f"Gates of {len(MODELS)} models by the whole program on a virtual handset (`make "
         "evidence`), whose tool\nsleeps for nothing and tells what a phone would have measured "
         "with the noise that the\nsimulation calls `phone`: so the truth is known. Green and red "
         "are, where one model is slower,\nthat model's; no other was ever red. A real process of "
-        f"a 20 ms model, with half a second of\nwarm-up and three inferences, would take "
-        f"{process_s:.2f} s; the simulation reckons {PROCESS_S:.1f} s.",
+        f"a 20 ms model, with its\nwarm-up and its {protocol.num_runs} inferences, would take "
+        f"{process_s:.2f} s; the simulation reckons {NOW.process_s:.2f} s.",
         HEAD,
         rows,
     )
@@ -197,7 +204,81 @@ def test_sixty_gates_of_ten_models_say_what_is_so(
     assert [each.code for each in by_10] == [1] * GATES
     assert {each.verdicts[CHANGED] for each in by_10} == {Verdict.REGRESSED}
     assert of_changed(by_5).count("green") <= 3
-    assert process_s <= PROCESS_S
+    assert process_s <= NOW.process_s
+
+
+def test_a_model_slower_by_a_third_is_red_after_eight_blocks_twenty_times_of_twenty(
+    handset: Running, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("old", "new")):
+        revision(tmp_path / name, CHANGED, number=number)
+    gates = [
+        gated(
+            tmp_path / str(seed),
+            handset,
+            drawn_tool(
+                tmp_path / f"tool-{seed}",
+                slowdowns={tmp_path / "new" / f"{CHANGED}.float32.tflite": 0.37},
+                seed=seed,
+            ),
+            tmp_path / "old",
+            tmp_path / "new",
+            *("--seed", str(seed)),
+        )
+        for seed in range(GATES)
+    ]
+    write_table(
+        "gate-obvious",
+        "Gates of one model that is slower by 37 %, by the whole program on a virtual handset "
+        "whose tool tells\nwhat a phone with the simulation's noise `phone` would have measured "
+        "(`make evidence`).",
+        HEAD,
+        [row("one model +37 %", gates, [COLOURS.get(each.code, "") for each in gates])],
+    )
+    assert [each.code for each in gates] == [1] * GATES
+    assert max(each.blocks for each in gates) <= 8
+
+
+def test_twenty_gates_of_ten_unchanged_models_by_the_official_tool_take_half_the_time(
+    handset: Running, official_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo = Zoo(tmp_path / "zoo")
+    for number in range(10):
+        source = write_layers(tmp_path / f"x{number}.tflite", LAYERS + number, rows=ROWS)
+        zoo.add(source, name=f"layers{number}")
+    same = (handset, official_binary, zoo.root, zoo.root)
+    words = ("--measure-unchanged", "--max-minutes", "5", "--seed")
+    order = [number % (GATES // BEFORE) == 0 for number in range(GATES)]  # spread over the run
+    now, before = [], []
+    together, official = PhoneDevice.run_block, dict(jobs._OFFICIAL)
+    for seed, as_before in enumerate(order):
+        now.append(gated(tmp_path / str(seed), *same, *words, str(seed)))
+        if as_before:
+            with monkeypatch.context() as patch:
+                # The median of three after half a second, and the state read after each process.
+                patch.setattr(jobs, "_OFFICIAL", {})
+                patch.setattr(
+                    PhoneDevice,
+                    "run_block",
+                    lambda self, cases, command=None: [
+                        each for case in cases for each in together(self, [case], command)
+                    ],
+                )
+                before.append(gated(tmp_path / f"before-{seed}", *same, *words, str(seed)))
+    assert official == jobs._OFFICIAL
+    write_table(
+        "gate-official-ten",
+        "Gates of ten real files of about 20 ms against themselves, by the official tool on a "
+        "virtual handset,\nwhich has the noise of the machine that it runs on, cut off after five "
+        "minutes; before and now in turn\n(`make evidence`). Before: the median of three "
+        "inferences after half a second, the phone's state read\nafter each process.",
+        HEAD,
+        [
+            row(kind, gates, [COLOURS.get(each.code, "") for each in gates])
+            for kind, gates in (("before", before), ("now", now))
+        ],
+    )
+    assert 1 not in {each.code for each in (*now, *before)}
 
 
 def test_the_official_tool_flags_a_layer_too_many_and_never_a_file_against_itself(
