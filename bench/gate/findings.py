@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,8 +15,6 @@ from bench.gate.reasons import reasons
 from bench.gate.records import (
     Block,
     CloseReason,
-    Discarded,
-    Explained,
     Pair,
     Process,
     Unmeasured,
@@ -23,6 +22,7 @@ from bench.gate.records import (
 from bench.gate.rule import Rule
 from bench.gate.signed_rank import FloatArray, estimate, interval
 from bench.gate.size_and_accuracy import accuracy_findings, size_findings
+from bench.gate.standing import Standing
 from bench.gate.verdict import (
     CONFIDENCE,
     NOISE_FROM_BLOCKS,
@@ -100,40 +100,52 @@ def log_ratio(block: Block) -> float:
 
 def outcome_of(log: Log, model: ModelKey, axis: Axis = Axis.LATENCY) -> tuple[Outcome, int]:
     """Returns a model's outcome on an axis, and after how many blocks, as ``decide``."""
-    rule = log.opened.rule_on(axis)
-    ratios = _ratios_on(axis, log.blocks(model)[: rule.cap_blocks])
-    if ratios is None:
-        return Outcome.OPEN, 0
-    outcome, blocks = decide(
-        ratios[np.newaxis], rule, models=log.opened.tests, time_limits=log.time_limits(model)
-    )
-    return Outcome(int(outcome[0])), int(blocks[0])
+    return _outcome(log.standings.of[model], axis)
 
 
 def is_open(log: Log, model: ModelKey) -> bool:
     """Returns whether a model needs more blocks, on any axis."""
-    blocks = log.blocks(model)
-    return model not in log.failures and any(
-        outcome_of(log, model, axis)[0] is Outcome.OPEN
-        for axis in (Axis.LATENCY, *log.opened.margins)
-        if _ratios_on(axis, blocks) is not None
+    return _is_open(log.standings.of[model])
+
+
+# A gate asks for all models after each block, and only one of them has changed.
+@lru_cache(maxsize=4096)
+def _outcome(standing: Standing, axis: Axis) -> tuple[Outcome, int]:
+    opened = standing.opened
+    rule = opened.rule_on(axis)
+    ratios = _ratios_on(axis, standing.blocks[: rule.cap_blocks])
+    if ratios is None:
+        return Outcome.OPEN, 0
+    outcome, blocks = decide(
+        ratios[np.newaxis], rule, models=opened.tests, time_limits=standing.time_limits
+    )
+    return Outcome(int(outcome[0])), int(blocks[0])
+
+
+@lru_cache(maxsize=4096)
+def _is_open(standing: Standing) -> bool:
+    return standing.failure is None and any(
+        _outcome(standing, axis)[0] is Outcome.OPEN
+        for axis in (Axis.LATENCY, *standing.opened.margins)
+        if _ratios_on(axis, standing.blocks) is not None
     )
 
 
 def _block_finding(log: Log, pair: Pair, axis: Axis) -> Finding:
     rule, tests = log.opened.rule_on(axis), log.opened.tests
-    blocks = log.blocks(pair.model)
-    outcome, analysed = outcome_of(log, pair.model, axis)
+    standing = log.standings.of[pair.model]
+    blocks = standing.blocks
+    outcome, analysed = _outcome(standing, axis)
     if outcome is not Outcome.OPEN:
         blocks = blocks[:analysed]
     verdict, reason = _verdict(outcome, log.closed)
     ratios = _ratios_on(axis, blocks)
     if ratios is None:
-        verdict, reason, blocks = Verdict.UNDECIDED, UndecidedReason.NOT_REPORTED, []
+        verdict, reason, blocks = Verdict.UNDECIDED, UndecidedReason.NOT_REPORTED, ()
         ratios = np.empty(0)
-    why, discarded = _beside_blocks(log, pair)
-    if (failure := log.failures.get(pair.model)) is not None:
-        verdict, reason, why = Verdict.FAILED, None, (failure,)
+    why = reasons(pair, standing.explained) if standing.explained else ()
+    if standing.failure is not None:
+        verdict, reason, why = Verdict.FAILED, None, (standing.failure,)
     change = _ratio(ratios)
     has_noise = len(blocks) >= NOISE_FROM_BLOCKS
     slower = seems_slower(change, rule.margin) and verdict is Verdict.UNDECIDED
@@ -159,7 +171,7 @@ def _block_finding(log: Log, pair: Pair, axis: Axis) -> Finding:
             min_ratio=_ratio(_other_ratios(blocks, _min_us, min)) if is_latency else None,
             p95_ratio=_ratio(_other_ratios(blocks, _p95_us, max)) if is_latency else None,
             start_ratio=start,
-            discarded=discarded,
+            discarded=_discarded(standing),
         ),
         why=why if is_latency or verdict is Verdict.FAILED else (),
         caveats=pair.caveats,
@@ -168,16 +180,12 @@ def _block_finding(log: Log, pair: Pair, axis: Axis) -> Finding:
     )
 
 
-def _beside_blocks(log: Log, pair: Pair) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
-    """Returns why a model regressed, and the reasons of its discarded blocks with their numbers."""
-    why: tuple[str, ...] = ()
-    discarded: Counter[str] = Counter()
-    for entry in log.entries:
-        if isinstance(entry, Explained) and entry.model == pair.model:
-            why = reasons(pair, entry)
-        elif isinstance(entry, Discarded) and entry.model == pair.model:
-            discarded.update({reason.partition(":")[0] for reason in entry.reasons})
-    return why, tuple(sorted(discarded.items()))
+def _discarded(standing: Standing) -> tuple[tuple[str, int], ...]:
+    """Returns the reasons of a model's discarded blocks, with their numbers."""
+    numbers: Counter[str] = Counter()
+    for entry in standing.discarded:
+        numbers.update({reason.partition(":")[0] for reason in entry.reasons})
+    return tuple(sorted(numbers.items()))
 
 
 def _since_the_start(start: Interval, end: Interval | None, margin: float) -> Iterator[str]:

@@ -7,7 +7,7 @@ and is then not part of the log. The record of a discarded block has no field fo
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
@@ -28,6 +28,7 @@ from bench.gate.records import (
     Resumed,
     Scored,
 )
+from bench.gate.standing import Standings, standings_of
 from bench.gate.verdict import ModelKey
 
 VERSION = 2
@@ -53,34 +54,19 @@ class Log:
     Args:
         torn: whether a last line without line feed was ignored.
         version: of the file that it was read from; it is always written as ``VERSION``.
+        standings: what follows from the entries; made from them.
     """
 
     opened: Opened
     entries: tuple[Entry, ...] = ()
     torn: bool = False
     version: int = VERSION
+    standings: Standings = field(default_factory=Standings, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        due: dict[ModelKey, int | None] = {pair.model: 0 for pair in self.opened.models}
-        seen: set[tuple[type[Entry], ModelKey]] = set()
-        last: Entry | None = None
-        for line, entry in enumerate(self.entries, 2):
-            problem = None
-            if isinstance(last, Closed) and not isinstance(entry, Resumed):
-                problem = "continues after the gate was closed"
-            elif isinstance(entry, Block | Discarded):
-                problem = self._find_gap(entry, due.get(entry.model))
-                due[entry.model] = entry.index + 1
-            elif isinstance(entry, Scored | Explained):
-                about = (type(entry), entry.model)
-                problem = self._find_repeat(entry, again=about in seen)
-                seen.add(about)
-            elif isinstance(entry, ModelFailed):
-                problem = None if entry.model in due else f"{entry.model} is not in the first line"
-                due[entry.model] = None
-            if problem:
-                raise ConfigurationError(f"line {line}: {problem}", hint=DAMAGED)
-            last = entry
+        known = self.standings
+        if known.entries is not self.entries or known.opened is not self.opened:
+            object.__setattr__(self, "standings", standings_of(self.opened, self.entries))
 
     def then(self, entry: Entry) -> Log:
         """Returns the log with one more entry.
@@ -88,7 +74,8 @@ class Log:
         Raises:
             ConfigurationError: it cannot follow the earlier entries.
         """
-        return replace(self, entries=(*self.entries, entry))
+        standings = self.standings.after(entry)
+        return replace(self, entries=standings.entries, standings=standings)
 
     @property
     def closed(self) -> CloseReason | None:
@@ -96,39 +83,9 @@ class Log:
         last = self.entries[-1] if self.entries else None
         return last.reason if isinstance(last, Closed) else None
 
-    @property
-    def failures(self) -> dict[ModelKey, str]:
-        """The models that failed, each with its reason."""
-        return {each.model: each.reason for each in self.entries if isinstance(each, ModelFailed)}
-
-    def blocks(self, model: ModelKey) -> list[Block]:
+    def blocks(self, model: ModelKey) -> tuple[Block, ...]:
         """Returns the valid blocks of a model, in order."""
-        return [each for each in self.entries if isinstance(each, Block) and each.model == model]
-
-    def time_limits(self, model: ModelKey) -> tuple[int, ...]:
-        """Returns the number of valid blocks that a model had at each time limit, in order."""
-        done, found = 0, []
-        for entry in self.entries:
-            if isinstance(entry, Block):
-                done += entry.model == model
-            elif isinstance(entry, Closed) and entry.reason is CloseReason.OUT_OF_TIME:
-                found.append(done)
-        return tuple(found)
-
-    def _find_repeat(self, entry: Scored | Explained, *, again: bool) -> str | None:
-        if all(pair.model != entry.model for pair in self.opened.models):
-            return f"{entry.model} is not in the first line"
-        return f"{entry.model} has this record twice" if again else None
-
-    def _find_gap(self, entry: Block | Discarded, expected: int | None) -> str | None:
-        if expected is None:
-            return f"{entry.model} is not in the first line, or failed before"
-        if entry.index != expected:
-            return f"attempt {entry.index} of {entry.model} where {expected} was due"
-        per_side = self.opened.rule.processes_per_side
-        if isinstance(entry, Block) and len(entry.baseline) != per_side:
-            return f"{len(entry.baseline)} processes per side where the rule has {per_side}"
-        return None
+        return self.standings.of[model].blocks
 
 
 def to_line(record: Opened | Entry) -> str:

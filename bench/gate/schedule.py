@@ -34,16 +34,16 @@ def next_block(log: Log) -> Next | CloseReason:
     """
     if log.closed is not None:
         return log.closed
-    models = [pair.model for pair in log.opened.models]
-    attempted = [entry for entry in log.entries if isinstance(entry, Block | Discarded)]
-    turn = models.index(attempted[-1].model) + 1 if attempted else 0
+    standings = log.standings
+    models = list(standings.of)
+    turn = models.index(standings.attempted) + 1 if standings.attempted else 0
     for model in models[turn:] + models[:turn]:
-        attempts = [entry for entry in attempted if entry.model == model]
+        attempts = standings.of[model].attempts
         if is_open(log, model):
-            if _discards_spent(attempted, log):
+            if _discards_spent(log):
                 return CloseReason.ENVIRONMENT
-            first = candidate_first(log.opened.seed, model, len(attempts))
-            return Next(model=model, index=len(attempts), candidate_first=first)
+            first = candidate_first(log.opened.seed, model, attempts)
+            return Next(model=model, index=attempts, candidate_first=first)
     return CloseReason.DECIDED
 
 
@@ -69,8 +69,7 @@ def check_coins(log: Log, *, source: str) -> None:
                 )
 
 
-def _discards_spent(attempted: list[Block | Discarded], log: Log) -> bool:
-    rule = log.opened.rule
-    valid = sum(isinstance(entry, Block) for entry in attempted)
+def _discards_spent(log: Log) -> bool:
+    rule, standings = log.opened.rule, log.standings
     least = max(rule.analyses[0] * len(log.opened.models), rule.cap_blocks)
-    return len(attempted) - valid > rule.discard_budget * max(valid, least)
+    return standings.discarded > rule.discard_budget * max(standings.valid, least)

@@ -311,7 +311,7 @@ def test_a_gate_that_is_resumed_after_its_time_has_less_to_spend() -> None:
         for entry in (*parts[len(log.blocks(student(0))) : limit],
                       Closed(reason=CloseReason.OUT_OF_TIME), Resumed(session_id="s")):  # fmt: skip
             log = log.then(entry)
-    assert log.time_limits(student(0)) == (7, 8, 9)
+    assert log.standings.of[student(0)].time_limits == (7, 8, 9)
     for entry in parts[9:]:
         log = log.then(entry)
     assert only(log).verdict is Verdict.UNDECIDED

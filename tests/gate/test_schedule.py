@@ -10,9 +10,18 @@ from support.gate_logs import to_text
 
 from bench.core.artifact import Format
 from bench.core.errors import ConfigurationError
+from bench.gate import findings
 from bench.gate.findings import latency_findings
 from bench.gate.log import Log, from_bytes
-from bench.gate.records import Closed, CloseReason, Discarded, Lost, ModelFailed, Resumed
+from bench.gate.records import (
+    Block,
+    Closed,
+    CloseReason,
+    Discarded,
+    Lost,
+    ModelFailed,
+    Resumed,
+)
 from bench.gate.rule import Rule
 from bench.gate.schedule import Next, candidate_first, check_coins, next_block
 from bench.gate.verdict import ModelKey, Verdict
@@ -159,3 +168,28 @@ def test_a_block_in_another_order_than_its_coin_is_refused() -> None:
     ]
     with pytest.raises(ConfigurationError, match="is not in the order of the seed's coin"):
         check_coins(replace(log, entries=tuple(turned)), source="log")
+
+
+def test_after_a_block_only_its_own_model_is_decided_again() -> None:
+    log = fresh(40)
+    for _ in range(3 * 40):
+        ahead = next_block(log)
+        assert isinstance(ahead, Next)
+        before = findings._outcome.cache_info().misses
+        log = measured(log, ahead, 1.0)
+        next_block(log)
+        assert findings._outcome.cache_info().misses - before <= 2  # its own, and one not asked yet
+
+
+def test_what_a_log_has_of_each_model_is_the_same_entry_by_entry_and_at_once() -> None:
+    log = run(fresh(3), discarding=0.3)
+    at_once = Log(opened=log.opened, entries=log.entries)
+    for model, standing in log.standings.of.items():
+        known = at_once.standings.of[model]
+        assert (known.blocks, known.discarded) == (standing.blocks, standing.discarded)
+        assert standing.attempts == sum(
+            isinstance(each, Block | Discarded) and each.model == model for each in log.entries
+        )
+    assert at_once.standings.discarded == log.standings.discarded > 0
+    early = replace(log, entries=log.entries[:2])
+    assert early.standings.valid + early.standings.discarded == 2

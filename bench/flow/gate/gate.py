@@ -346,9 +346,10 @@ def _verdict_line(log: Log, model: ModelKey) -> str:
     """Returns a line with the result of a model; empty while it is open."""
     if is_open(log, model):
         return ""
+    standing = log.standings.of[model]
     outcome, _ = outcome_of(log, model)
-    result = "failed" if model in log.failures else outcome.name.lower()
-    return f"{model}: {result} after {counted(len(log.blocks(model)), 'block')}"
+    result = outcome.name.lower() if standing.failure is None else "failed"
+    return f"{model}: {result} after {counted(len(standing.blocks), 'block')}"
 
 
 def _models_to_explain(log: Log) -> list[ModelKey]:
@@ -360,8 +361,8 @@ def _models_to_explain(log: Log) -> list[ModelKey]:
 def _progress(log: Log) -> tuple[int, int]:
     """Returns how many blocks are valid, of those that the next analysis of each model needs."""
     done = left = 0
-    for model in (pair.model for pair in log.opened.models):
-        blocks = len(log.blocks(model))
+    for model, standing in log.standings.of.items():
+        blocks = len(standing.blocks)
         done += blocks
         if is_open(log, model):
             left += next(due for due in log.opened.rule.analyses if due > blocks) - blocks

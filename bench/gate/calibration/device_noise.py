@@ -21,7 +21,7 @@ from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
 from bench.gate.findings import log_ratio
 from bench.gate.history.series import Environment
 from bench.gate.log import Log
-from bench.gate.records import Block, Discarded
+from bench.gate.records import Block
 from bench.gate.rule import Rule
 from bench.gate.signed_rank import FloatArray
 from bench.gate.verdict import ModelKey
@@ -198,10 +198,10 @@ def classes(log: Log, process_s: Mapping[ModelKey, float]) -> tuple[ModelClass, 
             "not a log of files against themselves with one process per side",
             hint="measure one: frill-bench calibrate",
         )
-    decades: dict[int, dict[ModelKey, list[Block]]] = {}
-    for model in (pair.model for pair in opened.models if pair.model not in log.failures):
-        blocks = log.blocks(model)
-        if len(blocks) >= LEAST_BLOCKS:
+    decades: dict[int, dict[ModelKey, Sequence[Block]]] = {}
+    for model, standing in log.standings.of.items():
+        blocks = standing.blocks
+        if standing.failure is None and len(blocks) >= LEAST_BLOCKS:
             value_us = float(np.median(np.exp(_values(blocks))))
             decade = math.floor(math.log10(value_us / 1000))
             decades.setdefault(decade, {})[model] = blocks
@@ -209,7 +209,7 @@ def classes(log: Log, process_s: Mapping[ModelKey, float]) -> tuple[ModelClass, 
         _class(
             decade,
             models,
-            sum(isinstance(each, Discarded) and each.model in models for each in log.entries),
+            sum(len(log.standings.of[model].discarded) for model in models),
             float(np.median([process_s[model] for model in models])),
         )
         for decade, models in sorted(decades.items())
