@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bench.cli import flags
@@ -24,6 +25,56 @@ class BlockFlags(flags.DeviceFlags, flags.InputFlags, Protocol):
     threads: int
     timeout: float | None
     seed: int | None
+
+
+class OutputFlags(Protocol):
+    """The outputs for CI: what ``add_outputs`` sets."""
+
+    junit: Path | None
+    summary: Path | None
+    comment: Path | None
+    page: Path | None
+
+
+class _Outputs(argparse.Namespace):
+    """The outputs for CI of a command line of which the rest is wrong."""
+
+    junit: Path | None
+    summary: Path | None
+    comment: Path | None
+    page: Path | None
+    json: bool
+    undecided: str = "warn"
+
+
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of the outputs for CI."""
+    outputs = parser.add_argument_group("for CI (on GitHub, annotations are written too)")
+    outputs.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    outputs.add_argument(
+        "--summary",
+        type=Path,
+        metavar="FILE",
+        help="append Markdown to this file, such as $GITHUB_STEP_SUMMARY",
+    )
+    outputs.add_argument(
+        "--comment",
+        type=Path,
+        metavar="FILE",
+        help="write Markdown for a comment on a pull request, at most 60 kB",
+    )
+    outputs.add_argument(
+        "--page", type=Path, metavar="FILE", help="write a page (HTML): the verdict, each block"
+    )
+
+
+def outputs_of(arguments: Sequence[str]) -> _Outputs:
+    """Returns the outputs for CI that a command line asks for, whatever is wrong with it."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
+    for name in ("--junit", "--summary", "--comment", "--page"):
+        parser.add_argument(name, type=Path, nargs="?")
+    flags.add_json(parser)
+    return parser.parse_known_args([*arguments], _Outputs())[0]
 
 
 def add_how(group: argparse._ArgumentGroup) -> None:

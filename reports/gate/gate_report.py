@@ -83,15 +83,21 @@ class GateReport:
 
         Of the undecided ones, those that seem slower are first.
         """
-        chosen = [finding for finding in self.findings if finding.verdict in verdicts]
-        return sorted(
-            chosen, key=lambda each: (list(Verdict).index(each.verdict), not each.seems_slower)
-        )
+        return loudest_first(each for each in self.findings if each.verdict in verdicts)
 
     @property
     def seem_slower(self) -> list[Finding]:
         """The undecided findings that seem slower."""
         return [each for each in self.findings if each.seems_slower]
+
+
+def loudest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Returns findings in the order of ``Verdict``, then as given.
+
+    Of the undecided ones, those that seem slower are first.
+    """
+    order = list(Verdict)
+    return sorted(findings, key=lambda each: (order.index(each.verdict), not each.seems_slower))
 
 
 def gate_report(

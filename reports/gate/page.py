@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from bench.core import units
 from bench.core.units import one_line
-from bench.gate.verdict import Axis, Finding, ModelKey
+from bench.gate.verdict import QUIET, Axis, Finding, ModelKey
 from reports.gate import table, wording
 from reports.gate.gate_report import GateReport
 from reports.page.drawn import Picture, environment, small_picture
@@ -17,9 +17,9 @@ from reports.plots.charts import Chart, Dot, Trace, hollow
 from reports.rows.schema import Listing
 
 MOST_PICTURES = 40
+_MOST_OPEN = 8  # pictures, before those of quiet verdicts are folded
 _FAMILY = "a block"
 _LETTERS = 2_000  # of a sentence from outside
-_HASH = 12  # letters of a hash; the whole one is below
 
 
 def to_html(
@@ -39,10 +39,15 @@ def to_html(
     notes = Footnotes()
     ordered = gate.of(*(finding.verdict for finding in gate.findings))
     for each in ordered:
-        shown = [replace(caveat, evidence=one_line(caveat.evidence)) for caveat in each.caveats]
-        notes.mark_caveats(shown, of=one_line(str(each.model)))
+        clean = [replace(caveat, evidence=one_line(caveat.evidence)) for caveat in each.caveats]
+        notes.mark_caveats(clean, of=one_line(str(each.model)))
     measured = [each for each in ordered if each.axis is Axis.LATENCY and _ratios(gate, each)]
     drawn = measured[:most_pictures]
+    parts = [_part(gate, each, number) for number, each in enumerate(drawn, start=1)]
+    loud = sum(each.verdict not in QUIET for each in drawn)
+    opened = loud if len(drawn) > _MOST_OPEN else len(drawn)
+    shown = table.in_the_open(ordered)
+    folded = [finding for finding in ordered if finding not in shown]
     return (
         environment()
         .get_template("gate.html")
@@ -53,9 +58,12 @@ def to_html(
             summary=_summary(gate),
             message=_sentence(gate.message),
             differences=[_sentence(each) for each in gate.differences],
-            findings=table.cells(ordered, notes, links) if ordered else None,
+            findings=table.cells(shown, notes, links) if shown else None,
+            folded=table.cells(folded, notes, links) if folded else None,
+            folded_title=f"{'and ' if shown else ''}{wording.verdicts(folded)}",
             ranks=table.rank_cells(gate.ranks) if gate.ranks else None,
-            parts=[_part(gate, each, number) for number, each in enumerate(drawn, start=1)],
+            parts=parts[:opened],
+            folded_parts=parts[opened:],
             without_picture=len(measured) - len(drawn),
             reasons=[
                 (_heading(each), [_sentence(line) for line in each.why])
@@ -125,7 +133,7 @@ def _ratios(gate: GateReport, finding: Finding) -> tuple[float, ...]:
 def _summary(gate: GateReport) -> str:
     if gate.message:
         return f"exit code {gate.exit_code}"
-    tool = " ".join(f"tool {each[:_HASH]}" for each in one_line(gate.tool).split())
+    tool = f"tool {wording.tool(gate)}"
     # Of a log that is replayed the time is not known.
     took = f"{wording.minutes(gate)} with {tool}" if gate.started_at else f"With {tool}"
     return f"{wording.counts(gate)}. {took}; exit code {gate.exit_code}"

@@ -14,6 +14,8 @@ from reports.parts.table import Cell, Footnotes, Table
 
 # GitHub refuses a step's summary above 1 MiB; a second attempt must fit beside the first.
 _LIMIT_BYTES = 500_000
+_COMMENT_BYTES = 60_000  # GitHub refuses a comment above 65,536 characters
+_COMMENT_LINES = 15
 _MOST_DIFFERENCES = 10
 
 # Any of ASCII's punctuation may be escaped; these could begin something.
@@ -29,19 +31,27 @@ class _Part:
     closing: str = "\n"
 
 
-def to_markdown(gate: GateReport, *, limit_bytes: int = _LIMIT_BYTES) -> str:
+def to_markdown(
+    gate: GateReport, *, limit_bytes: int = _LIMIT_BYTES, most_open: int = table.MOST_LINES
+) -> str:
     """Returns the summary; what does not fit is left out from the end, and counted.
 
     Args:
         limit_bytes: of UTF-8, at least 32 KiB, so that the verdict and the caveats always fit.
+        most_open: lines of the table that are not folded; what regressed or failed never is.
     """
     notes = Footnotes()
     for finding in gate.findings:
         notes.mark_caveats(finding.caveats)
     head, foot = _head(gate), _foot(notes)
     free_bytes = limit_bytes - _size(head + foot + _cut(10**9))
-    body, cut_lines = _fit(_parts(gate, notes), free_bytes)
+    body, cut_lines = _fit(_parts(gate, notes, most_open), free_bytes)
     return head + body + (_cut(cut_lines) if cut_lines else "") + foot
+
+
+def to_comment(gate: GateReport) -> str:
+    """Returns the summary for a comment on a pull request, of which GitHub accepts 64 KiB."""
+    return to_markdown(gate, limit_bytes=_COMMENT_BYTES, most_open=_COMMENT_LINES)
 
 
 def escaped(text: str) -> str:
@@ -65,7 +75,7 @@ def _listed(sentences: Sequence[str]) -> list[str]:
 
 def _numbers(gate: GateReport) -> str:
     return (
-        f"{wording.counts(gate)}. {wording.minutes(gate)} with {escaped(gate.tool)}; "
+        f"{wording.counts(gate)}. {wording.minutes(gate)} with {escaped(wording.tool(gate))}; "
         f"exit code {gate.exit_code}.\n\n"
     )
 
@@ -76,25 +86,28 @@ def _foot(notes: Footnotes) -> str:
 
 
 def _cut(lines: int) -> str:
-    return (
-        f"**Cut here because GitHub accepts 1 MiB: {lines} more lines are in the gate's log.**\n\n"
-    )
+    left_out = f"{lines} more lines are in the gate's log"
+    return f"**Cut here because GitHub accepts no more: {left_out}.**\n\n"
 
 
-def _parts(gate: GateReport, notes: Footnotes) -> list[_Part]:
+def _parts(gate: GateReport, notes: Footnotes, most_open: int) -> list[_Part]:
     loud = gate.of(*(verdict for verdict in Verdict if verdict not in QUIET))
     quiet = gate.of(*QUIET)
-    parts = [_table(loud, notes)] if loud else []
+    shown = table.in_the_open(loud, most=most_open)
+    folded = loud[len(shown) :]
+    parts = [_table(shown, notes)] if shown else []
     parts += [
         _Part(
             opening=f"**{escaped(str(each.model))} {each.verdict} in {each.axis}**\n\n",
             lines=tuple(f"- {escaped(sentence)}\n" for sentence in each.why),
         )
-        for each in loud
+        for each in shown
         if each.why
     ]
     if gate.ranks:
         parts.append(_folded("Ranks in the first and in the last minute", _ranks(gate)))
+    if folded:
+        parts.append(_folded(f"and {wording.verdicts(folded)}", _table(folded, notes)))
     if quiet:
         parts.append(_folded(f"{len(quiet)} the same or unchanged", _table(quiet, notes)))
     facts = wording.facts(gate)
@@ -114,9 +127,11 @@ def _ranks(gate: GateReport) -> _Part:
 
 
 def _lines(drawn: Table) -> _Part:
-    heads = _row(heading.text for heading in drawn.headings)
-    sides = _row("--:" if heading.numeric else ":--" for heading in drawn.headings)
-    lines = tuple(_row(map(_cell, line.cells)) for line in drawn.lines)
+    columns = table.filled(drawn)
+    headings = [drawn.headings[index] for index in columns]
+    heads = _row(heading.text for heading in headings)
+    sides = _row("--:" if heading.numeric else ":--" for heading in headings)
+    lines = tuple(_row(_cell(line.cells[index]) for index in columns) for line in drawn.lines)
     return _Part(opening=heads + sides, lines=lines)
 
 

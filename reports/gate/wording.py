@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bench.core import units
 from bench.core.units import GAP, counted, one_line
@@ -34,6 +34,7 @@ _UNCOMPARED = {
 }
 
 _NAMED = 3  # models in a headline
+_WHOLE_HASH, _HASH = 64, 12  # letters; the page and the log have the whole one
 _HEADLINES = {
     2: "refused: the command or a file is wrong",
     3: "no verdict: the device or a machine failed",
@@ -54,7 +55,7 @@ def headline(gate: GateReport) -> str:
         case 0:
             return ", ".join(["passed", *_left_open(gate)])
         case 1:
-            return f"{failed}; {regressed}" if failed else regressed
+            return f"{regressed}; {failed}" if failed else regressed
         case 4 if failed:
             return failed
         case code:
@@ -87,10 +88,21 @@ def _named(findings: Sequence[Finding]) -> str:
 
 def counts(gate: GateReport) -> str:
     """Returns how many findings there are of each verdict: ``1 regressed, 57 same``."""
-    numbers = Counter(finding.verdict for finding in gate.findings)
+    return verdicts(gate.findings)
+
+
+def verdicts(findings: Iterable[Finding]) -> str:
+    """Returns how many findings there are of each verdict: ``1 regressed, 57 same``."""
+    numbers = Counter(finding.verdict for finding in findings)
     return (
         ", ".join(f"{numbers[each]} {each}" for each in Verdict if each in numbers) or "no models"
     )
+
+
+def tool(gate: GateReport) -> str:
+    """Returns the tool's identity; of a long hash only the first letters."""
+    words = one_line(gate.tool).split()
+    return " ".join(each[:_HASH] if len(each) == _WHOLE_HASH else each for each in words)
 
 
 def minutes(gate: GateReport) -> str:

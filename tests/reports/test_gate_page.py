@@ -27,7 +27,7 @@ def texts(page: str) -> list[str]:
 
 def test_the_verdict_comes_first_then_what_differs_then_the_models_the_loudest_first() -> None:
     found = texts(to_html(everything(differences=("another tool than before",))))
-    verdict = "broken int8 does not run as requested; regressed in latency and size"
+    verdict = "regressed in latency and size; broken int8 does not run as requested"
     assert found[1] == verdict
     assert found[2].startswith("gate on Pixel 8: 2 regressed, 1 failed, 3 undecided")
     assert found[3:5] == ["Differs:", "another tool than before"]

@@ -78,7 +78,7 @@ def test_every_reason_of_an_undecided_model_has_words() -> None:
         (gate(failed()), "broken int8 does not run as requested"),
         (
             gate(failed(), weighed(Verdict.REGRESSED, 1.1)),
-            "broken int8 does not run as requested; regressed in size",
+            "regressed in size; broken int8 does not run as requested",
         ),
         (
             gate(*(failed(name) for name in "abcde")),
@@ -140,7 +140,7 @@ def test_the_table_has_a_cell_for_each_heading() -> None:
     drawn = table.cells(everything().findings, notes)
     assert {len(line.cells) for line in drawn.lines} == {len(drawn.headings)}
     assert [cell.text for cell in drawn.lines[0].cells] == [
-        "small_w1.0", "int8", "latency", "regressed", "1.104×", "5.0 %", "15", "3.1 %",
+        "small_w1.0", "regressed", "int8", "latency", "1.104×", "5.0 %", "15", "3.1 %",
         "core-stolen 3, throttled 2",
     ]  # fmt: skip
     assert drawn.lines[0].cells[4].detail == "1.071 to 1.132"

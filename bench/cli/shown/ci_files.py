@@ -25,16 +25,17 @@ class OutputFlags(Protocol):
 
     junit: Path | None
     summary: Path | None
+    comment: Path | None
     page: Path | None
     undecided: str
     json: bool
 
 
 class CiFiles:
-    """The outputs of one gate: JUnit XML, a page, a summary that is appended, GitHub's annotations.
+    """The outputs of one gate: JUnit XML, a page, Markdown, GitHub's annotations.
 
-    The JUnit file and the page of an earlier gate are replaced at once by those of a gate that did
-    not end, so that none is taken for this gate's, whatever ends it.
+    A summary is appended. The other files of an earlier gate are replaced at once by those of a
+    gate that did not end, so that none is taken for this gate's, whatever ends it.
 
     Raises:
         ConfigurationError: a file cannot be written.
@@ -108,17 +109,25 @@ class CiFiles:
     def _replace(self, gate: GateReport) -> None:
         """Writes the files that hold one gate, in place of an earlier gate's."""
         junit_file, page_file = self._options.junit, self._options.page
+        comment_file = self._options.comment
         try:
+            if comment_file is not None:
+                write_text(comment_file, step_summary.to_comment(gate))
             if page_file is not None:
                 from reports.gate.page import to_html  # its templates take long to import
 
-                _write_text(page_file, to_html(gate))
+                write_text(page_file, to_html(gate))
         finally:
             if junit_file is not None:
-                _write_text(junit_file, junit.to_xml(gate))
+                write_text(junit_file, junit.to_xml(gate))
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Writes a whole file, in place of an earlier one.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
     try:
         atomic.write_text(path, text)
     except OSError as error:

@@ -13,7 +13,6 @@ from bench.cli.shown.ci_files import CiFiles, OutputFlags
 from bench.cli.terminal import print_table
 from bench.core import units
 from bench.core.errors import BenchError, InfrastructureError, worst
-from bench.core.units import GAP
 from bench.gate.findings import exit_codes, findings_of, unmeasured_findings
 from bench.gate.log import Log
 from bench.gate.ranks import ranks_of
@@ -21,12 +20,11 @@ from bench.gate.records import CloseReason, Unmeasured
 from bench.gate.verdict import Finding, Undecided, Verdict
 from reports.gate import table, wording
 from reports.gate.document import document, ended
+from reports.gate.gate_report import loudest_first
 from reports.parts.table import Cell, Footnotes
 
 _INTERRUPTED = 130
 _EQUAL = "unchanged: equal files, not measured; --measure-unchanged measures them"
-# Columns that are left out where no line has a value.
-_OPTIONAL = ("blocks", "smallest slowdown", "discarded")
 
 
 class Outputs:
@@ -127,17 +125,26 @@ def _show(log: Log, findings: Sequence[Finding], *, as_json: bool) -> None:
     for line in log.opened.differences:
         print_to_stderr(line)
     notes = Footnotes()
-    findings_table = _table(_title(log), findings, notes)
+    shown = table.in_the_open(findings)
+    findings_table = _table(_title(log), shown, notes)
     if as_json:
         print_json(document(log, findings))
     else:
-        print_table(findings_table)
+        _print(findings_table if shown else None, [each for each in findings if each not in shown])
         if ranks := ranks_of(log):
             cells = table.rank_cells(ranks)
             columns = list(range(len(cells.headings)))
             print_table(terminal_table("ranks of the candidates", cells, _text, columns))
     for line in _messages(log, findings, notes):
         print_to_stderr(line)
+
+
+def _print(findings_table: Table | None, folded: Sequence[Finding]) -> None:
+    if findings_table is not None:
+        print_table(findings_table)
+    if folded:
+        also = "and " if findings_table is not None else ""
+        print_line(f"{also}{wording.verdicts(folded)}, which --json and --page list")
 
 
 def _title(log: Log) -> str:
@@ -147,13 +154,7 @@ def _title(log: Log) -> str:
 
 def _table(title: str, findings: Sequence[Finding], notes: Footnotes) -> Table:
     cells = table.cells(findings, notes)
-    columns = [
-        index
-        for index, heading in enumerate(cells.headings)
-        if heading.name not in _OPTIONAL
-        or any(line.cells[index].text not in ("", GAP) for line in cells.lines)
-    ]
-    return terminal_table(title, cells, _text, columns)
+    return terminal_table(title, cells, _text, table.filled(cells))
 
 
 def _text(cell: Cell) -> str:
@@ -170,7 +171,7 @@ def _messages(log: Log, findings: Sequence[Finding], notes: Footnotes) -> Iterat
         f"same: shown not to be slower by {units.percent(rule.margin)} % or more"
     )
     yield wording.INTERVALS
-    for each in findings:
+    for each in loudest_first(findings):
         if each.verdict in (Verdict.REGRESSED, Verdict.FAILED) or each.seems_slower:
             yield f"{each.model}: {wording.summary(each)}"
             yield from (f"  {sentence}" for sentence in each.why)

@@ -25,7 +25,10 @@ from bench.gate.verdict import ModelKey
 from bench.plan.suite import zoo_targets
 
 STAND_IN = Path(__file__).parents[2] / "data" / "stand_in" / "benchmark_model"
-OUTPUTS = ("--junit", "gate.xml", "--summary", "summary.md", "--page", "gate.html")
+OUTPUTS = (
+    *("--junit", "gate.xml", "--summary", "summary.md"),
+    *("--comment", "comment.md", "--page", "gate.html"),
+)
 Shown = pytest.CaptureFixture[str]
 
 
@@ -71,6 +74,7 @@ def test_a_gate_that_measures_nothing_writes_why(
     assert (child.tag, child.get("type")) == (kind, f"exit code {code}")
     assert said in (child.get("message") or "")
     assert f"exit code {code}." in Path("summary.md").read_text()
+    assert Path("comment.md").read_text() == Path("summary.md").read_text()
     assert said in html.unescape(Path("gate.html").read_text())
 
 

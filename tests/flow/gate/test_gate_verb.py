@@ -97,7 +97,7 @@ def test_a_gate_on_a_phone_survives_ctrl_c_and_a_lost_phone_and_flags_only_the_s
     assert "steady float32: regressed" not in stderr
     assert "measured on a virtual handset" in stderr
     rows = {
-        line.split()[0]: line.split(" latency ")[1].split()[0]
+        line.split()[0]: line.split(" latency ")[0].split()[-2]
         for line in stdout.splitlines()
         if " latency " in line
     }

@@ -28,7 +28,7 @@ _EXAMPLE = "example: frill-bench gate --baseline old.tflite --candidate new.tfli
 _SAVE = "frill-bench gate --candidate REF --save-baseline DIR"
 
 
-class Options(gate_flags.BlockFlags, flags.VerbOptions):
+class Options(gate_flags.BlockFlags, gate_flags.OutputFlags, flags.VerbOptions):
     """What the parser of ``gate`` sets."""
 
     zoo: Path
@@ -52,19 +52,6 @@ class Options(gate_flags.BlockFlags, flags.VerbOptions):
     replay: Path | None
     log: Path | None
     revision: str | None
-    junit: Path | None
-    summary: Path | None
-    page: Path | None
-
-
-class _CiOptions(argparse.Namespace):
-    """The outputs for CI of a command line of which the rest is wrong."""
-
-    junit: Path | None
-    summary: Path | None
-    page: Path | None
-    json: bool
-    undecided: str = "warn"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,17 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the revision the candidate was built from, for history (default: $GITHUB_SHA)",
     )
     flags.add_json(parser)
-    outputs = parser.add_argument_group("for CI (on GitHub, annotations are written too)")
-    outputs.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
-    outputs.add_argument(
-        "--summary",
-        type=Path,
-        metavar="FILE",
-        help="append Markdown to this file, such as $GITHUB_STEP_SUMMARY",
-    )
-    outputs.add_argument(
-        "--page", type=Path, metavar="FILE", help="write a page (HTML): the verdict, each block"
-    )
+    gate_flags.add_outputs(parser)
     flags.add_device(parser)
     how = parser.add_argument_group("how to measure")
     gate_flags.add_how(how)
@@ -121,11 +98,7 @@ def write_refused(arguments: Sequence[str], exit_code: int) -> None:
     """Writes the outputs for CI of a command line that the parser has refused, with a message."""
     from bench.cli.shown.gate import Outputs
 
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
-    for name in ("--junit", "--summary", "--page"):
-        parser.add_argument(name, type=Path, nargs="?")
-    flags.add_json(parser)
-    options, _ = parser.parse_known_args([*arguments], _CiOptions())
+    options = gate_flags.outputs_of(arguments)
     Outputs(options).show_ended(exit_code, "the command line was refused; its messages show why")
 
 
