@@ -28,10 +28,22 @@ class Node:
 def partitions(nodes: Sequence[Node]) -> Partitions:
     """Returns how a delegate split the graph that ``nodes`` lists."""
     original = [node for node in nodes if node.op != DELEGATE]
-    delegates = [node for node in nodes if node.op == DELEGATE]
+    left = left_to_the_cpu(nodes)
+    counts = Counter(original[index].op for index in left)
+    return Partitions(
+        nodes_total=len(original),
+        nodes_delegated=len(original) - len(left),
+        partitions=len(nodes) - len(original),
+        left=dict(sorted(counts.items())),
+    )
+
+
+def left_to_the_cpu(nodes: Sequence[Node]) -> list[int]:
+    """Returns which of the graph's own nodes no delegate took, by their place among these."""
+    original = [node for node in nodes if node.op != DELEGATE]
     node_of = {tensor: index for index, node in enumerate(original) for tensor in node.outputs}
     taken: set[int] = set()
-    for delegate in delegates:
+    for delegate in (node for node in nodes if node.op == DELEGATE):
         delegate_inputs = set(delegate.inputs)
         waiting = [tensor for tensor in delegate.outputs if tensor not in delegate_inputs]
         while waiting:
@@ -41,10 +53,4 @@ def partitions(nodes: Sequence[Node]) -> Partitions:
                 continue
             taken.add(index)
             waiting += [each for each in original[index].inputs if each not in delegate_inputs]
-    left = Counter(node.op for index, node in enumerate(original) if index not in taken)
-    return Partitions(
-        nodes_total=len(original),
-        nodes_delegated=len(taken),
-        partitions=len(delegates),
-        left=dict(sorted(left.items())),
-    )
+    return [index for index in range(len(original)) if index not in taken]

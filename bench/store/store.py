@@ -253,6 +253,19 @@ class Store:
             for group in groups.values():
                 yield sorted(group, key=attrgetter("id"))
 
+    def invocations_of_files(self, sha256: Collection[str]) -> Iterator[Invocation]:
+        """Yields the processes that ran one of these files, in the order they were stored.
+
+        Without the device's states before and after.
+        """
+        invocation = schema.invocation
+        for files in reading.chunks(
+            [(each, each) for each in sorted(set(sha256))], most=_CASES_AT_ONCE
+        ):
+            query = self._with_outcomes().where(invocation.c.artifact_sha256.in_(files))
+            for row in self._rows(query.order_by(invocation.c.id)):
+                yield reading.invocation(row, self.url, states_of=())
+
     def sessions_by_case(self) -> Iterator[tuple[str, list[str]]]:
         """Yields each case's key with the ids of the sessions that have a process of it."""
         invocation = schema.invocation

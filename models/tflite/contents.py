@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from bench.core.artifact import SAMPLE_RATE_HZ, Format, Role, Tensor
 from bench.core.errors import ModelFileError
 from models.tflite import litert
 from models.tflite.metadata import Content, input_content
-from models.tflite.reader import Signature, TfliteFile
+from models.tflite.reader import Operator, Signature, TfliteFile
 from models.tflite.soundness import unsound
 
 _IDENTIFIER = b"TFL3"
@@ -28,8 +29,11 @@ _QUANTISED = ("int8", "uint8", "int16")
 _AUDIO_TYPES = ("float32", "float16", *_QUANTISED)
 
 
-def describe(path: Path) -> TfliteFile:
+def describe(path: Path, *, closely: bool = False) -> TfliteFile:
     """Returns what the file holds, after LiteRT has loaded it and tried to allocate it.
+
+    Args:
+        closely: as of ``reader.read``.
 
     Raises:
         ModelFileError: the file is missing, not a model, truncated, or damaged; or it needs
@@ -41,7 +45,37 @@ def describe(path: Path) -> TfliteFile:
     except Exception as error:  # a broken flatbuffer can raise any exception
         raise _damaged(path, error) from error
     allocated = litert.allocate(path)
-    return replace(file, partitions=allocated.partitions, missing_op=allocated.missing_op)
+    readable = closely and allocated.partitions is not None
+    dynamic = litert.Model(path, delegate="none", keep_all=True).dynamic() if readable else []
+    return replace(
+        file,
+        partitions=allocated.partitions,
+        missing_op=allocated.missing_op,
+        left=_operators(graph, names, allocated.left),
+        dynamic=_operators(graph, names, dynamic),
+        graphs=len(graph.subgraphs),
+    )
+
+
+def _operators(graph: Any, names: list[str], numbers: Sequence[int]) -> tuple[Operator, ...]:
+    """Returns operators of the first graph by their numbers."""
+    main = graph.subgraphs[0]
+
+    def types(indices: Any, *, constant: bool | None = None) -> tuple[str, ...]:
+        tensors = [main.tensors[index] for index in indices if index >= 0]
+        return tuple(_dtype(each) for each in tensors if constant in (None, _constant(graph, each)))
+
+    chosen = [main.operators[number] for number in numbers if number < len(main.operators)]
+    return tuple(
+        Operator(
+            op=names[op.opcodeIndex],
+            output=_text(main.tensors[op.outputs[0]].name) if len(op.outputs) else "",
+            inputs=types(op.inputs, constant=False),
+            constants=types(op.inputs, constant=True),
+            outputs=types(op.outputs),
+        )
+        for op in chosen
+    )
 
 
 def _described(graph: Any, names: list[str]) -> TfliteFile:

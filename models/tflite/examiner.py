@@ -3,10 +3,10 @@
     python -P -m models.tflite.examiner
 
 Its stdin is a socket with one JSON object per line; it answers one JSON line each on stdout.
-``read``: a path as the hex digits of its bytes; the answer is ``file``, or ``error`` with ``hint``
-and ``is_file``, or how the child ``ended``. ``run``: a path, and a socket with it; the answer is
-the ``pid`` of a child that runs the file and talks through that socket. ``ended``: such a pid; the
-answer is how it ``ended``.
+``read``: a path as the hex digits of its bytes, and whether to read it ``closely``; the answer is
+``file``, or ``error`` with ``hint`` and ``is_file``, or how the child ``ended``. ``run``: a path,
+and a socket with it; the answer is the ``pid`` of a child that runs the file and talks through that
+socket. ``ended``: such a pid; the answer is how it ``ended``.
 """
 
 from __future__ import annotations
@@ -93,7 +93,10 @@ def main() -> None:
         elif "ended" in request:
             _answer(answers, models.ended(int(request["ended"])))
         else:
-            _write_all(answers, _in_a_child(_path(request["read"])) + b"\n")
+            _write_all(
+                answers,
+                _in_a_child(_path(request["read"]), closely=bool(request["closely"])) + b"\n",
+            )
 
 
 def _requests() -> Iterator[tuple[dict[str, Any], int | None]]:
@@ -152,7 +155,7 @@ def _loaded(
     }
 
 
-def _in_a_child(path: Path) -> bytes:
+def _in_a_child(path: Path, *, closely: bool) -> bytes:
     """Returns the answer of a child about a file, or how it ended."""
     reading, writing = os.pipe()
     pid = os.fork()
@@ -161,7 +164,7 @@ def _in_a_child(path: Path) -> bytes:
         try:
             os.close(reading)
             _limit(path, _CPU_LIMIT_S)
-            _answer(writing, _examine(path), end=b"")
+            _answer(writing, _examine(path, closely=closely), end=b"")
             status = 0
         finally:
             os._exit(status)
@@ -195,9 +198,9 @@ def _limit_cpu(more_s: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
 
 
-def _examine(path: Path) -> dict[str, object]:
+def _examine(path: Path, *, closely: bool) -> dict[str, object]:
     try:
-        return {"file": config.unstructure(contents.describe(path))}
+        return {"file": config.unstructure(contents.describe(path, closely=closely))}
     except ConfigurationError as error:
         return _error(error)
     except Exception as error:  # also memory that the limit refuses

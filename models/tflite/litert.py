@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench.core.artifact import Partitions
 from bench.core.errors import ConfigurationError, ModelFileError
-from bench.core.partitions import Node, partitions
+from bench.core.partitions import Node, left_to_the_cpu, partitions
 from models.tflite.arrays import Floats
 from models.tflite.extras import from_extra
 from models.tflite.native_output import STDERR, redirected
@@ -135,16 +135,39 @@ class Model:
 
     def partitions(self) -> Partitions:
         """Returns how XNNPACK split the graph."""
-        return partitions(
-            [
-                Node(
-                    op=str(each["op_name"]),
-                    inputs=tuple(int(n) for n in each["inputs"]),
-                    outputs=tuple(int(n) for n in each["outputs"]),
-                )
-                for each in self._interpreter._get_ops_details()
-            ]
-        )
+        return partitions(self._nodes())
+
+    def left(self) -> list[int]:
+        """Returns the graph's operators that XNNPACK did not take, by their number."""
+        return left_to_the_cpu(self._nodes())
+
+    def dynamic(self) -> list[int]:
+        """Returns the operators with a result whose size is known only while the graph runs.
+
+        Such a result has no memory once the others have theirs; of a model with ``keep_all``.
+        """
+        return [
+            number
+            for number, node in enumerate(self._nodes())
+            if not all(map(self._has_memory, node.outputs))
+        ]
+
+    def _has_memory(self, tensor: int) -> bool:
+        try:
+            self._interpreter.tensor(tensor)()
+        except ValueError:
+            return False
+        return True
+
+    def _nodes(self) -> list[Node]:
+        return [
+            Node(
+                op=str(each["op_name"]),
+                inputs=tuple(int(n) for n in each["inputs"]),
+                outputs=tuple(int(n) for n in each["outputs"]),
+            )
+            for each in self._interpreter._get_ops_details()
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,20 +268,23 @@ class Allocated:
 
     Args:
         partitions: how XNNPACK splits it; ``None`` if it cannot be allocated.
+        left: the operators that XNNPACK does not take, by their number.
         missing_op: the custom operator that stopped it.
     """
 
     partitions: Partitions | None
+    left: tuple[int, ...] = ()
     missing_op: str | None = None
 
 
 def allocate(path: Path) -> Allocated:
     """Returns what comes of allocating a file, which may need an input shape first."""
     try:
-        return Allocated(partitions=Model(path).partitions())
+        model = Model(path)
     except ModelFileError as error:
         found = _UNRESOLVED.search(str(error.__cause__))
         return Allocated(partitions=None, missing_op=found[1] if found else None)
+    return Allocated(partitions=model.partitions(), left=tuple(model.left()))
 
 
 def prepare() -> None:

@@ -29,6 +29,25 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """One operator of a file.
+
+    Args:
+        op: its type, such as ``HARD_SWISH``.
+        output: the name of its first result.
+        inputs: types of the tensors that it takes, without constants.
+        constants: types of its constants, such as weights.
+        outputs: types of its results.
+    """
+
+    op: str
+    output: str
+    inputs: tuple[str, ...]
+    constants: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TfliteFile:
     """What a .tflite file holds.
 
@@ -42,6 +61,10 @@ class TfliteFile:
             is, because it needs an input shape or an operator first.
         missing_op: the custom operator that LiteRT lacks, if it does.
         sample_rate_hz: of the audio that it takes, by its metadata.
+        left: the operators that XNNPACK does not take here, in order.
+        dynamic: the operators with a result whose size is known only while the graph runs here;
+            empty if the file was not read closely, or cannot be allocated as it is.
+        graphs: number of graphs; all else is of the first one.
     """
 
     format: Format
@@ -55,10 +78,16 @@ class TfliteFile:
     partitions: Partitions | None = None
     missing_op: str | None = None
     sample_rate_hz: int | None = None
+    left: tuple[Operator, ...] = ()
+    dynamic: tuple[Operator, ...] = ()
+    graphs: int = 1
 
 
-def read(path: Path) -> TfliteFile:
+def read(path: Path, *, closely: bool = False) -> TfliteFile:
     """Returns what the file holds, after LiteRT has loaded and allocated it.
+
+    Args:
+        closely: whether to allocate it once more, to see which results have no size yet.
 
     Raises:
         ModelFileError: the file is missing, not a model, truncated or damaged; or it crashes or
@@ -66,7 +95,7 @@ def read(path: Path) -> TfliteFile:
         ConfigurationError: LiteRT is not installed.
     """
     try:
-        answer = apart.ask({"read": apart.hexadecimal(path)})
+        answer = apart.ask({"read": apart.hexadecimal(path), "closely": closely})
     except OSError as error:  # it was killed from outside
         raise ModelFileError(
             f"{path}: the process that reads it ended ({error})", hint="run again"

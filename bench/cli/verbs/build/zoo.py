@@ -1,4 +1,4 @@
-"""``frill-bench zoo list|show|add|parity``."""
+"""``frill-bench zoo list|show|add|lint|parity``."""
 
 from __future__ import annotations
 
@@ -34,12 +34,20 @@ class Options(shared.VerbOptions):
     role: Role | None
     window_s: float | None
     hop_s: float | None
+    refs: list[str]
+    fail_on: str
+    device_class: list[str]
+    delegate: str | None
+    sarif: Path | None
+    junit: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``zoo``."""
     parser.epilog = "example: frill-bench zoo show frill --json"
-    actions = parser.add_subparsers(dest="action", metavar="list|show|add|parity", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="list|show|add|lint|parity", required=True
+    )
     listing = actions.add_parser("list", help="list the artifacts", allow_abbrev=False)
     show = actions.add_parser(
         "show", help="show everything known about one model", allow_abbrev=False
@@ -54,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model in the zoo that makes its input from audio (default: FRILL's front-end)",
     )
     own_flags.add_role(add)
+    lint = _add_lint(actions)
     parity = actions.add_parser(
         "parity",
         help="show which layers of a converted file lose most against float32",
@@ -76,16 +85,81 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="results database; also explains why int8 is slower or faster on its devices",
     )
-    for sub in (listing, show, add, parity):
+    for sub in (listing, show, add, lint, parity):
         shared.add_zoo(sub)
         shared.add_json(sub)
 
 
+def _add_lint(actions: Any) -> argparse.ArgumentParser:
+    """Adds ``zoo lint``, and returns its parser."""
+    lint: argparse.ArgumentParser = actions.add_parser(
+        "lint",
+        help="show what a delegate leaves or splits, by graphs and by what was run",
+        allow_abbrev=False,
+        epilog="example: frill-bench zoo lint models --fail-on partitions,operators-left,dynamic",
+    )
+    add = lint.add_argument
+    add("refs", nargs="*", metavar="REF", help="a .tflite file, a folder, or a name in the zoo")
+    rules = "fallback, partitions, operators-left, dynamic, unknown"
+    add(
+        "--fail-on",
+        default="",
+        metavar="RULES",
+        help=f"end with exit code 4 if one of these is found: {rules}",
+    )
+    add(
+        "--for",
+        dest="device_class",
+        action="append",
+        default=[],
+        metavar="CLASS",
+        help="a device class: here (XNNPACK on this machine), or the name or model of devices in "
+        "--db, such as 'Pixel 8' or 'pixel*'; repeatable; what was not run there is unknown "
+        "(default: here, and every device in --db)",
+    )
+    add("--delegate", help="only what this delegate did (default: all)")
+    add("--db", metavar="FILE", help="results database, for what was observed on devices")
+    add("--sarif", type=Path, metavar="FILE", help="write SARIF 2.1.0, for code scanning")
+    add("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    return lint
+
+
 def run(options: Options) -> int:
-    """Runs one action and returns 0."""
+    """Runs one action and returns the exit code."""
+    if options.action == "lint":
+        return _lint(options)
     actions = {"list": _list, "show": _show, "add": _add, "parity": _parity}
     actions[options.action](options)
     return 0
+
+
+def _lint(options: Options) -> int:
+    from contextlib import nullcontext
+    from datetime import UTC, datetime
+
+    from bench.cli.shown.lint import show
+    from bench.cli.terminal import one_bar
+    from bench.flow.build.lint import Asked, files_of, lint
+    from bench.plan.case import ASKABLE, Delegate
+    from bench.store.store import Store
+    from reports.lint.findings import Rule
+
+    started_at = datetime.now(UTC)
+    allowed = [rule.value for rule in Rule if rule is not Rule.UNREADABLE]
+    rules = shared.words(options.fail_on, allowed, "rule") if options.fail_on else []
+    askable = [each.value for each in ASKABLE if each is not Delegate.NONE]
+    if options.delegate is not None:
+        shared.words(options.delegate, askable, "delegate")
+    asked = Asked(
+        fail_on=frozenset(map(Rule, rules)),
+        classes=tuple(dict.fromkeys(options.device_class)),
+        delegate=None if options.delegate is None else Delegate(options.delegate),
+    )
+    paths = files_of(options.refs, zoo=options.zoo)
+    opened = nullcontext() if options.db is None else Store.open(options.db, create=False)
+    with opened as store, one_bar("lint", "lint {}") as on_progress:
+        found = lint(paths, asked, store=store, on_progress=on_progress)
+    return show(found, options, started_at=started_at)
 
 
 def _list(options: Options) -> None:

@@ -1,0 +1,1 @@
+"""What ``zoo lint`` finds in files, and its outputs: table, SARIF, JUnit XML, JSON."""
