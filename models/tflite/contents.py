@@ -63,13 +63,15 @@ def _operators(graph: Any, names: list[str], numbers: Sequence[int]) -> tuple[Op
 
     def types(indices: Any, *, constant: bool | None = None) -> tuple[str, ...]:
         tensors = [main.tensors[index] for index in indices if index >= 0]
-        return tuple(_dtype(each) for each in tensors if constant in (None, _constant(graph, each)))
+        return tuple(
+            dtype_of(each) for each in tensors if constant in (None, is_constant(graph, each))
+        )
 
     chosen = [main.operators[number] for number in numbers if number < len(main.operators)]
     return tuple(
         Operator(
             op=names[op.opcodeIndex],
-            output=_text(main.tensors[op.outputs[0]].name) if len(op.outputs) else "",
+            output=text_of(main.tensors[op.outputs[0]].name) if len(op.outputs) else "",
             inputs=types(op.inputs, constant=False),
             constants=types(op.inputs, constant=True),
             outputs=types(op.outputs),
@@ -292,9 +294,9 @@ def _elements(tensor: Any) -> int:
 
 def _format(graph: Any) -> Format:
     tensors = [tensor for sub in graph.subgraphs for tensor in sub.tensors]
-    weights = [each for each in tensors if is_constant(graph, each)]
+    weights = [each for each in tensors if isis_constant(graph, each)]
     scaled = {
-        dtype_of(each) for each in tensors if is_scaled(each) and not is_constant(graph, each)
+        dtype_of(each) for each in tensors if is_scaled(each) and not isis_constant(graph, each)
     }
     if scaled & {"int8", "uint8"}:
         return Format.INT8
