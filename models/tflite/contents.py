@@ -294,9 +294,9 @@ def _elements(tensor: Any) -> int:
 
 def _format(graph: Any) -> Format:
     tensors = [tensor for sub in graph.subgraphs for tensor in sub.tensors]
-    weights = [each for each in tensors if isis_constant(graph, each)]
+    weights = [each for each in tensors if is_constant(graph, each)]
     scaled = {
-        dtype_of(each) for each in tensors if is_scaled(each) and not isis_constant(graph, each)
+        dtype_of(each) for each in tensors if is_scaled(each) and not is_constant(graph, each)
     }
     if scaled & {"int8", "uint8"}:
         return Format.INT8
