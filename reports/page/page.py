@@ -11,8 +11,9 @@ from reports.effects import study
 from reports.effects.fit import Estimate
 from reports.page import ask
 from reports.page.details import addresses, write_details
-from reports.page.drawn import Picture, environment, picture
+from reports.page.drawn import Drawing, Picture, Waiting, drawing_beside, environment
 from reports.parts import against_teacher, documents, gates, hops, modes, picks, sections, table
+from reports.parts.results import results
 from reports.parts.sections import Section
 from reports.parts.table import Footnotes
 from reports.plots import charts
@@ -26,9 +27,16 @@ from reports.rows.hops import at_shortest_hop
 from reports.rows.names import short_names
 from reports.rows.schema import Endurance, Row, Stream, Task, Timed
 
-# Lines of a table in the page: of all results, and of any other.
-_MOST_RESULTS = 250
-_MOST_LINES = 60
+_MOST_LINES = 60  # of a table in the page, but that of all results
+_MOST_GATES = 250  # in the page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """The charts of a view, which may be drawn elsewhere at this time."""
+
+    charts: Sequence[Waiting]
+    ratios: Waiting | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +46,19 @@ class Part:
     heading: str
     verdict: str
     picks: Sequence[picks.Pick]
-    pictures: Sequence[Picture]
-    ratios: Picture | None
+    begun: _Begun
     causes: table.Table | None
     dominated: table.Table | None
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The charts, drawn; waits for those that are not yet."""
+        return [wait() for wait in self.begun.charts]
+
+    @property
+    def ratios(self) -> Picture | None:
+        """The chart of formats, drawn, if there is one."""
+        return self.begun.ratios and self.begun.ratios()
 
 
 def write_report(
@@ -84,49 +101,79 @@ def write_report(
     timed: list[Timed] = [*rows, *streams, *endurances]
     families = charts.families_of(row.file.family for row in timed)
     links = addresses(details, marked)
-    write_details(details, links, marked, tasks, streams, endurances, families, out)
-    results = table.results(marked, footnotes, links)
     views = frontier.views(marked)
-    parts = [
-        _part(view, families, out, footnotes, several=len(views) > 1, number=number)
-        for number, view in enumerate(views, start=1)
-    ]
-    streaming = modes.streaming(streams, families, footnotes)
-    sustained = modes.sustained(endurances, families, footnotes)
-    teachers = against_teacher.sections(against, families, footnotes)
-    html = (
-        environment()
-        .get_template("page.html")
-        .render(
-            title=title,
-            subtitle=subtitle,
-            notes=notes,
-            parts=parts,
-            asked=ask.data(views),
-            teachers=_draw_all(teachers, out),
-            published=published.DIFFERENCES,
-            shared=aspects.shared(rows),
-            streaming=_draw_all(streaming, out),
-            sustained=_draw_all(sustained, out),
-            results=results.first(_MOST_RESULTS),
-            hops=_draw_all(hops.sections(rows, tasks), out),
-            tasks=_first(sections.task_scores(tasks, footnotes)),
-            fidelity=_first(sections.fidelity(at_shortest_hop(rows), footnotes)),
-            choices=_draw_all(study.studies(effects, footnotes), out),
-            provenance={**_measured(rows), **provenance},
-            files=_files(rows, details),
-            links=links,
-            devices=[each.device for each in details.devices],
-            gates=gates.all_gates(details.gates[:_MOST_RESULTS], links) if details.gates else None,
-            older_gates=max(0, len(details.gates) - _MOST_RESULTS),
-            history=details.history,
-            left_out=details.left_out,
-            short=_has_short_names(rows),
-            footnotes=footnotes.with_evidence(),
+    with drawing_beside(out, points=len(timed)) as drawing:
+        begun = [
+            _begun(view, families, drawing, number) for number, view in enumerate(views, start=1)
+        ]
+        write_details(details, links, marked, tasks, streams, endurances, families, out)
+        all_results = results(marked, footnotes, links, most=documents.MOST_RESULTS)
+        atomic.write_text(
+            out / "results.md", documents.results_document(all_results, footnotes, rows)
         )
-    )
+        parts = [
+            _part(view, drawn, footnotes, several=len(views) > 1)
+            for view, drawn in zip(views, begun, strict=True)
+        ]
+        streaming = _begin_all(modes.streaming(streams, families, footnotes), drawing)
+        sustained = _begin_all(modes.sustained(endurances, families, footnotes), drawing)
+        teachers = _begin_all(against_teacher.sections(against, families, footnotes), drawing)
+        of_hops = _begin_all(hops.sections(rows, tasks), drawing)
+        scores = _first(sections.task_scores(tasks, footnotes))
+        fidelity = _first(sections.fidelity(at_shortest_hop(rows), footnotes))
+        choices = _begin_all(study.studies(effects, footnotes), drawing)
+        _write_tables(rows, tasks, streams, endurances, effects, against, out)
+        if against:
+            paper = against_teacher.to_document(against, families)
+            atomic.write_text(out / "paper.md", paper)
+        html = (
+            environment()
+            .get_template("page.html")
+            .render(
+                title=title,
+                subtitle=subtitle,
+                notes=notes,
+                parts=parts,
+                asked=ask.data(views),
+                teachers=_drawn(teachers),
+                published=published.DIFFERENCES,
+                shared=aspects.shared(rows),
+                streaming=_drawn(streaming),
+                sustained=_drawn(sustained),
+                results=all_results,
+                hops=_drawn(of_hops),
+                tasks=scores,
+                fidelity=fidelity,
+                choices=_drawn(choices),
+                provenance={**_measured(rows), **provenance},
+                files=_files(rows, details),
+                links=links,
+                devices=[each.device for each in details.devices],
+                gates=(
+                    gates.all_gates(details.gates[:_MOST_GATES], links) if details.gates else None
+                ),
+                older_gates=max(0, len(details.gates) - _MOST_GATES),
+                history=details.history,
+                left_out=details.left_out,
+                short=_has_short_names(rows),
+                footnotes=footnotes.with_evidence(),
+            )
+        )
+    atomic.write_text(out / "index.html", html)
+    return out / "index.html"
+
+
+def _write_tables(
+    rows: Sequence[Row],
+    tasks: Sequence[Task],
+    streams: Sequence[Stream],
+    endurances: Sequence[Endurance],
+    effects: Sequence[Estimate],
+    against: Sequence[AgainstTeacher],
+    out: Path,
+) -> None:
+    """Writes the rows of each kind as CSV: results and tasks always, the others where some are."""
     atomic.write_text(out / "results.csv", documents.results_csv(rows))
-    atomic.write_text(out / "results.md", documents.results_markdown(marked))
     atomic.write_text(out / "tasks.csv", documents.to_csv(schema.listing(tasks, Task)))
     apart = {
         "streaming": schema.listing(streams, Stream),
@@ -137,25 +184,25 @@ def write_report(
     for name, numbers in apart.items():
         if numbers.rows:
             atomic.write_text(out / f"{name}.csv", documents.to_csv(numbers))
-    if against:
-        atomic.write_text(out / "paper.md", against_teacher.to_document(against, families))
-    atomic.write_text(out / "index.html", html)
-    return out / "index.html"
 
 
-def _part(
-    view: View, families: Families, out: Path, footnotes: Footnotes, *, several: bool, number: int
-) -> Part:
+def _begun(view: View, families: Families, drawing: Drawing, number: int) -> _Begun:
+    shown = charts.charts(view.rows, families)
+    ratios = format_ratios(at_shortest_hop([each.row for each in view.rows]), families)
+    return _Begun(
+        charts=[drawing.begin(chart, number) for chart in shown],
+        ratios=None if ratios is None else drawing.begin(ratios, number),
+    )
+
+
+def _part(view: View, begun: _Begun, footnotes: Footnotes, *, several: bool) -> Part:
     rows = [each.row for each in view.rows]
-    pictures = [picture(chart, out, number) for chart in charts.charts(view.rows, families)]
-    ratios = format_ratios(at_shortest_hop(rows), families)
     heading = ", ".join(filter(None, (view.device, view.runner, view.task_set, view.rule)))
     return Part(
         heading=heading if several else "",
         verdict=picks.verdict(view.rows),
         picks=picks.picks(view.rows, footnotes),
-        pictures=pictures,
-        ratios=None if ratios is None else picture(ratios, out, number),
+        begun=begun,
         causes=_first(sections.causes(rows)),
         dominated=_first(sections.dominated(view.rows)),
     )
@@ -165,11 +212,17 @@ def _first(whole: table.Table | None) -> table.Table | None:
     return whole and whole.first(_MOST_LINES)
 
 
-def _draw_all(parts: Sequence[Section], out: Path) -> list[tuple[Section, list[Picture]]]:
+def _begin_all(parts: Sequence[Section], drawing: Drawing) -> list[tuple[Section, list[Waiting]]]:
     return [
-        (section, [picture(chart, out, number) for chart in section.charts])
+        (section, [drawing.begin(chart, number) for chart in section.charts])
         for number, section in enumerate(parts, start=1)
     ]
+
+
+def _drawn(
+    begun: Sequence[tuple[Section, Sequence[Waiting]]],
+) -> list[tuple[Section, list[Picture]]]:
+    return [(section, [wait() for wait in pictures]) for section, pictures in begun]
 
 
 def _measured(rows: Sequence[Row]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bench.core import units
 from bench.core.units import GAP
 from reports.parts import gates, hops, modes, sections, table
+from reports.parts.results import results
 from reports.parts.sections import Section
 from reports.parts.table import Cell, Column, Footnotes, Heading, filled, interval, number, plain
 from reports.plots.charts import Chart, Dot, Families, Trace, brief
@@ -42,7 +43,7 @@ def of_file(
     rows = [each.row for each in marked]
     found = []
     if marked:
-        found.append(_section("Results", table=table.results(marked, notes)))
+        found.append(_section("Results", table=results(marked, notes)))
     for section in hops.sections(rows, tasks):
         found.append(_titled("What the hop changes", section))
     found += [_titled("Streaming", each) for each in modes.streaming(streams, families, notes)]

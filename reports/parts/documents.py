@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bench.core.units import csv_cell, visible
-from reports.parts.table import Footnotes, Table, results
+from reports.parts.results import results
+from reports.parts.table import Footnotes, Table
 from reports.rows import schema
 from reports.rows.aspects import shared_sentence
 from reports.rows.frontier import Marked
@@ -14,6 +18,9 @@ from reports.rows.schema import Listing, Row
 
 if TYPE_CHECKING:
     from pandas import DataFrame as DataFrame  # the type of our frames, also for others
+
+_NUMBERS = {int, float}
+MOST_RESULTS = 250  # lines of the table of all results, in the page and in its Markdown
 
 
 def results_csv(rows: Sequence[Row]) -> str:
@@ -24,20 +31,49 @@ def results_csv(rows: Sequence[Row]) -> str:
 
 
 def results_markdown(marked: Sequence[Marked]) -> str:
-    """Returns the table of all rows as Markdown, what they share before it, footnotes below."""
+    """Returns the document ``results_document`` of marked rows."""
     notes = Footnotes()
-    table = results(marked, notes)
-    return to_markdown(table, notes.listed(), shared_sentence([each.row for each in marked]))
+    table = results(marked, notes, most=MOST_RESULTS)
+    return results_document(table, notes, [each.row for each in marked])
+
+
+def results_document(table: Table, notes: Footnotes, rows: Sequence[Row]) -> str:
+    """Returns the table of results as Markdown, what rows share before it, footnotes below.
+
+    Args:
+        table: of at most ``MOST_RESULTS`` lines.
+        notes: those of the table alone.
+        rows: all of them.
+    """
+    lead = shared_sentence(rows)
+    if table.left_out:
+        lead += (
+            f" Of {len(rows):,} lines, here are the {len(table.lines):,} that are on a frontier or "
+            "most likely to be; results.csv has all."
+        )
+    return to_markdown(table, notes.listed(), lead.strip())
 
 
 def to_csv(listed: Listing) -> str:
     """Returns rows as CSV with unrounded numbers; no text of it is a formula for a spreadsheet."""
-    import pandas  # here, so that a program that writes no CSV starts faster
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(listed.columns)
+    writer.writerows(map(_csv_cells, listed.rows))
+    return stream.getvalue()
 
-    rows = [tuple(map(csv_cell, row)) for row in listed.rows]
-    # Objects, so that a column of whole numbers with gaps is not turned into floats.
-    frame = pandas.DataFrame(rows, columns=list(listed.columns), dtype=object)
-    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+def _csv_cells(row: Sequence[object]) -> list[object]:
+    """Returns what a line of a CSV holds; NaN is a missing value too."""
+    return [
+        each if each is None or (type(each) in _NUMBERS and each == each) else _csv_cell(each)
+        for each in row
+    ]
+
+
+def _csv_cell(value: object) -> object:
+    is_missing = isinstance(value, float) and math.isnan(value)
+    return None if is_missing else csv_cell(value)
 
 
 def to_frame(listed: Listing, numbers: Collection[str]) -> DataFrame:

@@ -9,10 +9,9 @@ from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from bench.core import units
-from bench.core.caveats import Caveat, CaveatKind
+from bench.core.caveats import Caveat
 from bench.core.units import GAP
 from reports.rows.aspects import Aspect, in_words, varying
-from reports.rows.frontier import Marked
 from reports.rows.names import row_names, short_names
 from reports.rows.schema import Row, Stream, Timed
 
@@ -81,9 +80,8 @@ class Table:
 
     def first(self, most: int) -> Table:
         """Returns at most that many lines, in their order: the strong ones, then the heaviest."""
-        places = range(len(self.lines))
-        first = sorted(places, key=lambda at: (not self.lines[at].strong, -self.lines[at].weight))
-        lines = tuple(self.lines[at] for at in sorted(first[:most]))
+        places = _first([(each.strong, each.weight) for each in self.lines], most)
+        lines = tuple(self.lines[at] for at in places)
         return replace(self, lines=lines, left_out=len(self.lines) - len(lines))
 
 
@@ -164,49 +162,33 @@ def filled(
     *,
     is_strong: Callable[[T], bool] = lambda _: False,
     weight: Callable[[T], float] = lambda _: 0.0,
+    most: int | None = None,
 ) -> Table:
-    """Returns the table with a line for each of ``rows``, made line by line."""
+    """Returns the table with a line for each of ``rows``, made line by line.
+
+    Args:
+        most: lines, as for ``Table.first``; the others are not made. ``None`` for no bound.
+    """
+    worth = [(is_strong(row), weight(row)) for row in rows]
+    places = range(len(rows)) if most is None else _first(worth, most)
     return Table(
         headings=tuple(heading for heading, _ in columns),
         lines=tuple(
             Line(
-                cells=tuple(make(row) for _, make in columns),
-                strong=is_strong(row),
-                weight=weight(row),
+                cells=tuple(make(rows[at]) for _, make in columns),
+                strong=worth[at][0],
+                weight=worth[at][1],
             )
-            for row in rows
+            for at in places
         ),
+        left_out=len(rows) - len(places),
     )
 
 
-def results(
-    marked: Sequence[Marked], notes: Footnotes, links: Mapping[str, str] = MappingProxyType({})
-) -> Table:
-    """Returns the table of all rows; what is the same in all of them is left to ``shared``.
-
-    Args:
-        links: address of the page of each file, by its SHA-256.
-    """
-    rows = [each.row for each in marked]
-    for kind in CaveatKind:  # in the order of kinds, not of rows
-        if any(caveat.kind is kind for row in rows for caveat in row.caveats):
-            notes.mark_caveats([Caveat(kind=kind)])
-    places = {each.row: each for each in marked}
-    columns: list[Column[Row]] = [
-        *file_columns(rows, notes, links=links),
-        (Heading(name="frontier", numeric=False), lambda row: _membership(places[row], notes)),
-        *varying_columns(rows),
-        *_scores(notes),
-        *_latencies(rows, notes),
-        *_between_sessions(rows, notes),
-        *_sizes(rows, notes),
-    ]
-    return filled(
-        rows,
-        columns,
-        is_strong=lambda row: row.on_frontier,
-        weight=lambda row: row.on_frontier_probability or 0.0,
-    )
+def _first(worth: Sequence[tuple[bool, float]], most: int) -> Sequence[int]:
+    """Returns where at most that many lines are, of which it knows strength and weight."""
+    first = sorted(range(len(worth)), key=lambda at: (not worth[at][0], -worth[at][1]))
+    return sorted(first[:most])
 
 
 def plain(text: str) -> Cell:
@@ -223,12 +205,6 @@ def interval(low: float | None, high: float | None, text: Callable[[float | None
     """Returns both ends as a range; empty if one is absent."""
     ends = text(low), text(high)
     return "" if GAP in ends else "–".join(ends)
-
-
-_BETWEEN_SESSIONS = (
-    "how far the medians of several sessions on this device are apart; "
-    "intervals are within one session"
-)
 
 
 def file_columns(
@@ -280,58 +256,6 @@ def _aspect_cell(aspect: Aspect) -> Callable[[Timed], Cell]:
     return make
 
 
-def _membership(place: Marked, notes: Footnotes) -> Cell:
-    if place.membership is None:
-        return notes.gap(place.not_eligible)
-    on = place.row.on_frontier
-    text = f"{'★ ' if on else ''}{place.membership}"
-    likely = place.on_frontier_probability
-    detail = "" if likely is None else f"{100 * likely:.0f} %"
-    return Cell(text=text, detail=detail, order=f"{0 if on else 1}{place.membership}")
-
-
-def _scores(notes: Footnotes) -> list[Column[Row]]:
-    def score(row: Row) -> Cell:
-        if row.score_mean is None:
-            return notes.gap("not scored")
-        ends = interval(row.score_low, row.score_high, units.percent)
-        return number(row.score_mean, units.percent, ends)
-
-    def gain(row: Row) -> Cell:
-        if row.score_mean is None:
-            return notes.gap("not scored")
-        if row.score_floor_mean is None:
-            return notes.gap("the log-mel floor was not scored")
-        return number(row.score_mean - row.score_floor_mean, units.points)
-
-    return [
-        (Heading(name="accuracy", unit="%"), score),
-        (Heading(name="over floor", unit="points"), gain),
-    ]
-
-
-def _latencies(rows: Sequence[Row], notes: Footnotes) -> list[Column[Row]]:
-    def quantity(column: str, words: str, unit: str = "", ends: Sequence[str] = ()) -> Column[Row]:
-        scale = units.duration_scale(getattr(row, column) for row in rows)
-
-        def make(row: Row) -> Cell:
-            value = getattr(row, column)
-            if value is None:
-                return notes.gap(row.not_timed)
-            low, high = [getattr(row, end) for end in ends] or (None, None)
-            return number(value, scale.number, interval(low, high, scale.number))
-
-        return Heading(name=words, unit=f"{scale.unit}{unit}"), make
-
-    per_s = "latency_us_per_audio_s"
-    return [
-        quantity(per_s, "latency", " per s of audio", (f"{per_s}_low", f"{per_s}_high")),
-        frontend_column(rows),
-        quantity("latency_us_median", "file alone", ends=("latency_us_low", "latency_us_high")),
-        quantity("init_us_median", "load"),
-    ]
-
-
 def frontend_column(rows: Sequence[F], after: str = "") -> Column[F]:
     """Returns the column of what the front-end of a hop takes, or of where its time is counted.
 
@@ -348,47 +272,3 @@ def frontend_column(rows: Sequence[F], after: str = "") -> Column[F]:
         return number(row.frontend_us_per_hop, scale.number, ends)
 
     return Heading(name="front-end", unit=f"{scale.unit} per hop{after}"), make
-
-
-def _between_sessions(rows: Sequence[Row], notes: Footnotes) -> list[Column[Row]]:
-    """Returns how far sessions are apart, where there are several; no interval includes that."""
-
-    def spread(row: Row) -> Cell:
-        if row.session_spread_ratio is None:
-            return notes.gap("one session only")
-        return Cell(
-            text=f"±{units.percent(row.session_spread_ratio)}",
-            detail=f"{row.sessions} sessions",
-            marks=(notes.mark(_BETWEEN_SESSIONS),),
-            order=row.session_spread_ratio,
-        )
-
-    if all(row.session_spread_ratio is None for row in rows):
-        return []
-    return [(Heading(name="between sessions", unit="%"), spread)]
-
-
-def _sizes(rows: Sequence[Row], notes: Footnotes) -> list[Column[Row]]:
-    def counted(column: str, words: str, scale_of: Callable[..., units.Scale]) -> Column[Row]:
-        scale = scale_of(getattr(row, column) for row in rows)
-
-        def make(row: Row) -> Cell:
-            value = getattr(row, column)
-            if value is None:
-                return notes.gap(f"{words} unknown")
-            return number(float(value), scale.number)
-
-        return Heading(name=words, unit=scale.unit), make
-
-    def nodes(row: Row) -> Cell:
-        if row.partitions is None or row.nodes_total is None:
-            return notes.gap("partitions unknown")
-        taken = f"{row.nodes_delegated} of {row.nodes_total} nodes"
-        return Cell(text=str(row.partitions), detail=taken, order=float(row.partitions))
-
-    return [
-        counted("size_bytes", "size", units.size_scale),
-        counted("parameters", "weights", units.count_scale),
-        counted("macs", "multiply-adds", units.count_scale),
-        (Heading(name="partitions"), nodes),
-    ]

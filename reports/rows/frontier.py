@@ -142,7 +142,7 @@ def mark(rows: Sequence[Row]) -> list[Marked]:
     }
     marked = {
         row: Marked(
-            row=replace(row, on_frontier=False, on_frontier_probability=None),
+            row=_unplaced(row),
             not_eligible=_reason(row),
         )
         for row in rows
@@ -151,6 +151,12 @@ def mark(rows: Sequence[Row]) -> list[Marked]:
     for competing in grouped(eligible, lambda row: (*_place(row), *_scored(row))).values():
         marked.update(zip(competing, _marked(competing, names), strict=True))
     return [marked[row] for row in rows]
+
+
+def _unplaced(row: Row) -> Row:
+    if not row.on_frontier and row.on_frontier_probability is None:
+        return row  # a copy takes seconds for many
+    return replace(row, on_frontier=False, on_frontier_probability=None)
 
 
 def views(marked: Sequence[Marked]) -> list[View]:

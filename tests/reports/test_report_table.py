@@ -9,7 +9,8 @@ import pytest
 from support.report_rows import changed, rows, timed
 
 from bench.core.caveats import Caveat, CaveatKind
-from reports.parts import documents, table
+from reports.parts import documents
+from reports.parts.results import results
 from reports.parts.table import Cell, Footnotes, Heading, Line, Table
 from reports.rows import frontier, schema
 from reports.rows.aspects import shared
@@ -50,7 +51,7 @@ def test_the_csv_is_the_golden_one(marked: list[Marked]) -> None:
 
 def test_the_markdown_is_the_golden_one(marked: list[Marked]) -> None:
     notes = Footnotes()
-    found = table.results(marked, notes)
+    found = results(marked, notes)
     assert agrees_with_golden("results.md", documents.to_markdown(found, notes.listed()))
 
 
@@ -66,7 +67,7 @@ def test_the_csv_holds_the_schema_and_unrounded_numbers(marked: list[Marked]) ->
 
 def test_a_gap_has_a_footnote_with_its_reason(marked: list[Marked]) -> None:
     notes = Footnotes()
-    found = table.results(marked, notes)
+    found = results(marked, notes)
     accuracy = [heading.name for heading in found.headings].index("accuracy")
     gap = found.lines[4].cells[accuracy]
     assert gap.text == "–"
@@ -75,7 +76,7 @@ def test_a_gap_has_a_footnote_with_its_reason(marked: list[Marked]) -> None:
 
 def test_each_caveat_of_a_row_is_a_footnote(marked: list[Marked]) -> None:
     notes = Footnotes()
-    marks = table.results(marked, notes).lines[4].cells[0].marks
+    marks = results(marked, notes).lines[4].cells[0].marks
     found = [text for letter, text in notes.listed() if letter in marks]
     assert any("random weights" in text and "degrade" in text for text in found)
     assert any("leaves out the log-mel front-end" in text for text in found)
@@ -86,7 +87,7 @@ def test_a_column_appears_only_where_rows_differ_in_it() -> None:
     there = timed("b", "int8", 20.0, score=0.5, device="Pixel 6")
 
     def headings(of: list[Row]) -> list[str]:
-        found = table.results(frontier.mark(of), Footnotes())
+        found = results(frontier.mark(of), Footnotes())
         return [heading.name for heading in found.headings]
 
     assert "device" not in headings([here])
@@ -106,7 +107,7 @@ def test_the_evidence_of_a_caveat_is_in_its_footnote_and_names_the_files_where_i
         )
     ]
     notes = Footnotes()
-    drawn = table.results(frontier.mark(found), notes)
+    drawn = results(frontier.mark(found), notes)
     lines = [evidence for _, text, evidence in notes.with_evidence() if "bound" in text]
     assert lines == [(f"a int8: {low}", f"b int8, c int8: {lower}")]
     markdown = documents.to_markdown(drawn, notes.listed())
@@ -139,7 +140,7 @@ def test_rows_that_differ_in_one_thing_only_show_that_one(
     other = changed(one, **{field: value}, case_key="another")
     assert row_names([one, other])[other] == name
     assert len(set(row_names([one, other]).values())) == 2
-    drawn = table.results(frontier.mark([one, other]), Footnotes())
+    drawn = results(frontier.mark([one, other]), Footnotes())
     place = [each.name for each in drawn.headings].index(heading)
     assert drawn.lines[1].cells[place].text == cell
     assert drawn.lines[0].cells[place].text != cell

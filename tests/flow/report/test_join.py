@@ -16,7 +16,8 @@ from bench.flow.report.write import report
 from bench.plan.case import Case
 from bench.store.store import Store
 from reports.parts.documents import results_csv, to_markdown
-from reports.parts.table import Footnotes, results
+from reports.parts.results import results
+from reports.parts.table import Footnotes
 from reports.rows.frontier import mark
 from reports.rows.names import row_names
 

@@ -139,7 +139,8 @@ def _show_table(marked: Sequence[Marked]) -> None:
     """Prints the table, what all rows share, the frontiers, and the footnotes on stderr."""
     from bench.cli.shown.cells import terminal_table
     from bench.cli.terminal import print_table, width
-    from reports.parts.table import Footnotes, results
+    from reports.parts.results import results
+    from reports.parts.table import Footnotes
     from reports.plots.text import frontier_text
     from reports.rows.aspects import shared_sentence
     from reports.rows.frontier import views
