@@ -1,6 +1,7 @@
 """A page of 500 files on five devices in a real browser, and a report of 10,000 files."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,9 @@ def test_a_page_of_500_files_on_five_devices_is_small_quick_and_can_be_asked(
 
 
 def test_a_report_of_10_000_files_takes_seconds_and_less_than_a_gigabyte(tmp_path: Path) -> None:
+    cores = len(os.sched_getaffinity(0))
+    load, _, _ = os.getloadavg()
+    is_quiet = cores > 1 and load < 0.5 * cores  # before the test makes a load of its own
     table, costs = [], []
     for files in (500, 2_000, MANY):
         folder = tmp_path / str(files)
@@ -144,7 +148,7 @@ def test_a_report_of_10_000_files_takes_seconds_and_less_than_a_gigabyte(tmp_pat
         for name, words in verbs.items():
             cost = cost_of(*COMMAND, *map(str, words))
             costs.append(cost)
-            table.append([f"{files:,}", name, *cost.cells])
+            table.append([f"{files:,}", name, *cost.cells, f"{cost.on_two_cores_s:.1f}"])
         with (out / "results.csv").open(newline="", encoding="utf-8") as stream:
             assert sum(1 for _ in csv.DictReader(stream)) == files
     sizes = {each: (out / each).stat().st_size / 1e6 for each in ("index.html", "results.csv")}
@@ -152,11 +156,15 @@ def test_a_report_of_10_000_files_takes_seconds_and_less_than_a_gigabyte(tmp_pat
         "large-report",
         "Reports of FRILL's grid in four formats, 6 processes and 1,200 scored clips of each file "
         f"(`make evidence`). The page of {MANY:,} files has {sizes['index.html']:.1f} MB, its "
-        f"results.csv {sizes['results.csv']:.1f} MB. Wall time depends on what else the machine "
-        "does: compare CPU time, user and system.",
-        ["files", "verb", "wall s", "CPU s", "peak MB"],
+        f"results.csv {sizes['results.csv']:.1f} MB. CPU: user and system, of all processes. Peak: "
+        "of all processes together. On two cores: CPU time, of which that of processes that draw "
+        "pictures counts half, as if the page's own did nothing meanwhile, so that it is no "
+        f"underestimate of the wall time there. The bound, {MOST_S} s, is of the wall time on a quiet machine, and of "
+        "that sum, which other programs lengthen too, on a busy one. This machine was "
+        f"{'quiet' if is_quiet else 'busy'}: {cores} cores, a load of {load:.1f} before the test.",
+        ["files", "verb", "wall s", "CPU s", "peak MB", "on two cores s"],
         table,
     )
     for cost in costs:
         assert cost.peak_mb < MOST_MB
-        assert cost.cpu_s < MOST_S
+        assert (cost.wall_s if is_quiet else cost.on_two_cores_s) < MOST_S
