@@ -159,8 +159,9 @@ def test_a_report_of_10_000_files_takes_seconds_and_less_than_a_gigabyte(tmp_pat
         f"results.csv {sizes['results.csv']:.1f} MB. CPU: user and system, of all processes. Peak: "
         "of all processes together. On two cores: CPU time, of which that of processes that draw "
         "pictures counts half, as if the page's own did nothing meanwhile, so that it is no "
-        f"underestimate of the wall time there. The bound, {MOST_S} s, is of the wall time on a quiet machine, and of "
-        "that sum, which other programs lengthen too, on a busy one. This machine was "
+        f"underestimate of the wall time there. The bound, {MOST_S} s, is of the wall time on a "
+        "quiet machine, and of that sum, which other programs lengthen too, on a busy one. This "
+        "machine was "
         f"{'quiet' if is_quiet else 'busy'}: {cores} cores, a load of {load:.1f} before the test.",
         ["files", "verb", "wall s", "CPU s", "peak MB", "on two cores s"],
         table,
