@@ -134,19 +134,27 @@ def _shift(error: IterableValidationError, start: int) -> None:
                 note.index = int(note.index) + start
 
 
+class _Written(bytes):
+    """A value's bytes, by which equal ones are found, with the value; nothing is read back."""
+
+    value: Any
+
+
 def share(cls: type[Any]) -> None:
     """Makes equal values of a frozen class one object, structured once: many records repeat it."""
     structure = _STRICT.get_structure_hook(cls)
 
     @lru_cache(maxsize=_SHARED)
-    def shared(written: bytes) -> Any:
-        return structure(marshal.loads(written), cls)  # noqa: S302 - written here
+    def shared(written: _Written) -> Any:
+        return structure(written.value, cls)
 
     def hook(value: Any, _: object) -> Any:
         try:
-            return shared(marshal.dumps(value, _WITHOUT_REFERENCES))
+            written = _Written(marshal.dumps(value, _WITHOUT_REFERENCES))
         except ValueError:  # not of plain values
             return structure(value, cls)
+        written.value = value
+        return shared(written)
 
     _STRICT.register_structure_hook(cls, hook)
 

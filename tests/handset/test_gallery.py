@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.gallery import EXPECTED
 from support.gallery_runs import examined, ran, settings_of
+from support.gate_phone import drawn_tool
 from support.phone_sweeps import TINY, stand_in
 from support.program import command_line
 from support.reach import Boot
@@ -62,7 +63,8 @@ def test_a_phone_is_seen_as_it_is_measured_gated_and_left_as_it_was(
     assert done.refused == expected.refused, done.words
     assert (done.code == 0) == expected.measured, done.words
     if name == GATED:
+        gate_tool = drawn_tool(tmp_path / "drawn", slowdowns={})
         gate = ("gate", "--baseline", TINY, "--candidate", TINY, "--max-minutes=0.02")
         where = ("-s", phone.serial, "--db", tmp_path / "db")
-        command_line(*gate, *where, "--benchmark-binary", stand_in(tmp_path), status=0)
+        command_line(*gate, *where, "--benchmark-binary", gate_tool, status=0)
     assert settings_of(phone) == before
