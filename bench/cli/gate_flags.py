@@ -1,18 +1,25 @@
-"""The flags that ``gate`` and ``calibrate`` share, and the request that both make of a device."""
+"""The flags that verbs of the gate share, and the request that they make of a device."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bench.cli import flags
+from bench.cli.console import print_to_stderr
 from bench.core.caveats import Caveat, CaveatKind
+from bench.core.errors import ConfigurationError
+from bench.core.paths import folder_beside
 
 if TYPE_CHECKING:
-    from bench.flow.device.requests import RunRequest
+    from bench.flow.device.requests import RunRequest, SideRequest
+    from bench.flow.gate.gate import Gate
+    from bench.flow.gate.references import Comparison
+    from bench.gate.rule import Rule
+    from bench.gate.verdict import Axis
     from bench.plan.device import Kind
     from bench.plan.suite import Target
 
@@ -25,6 +32,29 @@ class BlockFlags(flags.DeviceFlags, flags.InputFlags, Protocol):
     threads: int
     timeout: float | None
     seed: int | None
+
+
+class LimitFlags(Protocol):
+    """How much is measured: what ``add_limits`` sets."""
+
+    max_minutes: float | None
+    processes_per_side: int | None
+
+
+class RuleFlags(Protocol):
+    """What is reported, and how surely."""
+
+    margin: float
+    tolerance: float
+    false_alarms: float
+
+
+class GateFlags(BlockFlags, LimitFlags, RuleFlags, Protocol):
+    """A gate: what ``add_how``, ``add_limits``, ``add_margins`` and ``add_log`` set."""
+
+    initialisation_margin: float | None
+    memory_margin: float | None
+    log: Path | None
 
 
 class OutputFlags(Protocol):
@@ -45,6 +75,16 @@ class _Outputs(argparse.Namespace):
     page: Path | None
     json: bool
     undecided: str = "warn"
+
+
+def add_log(parser: argparse.ArgumentParser, folder: str) -> None:
+    """Adds ``--log``.
+
+    Args:
+        folder: beside the database, where logs are by default.
+    """
+    text = f"the gate's log (default: in {folder}/ beside --db)"
+    parser.add_argument("--log", type=Path, metavar="FILE", help=text)
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -91,14 +131,9 @@ def add_how(group: argparse._ArgumentGroup) -> None:
     add("--seed", type=int, help="seed of the coins that order each block (default: random)")
 
 
-def add_blocks(group: argparse._ArgumentGroup) -> None:
-    """Adds the flags of how many blocks a gate measures, and of what."""
+def add_limits(group: argparse._ArgumentGroup) -> None:
+    """Adds ``--max-minutes`` and ``--processes-per-side``."""
     add = group.add_argument
-    add(
-        "--measure-unchanged",
-        action="store_true",
-        help="also measure files that are equal on both sides",
-    )
     add(
         "--max-minutes",
         type=flags.seconds,
@@ -112,6 +147,17 @@ def add_blocks(group: argparse._ArgumentGroup) -> None:
         help="each side of a block is the fastest of N processes (default: from the device's "
         "calibration, else 1)",
     )
+
+
+def add_blocks(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags of how many blocks a gate measures, and of what."""
+    add = group.add_argument
+    add(
+        "--measure-unchanged",
+        action="store_true",
+        help="also measure files that are equal on both sides",
+    )
+    add_limits(group)
     add(
         "--sustained",
         type=flags.seconds,
@@ -122,33 +168,32 @@ def add_blocks(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def add_rule(group: argparse._ArgumentGroup) -> None:
-    """Adds the flags of the rule for verdicts."""
+def add_share(group: argparse._ArgumentGroup, name: str, default: str | None, text: str) -> None:
+    """Adds a flag that takes a share."""
+    group.add_argument(name, type=flags.share, default=default, metavar="P%", help=text)
 
-    def add(name: str, default: str | None, text: str) -> None:
-        group.add_argument(name, type=flags.share, default=default, metavar="P%", help=text)
 
-    add("--margin", "5%", "a slowdown of this share or more must not pass")
-    add("--tolerance", "1%", "a slowdown of this share or less is never reported")
-    add(
-        "--initialisation-margin",
-        None,
-        "also compare initialisation: a growth of this share or more must not pass",
-    )
-    add(
-        "--memory-margin",
-        None,
-        "also compare peak memory: a growth of this share or more must not pass",
-    )
-    add("--size-margin", "1%", "a file that grew by this share or more has regressed")
-    add("--accuracy-margin", "2%", "a loss of this many points of the mean must not pass")
-    group.add_argument(
-        "--task-set",
-        metavar="SET",
-        help="also compare accuracies on this task set: default, quick, a folder or a CSV, as in "
-        "score (default: they are not compared)",
-    )
-    add("--false-alarms", "1%", "accepted share of red gates when no model changed")
+def add_margins(group: argparse._ArgumentGroup, change: str = "slowdown") -> None:
+    """Adds the margins of what is compared in blocks.
+
+    Args:
+        change: what a latency is tested for.
+    """
+    add_share(group, "--margin", "5%", f"a {change} of this share or more must not pass")
+    add_share(group, "--tolerance", "1%", f"a {change} of this share or less is never reported")
+    other = "growth" if change == "slowdown" else change
+    for name, axis in (("initialisation", "initialisation"), ("memory", "peak memory")):
+        text = f"also compare {axis}: a {other} of this share or more must not pass"
+        add_share(group, f"--{name}-margin", None, text)
+
+
+def add_false_alarms(group: argparse._ArgumentGroup, text: str) -> None:
+    """Adds ``--false-alarms``."""
+    add_share(group, "--false-alarms", "1%", text)
+
+
+def add_undecided(group: argparse._ArgumentGroup) -> None:
+    """Adds ``--undecided``."""
     group.add_argument(
         "--undecided",
         choices=("fail", "slower", "warn"),
@@ -158,8 +203,95 @@ def add_rule(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_rule(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags of the rule for verdicts."""
+    add_margins(group)
+    add_share(group, "--size-margin", "1%", "a file that grew by this share or more has regressed")
+    text = "a loss of this many points of the mean must not pass"
+    add_share(group, "--accuracy-margin", "2%", text)
+    group.add_argument(
+        "--task-set",
+        metavar="SET",
+        help="also compare accuracies on this task set: default, quick, a folder or a CSV, as in "
+        "score (default: they are not compared)",
+    )
+    add_false_alarms(group, "accepted share of red gates when no model changed")
+    add_undecided(group)
+
+
+def gate_of(
+    options: GateFlags,
+    comparison: Comparison,
+    *,
+    folder: str,
+    margins: Mapping[Axis, float],
+    two_sided: bool = False,
+) -> Gate:
+    """Returns the gate of a command line, whose sizes and accuracies are not compared.
+
+    Args:
+        folder: beside the database, for logs.
+        margins: as ``Gate.margins``.
+    """
+    from bench.flow.gate.gate import Gate
+
+    rule = rule_of(options, two_sided=two_sided)
+    return Gate(
+        comparison=comparison,
+        rule=rule.for_models(len(comparison.pairs) * (1 + len(margins))),
+        folder=folder_beside(options.db, folder),
+        log=options.log,
+        max_s=None if options.max_minutes is None else 60 * options.max_minutes,
+        seed=options.seed,
+        caveats=caveats_of(options),
+        margins=margins,
+        on_message=print_to_stderr,
+    )
+
+
+def rule_of(options: RuleFlags, *, two_sided: bool = False) -> Rule:
+    """Returns the rule of a command line, before its false alarms are spent for its models."""
+    from bench.gate.rule import Rule
+
+    return Rule(
+        margin=options.margin,
+        tolerance=options.tolerance,
+        false_alarms_per_gate=options.false_alarms,
+        two_sided=two_sided,
+    )
+
+
+def margins_of(options: GateFlags) -> dict[Axis, float]:
+    """Returns the margins of initialisation and peak memory, where they are compared."""
+    from bench.gate.verdict import Axis
+
+    asked = {
+        Axis.INITIALISATION: options.initialisation_margin,
+        Axis.MEMORY: options.memory_margin,
+    }
+    return {axis: margin for axis, margin in asked.items() if margin is not None}
+
+
+def require_one_device(options: flags.DeviceFlags) -> None:
+    """Checks that the command line names one device at most.
+
+    Raises:
+        ConfigurationError: it names several.
+    """
+    if options.host + len(options.serial) > 1:
+        raise ConfigurationError(
+            f"a gate takes one device, not {options.host + len(options.serial)}",
+            hint="run one gate for each device: --host, or one -s",
+        )
+
+
 def block_request(
-    options: BlockFlags, targets: Sequence[Target], kind: Kind, *, sustained_min: float = 0.0
+    options: BlockFlags,
+    targets: Sequence[Target],
+    sides: Sequence[SideRequest],
+    kind: Kind,
+    *,
+    sustained_min: float = 0.0,
 ) -> RunRequest:
     """Returns the request for a kind of device: processes of a gate's suite.
 
@@ -171,7 +303,8 @@ def block_request(
     from bench.flow.gate.jobs import gate_suite
     from bench.plan.device import Kind
 
-    ours = kind is Kind.HOST and options.benchmark_binary is None and options.tool is None
+    asked = [options.benchmark_binary, options.tool, *(side.tool for side in sides)]
+    ours = kind is Kind.HOST and not any(asked)
     suite = gate_suite(
         kind,
         delegate=options.delegate,
@@ -184,6 +317,7 @@ def block_request(
     return RunRequest(
         suite=suite,
         targets=files.targets,
+        sides=tuple(sides),
         value_files=files.value_files,
         delegates_are_default=options.delegate is None,
         timeout_s=options.timeout,

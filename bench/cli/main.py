@@ -38,6 +38,8 @@ GROUPS = {
         "doctor": "check this machine and its phones before measuring",
         "run": "measure latency: of a suite, or of single files",
         "gate": "test whether a candidate is slower, larger or less accurate than its baseline",
+        "ab": "compare tools, delegates, threads, cores or caches on one file, side by side",
+        "bisect": "find which of several tools or model files, in order, became slower",
         "calibrate": "measure the noise of a device, and what a gate costs there",
         "handset": "run a virtual phone on this machine, to try things without a real one",
     },
@@ -93,8 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = parser.parse_args(arguments, _module(verb).Options() if verb in VERBS else None)
     except SystemExit as refused:
-        if refused.code and verb == "gate":  # a CI system reads its files also after that
-            _module(verb).write_refused(arguments, int(refused.code))
+        if refused.code and verb in ("gate", "ab"):  # a CI system reads their files after that too
+            _module("gate").write_refused(arguments, int(refused.code))
         raise
     try:
         status = int(_module(options.verb).run(options))
@@ -169,5 +171,6 @@ def _listed() -> str:
 
 def _module(verb: str) -> Any:
     group = next(group for group, verbs in GROUPS.items() if verb in verbs)
-    name = f"{verb}_" if keyword.iskeyword(verb) else verb
+    is_taken = keyword.iskeyword(verb) or verb in sys.stdlib_module_names
+    name = f"{verb}_" if is_taken else verb
     return importlib.import_module(f"bench.cli.verbs.{group}.{name}")

@@ -38,11 +38,13 @@ def decide(
     analysis may spend. Swapping a block's processes flips the sign of its log-ratio, and a fair
     coin swaps them: so both tests are exact for any noise, and by the union bound the error rates
     hold over all analyses and models. ``IMPROVED`` is ``SAME`` where "faster by no more than the
-    tolerance" is rejected too, at the same level.
+    tolerance" is rejected too, at the same level. A two-sided rule makes the same tests in both
+    directions: ``SAME`` needs both passing tests, and ``IMPROVED`` is ``REGRESSED`` mirrored.
 
     Args:
         log_ratios: float64 [rows, blocks], candidate over baseline, in the order measured.
-        models: number of models in the gate, among which the false alarms are divided.
+        models: number of tests in the gate, among which the false alarms are divided: of models,
+            axes and directions.
         time_limits: blocks at each time limit so far; an analysis there spends
             ``Rule.time_limit_share`` of what is left.
 
@@ -114,9 +116,13 @@ def _analyse(
     slow, slower = np.log1p([rule.tolerance, rule.margin])
     level = rule.passing_level(analysis.passing)
     same = p_at_least(log_ratios, slower) <= level
-    improved = same.copy()
-    improved[same] = p_at_least(log_ratios[same], -slow) <= level
     regressed = _regressed(log_ratios, rule, analysis, models)
+    if rule.two_sided:
+        same &= p_at_most(log_ratios, -slower) <= level
+        improved = _regressed(-log_ratios, rule, analysis, models) & ~same
+    else:
+        improved = same.copy()
+        improved[same] = p_at_least(log_ratios[same], -slow) <= level
     hopeless = np.zeros(len(log_ratios), np.bool_)
     if analysis.planned and analysis.blocks >= rule.hopeless_after_blocks:
         detectable = smallest_slowdown(log_ratios, rule, models=models, blocks=rule.cap_blocks)

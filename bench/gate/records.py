@@ -48,6 +48,10 @@ class Setup:
         signature: of a file with several.
         runtime: of our runner; ``None`` for the official tool, which contains its own.
         baseline_tool_sha256, baseline_runner: if the baseline is measured with its own tool.
+        baseline_delegate, baseline_threads: of the baseline, where they are not the candidate's.
+        baseline_affinity: as them; ``all`` for all cores.
+        warm_cache: the delegate may read the cache that an earlier process wrote.
+        baseline_warm_cache: of the baseline, where it is not the candidate's.
     """
 
     statistic: Statistic
@@ -61,6 +65,11 @@ class Setup:
     runtime: str | None = None
     baseline_tool_sha256: str | None = None
     baseline_runner: Runner | None = None
+    baseline_delegate: Delegate | None = None
+    baseline_threads: int | None = None
+    baseline_affinity: str | None = None
+    warm_cache: bool = False
+    baseline_warm_cache: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +120,7 @@ class Opened:
         accuracy: the rule for accuracies; ``None``: not compared.
         differences: sentences on what differs between the sides besides the models, such as the
             tool that the baseline was saved with; every report begins with them.
+        sides: where each file is measured in several ways, all of them, the baseline's first.
     """
 
     gate_id: str
@@ -126,6 +136,7 @@ class Opened:
     size_margin: float | None = None
     accuracy: AccuracyRule | None = None
     differences: tuple[str, ...] = ()
+    sides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         counts = Counter(pair.model for pair in self.models)
@@ -150,8 +161,8 @@ class Opened:
 
     @property
     def tests(self) -> int:
-        """The number of tests, of each model on each axis that is compared block by block."""
-        return len(self.models) * (1 + len(self.margins))
+        """The number of tests: of each model, axis that is compared in blocks, and direction."""
+        return len(self.models) * (1 + len(self.margins)) * self.rule.directions
 
     def rule_on(self, axis: Axis) -> Rule:
         """Returns the rule for an axis: its margin, and a tolerance in proportion."""

@@ -63,6 +63,8 @@ class Rule:
         hopeless_after_blocks: from this number of blocks on, a model that is too noisy is given up.
         hopeless_margins: a model is too noisy if the smallest slowdown that is detectable at the
             cap is above this many margins.
+        two_sided: faster is reported like slower, each at half of the false alarms; a model passes
+            only if it is shown to be neither slower nor faster by the margin or more.
     """
 
     margin: float = 0.05
@@ -77,6 +79,7 @@ class Rule:
     discard_budget: float = 0.5
     hopeless_after_blocks: int = 15
     hopeless_margins: float = 4.0
+    two_sided: bool = False
 
     def __post_init__(self) -> None:
         for holds, problem in (
@@ -100,16 +103,24 @@ class Rule:
         """The most blocks that a model gets."""
         return self.analyses[-1]
 
+    @property
+    def directions(self) -> int:
+        """The number of directions in which a change is reported."""
+        return 1 + self.two_sided
+
     def for_models(self, models: int) -> Rule:
         """Returns this rule, with its false alarms spent as fits a gate of so many models.
+
+        In two directions each model counts twice.
 
         If all n blocks are slower, the P-value is 2^-n. The first analysis that can reject is after
         the fewest blocks for which this costs at most 40 % of the accepted false alarms, or 20 %
         with more than three models: 8 for one model, 14 for 30, 17 for 200. Later analyses share
         the rest as planned.
         """
-        accepted = self.false_alarms_per_gate / models
-        limit = _FIRST_REJECTION if models <= _FEW else _FIRST_OF_MANY
+        tests = models * self.directions
+        accepted = self.false_alarms_per_gate / tests
+        limit = _FIRST_REJECTION if tests <= _FEW else _FIRST_OF_MANY
         first = max(ceil(-log2(accepted * limit)), self.analyses[0])
         if first >= self.cap_blocks:
             return self

@@ -44,6 +44,12 @@ class Verdict(StrEnum):
 COMPARED = (Verdict.SAME, Verdict.IMPROVED, Verdict.REGRESSED, Verdict.UNDECIDED)
 UNMEASURED = (Verdict.NEW, Verdict.REMOVED, Verdict.UNCHANGED)
 QUIET = (Verdict.SAME, Verdict.UNCHANGED)
+# Between ways to measure one file neither direction is the better one.
+BETWEEN_SIDES = {
+    Verdict.REGRESSED: "slower",
+    Verdict.IMPROVED: "faster",
+    Verdict.SAME: "no difference",
+}
 
 
 class UndecidedReason(StrEnum):
@@ -76,14 +82,19 @@ class Undecided(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ModelKey:
-    """The identity by which a candidate is paired with its baseline."""
+    """The identity by which a candidate is paired with its baseline.
+
+    Args:
+        side: where one file is measured in several ways: the candidate's, such as ``threads=4``.
+    """
 
     name: str
     format: Format
+    side: str = ""
 
     def __str__(self) -> str:
-        """Returns name and format, for people and for the coin."""
-        return f"{self.name} {self.format}"
+        """Returns name, format and side, for people and for the coin."""
+        return " ".join(filter(None, (self.name, self.format, self.side)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,11 +102,8 @@ class Suite:
             raise ConfigurationError(
                 f"threads: {min(self.threads)} is below 1", hint="count threads from 1"
             )
-        if self.affinity not in (None, ALL_CORES, BIG_CORES) and not _is_mask(self.affinity):
-            raise ConfigurationError(
-                f"affinity: {self.affinity!r} is not a hex mask of at least one core, such as f0",
-                hint="write the mask as taskset takes it, such as f0, or big or all",
-            )
+        if self.affinity is not None:
+            check_affinity(self.affinity)
         if not (math.isfinite(self.sustained_min) and self.sustained_min >= 0):
             raise ConfigurationError(
                 f"sustained_min: {self.sustained_min:g} is not a duration",
@@ -369,5 +366,15 @@ def _hop_s(target: Target) -> float:
     return hop_s
 
 
-def _is_mask(text: str | None) -> bool:
-    return bool(text) and set(text or "") <= set(string.hexdigits) and bool((text or "").strip("0"))
+def check_affinity(text: str) -> None:
+    """Checks that a text is an affinity: a mask of cores, ``big`` or ``all``.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    is_mask = set(text) <= set(string.hexdigits) and bool(text.strip("0"))
+    if text not in (ALL_CORES, BIG_CORES) and not is_mask:
+        raise ConfigurationError(
+            f"affinity: {text!r} is not a hex mask of at least one core, such as f0",
+            hint="write the mask as taskset takes it, such as f0, or big or all",
+        )

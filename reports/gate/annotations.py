@@ -61,7 +61,7 @@ def _is_explained(gate: GateReport) -> bool:
 def _annotation(finding: Finding) -> tuple[str, str]:
     why = [one_line(sentence) for sentence in finding.why]
     slower = ", seems slower" if finding.seems_slower else f" in {finding.axis}"
-    title = f"{one_line(str(finding.model))} {finding.verdict}{slower}"
+    title = f"{one_line(str(finding.model))} {wording.word(finding)}{slower}"
     return title, "\n".join([wording.summary(finding), *why[:_MOST]])
 
 

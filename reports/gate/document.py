@@ -29,6 +29,7 @@ def document(log: Log, findings: Sequence[Finding]) -> Json:
             "device": device_facts(log.opened),
             "rule": _rule(log.opened.rule),
             "revision": log.opened.revision,
+            "sides": list(log.opened.sides),
             "closed": log.closed,
             "torn": log.torn,
         },
@@ -92,6 +93,7 @@ def _latency(pair: Pair, finding: Finding, evidence: LatencyEvidence) -> Json:
     return {
         "name": pair.model.name,
         "format": pair.model.format.value,
+        "side": pair.model.side,
         "baseline_sha256": pair.baseline_sha256,
         "candidate_sha256": pair.candidate_sha256,
         "baseline_bytes": pair.baseline_bytes,
@@ -130,6 +132,11 @@ def _observed(pair: Pair) -> dict[str, str]:
         "runtime": observed.runtime,
         "baseline_tool": observed.baseline_tool_sha256,
         "baseline_runner": observed.baseline_runner and observed.baseline_runner.value,
+        "baseline_delegate": observed.baseline_delegate and observed.baseline_delegate.value,
+        "baseline_threads": observed.baseline_threads and str(observed.baseline_threads),
+        "baseline_cores": observed.baseline_affinity,
+        "warm_cache": "yes" if observed.warm_cache else None,
+        "baseline_warm_cache": "yes" if observed.baseline_warm_cache else None,
     }
     return {name: fact for name, fact in facts.items() if fact}
 

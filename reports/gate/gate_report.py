@@ -86,6 +86,11 @@ class GateReport:
         return loudest_first(each for each in self.findings if each.verdict in verdicts)
 
     @property
+    def is_of_sides(self) -> bool:
+        """Whether each file is compared with itself, measured in another way."""
+        return any(finding.model.side for finding in self.findings)
+
+    @property
     def seem_slower(self) -> list[Finding]:
         """The undecided findings that seem slower."""
         return [each for each in self.findings if each.seems_slower]
@@ -118,7 +123,7 @@ def gate_report(
         log_file: where the log is; empty where that is not known.
     """
     return GateReport(
-        title=f"gate on {log.opened.device.name}",
+        title=f"{'A/B' if log.opened.sides else 'gate'} on {log.opened.device.name}",
         device=device_facts(log.opened),
         tool=" ".join(sorted({pair.observed.tool_sha256 for pair in log.opened.models})),
         seconds=seconds,
@@ -187,8 +192,12 @@ def _provenance(log: Log, log_file: str) -> dict[str, str]:
         "runner": [each.runner for each in setups],
         "runtime": [each.runtime for each in setups],
         "delegate": [each.delegate for each in setups],
+        "baseline's delegate": [each.baseline_delegate for each in setups],
         "threads": [each.threads for each in setups],
+        "baseline's threads": [each.baseline_threads for each in setups],
         "cores": [each.affinity for each in setups],
+        "baseline's cores": [each.baseline_affinity for each in setups],
+        "warm cache": ["yes" if each.warm_cache else "" for each in setups],
         "statistic": [each.statistic for each in setups],
         "processes per side": [opened.rule.processes_per_side],
         "frill-bench": [VERSION],

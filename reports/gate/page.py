@@ -140,7 +140,7 @@ def _summary(gate: GateReport) -> str:
 
 
 def _heading(finding: Finding) -> str:
-    return f"{one_line(str(finding.model))} {finding.verdict} in {finding.axis}"
+    return f"{one_line(str(finding.model))} {wording.word(finding)} in {finding.axis}"
 
 
 def _sentence(text: str) -> str:

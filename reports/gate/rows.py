@@ -34,7 +34,7 @@ def finding_rows(findings: Iterable[Finding]) -> list[FindingRow]:
     """Returns a row for each finding."""
     return [
         FindingRow(
-            name=each.model.name,
+            name=f"{each.model.name} {each.model.side}".rstrip(),
             format=each.model.format.value,
             axis=each.axis.value,
             verdict=each.verdict.value,

@@ -98,7 +98,7 @@ def _parts(gate: GateReport, notes: Footnotes, most_open: int) -> list[_Part]:
     parts = [_table(shown, notes)] if shown else []
     parts += [
         _Part(
-            opening=f"**{escaped(str(each.model))} {each.verdict} in {each.axis}**\n\n",
+            opening=f"**{escaped(str(each.model))} {wording.word(each)} in {each.axis}**\n\n",
             lines=tuple(f"- {escaped(sentence)}\n" for sentence in each.why),
         )
         for each in shown

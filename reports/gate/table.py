@@ -8,7 +8,7 @@ from types import MappingProxyType
 from bench.core import units
 from bench.core.units import GAP, one_line
 from bench.gate.ranks import Rank
-from bench.gate.verdict import QUIET, Finding, Verdict
+from bench.gate.verdict import QUIET, Finding, ModelKey, Verdict
 from reports.gate import wording
 from reports.gate.gate_report import loudest_first
 from reports.parts.table import Cell, Footnotes, Heading, Line, Table, text_headings
@@ -74,7 +74,7 @@ def rank_cells(ranks: Iterable[Rank]) -> Table:
     lines = [
         Line(
             cells=(
-                Cell(text=one_line(each.model.name)),
+                Cell(text=_name(each.model)),
                 Cell(text=each.model.format),
                 Cell(text=scale.text(each.first_us)),
                 Cell(text=scale.text(each.last_us)),
@@ -98,11 +98,15 @@ def filled(drawn: Table) -> list[int]:
     ]
 
 
+def _name(model: ModelKey) -> str:
+    return one_line(f"{model.name} {model.side}".rstrip())
+
+
 def _line(finding: Finding, notes: Footnotes, links: Mapping[str, str]) -> tuple[Cell, ...]:
     evidence = finding.evidence if finding.is_compared else None
     return (
         Cell(
-            text=one_line(finding.model.name),
+            text=_name(finding.model),
             marks=notes.mark_caveats(finding.caveats),
             link=links.get(finding.candidate_sha256, links.get(finding.baseline_sha256, "")),
         ),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bench.core import units
 from bench.core.units import GAP, counted, one_line
-from bench.gate.verdict import Axis, Finding, Interval, UndecidedReason, Verdict
+from bench.gate.verdict import BETWEEN_SIDES, Axis, Finding, Interval, UndecidedReason, Verdict
 from reports.gate.gate_report import GateReport
 
 INTERVALS = (
@@ -52,6 +52,8 @@ def headline(gate: GateReport) -> str:
     match gate.exit_code:
         case 0 | 5 if gate.seem_slower:
             return f"undecided: {_named(gate.seem_slower)} {_seem(gate.seem_slower)} slower"
+        case 0 | 1 if gate.is_of_sides and not failed:
+            return ", ".join([*_between_sides(gate), *_left_open(gate)])
         case 0:
             return ", ".join(["passed", *_left_open(gate)])
         case 1:
@@ -60,6 +62,17 @@ def headline(gate: GateReport) -> str:
             return failed
         case code:
             return _HEADLINES.get(code, "no verdict: frill-bench failed")
+
+
+def _between_sides(gate: GateReport) -> list[str]:
+    """Returns which sides are faster or slower than the first one."""
+    found = {each: gate.of(each) for each in (Verdict.REGRESSED, Verdict.IMPROVED)}
+    sentences = [
+        f"{'slower' if each is Verdict.REGRESSED else 'faster'}: {_named(findings)}"
+        for each, findings in found.items()
+        if findings
+    ]
+    return sentences or [word(each) for each in gate.of(Verdict.SAME)[:1]]
 
 
 def _left_open(gate: GateReport) -> list[str]:
@@ -94,9 +107,9 @@ def counts(gate: GateReport) -> str:
 def verdicts(findings: Iterable[Finding]) -> str:
     """Returns how many findings there are of each verdict: ``1 regressed, 57 same``."""
     numbers = Counter(finding.verdict for finding in findings)
-    return (
-        ", ".join(f"{numbers[each]} {each}" for each in Verdict if each in numbers) or "no models"
-    )
+    words = BETWEEN_SIDES if any(finding.model.side for finding in findings) else {}
+    listed = [f"{numbers[each]} {words.get(each, each)}" for each in Verdict if each in numbers]
+    return ", ".join(listed) or "no models"
 
 
 def tool(gate: GateReport) -> str:
@@ -141,6 +154,14 @@ def interval(finding: Finding) -> str:
     return ends or "no interval: too few blocks"
 
 
+def ratio(change: Interval | None) -> str:
+    """Returns a ratio with its interval, where it has one."""
+    if change is None:
+        return GAP
+    ends = _ends(change, _number)
+    return f"{_number(change.value)}×" + (f" ({ends})" if ends else "")
+
+
 def margin(finding: Finding) -> str:
     """Returns the margin with its unit."""
     unit = "points" if finding.axis is Axis.ACCURACY else "%"
@@ -165,11 +186,43 @@ def verdict(finding: Finding) -> str:
     reason = _UNCOMPARED.get(finding.verdict, "")
     if finding.reason is not None:
         reason = REASONS[finding.reason] + _missing(finding)
-    return f"{finding.verdict}: {reason}" if reason else finding.verdict.value
+    return f"{word(finding)}: {reason}" if reason else word(finding)
+
+
+def word(finding: Finding) -> str:
+    """Returns the verdict without its reason; of one file on two sides, which one is slower."""
+    if not finding.model.side:
+        return finding.verdict.value
+    if finding.verdict is Verdict.SAME:
+        return f"no difference of {margin(finding)} or more"
+    if finding.axis is Axis.MEMORY and finding.verdict in BETWEEN_SIDES:
+        return "more" if finding.verdict is Verdict.REGRESSED else "less"
+    return BETWEEN_SIDES.get(finding.verdict, finding.verdict.value)
+
+
+def rule(margin: float, tolerance: float, *, between_sides: bool) -> str:
+    """Returns what a rule's verdicts mean.
+
+    Args:
+        margin, tolerance: shares.
+    """
+    least, much = f"{units.percent(tolerance)} %", f"{units.percent(margin)} % or more"
+    if between_sides:
+        return (
+            f"slower, faster: shown to be so by more than {least}; no difference: shown to be "
+            f"neither slower nor faster by {much}"
+        )
+    return (
+        f"regressed: shown to be slower by more than {least}; same: shown not to be slower by "
+        f"{much}"
+    )
 
 
 def _missing(finding: Finding) -> str:
     """Returns what is missing for an undecided model that seems slower, to flag it."""
+    change = finding.change
+    if finding.model.side and change and change.high and change.high < 1 / (1 + finding.margin):
+        return "; it seems faster"
     if not finding.seems_slower or finding.evidence is None:
         return ""
     missing = finding.evidence.blocks_missing

@@ -18,8 +18,7 @@ from bench.core.hashing import sha256_file
 from bench.flow.device.host import HostDevice
 from bench.flow.gate.gate import Gate, log_of
 from bench.flow.gate.history import history
-from bench.flow.gate.log_file import read
-from bench.flow.gate.logs import read_all
+from bench.flow.gate.log_file import read, read_all
 from bench.flow.gate.references import pair_up, side
 from bench.gate.log import to_line
 from bench.plan.device import Kind, this_machine

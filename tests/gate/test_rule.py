@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bench.core import config
 from bench.core.errors import ConfigurationError
+from bench.gate.decision import Outcome, decide
 from bench.gate.rule import Rule
 
 
@@ -109,3 +110,32 @@ def test_no_number_of_models_or_time_limits_spends_more_than_the_errors(
 def test_a_rule_with_analyses_for_a_few_blocks_only_stays_as_it_is() -> None:
     short = Rule(analyses=(6, 8), passing_shares=(0.5, 0.5), rejection_shares=(0.0, 1.0))
     assert short.for_models(1) == short
+
+
+def test_a_two_sided_rule_gives_the_mirrored_outcome_for_swapped_sides() -> None:
+    rule = replace(Rule(), two_sided=True).for_models(1)
+    rng = np.random.default_rng(20261130)
+    effects = rng.choice([-0.15, -0.04, 0.0, 0.04, 0.15], 400)
+    ratios = effects[:, None] + rng.normal(0, 0.03, (400, rule.cap_blocks))
+    mirrored = {Outcome.IMPROVED: Outcome.REGRESSED, Outcome.REGRESSED: Outcome.IMPROVED}
+    there, blocks = decide(ratios, rule, models=rule.directions)
+    back, blocks_back = decide(-ratios, rule, models=rule.directions)
+    assert [mirrored.get(Outcome(each), each) for each in there] == list(back)
+    assert list(blocks) == list(blocks_back)
+    for effect, outcome in ((-0.15, Outcome.IMPROVED), (0.0, Outcome.SAME)):
+        assert set(there[effects == effect]) == {outcome}
+
+
+def test_a_side_that_is_faster_by_the_margin_is_not_no_difference() -> None:
+    faster = np.full((1, 6), np.log(0.90))
+    one_sided, two_sided = Rule(), replace(Rule(), two_sided=True)
+    assert decide(faster, one_sided, models=1)[0][0] == Outcome.IMPROVED
+    assert decide(faster, two_sided, models=2)[0][0] == Outcome.OPEN
+
+
+def test_in_two_directions_one_model_needs_one_block_more() -> None:
+    firsts = [
+        next(n for n, share in zip(rule.analyses, rule.rejection_shares, strict=True) if share)
+        for rule in (Rule().for_models(1), replace(Rule(), two_sided=True).for_models(1))
+    ]
+    assert firsts == [8, 9]

@@ -134,6 +134,12 @@ def test_the_environment_is_that_of_device_and_pair() -> None:
     assert environment_of(machine, pair).device_unit == "desk"
 
 
+def test_a_comparison_of_ways_to_measure_is_not_a_nightly_run() -> None:
+    first = replace(opened(Rule(), models=1), sides=("threads=1", "threads=2"))
+    with pytest.raises(ConfigurationError, match="ways to measure one file"):
+        nightly_runs(dated(Log(opened=first)))
+
+
 def test_a_log_without_its_time_has_no_run() -> None:
     first = opened(Rule(), models=1)
     gate = Log(opened=first, entries=blocks(first.models[0].model, candidate_us=1030))

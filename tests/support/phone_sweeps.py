@@ -104,7 +104,6 @@ def wanted(
     *models: Path,
     suite: Suite = SUITE,
     targets: tuple[Target, ...] | None = None,
-    second_tool: Path | None = None,
     check: bool | None = None,
     job: Job | None = None,
     wait_s: float = PATIENCE_S,
@@ -120,11 +119,13 @@ def wanted(
     if targets is None:
         targets = tuple(map(bare_target, models or (TINY, SPLIT)))
     of_run = {
-        name: asked.pop(name) for name in ("library", "timeout_s", "value_files") if name in asked
+        name: asked.pop(name)
+        for name in ("library", "sides", "timeout_s", "value_files")
+        if name in asked
     }
     return Wanted(
         run=RunRequest(suite=suite, targets=targets, **of_run),  # type: ignore[arg-type]
-        tool=ToolRequest(binary=tool, second=second_tool),
+        tool=ToolRequest(binary=tool),
         phone=PhoneRequest(wait_s=wait_s, **asked),  # type: ignore[arg-type]
         check=check,
         job=job,

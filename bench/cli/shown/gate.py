@@ -11,13 +11,16 @@ from bench.cli.console import print_json, print_line, print_to_stderr
 from bench.cli.shown.cells import terminal_table
 from bench.cli.shown.ci_files import CiFiles, OutputFlags
 from bench.cli.terminal import print_table
-from bench.core import units
 from bench.core.errors import BenchError, InfrastructureError, worst
+from bench.flow.fleet import Lane
+from bench.flow.gate.gate import logs_of
 from bench.gate.findings import exit_codes, findings_of, unmeasured_findings
 from bench.gate.log import Log
 from bench.gate.ranks import ranks_of
 from bench.gate.records import CloseReason, Unmeasured
 from bench.gate.verdict import Finding, Undecided, Verdict
+from bench.store.records import Session
+from bench.store.store import Store
 from reports.gate import table, wording
 from reports.gate.document import document, ended
 from reports.gate.gate_report import loudest_first
@@ -102,6 +105,23 @@ class Outputs:
         self._files.write_ended(exit_code=exit_code, message=message)
 
 
+def show_sessions(
+    outputs: Outputs, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
+) -> set[int]:
+    """Prints the verdicts in the gates' logs, and returns their exit codes."""
+    errors = [lane.error for lane in lanes if lane.error is not None]
+    failed = {error.exit_code for error in errors}
+    codes: set[int] = set()
+    for session, path, log in logs_of(store, sessions):
+        wrote = f"wrote session {session.id} to {store.url}, its log to {path}"
+        codes |= outputs.show_log(
+            log, started_at=session.started_at, wrote=wrote, log_file=path, other_codes=failed
+        )
+    if errors:
+        outputs.show_ended(worst(failed), "; ".join(error.message for error in errors))
+    return codes
+
+
 def to_the_end(options: OutputFlags, gate: Callable[[Outputs], int]) -> int:
     """Returns the exit code of a gate, whose outputs are there also if it ends with an error."""
     outputs = Outputs(options)
@@ -148,8 +168,9 @@ def _print(findings_table: Table | None, folded: Sequence[Finding]) -> None:
 
 
 def _title(log: Log) -> str:
-    device = log.opened.device
-    return f"candidate over baseline, on {device.name}{' (virtual)' * device.virtual}"
+    device, sides = log.opened.device, log.opened.sides
+    ratio = f"{', '.join(sides[1:])} over {sides[0]}" if sides else "candidate over baseline"
+    return f"{ratio}, on {device.name}{' (virtual)' * device.virtual}"
 
 
 def _table(title: str, findings: Sequence[Finding], notes: Footnotes) -> Table:
@@ -166,13 +187,12 @@ def _messages(log: Log, findings: Sequence[Finding], notes: Footnotes) -> Iterat
     rule = log.opened.rule
     for letter, text in notes.listed():
         yield f"[{letter}] {text}"
-    yield (
-        f"regressed: shown to be slower by more than {units.percent(rule.tolerance)} %; "
-        f"same: shown not to be slower by {units.percent(rule.margin)} % or more"
-    )
+    between_sides = rule.two_sided
+    yield wording.rule(rule.margin, rule.tolerance, between_sides=between_sides)
     yield wording.INTERVALS
+    loud = [Verdict.REGRESSED, Verdict.FAILED, *([Verdict.IMPROVED] if between_sides else [])]
     for each in loudest_first(findings):
-        if each.verdict in (Verdict.REGRESSED, Verdict.FAILED) or each.seems_slower:
+        if each.verdict in loud or each.seems_slower:
             yield f"{each.model}: {wording.summary(each)}"
             yield from (f"  {sentence}" for sentence in each.why)
     if any(each.verdict is Verdict.UNCHANGED for each in findings):

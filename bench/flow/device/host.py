@@ -11,11 +11,11 @@ from bench.core.errors import ConfigurationError
 from bench.flow.device import derived
 from bench.flow.device.device import Contact
 from bench.flow.device.requests import RunRequest, ToolRequest
-from bench.flow.device.sweep import Sweep, refuse_short_timeout, runner_of
+from bench.flow.device.sweep import Sweep, cases_of_sides, every, refuse_short_timeout, runner_of
 from bench.measure.conditions import HOST_LIMITS
 from bench.plan.case import Case
 from bench.plan.device import this_machine
-from bench.plan.suite import ALL_CORES, BIG_CORES, cases
+from bench.plan.suite import ALL_CORES, BIG_CORES, Suite, cases
 from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.fetch import fetch_tool, host_build
@@ -106,8 +106,8 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
         InfrastructureError: the official tool is asked for and cannot be downloaded.
     """
     suite, request = run.suite, request or ToolRequest()
-    phones_only = (suite.external_delegate, suite.fixed_performance, suite.warm_cache)
-    if suite.affinity == BIG_CORES or any(phones_only):
+    every_suite = [suite, *(side.suite(suite) for side in run.sides)]
+    if any(map(_is_for_phones, every_suite)):
         raise ConfigurationError(
             f"suite {suite.name}: affinity big, external delegates, fixed performance and warm "
             "caches are for phones",
@@ -119,20 +119,26 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
             hint="leave out --energy, or measure a phone: -s SERIAL",
         )
     tool = _tool(request)
-    second = official_tool(request.second) if request.second else tool
-    tools: dict[str, Tool] = {} if second.sha256 == tool.sha256 else {second.sha256: second}
+    named = dict.fromkeys(side.tool for side in run.sides if side.tool is not None)
+    tools: dict[Path | None, Tool] = {None: tool, **{path: official_tool(path) for path in named}}
     device, ours = this_machine(), tool.binary is None
-    mask = None if suite.affinity == ALL_CORES else suite.affinity
-    sweep = Sweep(
-        name=suite.name,
-        cases=cases(
+
+    def make(suite: Suite, tool: Tool) -> tuple[Case, ...]:
+        mask = None if suite.affinity == ALL_CORES else suite.affinity
+        return cases(
             suite,
             run.targets,
             device=device,
             runner=runner_of(tool),
             tool_sha256=tool.sha256,
             affinity=lambda threads: mask,
-        ),
+        )
+
+    sides = cases_of_sides(run, suite, tools, make)
+    sweep = Sweep(
+        name=suite.name,
+        cases=every(sides),
+        sides=sides,
         paths={
             **{target.sha256: target.path for target in run.targets},
             **run.value_files,
@@ -140,7 +146,7 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
         },
         copies=derived.copies(run.targets) if ours else {},
         tool=tool,
-        tools=tools,
+        tools={each.sha256: each for each in tools.values()},
         device=device,
         seed=suite.seed,
         timeout_s=run.timeout_s,
@@ -148,6 +154,11 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
     )
     refuse_short_timeout(sweep.cases, run.timeout_s)
     return sweep
+
+
+def _is_for_phones(suite: Suite) -> bool:
+    others = (suite.external_delegate, suite.fixed_performance, suite.warm_cache)
+    return suite.affinity == BIG_CORES or any(others)
 
 
 def _tool(request: ToolRequest) -> Tool:

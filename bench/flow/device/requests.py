@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.adb.state.settings import DeviceSettings
 from bench.measure.conditions import Limits
+from bench.plan.case import Delegate
 from bench.plan.device import Kind
 from bench.plan.suite import Suite, Target, host_suite, phone_suite
 from bench.tool.flags import Program
@@ -16,10 +17,37 @@ _WAIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SideRequest:
+    """How one side of a gate is measured; ``None`` where it is as the suite has it.
+
+    Args:
+        tool: a build of the official tool, instead of the one that is requested.
+        affinity: as ``Suite.affinity``.
+    """
+
+    tool: Path | None = None
+    delegate: Delegate | None = None
+    threads: int | None = None
+    affinity: str | None = None
+    warm_cache: bool | None = None
+
+    def suite(self, suite: Suite) -> Suite:
+        """Returns the suite of this side."""
+        return replace(
+            suite,
+            delegates=suite.delegates if self.delegate is None else (self.delegate,),
+            threads=suite.threads if self.threads is None else (self.threads,),
+            affinity=suite.affinity if self.affinity is None else self.affinity,
+            warm_cache=suite.warm_cache if self.warm_cache is None else self.warm_cache,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """Which files are measured, and how.
 
     Args:
+        sides: of a gate whose sides are measured in different ways, the baseline's first.
         value_files: SHA-256 of each file of raw input values to its path.
         library: path of the external delegate's library on this machine.
         delegates_are_default: XNNPACK was not requested, so a tool without it is accepted.
@@ -28,6 +56,7 @@ class RunRequest:
 
     suite: Suite
     targets: tuple[Target, ...]
+    sides: tuple[SideRequest, ...] = ()
     value_files: Mapping[str, Path] = field(default_factory=dict)
     library: Path | None = None
     delegates_are_default: bool = False
@@ -44,14 +73,12 @@ class ToolRequest:
         program, version: what to download. ``None`` as program: the interpreter's tool on phones,
             nothing on this machine.
         accept_new: download again, and accept another build than before.
-        second: another build, for some of the cases.
     """
 
     binary: Path | None = None
     program: Program | None = None
     version: str | None = None
     accept_new: bool = False
-    second: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

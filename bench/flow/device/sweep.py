@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from bench.core.errors import ConfigurationError
 from bench.flow.device.derived import key_of
+from bench.flow.device.requests import RunRequest, SideRequest
 from bench.measure.conditions import HOST_LIMITS, Limits
 from bench.plan.case import Case, Delegate, Mode, Runner
 from bench.plan.device import DeviceRecord
 from bench.plan.inputs import GivenInput
 from bench.plan.order import Planned, Wants, plan, rounds
+from bench.plan.suite import Suite
 from bench.tool.flags import Cache, Flags, Program, program
 from bench.tool.host import Tool, time_limit_s
 from bench.tool.input_flags import Input
@@ -32,6 +34,7 @@ class Sweep:
     Args:
         paths: SHA-256 of each file that the tool needs, to its path on this machine.
         seed: of the order of the processes.
+        sides: of a gate whose sides are measured in different ways, the cases of each.
         tools: by SHA-256, the tools that some cases are measured with instead of ``tool``.
         copies: by SHA-256 of a file, the copy that our runner measures because it has no flags for
             shapes and signatures.
@@ -50,6 +53,7 @@ class Sweep:
     tool: Tool
     device: DeviceRecord
     seed: int
+    sides: tuple[tuple[Case, ...], ...] = ()
     tools: Mapping[str, Tool] = field(default_factory=dict)
     copies: Mapping[str, Path] = field(default_factory=dict)
     device_paths: Mapping[str, PurePath] = field(default_factory=dict)
@@ -186,6 +190,27 @@ def refuse_short_timeout(cases: Sequence[Case], timeout_s: float | None) -> None
         hint=f"give more than {longest.min_s:g} s and the time to load the model, or leave out "
         "--timeout",
     )
+
+
+def cases_of_sides(
+    run: RunRequest,
+    suite: Suite,
+    tools: Mapping[Path | None, Tool],
+    make: Callable[[Suite, Tool], tuple[Case, ...]],
+) -> tuple[tuple[Case, ...], ...]:
+    """Returns the cases of each side of a gate; of one side where all are measured alike.
+
+    Args:
+        tools: by the paths that sides name; ``None`` is the tool of all others.
+        make: returns the cases of a suite that is measured with a tool.
+    """
+    sides = run.sides or (SideRequest(),)
+    return tuple(make(side.suite(suite), tools[side.tool]) for side in sides)
+
+
+def every(sides: Sequence[tuple[Case, ...]]) -> tuple[Case, ...]:
+    """Returns the cases of all sides, each once."""
+    return tuple(dict.fromkeys(case for side in sides for case in side))
 
 
 def runner_of(tool: Tool) -> Runner:

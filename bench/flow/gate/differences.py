@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.flow.gate.bundle import BundledTool
 from bench.flow.gate.references import Comparison, FilePair, Side
 from bench.gate.verdict import Verdict
-from bench.plan.case import Runner
+from bench.plan.case import Case, Runner
 
 _NOT_RUN = (
     "the candidate brings a tool, which is not run: only a path on the command line is "
@@ -37,30 +37,27 @@ def of_sides(
     )
 
 
+def of_own_tools(baseline: Case, candidate: Case) -> str:
+    """Returns a sentence on sides that are measured with different tools."""
+    new, old = (_named(case.runner, case.tool_sha256) for case in (candidate, baseline))
+    same = baseline.artifact_sha256 == candidate.artifact_sha256
+    of = "tools alone: the file is the same" if same else "files and tools together"
+    tools = f"another tool on each side: {new} instead of {old} on the baseline's"
+    return f"{tools}; the ratios are of {of}"
+
+
 def of_tool(
-    saved: BundledTool | None,
-    tool_sha256: str,
-    runner: Runner,
-    *,
-    own_tool: bool = False,
-    measured: bool = True,
+    saved: BundledTool | None, tool_sha256: str, runner: Runner, *, measured: bool = True
 ) -> Iterator[str]:
     """Yields a sentence if the tool is not the one that the baseline was saved with.
 
     Args:
         tool_sha256, runner: of the tool that measures the candidate.
-        own_tool: the baseline is measured with the tool in its bundle.
         measured: files are measured; else all of them are equal.
     """
     if saved is None or saved.sha256 == tool_sha256:
         return
     tools = f"{_named(runner, tool_sha256)} instead of {_named(saved.kind, saved.sha256)}"
-    if own_tool:
-        yield (
-            f"another tool on each side: {tools} on the baseline's; the ratios are of files and "
-            "tools together"
-        )
-        return
     how = "both sides are measured with the new one" if measured else "it was not measured"
     again = _TRY if saved.path else "--measure-unchanged measures equal files with the new one"
     yield f"another tool than the baseline was saved with: {tools}; {how} ({again})"

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,9 +28,9 @@ from bench.core.paths import state_dir
 from bench.core.progress import OnProgress, ignore
 from bench.core.units import counted
 from bench.flow.device.device import Device
-from bench.flow.device.sweep import Sweep, runner_of
+from bench.flow.device.sweep import Sweep
 from bench.flow.gate.bundle import Bundle
-from bench.flow.gate.differences import of_runtimes, of_tool
+from bench.flow.gate.differences import of_own_tools, of_runtimes, of_tool
 from bench.flow.gate.log_file import Journal, read
 from bench.flow.gate.operator_file import explain_with_file
 from bench.flow.gate.references import Comparison, FilePair
@@ -52,11 +52,11 @@ from bench.gate.records import (
 )
 from bench.gate.rule import AccuracyRule, Rule
 from bench.gate.schedule import Next, next_block
-from bench.gate.verdict import Axis, ModelKey, Verdict
+from bench.gate.verdict import BETWEEN_SIDES, Axis, ModelKey, Verdict
 from bench.measure.result_caveats import input_caveats
 from bench.plan.case import Case, Runner
 from bench.plan.device import DeviceRecord
-from bench.plan.suite import GATE
+from bench.plan.suite import ALL_CORES, GATE
 from bench.store.records import Session
 from bench.store.store import Store
 
@@ -80,7 +80,7 @@ class Gate:
         accuracy: the rule for ``scores``.
         scores: the score differences of each pair.
         saved: the bundle that the baseline is in, if it is in one.
-        differences: what differs between the sides besides the models, as ``Opened`` has it.
+        differences, sides: as ``Opened`` has them.
         on_message: called with a line for each verdict, as soon as it is decided.
     """
 
@@ -98,6 +98,7 @@ class Gate:
     scores: tuple[Scored, ...] = ()
     saved: Bundle | None = None
     differences: tuple[str, ...] = ()
+    sides: tuple[str, ...] = ()
     on_message: Callable[[str], None] = lambda line: None
 
     def open_session(self, sweep: Sweep, store: Store) -> Session:
@@ -108,7 +109,7 @@ class Gate:
                 models, or the log file exists and belongs to another gate.
         """
         sides = sides_of(self.comparison.pairs, sweep)
-        self.rule.check(len(sides) * (1 + len(self.margins)))
+        self.rule.check(len(sides) * (1 + len(self.margins)) * self.rule.directions)
         for case in (case for pair in sides.values() for case in pair):
             sweep.command(case)
         identity = _identity(self, sides)
@@ -200,17 +201,9 @@ def logs_of(store: Store, sessions: Sequence[Session]) -> Iterator[tuple[Session
 
 def sides_of(pairs: Sequence[FilePair], sweep: Sweep) -> dict[ModelKey, tuple[Case, Case]]:
     """Returns the cases of baseline and candidate by model."""
-    cases = {case.artifact_sha256: case for case in sweep.cases}
-    baseline_tool = {
-        name: value
-        for sha256, tool in sweep.tools.items()
-        for name, value in (("tool_sha256", sha256), ("runner", runner_of(tool)))
-    }
+    sides = [{case.artifact_sha256: case for case in side} for side in sweep.sides]
     return {
-        pair.model: (
-            replace(cases[pair.baseline.sha256], **baseline_tool),  # type: ignore[arg-type]  # fields of Case
-            cases[pair.candidate.sha256],
-        )
+        pair.model: (sides[0][pair.baseline.sha256], sides[pair.side][pair.candidate.sha256])
         for pair in pairs
     }
 
@@ -244,20 +237,25 @@ def first_record(gate: Gate, session: Session, sides: dict[ModelKey, tuple[Case,
         size_margin=gate.size_margin,
         accuracy=gate.accuracy,
         differences=_differences(gate, sides),
+        sides=gate.sides,
     )
 
 
 def _differences(gate: Gate, sides: dict[ModelKey, tuple[Case, Case]]) -> tuple[str, ...]:
-    return (*_of_saved(gate.saved, *next(iter(sides.values()))), *gate.differences)
+    baseline, candidate = next(iter(sides.values()))
+    is_named = gate.sides and baseline.runner is candidate.runner
+    tools = () if is_named else _of_tools(gate.saved, baseline, candidate)
+    return (*tools, *gate.differences)
 
 
-def _of_saved(saved: Bundle | None, baseline: Case, candidate: Case) -> Iterator[str]:
-    """Yields how tool and runtime differ from those that the baseline was saved with."""
+def _of_tools(saved: Bundle | None, baseline: Case, candidate: Case) -> Iterator[str]:
+    """Yields how tool and runtime differ from the baseline's, or from those it was saved with."""
+    if baseline.tool_sha256 != candidate.tool_sha256:
+        yield of_own_tools(baseline, candidate)
+    elif saved is not None:
+        yield from of_tool(saved.tool, candidate.tool_sha256, candidate.runner)
     if saved is not None:
-        tool, runner = candidate.tool_sha256, candidate.runner
-        own_tool = baseline.tool_sha256 != tool
-        yield from of_tool(saved.tool, tool, runner, own_tool=own_tool)
-        yield from of_runtimes(saved.runtimes, runner)
+        yield from of_runtimes(saved.runtimes, candidate.runner)
 
 
 def _sticky(pair: FilePair) -> Iterator[Caveat]:
@@ -273,8 +271,10 @@ def _inputs(sides: tuple[Case, Case]) -> Iterator[Caveat]:
 def _setup(baseline: Case, candidate: Case) -> Setup:
     is_our_runner = candidate.runner is Runner.LITERT_PYTHON
     has_own_tool = baseline.tool_sha256 != candidate.tool_sha256
+    has_own_cache = baseline.warm_cache != candidate.warm_cache
+    has_own_cores = baseline.affinity != candidate.affinity
     return Setup(
-        statistic=statistic_of(candidate),
+        statistic=statistic_of(baseline, candidate),
         runner=candidate.runner,
         tool_sha256=candidate.tool_sha256,
         delegate=candidate.delegate,
@@ -285,6 +285,11 @@ def _setup(baseline: Case, candidate: Case) -> Setup:
         runtime=f"ai-edge-litert {version('ai-edge-litert')}" if is_our_runner else None,
         baseline_tool_sha256=baseline.tool_sha256 if has_own_tool else None,
         baseline_runner=baseline.runner if has_own_tool else None,
+        baseline_delegate=None if baseline.delegate is candidate.delegate else baseline.delegate,
+        baseline_threads=None if baseline.threads == candidate.threads else baseline.threads,
+        baseline_affinity=(baseline.affinity or ALL_CORES) if has_own_cores else None,
+        warm_cache=candidate.warm_cache,
+        baseline_warm_cache=baseline.warm_cache if has_own_cache else None,
     )
 
 
@@ -293,6 +298,7 @@ def _identity(gate: Gate, sides: dict[ModelKey, tuple[Case, Case]]) -> str:
         [str(model), baseline.key, candidate.key] for model, (baseline, candidate) in sides.items()
     ]
     files = [gate.margins, gate.size_margin, gate.accuracy, gate.scores, _differences(gate, sides)]
+    files += [gate.sides] if gate.sides else []
     return sha256_value([GATE, keys, *map(config.unstructure, (gate.rule, *files)), gate.seed])
 
 
@@ -349,6 +355,8 @@ def _verdict_line(log: Log, model: ModelKey) -> str:
     standing = log.standings.of[model]
     outcome, _ = outcome_of(log, model)
     result = outcome.name.lower() if standing.failure is None else "failed"
+    if model.side:
+        result = {each.value: word for each, word in BETWEEN_SIDES.items()}.get(result, result)
     return f"{model}: {result} after {counted(len(standing.blocks), 'block')}"
 
 

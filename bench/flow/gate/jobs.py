@@ -139,7 +139,10 @@ def _environment(gate: Gate, sweep: Sweep) -> Environment:
     """Returns the environment that a gate will be measured in, with one process per side."""
     gate = replace(gate, rule=replace(gate.rule, processes_per_side=1))
     session = new_session(sweep.device, GATE, "", seed=0)
-    opened = first_record(gate, session, sides_of(gate.comparison.pairs, sweep))
+    sides = sides_of(gate.comparison.pairs, sweep)
+    if gate.sides:  # the noise of a device is that of files against themselves, measured one way
+        sides = {model: (baseline, baseline) for model, (baseline, _) in sides.items()}
+    opened = first_record(gate, session, sides)
     return environment_of(opened, opened.models[0])
 
 

@@ -41,12 +41,15 @@ class FilePair:
     Args:
         baseline_format: number format of the baseline's file, where it may be another than the
             candidate's: two single files are a pair whatever they are.
+        side: the place of the candidate's way to be measured among the gate's sides; the
+            baseline's is the first.
     """
 
     model: ModelKey
     baseline: Target
     candidate: Target
     baseline_format: Format | None = None
+    side: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,7 @@ def pair_up(baseline: Side, candidate: Side, *, unchanged_too: bool = False) -> 
 
 
 def _paired(baseline: Side, candidate: Side, *, unchanged_too: bool) -> Comparison:
-    before, after = _by_key(baseline), _by_key(candidate)
+    before, after = by_key(baseline), by_key(candidate)
     if baseline.is_alone and candidate.is_alone:
         ((model, target),) = after.items()
         ((key, other),) = before.items()
@@ -163,7 +166,12 @@ def _check_hops(pair: FilePair) -> None:
         )
 
 
-def _by_key(side: Side) -> dict[ModelKey, Target]:
+def by_key(side: Side) -> dict[ModelKey, Target]:
+    """Returns the files of a side by name and format.
+
+    Raises:
+        ConfigurationError: a file is not a model, or two have one name and format.
+    """
     targets: dict[ModelKey, Target] = {}
     for target in side.targets:
         key = model_key(target)

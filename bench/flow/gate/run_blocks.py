@@ -39,23 +39,24 @@ _ONCE = Protocol(processes=1, num_runs=1, warmup_runs=0, warmup_min_secs=0.0)
 _WALL_TIME_LIMITS = replace(HOST_LIMITS, wait_ratio=0.05)
 
 
-def statistic_of(case: Case) -> Statistic:
-    """Returns the statistic of a case that is compared.
+def statistic_of(*sides: Case) -> Statistic:
+    """Returns the statistic of cases that are compared: one that all of them have.
 
     On a shared machine the minimum of the thread's own CPU time hardly varies. Only our runner
     reports it, and only with one thread is it the whole cost. Of wall times every version of the
     official tool prints the minimum, which varies least on a phone.
     """
-    if case.protocol.mode is Mode.SUSTAINED:
+    if any(case.protocol.mode is Mode.SUSTAINED for case in sides):
         return Statistic.SUSTAINED
-    if case.runner is Runner.LITERT_PYTHON and case.threads == 1:
+    if all(case.runner is Runner.LITERT_PYTHON and case.threads == 1 for case in sides):
         return Statistic.CPU
-    return Statistic.WALL_MIN if case.protocol.mode is Mode.BLOCK else Statistic.WALL
+    in_blocks = all(case.protocol.mode is Mode.BLOCK for case in sides)
+    return Statistic.WALL_MIN if in_blocks else Statistic.WALL
 
 
 def host_limits(sweep: Sweep) -> Limits:
     """Returns the limits of blocks on this machine; other processes do not disturb CPU time."""
-    on_cpu = all(statistic_of(case) is Statistic.CPU for case in sweep.cases)
+    on_cpu = statistic_of(*sweep.cases) is Statistic.CPU
     return HOST_LIMITS if on_cpu else _WALL_TIME_LIMITS
 
 
@@ -85,9 +86,10 @@ class BlockBench:
             due.candidate_first == (position % 2 == 0)
             for position in range(2 * rule.processes_per_side)
         ]
+        statistic = statistic_of(*sides)
         stretches = self._stretches([sides[each] for each in order])
         for position, (is_candidate, executions) in enumerate(zip(order, stretches, strict=False)):
-            process = self._add_stretch(sides[is_candidate], executions, position)
+            process = self._add_stretch(sides[is_candidate], executions, position, statistic)
             if isinstance(process, outcomes.Failed):
                 side = "candidate" if is_candidate else "baseline"
                 yield ModelFailed(model=due.model, reason=f"{side}: {process.failure}")
@@ -130,10 +132,14 @@ class BlockBench:
             yield executions
 
     def _add_stretch(
-        self, case: Case, executions: Sequence[Execution], position: int
+        self,
+        case: Case,
+        executions: Sequence[Execution],
+        position: int,
+        statistic: Statistic,
     ) -> Process | tuple[str, ...] | outcomes.Failed:
         """Returns a stretch as one process, or the reasons why it is invalid, or why it failed."""
-        added = [self._add_process(case, each, position) for each in executions]
+        added = [self._add_process(case, each, position, statistic) for each in executions]
         for each in added:
             if isinstance(each, outcomes.Failed):
                 return each
@@ -153,7 +159,7 @@ class BlockBench:
         return replace(slices[-1], value_us=end_us, start_us=start_us, init_us=None, peak_mb=None)
 
     def _add_process(
-        self, case: Case, execution: Execution, position: int
+        self, case: Case, execution: Execution, position: int, statistic: Statistic
     ) -> Process | tuple[str, ...] | outcomes.Failed:
         """Returns a process, or the reasons why it is invalid, or why it failed."""
         ordinal = self._stored[case.key]
@@ -170,7 +176,7 @@ class BlockBench:
                         f"{each.kind.replace('_', '-')}: {each.evidence}".removesuffix(": ")
                         for each in invalidating
                     )
-                return _read_times(measured, statistic_of(case), position, invocation.id)
+                return _read_times(measured, statistic, position, invocation.id)
             case outcomes.Failed() as failed:
                 return failed
             case None:

@@ -223,7 +223,7 @@ class PhoneDevice:
             log("rebooted", why=error.message)
             raise
         finally:
-            if self._request_run.suite.warm_cache:
+            if any(case.warm_cache for case in self._processes.sweep.cases):
                 self.clear_at_the_end("cache-*")
             self._contact, self._watching = outer, None
             self._reviver.end()

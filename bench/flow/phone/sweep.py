@@ -11,11 +11,11 @@ from bench.adb.staging import place_of, stage
 from bench.adb.state.facts import Facts
 from bench.core.hashing import sha256_file
 from bench.flow.device.requests import RunRequest
-from bench.flow.device.sweep import Sweep, refuse_short_timeout, runner_of
+from bench.flow.device.sweep import Sweep, cases_of_sides, every, refuse_short_timeout, runner_of
 from bench.flow.phone.discovery import affinity, cores_left_out
 from bench.flow.phone.tool import PhoneTools, stage_tool
 from bench.measure.conditions import Limits
-from bench.plan.case import Delegate
+from bench.plan.case import Case, Delegate
 from bench.plan.device import DeviceRecord, Kind
 from bench.plan.suite import ALL_CORES, BIG_CORES, Suite, cases
 from bench.tool.elf import Elf, check
@@ -67,19 +67,24 @@ def phone_sweep(
     if run.library is not None:
         _check(run.library, facts)
     library_sha256 = None if run.library is None else sha256_file(run.library)
-    if run.delegates_are_default and "use_xnnpack" not in tool.known_flags:
+    others: dict[Path | None, Tool] = {
+        path: _staged_tool(phone, path, facts)
+        for path in dict.fromkeys(side.tool for side in run.sides if side.tool is not None)
+    }
+    known = frozenset.intersection(*(each.known_flags for each in (tool, *others.values())))
+    if run.delegates_are_default and "use_xnnpack" not in known:
         suite = replace(suite, delegates=(Delegate.NONE,))
     files = {target.sha256: target.path for target in run.targets}
     files |= run.value_files
+    files |= {each.sha256: path for path, each in others.items() if path is not None}
     files[tool.sha256] = binary
-    second = _second_tool(phone, tools.request.second, facts, files)
     if run.library is not None and library_sha256 is not None:
         files[library_sha256] = run.library
     places = {sha256: place_of(phone, path, sha256) for sha256, path in files.items()}
     device = _phone_device(facts)
-    sweep = Sweep(
-        name=suite.name,
-        cases=cases(
+
+    def make(suite: Suite, tool: Tool) -> tuple[Case, ...]:
+        return cases(
             suite,
             run.targets,
             device=device,
@@ -87,15 +92,21 @@ def phone_sweep(
             tool_sha256=tool.sha256,
             affinity=lambda threads: _affinity(suite, facts, profile, threads),
             library_sha256=library_sha256,
-        ),
+        )
+
+    sides = cases_of_sides(run, suite, {None: tool, **others}, make)
+    sweep = Sweep(
+        name=suite.name,
+        cases=every(sides),
+        sides=sides,
         paths=files,
         device_paths=places,
         library=places.get(library_sha256 or ""),
         result_file=PurePosixPath(phone.folder) / "result.pb"
-        if "result_file_path" in tool.known_flags
+        if "result_file_path" in known
         else None,
         tool=tool,
-        tools=second,
+        tools={each.sha256: each for each in others.values()},
         device=device,
         seed=suite.seed,
         timeout_s=run.timeout_s,
@@ -107,17 +118,6 @@ def phone_sweep(
     if models:
         stage(phone, files, on_progress=on_progress)
     return sweep
-
-
-def _second_tool(
-    phone: Phone, binary: Path | None, facts: Facts, files: dict[str, Path]
-) -> dict[str, Tool]:
-    """Returns the second tool by its SHA-256, and adds it to the files; empty if there is none."""
-    if binary is None or sha256_file(binary) in files:
-        return {}
-    tool = _staged_tool(phone, binary, facts)
-    files[tool.sha256] = binary
-    return {tool.sha256: tool}
 
 
 def _staged_tool(phone: Phone, binary: Path, facts: Facts) -> Tool:

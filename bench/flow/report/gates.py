@@ -15,7 +15,7 @@ from bench.core.units import one_line
 from bench.core.version import VERSION
 from bench.flow.gate.calibrate import stored_calibrations
 from bench.flow.gate.history import History, history
-from bench.flow.gate.logs import read_all
+from bench.flow.gate.log_file import read_all
 from bench.flow.report.details import device_facts
 from bench.flow.report.join import device_names
 from bench.gate.calibration.device_noise import Calibration

@@ -151,9 +151,14 @@ def nightly_runs(gate: Log) -> tuple[NightlyRun, ...]:
     """Returns the run of each model of a gate that has blocks and did not fail.
 
     Raises:
-        ConfigurationError: the log has no start time.
+        ConfigurationError: the log has no start time, or compares ways to measure one file.
     """
     opened = gate.opened
+    if opened.sides:
+        raise ConfigurationError(
+            "compares ways to measure one file, and no revisions",
+            hint="frill-bench gate --replay LOG shows it",
+        )
     if not opened.started_at:
         raise ConfigurationError("has no start time", hint="it was written by an older frill-bench")
     runs = []

@@ -18,6 +18,7 @@ from support.reach import Boot, direct
 from bench.cli.main import main
 from bench.core.errors import worst
 from bench.core.hashing import sha256_file
+from bench.flow.device.requests import SideRequest
 from bench.flow.gate.bundle import load, official, save
 from bench.flow.gate.gate import log_of
 from bench.flow.gate.jobs import GateJob
@@ -159,9 +160,8 @@ def test_either_side_can_have_its_own_tool_on_a_phone(handset: Running, tmp_path
         for seed, name in enumerate(("old", "new"), start=7)
     )
     job = GateJob(gate=gate, calibrations=tmp_path / "none", processes_per_side=1)
-    what = wanted(
-        new, pair.baseline.path, pair.candidate.path, second_tool=old, job=job, suite=GATED
-    )
+    sides = (SideRequest(tool=old), SideRequest())
+    what = wanted(new, pair.baseline.path, pair.candidate.path, sides=sides, job=job, suite=GATED)
     swept = sweep([handset.serial], what, tmp_path / "gate.db")
     assert swept.lanes[0].error is None
     used = {(each.case.artifact_sha256, each.command[0].rpartition("/")[2]) for each in swept.only}

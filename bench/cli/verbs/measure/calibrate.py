@@ -97,7 +97,7 @@ def run(options: Options) -> int:
         seed=options.seed,
         caveats=gate_flags.caveats_of(options),
     )
-    request = partial(gate_flags.block_request, options, comparison.targets)
+    request = partial(gate_flags.block_request, options, comparison.targets, ())
     devices = devices_of(options, request, tool_request(options))
     return do_on_devices(devices, CalibrationJob(gate=gate), options.db, partial(_show, options))
 

@@ -18,39 +18,29 @@ from bench.core.paths import CALIBRATIONS, GATES, folder_beside
 
 if TYPE_CHECKING:
     from bench.cli.shown.gate import Outputs
-    from bench.flow.fleet import Lane
     from bench.flow.gate.gate import Gate
     from bench.flow.gate.references import Comparison, Side
-    from bench.store.records import Session
-    from bench.store.store import Store
 
 _EXAMPLE = "example: frill-bench gate --baseline old.tflite --candidate new.tflite --host"
 _SAVE = "frill-bench gate --candidate REF --save-baseline DIR"
 
 
-class Options(gate_flags.BlockFlags, gate_flags.OutputFlags, flags.VerbOptions):
+class Options(gate_flags.GateFlags, gate_flags.OutputFlags, flags.VerbOptions):
     """What the parser of ``gate`` sets."""
 
     zoo: Path
     baseline: str | None
     candidate: str | None
-    margin: float
-    initialisation_margin: float | None
-    memory_margin: float | None
     size_margin: float
     accuracy_margin: float
     task_set: str | None
-    tolerance: float
-    false_alarms: float
-    max_minutes: float | None
-    processes_per_side: int | None
     sustained: float
     undecided: str
     own_tools: bool
+    baseline_tool: Path | None
     measure_unchanged: bool
     save_baseline: Path | None
     replay: Path | None
-    log: Path | None
     revision: str | None
 
 
@@ -65,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--save-baseline", type=Path, metavar="DIR", help="only save the candidate as a bundle")
     add("--replay", type=Path, metavar="LOG", help="only print the verdicts of a gate's log")
     flags.add_db(parser)
-    add("--log", type=Path, metavar="FILE", help="the gate's log (default: in gates/ beside --db)")
+    gate_flags.add_log(parser, GATES)
     add(
         "--revision",
         metavar="TEXT",
@@ -78,10 +68,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gate_flags.add_how(how)
     gate_flags.add_blocks(how)
     gate_flags.add_rule(parser.add_argument_group("the rule for verdicts"))
-    tool = parser.add_argument_group("the benchmark tool (for both sides)")
-    flags.add_tool(tool)
-    tool.add_argument(
+    group = parser.add_argument_group("the benchmark tool (for both sides)")
+    flags.add_tool(group)
+    tools = group.add_mutually_exclusive_group()
+    tools.add_argument(
         "--own-tools", action="store_true", help="measure the baseline with the tool in its bundle"
+    )
+    tools.add_argument(
+        "--baseline-tool",
+        type=Path,
+        metavar="PATH",
+        help="measure the baseline with this build of the official benchmark_model",
     )
 
 
@@ -105,6 +102,8 @@ def write_refused(arguments: Sequence[str], exit_code: int) -> None:
 def _run(options: Options, outputs: Outputs) -> int:
     from bench.cli.measuring import do_on_devices
     from bench.cli.requests import devices_of, tool_request
+    from bench.cli.shown.gate import show_sessions
+    from bench.flow.device.requests import SideRequest
     from bench.flow.gate.differences import of_sides
     from bench.flow.gate.jobs import GateJob
     from bench.flow.gate.log_file import read
@@ -112,14 +111,11 @@ def _run(options: Options, outputs: Outputs) -> int:
 
     if options.replay is not None:
         return worst(outputs.show_log(read(options.replay), log_file=options.replay))
-    if options.host + len(options.serial) > 1:
-        raise ConfigurationError(
-            f"a gate takes one device, not {options.host + len(options.serial)}",
-            hint="run one gate for each device: --host, or one -s",
-        )
+    gate_flags.require_one_device(options)
     candidate, baseline = _candidate(options), _baseline(options)
+    own_tool = baseline.tool if options.own_tools else options.baseline_tool
     comparison = pair_up(
-        baseline, candidate, unchanged_too=options.measure_unchanged or options.own_tools
+        baseline, candidate, unchanged_too=options.measure_unchanged or own_tool is not None
     )
     differences = of_sides(comparison, candidate, options.benchmark_binary)
     if not comparison.pairs:
@@ -128,17 +124,21 @@ def _run(options: Options, outputs: Outputs) -> int:
         return 0
     gate = _with_scores(options, _gate(options, comparison))
     gate = replace(gate, saved=baseline.bundle, differences=differences)
-    tool = replace(tool_request(options), second=baseline.tool if options.own_tools else None)
+    sides = () if own_tool is None else (SideRequest(tool=own_tool), SideRequest())
     request = partial(
-        gate_flags.block_request, options, comparison.targets, sustained_min=options.sustained
+        gate_flags.block_request,
+        options,
+        comparison.targets,
+        sides,
+        sustained_min=options.sustained,
     )
-    devices = devices_of(options, request, tool)
+    devices = devices_of(options, request, tool_request(options))
     job = GateJob(
         gate=gate,
         calibrations=folder_beside(options.db, CALIBRATIONS),
         processes_per_side=options.processes_per_side,
     )
-    return do_on_devices(devices, job, options.db, partial(_show, outputs))
+    return do_on_devices(devices, job, options.db, partial(show_sessions, outputs))
 
 
 def _candidate(options: Options) -> Side:
@@ -205,9 +205,10 @@ def _baseline(options: Options) -> Side:
             hint=f"save it with one: {_SAVE} --benchmark-binary PATH",
         )
     official = options.benchmark_binary is not None or options.tool is not None
-    if options.own_tools and options.host and not official:
+    own_tool = "--own-tools" if options.own_tools else "--baseline-tool"
+    if (options.own_tools or options.baseline_tool) and options.host and not official:
         raise ConfigurationError(
-            "--own-tools on this machine: the candidate would be measured by the LiteRT "
+            f"{own_tool} on this machine: the candidate would be measured by the LiteRT "
             "interpreter, whose times are not those of the baseline's tool",
             hint="give the candidate's tool, which is never taken from its folder: "
             "--benchmark-binary PATH",
@@ -215,52 +216,11 @@ def _baseline(options: Options) -> Side:
     return baseline
 
 
-def _show(
-    outputs: Outputs, store: Store, sessions: Sequence[Session], lanes: Sequence[Lane]
-) -> set[int]:
-    """Prints the verdicts in the gates' logs, and returns their exit codes."""
-    from bench.flow.gate.gate import logs_of
-
-    errors = [lane.error for lane in lanes if lane.error is not None]
-    failed = {error.exit_code for error in errors}
-    codes: set[int] = set()
-    for session, path, log in logs_of(store, sessions):
-        wrote = f"wrote session {session.id} to {store.url}, its log to {path}"
-        codes |= outputs.show_log(
-            log, started_at=session.started_at, wrote=wrote, log_file=path, other_codes=failed
-        )
-    if errors:
-        outputs.show_ended(worst(failed), "; ".join(error.message for error in errors))
-    return codes
-
-
 def _gate(options: Options, comparison: Comparison) -> Gate:
-    from bench.flow.gate.gate import Gate
-    from bench.gate.rule import Rule
-    from bench.gate.verdict import Axis
-
-    asked = {
-        Axis.INITIALISATION: options.initialisation_margin,
-        Axis.MEMORY: options.memory_margin,
-    }
-    margins = {axis: margin for axis, margin in asked.items() if margin is not None}
-    return Gate(
-        comparison=comparison,
-        rule=Rule(
-            margin=options.margin,
-            tolerance=options.tolerance,
-            false_alarms_per_gate=options.false_alarms,
-        ).for_models(len(comparison.pairs) * (1 + len(margins))),
-        folder=folder_beside(options.db, GATES),
-        log=options.log,
-        max_s=None if options.max_minutes is None else 60 * options.max_minutes,
-        seed=options.seed,
-        caveats=gate_flags.caveats_of(options),
-        revision=options.revision or os.environ.get("GITHUB_SHA", ""),
-        margins=margins,
-        size_margin=options.size_margin,
-        on_message=print_to_stderr,
-    )
+    margins = gate_flags.margins_of(options)
+    gate = gate_flags.gate_of(options, comparison, folder=GATES, margins=margins)
+    revision = options.revision or os.environ.get("GITHUB_SHA", "")
+    return replace(gate, revision=revision, size_margin=options.size_margin)
 
 
 def _with_scores(options: Options, gate: Gate) -> Gate:

@@ -81,7 +81,7 @@ def run(options: Options) -> int:
 
 def _history(options: Options) -> History:
     from bench.flow.gate.history import history
-    from bench.flow.gate.logs import read_all
+    from bench.flow.gate.log_file import read_all
     from bench.flow.gate.references import side
 
     pinned = None
