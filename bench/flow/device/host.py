@@ -138,7 +138,7 @@ def host_sweep(run: RunRequest, request: ToolRequest | None = None) -> Sweep:
     sweep = Sweep(
         name=suite.name,
         cases=every(sides),
-        sides=sides,
+        sides=sides if run.sides else (),
         paths={
             **{target.sha256: target.path for target in run.targets},
             **run.value_files,

@@ -34,7 +34,8 @@ class Sweep:
     Args:
         paths: SHA-256 of each file that the tool needs, to its path on this machine.
         seed: of the order of the processes.
-        sides: of a gate whose sides are measured in different ways, the cases of each.
+        sides: of a gate whose sides are measured in different ways, the cases of each, which are
+            among ``cases``.
         tools: by SHA-256, the tools that some cases are measured with instead of ``tool``.
         copies: by SHA-256 of a file, the copy that our runner measures because it has no flags for
             shapes and signatures.

@@ -201,7 +201,9 @@ def logs_of(store: Store, sessions: Sequence[Session]) -> Iterator[tuple[Session
 
 def sides_of(pairs: Sequence[FilePair], sweep: Sweep) -> dict[ModelKey, tuple[Case, Case]]:
     """Returns the cases of baseline and candidate by model."""
-    sides = [{case.artifact_sha256: case for case in side} for side in sweep.sides]
+    sides = [
+        {case.artifact_sha256: case for case in side} for side in sweep.sides or (sweep.cases,)
+    ]
     return {
         pair.model: (sides[0][pair.baseline.sha256], sides[pair.side][pair.candidate.sha256])
         for pair in pairs

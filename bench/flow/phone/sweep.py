@@ -98,7 +98,7 @@ def phone_sweep(
     sweep = Sweep(
         name=suite.name,
         cases=every(sides),
-        sides=sides,
+        sides=sides if run.sides else (),
         paths=files,
         device_paths=places,
         library=places.get(library_sha256 or ""),

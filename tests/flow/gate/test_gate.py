@@ -380,7 +380,8 @@ def test_a_baseline_can_have_a_tool_of_its_own(
     store: Store, tmp_path: Path, machine: Machine
 ) -> None:
     gate, sweep = planned(tmp_path, "one")
-    sweep = replace(sweep, tools={"f" * 64: Tool(sha256="f" * 64)})
+    old = tuple(replace(case, tool_sha256="f" * 64) for case in sweep.cases)
+    sweep = replace(sweep, sides=(old, sweep.cases), tools={"f" * 64: Tool(sha256="f" * 64)})
     observed = gated(gate, sweep, store, machine).opened.models[0].observed
     assert (observed.tool_sha256, observed.baseline_tool_sha256) == (sweep.tool.sha256, "f" * 64)
     (pair,) = gate.comparison.pairs
