@@ -32,6 +32,13 @@ class BlockFlags(flags.DeviceFlags, flags.InputFlags, Protocol):
     threads: int
     timeout: float | None
     seed: int | None
+    num_runs: int | None
+    min_secs: float | None
+    warmup_min_secs: float | None
+
+
+# Fields of a protocol that have flags of the same names, which are those of the official tool.
+_PROTOCOL = ("num_runs", "min_secs", "warmup_min_secs")
 
 
 class LimitFlags(Protocol):
@@ -129,6 +136,27 @@ def add_how(group: argparse._ArgumentGroup) -> None:
     flags.add_timeout(group)
     flags.add_inputs(group)
     add("--seed", type=int, help="seed of the coins that order each block (default: random)")
+    add(
+        "--num-runs",
+        type=int,
+        metavar="N",
+        help="measured inferences of a process, at least (default: from the device's calibration, "
+        "else 7, and 15 of the LiteRT interpreter)",
+    )
+    add("--min-secs", type=flags.seconds, metavar="S", help="measure for at least S")
+    add(
+        "--warmup-min-secs",
+        type=flags.seconds,
+        metavar="S",
+        help="warm up for at least S; each of these three flags replaces the calibration's whole "
+        "protocol",
+    )
+
+
+def given_protocol(options: BlockFlags) -> dict[str, float]:
+    """Returns the fields of a process's protocol that the command line gives."""
+    fields = {name: getattr(options, name) for name in _PROTOCOL}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def add_limits(group: argparse._ArgumentGroup) -> None:
@@ -312,7 +340,15 @@ def block_request(
         ours=ours,
         sustained_min=sustained_min,
     )
-    suite = replace(suite, fixed_performance=options.fixed_performance)
+    given = given_protocol(options)
+    if given and sustained_min:
+        raise ConfigurationError(
+            "--num-runs, --min-secs and --warmup-min-secs are of single processes; a sustained "
+            "gate measures without a pause",
+            hint="leave them out, or --sustained",
+        )
+    protocol = replace(suite.protocol, **given)  # type: ignore[arg-type]  # num_runs is an int
+    suite = replace(suite, fixed_performance=options.fixed_performance, protocol=protocol)
     files = measured_files(options, targets)
     return RunRequest(
         suite=suite,

@@ -52,6 +52,8 @@ class Setup:
         baseline_affinity: as them; ``all`` for all cores.
         warm_cache: the delegate may read the cache that an earlier process wrote.
         baseline_warm_cache: of the baseline, where it is not the candidate's.
+        warmup_s: least warm-up of a process; ``None`` in logs of older versions.
+        num_runs, min_s: least inferences after it, and their least time; ``None`` like it.
     """
 
     statistic: Statistic
@@ -70,6 +72,9 @@ class Setup:
     baseline_affinity: str | None = None
     warm_cache: bool = False
     baseline_warm_cache: bool | None = None
+    warmup_s: float | None = None
+    num_runs: int | None = None
+    min_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

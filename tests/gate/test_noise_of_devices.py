@@ -12,8 +12,8 @@ from bench.core import config
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.gate.calibration.bimodality import modes
+from bench.gate.calibration.costs import MARGINS
 from bench.gate.calibration.device_noise import (
-    MARGINS,
     MOST_BLOCKS,
     Calibration,
     ModelClass,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
 
+INFERENCE_S = 0.020
 _DRIFT_PROCESSES = 60  # over which drift forgets
 _RAMP_PROCESSES = 80
 _DIP_INFERENCES = 8  # that a dip of the clock lasts
@@ -38,6 +39,19 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rise:
+    """Clocks that rise when a process begins.
+
+    Args:
+        slowdown: what the first moment costs; each process 0.7 to 1.3 times that.
+        over_s: after which it is 1 / e of that.
+    """
+
+    slowdown: float
+    over_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One kind of device.
 
@@ -50,6 +64,7 @@ class Profile:
         ramp: what warming up costs in the end.
         throttle, neighbour: states that last some processes.
         session: SD between sessions, shared by all that is measured in one.
+        rise: of the clocks; without it they are up at once.
     """
 
     drift: float
@@ -65,6 +80,7 @@ class Profile:
     ramp: float = 0.0
     throttle: Switch | None = None
     neighbour: Switch | None = None
+    rise: Rise | None = None
 
 
 def _phone(
@@ -102,6 +118,10 @@ PROFILES: Mapping[str, Profile] = {
         neighbour=Switch(on=1 / 6, off=1 / 3, slowdown=0.25, varying=True),
     ),
 }  # fmt: skip
+
+
+# A process starts 30 % slow, and is nearly as fast as it gets after half a second.
+RISING = Rise(slowdown=0.30, over_s=0.1)
 
 
 # Nothing changes but the device, as badly as it can: levels of consecutive processes.
@@ -153,12 +173,18 @@ def device(rng: np.random.Generator, profile: Profile, rows: int, processes: int
 
 
 def processes(
-    rng: np.random.Generator, profile: Profile, level: Floats, *, inferences: int
+    rng: np.random.Generator,
+    profile: Profile,
+    level: Floats,
+    *,
+    inferences: int,
+    warmup_s: float = 0.15,
 ) -> Floats:
     """Returns the log latency of each inference: float64 [..., inferences].
 
     Args:
         level: float64 [...], of each process before it differs from others.
+        warmup_s: before the first of them, in which the clocks rise.
     """
     shape = level.shape
     slow = rng.random(shape) < profile.slow_share
@@ -171,7 +197,17 @@ def processes(
         found += dips * np.log1p(profile.dip)
     spiked = rng.random(found.shape) < profile.spike_share
     found[spiked] += np.log1p(rng.exponential(profile.spike, int(spiked.sum())))
+    if profile.rise is not None:
+        found += _rising(rng, profile.rise, shape, warmup_s + INFERENCE_S * np.arange(inferences))
     return np.asarray(found)
+
+
+def _rising(
+    rng: np.random.Generator, rise: Rise, shape: tuple[int, ...], began_s: Floats
+) -> Floats:
+    """Returns what clocks that still rise cost each inference: float64 [..., inferences]."""
+    first = rise.slowdown * rng.uniform(0.7, 1.3, (*shape, 1))
+    return np.asarray(np.log1p(first * np.exp(-began_s / rise.over_s)))
 
 
 def _states(

@@ -14,7 +14,7 @@ from bench.gate.rule import Rule
 from bench.gate.verdict import ModelKey
 from bench.plan.case import Delegate, Runner
 from bench.plan.device import DeviceRecord, Kind
-from lab.noise import Floats, Profile, device, median, minimum, processes
+from lab.noise import INFERENCE_S, Floats, Profile, device, median, minimum, processes
 from lab.noise import Statistic as Summary
 
 MODELS = 30
@@ -38,15 +38,27 @@ class Protocol:
         statistic: of its inferences, which a block compares.
         process_s: what it takes with a model of 20 ms: start, load, warm-up, inferences, and its
             share of reading the phone's state.
+        warmup_s: in which clocks rise.
     """
 
     inferences: int
     statistic: Summary
     process_s: float
+    warmup_s: float = 0.15
 
 
-NOW = Protocol(inferences=7, statistic=minimum, process_s=0.13 + 0.15 + 7 * 0.020)
-BEFORE = Protocol(inferences=15, statistic=median, process_s=0.5 + 15 * 0.020)
+def protocol(warmup_s: float, inferences: int, statistic: Summary = minimum) -> Protocol:
+    """Returns a protocol with what its process takes: 0.13 s to start, load and be read."""
+    return Protocol(
+        inferences=inferences,
+        statistic=statistic,
+        process_s=0.13 + warmup_s + inferences * INFERENCE_S,
+        warmup_s=warmup_s,
+    )
+
+
+NOW = protocol(0.15, 7)
+BEFORE = Protocol(inferences=15, statistic=median, process_s=0.5 + 15 * 0.020, warmup_s=0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +119,11 @@ def log_ratios(
     takes_turns = np.arange(width) % 2 == 0
     is_candidate = takes_turns == candidate_first[..., None]
     inferences = processes(
-        rng, profile, level + is_candidate * np.log1p(slowdown), inferences=protocol.inferences
+        rng,
+        profile,
+        level + is_candidate * np.log1p(slowdown),
+        inferences=protocol.inferences,
+        warmup_s=protocol.warmup_s,
     )
     values = protocol.statistic(inferences)
     candidate = np.where(is_candidate, values, np.inf).min(axis=-1)

@@ -84,7 +84,8 @@ class Machine:
         factor = self.times * (1 + self.slower.get(case.artifact_sha256, 0.0))
         told = json.loads(self.real.stdout)
         latencies_us = [
-            LATENCY_US * factor * (1 + self.noise.gauss(0, 0.01)) for _ in told["inference_us"]
+            LATENCY_US * factor * (1 + self.noise.gauss(0, 0.01))
+            for _ in range(case.protocol.num_runs)
         ]
         told |= {
             "inference_us": latencies_us,

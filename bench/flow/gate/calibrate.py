@@ -1,24 +1,36 @@
-"""Calibrations of devices: made from the logs of A/A runs, stored, and found again for gates."""
+"""Calibrations: the protocols that they compare, made from A/A logs, stored, found for gates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from statistics import median
 
 from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
+from bench.flow.device.sweep import Sweep
 from bench.flow.gate.references import Comparison, Side, pair_up
 from bench.gate.calibration.device_noise import LEAST_BLOCKS, Calibration, classes
+from bench.gate.calibration.protocols import ProcessProtocol
 from bench.gate.history.series import Environment, environment_of
 from bench.gate.log import Log
 from bench.gate.records import Block
 from bench.gate.verdict import ModelKey
+from bench.plan.case import Case, Runner
 from bench.store.records import Invocation, Session
 from bench.store.store import Store
+
+# The longest warm-up is the yardstick: half a second, after which a phone's clocks are up. With
+# more inferences no protocol was cheaper in simulation: docs/evidence/gate-protocols.md.
+_OFFICIAL_WARMUPS_S = (0.05, 0.15, 0.35, 0.5)
+_OFFICIAL_INFERENCES = ((3, 0.05), (7, 0.1))
+# Our runner reports every inference, and its start alone takes as long as a phone's warm-up.
+_OUR_WARMUPS_S = (0.05, 0.2, 0.5)
+_OUR_INFERENCES = ((7, 0.0), (15, 0.0))
 
 _MOST_BYTES = 16 << 20
 _AGAIN = "run frill-bench calibrate again"
@@ -138,3 +150,60 @@ def _process_s(log: Log, invocations: Sequence[Invocation]) -> dict[ModelKey, fl
 def day(calibration: Calibration) -> str:
     """Returns the day of the measurement, such as ``2026-11-29``."""
     return calibration.measured_at[:10]
+
+
+def protocols_for(runner: Runner) -> tuple[ProcessProtocol, ...]:
+    """Returns the protocols that a calibration compares, the longest last."""
+    ours = runner is Runner.LITERT_PYTHON
+    inferences = _OUR_INFERENCES if ours else _OFFICIAL_INFERENCES
+    warmups_s = _OUR_WARMUPS_S if ours else _OFFICIAL_WARMUPS_S
+    return tuple(
+        ProcessProtocol(warmup_s=warmup_s, num_runs=num_runs, min_s=min_s)
+        for (num_runs, min_s), warmup_s in product(inferences, warmups_s)
+    )
+
+
+def protocol_of(case: Case) -> ProcessProtocol:
+    """Returns the protocol of a gate's case."""
+    protocol = case.protocol
+    return ProcessProtocol(
+        warmup_s=protocol.warmup_min_secs, num_runs=protocol.num_runs, min_s=protocol.min_secs
+    )
+
+
+def measured_by(case: Case, protocol: ProcessProtocol | None) -> Case:
+    """Returns the case with a protocol; ``None`` keeps its own."""
+    return (
+        case
+        if protocol is None
+        else replace(
+            case,
+            protocol=replace(
+                case.protocol,
+                warmup_min_secs=protocol.warmup_s,
+                num_runs=protocol.num_runs,
+                min_secs=protocol.min_s,
+            ),
+        )
+    )
+
+
+def with_protocol(sweep: Sweep, protocol: ProcessProtocol) -> Sweep:
+    """Returns the sweep of a gate with a protocol for all its cases."""
+    return replace(sweep, cases=tuple(measured_by(case, protocol) for case in sweep.cases))
+
+
+def with_each(comparison: Comparison, protocols: Sequence[ProcessProtocol]) -> Comparison:
+    """Returns a comparison in which each pair is measured with each protocol in turn."""
+    pairs = tuple(
+        replace(pair, model=protocol.labelled(pair.model), protocol=protocol)
+        for pair in comparison.pairs
+        for protocol in protocols
+    )
+    return replace(comparison, pairs=pairs)
+
+
+def least_s(comparison: Comparison, blocks: int) -> float:
+    """Returns how long so many blocks of each pair warm up and measure at least, in seconds."""
+    protocols = [pair.protocol for pair in comparison.pairs if pair.protocol]
+    return 2 * blocks * sum(each.warmup_s + each.min_s for each in protocols)

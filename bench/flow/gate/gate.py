@@ -30,6 +30,7 @@ from bench.core.units import counted
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep
 from bench.flow.gate.bundle import Bundle
+from bench.flow.gate.calibrate import measured_by, protocol_of
 from bench.flow.gate.differences import of_own_tools, of_runtimes, of_tool
 from bench.flow.gate.log_file import Journal, read
 from bench.flow.gate.operator_file import explain_with_file
@@ -205,7 +206,10 @@ def sides_of(pairs: Sequence[FilePair], sweep: Sweep) -> dict[ModelKey, tuple[Ca
         {case.artifact_sha256: case for case in side} for side in sweep.sides or (sweep.cases,)
     ]
     return {
-        pair.model: (sides[0][pair.baseline.sha256], sides[pair.side][pair.candidate.sha256])
+        pair.model: (
+            measured_by(sides[0][pair.baseline.sha256], pair.protocol),
+            measured_by(sides[pair.side][pair.candidate.sha256], pair.protocol),
+        )
         for pair in pairs
     }
 
@@ -292,6 +296,7 @@ def _setup(baseline: Case, candidate: Case) -> Setup:
         baseline_affinity=(baseline.affinity or ALL_CORES) if has_own_cores else None,
         warm_cache=candidate.warm_cache,
         baseline_warm_cache=baseline.warm_cache if has_own_cache else None,
+        **config.unstructure(protocol_of(candidate)),
     )
 
 

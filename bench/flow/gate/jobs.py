@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.core.units import counted
+from bench.core.units import counted, percent
 from bench.flow.device.device import Contact, Device
 from bench.flow.device.sweep import Sweep
-from bench.flow.gate.calibrate import day, find_calibration
+from bench.flow.gate.calibrate import (
+    day,
+    find_calibration,
+    least_s,
+    protocol_of,
+    protocols_for,
+    with_each,
+    with_protocol,
+)
 from bench.flow.gate.gate import Gate, first_record, sides_of
 from bench.flow.gate.run_blocks import host_limits
 from bench.flow.measure.session import new_session
-from bench.gate.calibration.device_noise import Calibration
+from bench.gate.calibration.device_noise import Calibration, same_rule
+from bench.gate.calibration.protocols import ProcessProtocol
 from bench.gate.history.series import Environment, environment_of
 from bench.plan.case import Delegate, Mode
 from bench.plan.device import Kind
@@ -37,16 +46,18 @@ _OFFICIAL: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateJob:
-    """A gate; the device's calibration gives the processes per side.
+    """A gate; the device's calibration gives the protocol and the processes per side.
 
     Args:
         calibrations: the folder of stored calibrations.
         processes_per_side: overrides that of the calibration.
+        keeps_protocol: the protocol of the sweep overrides that of the calibration.
     """
 
     gate: Gate
     calibrations: Path
     processes_per_side: int | None = None
+    keeps_protocol: bool = False
 
     @property
     def targets(self) -> Sequence[Target]:
@@ -55,27 +66,37 @@ class GateJob:
 
     def open(self, sweep: Sweep, store: Store) -> OpenGateJob:
         """Returns the gate with its session."""
-        gate, lines = self.calibrated(sweep)
+        gate, sweep, lines = self.calibrated(sweep)
         opened = _open(gate, sweep, store)
         for line in lines:
             gate.on_message(line)
         return opened
 
-    def calibrated(self, sweep: Sweep) -> tuple[Gate, Sequence[str]]:
-        """Returns the gate with its processes per side, and messages about the calibration."""
+    def calibrated(self, sweep: Sweep) -> tuple[Gate, Sweep, Sequence[str]]:
+        """Returns gate and sweep as the calibration has them, and messages about it."""
         calibration, refused = find_calibration(self.calibrations, _environment(self.gate, sweep))
         per_side = self.processes_per_side
-        if per_side is None:
-            per_side = calibration.processes_per_side if calibration else 1
-        gate = replace(self.gate, rule=replace(self.gate.rule, processes_per_side=per_side))
-        return gate, refused if calibration is None else [_describe(calibration, gate)]
+        if calibration is None:
+            return _with_sides(self.gate, per_side or 1), sweep, refused
+        if calibration.protocol is not None and not self.keeps_protocol:
+            sweep = with_protocol(sweep, calibration.protocol)
+        protocol = protocol_of(sweep.cases[0])
+        gate = _with_sides(self.gate, per_side or calibration.sides_with(protocol))
+        return gate, sweep, tuple(_describe(calibration, gate, protocol))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationJob:
-    """A gate of files against themselves."""
+    """A gate of files against themselves, with several protocols in turn.
+
+    Args:
+        keeps_protocol: only with that of the sweep.
+        on_message: takes a line on how long it will take.
+    """
 
     gate: Gate
+    keeps_protocol: bool = False
+    on_message: Callable[[str], None] = lambda line: None
 
     @property
     def targets(self) -> Sequence[Target]:
@@ -84,7 +105,19 @@ class CalibrationJob:
 
     def open(self, sweep: Sweep, store: Store) -> OpenGateJob:
         """Returns the gate with its session."""
-        return _open(self.gate, sweep, store)
+        case = sweep.cases[0]
+        protocols = (protocol_of(case),) if self.keeps_protocol else protocols_for(case.runner)
+        gate, blocks = self.gate, self.gate.rule.cap_blocks
+        comparison = with_each(gate.comparison, protocols)
+        if gate.max_s is None:
+            minutes = math.ceil(least_s(comparison, blocks) / 60)
+            self.on_message(
+                f"{counted(blocks, 'block')} of {counted(len(gate.comparison.pairs), 'model')}, "
+                f"with {counted(len(protocols), 'protocol')} in turn: at least "
+                f"{counted(minutes, 'minute')}; --minutes ends earlier, and cuts all alike"
+            )
+        rule = same_rule(blocks, pairs=len(comparison.pairs))
+        return _open(replace(gate, comparison=comparison, rule=rule), sweep, store)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,15 +179,34 @@ def _environment(gate: Gate, sweep: Sweep) -> Environment:
     return environment_of(opened, opened.models[0])
 
 
-def _describe(calibration: Calibration, gate: Gate) -> str:
-    """Returns a line on a gate by its calibration: processes per side, and how long it takes."""
+def _with_sides(gate: Gate, processes_per_side: int) -> Gate:
+    return replace(gate, rule=replace(gate.rule, processes_per_side=processes_per_side))
+
+
+def _describe(calibration: Calibration, gate: Gate, protocol: ProcessProtocol) -> Iterator[str]:
+    """Yields lines on a gate by its calibration: how it measures, and how long it takes."""
     models = [str(pair.model) for pair in gate.comparison.pairs]
     per_side = gate.rule.processes_per_side
-    gate_s = calibration.gate_s(models, margin=gate.rule.margin, processes_per_side=per_side)
-    processes = f"{per_side} process{'es' * (per_side > 1)} per side"
+    known = calibration.protocol
+    gate_s = calibration.gate_s(
+        models,
+        margin=gate.rule.margin,
+        processes_per_side=per_side,
+        protocol=known and protocol,
+    )
+    processes = f"{per_side} process{'es' * (per_side > 1)} per side, each of {protocol.text}"
     line = f"calibrated on {day(calibration)}: {processes}"
     if math.isnan(gate_s):
-        return line
-    duration = f"{gate_s:.0f} s" if gate_s < _SHORT_S else f"{gate_s / 60:.0f} min"
-    count = counted(len(models), "model")
-    return f"{line}; about {duration} for {count}, if none is slower"
+        yield line
+    else:
+        duration = f"{gate_s:.0f} s" if gate_s < _SHORT_S else f"{gate_s / 60:.0f} min"
+        count = counted(len(models), "model")
+        yield f"{line}; about {duration} for {count}, if none is slower"
+    for each in calibration.classes:
+        measured = each.measured(protocol)
+        if measured and measured.rise and not measured.is_eligible:
+            above = percent(measured.rise.value - 1)
+            yield (
+                f"{each.name}: with this protocol values are {above} % above those after the "
+                "longest warm-up: the clocks have not risen"
+            )

@@ -9,6 +9,7 @@ from bench.core import config
 from bench.core.artifact import Format, Role
 from bench.core.errors import ConfigurationError
 from bench.flow.gate.bundle import CONTENTS, Bundle, load, model_key, targets_of
+from bench.gate.calibration.protocols import ProcessProtocol
 from bench.gate.records import Unmeasured
 from bench.gate.verdict import ModelKey, Verdict
 from bench.plan.suite import Target, bare_target, zoo_targets
@@ -43,6 +44,7 @@ class FilePair:
             candidate's: two single files are a pair whatever they are.
         side: the place of the candidate's way to be measured among the gate's sides; the
             baseline's is the first.
+        protocol: of its processes, in a calibration that compares several.
     """
 
     model: ModelKey
@@ -50,6 +52,7 @@ class FilePair:
     candidate: Target
     baseline_format: Format | None = None
     side: int = -1
+    protocol: ProcessProtocol | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

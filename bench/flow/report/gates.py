@@ -236,6 +236,7 @@ def _noise(found: Calibration) -> Iterator[Noise]:
         f"cores {here.cores}",
         here.statistic,
         f"tool {here.tool_sha256[:8]}",
+        *([found.protocol.text] if found.protocol else []),
     ]
     for each in found.classes:
         yield Noise(

@@ -1,9 +1,8 @@
 """A device's noise, and the cost of a gate there, from comparing files with themselves.
 
-In an A/A log both sides are equal, so its processes can be resampled (bootstrap) into blocks, each
-with a new coin. For these simulated gates the correct verdict is known. The real rule decides them,
-which gives for each number of processes per side how often the verdict is correct, and after how
-many blocks. The number to use has the lowest cost of an unchanged model per correct verdict.
+The log may have each model several times, each time with another protocol of its processes, in
+turn. Both the protocol and the number of processes per side that a gate uses follow from what they
+cost: the seconds of an unchanged model for each correct verdict.
 """
 
 from __future__ import annotations
@@ -17,7 +16,28 @@ import numpy as np
 from bench.core.caveats import Caveat
 from bench.core.errors import ConfigurationError
 from bench.gate.calibration.bimodality import Modes, modes
-from bench.gate.decision import Outcome, block_sd, decide, smallest_slowdown
+from bench.gate.calibration.costs import (
+    MANY_MODELS,
+    MARGINS,
+    OF_MANY,
+    RULE,
+    SIDES,
+    Cost,
+    RedGates,
+    best,
+    cost_of,
+    differences,
+    red_gates,
+)
+from bench.gate.calibration.protocols import (
+    MeasuredProtocol,
+    ProcessProtocol,
+    choose,
+    model_of,
+    rise,
+    yardstick,
+)
+from bench.gate.decision import block_sd, smallest_slowdown
 from bench.gate.findings import log_ratio
 from bench.gate.history.series import Environment
 from bench.gate.log import Log
@@ -26,50 +46,9 @@ from bench.gate.rule import Rule
 from bench.gate.signed_rank import FloatArray
 from bench.gate.verdict import ModelKey
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 LEAST_BLOCKS = 12
 MOST_BLOCKS = 500
-MANY_MODELS = 30
-MARGINS = (0.02, 0.03, 0.05, 0.10)
-
-_RULE = Rule()
-_OF_MANY = _RULE.for_models(MANY_MODELS)
-_SIDES = (1, 2, 3)  # processes per side
-_ROWS = 1000
-_GATES = 500
-_EQUAL_COST = 1.1  # costs within 10 % count as equal; more processes have more power
-_WARM_UPS = 2  # warm-up processes before the first block of a model
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedGates:
-    """False alarms: red gates of unchanged models.
-
-    Args:
-        share: of the simulated gates.
-        high: upper end of its exact one-sided 95 % interval (Clopper and Pearson 1934).
-    """
-
-    share: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """The cost of comparing one of ``MANY_MODELS`` models.
-
-    Args:
-        passed: share of unchanged models that pass.
-        caught: share of models slower by the margin that are flagged as regressed.
-        unchanged_s, slower_s: mean wall time of these two kinds of models.
-    """
-
-    processes_per_side: int
-    margin: float
-    passed: float
-    caught: float
-    unchanged_s: float
-    slower_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +70,9 @@ class ModelClass:
         smallest_slowdown: that a gate detects at the cap with 95 % power, a share.
         red_alone, red_of_many: false alarms of gates of one model, and of ``MANY_MODELS``.
         costs: for each number of processes per side and each of ``MARGINS``.
+        protocol: the chosen one, which all of these are of; ``None`` if it is not known, as in
+            calibrations of older versions.
+        protocols: all that were measured.
     """
 
     name: str
@@ -107,13 +89,29 @@ class ModelClass:
     red_alone: RedGates
     red_of_many: RedGates
     costs: tuple[Cost, ...]
+    protocol: ProcessProtocol | None = None
+    protocols: tuple[MeasuredProtocol, ...] = ()
 
-    def cost(self, margin: float, processes_per_side: int) -> Cost | None:
+    def measured(self, protocol: ProcessProtocol) -> MeasuredProtocol | None:
+        """Returns what a protocol gives; ``None`` if it was not measured."""
+        return next((each for each in self.protocols if each.protocol == protocol), None)
+
+    def cost(
+        self, margin: float, processes_per_side: int, protocol: ProcessProtocol | None = None
+    ) -> Cost | None:
         """Returns the cost at the largest simulated margin that is not above ``margin``.
 
-        That of the smallest margin if all are above; ``None`` for other processes per side.
+        That of the smallest margin if all are above; ``None`` for other processes per side, and for
+        a protocol that was not measured.
+
+        Args:
+            protocol: by default the chosen one.
         """
-        costs = [each for each in self.costs if each.processes_per_side == processes_per_side]
+        known = self.costs
+        if protocol not in (None, self.protocol):
+            measured = self.measured(protocol)
+            known = measured.costs if measured else ()
+        costs = [each for each in known if each.processes_per_side == processes_per_side]
         not_above = [each for each in costs if each.margin <= margin * (1 + 1e-9)]
         return (not_above or costs[::-1])[-1] if costs else None
 
@@ -148,12 +146,35 @@ class Calibration:
         """The largest number that any class needs: a gate uses one number for all models."""
         return max(each.processes_per_side for each in self.classes)
 
-    def gate_s(self, models: Sequence[str], *, margin: float, processes_per_side: int) -> float:
+    @property
+    def protocol(self) -> ProcessProtocol | None:
+        """The protocol that gates use; ``None`` if it is not known."""
+        return self.classes[0].protocol
+
+    def sides_with(self, protocol: ProcessProtocol) -> int:
+        """Returns the processes per side with a protocol; of the chosen one if it is unknown."""
+        if protocol == self.protocol:
+            return self.processes_per_side
+        measured = [each.measured(protocol) for each in self.classes]
+        known = [each.processes_per_side for each in measured if each]
+        return max(known, default=self.processes_per_side)
+
+    def gate_s(
+        self,
+        models: Sequence[str],
+        *,
+        margin: float,
+        processes_per_side: int,
+        protocol: ProcessProtocol | None = None,
+    ) -> float:
         """Returns the duration of a gate in seconds if no model is slower; nan if not simulated.
 
         A model that was not measured takes the mean of the classes.
+
+        Args:
+            protocol: by default the chosen one.
         """
-        costs = [each.cost(margin, processes_per_side) for each in self.classes]
+        costs = [each.cost(margin, processes_per_side, protocol) for each in self.classes]
         cost_s = {
             model: cost.unchanged_s
             for each, cost in zip(self.classes, costs, strict=True)
@@ -165,8 +186,12 @@ class Calibration:
         return sum(cost_s.get(model, mean) for model in models)
 
 
-def same_rule(blocks: int) -> Rule:
+def same_rule(blocks: int, *, pairs: int = 1) -> Rule:
     """Returns the rule of an A/A run: a single analysis, after this many blocks.
+
+    Args:
+        pairs: of files with themselves, each with one protocol. Nobody reads a verdict on them, so
+            the rule accepts as many false alarms as so many pairs need.
 
     Raises:
         ConfigurationError: too few or too many blocks.
@@ -176,16 +201,24 @@ def same_rule(blocks: int) -> Rule:
             f"a calibration of {blocks} blocks per model",
             hint=f"measure {LEAST_BLOCKS} to {MOST_BLOCKS}: --blocks 60",
         )
-    return replace(_RULE, analyses=(blocks,), passing_shares=(1.0,), rejection_shares=(1.0,))
+    return replace(
+        RULE,
+        analyses=(blocks,),
+        passing_shares=(1.0,),
+        rejection_shares=(1.0,),
+        false_alarms_per_gate=max(RULE.false_alarms_per_gate, 1.01 * pairs * 0.5**blocks),
+    )
 
 
 def classes(log: Log, process_s: Mapping[ModelKey, float]) -> tuple[ModelClass, ...]:
     """Returns the model classes of an A/A log, the fastest first; deterministic.
 
-    Models with fewer than ``LEAST_BLOCKS`` blocks and failed models are left out.
+    Left out are models that failed, or that have fewer than ``LEAST_BLOCKS`` blocks with any of the
+    protocols.
 
     Args:
-        process_s: median time from one process of a model to the next.
+        process_s: median time from one process of a model to the next, by the model's key in the
+            log.
 
     Raises:
         ConfigurationError: the log compares different files, or has several processes per side.
@@ -198,57 +231,121 @@ def classes(log: Log, process_s: Mapping[ModelKey, float]) -> tuple[ModelClass, 
             "not a log of files against themselves with one process per side",
             hint="measure one: frill-bench calibrate",
         )
-    decades: dict[int, dict[ModelKey, Sequence[Block]]] = {}
-    for model, standing in log.standings.of.items():
-        blocks = standing.blocks
-        if standing.failure is None and len(blocks) >= LEAST_BLOCKS:
-            value_us = float(np.median(np.exp(_values(blocks))))
-            decade = math.floor(math.log10(value_us / 1000))
-            decades.setdefault(decade, {})[model] = blocks
+    protocols = tuple(dict.fromkeys(ProcessProtocol.of(pair.observed) for pair in opened.models))
+    decades: dict[int, list[_Measured]] = {}
+    for each in _measured(log, process_s):
+        value_us = float(np.median(np.exp(_values(each.blocks[protocols[-1]]))))  # the longest
+        decades.setdefault(math.floor(math.log10(value_us / 1000)), []).append(each)
+    measured = [
+        tuple(_with_protocol(decades[decade], protocols, each) for each in protocols)
+        for decade in sorted(decades)
+    ]
+    if not measured:
+        return ()
+    chosen, _ = choose(measured, [len(decades[decade]) for decade in sorted(decades)])
     return tuple(
-        _class(
-            decade,
-            models,
-            sum(len(log.standings.of[model].discarded) for model in models),
-            float(np.median([process_s[model] for model in models])),
-        )
-        for decade, models in sorted(decades.items())
+        _class(decade, decades[decade], alternatives, chosen)
+        for decade, alternatives in zip(sorted(decades), measured, strict=True)
     )
 
 
-def _class(
-    decade: int, blocks: Mapping[ModelKey, Sequence[Block]], discarded: int, process_s: float
-) -> ModelClass:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """A model; with each protocol its valid blocks, how many others, and the time of a process."""
+
+    model: ModelKey
+    blocks: Mapping[ProcessProtocol | None, Sequence[Block]]
+    discarded: Mapping[ProcessProtocol | None, int]
+    process_s: Mapping[ProcessProtocol | None, float]
+
+
+def _measured(log: Log, process_s: Mapping[ModelKey, float]) -> list[_Measured]:
+    """Returns the models of a log that have enough blocks with all protocols."""
+    keys: dict[ModelKey, dict[ProcessProtocol | None, ModelKey]] = {}
+    for pair in log.opened.models:
+        keys.setdefault(model_of(pair), {})[ProcessProtocol.of(pair.observed)] = pair.model
+    found = []
+    for model, own in keys.items():
+        standings = {protocol: log.standings.of[key] for protocol, key in own.items()}
+        if all(
+            len(each.blocks) >= LEAST_BLOCKS and each.failure is None for each in standings.values()
+        ):
+            found.append(
+                _Measured(
+                    model=model,
+                    blocks={protocol: each.blocks for protocol, each in standings.items()},
+                    discarded={key: len(each.discarded) for key, each in standings.items()},
+                    process_s={protocol: process_s[key] for protocol, key in own.items()},
+                )
+            )
+    return found
+
+
+def _with_protocol(
+    models: Sequence[_Measured],
+    protocols: Sequence[ProcessProtocol | None],
+    protocol: ProcessProtocol | None,
+) -> MeasuredProtocol:
     rng = np.random.default_rng(1)
-    runs = [_values(own) for own in blocks.values()]
-    ratios = np.array([log_ratio(block) for own in blocks.values() for block in own])
+    runs = [_values(each.blocks[protocol]) for each in models]
+    ratios = np.array([log_ratio(block) for each in models for block in each.blocks[protocol]])
+    discarded = sum(each.discarded[protocol] for each in models)
     attempts = 1 + discarded / ratios.size  # per valid block
-    noise_by_k = {k: _differences(runs, k) for k in _SIDES}
+    process_s = float(np.median([each.process_s[protocol] for each in models]))
     costs = tuple(
-        _cost(rng, noise_by_k[k], margin, k, attempts * process_s)
-        for k in _SIDES
+        cost_of(rng, differences(runs, k), margin, k, attempts * process_s)
+        for k in SIDES
         for margin in MARGINS
     )
-    rule = replace(_OF_MANY, processes_per_side=_best(costs))
-    noise = noise_by_k[rule.processes_per_side]
-    both = np.concatenate([noise, -noise])
-    return ModelClass(
-        name=_name(decade),
-        models=tuple(map(str, blocks)),
+    longest = yardstick(protocols, protocol)
+    return MeasuredProtocol(
+        protocol=protocol,
         blocks=ratios.size,
         discarded=discarded,
         process_s=process_s,
         block_sd=float(block_sd(ratios)),
+        rise=None if longest is None else rise(_beside(models, protocol, longest)),
+        processes_per_side=best(costs),
+        costs=costs,
+    )
+
+
+def _beside(
+    models: Sequence[_Measured], protocol: ProcessProtocol | None, longest: ProcessProtocol
+) -> list[tuple[Sequence[Block], Sequence[Block]]]:
+    """Returns for each model its blocks with a protocol and those with the longest warm-up."""
+    return [(each.blocks[protocol], each.blocks[longest]) for each in models]
+
+
+def _class(
+    decade: int, models: Sequence[_Measured], protocols: tuple[MeasuredProtocol, ...], chosen: int
+) -> ModelClass:
+    rng = np.random.default_rng(2)
+    own = protocols[chosen]
+    runs = [_values(each.blocks[own.protocol]) for each in models]
+    ratios = np.array([log_ratio(block) for each in models for block in each.blocks[own.protocol]])
+    rule = replace(OF_MANY, processes_per_side=own.processes_per_side)
+    noise = differences(runs, own.processes_per_side)
+    both = np.concatenate([noise, -noise])
+    return ModelClass(
+        name=_name(decade),
+        models=tuple(str(each.model) for each in models),
+        blocks=own.blocks,
+        discarded=own.discarded,
+        process_s=own.process_s,
+        block_sd=own.block_sd,
         block_sd_plain=float(np.std(ratios, ddof=1)),
-        second_slower=math.expm1(-float(np.median(noise_by_k[1]))),
+        second_slower=math.expm1(-float(np.median(differences(runs, 1)))),
         modes=modes(runs),
-        processes_per_side=rule.processes_per_side,
+        processes_per_side=own.processes_per_side,
         smallest_slowdown=float(
             smallest_slowdown(both, rule, models=MANY_MODELS, blocks=rule.cap_blocks)
         ),
-        red_alone=_red_gates(rng, noise, rule, models=1),
-        red_of_many=_red_gates(rng, noise, rule, models=MANY_MODELS),
-        costs=costs,
+        red_alone=red_gates(rng, noise, rule, models=1),
+        red_of_many=red_gates(rng, noise, rule, models=MANY_MODELS),
+        costs=own.costs,
+        protocol=own.protocol,
+        protocols=protocols,
     )
 
 
@@ -263,81 +360,3 @@ def _values(blocks: Sequence[Block]) -> FloatArray:
     """Returns the log of each process's value, in the order they ran: float64 [2 * blocks]."""
     both = [sorted((*each.baseline, *each.candidate), key=lambda p: p.position) for each in blocks]
     return np.log([process.value_us for block in both for process in block])
-
-
-def _differences(runs: Sequence[FloatArray], processes_per_side: int) -> FloatArray:
-    """Returns the log-ratios of all blocks of consecutive processes: float64 [blocks].
-
-    The side that began is the numerator; the sides alternate, as in a gate.
-    """
-    windows = np.concatenate(
-        [np.lib.stride_tricks.sliding_window_view(run, 2 * processes_per_side)[::2] for run in runs]
-    )
-    return np.asarray(windows[:, ::2].min(axis=1) - windows[:, 1::2].min(axis=1))
-
-
-def _resample(
-    rng: np.random.Generator, noise: FloatArray, rows: int, slowdown: float
-) -> FloatArray:
-    """Returns blocks resampled with replacement, each with a coin: float64 [rows, cap]."""
-    shape = (rows, _RULE.cap_blocks)
-    return np.asarray(
-        rng.choice(noise, shape) * rng.choice((-1.0, 1.0), shape) + math.log1p(slowdown)
-    )
-
-
-def _cost(
-    rng: np.random.Generator,
-    noise: FloatArray,
-    margin: float,
-    processes_per_side: int,
-    process_s: float,
-) -> Cost:
-    rule = replace(_OF_MANY, margin=margin, processes_per_side=processes_per_side)
-    (unchanged, unchanged_blocks), (slower, slower_blocks) = (
-        decide(_resample(rng, noise, _ROWS, each), rule, models=MANY_MODELS)
-        for each in (0.0, margin)
-    )
-    unchanged_s, slower_s = (
-        (2 * processes_per_side * float(blocks.mean()) + _WARM_UPS) * process_s
-        for blocks in (unchanged_blocks, slower_blocks)
-    )
-    return Cost(
-        processes_per_side=processes_per_side,
-        margin=margin,
-        passed=float(np.isin(unchanged, (Outcome.SAME, Outcome.IMPROVED)).mean()),
-        caught=float((slower == Outcome.REGRESSED).mean()),
-        unchanged_s=unchanged_s,
-        slower_s=slower_s,
-    )
-
-
-def _best(costs: Sequence[Cost]) -> int:
-    """Returns the number of processes per side to use."""
-    # Seconds of an unchanged model, divided by the chance of a correct verdict.
-    prices = {
-        cost.processes_per_side: cost.unchanged_s / max(cost.passed * cost.caught, 1e-6)
-        for cost in costs
-        if cost.margin == _RULE.margin
-    }
-    return max(k for k, price in prices.items() if price <= _EQUAL_COST * min(prices.values()))
-
-
-def _red_gates(rng: np.random.Generator, noise: FloatArray, rule: Rule, *, models: int) -> RedGates:
-    rule = replace(_RULE.for_models(models), processes_per_side=rule.processes_per_side)
-    outcome, _ = decide(_resample(rng, noise, _GATES * models, 0.0), rule, models=models)
-    regressed = (outcome == Outcome.REGRESSED).reshape(_GATES, models)
-    red = int(regressed.any(axis=1).sum())
-    return RedGates(share=red / _GATES, high=_upper_bound(red, _GATES))
-
-
-def _upper_bound(count: int, n: int) -> float:
-    """Returns the share for which ``count`` or fewer of n have a probability of 5 %."""
-    low, high = count / n, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        chance = sum(
-            math.comb(n, k) * middle**k * (1 - middle) ** (n - k) for k in range(count + 1)
-        )
-        low, high = (middle, high) if chance > 0.05 else (low, middle)
-    return high

@@ -29,6 +29,10 @@ PINNED = "anchor"  # name of a change of the pinned baseline's file
 class Environment:
     """Everything that a ratio may depend on, besides the two files.
 
+    Warm-up and number of inferences are not in it: they change the values of both sides alike, so
+    a gate that takes another protocol from a new calibration does not split a series. What is
+    compared is in it: the statistic, and of how many processes the fastest.
+
     Args:
         device_unit: one phone, not its model: units of a model differ by 10 to 20 %.
         processor: its name, and the number of usable cores.

@@ -16,14 +16,16 @@ from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.flow.device.device import Contact
 from bench.flow.device.sweep import Sweep
-from bench.flow.gate.calibrate import calibration_of, save
+from bench.flow.gate.calibrate import calibration_of, protocol_of, protocols_for, save
 from bench.flow.gate.gate import Gate, log_of
-from bench.flow.gate.jobs import GateJob
+from bench.flow.gate.jobs import CalibrationJob, GateJob
 from bench.flow.gate.log_file import read
 from bench.gate.calibration.device_noise import Calibration, same_rule
+from bench.gate.calibration.protocols import ProcessProtocol
 from bench.gate.findings import latency_findings
 from bench.gate.rule import Rule
 from bench.gate.verdict import Verdict
+from bench.plan.case import Runner
 from bench.store.store import Store
 
 
@@ -57,7 +59,7 @@ def begun(gate: Gate, sweep: Sweep, *, chosen: int | None = None) -> tuple[int, 
         calibrations=gate.folder.parent / "calibrations",
         processes_per_side=chosen,
     )
-    calibrated, lines = job.calibrated(sweep)
+    calibrated, _, lines = job.calibrated(sweep)
     return calibrated.rule.processes_per_side, "\n".join(lines)
 
 
@@ -78,14 +80,14 @@ def test_a_gate_takes_its_processes_from_the_calibration_of_its_device_and_of_no
     three = replace(only, processes_per_side=3)
     path = save(folder, replace(found, classes=(three,)))
     k, line = begun(gate, sweep)
+    calibrated = line
     assert k == 3
-    assert line.startswith(f"calibrated on {found.measured_at[:10]}: 3 processes per side; about ")
+    how = "each of 3 inferences after 0 s of warm-up"
+    day = found.measured_at[:10]
+    assert line.startswith(f"calibrated on {day}: 3 processes per side, {how}; about ")
     assert line.endswith(" for 3 models, if none is slower")
     assert begun(gate, sweep, chosen=2)[0] == 2
-    assert begun(gate, sweep, chosen=4) == (
-        4,
-        line[: line.index("3 ")] + "4 processes per side",
-    )
+    assert begun(gate, sweep, chosen=4) == (4, f"calibrated on {day}: 4 processes per side, {how}")
 
     parallel, other = planned(tmp_path, "one", threads=2)
     k, line = begun(parallel, other)
@@ -96,13 +98,15 @@ def test_a_gate_takes_its_processes_from_the_calibration_of_its_device_and_of_no
     updated = replace(sweep, device=replace(sweep.device, os_build="newer"))
     assert "differ: fingerprint" in begun(gate, updated)[1]
 
-    # A calibration of version 1, whose keys said "arm".
-    path.write_text(
-        path.read_text()
-        .replace("processes_per_side", "processes_per_arm")
-        .replace('"schema_version": 2', '"schema_version": 1')
-    )
-    assert begun(gate, sweep)[0] == 3
+    # One of version 2, which knew no protocols, and of version 1, whose keys said "arm".
+    older = json.loads(path.read_text()) | {"schema_version": 2}
+    for each in older["classes"]:
+        del each["protocol"], each["protocols"]
+    path.write_text(json.dumps(older))
+    assert begun(gate, sweep) == (3, calibrated)
+    older |= {"schema_version": 1}
+    path.write_text(json.dumps(older).replace("processes_per_side", "processes_per_arm"))
+    assert begun(gate, sweep) == (3, calibrated)
 
     save(folder, found)
     assert list(folder.glob("*.json")) == [path]
@@ -133,6 +137,47 @@ def test_a_model_that_fails_leaves_the_others_their_calibration(
     assert found.classes[0].models == ("two float32",)
 
 
+def test_several_protocols_take_turns_and_a_gate_uses_the_one_that_was_chosen(
+    tmp_path: Path, store: Store, machine: Machine
+) -> None:
+    aa, sweep = with_itself(tmp_path, "one", "two")
+    lines: list[str] = []
+    opened = CalibrationJob(gate=aa, on_message=lines.append).open(sweep, store)
+    opened.run(machine, Contact())
+    protocols = protocols_for(Runner.LITERT_PYTHON)
+    assert lines == [
+        "12 blocks of 2 models, with 6 protocols in turn: at least 2 minutes; --minutes ends "
+        "earlier, and cuts all alike"
+    ]
+    warm_ups = [
+        case.protocol.warmup_min_secs for case in machine.ran[2::3][:6]
+    ]  # after one to fill caches
+    assert warm_ups == [each.warmup_s for each in protocols]
+    path = log_of(store, opened.session)
+    log = read(path)
+    assert [ProcessProtocol.of(pair.observed) for pair in log.opened.models] == [*protocols] * 2
+    assert str(log.opened.models[0].model) == "one (7 inferences after 0.05 s of warm-up) float32"
+    found = calibration_of(log, path, opened.session, store)
+    assert [each.models for each in found.classes] == [("one float32", "two float32")]
+    assert [each.protocol for each in found.classes[0].protocols] == list(protocols)
+
+    chosen = replace(found.classes[0], protocol=protocols[1])
+    save(tmp_path / "calibrations", replace(found, classes=(chosen,)))
+    gate, sweep = planned(tmp_path, "one")
+    for keeps, expected in ((False, protocols[1]), (True, protocol_of(sweep.cases[0]))):
+        job = GateJob(
+            gate=replace(gate, on_message=lines.append),
+            calibrations=tmp_path / "calibrations",
+            keeps_protocol=keeps,
+        )
+        gated = job.open(sweep, store)
+        gated.run(machine, Contact())
+        (pair,) = read(log_of(store, gated.session)).opened.models
+        assert ProcessProtocol.of(pair.observed) == expected
+        assert protocol_of(machine.ran[-1]) == expected
+        assert any(f"each of {expected.text}" in line for line in lines)
+
+
 def test_the_rule_of_a_gate_is_its_own_except_for_the_processes(
     tmp_path: Path, store: Store, machine: Machine
 ) -> None:
@@ -158,7 +203,7 @@ def test_a_bimodal_phone_is_calibrated_to_the_fastest_of_three_and_its_gate_uses
     for number, name in enumerate(("old", "new")):
         (tmp_path / f"{name}.tflite").write_bytes(TINY.read_bytes() + bytes(number))
     tool = drawn_tool(tmp_path / "tool", slowdowns={}, profile="bimodal", seed=3)
-    words = ["-s", phone.serial, "--benchmark-binary", str(tool)]
+    words = ["-s", phone.serial, "--benchmark-binary", str(tool), "--num-runs", "7"]
     assert main(["calibrate", "--model", "old.tflite", "--blocks", "14", "--json", *words]) == 0
     shown = capsys.readouterr()
     assert "measured on a virtual handset" in shown.err
@@ -174,7 +219,8 @@ def test_a_bimodal_phone_is_calibrated_to_the_fastest_of_three_and_its_gate_uses
 
     gate = ["gate", "--baseline", "old.tflite", "--candidate", "new.tflite", "--log", "gate.jsonl"]
     assert main([*gate, "--max-minutes", "0", *words]) == 0
-    assert ": 3 processes per side; about " in capsys.readouterr().err
+    how = "each of at least 7 inferences and 0.1 s after 0.15 s of warm-up"
+    assert f": 3 processes per side, {how}; about " in capsys.readouterr().err
     assert read(tmp_path / "gate.jsonl").opened.rule == replace(
         Rule().for_models(1), processes_per_side=3
     )
@@ -191,3 +237,12 @@ def test_too_few_blocks_give_no_calibration_and_status_four_or_two(
     assert main([*words, "--minutes", "0.01"]) == 4
     assert "no model has 12 blocks" in capsys.readouterr().err
     assert [each.suffix for each in (tmp_path / "calibrations").iterdir()] == [".jsonl"]
+
+
+def test_a_sustained_gate_has_no_protocol_to_choose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["gate", "--baseline", str(TINY), "--candidate", str(TINY), "--host"]
+    assert main([*words, "--sustained", "1", "--warmup-min-secs", "0.1"]) == 2
+    assert "are of single processes" in capsys.readouterr().err

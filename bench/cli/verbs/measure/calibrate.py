@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
     from bench.flow.fleet import Lane
     from bench.gate.calibration.device_noise import Calibration, ModelClass
+    from bench.gate.calibration.protocols import MeasuredProtocol
     from bench.gate.log import Log
     from bench.store.records import Session
     from bench.store.store import Store
 
 _EXAMPLE = "example: frill-bench calibrate --model zoo --host"
 _BLOCKS = 60
+_FEWEST, _OF_ALL = 20, 120  # of several models, whose blocks add up
 _ORDER_EFFECT = 0.02  # above it a gate needs more blocks; its verdicts stay correct
 
 
@@ -60,13 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--blocks",
         type=int,
         metavar="N",
-        help=f"blocks of each model (default: {_BLOCKS}, or as many as --minutes allows)",
+        help="blocks of each model with each protocol (default: "
+        f"{_BLOCKS}, fewer of more than two models, or as many as --minutes allows)",
     )
     how.add_argument(
         "--minutes",
         type=flags.seconds,
         metavar="MIN",
-        help="stop after this time; the same command resumes",
+        help="stop after this time, with as many blocks of each; the same command resumes",
     )
     gate_flags.add_how(how)
     flags.add_tool(parser.add_argument_group("the benchmark tool"))
@@ -82,13 +85,13 @@ def run(options: Options) -> int:
     from bench.flow.gate.references import side
     from bench.gate.calibration.device_noise import MOST_BLOCKS, same_rule
 
-    default = _BLOCKS if options.minutes is None else MOST_BLOCKS
-    rule = same_rule(default if options.blocks is None else options.blocks)
     sides = [side(ref, zoo=options.zoo) for ref in options.refs]
     if options.benchmark_binary is None:
         for tool in [each.tool for each in sides if each.tool is not None]:
             print_to_stderr(f"{tool}: not run; --benchmark-binary {tool} calibrates with it")
     comparison = pair_with_themselves(sides)
+    default = _blocks(len(comparison.pairs)) if options.minutes is None else MOST_BLOCKS
+    rule = same_rule(default if options.blocks is None else options.blocks)
     gate = Gate(
         comparison=comparison,
         rule=rule,
@@ -99,7 +102,17 @@ def run(options: Options) -> int:
     )
     request = partial(gate_flags.block_request, options, comparison.targets, ())
     devices = devices_of(options, request, tool_request(options))
-    return do_on_devices(devices, CalibrationJob(gate=gate), options.db, partial(_show, options))
+    job = CalibrationJob(
+        gate=gate,
+        keeps_protocol=bool(gate_flags.given_protocol(options)),
+        on_message=print_to_stderr,
+    )
+    return do_on_devices(devices, job, options.db, partial(_show, options))
+
+
+def _blocks(models: int) -> int:
+    """Returns the blocks of each of so many models, which count together."""
+    return max(_FEWEST, min(_BLOCKS, _OF_ALL // models))
 
 
 def _show(
@@ -138,7 +151,9 @@ def _codes(log: Log) -> set[int]:
 
 
 def _messages(log: Log, calibration: Calibration) -> Iterator[str]:
-    from bench.gate.calibration.device_noise import LEAST_BLOCKS, MANY_MODELS
+    from bench.gate.calibration.costs import MANY_MODELS
+    from bench.gate.calibration.device_noise import LEAST_BLOCKS
+    from bench.gate.calibration.protocols import model_of
     from bench.gate.records import CloseReason, ModelFailed
 
     yield (
@@ -149,10 +164,15 @@ def _messages(log: Log, calibration: Calibration) -> Iterator[str]:
     yield from (f"{each.text} ({each.kind}: {each.effect})" for each in calibration.caveats)
     calibrated = {model for each in calibration.classes for model in each.models}
     failed = {each.model: each.reason for each in log.entries if isinstance(each, ModelFailed)}
-    for pair in log.opened.models:
-        if str(pair.model) not in calibrated:
-            why = failed.get(pair.model, f"fewer than {LEAST_BLOCKS} blocks")
-            yield f"{pair.model}: left out: {why}"
+    left_out = {model_of(pair): f"fewer than {LEAST_BLOCKS} blocks" for pair in log.opened.models}
+    left_out |= {
+        model_of(pair): failed[pair.model] for pair in log.opened.models if pair.model in failed
+    }
+    for model, why in left_out.items():
+        if str(model) not in calibrated:
+            yield f"{model}: left out: {why}"
+    if calibration.protocol is not None:
+        yield f"gates on this device measure {calibration.protocol.text} in each process"
     for each in calibration.classes:
         if each.second_slower > _ORDER_EFFECT:
             yield (
@@ -173,8 +193,63 @@ def _print(calibration: Calibration, *, as_json: bool) -> None:
         per_side = {"processes_per_side": calibration.processes_per_side}
         print_json({"calibration": {**fields, **per_side}})
         return
-    for table in (_noise(calibration), _costs(calibration)):
+    for table in (_protocols(calibration), _noise(calibration), _costs(calibration)):
         print_table(table)
+
+
+def _protocols(calibration: Calibration) -> Table:
+    from bench.cli.terminal import plain_table
+
+    table = plain_table(
+        "protocols of a process",
+        ("models", "warm-up s", "inferences", "blocks", "above longest warm-up %", "block SD %",
+         "process s", "processes per side", "unchanged: s per correct verdict", ""),
+        left=("models", "inferences", ""),
+    )  # fmt: skip
+    for each in calibration.classes:
+        for measured in each.protocols:
+            protocol = measured.protocol
+            if protocol is None:
+                continue
+            per_side = calibration.sides_with(protocol)
+            table.add_row(
+                each.name,
+                f"{protocol.warmup_s:g}",
+                protocol.inferences,
+                str(measured.blocks),
+                _rise(measured),
+                units.percent(measured.block_sd),
+                units.significant(measured.process_s, 2),
+                str(per_side),
+                units.significant(measured.correct_s(per_side), 2),
+                _worth(calibration, each, measured),
+            )
+    return table
+
+
+def _rise(measured: MeasuredProtocol) -> str:
+    if measured.rise is None:
+        return "the longest"
+    value, low, high = (
+        None if ratio is None else units.percent(ratio - 1)
+        for ratio in (measured.rise.value, measured.rise.low, measured.rise.high)
+    )
+    return f"{value}" if low is None else f"{value} ({low} to {high})"
+
+
+def _worth(calibration: Calibration, each: ModelClass, measured: MeasuredProtocol) -> str:
+    """Returns why a protocol was not chosen: the clocks, or what it costs more."""
+    if measured.protocol == calibration.protocol:
+        return "chosen"
+    if not measured.is_eligible:
+        return "clocks not risen"
+    chosen = next(one for one in each.protocols if one.protocol == calibration.protocol)
+    now_s, then_s = (
+        one.correct_s(calibration.sides_with(one.protocol))
+        for one in (chosen, measured)
+        if one.protocol is not None
+    )
+    return f"{100 * (then_s / now_s - 1):+.0f} %"
 
 
 def _noise(calibration: Calibration) -> Table:
@@ -214,7 +289,7 @@ def _modes(each: ModelClass) -> str:
 
 def _costs(calibration: Calibration) -> Table:
     from bench.cli.terminal import plain_table
-    from bench.gate.calibration.device_noise import MARGINS
+    from bench.gate.calibration.costs import MARGINS
 
     table = plain_table(
         "cost of a gate per model",

@@ -137,6 +137,7 @@ def _run(options: Options, outputs: Outputs) -> int:
         gate=gate,
         calibrations=folder_beside(options.db, CALIBRATIONS),
         processes_per_side=options.processes_per_side,
+        keeps_protocol=bool(gate_flags.given_protocol(options)),
     )
     return do_on_devices(devices, job, options.db, partial(show_sessions, outputs))
 
