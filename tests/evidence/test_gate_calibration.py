@@ -24,12 +24,12 @@ from bench.gate.calibration.device_noise import ModelClass, classes
 from bench.gate.calibration.protocols import ProcessProtocol
 from bench.gate.rule import Rule
 
-pytestmark = [pytest.mark.evidence, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.evidence, pytest.mark.timeout(7200)]
 
 RUNS = 60
 ROWS = 2000
 MARGIN = 0.05
-CHOICES = 40
+CHOICES = 20
 DEFAULT = ProcessProtocol(warmup_s=0.15, num_runs=7, min_s=0.1)
 
 

@@ -190,7 +190,10 @@ def measured_by(case: Case, protocol: ProcessProtocol | None) -> Case:
 
 def with_protocol(sweep: Sweep, protocol: ProcessProtocol) -> Sweep:
     """Returns the sweep of a gate with a protocol for all its cases."""
-    return replace(sweep, cases=tuple(measured_by(case, protocol) for case in sweep.cases))
+    cases, *sides = (
+        tuple(measured_by(case, protocol) for case in side) for side in (sweep.cases, *sweep.sides)
+    )
+    return replace(sweep, cases=cases, sides=tuple(sides))
 
 
 def with_each(comparison: Comparison, protocols: Sequence[ProcessProtocol]) -> Comparison:

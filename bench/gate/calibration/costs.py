@@ -86,7 +86,6 @@ def _resample(
 
 
 def cost_of(
-    rng: np.random.Generator,
     noise: FloatArray,
     margin: float,
     processes_per_side: int,
@@ -98,6 +97,7 @@ def cost_of(
         noise: the log-ratios of blocks of equal files, float64 [blocks].
         process_s: time from one process to the next.
     """
+    rng = np.random.default_rng(1)
     rule = replace(OF_MANY, margin=margin, processes_per_side=processes_per_side)
     (unchanged, unchanged_blocks), (slower, slower_blocks) = (
         decide(_resample(rng, noise, _ROWS, each), rule, models=MANY_MODELS)
@@ -119,9 +119,7 @@ def cost_of(
 
 def best(costs: Sequence[Cost]) -> int:
     """Returns the number of processes per side to use."""
-    prices = {
-        cost.processes_per_side: cost.correct_s for cost in costs if cost.margin == RULE.margin
-    }
+    prices = {cost.processes_per_side: cost.correct_s for cost in costs}
     return max(k for k, price in prices.items() if price <= _EQUAL_COST * min(prices.values()))
 
 

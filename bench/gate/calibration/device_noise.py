@@ -102,7 +102,8 @@ class ModelClass:
         """Returns the cost at the largest simulated margin that is not above ``margin``.
 
         That of the smallest margin if all are above; ``None`` for other processes per side, and for
-        a protocol that was not measured.
+        a protocol that was not measured. Other protocols than the chosen one are only known at the
+        rule's margin.
 
         Args:
             protocol: by default the chosen one.
@@ -110,7 +111,7 @@ class ModelClass:
         known = self.costs
         if protocol not in (None, self.protocol):
             measured = self.measured(protocol)
-            known = measured.costs if measured else ()
+            known = measured.costs if measured and margin >= RULE.margin * (1 - 1e-9) else ()
         costs = [each for each in known if each.processes_per_side == processes_per_side]
         not_above = [each for each in costs if each.margin <= margin * (1 + 1e-9)]
         return (not_above or costs[::-1])[-1] if costs else None
@@ -286,16 +287,13 @@ def _with_protocol(
     protocols: Sequence[ProcessProtocol | None],
     protocol: ProcessProtocol | None,
 ) -> MeasuredProtocol:
-    rng = np.random.default_rng(1)
     runs = [_values(each.blocks[protocol]) for each in models]
     ratios = np.array([log_ratio(block) for each in models for block in each.blocks[protocol]])
     discarded = sum(each.discarded[protocol] for each in models)
     attempts = 1 + discarded / ratios.size  # per valid block
     process_s = float(np.median([each.process_s[protocol] for each in models]))
     costs = tuple(
-        cost_of(rng, differences(runs, k), margin, k, attempts * process_s)
-        for k in SIDES
-        for margin in MARGINS
+        cost_of(differences(runs, k), RULE.margin, k, attempts * process_s) for k in SIDES
     )
     longest = yardstick(protocols, protocol)
     return MeasuredProtocol(
@@ -327,6 +325,7 @@ def _class(
     rule = replace(OF_MANY, processes_per_side=own.processes_per_side)
     noise = differences(runs, own.processes_per_side)
     both = np.concatenate([noise, -noise])
+    attempts = 1 + own.discarded / own.blocks  # per valid block
     return ModelClass(
         name=_name(decade),
         models=tuple(str(each.model) for each in models),
@@ -343,7 +342,11 @@ def _class(
         ),
         red_alone=red_gates(rng, noise, rule, models=1),
         red_of_many=red_gates(rng, noise, rule, models=MANY_MODELS),
-        costs=own.costs,
+        costs=tuple(
+            cost_of(differences(runs, k), margin, k, attempts * own.process_s)
+            for k in SIDES
+            for margin in MARGINS
+        ),
         protocol=own.protocol,
         protocols=protocols,
     )

@@ -81,7 +81,7 @@ class MeasuredProtocol:
         rise: the values over those after the longest warm-up with as many inferences; ``None`` for
             that one itself. Above 1 the clocks had not risen.
         processes_per_side: recommended with this protocol.
-        costs: for each number of processes per side and each of ``MARGINS``.
+        costs: for each number of processes per side, at the rule's margin.
     """
 
     protocol: ProcessProtocol | None
@@ -101,9 +101,7 @@ class MeasuredProtocol:
     def correct_s(self, processes_per_side: int) -> float:
         """Returns the seconds of an unchanged model for each correct verdict, at the margin."""
         return next(
-            cost.correct_s
-            for cost in self.costs
-            if cost.processes_per_side == processes_per_side and cost.margin == RULE.margin
+            cost.correct_s for cost in self.costs if cost.processes_per_side == processes_per_side
         )
 
 

@@ -25,7 +25,7 @@ from reports.gate.page import to_html
 from reports.gate.step_summary import to_markdown
 
 SLICES = 8
-PROTOCOL = Protocol(mode=Mode.SUSTAINED, processes=SLICES, num_runs=1, min_secs=0.1)
+PROTOCOL = Protocol(mode=Mode.SUSTAINED, processes=SLICES, num_runs=3, min_secs=0.1)
 
 
 @dataclass
