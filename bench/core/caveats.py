@@ -27,6 +27,8 @@ class CaveatKind(StrEnum):
     CLIPS_LEFT_OUT = "clips_left_out"
     ODD_AUDIO = "odd_audio"
     ONE_CLASS_TESTED = "one_class_tested"
+    ONE_VOICE = "one_voice"
+    TWO_VOICES = "two_voices"
     IMPORTED = "imported"
     VIRTUAL = "virtual"
     FORCE_UNFIT = "force_unfit"
@@ -100,6 +102,12 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         CaveatKind.CLIPS_LEFT_OUT: "some files of the task's audio were left out",
         CaveatKind.ODD_AUDIO: "some clips of the task are odd",
         CaveatKind.ONE_CLASS_TESTED: "a single class is tested, so the score is its recall",
+        CaveatKind.ONE_VOICE: (
+            "a task is tested on one voice, so its score holds for that voice only"
+        ),
+        CaveatKind.TWO_VOICES: (
+            "a task is tested on two voices, which are too few for an interval over voices"
+        ),
         CaveatKind.WIDE_INTERVAL: "the 95 % interval is wider than was asked for",
         CaveatKind.CONVENTION_DIFFERS: (
             "one process of fifty runs, benchmark_model's default, gives another latency"

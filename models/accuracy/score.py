@@ -308,7 +308,8 @@ def _plain_log_mel(frames: Floats) -> Floats:
 def _cached(
     computed: Callable[[], Score], key: list[object], task_set: TaskSet, cache: Path
 ) -> Score:
-    name = sha256_value([_VERSION, head.VERSION, task_set.name, task_set.sha256, key])
+    spoken = [each for each in [task_set.speakers_sha256] if each]
+    name = sha256_value([_VERSION, head.VERSION, task_set.name, task_set.sha256, key, *spoken])
     stored = cache / "scores" / f"{name}.json"
     try:
         score = config.load(stored, Score)
@@ -316,7 +317,7 @@ def _cached(
         config.save(stored, computed())
         score = config.load(stored, Score)
     # The same clips may have come with other files that are left out, which scores nothing anew.
-    return replace(score, caveats=task_set.caveats)
+    return replace(score, caveats=task_set.caveats_of_scores)
 
 
 def _score(
@@ -344,6 +345,8 @@ def _score(
                 floor=floors.get(task.name),
                 test_clips=task.test_clips,
                 correct=tuple(map(_in_digits, result.correct)),
+                voices=result.voices,
+                neighbours=result.neighbours,
             )
         )
     resampled = np.mean([result.resampled for result in results], axis=0)
@@ -360,7 +363,7 @@ def _score(
         delegate=delegate,
         threads=THREADS,
         hop_samples=hop_samples,
-        caveats=task_set.caveats,
+        caveats=task_set.caveats_of_scores,
         windows=Windows.TO_END,
         less_floor=() if floor is None else _less_floor(task_set, results, floor),
         head=Head.FIXED,

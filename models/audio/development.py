@@ -115,7 +115,7 @@ def _synthetic_clips(root: Path) -> list[Clip]:
 def _clip(root: Path, path: Path, voice: str) -> Clip:
     sha256 = sha256_file(path)
     name = path.relative_to(root).as_posix()
-    return Clip(path=name, sha256=sha256, label=voice, group=sha256)
+    return Clip(path=name, sha256=sha256, label=voice, group=sha256, speaker=voice)
 
 
 def _task(name: str, metric: Metric, clips: list[Clip]) -> Task:

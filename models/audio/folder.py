@@ -73,8 +73,16 @@ def _from_folder(root: Path) -> TaskSet:
         parts = PurePosixPath(name).parts
         if len(parts) < 2:
             continue  # beside the labels, not in one
-        group = parts[1] if len(parts) > 2 else name
-        clips.append(Clip(path=name, sha256=sha256_file(root / name), label=parts[0], group=group))
+        speaker = parts[1] if len(parts) > 2 else ""
+        clips.append(
+            Clip(
+                path=name,
+                sha256=sha256_file(root / name),
+                label=parts[0],
+                group=speaker or name,
+                speaker=speaker,
+            )
+        )
     left_out = Counter(_unused_files(root))
     left_out["hidden"] += len(found) - len(names)
     left_out["beside the folders of the labels"] += len(names) - len(clips)
@@ -125,8 +133,16 @@ def _from_csv(path: Path) -> TaskSet:
     splits: dict[str, set[str]] = {}
     for number, row in rows:
         sha256 = sha256_file(path.parent / row["path"])
-        group = row.get("speaker") or sha256
-        clips.append(Clip(path=row["path"], sha256=sha256, label=row["label"], group=group))
+        speaker = row.get("speaker", "")
+        clips.append(
+            Clip(
+                path=row["path"],
+                sha256=sha256,
+                label=row["label"],
+                group=speaker or sha256,
+                speaker=speaker,
+            )
+        )
         if "split" in row:
             split = _split_of(row["split"], f"{path}, line {number}")
             splits.setdefault(sha256, set()).add(split)
@@ -309,7 +325,7 @@ def _shared_speakers(clips: Sequence[Clip], folds: tuple[Fold, ...]) -> list[str
     """Returns the speakers that are trained on and tested; a clip without one is its own."""
     (fold,) = folds
     trained, tested = (
-        {clips[index].group for index in side if clips[index].group != clips[index].sha256}
+        {clips[index].speaker for index in side if clips[index].speaker}
         for side in (fold.train, fold.test)
     )
     return sorted(trained & tested)

@@ -35,7 +35,9 @@ _VOICES = {
     "asterisk-prompt-fr-armelle": "Armelle",
     "asterisk-prompt-it-menardi-gsm": "Menardi",
 }
+_TONES = "gcin-voice"
 _SPANISH_ALLISON = "asterisk-core-sounds-es-gsm"
+_SPEAKERS = {**_VOICES, _SPANISH_ALLISON: "Allison"}
 # language: (the voice of the core sounds, the other voice)
 _LANGUAGES = {
     "es": (_SPANISH_ALLISON, "asterisk-prompt-es-co"),
@@ -105,7 +107,9 @@ def about(task_set: TaskSet) -> list[str]:
     """Returns lines on the user's own audio: what was understood, and each caveat."""
     if task_set.name in (DEFAULT, QUICK, DEMO, development.DEVELOPMENT):
         return []
-    caveats = [f"{each.kind.value}: {each.text} ({each.evidence})" for each in task_set.caveats]
+    caveats = [
+        f"{each.kind.value}: {each.text} ({each.evidence})" for each in task_set.caveats_of_scores
+    ]
     return [f"{task_set.name}: {folder.summary(task_set)}", *caveats]
 
 
@@ -194,7 +198,7 @@ class _PackagedClips:
 
     def paths(self, package: str) -> list[PurePosixPath]:
         """Returns a package's files; of telephone prompts, only speech of 0.3 s and more."""
-        if package == "gcin-voice":
+        if package == _TONES:
             return self._paths[package]
         return [
             path
@@ -203,8 +207,17 @@ class _PackagedClips:
         ]
 
     def clip(self, path: PurePosixPath, label: str, group: str) -> Clip:
-        """Returns a file as a clip."""
-        return Clip(path=str(path), sha256=self._sha256_of(path), label=label, group=group)
+        """Returns a file as a clip, with its speaker."""
+        package = path.parts[0]
+        # The tones are recorded by two people, the files of each under one name.
+        speaker = f"gcin {path.stem}" if package == _TONES else _SPEAKERS[package]
+        return Clip(
+            path=str(path),
+            sha256=self._sha256_of(path),
+            label=label,
+            group=group,
+            speaker=speaker,
+        )
 
 
 def _is_word(path: PurePosixPath) -> bool:
@@ -298,7 +311,7 @@ def _lang3(packaged: _PackagedClips) -> Task:
 def _tone4(packaged: _PackagedClips) -> Task:
     """The tone of a Mandarin syllable, over unseen syllables: for prosody."""
     clips = []
-    for path in packaged.paths("gcin-voice"):
+    for path in packaged.paths(_TONES):
         syllable = path.parent.name.rstrip("1234")
         tone = path.parent.name[len(syllable) :] or "first"
         if tone != _NEUTRAL_TONE:

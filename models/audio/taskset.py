@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from bench.core.caveats import Caveat
+from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
 
@@ -16,7 +16,8 @@ from bench.core.hashing import sha256_value
 class Metric(StrEnum):
     """How a task is judged."""
 
-    BALANCED_ACCURACY = "balanced_accuracy"  # linear head; mean recall of the classes tested
+    # Linear head; the mean recall of the classes tested, which is unweighted average recall (UAR).
+    BALANCED_ACCURACY = "balanced_accuracy"
     RECALL = "recall"  # linear head; a single class is tested
     TOP1 = "top1"  # nearest neighbour, no head
 
@@ -31,12 +32,15 @@ class Clip:
         label: the class that a head must predict.
         group: clips of one group (speaker, prompt, syllable) never fall on both sides of a fold
             that is made here.
+        speaker: whose voice it is; empty where that is not known. No part of a task set's identity:
+            it changes no score, only what is known of other voices.
     """
 
     path: str
     sha256: str
     label: str
     group: str
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,12 @@ class Task:
         """How many clips (queries) are judged."""
         return sum(len(fold.test) for fold in self.folds)
 
+    @property
+    def voices_tested(self) -> tuple[str, ...]:
+        """The speakers of the test clips, sorted; empty where one is not known."""
+        found = {self.clips[index].speaker for fold in self.folds for index in fold.test}
+        return () if "" in found else tuple(sorted(found))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSet:
@@ -76,7 +86,7 @@ class TaskSet:
 
     Args:
         root: what the clips' paths are relative to; no part of the identity.
-        caveats: that every score from it carries.
+        caveats: that every score from it carries, besides those of few voices.
     """
 
     name: str
@@ -88,6 +98,33 @@ class TaskSet:
     def sha256(self) -> str:
         """Identity of the clips' contents, labels and splits; file names do not matter."""
         return sha256_value([_identity(task) for task in self.tasks])
+
+    @property
+    def caveats_of_scores(self) -> tuple[Caveat, ...]:
+        """All caveats that every score from it carries."""
+        few = {CaveatKind.ONE_VOICE: 1, CaveatKind.TWO_VOICES: 2}
+        named = {
+            kind: [task.name for task in self.tasks if len(task.voices_tested) == count]
+            for kind, count in few.items()
+        }
+        return (
+            *self.caveats,
+            *(
+                Caveat(kind=kind, evidence=", ".join(names))
+                for kind, names in named.items()
+                if names
+            ),
+        )
+
+    @property
+    def speakers_sha256(self) -> str:
+        """Identity of who speaks in the test clips; empty where that is not known of any task."""
+        spoken = [
+            [task.clips[index].speaker for fold in task.folds for index in fold.test]
+            for task in self.tasks
+            if task.voices_tested
+        ]
+        return sha256_value(spoken) if spoken else ""
 
     def paths(self) -> dict[str, Path]:
         """Returns one file for each distinct content, by its SHA-256, in the order of the sums."""

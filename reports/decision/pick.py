@@ -88,6 +88,20 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A file among those that keep the budgets, as what if it were shipped.
+
+    Args:
+        best: the probability that none of the others is more accurate, in [0, 1].
+        cost: how much less accurate than the best it is on average over all draws, in [0, 1].
+    """
+
+    name: str
+    best: float
+    cost: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """The answer on one device and runner, or for the worst of several.
 
@@ -99,6 +113,8 @@ class Answer:
         most_accurate: the probability that it is the most accurate of those.
         runner_up: the next one, another file.
         less: the score of ``chosen`` less that of ``runner_up``.
+        wrong_choice: what ``chosen`` and ``runner_up`` cost if they are not the best; empty where
+            nothing else keeps the budgets.
         safe: the most accurate option that surely keeps all budgets, if that is another one.
         options: all of them, those that keep the budgets first.
         left_out: name of each row that may not be chosen, to its reason.
@@ -112,6 +128,7 @@ class Answer:
     most_accurate: float | None
     runner_up: Option | None
     less: Less | None
+    wrong_choice: tuple[Choice, ...]
     safe: Option | None
     options: tuple[Option, ...]
     left_out: Mapping[str, str]
@@ -255,6 +272,7 @@ def _answer(
     sha256 = chosen.parts[0].row.file.artifact_sha256 if chosen else ""
     others = [each for each in keepers if each.parts[0].row.file.artifact_sha256 != sha256]
     runner_up = others[0] if others else None
+    choices = _choices(keepers)
     surely = [each for each in keepers if each.keeps is Keeps.SURELY]
     rows = [part.row for each in ordered for part in each.parts]
     left_out = {name: why for here in places for name, why in here.left_out.items()}
@@ -264,11 +282,12 @@ def _answer(
         best=tuple(dict.fromkeys(here.best for here in places if here.best)),
         budgets=tuple(budgets),
         chosen=chosen,
-        most_accurate=_most_accurate(keepers),
+        most_accurate=choices[0].best if choices else None,
         runner_up=runner_up,
         less=score_less(chosen.parts[0].row, runner_up.parts[0].row)
         if chosen and runner_up
         else None,
+        wrong_choice=(choices[0], choices[keepers.index(runner_up)]) if runner_up else (),
         safe=surely[0] if surely and surely[0] is not chosen else None,
         options=tuple(ordered),
         left_out={**left_out, **missing},
@@ -291,13 +310,18 @@ def _order(option: Option) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _most_accurate(keepers: Sequence[Option]) -> float | None:
-    """Returns the probability that no other keeper is more accurate than the first."""
+def _choices(keepers: Sequence[Option]) -> list[Choice]:
+    """Returns how probably each keeper is the most accurate, and what it costs if it is not."""
     if not keepers:
-        return None
+        return []
     points = [point_of(each.parts[0].row, each.name, 1.0, 1.0, 1.0) for each in keepers]
     scores = draws(points).scores
-    return float(np.mean(scores[:, 0] >= scores.max(axis=1) - _ALIKE))
+    cost = scores.max(axis=1)[:, None] - scores
+    best = np.mean(cost <= _ALIKE, axis=0)
+    return [
+        Choice(name=each.name, best=float(share), cost=float(mean))
+        for each, share, mean in zip(keepers, best, np.mean(cost, axis=0), strict=True)
+    ]
 
 
 def _shipped(row: Row) -> tuple[object, ...]:

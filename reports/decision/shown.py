@@ -10,7 +10,7 @@ from bench.core.caveats import Effect
 from bench.core.units import counted
 from reports.decision.budgets import Keeps, Kept, Measure, amount_text
 from reports.decision.intervals import Estimate, Less
-from reports.decision.pick import Answer, Candidate, Option
+from reports.decision.pick import Answer, Candidate, Choice, Option
 from reports.decision.to_measure import to_measure
 from reports.rows.schema import Row, grouped
 
@@ -48,6 +48,10 @@ def document(answer: Answer) -> dict[str, Any]:
         "most_accurate_probability": answer.most_accurate,
         "runner_up": _option(answer.runner_up),
         "chosen_less_runner_up": _less(answer.less),
+        "wrong_choice": [
+            {"name": each.name, "best_probability": each.best, "cost": each.cost}
+            for each in answer.wrong_choice
+        ],
         "surely": _option(answer.safe),
         "options": [_option(each) for each in answer.options],
         "left_out": dict(answer.left_out),
@@ -68,6 +72,8 @@ def _chosen(answer: Answer, chosen: Option) -> Iterator[str]:
         yield f"    the most accurate of all, at any cost: {'; '.join(answer.best)}"
     if answer.runner_up is not None and answer.less is not None:
         yield f"    runner-up {answer.runner_up.name}: {_difference(answer.less)}"
+    if answer.wrong_choice:
+        yield f"    cost of a wrong choice: {'; '.join(map(_wrong_choice, answer.wrong_choice))}"
     if answer.safe is not None:
         lost = (chosen.score or 0.0) - (answer.safe.score or 0.0)
         points = units.points(lost).lstrip("+")
@@ -100,6 +106,12 @@ def _chance(share: float) -> str:
     return f"probability {100 * share:.1f} %" if share >= 0.001 else "probability under 0.1 %"
 
 
+def _wrong_choice(choice: Choice) -> str:
+    """Returns what a choice costs on average, with the probability that it is the best."""
+    points = units.points(choice.cost).lstrip("+")
+    return f"{choice.name} {points} points on average (the best with {_chance(choice.best)})"
+
+
 def _kept(kept: Kept) -> str:
     measure = kept.budget.measure
     if kept.value is None:
@@ -124,7 +136,9 @@ def _difference(less: Less) -> str:
     ends = " to ".join(units.points(-each) for each in reversed(change.ends))
     how = "in pairs on the same clips" if less.paired else "intervals taken as independent"
     clips = f", {counted(less.clips, 'clip')}" if less.clips else ""
-    return f"{text} ({ends}, {how}{clips})"
+    voices = f", over {counted(less.voices, 'voice')}" if less.voices else ""
+    why = f"; cannot be distinguished: {reason}" if (reason := less.not_distinguished) else ""
+    return f"{text} ({ends}, {how}{clips}{voices}){why}"
 
 
 def _percents(found: Estimate) -> str:
@@ -207,4 +221,7 @@ def _less(less: Less | None) -> dict[str, Any] | None:
         "high": less.change.high,
         "paired": less.paired,
         "clips": less.clips,
+        "voices": less.voices,
+        "seeds_apart": less.seeds_apart,
+        "not_distinguished": less.not_distinguished,
     }

@@ -75,12 +75,20 @@ def _processes(part: Candidate, kept: Kept) -> str:
 
 
 def _clips(chosen: Option, runner_up: Option, less: Less) -> Iterator[str]:
-    """Yields how many test clips would show which of both is more accurate."""
+    """Yields how many test clips or voices would show which of both is more accurate."""
     change = less.change
     if change.ends is None or change.ends[0] > 0 or change.value == 0:
         return
     times = ((change.value - change.ends[0]) / change.value) ** 2
-    yield f"{_more_clips(times, less.clips)} to distinguish {chosen.name} from {runner_up.name}"
+    needed = _more_voices(times, less.voices) if less.voices else _more_clips(times, less.clips)
+    yield f"{needed} to distinguish {chosen.name} from {runner_up.name}"
+
+
+def _more_voices(times: float, voices: int) -> str:
+    """Returns how many voices are needed: more clips of the same ones show little of others."""
+    if times > _FAR:
+        return "more voices than anybody has (over 100 times as many) are needed"
+    return f"clips of about {math.ceil(times * voices)} voices instead of {voices} are needed"
 
 
 def _more_clips(times: float | None, clips: int | None) -> str:

@@ -20,13 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.caveats import Caveat, CaveatKind, Effect
+from bench.core.score import t_quantile
 from reports.rows.schema import Row, Setup, column, grouped, maybe
 
-_CONFIDENCE = 0.95
 DOUBLED = "doubled"
 _FORMAT = "format"
 _SMALL = 1e-9  # beside 1
-_STEPS = 10_000
 RESPONSES = ("accuracy", "latency", "size")
 _FEWEST_STUDENTS = 6
 _FEWEST_AXES = 2
@@ -261,18 +260,6 @@ def _least_squares(columns: _Columns, response: _Matrix, *, spare: int) -> _Fit:
     differs = abs(resolution - np.eye(len(columns))) > _SMALL
     mixed = [[level for level, one in zip(columns, row, strict=True) if one] for row in differs]
     return _Fit(coefficients, reaches, mixed, spare, sd)
-
-
-def t_quantile(degrees_of_freedom: int) -> float:
-    """Returns the t that holds 95 % of Student's distribution between -t and t.
-
-    The density of atan(t / sqrt(n)) is proportional to cos^(n - 1); its integral is a sum here.
-    """
-    step = math.pi / 2 / _STEPS
-    density = np.cos(step * (np.arange(_STEPS) + 0.5)) ** (degrees_of_freedom - 1)
-    share = np.cumsum(density) / np.sum(density)
-    angle = step * (1 + np.interp(_CONFIDENCE, share, np.arange(_STEPS)))
-    return math.sqrt(degrees_of_freedom) * math.tan(angle)
 
 
 def _display(response: str, value: float) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.core import atomic
 from reports.effects import study
 from reports.effects.fit import Estimate
-from reports.page import ask
+from reports.page import ask, students
 from reports.page.details import addresses, write_details
 from reports.page.drawn import Drawing, Picture, Waiting, drawing_beside, environment
 from reports.parts import against_teacher, documents, gates, hops, modes, picks, sections, table
@@ -119,6 +119,7 @@ def write_report(
         sustained = _begin_all(modes.sustained(endurances, families, footnotes), drawing)
         teachers = _begin_all(against_teacher.sections(against, families, footnotes), drawing)
         of_hops = _begin_all(hops.sections(rows, tasks), drawing)
+        of_students = _begin_all(students.sections(rows), drawing)
         scores = _first(sections.task_scores(tasks, footnotes))
         fidelity = _first(sections.fidelity(at_shortest_hop(rows), footnotes))
         choices = _begin_all(study.studies(effects, footnotes), drawing)
@@ -142,6 +143,7 @@ def write_report(
                 sustained=_drawn(sustained),
                 results=all_results,
                 hops=_drawn(of_hops),
+                students=_drawn(of_students),
                 tasks=scores,
                 fidelity=fidelity,
                 choices=_drawn(choices),

@@ -204,4 +204,7 @@ def _task_cell(score: Task | None, notes: Footnotes) -> Cell:
     detail = interval(score.low, score.high, units.percent)
     if score.floor is not None:
         detail += f", {units.points(score.value - score.floor)}"
+    if score.over_voices_low is not None and score.over_voices_high is not None:
+        ends = interval(score.over_voices_low, score.over_voices_high, units.percent)
+        detail += f"; other voices {ends}"
     return number(score.value, units.percent, detail)

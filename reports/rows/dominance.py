@@ -21,6 +21,9 @@ class Point:
         score, score_low, score_high: in [0, 1].
         cost, cost_low, cost_high: in any unit; 0 and infinity where the cost has no interval.
         answers: which clips were right, if known.
+        student: whose file it is: points of two students are compared by voice too.
+        seeds_apart: how far two training seeds of one student are apart, 0 if not known: two
+            students that are nearer may be in either order.
         identity: seeds what is random of its cost; the name by default.
         scored: the same for its score: equal in points that share one score.
     """
@@ -33,6 +36,8 @@ class Point:
     cost_low: float
     cost_high: float
     answers: Answers | None = None
+    student: str = ""
+    seeds_apart: float = 0.0
     identity: str = ""
     scored: str = ""
 
@@ -59,7 +64,16 @@ class Point:
         paired = None
         if self.answers is not None and other.answers is not None:
             paired = self.answers.less(other.answers)
-        return paired or (self.score_low - other.score_high, self.score_high - other.score_low)
+            if self.student != other.student:
+                paired = self.answers.less_over_voices(other.answers) or paired
+        low, high = paired or (
+            self.score_low - other.score_high,
+            self.score_high - other.score_low,
+        )
+        if self.student == other.student:
+            return low, high
+        middle, apart = self.score - other.score, max(self.seeds_apart, other.seeds_apart)
+        return min(low, middle - apart), max(high, middle + apart)
 
 
 def _dominates(score: float, cost: float, other_score: float, other_cost: float) -> bool:
@@ -144,6 +158,14 @@ def _column(points: Sequence[Point], name: str) -> NDArray[np.float64]:
     return np.array([getattr(point, name) for point in points], dtype=np.float64)
 
 
+def _distances(some: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns float64 [some, rows], how far apart vectors are."""
+    squares = [np.einsum("ij,ij->i", each, each) for each in (some, rows)]
+    apart = squares[0][:, None] + squares[1][None, :] - 2 * some @ rows.T
+    distances: NDArray[np.float64] = np.sqrt(np.maximum(apart, 0.0))
+    return distances
+
+
 class _Apart:
     """The 95 % intervals of the differences in accuracy, in pairs where both have answers."""
 
@@ -154,13 +176,21 @@ class _Apart:
             if point.answers is not None:
                 groups.setdefault(point.answers.strata, []).append(index)
         self._paired = [_Paired(points, members) for members in groups.values()]
+        _, self._student = np.unique([point.student for point in points], return_inverse=True)
+        self._score, self._seeds = _column(points, "score"), _column(points, "seeds_apart")
 
     def of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Returns both ends, float64 [rows, points], of each point's score less the row's."""
         low = self._low[None, :] - self._high[rows, None]
         high = self._high[None, :] - self._low[rows, None]
+        others = self._student[None, :] != self._student[rows, None]
         for paired in self._paired:
-            paired.write(rows, low, high)
+            paired.write(rows, low, high, others)
+        middle = self._score[None, :] - self._score[rows, None]
+        seeds = others * np.maximum(self._seeds[None, :], self._seeds[rows, None])
+        at = seeds > 0
+        low[at] = np.minimum(low[at], (middle - seeds)[at])
+        high[at] = np.maximum(high[at], (middle + seeds)[at])
         return low, high
 
 
@@ -184,6 +214,9 @@ class _Paired:
                 unique.append(answers)
             of_member.append(numbers[key])
         self._spread = np.array([each.weighted_spread() for each in unique])
+        over_voices = [each.reach_over_voices() for each in unique if each.voices]
+        alike = len(over_voices) == len(unique) and len({each.voices for each in unique}) == 1
+        self._reach = np.array(over_voices) if alike else None
         self._mean = np.array([float(each.weights @ each.right) for each in unique])
         self._square = np.einsum("ij,ij->i", self._spread, self._spread)
         self._place = np.full(len(points), -1)
@@ -191,9 +224,17 @@ class _Paired:
         self._members = np.asarray(members)
 
     def write(
-        self, rows: NDArray[np.int64], low: NDArray[np.float64], high: NDArray[np.float64]
+        self,
+        rows: NDArray[np.int64],
+        low: NDArray[np.float64],
+        high: NDArray[np.float64],
+        others: NDArray[np.bool_],
     ) -> None:
-        """Writes the ends of what is paired over those of independent intervals."""
+        """Writes the ends of what is paired over those of independent intervals.
+
+        Args:
+            others: bool [rows, points], whether they are of another student.
+        """
         at = np.flatnonzero(self._place[rows] >= 0)
         if not len(at):
             return
@@ -206,5 +247,10 @@ class _Paired:
         mean = self._mean[None, :] - self._mean[each][:, None]
         theirs = self._place[self._members]
         where = np.ix_(at, self._members)
-        low[where] = (mean - half)[np.ix_(back, theirs)]
-        high[where] = (mean + half)[np.ix_(back, theirs)]
+        pairs = np.ix_(back, theirs)
+        half_of = half[pairs]
+        if self._reach is not None:
+            reach = _distances(self._reach[each], self._reach)
+            half_of = np.where(others[where], np.maximum(half_of, reach[pairs]), half_of)
+        low[where] = mean[pairs] - half_of
+        high[where] = mean[pairs] + half_of

@@ -3,8 +3,10 @@
 There are three answers. By the estimates a row is on the frontier or not. By the 95 % intervals it
 is "on" (no row could beat it), "off" (some row beats it even at the worst ends of both intervals)
 or "unclear". Accuracies are compared clip by clip where the scores have the answers for each clip;
-else, and for costs, the intervals are taken as independent, which is cautious. Third is the
-probability to be on it (``membership.py``).
+else, and for costs, the intervals are taken as independent, which is cautious. Two students are
+compared by voice too, and not distinguished where two training seeds of one differ by as much.
+Third is the probability to be on it (``membership.py``), of these very files on other clips and
+voices.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from reports.rows.dominance import Point, Rivals, front, rivals
 from reports.rows.hops import at_shortest_hop
 from reports.rows.membership import probabilities
 from reports.rows.names import variants
+from reports.rows.paired import SEEDS_APART
 from reports.rows.schema import Frontend, Row, grouped
 
 
@@ -259,6 +262,8 @@ def point_of(row: Row, name: str, cost: float, cost_low: float, cost_high: float
         cost_low=cost_low,
         cost_high=cost_high,
         answers=row.answers,
+        student=row.file.student,
+        seeds_apart=SEEDS_APART.get(row.score_task_set or "", 0.0),
         identity=f"{row.case_key}, {row.session}, {row.audio_s_per_inference}",
         scored=f"{row.file.artifact_sha256}, {row.audio_s_per_inference}",
     )

@@ -34,6 +34,7 @@ def _intervals(record: type[Any]) -> tuple[tuple[str, str, str], ...]:
     found = []
     for low in [name for name in names if name.endswith("low")]:
         stem = low.removesuffix("low")
-        middles = (stem.rstrip("_"), f"{stem}median", f"{stem}mean", "value", "effect")
+        whose = stem.removesuffix("over_voices_")  # of the same estimate, for other voices
+        middles = (stem.rstrip("_"), f"{stem}median", f"{whose}mean", "value", "effect")
         found.append((low, next(name for name in middles if name in names), f"{stem}high"))
     return tuple(found)

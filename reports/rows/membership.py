@@ -1,7 +1,8 @@
 """The probability of each point to be on the frontier, by a seeded bootstrap over both axes.
 
 Accuracies are drawn by resampling the test clips within their labels, once for all points with
-answers, so that what is hard for one is hard for all (Efron and Tibshirani 1993, chapter 8). Scores
+answers, so that what is hard for one is hard for all (Efron and Tibshirani 1993, chapter 8). Where
+the speakers are known, what other voices would change is drawn too, the same voices for all. Scores
 without answers are drawn from their interval, independently. Costs are drawn from a lognormal on
 each side of the estimate, which has the 95 % interval of the median over processes.
 
@@ -159,6 +160,11 @@ def _resampled(answers: Sequence[Answers], count: int) -> NDArray[np.float64]:
     right = np.array([each.right for each in answers])
     # Rounded, so that equal scores of different clips are equal.
     scores: NDArray[np.float64] = np.round((times * first.weights) @ right.T, 9)
+    if first.voices and all(each.voices == first.voices for each in answers):
+        voices = len(first.voices)
+        normal = _random(f"voices of {first.voices}").standard_normal((count, voices))
+        reach = np.array([each.reach_over_voices()[:voices] for each in answers])
+        scores += normal @ reach.T / NORMAL_95
     return scores
 
 

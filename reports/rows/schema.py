@@ -1,4 +1,7 @@
-"""The rows that reports are made of, and rows as the columns of a CSV file or of JSON."""
+"""The rows that reports are made of, and rows as the columns of a CSV file or of JSON.
+
+It has more than 400 lines, because the columns of all tables are in one place.
+"""
 
 from __future__ import annotations
 
@@ -161,6 +164,8 @@ class Row:
     on_frontier_probability: float | None = maybe(
         "probability that no row is faster and as accurate or better, of 1000 draws", "[0, 1]"
     )
+    score_over_voices_low: float | None = maybe("lower end of its 95 % interval for other voices")
+    score_over_voices_high: float | None = maybe("upper end of its 95 % interval for other voices")
     # No column: which test clips were right.
     answers: Answers | None = dataclasses.field(default=None, compare=False, repr=False)
 
@@ -191,7 +196,7 @@ class Task:
     student: str = column("the model's name")
     format: Format = column("number format of the file")  # noqa: RUF009 - a field
     task: str = column("what was classified or searched for")
-    metric: str = column("balanced_accuracy or top1")
+    metric: str = column("balanced_accuracy (unweighted average recall), recall or top1")
     value: float = column("the score", "[0, 1]")
     low: float = column("lower end of its 95 % interval", "[0, 1]")
     high: float = column("upper end of its 95 % interval", "[0, 1]")
@@ -205,6 +210,11 @@ class Task:
     change_low: float | None = maybe("lower end of its 95 % interval, of pairs")
     change_high: float | None = maybe("upper end of its 95 % interval, of pairs")
     same_windows: float | None = maybe("clips with the same windows at both hops", "[0, 1]")
+    voices: int | None = maybe("voices tested, where the speakers are known")
+    recall_by_voice: str | None = maybe("recall of each voice, as Allison:0.861;June:0.079")
+    over_voices_low: float | None = maybe("lower end of its 95 % interval for other voices")
+    over_voices_high: float | None = maybe("upper end of its 95 % interval for other voices")
+    neighbours: float | None = maybe("what the ten nearest clips score, without a head", "[0, 1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

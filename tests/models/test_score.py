@@ -9,7 +9,12 @@ from support.audio_models import MODELS, manifest
 
 from bench.core.caveats import Caveat, CaveatKind
 from models.accuracy import head
-from models.accuracy.classification import _resampled, evaluate_task, paired_difference
+from models.accuracy.classification import (
+    _resampled,
+    by_voice,
+    evaluate_task,
+    paired_difference,
+)
 from models.accuracy.score import score_artifact, score_floor
 from models.audio.tasks import task_set
 from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet
@@ -176,6 +181,50 @@ def test_the_quick_floor_beats_chance_and_carries_its_caveat(
 ) -> None:
     quick: TaskSet = task_set("quick", audio_root=audio_root)
     found = score_floor(quick, cache=tmp_path)
-    assert [caveat.kind for caveat in found.caveats] == [CaveatKind.QUICK]
+    assert [caveat.kind for caveat in found.caveats] == [
+        CaveatKind.QUICK,
+        CaveatKind.TWO_VOICES,
+    ]
     assert all(one.low > one.chance for one in found.tasks)
     assert all(one.floor is None for one in found.tasks)
+
+
+def test_answers_are_counted_by_voice_in_each_part() -> None:
+    one = task(["a", "a", "b", "b"], (Fold(train=(0, 2), test=(1, 3)),) * 2, metric=Metric.RECALL)
+    spoken = replace(
+        one,
+        clips=tuple(
+            replace(clip, speaker=name) for clip, name in zip(one.clips, "xyzx", strict=True)
+        ),
+    )
+    correct = [{"a": [True], "b": [False]}, {"a": [False], "b": [True]}]
+    assert by_voice(one, correct) == ()
+    found = by_voice(spoken, correct)
+    assert [(each.part, each.label, each.voice, each.right) for each in found] == [
+        (0, "a", "y", 1), (0, "b", "x", 0), (1, "a", "y", 0), (1, "b", "x", 1),
+    ]  # fmt: skip
+
+
+def test_the_nearest_clips_vote_beside_the_head() -> None:
+    labels = ["a"] * 12 + ["b"] * 3 + ["a", "b"]
+    fold = Fold(train=tuple(range(15)), test=(15, 16))
+    vectors = np.array([[1, 0.01 * i] for i in range(12)] + [[0, 1]] * 3 + [[1, 0], [0, 1]])
+    found = evaluate_task(task(labels, (fold,), metric=Metric.BALANCED_ACCURACY), vectors)
+    # Of the ten nearest to the last clip three are of its label, seven of the other.
+    assert (found.value, found.neighbours) == (1.0, 0.5)
+
+
+def test_other_speakers_are_another_cached_score_of_the_same_task_set(
+    tones: Path, tmp_path: Path
+) -> None:
+    path, tasks = MODELS / "patch.tflite", task_set(str(tones))
+    (own,) = score_artifact(manifest(path, batch=-1), path, tasks, cache=tmp_path).tasks
+    (only,) = tasks.tasks
+    unnamed = replace(only, clips=tuple(replace(clip, speaker="") for clip in only.clips))
+    found = score_artifact(
+        manifest(path, batch=-1), path, replace(tasks, tasks=(unnamed,)), cache=tmp_path
+    )
+    assert len({each.voice for each in own.voices}) == 6
+    assert own.over_voices is not None
+    assert found.task_set_sha256 == tasks.sha256
+    assert found.tasks[0].voices == ()

@@ -122,3 +122,20 @@ def test_devices_are_never_mixed_and_the_worst_one_decides() -> None:
     apart = [*everywhere, on("C", changed(good, score_task_set="quick"))]
     with pytest.raises(ConfigurationError, match="several task sets"):
         pick.answer_for_worst(apart, WITHIN_1MS)
+
+
+def test_a_wrong_choice_has_a_cost_and_students_nearer_than_two_seeds_are_named() -> None:
+    better = timed("better", "int8", 600.0, score=0.80)
+    other = timed("other", "int8", 300.0, score=0.79)
+    (found,) = pick.answers([better, other], WITHIN_1MS)
+    chosen, second = found.wrong_choice
+    assert (chosen.name, second.name) == ("better int8", "other int8")
+    assert chosen.best + second.best == pytest.approx(1.0)
+    # What both cost differs by what they differ by on average.
+    assert second.cost - chosen.cost == pytest.approx(0.01, abs=0.003)
+    text = "\n".join(lines(found))
+    assert "cost of a wrong choice: better int8 " in text
+    assert "cannot be distinguished: the 95 % interval over clips holds 0" in text
+    assert document(found)["chosen_less_runner_up"]["not_distinguished"]
+    (alone,) = pick.answers([better], WITHIN_1MS)
+    assert alone.wrong_choice == ()

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from support.report_rows import changed, timed
 
+from bench.core.score import t_quantile
 from bench.flow.report.write import effects_of
 from reports.effects import study
-from reports.effects.fit import Estimate, Traits, estimates, t_quantile
+from reports.effects.fit import Estimate, Traits, estimates
 from reports.page import page
 from reports.parts.table import Footnotes
 from reports.plots import drawing

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Format, Role
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
-from bench.core.score import PRESENT_RULE, Score, TaskScore
+from bench.core.score import PRESENT_RULE, Score
 from bench.flow.outputs.record import host_score_caveats, output_caveats
+from bench.flow.report.accuracy import task_row, with_accuracy
 from bench.flow.report.energy import energy_columns
 from bench.flow.report.frontend import frontend_of
 from bench.flow.report.results import CaseResult, Timed
@@ -21,7 +21,6 @@ from bench.plan.device import DeviceRecord, Kind
 from bench.store.records import Session
 from bench.store.store import Store
 from models.audio.tasks import DEMO, QUICK
-from reports.rows.paired import answers
 from reports.rows.schema import File, Frontend, Row, Setup, Task, grouped
 
 _MOST_SESSIONS = 4  # in one caveat
@@ -90,7 +89,7 @@ def join(
                     row = replace(row, **energy_columns(by_mode, row.audio_s_per_inference))
                 newest[case.case.key, hop, case.origin.text] = row
     tasks = [
-        _task(artifacts[sha256], score, each)
+        task_row(artifacts[sha256], score, each)
         for sha256, at_hops in scores.items()
         if sha256 in artifacts
         for _, score in sorted(at_hops.items())
@@ -256,7 +255,7 @@ def _row(
         snr_db=fidelity.snr_db if fidelity else None,
         caveats=tuple(sorted(caveats)),
     )
-    return _with_accuracy(_with_latency(row, case, added), score)
+    return with_accuracy(_with_latency(row, case, added), score)
 
 
 def _with_latency(row: Row, case: CaseResult, added: CaseResult | None) -> Row:
@@ -292,32 +291,6 @@ def _operators_left(nodes_delegated: int | None, artifact: Artifact | None) -> s
     if split is None or split.nodes_delegated != nodes_delegated:
         return None
     return ";".join(f"{name}:{count}" for name, count in split.left.items())
-
-
-def _with_accuracy(row: Row, score: Score | None) -> Row:
-    if score is None:
-        return row
-    less = score.less_hop
-    mean = less.differences[-1] if less else None
-    over_floor = score.less_floor[-1] if score.less_floor else None
-    return replace(
-        row,
-        answers=answers([task.correct for task in score.tasks]),
-        score_less_floor=over_floor.value if over_floor else None,
-        score_less_floor_low=over_floor.low if over_floor else None,
-        score_less_floor_high=over_floor.high if over_floor else None,
-        score_rule=score.rule,
-        hop_s_reference=less.hop_samples / SAMPLE_RATE_HZ if less else None,
-        score_change=mean.value if mean else None,
-        score_change_low=mean.low if mean else None,
-        score_change_high=mean.high if mean else None,
-        score_mean=score.mean,
-        score_low=score.mean_low,
-        score_high=score.mean_high,
-        score_task_set=score.task_set,
-        score_floor_mean=score.floor_mean,
-        chance_mean=fmean(task.chance for task in score.tasks),
-    )
 
 
 def _score_caveats(case: CaseResult, score: Score | None, device: DeviceRecord) -> list[Caveat]:
@@ -362,33 +335,6 @@ def _sessions_caveat(sessions: Sequence[str]) -> tuple[Caveat]:
     left = len(sessions) - _MOST_SESSIONS
     evidence = f"sessions {names}{f' and {left} more' if left > 0 else ''}"
     return (Caveat(kind=CaveatKind.SEVERAL_SESSIONS, evidence=evidence),)
-
-
-def _task(artifact: Artifact, score: Score, task: TaskScore) -> Task:
-    less = score.less_hop
-    change = (
-        next((each for each in less.differences if each.task == task.task), None) if less else None
-    )
-    return Task(
-        artifact_sha256=artifact.sha256,
-        student=artifact.name,
-        format=artifact.format,
-        task=task.task,
-        metric=task.metric,
-        value=task.value,
-        low=task.low,
-        high=task.high,
-        chance=task.chance,
-        floor=task.floor,
-        test_clips=task.test_clips,
-        hop_s=score.hop_samples / SAMPLE_RATE_HZ,
-        rule=score.rule,
-        hop_s_reference=less.hop_samples / SAMPLE_RATE_HZ if less else None,
-        change=change.value if change else None,
-        change_low=change.low if change else None,
-        change_high=change.high if change else None,
-        same_windows=less.same_windows[task.task] if less else None,
-    )
 
 
 def _family_of(name: str) -> str:

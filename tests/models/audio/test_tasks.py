@@ -76,3 +76,17 @@ def test_a_small_set_is_small_and_says_so(name: str, clips: int, audio_root: Pat
 def test_tasks_need_fetched_audio(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match="data fetch"):
         task_set("default", audio_root=tmp_path)
+
+
+def test_the_voices_of_each_task_are_known_and_few_ones_are_a_caveat(
+    audio_root: Path, tasks: dict[str, Task]
+) -> None:
+    voices = {name: len(task.voices_tested) for name, task in tasks.items()}
+    assert voices == {
+        "kw1shot": 6, "spk7-short": 7, "spk-xling": 1, "lang3-xvoice": 6, "tone4": 2, "sound7": 0,
+    }  # fmt: skip
+    caveats = task_set("default", audio_root=audio_root).caveats_of_scores
+    assert [(each.kind, each.evidence) for each in caveats] == [
+        (CaveatKind.ONE_VOICE, "spk-xling"),
+        (CaveatKind.TWO_VOICES, "tone4"),
+    ]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,13 @@ def test_the_identity_is_that_of_contents_labels_and_splits() -> None:
         task_set((clip("1", "a"), clip("2", "b")), (Fold(train=(1,), test=(0,)),)),
     ):
         assert changed.sha256 != base
+
+
+def test_a_speaker_is_no_part_of_the_identity_of_clips_and_splits() -> None:
+    folds = (Fold(train=(0,), test=(1,)),)
+    bare = task_set((clip("1", "a"), clip("2", "b")), folds)
+    named = task_set((clip("1", "a"), replace(clip("2", "b"), speaker="june")), folds)
+    assert bare.sha256 == named.sha256
+    assert bare.speakers_sha256 == ""
+    assert named.speakers_sha256
+    assert named.tasks[0].voices_tested == ("june",)

@@ -258,22 +258,31 @@ def _print(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
     tasks = scores[0].tasks
     compared = any(score.less_hop for score in scores)
+    spoken = any(score.over_voices for score in scores)
     rows = [
         [
             names[score.artifact_sha256],
             f"{score.hop_samples / SAMPLE_RATE_HZ:.3g}",
             *(f"{task.value:.3f}" for task in score.tasks),
             f"{score.mean:.3f} ({score.mean_low:.3f}-{score.mean_high:.3f})",
+            *([_over_voices(score)] if spoken else []),
             *([_less_hop(score)] if compared else []),
         ]
         for score in scores
     ]
-    rest = ["", "-"] if compared else [""]
+    rest = ["", *["-"] * (compared + spoken)]
     floors = ("-" if task.floor is None else f"{task.floor:.3f}" for task in tasks)
     rows.append(["log-mel floor", "", *floors, *rest])
     rows.append(["chance", "", *(f"{task.chance:.3f}" for task in tasks), *rest])
-    last = ["less reference hop (95 %)"] if compared else []
+    last = ["other voices (95 %)"] if spoken else []
+    last += ["less reference hop (95 %)"] if compared else []
     print_rows(["model", "hop (s)", *(task.task for task in tasks), "mean (95 %)", *last], rows)
+
+
+def _over_voices(score: Score) -> str:
+    """Returns the interval of the mean for other voices than those tested."""
+    ends = score.over_voices
+    return "-" if ends is None else f"{ends[0]:.3f}-{ends[1]:.3f}"
 
 
 def _less_hop(score: Score) -> str:

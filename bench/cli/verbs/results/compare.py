@@ -142,6 +142,9 @@ def _print(
         for line in reasons[id(pair)]:
             print_line(f"{_name(pair)}: {line}")
         _print_operators(pair, operators[id(pair)])
+    for pair in fair:
+        if pair.score and (why := pair.score.not_distinguished):
+            print_line(f"{_name(pair)}: accuracy cannot be distinguished: {why}")
     for pair in found.pairs:
         if pair.differs:
             print_line(f"not compared: {_name(pair)}: {'; '.join(fields_that_differ(pair))}")
@@ -256,6 +259,7 @@ def _document(
                 "latency_per_audio_s_ratio": config.unstructure(pair.per_audio_s),
                 "size_ratio": pair.size,
                 "score_change": config.unstructure(pair.score),
+                "score_not_distinguished": pair.score.not_distinguished if pair.score else None,
                 "reasons": list(reasons.get(id(pair), ())),
                 "operators": config.unstructure(list(operators.get(id(pair), ()))),
                 "baseline": record(pair.baseline),
