@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import replace
 from multiprocessing import active_children
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,16 @@ from reports.plots.charts import Chart, charts, families_of
 from reports.rows.frontier import mark
 
 
+@pytest.fixture
+def others() -> set[BaseProcess]:
+    """Returns what runs beside this test, such as the processes of earlier ones."""
+    return set(active_children())
+
+
+def started(others: set[BaseProcess]) -> set[BaseProcess]:
+    return set(active_children()) - others
+
+
 @pytest.fixture(scope="module")
 def drawn() -> list[Chart]:
     rows = [
@@ -25,7 +36,7 @@ def drawn() -> list[Chart]:
 
 
 def test_pictures_drawn_beside_the_page_are_the_same_bytes_as_those_drawn_for_it(
-    drawn: list[Chart], tmp_path: Path
+    drawn: list[Chart], tmp_path: Path, others: set[BaseProcess]
 ) -> None:
     made = {}
     for name, where in {"here": nullcontext(), "beside": workers()}.items():
@@ -38,25 +49,27 @@ def test_pictures_drawn_beside_the_page_are_the_same_bytes_as_those_drawn_for_it
         made[name] = pictures, {each.name: each.read_bytes() for each in out.iterdir()}
     assert len(made["here"][1]) == 5 * len(drawn)
     assert made["beside"] == made["here"]
-    assert not active_children()
+    assert started(others) == set()
 
 
-def test_what_fails_beside_the_page_fails_the_page(drawn: list[Chart], tmp_path: Path) -> None:
+def test_what_fails_beside_the_page_fails_the_page(
+    drawn: list[Chart], tmp_path: Path, others: set[BaseProcess]
+) -> None:
     of_no_family = replace(drawn[0], families=())
     with pytest.raises(KeyError, match="tiny"), workers() as found:
         Drawing(tmp_path, found).begin(of_no_family, 1)()
-    assert not active_children()
+    assert started(others) == set()
 
 
 def test_ctrl_c_ends_what_draws_beside_the_page_and_leaves_no_part_of_a_picture(
-    drawn: list[Chart], tmp_path: Path
+    drawn: list[Chart], tmp_path: Path, others: set[BaseProcess]
 ) -> None:
     with pytest.raises(KeyboardInterrupt), workers() as found:
         for chart in drawn * 10:
             Drawing(tmp_path, found).begin(chart, 1)
-        assert active_children()
+        assert started(others)
         raise KeyboardInterrupt
-    assert not active_children()
+    assert started(others) == set()
     assert {each.suffix for each in tmp_path.iterdir()} == {".csv"}
 
 
