@@ -27,6 +27,8 @@ class CaveatKind(StrEnum):
     CLIPS_LEFT_OUT = "clips_left_out"
     ODD_AUDIO = "odd_audio"
     ONE_CLASS_TESTED = "one_class_tested"
+    HEARD_IN_TRAINING = "heard_in_training"
+    INCOMPLETE_DATA = "incomplete_data"
     IMPORTED = "imported"
     VIRTUAL = "virtual"
     FORCE_UNFIT = "force_unfit"
@@ -99,6 +101,9 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         ),
         CaveatKind.CLIPS_LEFT_OUT: "some files of the task's audio were left out",
         CaveatKind.ODD_AUDIO: "some clips of the task are odd",
+        CaveatKind.HEARD_IN_TRAINING: (
+            "audio of the task is among the packages that students are trained on, without labels"
+        ),
         CaveatKind.ONE_CLASS_TESTED: "a single class is tested, so the score is its recall",
         CaveatKind.WIDE_INTERVAL: "the 95 % interval is wider than was asked for",
         CaveatKind.CONVENTION_DIFFERS: (
@@ -125,6 +130,7 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         CaveatKind.SPEAKERS_SHARED: (
             "the head was trained on speakers that are tested: new voices score less"
         ),
+        CaveatKind.INCOMPLETE_DATA: "the copy of the data differs from the published one",
         CaveatKind.IMPORTED: "from a log that was imported: what was not in it is unknown",
         CaveatKind.VIRTUAL: "measured on a virtual handset, not on a phone",
         CaveatKind.FORCE_UNFIT: "measured although the device was unfit",
@@ -159,6 +165,7 @@ _STICKY = frozenset(
     {
         CaveatKind.UNTRAINED,
         CaveatKind.QUICK,
+        CaveatKind.INCOMPLETE_DATA,
         CaveatKind.IMPORTED,
         CaveatKind.VIRTUAL,
         CaveatKind.FORCE_UNFIT,

@@ -17,6 +17,7 @@ class Metric(StrEnum):
     """How a task is judged."""
 
     BALANCED_ACCURACY = "balanced_accuracy"  # linear head; mean recall of the classes tested
+    ACCURACY = "accuracy"  # linear head; the share of all clips tested, as the public tasks report
     RECALL = "recall"  # linear head; a single class is tested
     TOP1 = "top1"  # nearest neighbour, no head
 
