@@ -17,7 +17,7 @@ from tensorflow_datasets.audio import crema_d
 
 actors = [str(number) for number in range(1001, 1092)]
 
-class CremaD(crema_d.CremaD):
+class Small:
     def _split_generators(self, dl_manager):
         items = [(f"{actor}_IEO_{label}_XX", actor) for actor in actors for label in crema_d.LABELS]
         splits = crema_d._get_inter_splits_by_group(
@@ -32,8 +32,9 @@ class CremaD(crema_d.CremaD):
             audio = rng.integers(-9000, 9000, 800)
             yield name, {"audio": audio, "label": label, "speaker_id": actor}
 
-CremaD.name = "crema_d"
-CremaD(data_dir=sys.argv[1]).download_and_prepare()
+for method in ("_split_generators", "_generate_examples"):
+    setattr(crema_d.CremaD, method, getattr(Small, method))
+crema_d.CremaD(data_dir=sys.argv[1]).download_and_prepare()
 """
 READ = """
 import sys, tracemalloc

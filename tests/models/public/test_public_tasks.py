@@ -33,9 +33,11 @@ def _cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRILL_BENCH_CACHE", str(cache))
 
 
-@pytest.fixture
-def sets(data: Path) -> dict[str, TaskSet]:
-    return {name: public_task_set(name, data) for name in COPIES}
+@pytest.fixture(scope="module")
+def sets(data: Path, cache: Path) -> dict[str, TaskSet]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRILL_BENCH_CACHE", str(cache))
+        return {name: public_task_set(name, data) for name in COPIES}
 
 
 def clips(task: Task, side: str) -> Counter[str]:
