@@ -18,7 +18,7 @@ GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
 DOORS = {
     "tensorflow": {"models/network/", "models/distill/train.py"},
     "keras": {"models/network/", "models/distill/train.py"},
-    "tensorflow_datasets": {"models/distill/corpus.py"},
+    "tensorflow_datasets": {"models/audio/prepared.py"},
     # The runner is a process of its own that may import nothing else of ours.
     "ai_edge_litert": {"models/tflite/litert.py", "bench/tool/litert_runner.py"},
     "flatbuffers": {

@@ -29,6 +29,8 @@ class CaveatKind(StrEnum):
     ONE_CLASS_TESTED = "one_class_tested"
     ONE_VOICE = "one_voice"
     TWO_VOICES = "two_voices"
+    HEARD_IN_TRAINING = "heard_in_training"
+    INCOMPLETE_DATA = "incomplete_data"
     IMPORTED = "imported"
     VIRTUAL = "virtual"
     FORCE_UNFIT = "force_unfit"
@@ -101,6 +103,9 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         ),
         CaveatKind.CLIPS_LEFT_OUT: "some files of the task's audio were left out",
         CaveatKind.ODD_AUDIO: "some clips of the task are odd",
+        CaveatKind.HEARD_IN_TRAINING: (
+            "audio of the task is among the packages that students are trained on, without labels"
+        ),
         CaveatKind.ONE_CLASS_TESTED: "a single class is tested, so the score is its recall",
         CaveatKind.ONE_VOICE: (
             "a task is tested on one voice, so its score holds for that voice only"
@@ -133,6 +138,7 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
         CaveatKind.SPEAKERS_SHARED: (
             "the head was trained on speakers that are tested: new voices score less"
         ),
+        CaveatKind.INCOMPLETE_DATA: "the copy of the data differs from the published one",
         CaveatKind.IMPORTED: "from a log that was imported: what was not in it is unknown",
         CaveatKind.VIRTUAL: "measured on a virtual handset, not on a phone",
         CaveatKind.FORCE_UNFIT: "measured although the device was unfit",
@@ -167,6 +173,7 @@ _STICKY = frozenset(
     {
         CaveatKind.UNTRAINED,
         CaveatKind.QUICK,
+        CaveatKind.INCOMPLETE_DATA,
         CaveatKind.IMPORTED,
         CaveatKind.VIRTUAL,
         CaveatKind.FORCE_UNFIT,

@@ -56,13 +56,15 @@ class TaskScore:
 
     Args:
         task: its name.
-        metric: ``balanced_accuracy``, ``recall`` (a single class is tested) or ``top1``.
+        metric: ``balanced_accuracy``, ``accuracy``, ``recall`` (a single class is tested) or
+            ``top1``.
         value, low, high: the score and its 95 % interval, in [0, 1].
         chance: the score of guessing, in [0, 1].
         floor: the log-mel floor on the same clips; ``None`` if it was not computed.
         test_clips: number of test clips (queries).
-        correct: of each part (a fold, or all folds pooled) label to ``1`` or ``0`` for each of its
-            test clips, in order, to compare two scores in pairs. Empty in older records.
+        correct: of each part (a fold, or all folds pooled) label (of ``accuracy`` all of them) to
+            ``1`` or ``0`` for each of its test clips, in order, to compare two scores in pairs.
+            Empty in older records.
         voices: the answers by voice, where the speaker of every test clip is known. Empty in older
             records.
         neighbours: what the ten nearest training clips score instead of the linear head; ``None``

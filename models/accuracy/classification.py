@@ -253,7 +253,8 @@ def _by_head(task: Task, vectors: Floats) -> list[Correct]:
         predicted = head.predict(vectors, labels, fold)
         correct: Correct = defaultdict(list)
         for index, label in zip(fold.test, predicted, strict=True):
-            correct[labels[index]].append(label == labels[index])
+            stratum = "clips" if task.metric is Metric.ACCURACY else labels[index]
+            correct[stratum].append(label == labels[index])
         parts.append(dict(correct))
     return parts
 

@@ -12,6 +12,7 @@ from bench.core import apt, config, lock
 from bench.core.errors import InfrastructureError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress, ignore
+from models.audio import wavpack
 from models.audio.decode import audio_files, duration_s
 from models.wheel import Wheel, replacing_folder, unpack
 
@@ -28,6 +29,7 @@ class Package:
     Args:
         versions: Debian version to the SHA-256 of its .deb.
         archives: zip files inside the package that hold its audio.
+        megabytes: what is downloaded, where people are asked to wait for it.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Package:
     attribution: str
     versions: dict[str, str]
     archives: tuple[str, ...] = field(default=())
+    megabytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +48,13 @@ class Catalogue:
     Args:
         audio: what accuracy is measured on.
         distillation: training audio; it shares no clip and no voice with ``audio``.
+        extended: of the extended tasks, beside ``audio``.
         model: holds the .tflite files of ``ModelFiles``, in their order.
     """
 
     audio: tuple[Package, ...]
     distillation: tuple[Package, ...]
+    extended: tuple[Package, ...]
     model: Wheel
 
 
@@ -94,6 +99,11 @@ def default_root() -> Path:
 def distillation_root() -> Path:
     """Returns the folder of the packaged training audio."""
     return cache_dir() / "distillation-audio"
+
+
+def extended_root() -> Path:
+    """Returns the folder of the packaged audio of the extended tasks."""
+    return cache_dir() / "extended-audio"
 
 
 def catalogue() -> Catalogue:
@@ -227,6 +237,7 @@ def _unpack(deb: Path, package: Package, folder: Path) -> None:
         with zipfile.ZipFile(folder / archive) as inner:
             inner.extractall(folder)
         (folder / archive).unlink()
+    wavpack.to_wav(folder)
 
 
 def _describe(root: Path, name: str, deb: apt.Package, size_bytes: int) -> Fetched:

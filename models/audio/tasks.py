@@ -18,7 +18,7 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
 from bench.core.progress import OnProgress, ignore
-from models.audio import development, folder, packages
+from models.audio import development, extended, folder, packages
 from models.audio.decode import audio_files, duration_s
 from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet, distinct, grouped_folds
 
@@ -74,7 +74,7 @@ _QUICK_TONE, _DEMO_TONE = 28, 112  # clips per class
 def task_set(
     source: str, *, audio_root: Path | None = None, on_progress: OnProgress = ignore
 ) -> TaskSet:
-    """Returns a task set: ``default``, ``quick``, ``demo``, ``development``, or the user's own.
+    """Returns a task set: ``default``, ``quick``, ``demo``, ``extended``, ``development``, or own.
 
     Args:
         source: its name, or a folder or CSV.
@@ -94,18 +94,20 @@ def task_set(
             return demo(root)
         case development.DEVELOPMENT:
             return development.development()
+        case extended.EXTENDED:
+            return extended.extended(root)
     path = Path(source)
     if path.is_dir() or path.is_file():
         return folder.own_task_set(path, on_progress=on_progress)
     raise ConfigurationError(
         f"{source}: no such task set, folder or CSV",
-        hint="use default, quick, demo, development or a path",
+        hint="use default, quick, demo, extended, development or a path",
     )
 
 
 def about(task_set: TaskSet) -> list[str]:
     """Returns lines on the user's own audio: what was understood, and each caveat."""
-    if task_set.name in (DEFAULT, QUICK, DEMO, development.DEVELOPMENT):
+    if task_set.name in (DEFAULT, QUICK, DEMO, extended.EXTENDED, development.DEVELOPMENT):
         return []
     caveats = [
         f"{each.kind.value}: {each.text} ({each.evidence})" for each in task_set.caveats_of_scores

@@ -18,6 +18,7 @@ class Metric(StrEnum):
 
     # Linear head; the mean recall of the classes tested, which is unweighted average recall (UAR).
     BALANCED_ACCURACY = "balanced_accuracy"
+    ACCURACY = "accuracy"  # linear head; the share of all clips tested, as the public tasks report
     RECALL = "recall"  # linear head; a single class is tested
     TOP1 = "top1"  # nearest neighbour, no head
 

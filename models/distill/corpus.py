@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.core.hashing import sha256_bytes, sha256_file
-from models.audio import packages
+from models.audio import packages, prepared
 from models.audio.decode import audio_files, decode, resample
 from models.audio.development import SYNTHETIC, held_out_voice, voices_root
 from models.distill.targets import TrainingClip
@@ -117,30 +116,12 @@ def _from_tfds(name: str, split: str) -> list[TrainingClip]:
 
     They are held in memory; a split such as ``train[:10%]`` limits them.
     """
+    data = prepared.by_name(name)
     try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise ConfigurationError(
-            "tensorflow-datasets is not installed", hint="pip install tensorflow-datasets"
-        ) from error
-    try:
-        builder = tfds.builder(name)
-        examples = tfds.as_numpy(builder.as_dataset(split=split))
+        examples = list(data.examples(split))
     except Exception as error:  # TFDS raises a dozen types of its own
-        raise ConfigurationError(
-            f"{_TFDS}{name}: {str(error).partition(chr(10))[0][:200]}",
-            hint="prepare it with tfds build, then name it as TFDS does",
-        ) from error
-    rate_hz = _rate_hz(builder.info.features)
-    return [_example(f"{name}/{index}", each, rate_hz) for index, each in enumerate(examples)]
-
-
-def _rate_hz(features: Any) -> int:
-    # TFDS has its own class of dict for features; a data set without names has none.
-    audio = features["audio"] if "audio" in getattr(features, "keys", tuple)() else None
-    if audio is None:
-        raise ConfigurationError("the data set has no audio feature", hint="name another")
-    return int(getattr(audio, "sample_rate", None) or SAMPLE_RATE_HZ)
+        raise prepared.unreadable(f"{_TFDS}{name}", error) from error
+    return [_example(f"{name}/{index}", each, data.rate_hz) for index, each in enumerate(examples)]
 
 
 def _example(name: str, example: dict[str, Any], rate_hz: int) -> TrainingClip:

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
+from support.real_models import efficient_word_net
 from support.tables import write_table
 
-from bench.core.artifact import Artifact, Format, Role, Tensor, WeightsOrigin
-from bench.core.hashing import sha256_file
 from bench.core.score import Score
 from models.accuracy.score import score_artifact, score_floor
 from models.audio import packages
@@ -31,7 +30,7 @@ def scores(audio_root: Path, real_model: packages.ModelFiles) -> dict[str, Score
     from bench.core.paths import cache_dir
 
     tasks = task_set("default", audio_root=audio_root)
-    artifact = _manifest(real_model.embedding)
+    artifact = efficient_word_net(real_model.embedding)
     return {
         "log-mel": score_floor(tasks, cache=cache_dir()),
         "EfficientWord-Net": score_artifact(
@@ -82,25 +81,3 @@ def test_a_score_agrees_with_the_published_one(
 def test_the_floor_beside_each_score_is_the_floor(scores: dict[str, Score]) -> None:
     floor = {one.task: one.value for one in scores["log-mel"].tasks}
     assert {one.task: one.floor for one in scores["EfficientWord-Net"].tasks} == floor
-
-
-def _manifest(path: Path) -> Artifact:
-    return Artifact(
-        name="EfficientWord-Net",
-        format=Format.FLOAT32,
-        role=Role.EMBEDDING_PATCH,
-        file=path.name,
-        sha256=sha256_file(path),
-        size_bytes=path.stat().st_size,
-        inputs=(Tensor(name="x", shape=(-1, 98, 64, 1), dtype="float32"),),
-        outputs=(),
-        parameters=0,
-        macs=None,
-        frontend="its own",
-        window_samples=16_000,
-        hop_samples=16_000,
-        partitions=None,
-        float_ops={},
-        tools={},
-        weights=WeightsOrigin.GIVEN,
-    )

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.artifact import Artifact, Format, Role, Tensor, WeightsOrigin
+from bench.core.hashing import sha256_file
 from models.npm import NpmPackage
 from models.npm import unpack as unpack_npm
 from models.own.inputs import windows
@@ -199,3 +201,26 @@ def heard_by_silero(path: Path, audio: Floats, *, samples: int = 576) -> Iterato
                 sample["sr"] = np.array(16_000, np.int64)
             yield sample
             state = run(sample)["stateN"]
+
+
+def efficient_word_net(path: Path) -> Artifact:
+    """Returns a manifest of the packaged embedding, which has a front-end of its own."""
+    return Artifact(
+        name="EfficientWord-Net",
+        format=Format.FLOAT32,
+        role=Role.EMBEDDING_PATCH,
+        file=path.name,
+        sha256=sha256_file(path),
+        size_bytes=path.stat().st_size,
+        inputs=(Tensor(name="x", shape=(-1, 98, 64, 1), dtype="float32"),),
+        outputs=(),
+        parameters=0,
+        macs=None,
+        frontend="its own",
+        window_samples=16_000,
+        hop_samples=16_000,
+        partitions=None,
+        float_ops={},
+        tools={},
+        weights=WeightsOrigin.GIVEN,
+    )

@@ -17,6 +17,7 @@ from bench.core.score import Score
 
 if TYPE_CHECKING:
     from bench.flow.build.score import SkippedHops
+    from models.audio.taskset import TaskSet
     from models.zoo import Zoo
 
 _MOST_FRAMES = 96  # of a window; a longer hop would leave audio between two windows
@@ -28,6 +29,7 @@ class Options(flags.VerbOptions):
     names: list[str]
     task_set: str | None
     audio: str | None
+    data: Path | None
     hop: tuple[int, ...] | None
     db: str
     zoo: Path
@@ -49,14 +51,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--task-set",
         metavar="SET",
         help="default (six tasks), quick (two, few clips), demo (these two, more clips), "
-        "development (two, of voices to choose recipes by), a folder of clips by label, "
-        "or a CSV with path,label[,split][,speaker] "
+        "development (two, of voices to choose recipes by), extended (three, of packages that are "
+        "fetched apart), noss, mobile_health or one public task of them such as crema_d (with "
+        "--data), a folder of clips by label, or a CSV with path,label[,split][,speaker] "
         "(default: default; on a phone: quick)",
     )
     parser.add_argument(
         "--audio",
         metavar="PATH",
         help="a folder or CSV of your own clips; the same as --task-set PATH",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="where the data of public tasks are: of one task its own folder, of several a folder "
+        "with one of each task's name, or a folder of TensorFlow Datasets; data explain has the "
+        "steps to get them",
     )
     parser.add_argument(
         "--hop",
@@ -114,7 +125,7 @@ def run(options: Options) -> int:
     from bench.cli.terminal import one_bar
     from bench.flow.build.score import hops_of, own_hop, scorable, score_artifacts, skipped_hops
     from bench.store.store import Store
-    from models.audio.tasks import DEFAULT, about, task_set
+    from models.audio.tasks import DEFAULT
     from models.frontend import FRAME_HOP_SAMPLES
     from models.zoo import Zoo
 
@@ -157,10 +168,7 @@ def run(options: Options) -> int:
         raise ConfigurationError("; ".join(lines), hint="leave out --hop: the own hop is scored")
     for line in lines:
         print_to_stderr(line)
-    with one_bar("audio") as on_progress:
-        tasks = task_set(_source(options, DEFAULT), on_progress=partial(on_progress, "audio"))
-    for line in about(tasks):
-        print_to_stderr(line)
+    tasks = _task_set(options, otherwise=DEFAULT)
     with Store.open(options.db) as store, one_bar("score") as on_progress:
         scores, failed = score_artifacts(
             artifacts, zoo=zoo, task_set=tasks, store=store, on_progress=on_progress, hops=chosen
@@ -183,6 +191,33 @@ def _source(options: Options, otherwise: str) -> str:
     return options.task_set or options.audio or otherwise
 
 
+def _task_set(options: Options, *, otherwise: str) -> TaskSet:
+    """Returns the task set that was asked for, and prints what was understood of its audio.
+
+    Raises:
+        ConfigurationError: a public task has no --data, or another task set has it.
+    """
+    from bench.cli.terminal import one_bar
+    from models.audio.tasks import about, task_set
+    from models.public.task_sets import about_public, is_public, public_task_set
+
+    source = _source(options, otherwise)
+    if is_public(source) != (options.data is not None):
+        raise ConfigurationError(
+            f"--task-set {source} "
+            + ("needs --data DIR" if is_public(source) else "takes no --data"),
+            hint=f"frill-bench data explain {source}" if is_public(source) else "leave it out",
+        )
+    with one_bar("audio") as on_progress:
+        if options.data is not None:
+            tasks = public_task_set(source, options.data, on_progress=on_progress)
+        else:
+            tasks = task_set(source, on_progress=partial(on_progress, "audio"))
+    for line in about(tasks) if options.data is None else about_public(tasks):
+        print_to_stderr(line)
+    return tasks
+
+
 def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     from bench.cli.requests import phones_of
     from bench.cli.terminal import one_bar
@@ -193,12 +228,12 @@ def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     from bench.plan.case import Delegate
     from bench.store.store import Store
     from models.audio.sample import sampled
-    from models.audio.tasks import QUICK, task_set
+    from models.audio.tasks import QUICK
 
     request = ScoreRequest(
         artifacts=tuple(artifacts),
         zoo=zoo,
-        task_set=sampled(task_set(_source(options, QUICK)), options.clips),
+        task_set=sampled(_task_set(options, otherwise=QUICK), options.clips),
         delegate=Delegate(options.delegate) if options.delegate else None,
     )
     (phone,) = phones_of([options.on or ""])
