@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -164,3 +165,27 @@ def test_a_file_whose_graph_fixes_its_batch_runs_window_by_window_without_a_word
     audio = [rng.normal(size=15_600).astype(np.float32) for _ in range(4)]
     assert not embed._takes_batches(MODELS / "waveform.tflite", (1, 15_600), audio)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ["patch_one.tflite", "waveform.tflite"])
+def test_memory_holds_a_clip_at_a_time_whatever_their_number(
+    name: str, write_tone: Callable[..., object], tmp_path: Path
+) -> None:
+    clip = tmp_path / "clip.wav"
+    write_tone(clip, hertz=500, seconds=6.0, seed=1)
+    path = MODELS / name
+    model = manifest(path)
+    if name == "waveform.tflite":
+        model = manifest(path, shape=(15_600,), role=Role.EMBEDDING_WAVEFORM, frontend="in-graph")
+
+    def peak_bytes(count: int) -> int:
+        clips = {f"{number:064}": clip for number in range(count)}
+        tracemalloc.start()
+        embed_clips(path, model, clips, cache=tmp_path / str(count))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    peak_bytes(2)  # loads what stays
+    few, many = peak_bytes(8), peak_bytes(24)
+    assert many - few < 6 * 16_000 * 4  # the audio of one of the sixteen clips more
