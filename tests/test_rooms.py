@@ -45,7 +45,7 @@ DOORS = {
     "rich": {"bench/cli/"},
     "cattrs": {"bench/core/config.py"},
     "yaml": {"bench/core/config.py", "device_profiles/device_profile.py"},
-    "filelock": {"bench/core/lock.py"},
+    "filelock": {"bench/core/system/lock.py"},
     "platformdirs": {"bench/core/paths.py"},
 }
 NO_DOOR = {"numpy", "markupsafe"}

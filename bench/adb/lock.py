@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.core import lock
 from bench.core.errors import TransientDeviceError
 from bench.core.paths import state_dir
+from bench.core.system import lock
 
 _POLL_S = 0.5
 

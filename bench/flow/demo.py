@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 
 from bench.core.artifact import Artifact, Format
 from bench.core.errors import BenchError, ConfigurationError
-from bench.core.lock import alone_in
 from bench.core.progress import OnStepProgress, ignore
+from bench.core.system.lock import alone_in
 from bench.core.units import counted
 from bench.flow.build.prepare import convert, fetch_audio, score
 from bench.flow.build.score import has_choice_of_hop, own_hop, scorable

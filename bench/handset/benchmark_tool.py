@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from bench.core import apt, config
-from bench.core.apt import Package
+from bench.core import config
 from bench.core.errors import InfrastructureError
 from bench.core.hashing import sha256_value
+from bench.core.system import apt
+from bench.core.system.apt import Package
 from bench.handset import debian
 from bench.handset.abi import Abi
 from bench.handset.layout import package_data

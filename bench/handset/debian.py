@@ -7,9 +7,9 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.core import apt
 from bench.core.errors import InfrastructureError
 from bench.core.hashing import sha256_file
+from bench.core.system import apt
 from bench.handset.abi import Abi
 from bench.handset.process import run
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.core import config
 from bench.core.errors import ConfigurationError, InfrastructureError
-from bench.core.lock import waiting
+from bench.core.system.lock import waiting
 from bench.handset.record import Handset, Record
 from bench.handset.replay.gallery import load_replay
 from bench.handset.starting import is_free, read_init, start

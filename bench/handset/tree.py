@@ -12,12 +12,13 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from bench.core import apt, config
-from bench.core.apt import Package
+from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes, sha256_value
-from bench.core.lock import waiting
 from bench.core.paths import cache_dir
+from bench.core.system import apt
+from bench.core.system.apt import Package
+from bench.core.system.lock import waiting
 from bench.handset import debian
 from bench.handset.abi import Abi
 from bench.handset.layout import add_arm64, lay_out, package_data

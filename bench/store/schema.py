@@ -6,6 +6,8 @@ checksums nor the indices of version 2.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -19,6 +21,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
+    select,
 )
 
 from bench.store import seal
@@ -142,3 +146,14 @@ event = Table(
     Index("event_session", "session_id", "kind"),
     Index("event_kind", "kind"),
 )
+
+
+def newest_outcome() -> Any:
+    """Returns the id of an invocation's newest outcome, as a subquery of invocations."""
+    newer = outcome.alias()
+    return (
+        select(func.max(newer.c.id))
+        .where(newer.c.invocation_id == invocation.c.id)
+        .correlate(invocation)
+        .scalar_subquery()
+    )

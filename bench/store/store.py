@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Table, func, insert, select
+from sqlalchemy import URL, Connection, Engine, Table, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from bench.core import config
@@ -84,7 +84,7 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections; the next query makes a new one."""
         self._engine.dispose()
 
     def __enter__(self) -> Store:
@@ -230,28 +230,32 @@ class Store:
         for identity, group in groupby(found, key=lambda each: each.session_id):
             yield identity, list(group)
 
-    def invocations_by_file(
-        self, sessions: Collection[str], *, states_of: Collection[Mode]
-    ) -> Iterator[list[Invocation]]:
-        """Yields the processes of each file in each of these sessions, in the order of storing.
+    def cases_of_files(self, sessions: Collection[str]) -> Iterator[list[str]]:
+        """Yields the keys of the cases of some files at a time, of those in these sessions."""
+        invocation = schema.invocation
+        columns = (invocation.c.artifact_sha256, invocation.c.case_key)
+        query = select(*columns).distinct().where(invocation.c.session_id.in_(sessions))
+        pairs = list(self._rows(query.order_by(*columns)))
+        return reading.chunks(pairs, most=_CASES_OF_FILES)
 
-        Few files are in memory at a time: raw text and telemetry can be long.
+    def invocations_of_cases(
+        self, keys: Collection[str], sessions: Collection[str], *, states_of: Collection[Mode]
+    ) -> list[list[Invocation]]:
+        """Returns the processes of each file in each of these sessions, in the order of storing.
 
         Args:
+            keys: of few cases: raw text and telemetry can be long.
             states_of: the modes whose processes get the device's states before and after.
         """
         invocation = schema.invocation
-        columns = (invocation.c.artifact_sha256, invocation.c.case_key)
-        of_sessions = invocation.c.session_id.in_(sessions)
-        pairs = list(self._rows(select(*columns).distinct().where(of_sessions).order_by(*columns)))
-        for keys in reading.chunks(pairs, most=_CASES_OF_FILES):
-            query = self._with_outcomes().where(of_sessions, invocation.c.case_key.in_(keys))
-            groups: dict[tuple[str, str], list[Invocation]] = defaultdict(list)
-            for row in self._rows(query):  # in no order: a database would sort the raw texts too
-                found = reading.invocation(row, self.url, states_of=states_of)
-                groups[found.case.artifact_sha256, found.session_id].append(found)
-            for group in groups.values():
-                yield sorted(group, key=attrgetter("id"))
+        query = self._with_outcomes().where(
+            invocation.c.session_id.in_(sessions), invocation.c.case_key.in_(keys)
+        )
+        groups: dict[tuple[str, str], list[Invocation]] = defaultdict(list)
+        for row in self._rows(query):  # in no order: a database would sort the raw texts too
+            found = reading.invocation(row, self.url, states_of=states_of)
+            groups[found.case.artifact_sha256, found.session_id].append(found)
+        return [sorted(group, key=attrgetter("id")) for group in groups.values()]
 
     def invocations_of_files(self, sha256: Collection[str]) -> Iterator[Invocation]:
         """Yields the processes that ran one of these files, in the order they were stored.
@@ -287,7 +291,7 @@ class Store:
             query = (
                 select(invocation.c.session_id, invocation.c.case_key, *self._columns(outcome))
                 .select_from(invocation)
-                .join(outcome, outcome.c.id == _newest_outcome())
+                .join(outcome, outcome.c.id == schema.newest_outcome())
                 .where(invocation.c.case_key.in_(keys[start : start + _CASES_AT_ONCE]))
                 .where(outcome.c.measured)
             )
@@ -341,7 +345,7 @@ class Store:
         return (
             select(*self._columns(invocation), *self._columns(outcome))
             .select_from(invocation)
-            .outerjoin(outcome, outcome.c.id == _newest_outcome())
+            .outerjoin(outcome, outcome.c.id == schema.newest_outcome())
         )
 
     def _structure(self, value: object, kind: type[_T]) -> _T:
@@ -379,17 +383,6 @@ class Store:
             else:
                 with self._writer.begin() as connection:
                     yield connection
-
-
-def _newest_outcome() -> Any:
-    """Returns the id of an invocation's newest outcome, as a subquery of invocations."""
-    newer = schema.outcome.alias()
-    return (
-        select(func.max(newer.c.id))
-        .where(newer.c.invocation_id == schema.invocation.c.id)
-        .correlate(schema.invocation)
-        .scalar_subquery()
-    )
 
 
 def _payload(value: object) -> dict[str, object]:

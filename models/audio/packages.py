@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from bench.core import apt, config, lock
+from bench.core import config
 from bench.core.errors import InfrastructureError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress, ignore
+from bench.core.system import apt, lock
 from models.audio import wavpack
 from models.audio.decode import audio_files, duration_s
 from models.wheel import Wheel, replacing_folder, unpack

@@ -8,8 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bench.core import apt
 from bench.core.errors import InfrastructureError
+from bench.core.system import apt
 
 _PROGRAM, _PACKAGES = "wvunpack", ("wavpack", "libwavpack1")
 _HINT = "install wavpack, or leave the extended tasks out"

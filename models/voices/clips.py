@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.core import lock
 from bench.core.progress import OnStepProgress, ignore
+from bench.core.system import lock
 from models.audio.decode import resample, write_flac
 from models.audio.development import SYNTHETIC
 from models.tflite.arrays import Floats

@@ -21,7 +21,7 @@ from reports.plots.themes import DARK, LIGHT, SMALL, STYLES
 from reports.rows.schema import Listing
 
 if TYPE_CHECKING:
-    from reports.page.pool import Workers
+    from bench.core.system.workers import Workers
 
 _NO_NUMBERS = Listing(columns=(), rows=())
 
@@ -94,7 +94,8 @@ def drawing_beside(out: Path, *, points: int) -> Iterator[Drawing]:
     if points <= _MOST_HERE:
         yield Drawing(out)
         return
-    from reports.page.pool import cores, workers  # few pages need it
+    from bench.core.system.workers import cores, workers  # few pages need it
+    from reports.plots import drawing  # noqa: F401 - imported once, and each fork has it
 
     if cores() == 1:
         yield Drawing(out)

@@ -16,9 +16,10 @@ import pytest
 from support.gate_phone import revision
 from support.patience import PATIENCE_S
 
-from bench.core import apt, config
+from bench.core import config
 from bench.core.artifact import Artifact
 from bench.core.errors import ConfigurationError, InfrastructureError
+from bench.core.system import apt
 from bench.flow.gate.bundle import CONTENTS, load, save
 from bench.flow.gate.log_file import read
 from bench.plan.suite import Suite, bare_target, zoo_targets

@@ -6,9 +6,9 @@ import pytest
 from support.program import COMMAND
 
 from bench.core.errors import ConfigurationError
-from bench.core.lock import locked
+from bench.core.system.lock import locked
 
-HOLD = "import sys; from pathlib import Path; from bench.core.lock import locked\n"
+HOLD = "import sys; from pathlib import Path; from bench.core.system.lock import locked\n"
 HOLD += "with locked(Path(sys.argv[1]), ValueError): print('held', flush=True); input()"
 
 

@@ -15,9 +15,9 @@ from support import real_models
 from support.program import frill_bench
 from support.tables import write_table
 
-from bench.core import apt
 from bench.core.errors import InfrastructureError
 from bench.core.paths import cache_dir
+from bench.core.system import apt
 from bench.handset.running import Running
 from models.wheel import unpack
 from reports.exchange.described import TABLES

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from support.report_rows import timed
 
+from bench.core.system.workers import workers
 from reports.page.drawn import Drawing
-from reports.page.pool import workers
 from reports.parts.documents import MOST_RESULTS, results_markdown
 from reports.plots.charts import Chart, charts, families_of
 from reports.rows.frontier import mark

@@ -317,5 +317,5 @@ def test_what_is_written_together_is_stored_as_a_whole_or_not_at_all(tmp_path: P
             again = store.invocations("whole")[0]
             together.add_invocation(again)
         assert [each.id for each in store.sessions()] == ["whole"]
-        (group,) = store.invocations_by_file(["whole"], states_of=())
+        (group,) = store.invocations_of_cases([case.key], ["whole"], states_of=())
         assert group == store.invocations("whole")

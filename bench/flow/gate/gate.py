@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.core import config, lock
+from bench.core import config
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import (
     ConfigurationError,
@@ -26,6 +26,7 @@ from bench.core.errors import (
 from bench.core.hashing import sha256_value
 from bench.core.paths import state_dir
 from bench.core.progress import OnProgress, ignore
+from bench.core.system import lock
 from bench.core.units import counted
 from bench.flow.device.device import Device
 from bench.flow.device.sweep import Sweep

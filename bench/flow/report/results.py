@@ -117,6 +117,8 @@ class CaseResult:
 
 # A session and the results of its cases.
 Timed: TypeAlias = tuple[Session, tuple[CaseResult, ...]]
+# The id of the first process of a case, which places it among those of one name, and its result.
+Placed: TypeAlias = tuple[int, CaseResult]
 
 
 class SessionResults:
@@ -145,10 +147,19 @@ class SessionResults:
         self._caveats = (
             *session_caveats(events), *probe_caveats(events), *self._origin.caveats,
         )  # fmt: skip
-        self._found: list[tuple[int, CaseResult]] = []  # with the id of the first process
+        self._found: list[Placed] = []
 
-    def add(self, invocations: Iterable[Invocation]) -> None:
-        """Adds the cases of a file, given all of its processes in the session."""
+    def add(self, found: Iterable[Placed]) -> None:
+        """Adds what ``of_file`` returned, perhaps in another process and without artifacts."""
+        self._found += [
+            (at, replace(each, artifact=self._artifact(each.case))) for at, each in found
+        ]
+
+    def _artifact(self, case: Case) -> Artifact | None:
+        return self._artifacts.get(case.artifact_sha256)
+
+    def of_file(self, invocations: Iterable[Invocation]) -> list[Placed]:
+        """Returns the result of each case of a file, given all of its processes in the session."""
         rows: dict[str, list[Invocation]] = defaultdict(list)
         beside: dict[str, dict[Mode, list[Invocation]]] = defaultdict(lambda: defaultdict(list))
         for invocation in invocations:
@@ -159,8 +170,7 @@ class SessionResults:
                 beside[case.without_protocol][mode].append(invocation)
             else:
                 rows[case.key].append(invocation)
-        for processes in rows.values():
-            self._found.append((processes[0].id, self._case(processes, beside)))
+        return [(each[0].id, self._case(each, beside)) for each in rows.values()]
 
     def _case(
         self,

@@ -9,8 +9,9 @@ from statistics import median
 
 from bench.core.artifact import Artifact
 from bench.flow.outputs.record import read_checks
+from bench.flow.report.beside import read_beside
 from bench.flow.report.origin import HERE, IMPORTED, MERGED, origin_of
-from bench.flow.report.results import SHOWING_STATES, CaseResult, SessionResults, Timed
+from bench.flow.report.results import CaseResult, SessionResults, Timed
 from bench.measure.summary import SessionSpread, between_sessions
 from bench.plan.suite import GATE
 from bench.store.records import Event, Session
@@ -35,8 +36,8 @@ def newest_results(store: Store) -> list[Timed]:
     found = {
         each: SessionResults(sessions[each], events[each], artifacts, checks) for each in needed
     }
-    for invocations in store.invocations_by_file(needed, states_of=SHOWING_STATES):
-        found[invocations[0].session_id].add(invocations)
+    for identity, placed in read_beside(store, found):
+        found[identity].add(placed)
     by_session = {identity: results.sorted() for identity, results in found.items()}
     timed = [(session, by_session.get(session.id, [])) for session in sessions.values()]
     keys = {each.case.key for cases in by_session.values() for each in cases}
@@ -74,8 +75,8 @@ def sessions_of(store: Store) -> list[Session]:
 def results(store: Store, session: Session) -> tuple[CaseResult, ...]:
     """Returns the results of a session's cases that have a stored process, sorted by name."""
     found = SessionResults(session, store.events(session.id), _artifacts(store), read_checks(store))
-    for invocations in store.invocations_by_file([session.id], states_of=SHOWING_STATES):
-        found.add(invocations)
+    for _, placed in read_beside(store, {session.id: found}):
+        found.add(placed)
     cases = found.sorted()
     return _with_spreads(cases, _spreads(store, {each.case.key for each in cases}))
 

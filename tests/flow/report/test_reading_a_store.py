@@ -1,3 +1,7 @@
+import pickle
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from support.stored_sessions import ARTIFACT, CASE, add_session
 
+from bench.core.errors import InfrastructureError
 from bench.flow.outputs.record import EVENT
 from bench.flow.report.join import join
 from bench.flow.report.stored import newest_results, results
@@ -87,3 +92,58 @@ def test_sessions_of_gates_are_left_out_and_one_without_a_process_is_not(store: 
         ("s0", 1),
         ("empty", 0),
     ]
+
+
+def add_files(store: Store, count: int) -> None:
+    for number in range(count):
+        sha256 = f"{number:064x}"
+        store.add_artifact(replace(ARTIFACT, sha256=sha256, name=f"model{number}"))
+        cases = {replace(CASE, artifact_sha256=sha256, threads=n): 1000.0 / n for n in (1, 2)}
+        add_session(store, f"s{number}", cases, day=1 + number)
+
+
+# A process with one thread, which can fork; this one may have more.
+BESIDE = """
+import pickle, sys
+from bench.core.errors import BenchError
+from bench.flow.report import beside
+from bench.flow.report.stored import newest_results
+from bench.store.store import Store
+import bench.store.store
+bench.store.store._CASES_OF_FILES = 2
+beside._MOST_HERE, beside.cores = 0, lambda: 2
+assert beside.can_fork() == (sys.platform == "linux")
+try:
+    with Store.open(sys.argv[1]) as store:
+        found = newest_results(store)
+except BenchError as error:
+    found = error
+sys.stdout.buffer.write(pickle.dumps(found))
+"""
+
+
+def read_beside(path: Path) -> object:
+    command = [sys.executable, "-c", BESIDE, str(path)]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stderr == b""
+    return pickle.loads(done.stdout)  # noqa: S301 - of this test
+
+
+def test_a_large_database_read_by_several_processes_has_the_same_results(
+    tmp_path: Path, store: Store
+) -> None:
+    add_files(store, 8)
+    alone = newest_results(store)
+    assert [len(cases) for _, cases in alone] == [2] * 8
+    assert read_beside(tmp_path / "bench.db") == alone
+
+
+def test_a_damaged_row_that_another_process_reads_is_an_error_here(
+    tmp_path: Path, store: Store
+) -> None:
+    add_files(store, 2)
+    with sqlite3.connect(tmp_path / "bench.db") as database:
+        database.execute("UPDATE invocation SET wall_s = 9 WHERE id = 3")
+    error = read_beside(tmp_path / "bench.db")
+    assert isinstance(error, InfrastructureError)
+    assert "invocation 3 is damaged" in error.message

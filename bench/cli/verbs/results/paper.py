@@ -69,7 +69,7 @@ def run(options: Options) -> int:
     from bench.cli.requests import devices_of, phones_of, tool_request
     from bench.cli.shown.cases import show_failed
     from bench.cli.terminal import stages
-    from bench.core.lock import alone_in
+    from bench.core.system.lock import alone_in
     from bench.flow import paper
     from bench.flow.fleet import MeasureJob
     from models.student.buildable import parse

@@ -1,4 +1,4 @@
-"""Processes that draw the pictures of a large page while this one makes its tables."""
+"""Processes that work beside this one: a large database is read, and its page drawn, by them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.core.errors import InfrastructureError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_MOST_WORKERS = 2  # each holds a figure of thousands of points
+_MOST_WORKERS = 2  # each holds thousands of rows, or a figure of as many points
 _KILLED = 137
 
 
@@ -45,20 +45,19 @@ class Workers:
 
 
 @contextmanager
-def workers() -> Iterator[Workers]:
+def workers(prepare: Callable[[], None] | None = None) -> Iterator[Workers]:
     """Yields processes that work beside this one; whatever leaves the block ends them.
 
-    On Linux they are forks of this process, which start at once and have its modules, as long as
-    it has a single thread: what a second one holds, such as a lock, would be held for ever.
+    Args:
+        prepare: called in each before its first work; where ``can_fork()``, it may be what cannot
+            be pickled.
     """
-    from reports.plots import drawing  # noqa: F401 - imported once, and each fork has it
-
     before = set(active_children())
-    is_forked = sys.platform == "linux" and threading.active_count() == 1
     executor = ProcessPoolExecutor(
         min(_MOST_WORKERS, cores()),
-        mp_context=get_context("fork" if is_forked else "spawn"),
+        mp_context=get_context("fork" if can_fork() else "spawn"),
         initializer=_start,
+        initargs=(prepare,),
     )
     try:
         yield Workers(executor)
@@ -68,6 +67,15 @@ def workers() -> Iterator[Workers]:
         raise
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def can_fork() -> bool:
+    """Returns whether such a process is a fork, which starts at once and has this one's modules.
+
+    Only on Linux, from a single thread: what a second one holds, such as a lock, would be held for
+    ever.
+    """
+    return sys.platform == "linux" and threading.active_count() == 1
 
 
 def cores() -> int:
@@ -82,16 +90,18 @@ def _result(future: Future[T]) -> T:
         return future.result()
     except BrokenProcessPool as error:
         raise InfrastructureError(
-            "a process that drew pictures was ended by the system",
+            "a process that read rows or drew pictures was ended by the system",
             hint="free memory and run again",
         ) from error
 
 
-def _start() -> None:
+def _start(prepare: Callable[[], None] | None) -> None:
     gc.freeze()  # what it shares with this process is not searched for garbage, which copies it
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)  # not what this program does on them
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    if prepare is not None:
+        prepare()
 
 
 def _leave_with_parent() -> None:

@@ -1,0 +1,1 @@
+"""What the operating system gives: locks, processes beside this one, Debian's packages."""
