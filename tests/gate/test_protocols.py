@@ -51,6 +51,16 @@ def test_clocks_that_rise_rule_out_short_warm_ups_and_the_cheapest_of_the_others
     assert {each.is_eligible for each in cheaper} == {False}
 
 
+def test_protocols_with_as_many_inferences_share_their_noise_once_the_clocks_are_up() -> None:
+    shown = {
+        each.protocol: [(cost.passed, cost.caught) for cost in each.costs]
+        for each in found(rising=True).protocols
+    }
+    early, long = shown[DEFAULT], shown[LONG]
+    assert shown[replace(LONG, warmup_s=0.35)] == long != early
+    assert shown[ProcessProtocol(warmup_s=0.5, num_runs=3, min_s=0.05)] != long
+
+
 def test_clocks_that_are_up_at_once_need_the_shortest_protocol() -> None:
     measured = found(rising=False)
     assert all(each.is_eligible for each in measured.protocols)

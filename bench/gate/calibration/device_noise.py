@@ -32,6 +32,7 @@ from bench.gate.calibration.costs import (
 from bench.gate.calibration.protocols import (
     MeasuredProtocol,
     ProcessProtocol,
+    alike,
     choose,
     model_of,
     rise,
@@ -44,7 +45,7 @@ from bench.gate.log import Log
 from bench.gate.records import Block
 from bench.gate.rule import Rule
 from bench.gate.signed_rank import FloatArray
-from bench.gate.verdict import ModelKey
+from bench.gate.verdict import Interval, ModelKey
 
 SCHEMA_VERSION = 3
 LEAST_BLOCKS = 12
@@ -237,10 +238,7 @@ def classes(log: Log, process_s: Mapping[ModelKey, float]) -> tuple[ModelClass, 
     for each in _measured(log, process_s):
         value_us = float(np.median(np.exp(_values(each.blocks[protocols[-1]]))))  # the longest
         decades.setdefault(math.floor(math.log10(value_us / 1000)), []).append(each)
-    measured = [
-        tuple(_with_protocol(decades[decade], protocols, each) for each in protocols)
-        for decade in sorted(decades)
-    ]
+    measured = [_with_each(decades[decade], protocols) for decade in sorted(decades)]
     if not measured:
         return ()
     chosen, _ = choose(measured, [len(decades[decade]) for decade in sorted(decades)])
@@ -282,12 +280,41 @@ def _measured(log: Log, process_s: Mapping[ModelKey, float]) -> list[_Measured]:
     return found
 
 
-def _with_protocol(
+def _with_each(
+    models: Sequence[_Measured], protocols: Sequence[ProcessProtocol | None]
+) -> tuple[MeasuredProtocol, ...]:
+    """Returns what each protocol gives for a class of models."""
+    rises = {each: _rise(models, protocols, each) for each in protocols}
+    return tuple(
+        _with_protocol(models, each, rises[each], _runs(models, alike(rises, each)))
+        for each in protocols
+    )
+
+
+def _rise(
     models: Sequence[_Measured],
     protocols: Sequence[ProcessProtocol | None],
     protocol: ProcessProtocol | None,
+) -> Interval | None:
+    longest = yardstick(protocols, protocol)
+    if longest is None:
+        return None
+    return rise([(each.blocks[protocol], each.blocks[longest]) for each in models])
+
+
+def _runs(
+    models: Sequence[_Measured], protocols: Sequence[ProcessProtocol | None]
+) -> list[FloatArray]:
+    """Returns the values of consecutive processes of each model with each of these protocols."""
+    return [_values(each.blocks[protocol]) for each in models for protocol in protocols]
+
+
+def _with_protocol(
+    models: Sequence[_Measured],
+    protocol: ProcessProtocol | None,
+    rise: Interval | None,
+    runs: Sequence[FloatArray],
 ) -> MeasuredProtocol:
-    runs = [_values(each.blocks[protocol]) for each in models]
     ratios = np.array([log_ratio(block) for each in models for block in each.blocks[protocol]])
     discarded = sum(each.discarded[protocol] for each in models)
     attempts = 1 + discarded / ratios.size  # per valid block
@@ -295,24 +322,16 @@ def _with_protocol(
     costs = tuple(
         cost_of(differences(runs, k), RULE.margin, k, attempts * process_s) for k in SIDES
     )
-    longest = yardstick(protocols, protocol)
     return MeasuredProtocol(
         protocol=protocol,
         blocks=ratios.size,
         discarded=discarded,
         process_s=process_s,
         block_sd=float(block_sd(ratios)),
-        rise=None if longest is None else rise(_beside(models, protocol, longest)),
+        rise=rise,
         processes_per_side=best(costs),
         costs=costs,
     )
-
-
-def _beside(
-    models: Sequence[_Measured], protocol: ProcessProtocol | None, longest: ProcessProtocol
-) -> list[tuple[Sequence[Block], Sequence[Block]]]:
-    """Returns for each model its blocks with a protocol and those with the longest warm-up."""
-    return [(each.blocks[protocol], each.blocks[longest]) for each in models]
 
 
 def _class(
@@ -320,7 +339,8 @@ def _class(
 ) -> ModelClass:
     rng = np.random.default_rng(2)
     own = protocols[chosen]
-    runs = [_values(each.blocks[own.protocol]) for each in models]
+    runs = _runs(models, [own.protocol])
+    like = _runs(models, alike({each.protocol: each.rise for each in protocols}, own.protocol))
     ratios = np.array([log_ratio(block) for each in models for block in each.blocks[own.protocol]])
     rule = replace(OF_MANY, processes_per_side=own.processes_per_side)
     noise = differences(runs, own.processes_per_side)
@@ -343,7 +363,7 @@ def _class(
         red_alone=red_gates(rng, noise, rule, models=1),
         red_of_many=red_gates(rng, noise, rule, models=MANY_MODELS),
         costs=tuple(
-            cost_of(differences(runs, k), margin, k, attempts * own.process_s)
+            cost_of(differences(like, k), margin, k, attempts * own.process_s)
             for k in SIDES
             for margin in MARGINS
         ),

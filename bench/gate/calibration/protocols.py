@@ -9,7 +9,7 @@ warm-up is the yardstick: one whose values are above it by more than the toleran
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -96,7 +96,7 @@ class MeasuredProtocol:
     @property
     def is_eligible(self) -> bool:
         """Whether its values are within the tolerance of those after the longest warm-up."""
-        return self.rise is None or self.rise.value <= 1 + RULE.tolerance
+        return has_risen(self.rise)
 
     def correct_s(self, processes_per_side: int) -> float:
         """Returns the seconds of an unchanged model for each correct verdict, at the margin."""
@@ -124,6 +124,31 @@ def yardstick(
     ]
     longest = max(alike, key=lambda each: each.warmup_s)
     return None if longest == protocol else longest
+
+
+def has_risen(rise: Interval | None) -> bool:
+    """Returns whether values are within the tolerance of those after the longest warm-up."""
+    return rise is None or rise.value <= 1 + RULE.tolerance
+
+
+def alike(
+    rises: Mapping[ProcessProtocol | None, Interval | None], protocol: ProcessProtocol | None
+) -> list[ProcessProtocol | None]:
+    """Returns the protocols whose blocks show the noise of one: itself and its like.
+
+    Once the clocks have risen a longer warm-up changes nothing, so all such protocols with as many
+    inferences have one noise, which is known better from the blocks of all of them.
+
+    Args:
+        rises: of all protocols.
+    """
+    if protocol is None or not has_risen(rises[protocol]):
+        return [protocol]
+    return [
+        each
+        for each, rise in rises.items()
+        if each and has_risen(rise) and each.inferences == protocol.inferences
+    ]
 
 
 def rise(models: Sequence[tuple[Sequence[Block], Sequence[Block]]]) -> Interval | None:
