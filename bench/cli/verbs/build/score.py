@@ -14,6 +14,7 @@ from bench.core import config
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact
 from bench.core.errors import BenchError, ConfigurationError
 from bench.core.score import Score
+from bench.core.units import counted
 
 if TYPE_CHECKING:
     from bench.flow.build.score import SkippedHops
@@ -303,7 +304,7 @@ def _import(options: Options, path: Path) -> int:
             for each in scores
         ]
         print_rows(headings, rows)
-    print_to_stderr(f"wrote {len(scores)} scores of other benchmarks to {url}")
+    print_to_stderr(f"wrote {counted(len(scores), 'score')} of other benchmarks to {url}")
     return 0
 
 
