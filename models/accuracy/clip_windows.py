@@ -144,7 +144,7 @@ def _of_frames(
 
     Args:
         frames: float32 [frames, 64].
-        real: those of them that are no padding.
+        real: how many of them are not padding.
     """
     cut = np.lib.stride_tricks.sliding_window_view(frames, frontend.PATCH_FRAMES, axis=0)
     first, at_hop = _starts(artifact, frontend.samples_of(real), hops)
