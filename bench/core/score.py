@@ -381,6 +381,11 @@ class ImportedScore:
         place = (self.task, self.split, self.subset, self.metric)
         return (self.artifact_sha256, self.benchmark, *place)
 
+    @property
+    def place(self) -> str:
+        """Split and subset, as far as there are any."""
+        return "/".join(filter(None, (self.split, self.subset)))
+
 
 def other_name(name: str, format: Format) -> str:
     """Returns the name of an artifact in benchmarks that name models by organisation and name."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.core import config
 from bench.core.artifact import Artifact
+from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes
 from bench.core.score import Benchmark, ImportedScore
@@ -32,6 +33,7 @@ _META = "model_meta.json"  # beside MTEB's results of one model
 _FOLDS = "aggregated_scores"  # of HEAR's results with several folds
 _NO_METRIC = ("loss", "score")  # HEAR repeats the main metric as the score
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHORTEST_HASH = 8  # hex digits of a SHA-256 that name a file
 _KNOWN = (
     f"{_HEAR_FILE} of HEAR's evaluation kit, TASK/{_X_ARES_FOLDER}/ENCODER/mlp_score.txt of "
     "X-ARES, or results/MODEL/REVISION/TASK.json of MTEB"
@@ -128,6 +130,39 @@ def imported_scores(store: Store) -> list[ImportedScore]:
         score = config.structure(event.facts, ImportedScore, source=f"{store.url}: {KIND}")
         newest[score.key] = score
     return list(newest.values())
+
+
+def named_artifact(artifacts: Sequence[Artifact], names: Sequence[str]) -> Artifact:
+    """Returns the artifact with a SHA-256 (or its beginning), NAME.FORMAT, or NAME.
+
+    Raises:
+        ConfigurationError: there is none, or not one.
+    """
+    if len(names) > 1:
+        raise ConfigurationError(
+            f"{', '.join(names)}: results are of one file", hint="name one NAME.FORMAT"
+        )
+    (name,) = names
+    whole = {f"{each.name}.{each.format.value}": each for each in artifacts}
+    if name in whole:
+        return whole[name]
+    begun = len(name) >= _SHORTEST_HASH
+    of_name = [
+        each
+        for each in artifacts
+        if each.name == name or (begun and each.sha256.startswith(name.lower()))
+    ]
+    if not of_name:
+        raise ConfigurationError(
+            f"neither the zoo nor the database has {name!r}{near(name, sorted(whole))}",
+            hint="give NAME.FORMAT or the SHA-256 of its file; frill-bench zoo list",
+        )
+    if len(of_name) > 1:
+        listed = ", ".join(f"{each.name}.{each.format.value}" for each in of_name)
+        raise ConfigurationError(
+            f"{name}: is {len(of_name)} files: {listed}", hint="name one of them"
+        )
+    return of_name[0]
 
 
 def _artifact(found: Found, artifacts: Mapping[str, Artifact], wanted: Artifact | None) -> Artifact:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from models.audio.taskset import TaskSet
     from models.zoo import Zoo
 
-_SHORTEST_HASH = 8  # hex digits of a SHA-256 that name a file
 _MOST_FRAMES = 96  # of a window; a longer hop would leave audio between two windows
 
 
@@ -270,11 +269,11 @@ def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
 def _import(options: Options, path: Path) -> int:
     """Reads results of another benchmark, prints and stores them; returns 0."""
     from bench.cli.terminal import print_rows
-    from bench.flow.exchange.benchmark_scores import import_scores, read_results
+    from bench.flow.exchange.benchmark_scores import import_scores, named_artifact, read_results
     from bench.store.store import Store
     from models.zoo import Zoo
 
-    given = ("task_set", "audio", "hop", "on", "clips", "delegate", "benchmark_binary")
+    given = ("task_set", "audio", "data", "hop", "on", "clips", "delegate", "benchmark_binary")
     if others := [each for each in given if getattr(options, each) is not None]:
         raise ConfigurationError(
             f"--{others[0].replace('_', '-')} is for scores that are made here",
@@ -284,63 +283,21 @@ def _import(options: Options, path: Path) -> int:
     with Store.open(options.db) as store:
         known = {each.sha256: each for each in (*store.artifacts(), *Zoo(options.zoo).artifacts())}
         artifacts = list(known.values())
-        wanted = _one_artifact(artifacts, options.names) if options.names else None
+        wanted = named_artifact(artifacts, options.names) if options.names else None
         scores = import_scores(store, found, artifacts, wanted)
         url = store.url
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
     if options.json:
         print_json({"imported": config.unstructure(scores)})
     else:
-        headings = ("model", "benchmark", "task", "split", "metric", "value")
         rows = [
-            [
-                names[each.artifact_sha256],
-                each.benchmark.value,
-                each.task,
-                "/".join(filter(None, (each.split, each.subset))),
-                each.metric,
-                f"{each.value:.4g}",
-            ]
+            (names[each.artifact_sha256], each.benchmark, each.task, each.place, each.metric,
+             f"{each.value:.4g}")
             for each in scores
-        ]
-        print_rows(headings, rows)
+        ]  # fmt: skip
+        print_rows(("model", "benchmark", "task", "split", "metric", "value"), rows)
     print_to_stderr(f"wrote {counted(len(scores), 'score')} of other benchmarks to {url}")
     return 0
-
-
-def _one_artifact(artifacts: Sequence[Artifact], names: Sequence[str]) -> Artifact:
-    """Returns the artifact with a SHA-256 (or its beginning), NAME.FORMAT, or NAME.
-
-    Raises:
-        ConfigurationError: there is none, or not one.
-    """
-    from bench.core.config import near
-
-    if len(names) > 1:
-        raise ConfigurationError(
-            f"{', '.join(names)}: results are of one file", hint="name one NAME.FORMAT"
-        )
-    (name,) = names
-    whole = {f"{each.name}.{each.format.value}": each for each in artifacts}
-    if name in whole:
-        return whole[name]
-    begun = len(name) >= _SHORTEST_HASH
-    of_name = [
-        each
-        for each in artifacts
-        if each.name == name or (begun and each.sha256.startswith(name.lower()))
-    ]
-    if not of_name:
-        raise ConfigurationError(
-            f"neither the zoo nor the database has {name!r}{near(name, sorted(whole))}",
-            hint="give NAME.FORMAT or the SHA-256 of its file; frill-bench zoo list",
-        )
-    if len(of_name) > 1:
-        listed = ", ".join(f"{each.name}.{each.format.value}" for each in of_name)
-        raise ConfigurationError(
-            f"{name}: is {len(of_name)} files: {listed}", hint="name one of them"
-        )
-    return of_name[0]
 
 
 def _end(
