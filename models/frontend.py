@@ -35,6 +35,11 @@ def samples_of(frames: int) -> int:
     return (frames - 1) * FRAME_HOP_SAMPLES + FRAME_SAMPLES
 
 
+def unpadded_frames(samples: int) -> int:
+    """Returns how many whole frames audio has without padding, at least one."""
+    return max(1, (samples - FRAME_SAMPLES) // FRAME_HOP_SAMPLES + 1)
+
+
 WINDOW_SAMPLES = samples_of(PATCH_FRAMES)  # 15,600
 
 

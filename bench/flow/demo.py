@@ -16,13 +16,14 @@ from bench.core.progress import OnStepProgress, ignore
 from bench.core.system.lock import alone_in
 from bench.core.units import counted
 from bench.flow.build.prepare import convert, fetch_audio, score
-from bench.flow.build.score import has_choice_of_hop, own_hop, scorable
+from bench.flow.build.score import own_hop, scorable
 from bench.flow.device.host import HostDevice, host_sweep
 from bench.flow.device.requests import RunRequest
 from bench.flow.measure.session import measure, open_session
 from bench.flow.report.write import report
 from bench.plan.suite import Suite, Target, bare_target, host_suite, zoo_targets
 from bench.store.store import Store
+from models.accuracy.windows import has_choice_of_hop
 from models.audio import packages
 from models.audio.folder import own_task_set
 from models.audio.tasks import DEMO, task_set

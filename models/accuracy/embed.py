@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,8 @@ from bench.core.errors import ConfigurationError, ConversionError, ModelFileErro
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.progress import OnProgress, ignore
 from bench.core.score import Windows
-from models import frontend, stream
-from models.accuracy.frames import frames_of
-from models.accuracy.windows import starts_of
-from models.audio.decode import decode
+from models import stream
+from models.accuracy.clip_windows import ClipWindows, clip_windows
 from models.tflite import litert
 from models.tflite.apart import Model
 from models.tflite.arrays import Floats
@@ -28,23 +26,6 @@ from models.tflite.arrays import Floats
 # What the interpreter runs with here.
 DELEGATE, THREADS = "xnnpack", 1
 BATCH = 32  # windows per inference, where the file can take them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipWindows:
-    """The windows of one clip, each once, though several hops have it.
-
-    Args:
-        sha256: of the clip.
-        starts: in samples at 16 kHz, where each window starts.
-        inputs: float32 [windows, ...], what the model is given.
-        at_hop: hop in samples to the indices of its windows in ``inputs``.
-    """
-
-    sha256: str
-    starts: tuple[int, ...]
-    inputs: Floats
-    at_hop: Mapping[int, tuple[int, ...]]
 
 
 def embed_clips(
@@ -161,17 +142,58 @@ def embed_windows(
         frontend_path=frontend_path,
         on_progress=on_progress,
     )
-    for clip, vectors in _embedded_by(path, artifact, windows):
+    for clip, vectors in Embedder(path, artifact).embedded(windows):
         yield ClipEmbeddings(sha256=clip.sha256, starts=clip.starts, vectors=vectors)
 
 
-def _embedded_by(
-    path: Path, artifact: Artifact, windows: Iterator[ClipWindows]
-) -> Iterator[tuple[ClipWindows, Floats]]:
-    model = Model(path, threads=THREADS, delegate=DELEGATE)
-    if artifact.role is Role.EMBEDDING_STREAM:
-        return _streamed(model, windows)
-    return _embedded(model, _input_shape(artifact, model), windows)
+class Embedder:
+    """A file that embeds windows, opened once.
+
+    Args:
+        artifact: the manifest of the file.
+
+    Raises:
+        ModelFileError: the file is not a model, needs operators that LiteRT lacks, or crashes it.
+    """
+
+    def __init__(self, path: Path, artifact: Artifact) -> None:
+        self._model = Model(path, threads=THREADS, delegate=DELEGATE)
+        self._is_stream = artifact.role is Role.EMBEDDING_STREAM
+        self._shape = artifact.inputs[0].shape if artifact.inputs else self._model.input_shapes()[0]
+        self._batch: int | None = None  # known from the first windows on
+
+    def embedded(self, windows: Iterator[ClipWindows]) -> Iterator[tuple[ClipWindows, Floats]]:
+        """Yields each clip with the embeddings of its windows, float32 [windows, dimensions]."""
+        if self._is_stream:
+            for clip in windows:
+                yield clip, np.stack(list(stream.embeddings(self._model, clip.inputs)))
+            return
+        begun: deque[ClipWindows] = deque()
+
+        def singles() -> Iterator[Floats]:
+            for clip in windows:
+                begun.append(clip)
+                yield from clip.inputs
+
+        vectors: list[Floats] = []
+        for vector in self._vectors(singles()):
+            vectors.append(vector)
+            if len(vectors) == len(begun[0].inputs):
+                yield begun.popleft(), np.stack(vectors)
+                vectors = []
+
+    def _vectors(self, windows: Iterator[Floats]) -> Iterator[Floats]:
+        """Yields the embedding of each window, float32 [dimensions]."""
+        path = self._model.path
+        first = list(itertools.islice(windows, BATCH))
+        if self._batch is None:
+            self._batch = BATCH if _takes_batches(path, self._shape, first) else 1
+        batch = self._batch
+        windows_left = itertools.chain(first, windows)
+        while chunk := list(itertools.islice(windows_left, batch)):
+            inputs = shaped(_filled(np.stack(chunk), batch), self._shape, source=str(path))
+            outputs = self._model(inputs)[0]
+            yield from outputs.reshape(batch, -1)[: len(chunk)]
 
 
 def _at_hops(
@@ -182,100 +204,11 @@ def _at_hops(
     hops: Sequence[int],
 ) -> dict[int, Floats]:
     means: dict[int, list[Floats]] = {hop: [] for hop in hops}
-    for clip, vectors in _embedded_by(path, artifact, windows):
+    for clip, vectors in Embedder(path, artifact).embedded(windows):
         for hop in hops:
             own = vectors[list(clip.at_hop[hop])]
             means[hop].append(pooled(own, clip=clips[clip.sha256], source=str(path)))
     return {hop: np.stack(of_hop) for hop, of_hop in means.items()}
-
-
-def _input_shape(artifact: Artifact, model: Model) -> tuple[int, ...]:
-    return artifact.inputs[0].shape if artifact.inputs else model.input_shapes()[0]
-
-
-def clip_windows(
-    artifact: Artifact,
-    clips: Mapping[str, Path],
-    *,
-    hops: Sequence[int],
-    cache: Path,
-    frontend_path: Path | None = None,
-    on_progress: OnProgress = ignore,
-) -> Iterator[ClipWindows]:
-    """Yields the windows of each clip.
-
-    Those of a stream are windows of audio, as for a file that takes them whole.
-
-    Args:
-        artifact, clips, hops, cache, frontend_path, on_progress: as for ``embed_at_hops``.
-
-    Raises:
-        ConfigurationError: the file is not an audio embedding, or a clip cannot be decoded.
-    """
-    if frontend_path is not None:
-        audio = _audio_windows(artifact, clips, hops, on_progress)
-        return _through(Model(frontend_path), audio)
-    match artifact.role:
-        case Role.EMBEDDING_PATCH:
-            return _patches(artifact, clips, hops, cache, on_progress)
-        case Role.EMBEDDING_WAVEFORM | Role.EMBEDDING_STREAM:
-            return _audio_windows(artifact, clips, hops, on_progress)
-        case _:
-            raise ConfigurationError(
-                f"{artifact.file}: its role is {artifact.role}, so it embeds no audio",
-                hint="score a file whose role is embedding-patch, -waveform or -stream",
-            )
-
-
-def _patches(
-    artifact: Artifact,
-    clips: Mapping[str, Path],
-    hops: Sequence[int],
-    cache: Path,
-    on_progress: OnProgress,
-) -> Iterator[ClipWindows]:
-    frames = frames_of(clips, cache=cache, on_progress=on_progress)
-    for done, sha256 in enumerate(clips):
-        on_progress(done, len(clips))
-        samples = frontend.samples_of(len(frames.unpadded(sha256)))
-        cut = np.lib.stride_tricks.sliding_window_view(
-            frames.of(sha256), frontend.PATCH_FRAMES, axis=0
-        )
-        first, at_hop = _starts(artifact, samples, hops)
-        places = [start // frontend.FRAME_HOP_SAMPLES for start in first]
-        inputs = cut[places].transpose(0, 2, 1)
-        yield ClipWindows(sha256=sha256, starts=tuple(first), inputs=inputs, at_hop=at_hop)
-
-
-def _audio_windows(
-    artifact: Artifact, clips: Mapping[str, Path], hops: Sequence[int], on_progress: OnProgress
-) -> Iterator[ClipWindows]:
-    window, _ = artifact.audio()
-    for done, (sha256, path) in enumerate(clips.items()):
-        on_progress(done, len(clips))
-        audio = decode(path)
-        first, at_hop = _starts(artifact, len(audio), hops)
-        padded = np.pad(audio, (0, max(0, window - len(audio))))
-        inputs = np.stack([padded[start : start + window] for start in first])
-        inputs = inputs.astype(np.float32)
-        yield ClipWindows(sha256=sha256, starts=tuple(first), inputs=inputs, at_hop=at_hop)
-
-
-def _starts(
-    artifact: Artifact, samples: int, hops: Sequence[int]
-) -> tuple[list[int], dict[int, tuple[int, ...]]]:
-    """Returns where the windows of all hops start, each once, and each hop's indices of them."""
-    by_hop = {hop: starts_of(artifact, samples, hop) for hop in hops}
-    first = sorted({start for of_hop in by_hop.values() for start in of_hop})
-    places = {start: index for index, start in enumerate(first)}
-    return first, {hop: tuple(places[start] for start in by_hop[hop]) for hop in hops}
-
-
-def _through(front: Model, windows: Iterator[ClipWindows]) -> Iterator[ClipWindows]:
-    shape = front.input_shapes()[0]
-    for clip in windows:
-        features = [front(window.reshape(shape))[0] for window in clip.inputs]
-        yield replace(clip, inputs=np.stack([np.squeeze(feature) for feature in features]))
 
 
 def shaped(inputs: Floats, shape: tuple[int, ...], *, source: str) -> Floats:
@@ -298,11 +231,12 @@ def shaped(inputs: Floats, shape: tuple[int, ...], *, source: str) -> Floats:
     return inputs.reshape((len(inputs), *shape[1:]) if len(shape) > 1 else shape)
 
 
-def pooled(vectors: Floats, *, clip: Path, source: str) -> Floats:
+def pooled(vectors: Floats, *, clip: Path | str, source: str) -> Floats:
     """Returns the mean of the embeddings of a clip's windows, float32 [dimensions].
 
     Args:
         vectors: float32 [windows, dimensions].
+        clip: its file, or what it is in words.
         source: what made them, in words.
 
     Raises:
@@ -318,41 +252,6 @@ def pooled(vectors: Floats, *, clip: Path, source: str) -> Floats:
         artifact=source,
         clip=str(clip),
     )
-
-
-def _embedded(
-    model: Model, shape: tuple[int, ...], windows: Iterator[ClipWindows]
-) -> Iterator[tuple[ClipWindows, Floats]]:
-    """Yields each clip with the embeddings of its windows, float32 [windows, dimensions]."""
-    begun: deque[ClipWindows] = deque()
-
-    def singles() -> Iterator[Floats]:
-        for clip in windows:
-            begun.append(clip)
-            yield from clip.inputs
-
-    vectors: list[Floats] = []
-    for vector in _vectors(model, shape, singles()):
-        vectors.append(vector)
-        if len(vectors) == len(begun[0].inputs):
-            yield begun.popleft(), np.stack(vectors)
-            vectors = []
-
-
-def _vectors(model: Model, shape: tuple[int, ...], windows: Iterator[Floats]) -> Iterator[Floats]:
-    """Yields the embedding of each window, float32 [dimensions]."""
-    first = list(itertools.islice(windows, BATCH))
-    batch = BATCH if _takes_batches(model.path, shape, first) else 1
-    windows_left = itertools.chain(first, windows)
-    while chunk := list(itertools.islice(windows_left, batch)):
-        inputs = _filled(np.stack(chunk), batch)
-        outputs = model(shaped(inputs, shape, source=str(model.path)))[0]
-        yield from outputs.reshape(batch, -1)[: len(chunk)]
-
-
-def _streamed(model: Model, windows: Iterator[ClipWindows]) -> Iterator[tuple[ClipWindows, Floats]]:
-    for clip in windows:
-        yield clip, np.stack(list(stream.embeddings(model, clip.inputs)))
 
 
 def _takes_batches(path: Path, shape: tuple[int, ...], windows: list[Floats]) -> bool:

@@ -84,8 +84,7 @@ def _write(
             frames = frontend.log_mel(audio)
             stream.write(frames.tobytes())
             bounds.append(bounds[-1] + len(frames))
-            whole = (len(audio) - frontend.FRAME_SAMPLES) // frontend.FRAME_HOP_SAMPLES + 1
-            real.append(max(1, whole))
+            real.append(frontend.unpadded_frames(len(audio)))
     with atomic.replacing(index_file) as partial:
         np.savez(
             partial, bounds=np.array(bounds, dtype=np.int64), real=np.array(real, dtype=np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.core.artifact import LOG_MEL, Artifact
+from bench.core.artifact import IN_GRAPH, LOG_MEL, Artifact, Role
 from models import frontend
 
 # Less audio than this at the end of a clip makes no log-mel frame of its own.
@@ -32,6 +32,19 @@ def starts_of(artifact: Artifact, samples: int, hop: int) -> tuple[int, ...]:
         samples: length of the clip.
         hop: in samples; for a model of our log-mel, whole frames count.
     """
-    if artifact.frontend == LOG_MEL:
-        hop = _STEP * max(1, round(hop / _STEP))
-    return starts(samples, window=artifact.audio()[0], hop=hop)
+    return starts(samples, window=artifact.audio()[0], hop=whole_hop(artifact, hop))
+
+
+def whole_hop(artifact: Artifact, hop: int) -> int:
+    """Returns the hop in samples that windows really have: whole frames for our log-mel."""
+    return _STEP * max(1, round(hop / _STEP)) if artifact.frontend == LOG_MEL else hop
+
+
+def has_choice_of_hop(artifact: Artifact) -> bool:
+    """Returns whether the hop is the app's choice: a log-mel patch, or a window of audio.
+
+    A model with a front-end of its own, or with a state, has the hop of its manifest.
+    """
+    return artifact.frontend == LOG_MEL or (
+        artifact.role is Role.EMBEDDING_WAVEFORM and artifact.frontend == IN_GRAPH
+    )

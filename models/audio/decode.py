@@ -59,7 +59,7 @@ def decode(path: Path) -> Floats:
     """
     with _opened(path) as stream:
         frames = stream.read(stream.frames, dtype="float32", always_2d=True)
-        return _to_16_khz(path, frames, stream.samplerate)
+        return to_16_khz(str(path), frames, stream.samplerate)
 
 
 def decode_part(path: Path, *, first: int, samples: int) -> Floats:
@@ -85,15 +85,24 @@ def decode_part(path: Path, *, first: int, samples: int) -> Floats:
             stream.read(skipped, dtype="float32")
         wanted = round((first - start + samples + margin) * rate)
         frames = stream.read(wanted, dtype="float32", always_2d=True)
-        return _to_16_khz(path, frames, stream.samplerate)[first - start :][:samples]
+        return to_16_khz(str(path), frames, stream.samplerate)[first - start :][:samples]
 
 
-def _to_16_khz(path: Path, frames: NDArray[np.float32], rate_hz: int) -> Floats:
+def to_16_khz(source: str, frames: NDArray[np.float32], rate_hz: int) -> Floats:
+    """Returns audio as the models take it, float32 [samples], 16 kHz mono, in [-1, 1].
+
+    Args:
+        source: what it is, in words.
+        frames: float32 [samples, channels]; channels are averaged.
+
+    Raises:
+        ConfigurationError: it is empty or not finite.
+    """
     # Channels apart, which is ten times as fast as a mean of each frame.
     mono: Floats = np.ascontiguousarray(frames.T).mean(axis=0, dtype=np.float32)
     mono = resample(mono, rate_hz)
     if mono.size == 0 or not np.isfinite(mono).all():
-        raise _undecodable(path, "it holds no audio" if mono.size == 0 else "not finite")
+        raise _undecodable(source, "it holds no audio" if mono.size == 0 else "not finite")
     clipped: Floats = np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
     return clipped
 
@@ -177,13 +186,13 @@ def _opened(path: Path) -> Iterator[Any]:
         with soundfile.SoundFile(path, **raw) as stream:
             yield stream
     except (soundfile.SoundFileError, OSError, RuntimeError, TypeError) as error:
-        raise _undecodable(path, error) from error
+        raise _undecodable(str(path), error) from error
 
 
-def _undecodable(path: Path, reason: object) -> BenchError:
+def _undecodable(source: str, reason: object) -> BenchError:
     text = " ".join(str(reason).split())
     return ConfigurationError(
-        f"{path}: cannot be decoded: {text}", hint="remove the file or convert it to 16-bit WAV"
+        f"{source}: cannot be decoded: {text}", hint="remove the file or convert it to 16-bit WAV"
     )
 
 

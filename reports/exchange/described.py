@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.core.artifact import Format
+from reports.exchange.benchmarks import Imported
 from reports.rows.schema import ROWS_VERSION, Endurance, Frontend, Power, Row, Stream, Task, columns
 
 # Table to the record of its rows; what ``export --table`` takes.
@@ -18,12 +19,14 @@ TABLES: dict[str, type[object]] = {
     "tasks": Task,
     "streaming": Stream,
     "sustained": Endurance,
+    "imported": Imported,
 }
 _ABOUT = {
     "results": "One line for each hop of each case that was timed back to back.",
     "tasks": "One line for each task of each score.",
     "streaming": "One line for each case in the streaming mode.",
     "sustained": "One line for each case in the sustained mode.",
+    "imported": "One line for each score of another benchmark and each case of its file.",
 }
 _CAVEATS = (
     ("caveats", "kinds of the known reasons to trust the row less, joined by semicolons"),

@@ -11,12 +11,11 @@ from bench.core.artifact import Format, Role
 from bench.core.errors import ConfigurationError, ConversionError
 from models import frontend
 from models.accuracy import embed
-from models.accuracy.embed import embed_at_hops, embed_clips
+from models.accuracy.embed import Embedder, embed_at_hops, embed_clips
 from models.audio import packages
 from models.audio.decode import decode
 from models.audio.tasks import task_set
 from models.tflite.arrays import Floats
-from models.tflite.litert import Model
 from models.zoo import Zoo
 
 
@@ -45,14 +44,14 @@ def test_several_hops_are_embedded_at_once_each_window_a_single_time(
     path, clips = MODELS / "patch_one.tflite", {"one": clip}
     hops = {17: (*range(0, 203, 17), 202), 48: (0, 48, 96, 144, 192, 202), 96: (0, 96, 192, 202)}
     seen: list[int] = []
-    embedded = embed._vectors
+    embedded = Embedder._vectors
 
-    def counting(model: Model, shape: tuple[int, ...], windows: Iterator[Floats]) -> object:
+    def counting(embedder: Embedder, windows: Iterator[Floats]) -> object:
         listed = list(windows)
         seen.append(len(listed))
-        return embedded(model, shape, iter(listed))
+        return embedded(embedder, iter(listed))
 
-    monkeypatch.setattr(embed, "_vectors", counting)
+    monkeypatch.setattr(Embedder, "_vectors", counting)
     frames = [160 * hop for hop in hops]
     found = embed_at_hops(path, manifest(path), clips, hops=frames, cache=tmp_path)
     assert seen == [len({start for starts in hops.values() for start in starts})]

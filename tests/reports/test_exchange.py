@@ -12,9 +12,11 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 from support import mode_rows, report_rows
+from support.stored_sessions import ARTIFACT
 
 from bench.core.errors import ConfigurationError
-from reports.exchange import peers, tables, trackers
+from bench.core.score import Benchmark, ImportedScore
+from reports.exchange import benchmarks, peers, tables, trackers
 from reports.exchange.described import TABLES, Kind, described, json_schema, markdown
 from reports.exchange.occasion import Occasion, series_name
 from reports.rows.schema import ROWS_VERSION, listing
@@ -32,11 +34,35 @@ OCCASIONS = {
     )
     for row in ROWS
 }
+ARTIFACTS = {
+    sha256: replace(ARTIFACT, sha256=sha256, hop_samples=round(hop_s * 16_000))
+    for sha256, hop_s in {
+        **{row.file.artifact_sha256: row.audio_s_per_inference or 1.0 for row in ROWS[:2]},
+        "e" * 64: 0.17,  # not timed
+    }.items()
+}
+IMPORTED = [
+    ImportedScore(
+        artifact_sha256=sha256,
+        benchmark=Benchmark.MTEB,
+        benchmark_version="2.26.24",
+        task="ESC50",
+        split="test",
+        subset="default",
+        metric="main_score",
+        value=0.5,
+        deviation=None,
+        task_revision=None,
+        file_sha256="f" * 64,
+    )
+    for sha256 in ARTIFACTS
+]
 SAMPLES: dict[str, list[object]] = {
     "results": [*ROWS, report_rows.unmeasured(ROWS[0])],
     "tasks": [*report_rows.tasks(ROWS)],
     "streaming": [*map(mode_rows.stream, ROWS[:3])],
     "sustained": [mode_rows.endured(ROWS[0], slices=8)],
+    "imported": [*benchmarks.imported(IMPORTED, ROWS, ARTIFACTS)],
 }
 # Bencher's own schema, https://bencher.dev/bmf.json
 BENCHER: dict[str, Any] = {

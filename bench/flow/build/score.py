@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
-from bench.core.artifact import IN_GRAPH, LOG_MEL, SAMPLE_RATE_HZ, Artifact, Role
+from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Role
 from bench.core.errors import BenchError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress
@@ -15,6 +15,7 @@ from bench.core.score import Score
 from bench.store.store import Store
 from models.accuracy.score import FLOOR, score_at_hops, score_floor
 from models.accuracy.scored_teacher import ScoredTeacher
+from models.accuracy.windows import has_choice_of_hop
 from models.audio.taskset import TaskSet
 from models.zoo import Zoo
 
@@ -45,16 +46,6 @@ class SkippedHops:
 def scorable(artifacts: Sequence[Artifact]) -> list[Artifact]:
     """Returns the artifacts that are audio embeddings."""
     return [each for each in artifacts if each.role in _EMBEDDINGS]
-
-
-def has_choice_of_hop(artifact: Artifact) -> bool:
-    """Returns whether the hop is the app's choice: a log-mel patch, or a window of audio.
-
-    A model with a front-end of its own, or with a state, has the hop of its manifest.
-    """
-    return artifact.frontend == LOG_MEL or (
-        artifact.role is Role.EMBEDDING_WAVEFORM and artifact.frontend == IN_GRAPH
-    )
 
 
 def own_hop(artifact: Artifact) -> tuple[int, ...]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import assert_never
 
 from bench.core.version import VERSION
+from bench.flow.exchange.benchmark_scores import imported_scores
 from bench.flow.report.join import join
 from bench.flow.report.mode_rows import modes
 from bench.flow.report.stored import newest_results, sessions_of
 from bench.store.store import Store
-from reports.exchange import peers, tables, trackers
+from reports.exchange import benchmarks, peers, tables, trackers
 from reports.exchange.occasion import Occasion
 from reports.rows.frontier import mark
 from reports.rows.schema import Row
@@ -29,6 +30,7 @@ class FileFormat(StrEnum):
     GITHUB_ACTION_BENCHMARK = "github-action-benchmark"
     LITERT_SAMPLES = "litert-samples"
     AIHUB = "aihub"
+    MTEB = "mteb"
 
     @property
     def is_ours(self) -> bool:
@@ -40,13 +42,16 @@ def rows_of(store: Store, table: str, *, task_set: str | None = None) -> list[ob
     """Returns the rows of one of our tables.
 
     Args:
-        table: ``results``, ``tasks``, ``streaming`` or ``sustained``.
+        table: ``results``, ``tasks``, ``streaming``, ``sustained`` or ``imported``.
     """
     timed = newest_results(store)
     if table in ("streaming", "sustained"):
         streams, endurances = modes(timed)
         return [*streams] if table == "streaming" else [*endurances]
     rows, tasks = join(store, task_set=task_set, timed=timed)
+    if table == "imported":
+        artifacts = {each.sha256: each for each in store.artifacts()}
+        return [*benchmarks.imported(imported_scores(store), rows, artifacts)]
     return [*tasks] if table == "tasks" else [each.row for each in mark(rows)]
 
 
@@ -92,6 +97,8 @@ def text_of(store: Store, rows: Sequence[object], format: FileFormat, table: str
             return peers.litert_samples(timed, occasions(store))
         case FileFormat.AIHUB:
             return peers.aihub(timed, occasions(store))
+        case FileFormat.MTEB:
+            return benchmarks.mteb(timed)
         case FileFormat.PARQUET:
             raise ValueError("parquet is not text")
         case _:

@@ -28,7 +28,8 @@ from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.input_flags import Input
 from models import stream
-from models.accuracy.embed import BATCH, clip_windows, embed_clips, pooled, shaped
+from models.accuracy.clip_windows import clip_windows
+from models.accuracy.embed import BATCH, embed_clips, pooled, shaped
 from models.accuracy.score import score_beside_host
 from models.audio.taskset import TaskSet
 from models.tflite import reader

@@ -14,6 +14,7 @@ from bench.core import config
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact
 from bench.core.errors import BenchError, ConfigurationError
 from bench.core.score import Score
+from bench.core.units import counted
 
 if TYPE_CHECKING:
     from bench.flow.build.score import SkippedHops
@@ -37,6 +38,7 @@ class Options(flags.VerbOptions):
     clips: int | None
     delegate: str | None
     benchmark_binary: Path | None
+    import_path: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +78,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="frames of 10 ms between two windows, such as 17,48,96: a score at each hop, and the "
         "difference to its own hop (default: the model's own hop; FRILL's is 17). A stream, or a "
         "model with a front-end of its own, has one hop only: the others are skipped and named",
+    )
+    parser.add_argument(
+        "--import",
+        dest="import_path",
+        type=Path,
+        metavar="PATH",
+        help="read the results of another benchmark (a file of HEAR's evaluation kit, X-ARES or "
+        "MTEB, or a folder of them) as scores of the one NAME, NAME.FORMAT or SHA-256 that is "
+        "named; MTEB's results name it themselves. They stay apart from our own scores: see "
+        "export --table imported",
     )
     flags.add_db(parser, "database for the scores")
     flags.add_zoo(parser)
@@ -122,6 +134,12 @@ def _hops(text: str) -> tuple[int, ...]:
 
 def run(options: Options) -> int:
     """Scores and prints the table; returns 0, or 4 where an artifact could not be scored."""
+    if options.import_path is not None:
+        return _import(options, options.import_path)
+    return _score(options)
+
+
+def _score(options: Options) -> int:
     from bench.cli.terminal import one_bar
     from bench.flow.build.score import hops_of, own_hop, scorable, score_artifacts, skipped_hops
     from bench.store.store import Store
@@ -246,6 +264,40 @@ def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
             device, request, options.db, on_message=print_to_stderr, on_progress=on_progress
         )
     return _end(options, artifacts, scores, failed, url, _print_differences)
+
+
+def _import(options: Options, path: Path) -> int:
+    """Reads results of another benchmark, prints and stores them; returns 0."""
+    from bench.cli.terminal import print_rows
+    from bench.flow.exchange.benchmark_scores import import_scores, named_artifact, read_results
+    from bench.store.store import Store
+    from models.zoo import Zoo
+
+    given = ("task_set", "audio", "data", "hop", "on", "clips", "delegate", "benchmark_binary")
+    if others := [each for each in given if getattr(options, each) is not None]:
+        raise ConfigurationError(
+            f"--{others[0].replace('_', '-')} is for scores that are made here",
+            hint="leave it out with --import",
+        )
+    found = read_results(path)
+    with Store.open(options.db) as store:
+        known = {each.sha256: each for each in (*store.artifacts(), *Zoo(options.zoo).artifacts())}
+        artifacts = list(known.values())
+        wanted = named_artifact(artifacts, options.names) if options.names else None
+        scores = import_scores(store, found, artifacts, wanted)
+        url = store.url
+    names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
+    if options.json:
+        print_json({"imported": config.unstructure(scores)})
+    else:
+        rows = [
+            (names[each.artifact_sha256], each.benchmark, each.task, each.place, each.metric,
+             f"{each.value:.4g}")
+            for each in scores
+        ]  # fmt: skip
+        print_rows(("model", "benchmark", "task", "split", "metric", "value"), rows)
+    print_to_stderr(f"wrote {counted(len(scores), 'score')} of other benchmarks to {url}")
+    return 0
 
 
 def _end(

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 # Named here, so that --help imports nothing heavy; a test holds them to FileFormat and TABLES.
 FORMATS = (
     *("csv", "jsonl", "parquet", "google-benchmark", "bencher", "github-action-benchmark"),
-    *("litert-samples", "aihub"),
+    *("litert-samples", "aihub", "mteb"),
 )
 # Not of rows: what ran over time, and the times of operators.
 OF_RUNS = ("perfetto", "model-explorer")
-TABLES = ("results", "tasks", "streaming", "sustained")
+TABLES = ("results", "tasks", "streaming", "sustained", "imported")
+BENCHMARKS = ("mteb",)  # of others, for which a format is a table of costs
 
 
 class Options(shared.VerbOptions):
@@ -52,6 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(perfetto), or op profiles into a folder (model-explorer)",
     )
     what.add_argument(
+        "--for",
+        dest="format",
+        choices=BENCHMARKS,
+        metavar="BENCHMARK",
+        help="write what each model costs, with intervals, as a table for another benchmark that "
+        "knows its accuracy: mteb (CSV)",
+    )
+    what.add_argument(
         "--parcel",
         type=Path,
         metavar="FILE.zip",
@@ -61,7 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--table",
         choices=TABLES,
         default="results",
-        help="which rows; other programs' formats have those of results only",
+        help="which rows; other programs' formats have those of results only. imported: scores of "
+        "other benchmarks (score --import) beside the costs of their files",
     )
     add("--out", type=Path, metavar="FILE", help="file or folder (default: stdout)")
     add(
@@ -171,6 +181,7 @@ def _node_data(store: Store, options: Options, folder: Path) -> int:
 def _parcel(store: Store, options: Options, path: Path) -> int:
     from tempfile import TemporaryDirectory
 
+    from bench.flow.exchange.benchmark_scores import imported_scores
     from bench.flow.exchange.parcel import write
     from bench.flow.report.write import report
 
@@ -181,4 +192,9 @@ def _parcel(store: Store, options: Options, path: Path) -> int:
     if options.json:
         print_json({"out": str(path), "members": len(contents.members)})
     print_to_stderr(f"wrote {path}: it holds names of devices, serial numbers and paths as stored")
+    if left_out := len(imported_scores(store)):
+        print_to_stderr(
+            f"it does not hold {counted(left_out, 'score')} of other benchmarks: import their "
+            "files into the other database"
+        )
     return 0

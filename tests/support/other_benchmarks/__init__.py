@@ -1,0 +1,1 @@
+"""Programs for an environment that has the other benchmarks; they import nothing of the tests."""
