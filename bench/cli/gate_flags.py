@@ -29,7 +29,7 @@ class BlockFlags(flags.DeviceFlags, flags.InputFlags, Protocol):
 
     db: str
     delegate: str | None
-    threads: int
+    threads: int | None
     timeout: float | None
     seed: int | None
     num_runs: int | None
@@ -132,7 +132,7 @@ def add_how(group: argparse._ArgumentGroup) -> None:
         choices=("xnnpack", "none", "gpu", "nnapi"),
         help="the delegate (default: xnnpack)",
     )
-    add("--threads", "--num-threads", type=int, default=1, metavar="N", help="number of threads")
+    add("--threads", "--num-threads", type=int, metavar="N", help="number of threads (default: 1)")
     flags.add_timeout(group)
     flags.add_inputs(group)
     add("--seed", type=int, help="seed of the coins that order each block (default: random)")
@@ -336,7 +336,7 @@ def block_request(
     suite = gate_suite(
         kind,
         delegate=options.delegate,
-        threads=options.threads,
+        threads=1 if options.threads is None else options.threads,
         ours=ours,
         sustained_min=sustained_min,
     )

@@ -66,6 +66,18 @@ def test_sides_have_one_factor_and_short_names(tmp_path: Path) -> None:
         tools_in_order([tmp_path / "gone"])
 
 
+def test_a_flag_for_all_sides_that_they_differ_in_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for flag, value, sides in (
+        ("--threads", "4", ("threads=1", "threads=2")),
+        ("--delegate", "gpu", ("delegate=none", "delegate=xnnpack")),
+    ):
+        words = [f"--side={each}" for each in sides]
+        assert main(["ab", "model.tflite", "--host", *words, flag, value]) == 2
+        assert f"{flag} is for all sides" in capsys.readouterr().err
+
+
 def test_of_three_tools_the_slower_and_the_faster_one_are_named_in_one_session(
     handset: Running, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

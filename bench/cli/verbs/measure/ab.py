@@ -118,6 +118,7 @@ def _refuse_both(options: Options, sides: Sides) -> None:
             "--tool-version": options.tool_version,
         },
         Factor.DELEGATE: {"--delegate": options.delegate},
+        Factor.THREADS: {"--threads": options.threads},
     }
     for flag, value in given.get(sides.factor, {}).items():
         if value is not None:
