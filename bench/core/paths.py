@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Literal
 
-# Folders beside a database: logs of gates, and calibrations of devices.
-GATES, CALIBRATIONS = "gates", "calibrations"
+# Folders beside a database: logs of gates, those of A/B comparisons, and calibrations of devices.
+GATES, AB, CALIBRATIONS = "gates", "ab", "calibrations"
 
 
 def cache_dir() -> Path:

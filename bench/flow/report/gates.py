@@ -1,4 +1,4 @@
-"""The gates, their history and the calibrations beside a database, as pages of its report."""
+"""The gates and A/B comparisons beside a database, their history and calibrations, as pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.core import atomic
 from bench.core.errors import worst
-from bench.core.paths import CALIBRATIONS, GATES
+from bench.core.paths import AB, CALIBRATIONS, GATES
 from bench.core.units import one_line
 from bench.core.version import VERSION
 from bench.flow.gate.calibrate import stored_calibrations
@@ -47,7 +47,7 @@ _MAIN, _GATES = ("All results", "../index.html"), ("Gates", "../index.html#gates
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """One gate, read and decided again."""
+    """One gate or A/B comparison, read and decided again."""
 
     log: Log
     report: GateReport
@@ -74,16 +74,16 @@ NONE = Gates()
 
 
 def gates_beside(folder: Path) -> Gates:
-    """Returns the gates and calibrations in the sub-folders of a database's folder."""
+    """Returns the gates, A/B comparisons and calibrations in a database's folder."""
     logs: Mapping[Path, Log] = {}
     unread: list[str] = []
-    if (folder / GATES).is_dir():
-        logs, unread = read_all([folder / GATES])
+    if places := [place for place in (folder / GATES, folder / AB) if place.is_dir()]:
+        logs, unread = read_all(places)
     calibrations, refused = stored_calibrations(folder / CALIBRATIONS)
     newest = sorted(logs.items(), key=_age, reverse=True)
     return Gates(
         gates=tuple(_gate(path, log, folder) for path, log in newest),
-        history=_history(logs),
+        history=_history({path: log for path, log in logs.items() if not log.opened.sides}),
         calibrations=tuple(calibrations),
         left_out=(*unread, *refused),
     )

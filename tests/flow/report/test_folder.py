@@ -75,6 +75,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(NIGHTS):
         ratio = SLOWER if number == NIGHTS - 1 else 1.0
         write_night(place / "gates", Gated(number=number, ratios={"tiny": ratio}))
+    sides = {"sides": ("threads=1", "threads=2"), "started_at": "2026-04-01T03:00:00+00:00"}
+    write_night(place / "ab", Gated(number=99, ratios={"tiny": 1.0}, changed=sides))
     (place / "gates" / "damaged.jsonl").write_text("{\n")
     save(place / "calibrations", calibration())
     (place / "there").mkdir()
@@ -125,7 +127,9 @@ def test_gates_stand_on_the_first_page_the_newest_first_with_their_verdicts(fold
     html = read(folder, "index.html")
     gates = html[html.index('<section id="gates">') :].split("</section>")[0]
     first, *others = re.findall(r"<tr.*?</tr>", gates, re.DOTALL)[1:]
-    assert len(others) == NIGHTS - 1
+    assert len(others) == NIGHTS  # with the A/B comparison, which is the oldest
+    assert "2026-04-01" in words(others[-1])
+    assert "2026-04-01" not in read(folder, "history/index.html")
     assert 'class="strong"' in first
     shown = words(first)
     assert shown.startswith("2026-05-03 03:00 regressed in latency 1 regressed Pixel 6")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli import flags, gate_flags
 from bench.core.errors import ConfigurationError
-from bench.core.paths import CALIBRATIONS, folder_beside
+from bench.core.paths import AB, CALIBRATIONS, folder_beside
 
 if TYPE_CHECKING:
     from bench.cli.shown.gate import Outputs
@@ -21,7 +21,6 @@ _EXAMPLE = (
     "example: frill-bench ab model.tflite --side tool=old/benchmark_model "
     "--side tool=new/benchmark_model"
 )
-_LOGS = "ab"
 # The start of a process varies more than its inferences.
 _INITIALISATION = 0.10
 
@@ -55,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     flags.add_zoo(parser)
     flags.add_db(parser)
-    gate_flags.add_log(parser, _LOGS)
+    gate_flags.add_log(parser, AB)
     flags.add_json(parser)
     gate_flags.add_outputs(parser)
     flags.add_device(parser)
@@ -92,7 +91,7 @@ def _run(options: Options, outputs: Outputs) -> int:
         [target for ref in options.models for target in side(ref, zoo=options.zoo).targets]
     )
     margins = _margins(options, sides)
-    gate = gate_flags.gate_of(options, comparison, folder=_LOGS, margins=margins, two_sided=True)
+    gate = gate_flags.gate_of(options, comparison, folder=AB, margins=margins, two_sided=True)
     gate = replace(gate, differences=(sides.difference,), sides=sides.labels)
     tool = tool_request(options)
     if sides.requests[0].tool is not None:
