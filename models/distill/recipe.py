@@ -13,6 +13,7 @@ from bench.core.hashing import sha256_value
 from models.student.spec import StudentSpec, parse_name
 
 STARTER = "starter"
+RECIPES = (STARTER, "crossed")  # that come with the project
 T = TypeVar("T")
 
 
@@ -213,17 +214,18 @@ def load_renamed(path: Path, cls: type[T], *, finite: bool = True) -> T:
 
 
 def load(source: str) -> Recipe:
-    """Returns the recipe of a name (``starter``) or of a YAML file.
+    """Returns one of ``RECIPES`` by its name, or the recipe of a YAML file.
 
     Raises:
         ConfigurationError: there is no such recipe, or the file is not one; names the key.
     """
-    if source == STARTER:
-        with resources.as_file(resources.files("models.distill") / "starter.yaml") as path:
+    if source in RECIPES:
+        with resources.as_file(resources.files("models.distill") / f"{source}.yaml") as path:
             return load_renamed(path, Recipe)
     path = Path(source)
     if not path.is_file():
         raise ConfigurationError(
-            f"{source}: no such recipe or file", hint=f"use {STARTER} or the path of a YAML file"
+            f"{source}: no such recipe or file",
+            hint=f"use {' or '.join(RECIPES)}, or the path of a YAML file",
         )
     return load_renamed(path, Recipe)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,25 @@ def test_every_starter_student_has_a_name_that_can_be_built() -> None:
     found = recipe.load(recipe.STARTER)
     assert len(found.students) >= 8
     assert FRILL.name in found.students
+
+
+def test_the_crossed_students_mix_no_axis_with_another_or_with_a_pair_of_others() -> None:
+    students = [parse_name(name) for name in recipe.load("crossed").students]
+    values = {
+        (each.size, each.width, each.head, each.bottleneck_rank, each.embedding_size,
+         each.activation)
+        for each in students
+    }  # fmt: skip
+    assert len(values) == len(students) == 16
+    axes = [
+        [1 if each == column[0] else -1 for each in column] for column in zip(*values, strict=True)
+    ]
+    assert all(sum(axis) == 0 for axis in axes)
+    for one, other in combinations(range(len(axes)), 2):
+        pair = [a * b for a, b in zip(axes[one], axes[other], strict=True)]
+        assert sum(pair) == 0
+        for third in set(range(len(axes))) - {one, other}:
+            assert sum(a * b for a, b in zip(pair, axes[third], strict=True)) == 0
 
 
 def test_an_unknown_key_of_a_recipe_names_the_near_one(tmp_path: Path) -> None:

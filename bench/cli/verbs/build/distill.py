@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     students.add_argument(
         "--recipe",
         metavar="RECIPE",
-        help="starter (the trained students of this project) or a YAML file; other "
-        "options override its values",
+        help="starter (the trained students of this project), crossed (16 that show what each "
+        "hyper-parameter does) or a YAML file; other options override its values",
     )
     targets = parser.add_argument_group("targets")
     targets.add_argument(
