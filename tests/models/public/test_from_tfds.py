@@ -76,8 +76,10 @@ def test_a_data_set_that_tfds_prepared_is_divided_as_tfds_did(
         subprocess.run([sys.executable, "-c", script, str(tmp_path / "data")], check=True)
 
 
-@pytest.mark.skipif(bool(find_spec("tensorflow_datasets")), reason="tensorflow-datasets is there")
-def test_prepared_data_without_tfds_name_the_extra(tmp_path: Path) -> None:
+def test_prepared_data_without_tfds_name_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     from bench.core.errors import ConfigurationError
     from models.public.task_sets import public_task_set
 
