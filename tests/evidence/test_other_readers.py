@@ -93,6 +93,11 @@ def written(
         "--delegate", "none", "--no-check", "--op-profile", "--streaming", "--sustained", "0.05",
         "--num-runs", "3", "--min-secs", "0", status=0,
     )  # fmt: skip
+    results = ROOT / "tests" / "data" / "benchmark_results" / "hear"
+    frill_bench(
+        "score", "baseModel.int8", "--import", results, "--db", made.database, "--zoo", made.zoo,
+        status=0,
+    )  # fmt: skip
     for name, ending in OF_ROWS.items():
         export(made, "--format", name, "--out", folder / f"{name}.{ending}")
     for table in TABLES:
