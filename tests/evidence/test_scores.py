@@ -7,7 +7,8 @@ from support.real_models import efficient_word_net
 from support.tables import write_table
 
 from bench.core.score import Score
-from models.accuracy.score import score_artifact, score_floor
+from models.accuracy.floor import score_floor
+from models.accuracy.score import score_artifact
 from models.audio import packages
 from models.audio.tasks import task_set
 

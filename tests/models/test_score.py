@@ -15,7 +15,8 @@ from models.accuracy.classification import (
     evaluate_task,
     paired_difference,
 )
-from models.accuracy.score import score_artifact, score_floor
+from models.accuracy.floor import score_floor
+from models.accuracy.score import score_artifact
 from models.audio.tasks import task_set
 from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet
 

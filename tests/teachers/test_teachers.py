@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError, ConversionError
 from models import frontend
-from models.accuracy.score import score_floor, score_teacher
+from models.accuracy.floor import score_floor
+from models.accuracy.score import score_teacher
 from models.audio.tasks import task_set
 from models.teachers import Teacher, load
 from models.teachers.clips import clip_vectors

@@ -13,7 +13,8 @@ from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress
 from bench.core.score import Score
 from bench.store.store import Store
-from models.accuracy.score import FLOOR, score_at_hops, score_floor
+from models.accuracy.floor import FLOOR, score_floor
+from models.accuracy.score import score_at_hops
 from models.accuracy.scored_teacher import ScoredTeacher
 from models.accuracy.windows import has_choice_of_hop
 from models.audio.taskset import TaskSet
