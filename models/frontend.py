@@ -27,6 +27,7 @@ PATCH_FRAMES = 96
 PATCH_HOP_FRAMES = 17
 PATCH_HOP_SAMPLES = PATCH_HOP_FRAMES * FRAME_HOP_SAMPLES
 _ROWS_PER_PRODUCT = 8
+_AT_ONCE = 512 * _ROWS_PER_PRODUCT  # frames: 41 s; the products are those of all at once
 MIN_SAMPLES = SAMPLE_RATE_HZ  # shorter audio is zero-padded at its end to one second
 
 
@@ -85,6 +86,12 @@ def log_mel(waveform: Floats) -> Floats:
     """
     padded = np.pad(waveform, (0, max(0, MIN_SAMPLES - waveform.shape[0])))
     frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME_SAMPLES)[::FRAME_HOP_SAMPLES]
+    # Hours of audio in parts: their spectra are thirty times as large as their log-mel.
+    parts = [_of_frames(frames[at : at + _AT_ONCE]) for at in range(0, len(frames), _AT_ONCE)]
+    return np.concatenate(parts)
+
+
+def _of_frames(frames: Floats) -> Floats:
     magnitude = np.abs(np.fft.rfft(frames * hann(), FFT_SAMPLES))
     # OpenBLAS shares a larger product among threads, which takes 20 times as long on busy cores.
     mel = np.concatenate(

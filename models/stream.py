@@ -7,7 +7,7 @@ A state begins as zeros, so that embeddings count from the call on that fills a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,7 +105,7 @@ class Stream:
         return embedding.ravel()
 
 
-def embeddings(model: Model, windows: Floats) -> Iterator[Floats]:
+def embeddings(model: Model, windows: Iterable[Floats]) -> Iterator[Floats]:
     """Yields the embedding of each window of a clip, float32 [dimensions], hop by hop.
 
     A window that is one hop after the one before takes one call. Any other one begins a stream of
@@ -113,7 +113,7 @@ def embeddings(model: Model, windows: Floats) -> Iterator[Floats]:
 
     Args:
         model: of a stream file.
-        windows: float32 [windows, 15600], 16 kHz mono, in [-1, 1].
+        windows: each float32 [15600], 16 kHz mono, in [-1, 1].
     """
     stream, before = Stream(model), np.empty(0, dtype=np.float32)
     samples, calls = stream.hop.samples, stream.hop.calls_to_fill

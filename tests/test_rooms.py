@@ -31,6 +31,7 @@ DOORS = {
     "kagglehub": {"models/teachers/hub.py"},
     "pyarrow": {"bench/flow/build/embed.py", "reports/exchange/tables.py"},
     "sklearn": {"models/accuracy/head.py"},
+    "distributed": {"bench/flow/build/cluster.py"},
     "torch": {"models/bridges/torch_door.py"},
     "mteb": {"models/bridges/mteb_encoder.py"},
     "threadpoolctl": {"models/accuracy/head.py", "models/teachers/ge2e.py"},

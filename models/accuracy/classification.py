@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from bench.core.score import Difference, VoiceCount
 from models.accuracy import head
-from models.audio.taskset import Metric, Task, TaskSet
+from models.accuracy.pieces import Work
+from models.audio.taskset import Fold, Metric, Task, TaskSet
 from models.tflite.arrays import Floats
 
 T = TypeVar("T")
@@ -43,16 +45,25 @@ class TaskAccuracy:
     neighbours: float | None = None
 
 
-def evaluate(task_set: TaskSet, vectors: Floats) -> list[TaskAccuracy]:
+def evaluate(task_set: TaskSet, vectors: Floats, work: Work | None = None) -> list[TaskAccuracy]:
     """Returns the accuracy of every task.
 
     Args:
         vectors: float32 [clips, dimensions], in the order of the task set's paths.
+        work: where heads are fitted, a fold at a time; by default in this process.
     """
     rows = {sha256: row for row, sha256 in enumerate(task_set.paths())}
+    own = [vectors[[rows[clip.sha256] for clip in task.clips]] for task in task_set.tasks]
+    folds = [
+        (task, of_task, fold)
+        for task, of_task in zip(task_set.tasks, own, strict=True)
+        for fold in task.folds
+    ]
+    answers = iter(
+        map(_answers, folds) if work is None else work.each(_answers, folds, clips=len(rows))
+    )
     return [
-        evaluate_task(task, vectors[[rows[clip.sha256] for clip in task.clips]])
-        for task in task_set.tasks
+        _accuracy(task, list(itertools.islice(answers, len(task.folds)))) for task in task_set.tasks
     ]
 
 
@@ -98,14 +109,34 @@ def ratio_of_means(
 
 def evaluate_task(task: Task, vectors: Floats) -> TaskAccuracy:
     """Returns a task's value; ``vectors`` are float32 [clips, dimensions] in the task's order."""
+    return _accuracy(task, [_answers((task, vectors, fold)) for fold in task.folds])
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """Which test clips of a fold were right, and which by their nearest training clips."""
+
+    right: Correct
+    by_neighbours: Correct | None
+
+
+def _answers(of: tuple[Task, Floats, Fold]) -> _Answers:
+    task, vectors, fold = of
+    if task.metric is Metric.TOP1:
+        return _Answers(_by_neighbour(task, vectors, fold), None)
+    with head.one_thread():
+        return _Answers(_by_head(task, vectors, fold), _by_neighbours(task, vectors, fold))
+
+
+def _accuracy(task: Task, answers: Sequence[_Answers]) -> TaskAccuracy:
     rng = np.random.default_rng(_SEED)
-    correct = _classify(task, vectors)
+    correct = _pooled(task, [each.right for each in answers])
     average = _averaged([_resampled(part, rng) for part in correct])
     return replace(
         average,
         correct=tuple(correct),
         voices=by_voice(task, correct),
-        neighbours=_by_neighbours(task, vectors),
+        neighbours=_recall([each.by_neighbours for each in answers if each.by_neighbours], task),
     )
 
 
@@ -136,14 +167,6 @@ def _speakers(task: Task) -> list[dict[str, list[str]]]:
     return _pooled(task, folds)
 
 
-def _classify(task: Task, vectors: Floats) -> list[Correct]:
-    """Returns which test clips were right, in one part, or in one per fold if not pooled."""
-    by_fold = (
-        _by_neighbour(task, vectors) if task.metric is Metric.TOP1 else _by_head(task, vectors)
-    )
-    return _pooled(task, by_fold)
-
-
 def _pooled(task: Task, by_fold: list[dict[str, list[T]]]) -> list[dict[str, list[T]]]:
     if not task.pooled:
         return by_fold
@@ -154,27 +177,29 @@ def _pooled(task: Task, by_fold: list[dict[str, list[T]]]) -> list[dict[str, lis
     return [dict(merged)]
 
 
-def _by_neighbours(task: Task, vectors: Floats) -> float | None:
-    """Returns the metric of a vote of the ten nearest training clips; ``None`` without a head.
+def _by_neighbours(task: Task, vectors: Floats, fold: Fold) -> Correct:
+    """Returns which test clips a vote of the ten nearest training clips gets right.
 
     The nearest by cosine, as X-ARES does, with nothing to fit. Of equal votes the label wins that
     is first in the alphabet.
     """
-    if task.metric is Metric.TOP1:
-        return None
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _TINY)
     names, labels = np.unique([clip.label for clip in task.clips], return_inverse=True)
-    by_fold: list[Correct] = []
-    for fold in task.folds:
-        train, test = list(fold.train), list(fold.test)
-        count = min(_NEIGHBOURS, len(train))
-        nearest = np.argpartition(-(unit[test] @ unit[train].T), count - 1, axis=1)[:, :count]
-        votes = np.zeros((len(test), len(names)))
-        np.add.at(votes, (np.arange(len(test))[:, None], labels[train][nearest]), 1)
-        right: Correct = defaultdict(list)
-        for index, label in zip(test, votes.argmax(axis=1), strict=True):
-            right[str(names[labels[index]])].append(bool(label == labels[index]))
-        by_fold.append(dict(right))
+    train, test = list(fold.train), list(fold.test)
+    count = min(_NEIGHBOURS, len(train))
+    nearest = np.argpartition(-(unit[test] @ unit[train].T), count - 1, axis=1)[:, :count]
+    votes = np.zeros((len(test), len(names)))
+    np.add.at(votes, (np.arange(len(test))[:, None], labels[train][nearest]), 1)
+    right: Correct = defaultdict(list)
+    for index, label in zip(test, votes.argmax(axis=1), strict=True):
+        right[str(names[labels[index]])].append(bool(label == labels[index]))
+    return dict(right)
+
+
+def _recall(by_fold: list[Correct], task: Task) -> float | None:
+    """Returns the mean recall; ``None`` of no fold."""
+    if not by_fold:
+        return None
     parts = _pooled(task, by_fold)
     return float(np.mean([np.mean([np.mean(each) for each in part.values()]) for part in parts]))
 
@@ -245,36 +270,29 @@ def _resampled(correct: Correct, rng: np.random.Generator) -> tuple[float, NDArr
     return float(recalls.mean()), drawn.mean(axis=1)
 
 
-def _by_head(task: Task, vectors: Floats) -> list[Correct]:
-    """Returns for each fold and label whether a linear head classified each test clip correctly."""
+def _by_head(task: Task, vectors: Floats, fold: Fold) -> Correct:
+    """Returns for each label whether a linear head classified each test clip correctly."""
     labels = [clip.label for clip in task.clips]
-    parts = []
-    for fold in task.folds:
-        predicted = head.predict(vectors, labels, fold)
-        correct: Correct = defaultdict(list)
-        for index, label in zip(fold.test, predicted, strict=True):
-            stratum = "clips" if task.metric is Metric.ACCURACY else labels[index]
-            correct[stratum].append(label == labels[index])
-        parts.append(dict(correct))
-    return parts
+    correct: Correct = defaultdict(list)
+    for index, label in zip(fold.test, head.predict(vectors, labels, fold), strict=True):
+        stratum = "clips" if task.metric is Metric.ACCURACY else labels[index]
+        correct[stratum].append(label == labels[index])
+    return dict(correct)
 
 
-def _by_neighbour(task: Task, vectors: Floats) -> list[Correct]:
-    """Returns for each fold whether each query's nearest neighbour among the train clips is right.
+def _by_neighbour(task: Task, vectors: Floats, fold: Fold) -> Correct:
+    """Returns whether each query's nearest neighbour among the train clips is right.
 
     Each side is one voice and is standardised by its own mean and deviation, as NOSS does.
     """
     labels = np.array([clip.label for clip in task.clips])
-    parts = []
-    for fold in task.folds:
-        references = _standardised(vectors[list(fold.train)])
-        queries = _standardised(vectors[list(fold.test)])
-        # Plus a constant of each query.
-        distances = (references**2).sum(axis=1) - 2 * queries @ references.T
-        predicted = labels[list(fold.train)][distances.argmin(axis=1)]
-        right = predicted == labels[list(fold.test)]
-        parts.append({_QUERIES: [bool(value) for value in right]})
-    return parts
+    references = _standardised(vectors[list(fold.train)])
+    queries = _standardised(vectors[list(fold.test)])
+    # Plus a constant of each query.
+    distances = (references**2).sum(axis=1) - 2 * queries @ references.T
+    predicted = labels[list(fold.train)][distances.argmin(axis=1)]
+    right = predicted == labels[list(fold.test)]
+    return {_QUERIES: [bool(value) for value in right]}
 
 
 def _standardised(vectors: Floats) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -19,20 +20,47 @@ from models.tflite.apart import Model
 from models.tflite.arrays import Floats
 
 
+class Cut(Sequence[Floats]):
+    """Windows of a clip, each float32 [...]; none is copied before it is asked for.
+
+    Args:
+        every: float32 [places, ...], the window at every place, a view of the clip.
+        places: of the windows.
+    """
+
+    def __init__(self, every: Floats, places: Sequence[int]) -> None:
+        self._every, self._places = every, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, at: int) -> Floats: ...
+    @overload
+    def __getitem__(self, at: slice) -> Cut: ...
+    def __getitem__(self, at: int | slice) -> Floats | Cut:
+        if isinstance(at, slice):
+            return Cut(self._every, self._places[at])
+        window: Floats = self._every[self._places[at]]
+        return window
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipWindows:
     """The windows of one clip, each once, though several hops have it.
 
     Args:
         sha256: of the clip.
+        samples: of its audio, at 16 kHz.
         starts: in samples at 16 kHz, where each window starts.
-        inputs: float32 [windows, ...], what the model is given.
+        inputs: what the model is given, float32 [...] for each window.
         at_hop: hop in samples to the indices of its windows in ``inputs``.
     """
 
     sha256: str
+    samples: int
     starts: tuple[int, ...]
-    inputs: Floats
+    inputs: Sequence[Floats]
     at_hop: Mapping[int, tuple[int, ...]]
 
 
@@ -111,8 +139,7 @@ def _patches(
     frames = frames_of(clips, cache=cache, on_progress=on_progress)
     for done, sha256 in enumerate(clips):
         on_progress(done, len(clips))
-        real = len(frames.unpadded(sha256))
-        yield _of_frames(sha256, artifact, frames.of(sha256), real, hops)
+        yield _of_frames(sha256, artifact, frames.of(sha256), frames.samples(sha256), hops)
 
 
 def _audio_windows(
@@ -126,31 +153,33 @@ def _audio_windows(
 def _of_audio(sha256: str, artifact: Artifact, audio: Floats, hops: Sequence[int]) -> ClipWindows:
     window, _ = artifact.audio()
     first, at_hop = _starts(artifact, len(audio), hops)
-    padded = np.pad(audio, (0, max(0, window - len(audio))))
-    inputs = np.stack([padded[start : start + window] for start in first])
-    inputs = inputs.astype(np.float32)
-    return ClipWindows(sha256=sha256, starts=tuple(first), inputs=inputs, at_hop=at_hop)
+    padded = np.pad(audio, (0, max(0, window - len(audio)))).astype(np.float32, copy=False)
+    inputs = Cut(np.lib.stride_tricks.sliding_window_view(padded, window), first)
+    return ClipWindows(
+        sha256=sha256, samples=len(audio), starts=tuple(first), inputs=inputs, at_hop=at_hop
+    )
 
 
 def _of_log_mel(sha256: str, artifact: Artifact, audio: Floats, hops: Sequence[int]) -> ClipWindows:
-    frames, real = frontend.log_mel(audio), frontend.unpadded_frames(len(audio))
-    return _of_frames(sha256, artifact, frames, real, hops)
+    return _of_frames(sha256, artifact, frontend.log_mel(audio), len(audio), hops)
 
 
 def _of_frames(
-    sha256: str, artifact: Artifact, frames: Floats, real: int, hops: Sequence[int]
+    sha256: str, artifact: Artifact, frames: Floats, samples: int, hops: Sequence[int]
 ) -> ClipWindows:
     """Returns the patches of one clip.
 
     Args:
         frames: float32 [frames, 64].
-        real: how many of them are not padding.
+        samples: of the audio.
     """
-    cut = np.lib.stride_tricks.sliding_window_view(frames, frontend.PATCH_FRAMES, axis=0)
-    first, at_hop = _starts(artifact, frontend.samples_of(real), hops)
-    places = [start // frontend.FRAME_HOP_SAMPLES for start in first]
-    inputs = cut[places].transpose(0, 2, 1)
-    return ClipWindows(sha256=sha256, starts=tuple(first), inputs=inputs, at_hop=at_hop)
+    every = np.lib.stride_tricks.sliding_window_view(frames, frontend.PATCH_FRAMES, axis=0)
+    covered = frontend.samples_of(frontend.unpadded_frames(samples))
+    first, at_hop = _starts(artifact, covered, hops)
+    inputs = Cut(every.transpose(0, 2, 1), [at // frontend.FRAME_HOP_SAMPLES for at in first])
+    return ClipWindows(
+        sha256=sha256, samples=samples, starts=tuple(first), inputs=inputs, at_hop=at_hop
+    )
 
 
 def _starts(
@@ -167,4 +196,4 @@ def _through(front: Model, windows: Iterator[ClipWindows]) -> Iterator[ClipWindo
     shape = front.input_shapes()[0]
     for clip in windows:
         features = [front(window.reshape(shape))[0] for window in clip.inputs]
-        yield replace(clip, inputs=np.stack([np.squeeze(feature) for feature in features]))
+        yield replace(clip, inputs=[np.squeeze(feature) for feature in features])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+import platform
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from bench.core import atomic
 from bench.core.artifact import Artifact, Role
 from bench.core.errors import ConfigurationError, ConversionError, ModelFileError
 from bench.core.hashing import sha256_file, sha256_value
@@ -19,12 +22,15 @@ from bench.core.progress import OnProgress, ignore
 from bench.core.score import Windows
 from models import stream
 from models.accuracy.clip_windows import ClipWindows, clip_windows
+from models.accuracy.kept import Kept
+from models.accuracy.pieces import ClipVector, Piece, Work, name_of, vectors_of, working
 from models.tflite import litert
 from models.tflite.apart import Model
 from models.tflite.arrays import Floats
 
 # What the interpreter runs with here.
 DELEGATE, THREADS = "xnnpack", 1
+_VERSION = 1  # of what is kept
 BATCH = 32  # windows per inference, where the file can take them
 
 
@@ -36,6 +42,7 @@ def embed_clips(
     cache: Path,
     frontend_path: Path | None = None,
     on_progress: OnProgress = ignore,
+    work: Work | None = None,
 ) -> Floats:
     """Returns the embeddings of clips at the manifest's hop, float32 [clips, dimensions].
 
@@ -50,6 +57,7 @@ def embed_clips(
         cache=cache,
         frontend_path=frontend_path,
         on_progress=on_progress,
+        work=work,
     )[hop]
 
 
@@ -62,10 +70,13 @@ def embed_at_hops(
     cache: Path,
     frontend_path: Path | None = None,
     on_progress: OnProgress = ignore,
+    work: Work | None = None,
 ) -> dict[int, Floats]:
-    """Returns the embeddings of clips at each hop, float32 [clips, dimensions], cached.
+    """Returns the embeddings of clips at each hop, float32 [clips, dimensions].
 
-    A window that several hops share is embedded once.
+    They are kept by clip and hop, so that another task set, or another program, does not embed a
+    clip again. A window that several hops share is embedded once, and a clip that one window holds
+    is the same at every hop.
 
     Args:
         artifact: the manifest of the file; role and window are taken from it.
@@ -73,31 +84,90 @@ def embed_at_hops(
         hops: in samples.
         frontend_path: a .tflite file that makes the model's input from a window of audio, for
             models whose log-mel is not ours.
-        on_progress: called with the clips done and all clips.
+        on_progress: called with the clips done and all clips that are embedded.
+        work: where it is done; by default in processes of this machine, if that is worth it.
 
     Raises:
         ConfigurationError: the file is not an audio embedding, or a clip cannot be decoded.
         ConversionError: an embedding is not finite or all zero; names file and clip.
     """
     front_sha256 = sha256_file(frontend_path) if frontend_path else None
-    stored = {}
-    for hop in hops:
-        key = [artifact.sha256, list(clips), artifact.window_samples, hop, Windows.TO_END]
-        name = sha256_value([*key, front_sha256, DELEGATE, litert.runtime()])
-        stored[hop] = cache / "embeddings" / f"{name}.npy"
-    if missing := [hop for hop in hops if not stored[hop].is_file()]:
+    key = [_VERSION, artifact.sha256, artifact.role, artifact.frontend, artifact.window_samples]
+    name = sha256_value([*key, Windows.TO_END, front_sha256, DELEGATE, litert.runtime()])
+    with working(work) as own_work:
+        try:
+            return vectors_of(
+                _EmbedPiece(path, artifact, frontend_path, cache, litert.runtime()),
+                clips,
+                hops=hops,
+                kept=Kept(cache / "embeddings" / name),
+                work=own_work,
+                on_progress=on_progress,
+            )
+        finally:
+            _embedder.cache_clear()  # ends the process that has the file allocated
+
+
+@dataclass(frozen=True, slots=True)
+class _EmbedPiece:
+    """Embeds pieces by a file, wherever it is called."""
+
+    is_file: ClassVar[bool] = True
+    path: Path
+    artifact: Artifact
+    frontend_path: Path | None
+    cache: Path
+    runtime: str
+
+    def __call__(self, piece: Piece, on_progress: OnProgress) -> list[ClipVector]:
+        if litert.runtime() != self.runtime:
+            raise ConfigurationError(
+                f"{platform.node()} has {litert.runtime()}, and this machine {self.runtime}",
+                hint="install one version on all machines",
+            )
         windows = clip_windows(
-            artifact,
-            clips,
-            hops=missing,
-            cache=cache,
-            frontend_path=frontend_path,
+            self.artifact,
+            piece.clips,
+            hops=piece.hops,
+            cache=self.cache,
+            frontend_path=self.frontend_path,
             on_progress=on_progress,
         )
-        for hop, embeddings in _at_hops(path, artifact, clips, windows, missing).items():
-            with atomic.replacing(stored[hop]) as partial:
-                np.save(partial, embeddings)
-    return {hop: np.asarray(np.load(stored[hop]), dtype=np.float32) for hop in hops}
+        return [
+            found
+            for clip, vectors in self._opened().embedded(windows)
+            for found in self._means(clip, vectors, piece)
+        ]
+
+    def _opened(self) -> Embedder:
+        """Returns the file, opened once in each process."""
+        shape = self.artifact.inputs[0].shape if self.artifact.inputs else None
+        return _embedder(self.path, self.artifact.sha256, self.artifact.role, shape, os.getpid())
+
+    def _means(self, clip: ClipWindows, vectors: Floats, piece: Piece) -> Iterator[ClipVector]:
+        same = len(clip.starts) == 1  # one window, whatever the hop
+        for hop in piece.hops[:1] if same else piece.hops:
+            own = vectors[list(clip.at_hop[hop])]
+            yield ClipVector(
+                name=name_of(clip.sha256, None if same else hop),
+                clip=clip.sha256,
+                samples=clip.samples,
+                vector=pooled(own, clip=piece.clips[clip.sha256], source=str(self.path)),
+            )
+
+
+@lru_cache(maxsize=1)
+def _embedder(
+    path: Path, sha256: str, role: Role, shape: tuple[int, ...] | None, pid: int
+) -> Embedder:
+    """Returns an opened file, which is kept for the next piece of this process."""
+    del pid  # a fork opens its own
+    if sha256_file(path) != sha256:
+        raise ConfigurationError(
+            f"{path} on {platform.node()}: is not the file that its manifest describes",
+            hint="give all machines of a cluster the same zoo",
+        )
+    return Embedder(path, role, shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +212,7 @@ def embed_windows(
         frontend_path=frontend_path,
         on_progress=on_progress,
     )
-    for clip, vectors in Embedder(path, artifact).embedded(windows):
+    for clip, vectors in opened(path, artifact).embedded(windows):
         yield ClipEmbeddings(sha256=clip.sha256, starts=clip.starts, vectors=vectors)
 
 
@@ -150,16 +220,17 @@ class Embedder:
     """A file that embeds windows, opened once.
 
     Args:
-        artifact: the manifest of the file.
+        role: of the file.
+        shape: of its input, as its manifest has it; that of the file by default.
 
     Raises:
         ModelFileError: the file is not a model, needs operators that LiteRT lacks, or crashes it.
     """
 
-    def __init__(self, path: Path, artifact: Artifact) -> None:
+    def __init__(self, path: Path, role: Role, shape: tuple[int, ...] | None) -> None:
         self._model = Model(path, threads=THREADS, delegate=DELEGATE)
-        self._is_stream = artifact.role is Role.EMBEDDING_STREAM
-        self._shape = artifact.inputs[0].shape if artifact.inputs else self._model.input_shapes()[0]
+        self._is_stream = role is Role.EMBEDDING_STREAM
+        self._shape = self._model.input_shapes()[0] if shape is None else shape
         self._batch: int | None = None  # known from the first windows on
 
     def embedded(self, windows: Iterator[ClipWindows]) -> Iterator[tuple[ClipWindows, Floats]]:
@@ -196,19 +267,9 @@ class Embedder:
             yield from outputs.reshape(batch, -1)[: len(chunk)]
 
 
-def _at_hops(
-    path: Path,
-    artifact: Artifact,
-    clips: Mapping[str, Path],
-    windows: Iterator[ClipWindows],
-    hops: Sequence[int],
-) -> dict[int, Floats]:
-    means: dict[int, list[Floats]] = {hop: [] for hop in hops}
-    for clip, vectors in Embedder(path, artifact).embedded(windows):
-        for hop in hops:
-            own = vectors[list(clip.at_hop[hop])]
-            means[hop].append(pooled(own, clip=clips[clip.sha256], source=str(path)))
-    return {hop: np.stack(of_hop) for hop, of_hop in means.items()}
+def opened(path: Path, artifact: Artifact) -> Embedder:
+    """Returns a file that embeds windows, opened as its manifest describes it."""
+    return Embedder(path, artifact.role, artifact.inputs[0].shape if artifact.inputs else None)
 
 
 def shaped(inputs: Floats, shape: tuple[int, ...], *, source: str) -> Floats:

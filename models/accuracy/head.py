@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
 
@@ -30,11 +31,19 @@ def predict(embeddings: Floats, labels: Sequence[str], fold: Fold) -> list[str]:
         fold: indices into the clips.
     """
     classifier, too_few_iterations = _classifier()
-    # One BLAS thread: the same sums on every machine, and ten times faster where cores are busy.
-    with _thread_pools().limit(limits=1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", too_few_iterations)
         classifier.fit(embeddings[list(fold.train)], [labels[index] for index in fold.train])
         return [str(label) for label in classifier.predict(embeddings[list(fold.test)])]
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Returns a block in which one thread computes products of matrices.
+
+    So sums are the same on every machine, and ten times faster where cores are busy.
+    """
+    limited: AbstractContextManager[object] = _thread_pools().limit(limits=1)
+    return limited
 
 
 def _classifier() -> tuple[Any, type[Warning]]:

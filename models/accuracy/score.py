@@ -18,6 +18,7 @@ from models.accuracy.classification import TaskAccuracy, differences, evaluate
 from models.accuracy.embed import DELEGATE, THREADS, embed_at_hops, embed_clips
 from models.accuracy.floor import floor_of
 from models.accuracy.frames import frames_of
+from models.accuracy.pieces import Work
 from models.accuracy.record import cached, record, report_done
 from models.accuracy.scored_teacher import ScoredTeacher, less_teacher
 from models.accuracy.windows import starts_of
@@ -37,6 +38,7 @@ def score_artifact(
     frontend_path: Path | None = None,
     teacher: ScoredTeacher | None = None,
     on_progress: OnProgress = ignore,
+    work: Work | None = None,
 ) -> Score:
     """Returns an artifact's accuracy at its manifest's hop, as ``score_at_hops`` does."""
     (score,) = score_at_hops(
@@ -48,6 +50,7 @@ def score_artifact(
         frontend_path=frontend_path,
         teacher=teacher,
         on_progress=on_progress,
+        work=work,
     )
     return score
 
@@ -62,6 +65,7 @@ def score_at_hops(
     frontend_path: Path | None = None,
     teacher: ScoredTeacher | None = None,
     on_progress: OnProgress = ignore,
+    work: Work | None = None,
 ) -> list[Score]:
     """Returns an artifact's accuracy on every task at each hop, the log-mel floor's beside it.
 
@@ -74,6 +78,7 @@ def score_at_hops(
         frontend_path: a .tflite file that makes the model's input from a window of audio.
         teacher: on the same task set; each score is also compared with it.
         on_progress: called with the clips embedded and all clips.
+        work: where it is done; by default in processes of this machine, if that is worth it.
 
     Raises:
         ConfigurationError: the file embeds no audio, or a clip cannot be decoded.
@@ -94,14 +99,15 @@ def score_at_hops(
             cache=cache,
             frontend_path=frontend_path,
             on_progress=on_progress,
+            work=work,
         )
-        return evaluate(task_set, embeddings[hop])
+        return evaluate(task_set, embeddings[hop], work)
 
     def computed(hop: int) -> Score:
         score = record(
             task_set,
             accuracies(hop),
-            floor_of(task_set, cache, on_progress),
+            floor_of(task_set, cache, on_progress, work),
             artifact_sha256=artifact.sha256,
             runtime=litert.runtime(),
             delegate=DELEGATE,
@@ -139,7 +145,7 @@ def _same_windows(
     frames = frames_of(task_set.paths(), cache=cache, on_progress=on_progress)
 
     def same(sha256: str) -> bool:
-        samples = frontend.samples_of(len(frames.unpadded(sha256)))
+        samples = frontend.samples_of(frames.count(sha256))
         one, other = (starts_of(artifact, samples, hop) for hop in hops)
         return one == other
 

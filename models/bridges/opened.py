@@ -11,7 +11,7 @@ from bench.core import config
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact
 from bench.core.errors import ConfigurationError, ConversionError
 from models.accuracy.clip_windows import windows_of
-from models.accuracy.embed import Embedder, pooled
+from models.accuracy.embed import opened, pooled
 from models.accuracy.windows import has_choice_of_hop, whole_hop
 from models.audio.decode import to_16_khz
 from models.tflite.apart import Model
@@ -43,7 +43,7 @@ class OpenedArtifact:
         zoo = Zoo(path.parent)
         front = zoo.frontend_path(self.artifact)
         self._front = None if front is None else Model(front)
-        self._embedder = Embedder(zoo.checked_path(self.artifact), self.artifact)
+        self._embedder = opened(zoo.checked_path(self.artifact), self.artifact)
         silence = np.zeros(self.artifact.audio()[0], dtype=np.float32)
         self.dimensions = self._windows([silence])[0].shape[1]
 

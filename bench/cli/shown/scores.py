@@ -20,6 +20,14 @@ def below_floor(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> list[
     ]
 
 
+def grouped(scores: Sequence[Score]) -> list[list[Score]]:
+    """Returns the scores of each task set, which have one table."""
+    groups: dict[str, list[Score]] = {}
+    for score in scores:
+        groups.setdefault(score.task_set_sha256, []).append(score)
+    return list(groups.values())
+
+
 def print_scores(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
     """Prints the scores of one task set, with floor and chance in the last rows."""
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}

@@ -14,6 +14,7 @@ from bench.core.progress import OnStepProgress
 from bench.core.score import Score
 from bench.store.store import Store
 from models.accuracy.floor import FLOOR, score_floor
+from models.accuracy.pieces import Work
 from models.accuracy.score import score_at_hops
 from models.accuracy.scored_teacher import ScoredTeacher
 from models.accuracy.windows import has_choice_of_hop
@@ -87,6 +88,7 @@ def score_artifacts(
     on_progress: OnStepProgress,
     hops: Callable[[Artifact], Sequence[int]] = own_hop,
     teachers: Mapping[str, ScoredTeacher] = MappingProxyType({}),
+    work: Work | None = None,
 ) -> tuple[list[Score], dict[str, BenchError]]:
     """Returns the scores of each artifact and the error of each that failed; stores each score.
 
@@ -96,9 +98,22 @@ def score_artifacts(
         on_progress: called with the name of what is scored, clips done and the total.
         hops: returns those of an artifact, in samples.
         teachers: SHA-256 of an artifact to the teacher that it is also compared with.
+        work: where it is done; by default in processes of this machine, if that is worth it.
     """
+    if work is None:
+        with Work() as own:
+            return score_artifacts(
+                artifacts,
+                zoo=zoo,
+                task_set=task_set,
+                store=store,
+                on_progress=on_progress,
+                hops=hops,
+                teachers=teachers,
+                work=own,
+            )
     cache = cache_dir()
-    score_floor(task_set, cache=cache, on_progress=partial(on_progress, FLOOR))
+    score_floor(task_set, cache=cache, on_progress=partial(on_progress, FLOOR), work=work)
     scores: list[Score] = []
     failed: dict[str, BenchError] = {}
     for artifact in artifacts:
@@ -113,6 +128,7 @@ def score_artifacts(
                 frontend_path=zoo.frontend_path(artifact),
                 teacher=teachers.get(artifact.sha256),
                 on_progress=partial(on_progress, name),
+                work=work,
             )
         except BenchError as error:
             failed[name] = error

@@ -259,7 +259,7 @@ def _score(
     hosts = embed_clips(target.path, artifact, clips, cache=cache, frontend_path=front)
     _, hop = artifact.audio()
     heard = list(clip_windows(artifact, clips, hops=(hop,), cache=cache, frontend_path=front))
-    inputs = np.concatenate([clip.inputs for clip in heard])
+    inputs = np.stack([window for clip in heard for window in clip.inputs])
     vectors = _vectors(windows, inputs, len(clips), target.name, contact)
     embeddings = np.stack(
         [

@@ -18,6 +18,7 @@ from bench.core.units import counted
 
 if TYPE_CHECKING:
     from bench.flow.build.score import SkippedHops
+    from models.accuracy.pieces import Work
     from models.audio.taskset import TaskSet
     from models.zoo import Zoo
 
@@ -28,7 +29,7 @@ class Options(flags.VerbOptions):
     """What the parser of ``score`` sets."""
 
     names: list[str]
-    task_set: str | None
+    task_set: list[str] | None
     audio: str | None
     data: Path | None
     hop: tuple[int, ...] | None
@@ -39,6 +40,7 @@ class Options(flags.VerbOptions):
     delegate: str | None
     benchmark_binary: Path | None
     import_path: Path | None
+    scheduler: str | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,11 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task-set",
         metavar="SET",
+        action="append",
         help="default (six tasks), quick (two, few clips), demo (these two, more clips), "
         "development (two, of voices to choose recipes by), extended (three, of packages that are "
         "fetched apart), noss, mobile_health or one public task of them such as crema_d (with "
         "--data), a folder of clips by label, or a CSV with path,label[,split][,speaker] "
-        "(default: default; on a phone: quick)",
+        "(default: default; on a phone: quick); given several times, all of them are scored",
     )
     parser.add_argument(
         "--audio",
@@ -88,6 +91,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "MTEB, or a folder of them) as scores of the one NAME, NAME.FORMAT or SHA-256 that is "
         "named; MTEB's results name it themselves. They stay apart from our own scores: see "
         "export --table imported",
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="embed on the workers of this scheduler of Dask, such as tcp://10.0.0.5:8786, instead "
+        "of in processes of this machine; it must be your own",
     )
     flags.add_db(parser, "database for the scores")
     flags.add_zoo(parser)
@@ -140,15 +149,34 @@ def run(options: Options) -> int:
 
 
 def _score(options: Options) -> int:
-    from bench.cli.shown.scores import print_scores
-    from bench.cli.terminal import one_bar
-    from bench.flow.build.score import hops_of, own_hop, scorable, score_artifacts, skipped_hops
-    from bench.store.store import Store
-    from models.audio.tasks import DEFAULT
-    from models.frontend import FRAME_HOP_SAMPLES
     from models.zoo import Zoo
 
     zoo = Zoo(options.zoo)
+    artifacts = _named(options, zoo)
+    if options.on is not None:
+        reason = "is for this machine; a phone's outputs are compared at the model's own hop"
+        _refuse(options, ("hop",), reason, "leave out --hop or --on")
+        _refuse(options, ("scheduler",), "is for this machine", "leave out --scheduler or --on")
+        return _on_phone(options, zoo, artifacts)
+    _refuse(options, ("clips", "delegate", "benchmark_binary"), "is for phones", "add --on SERIAL")
+    return _here(options, zoo, artifacts)
+
+
+def _refuse(options: Options, names: Sequence[str], reason: str, hint: str) -> None:
+    """Raises ``ConfigurationError`` if one of the options is given."""
+    for name in names:
+        if getattr(options, name) is not None:
+            raise ConfigurationError(f"--{name.replace('_', '-')} {reason}", hint=hint)
+
+
+def _named(options: Options, zoo: Zoo) -> list[Artifact]:
+    """Returns the artifacts that were named, else all audio embeddings.
+
+    Raises:
+        ConfigurationError: one of them embeds no audio, or there are none.
+    """
+    from bench.flow.build.score import scorable
+
     named = [each for name in options.names for each in zoo.of(name)]
     for each in named:
         if not scorable([each]):
@@ -162,22 +190,19 @@ def _score(options: Options) -> int:
             f"{options.zoo}: holds no audio embedding to score",
             hint="frill-bench convert NAME, or zoo add FILE",
         )
-    if options.on is not None:
-        if options.hop is not None:
-            raise ConfigurationError(
-                "--hop is for this machine; a phone's outputs are compared at the model's own hop",
-                hint="leave out --hop or --on",
-            )
-        return _on_phone(options, zoo, artifacts)
-    phone_flags = [
-        each
-        for each in ("clips", "delegate", "benchmark_binary")
-        if getattr(options, each) is not None
-    ]
-    if phone_flags:
-        raise ConfigurationError(
-            f"--{phone_flags[0].replace('_', '-')} is for phones", hint="give a phone: --on SERIAL"
-        )
+    return artifacts
+
+
+def _here(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
+    from bench.cli.shown.scores import print_scores
+    from bench.cli.terminal import one_bar
+    from bench.flow.build.cluster import at
+    from bench.flow.build.score import hops_of, own_hop, score_artifacts, skipped_hops
+    from bench.store.store import Store
+    from models.accuracy.pieces import Work
+    from models.audio.tasks import DEFAULT
+    from models.frontend import FRAME_HOP_SAMPLES
+
     hops = tuple(FRAME_HOP_SAMPLES * frames for frames in options.hop or ())
     chosen = partial(hops_of, hops=hops) if hops else own_hop
     skipped = skipped_hops(artifacts, hops)
@@ -187,31 +212,47 @@ def _score(options: Options) -> int:
         raise ConfigurationError("; ".join(lines), hint="leave out --hop: the own hop is scored")
     for line in lines:
         print_to_stderr(line)
-    tasks = _task_set(options, otherwise=DEFAULT)
-    with Store.open(options.db) as store, one_bar("score") as on_progress:
-        scores, failed = score_artifacts(
-            artifacts, zoo=zoo, task_set=tasks, store=store, on_progress=on_progress, hops=chosen
-        )
+    scores: list[Score] = []
+    failed: dict[str, BenchError] = {}
+    task_sets = [_task_set(options, source) for source in _sources(options, DEFAULT)]
+    where = None if options.scheduler is None else at(options.scheduler)
+    with (
+        Store.open(options.db) as store,
+        one_bar("score") as on_progress,
+        Work(where) as work,
+    ):
+        for tasks in task_sets:
+            done, errors = score_artifacts(
+                artifacts,
+                zoo=zoo,
+                task_set=tasks,
+                store=store,
+                on_progress=on_progress,
+                hops=chosen,
+                work=work,
+            )
+            scores += done
+            failed |= errors
         url = store.url
-    return _end(options, artifacts, scores, failed, url, print_scores, skipped)
+    return _end(options, artifacts, scores, failed, url, print_scores, skipped, work)
 
 
-def _source(options: Options, otherwise: str) -> str:
-    """Returns the task set that was asked for.
+def _sources(options: Options, otherwise: str) -> list[str]:
+    """Returns the task sets that were asked for.
 
     Raises:
-        ConfigurationError: two were.
+        ConfigurationError: they were named in two ways.
     """
     if options.task_set and options.audio:
         raise ConfigurationError(
-            f"--task-set {options.task_set} and --audio {options.audio} are both task sets",
-            hint="give one of them",
+            f"--task-set {options.task_set[0]} and --audio {options.audio} are both task sets",
+            hint="give one of them, or --task-set twice",
         )
-    return options.task_set or options.audio or otherwise
+    return list(dict.fromkeys(options.task_set or [options.audio or otherwise]))
 
 
-def _task_set(options: Options, *, otherwise: str) -> TaskSet:
-    """Returns the task set that was asked for, and prints what was understood of its audio.
+def _task_set(options: Options, source: str) -> TaskSet:
+    """Returns a task set that was asked for, and prints what was understood of its audio.
 
     Raises:
         ConfigurationError: a public task has no --data, or another task set has it.
@@ -220,7 +261,6 @@ def _task_set(options: Options, *, otherwise: str) -> TaskSet:
     from models.audio.tasks import about, task_set
     from models.public.task_sets import about_public, is_public, public_task_set
 
-    source = _source(options, otherwise)
     if is_public(source) != (options.data is not None):
         raise ConfigurationError(
             f"--task-set {source} "
@@ -250,10 +290,13 @@ def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     from models.audio.sample import sampled
     from models.audio.tasks import QUICK
 
+    source, *others = _sources(options, QUICK)
+    if others:
+        raise ConfigurationError("a phone scores one task set", hint="give --task-set once")
     request = ScoreRequest(
         artifacts=tuple(artifacts),
         zoo=zoo,
-        task_set=sampled(_task_set(options, otherwise=QUICK), options.clips),
+        task_set=sampled(_task_set(options, source), options.clips),
         delegate=Delegate(options.delegate) if options.delegate else None,
     )
     (phone,) = phones_of([options.on or ""])
@@ -276,11 +319,8 @@ def _import(options: Options, path: Path) -> int:
     from models.zoo import Zoo
 
     given = ("task_set", "audio", "data", "hop", "on", "clips", "delegate", "benchmark_binary")
-    if others := [each for each in given if getattr(options, each) is not None]:
-        raise ConfigurationError(
-            f"--{others[0].replace('_', '-')} is for scores that are made here",
-            hint="leave it out with --import",
-        )
+    reason, hint = "is for scores that are made here", "leave it out with --import"
+    _refuse(options, (*given, "scheduler"), reason, hint)
     found = read_results(path)
     with Store.open(options.db) as store:
         known = {each.sha256: each for each in (*store.artifacts(), *Zoo(options.zoo).artifacts())}
@@ -310,9 +350,10 @@ def _end(
     url: str,
     show: Callable[[Sequence[Artifact], Sequence[Score]], None],
     skipped: Sequence[SkippedHops] = (),
+    work: Work | None = None,
 ) -> int:
     """Prints what was scored, skipped and failed, and returns the exit code."""
-    from bench.cli.shown.scores import below_floor
+    from bench.cli.shown.scores import below_floor, grouped
 
     if options.json:
         print_json(
@@ -320,13 +361,17 @@ def _end(
                 "scores": config.unstructure(scores),
                 "skipped": config.unstructure(skipped),
                 "failed": {name: error.message for name, error in failed.items()},
+                **({} if work is None else {"embedded": config.unstructure(work.embedded)}),
             }
         )
-    elif scores:
-        show(artifacts, scores)
+    else:
+        for of_set in grouped(scores):
+            show(artifacts, of_set)
     for line in below_floor(artifacts, scores):
         print_to_stderr(line)
     for error in failed.values():
         print_to_stderr(f"failed: {error}")
+    if work is not None:
+        print_to_stderr(work.embedded.text)
     print_to_stderr(f"wrote {len(scores)} scores to {url}")
     return 4 if failed else 0
