@@ -63,6 +63,20 @@ def add_db(parser: argparse.ArgumentParser, text: str = "database file or SQLAlc
     parser.add_argument("--db", default="frill-bench.db", metavar="FILE", help=text)
 
 
+def add_scheduler(parser: argparse.ArgumentParser, does: str) -> None:
+    """Adds ``--scheduler``.
+
+    Args:
+        does: what its workers do, in words.
+    """
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help=f"{does} on the workers of this scheduler of Dask, such as tcp://10.0.0.5:8786, "
+        "instead of in processes of this machine; it must be your own",
+    )
+
+
 def add_zoo(parser: argparse._ActionsContainer) -> None:
     """Adds ``--zoo DIR``."""
     default = Path(os.environ.get("FRILL_BENCH_ZOO") or cache_dir() / "zoo")

@@ -8,10 +8,10 @@ import os
 import platform
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -118,6 +118,12 @@ class _EmbedPiece:
     frontend_path: Path | None
     cache: Path
     runtime: str
+
+    def absolute(self) -> Self:
+        """Returns the same with absolute paths."""
+        front = None if self.frontend_path is None else self.frontend_path.absolute()
+        cache = self.cache.absolute()
+        return replace(self, path=self.path.absolute(), frontend_path=front, cache=cache)
 
     def __call__(self, piece: Piece, on_progress: OnProgress) -> list[ClipVector]:
         if litert.runtime() != self.runtime:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -83,6 +83,10 @@ class _Statistics:
 
     is_file: ClassVar[bool] = False
     cache: Path
+
+    def absolute(self) -> Self:
+        """Returns the same with an absolute path."""
+        return replace(self, cache=self.cache.absolute())
 
     def __call__(self, piece: Piece, on_progress: OnProgress) -> list[ClipVector]:
         frames = frames_of(piece.clips, cache=self.cache, on_progress=on_progress)

@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar
@@ -77,6 +77,10 @@ class Embed(Protocol):
     """
 
     is_file: ClassVar[bool]
+
+    def absolute(self) -> Self:
+        """Returns the same with absolute paths, for a process in another folder."""
+        ...
 
     def __call__(self, piece: Piece, on_progress: OnProgress) -> list[ClipVector]:
         """Returns the vectors; ``on_progress`` is called with the piece's clips done and all."""
@@ -164,7 +168,8 @@ class Work:
         self, embed: Embed, pieces: Iterable[Piece], clips: int, on_progress: OnProgress
     ) -> Iterator[list[ClipVector]]:
         if self._where is not None:
-            yield from self._pool(self._where).each(partial(_checked, embed, VERSION), pieces)
+            there = partial(_checked, embed.absolute(), VERSION)
+            yield from self._pool(self._where).each(there, map(_absolute, pieces))
         elif clips >= _FEW:
             yield from self._pool(beside).each(partial(_embedded, embed), pieces)
         else:
@@ -266,6 +271,10 @@ def _divided(sha256s: Sequence[str], clips: Mapping[str, Path]) -> Iterator[list
 
 def _shifted(on_progress: OnProgress, before: int, total: int) -> OnProgress:
     return lambda done, _: on_progress(before + done, total)
+
+
+def _absolute(piece: Piece) -> Piece:
+    return replace(piece, clips={each: path.absolute() for each, path in piece.clips.items()})
 
 
 def _embedded(embed: Embed, piece: Piece) -> list[ClipVector]:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from support.scoring import STUDENT, begin_score, end_score, new_cache, score
 from support.tables import write_table
 
 from bench.core import config
+from bench.core.hashing import sha256_file
 
 distributed: Any = pytest.importorskip("distributed")
 
@@ -42,26 +43,49 @@ def running(*words: str, **environ: str) -> Iterator["subprocess.Popen[bytes]"]:
         program.wait()
 
 
+@contextmanager
+def scheduler(folder: Path) -> Iterator[str]:
+    """Yields the address of a scheduler."""
+    about = folder / "scheduler.json"
+    words = ("--port", "0", "--no-dashboard", "--scheduler-file", str(about))
+    with running("distributed.cli.dask_scheduler", *words):
+        wait_until(about.is_file)
+        yield config.load(about, dict[str, Any])["address"]
+
+
+def worker(
+    address: str, name: str, folder: Path, **environ: str
+) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+    """Returns a worker of a scheduler, a process with one thread."""
+    words = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name)
+    local = ("--local-directory", str(folder))
+    return running("distributed.cli.dask_worker", address, *words, *local, **environ)
+
+
+def test_a_worker_converts_to_the_same_files(tmp_path: Path, audio_root: Path) -> None:
+    words = ("convert", "tiny_w0.5_keras3_gap_e512_unfused")
+    frill_bench(*words, "--zoo", "here", cwd=tmp_path, status=0)
+    with scheduler(tmp_path) as address, worker(address, "worker0", tmp_path):
+        frill_bench(*words, "--zoo", "there", "--scheduler", address, cwd=tmp_path, status=0)
+    here, there = (
+        {path.name: sha256_file(path) for path in (tmp_path / name).glob("*.tflite")}
+        for name in ("here", "there")
+    )
+    assert len(here) == 4
+    assert here == there
+
+
 def test_a_killed_worker_costs_its_piece_and_changes_no_score(
     tmp_path: Path, audio_root: Path
 ) -> None:
     zoo = tmp_path / "zoo"
     frill_bench("convert", STUDENT, "--formats", "float32", "--zoo", zoo, status=0)
     alone = score(zoo, new_cache(tmp_path / "alone", audio_root))
-    cache, about = new_cache(tmp_path / "cluster", audio_root), tmp_path / "scheduler.json"
+    cache = new_cache(tmp_path / "cluster", audio_root)
     with ExitStack() as stack:
-        start = ("--port", "0", "--no-dashboard", "--scheduler-file", str(about))
-        stack.enter_context(running("distributed.cli.dask_scheduler", *start))
-        wait_until(about.is_file)
-        address = config.load(about, dict[str, Any])["address"]
+        address = stack.enter_context(scheduler(tmp_path))
         workers = {
-            name: stack.enter_context(
-                running(
-                    "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny",
-                    "--no-dashboard", "--name", name,
-                    "--local-directory", str(tmp_path), FRILL_BENCH_CACHE=str(cache),
-                )
-            )
+            name: stack.enter_context(worker(address, name, tmp_path, FRILL_BENCH_CACHE=str(cache)))
             for name in (f"worker{number}" for number in range(WORKERS))
         }  # fmt: skip
         client = stack.enter_context(distributed.Client(address, set_as_default=False))

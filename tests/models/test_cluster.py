@@ -1,6 +1,7 @@
 """``score --scheduler``: the same pieces on the workers of Dask, here a small scheduler of ours."""
 
 from collections.abc import Iterator
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ def test_a_cluster_gives_the_same_bits_and_keeps_them_here(
     clips = task_set(str(tones)).paths()
     here = embed_clips(PATH, manifest(PATH), clips, cache=tmp_path / "here")
     with Work(at(address)) as work:
-        there = embed_clips(PATH, manifest(PATH), clips, cache=tmp_path / "there", work=work)
+        # Workers need not be in the folder that paths are relative to.
+        path, near = Path(relpath(PATH)), {each: Path(relpath(clips[each])) for each in clips}
+        there = embed_clips(path, manifest(path), near, cache=tmp_path / "there", work=work)
         assert work.embedded.clips == 18
     assert np.array_equal(here, there)
     again = embed_clips(PATH, manifest(PATH), clips, cache=tmp_path / "there")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -46,7 +47,20 @@ def at(address: str) -> Where:
 
 
 @contextmanager
+def executor_at(address: str) -> Iterator[Executor]:
+    """Yields the workers of a scheduler as an executor; raises what ``at`` does."""
+    with _client(address) as client:
+        yield client.get_executor(pure=False)
+
+
+@contextmanager
 def _connected(address: str) -> Iterator[Pool]:
+    with _client(address) as client:
+        yield _Cluster(client)
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Any]:
     with from_extra("cluster", "distributed"):
         import distributed
     try:
@@ -64,7 +78,7 @@ def _connected(address: str) -> Iterator[Pool]:
                 f"{address}: the scheduler has no workers",
                 hint=f"start some: dask worker {address} --nthreads 1",
             ) from error
-        yield _Cluster(client)
+        yield client
 
 
 def _result(future: Any) -> Any:

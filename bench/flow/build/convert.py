@@ -46,8 +46,8 @@ def convert_to_zoo(
         audio: a folder of audio; by default the packaged audio, if it was fetched.
         seed: of random weights.
         weights: ``starter``, ``random`` or a folder; see ``models.student.weights``.
-        executor: of ``models.convert.pool.processes``, for several calls; by default one of its
-            own.
+        executor: of ``models.convert.pool.processes``, for several calls, or of a cluster, whose
+            processes are given the path of the zoo as it is; by default one of its own.
         on_finished: called with the name of each finished model.
 
     Raises:
@@ -61,9 +61,10 @@ def convert_to_zoo(
             zoo=zoo,
             inputs=None if inputs is None else inputs.of(model),
             seed=seed,
-            weights=weights_file.find(model, weights),
+            weights=found and found.absolute(),  # a process of a cluster is in another folder
         )
         for model in models
+        for found in [weights_file.find(model, weights)]
     ]
     with processes() if executor is None else nullcontext(executor) as pool:
         artifacts, failed = convert_models(jobs, executor=pool, on_finished=on_finished)

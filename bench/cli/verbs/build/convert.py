@@ -31,6 +31,7 @@ class Options(shared.VerbOptions):
     seed: int
     zoo: Path
     audio: Path | None
+    scheduler: str | None
     name: str | None
     frontend: str | None
     role: Role | None
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=1, help="seed of random weights")
     shared.add_zoo(parser)
     shared.add_audio(parser)
+    shared.add_scheduler(parser, "convert students")
     shared.add_json(parser)
     own_flags.add_own(parser.add_argument_group("a model of your own"))
 
@@ -75,6 +77,11 @@ def run(options: Options) -> int:
     names = [name for name in options.names if not is_own(name)]
     if not files and not names and not options.grid:
         raise ConfigurationError("nothing to convert", hint="give a NAME, a FILE or --grid")
+    if files and options.scheduler is not None:
+        raise ConfigurationError(
+            "--scheduler is for students; files of your own are converted here",
+            hint="leave it out, or convert the files alone",
+        )
     given = own_flags.given_flags(options)
     if given and (names or options.grid or not files):
         raise ConfigurationError(
@@ -98,22 +105,26 @@ def _students(
     options: Options, names: Sequence[str], formats: tuple[Format, ...]
 ) -> tuple[list[Artifact], dict[str, BenchError]]:
     from bench.cli.terminal import progress
+    from bench.flow.build.cluster import executor_at
     from bench.flow.build.convert import convert_to_zoo
+    from models.convert.pool import processes
     from models.student.buildable import parse
     from models.student.spec import parse_grid
 
     models = list(dict.fromkeys([*map(parse, names), *parse_grid(options.grid)]))
     if not models:
         return [], {}
-    with progress() as display:
+    where = processes() if options.scheduler is None else executor_at(options.scheduler)
+    with where as executor, progress() as display:
         task = display.add_task("convert", total=len(models))
         converted, failed = convert_to_zoo(
             models,
             formats=formats,
-            zoo=options.zoo,
+            zoo=options.zoo if options.scheduler is None else options.zoo.absolute(),
             audio=options.audio,
             seed=options.seed,
             weights=options.weights,
+            executor=executor,
             on_finished=lambda _: display.advance(task),
         )
     return [each for group in converted for each in group], failed

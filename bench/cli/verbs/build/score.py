@@ -92,12 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "named; MTEB's results name it themselves. They stay apart from our own scores: see "
         "export --table imported",
     )
-    parser.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="embed on the workers of this scheduler of Dask, such as tcp://10.0.0.5:8786, instead "
-        "of in processes of this machine; it must be your own",
-    )
+    flags.add_scheduler(parser, "embed")
     flags.add_db(parser, "database for the scores")
     flags.add_zoo(parser)
     flags.add_json(parser)
