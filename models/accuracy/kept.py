@@ -90,7 +90,7 @@ class Kept:
 
     def _forget(self, path: Path) -> None:
         self._read.discard(path.name)
-        gone = [name for name, entry in self._entries.items() if entry.path == path]
+        gone = [name for name, entry in [*self._entries.items()] if entry.path == path]
         for name in gone:
             del self._entries[name]
 

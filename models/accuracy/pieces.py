@@ -240,10 +240,17 @@ def vectors_of(
         with kept.adding([each.name for each in found]) as adding:
             for each in found:
                 adding.add(each.name, each.vector[np.newaxis], samples=each.samples)
-    return {
-        hop: np.concatenate([kept[_kept_name(kept, each, hop) or ""].values for each in clips])
-        for hop in hops
-    }
+    return {hop: _at(hop, clips, kept) for hop in hops}
+
+
+def _at(hop: int, clips: Mapping[str, Path], kept: Kept) -> Floats:
+    rows: Floats = np.empty((0, 0), dtype=np.float32)
+    for row, sha256 in enumerate(clips):
+        vector = kept[_kept_name(kept, sha256, hop) or ""].values[0]
+        if not row:
+            rows = np.empty((len(clips), len(vector)), dtype=np.float32)
+        rows[row] = vector
+    return rows
 
 
 def _names(sha256: str, hops: Sequence[int]) -> list[str]:
