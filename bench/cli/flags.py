@@ -63,7 +63,7 @@ def add_db(parser: argparse.ArgumentParser, text: str = "database file or SQLAlc
     parser.add_argument("--db", default="frill-bench.db", metavar="FILE", help=text)
 
 
-def add_scheduler(parser: argparse.ArgumentParser, does: str) -> None:
+def add_scheduler(parser: argparse._ActionsContainer, does: str) -> None:
     """Adds ``--scheduler``.
 
     Args:

@@ -6,7 +6,6 @@ done stays done: a piece that is interrupted or lost is the only one that is com
 
 from __future__ import annotations
 
-import platform
 import threading
 import time
 from collections import defaultdict
@@ -21,10 +20,8 @@ import numpy as np
 
 from bench.core import units
 from bench.core.artifact import SAMPLE_RATE_HZ
-from bench.core.errors import ConfigurationError
-from bench.core.hashing import sha256_file
 from bench.core.progress import OnProgress, ignore
-from bench.core.system.workers import Pool, Where, beside
+from bench.core.system.workers import Pool, Where, beside, check_machine
 from bench.core.version import VERSION
 from models.accuracy.kept import Kept
 from models.tflite.arrays import Floats
@@ -290,16 +287,6 @@ def _embedded(embed: Embed, piece: Piece) -> list[ClipVector]:
 
 def _checked(embed: Embed, version: str, piece: Piece) -> list[ClipVector]:
     """Returns what ``embed`` does, on another machine, where the files may be other ones."""
-    if version != VERSION:
-        raise ConfigurationError(
-            f"{platform.node()} has frill-bench {VERSION}, and this machine {version}",
-            hint="install one version on all machines",
-        )
-    for sha256, path in piece.clips.items():
-        if not path.is_file() or sha256_file(path) != sha256:
-            raise ConfigurationError(
-                f"{path} on {platform.node()}: is not there, or is another file",
-                hint="give all machines of the cluster the same audio, zoo and cache, by one path",
-            )
+    check_machine(piece.clips, version)
     with _ALONE:
         return embed(piece, ignore)

@@ -14,7 +14,7 @@ from bench.core.hashing import sha256_bytes, sha256_file
 from models.audio import packages, prepared
 from models.audio.decode import audio_files, decode, resample
 from models.audio.development import SYNTHETIC, held_out_voice, voices_root
-from models.distill.targets import TrainingClip
+from models.distill.parts import TrainingClip
 from models.tflite.arrays import Floats
 
 _TFDS = "tfds:"
@@ -105,9 +105,10 @@ def _held_out(clip: TrainingClip, voice: str | None) -> TrainingClip:
 
 
 def _files(root: Path, names: list[str]) -> list[TrainingClip]:
+    paths = {name: (root / name).absolute() for name in names}
     return [
-        TrainingClip(name=name, read=partial(decode, root / name), sha256=sha256_file(root / name))
-        for name in names
+        TrainingClip(name=name, read=partial(decode, path), sha256=sha256_file(path), path=path)
+        for name, path in paths.items()
     ]
 
 

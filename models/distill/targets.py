@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core import atomic, config
-from bench.core.artifact import SAMPLE_RATE_HZ
+from bench.core import config
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes, sha256_value
 from bench.core.progress import OnProgress, ignore
-from models import frontend
-from models.audio.decode import resample, through_telephone
+from models.distill.parts import (
+    PATCH,
+    TargetWorkers,
+    TrainingClip,
+    computed,
+    parts_of,
+    save,
+    write_parts,
+)
 from models.distill.recipe import TargetSpec
-from models.teachers.clips import means
 from models.teachers.teacher import Teacher
 from models.tflite.arrays import Floats
 
 _VERSION = 5  # of the files below and of what is in them
-_PART = 256  # clips
-_THREADS = 2
 _UNREADABLE_RATIO = 0.02
-_PATCH = (frontend.PATCH_FRAMES, frontend.MEL_BINS)
 _PATCHES, _TARGETS, _INDEX = "patches.f16", "targets.f32", "index.json"
 _TINY = 1e-4
 _MOST_DEVIATIONS = 6.0
@@ -84,23 +84,6 @@ class Targets:
     values: Floats
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingClip:
-    """A piece of training audio.
-
-    Args:
-        name: for messages.
-        read: returns its audio, float32 [samples], 16 kHz mono, in [-1, 1].
-        sha256: of its contents.
-        held_out: whether it is of a voice that is for validation only.
-    """
-
-    name: str
-    read: Callable[[], Floats]
-    sha256: str
-    held_out: bool = False
-
-
 def prepare_targets(
     spec: TargetSpec,
     teacher: Teacher,
@@ -108,12 +91,14 @@ def prepare_targets(
     *,
     cache: Path,
     on_progress: OnProgress = ignore,
+    workers: TargetWorkers | None = None,
 ) -> Targets:
     """Returns the patches and targets of training audio, from the cache or computed into it.
 
     Args:
         clips: the training audio; copies of one content count once.
         on_progress: called with the clips done and all clips.
+        workers: compute them, part by part; by default this process.
 
     Raises:
         ConfigurationError: a clip cannot be decoded, or there are too few.
@@ -129,6 +114,8 @@ def prepare_targets(
         rules["held_out"] = [clip.sha256 for clip in own if clip.held_out]
     folder = cache / "targets" / sha256_value([_VERSION, rules, teacher.runtime])
     if not (folder / _INDEX).is_file():
+        if workers is not None:
+            write_parts(folder, spec, teacher, own, workers, on_progress)
         _write(folder, spec, teacher, own, audio_sha256, on_progress)
     return open_targets(folder)
 
@@ -148,7 +135,7 @@ def open_targets(folder: Path) -> Targets:
     return Targets(
         folder=folder,
         index=index,
-        patches=np.memmap(folder / _PATCHES, dtype=np.float16, mode="r", shape=(count, *_PATCH)),
+        patches=np.memmap(folder / _PATCHES, dtype=np.float16, mode="r", shape=(count, *PATCH)),
         values=values,
     )
 
@@ -163,28 +150,27 @@ def _write(
 ) -> None:
     """Writes patches and targets part by part; resumes after the last whole part."""
     folder.mkdir(parents=True, exist_ok=True)
-    heldout, training = _split(clips, spec)
     counts, unreadable, duration_s = [0, 0], 0, 0.0
     outputs: list[Floats] = []
+    parts = parts_of(folder, spec, clips)
     with (folder / _PATCHES).open("wb") as stream:
-        for turn, own in enumerate((*[training] * spec.copies, heldout)):
-            side = int(turn == spec.copies)
-            copy = 0 if side else turn
+        for part in parts:
+            side = int(part.turn == spec.copies)
             limit = None if side else spec.max_windows
-            for start in range(0, len(own), _PART):
-                if limit is not None and counts[side] >= limit:
-                    break
-                chosen = own[start : start + _PART]
-                part = _part(folder / f"part-{turn}-{start}.npz", spec, teacher, chosen, copy)
-                most = None if limit is None else limit - counts[side]
-                stream.write(part["patches"][:most].tobytes())
-                outputs.append(part["targets"][:most])
-                counts[side] += len(outputs[-1])
-                if copy == 0:
-                    duration_s += float(part["duration_s"])
-                    unreadable += int(part["unreadable"])
-                done = turn * len(training) + start + len(chosen)
-                on_progress(done, spec.copies * len(training) + len(heldout))
+            if limit is not None and counts[side] >= limit:
+                continue
+            if not part.path.is_file():
+                save(part.path, computed(spec, teacher, part))
+            with np.load(part.path) as stored:
+                arrays = dict(stored)
+            most = None if limit is None else limit - counts[side]
+            stream.write(arrays["patches"][:most].tobytes())
+            outputs.append(arrays["targets"][:most])
+            counts[side] += len(outputs[-1])
+            if side or part.turn == 0:
+                duration_s += float(arrays["duration_s"])
+                unreadable += int(arrays["unreadable"])
+            on_progress(part.done, parts[-1].done)
     _refuse(clips, counts, unreadable)
     values = np.concatenate(outputs)
     values.tofile(folder / _TARGETS)
@@ -220,81 +206,3 @@ def _refuse(clips: Sequence[TrainingClip], counts: Sequence[int], unreadable: in
             f"{len(clips)} clips leave {counts[0]} training windows and {counts[1]} held-out ones",
             hint="give more audio, or another validation_ratio",
         )
-
-
-def _part(
-    path: Path, spec: TargetSpec, teacher: Teacher, clips: Sequence[TrainingClip], copy: int
-) -> dict[str, NDArray[Any]]:
-    """Returns the arrays of some clips by name, stored by an interrupted call or computed."""
-    if not path.is_file():
-        cuts = [each for each in _cuts(clips, spec, copy) if each is not None]
-        patches = [frontend.patch(window) for each in cuts for window in each.windows]
-        targets = means(teacher, [context for each in cuts for context in each.contexts])
-        with atomic.replacing(path) as partial, partial.open("wb") as stream:
-            np.savez(
-                stream,
-                patches=np.reshape(patches, (-1, *_PATCH)).astype(np.float16),
-                targets=targets,
-                duration_s=sum(each.duration_s for each in cuts),
-                unreadable=len(clips) - len(cuts),
-            )
-    with np.load(path) as stored:
-        return dict(stored)
-
-
-def _split(
-    clips: Sequence[TrainingClip], spec: TargetSpec
-) -> tuple[list[TrainingClip], list[TrainingClip]]:
-    """Returns the clips that are held out, and those of training, each in random order.
-
-    Held out are the clips of held-out voices; without these, random ones of known voices.
-    """
-    order = np.random.default_rng(spec.seed).permutation(len(clips))
-    shuffled = [clips[row] for row in order]
-    heldout = [clip for clip in shuffled if clip.held_out]
-    if heldout:
-        return heldout, [clip for clip in shuffled if not clip.held_out]
-    count = max(1, round(len(clips) * spec.validation_ratio))
-    return shuffled[:count], shuffled[count:]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cut:
-    """A clip: its windows, float32 [windows, 15600], and each with its context, [samples]."""
-
-    windows: Floats
-    contexts: list[Floats]
-    duration_s: float
-
-
-def _cuts(clips: Sequence[TrainingClip], spec: TargetSpec, copy: int) -> Iterator[_Cut | None]:
-    """Yields each clip's windows in one of its copies; ``None`` if it cannot be decoded."""
-    hop_samples = round(spec.hop_s * SAMPLE_RATE_HZ)
-    context_samples = max(round(spec.context_s * SAMPLE_RATE_HZ), frontend.WINDOW_SAMPLES)
-
-    def cut(clip: TrainingClip) -> _Cut | None:
-        try:
-            audio = clip.read()[: round(spec.max_clip_s * SAMPLE_RATE_HZ)]
-        except ConfigurationError:
-            return None
-        seconds = len(audio) / SAMPLE_RATE_HZ
-        rng = np.random.default_rng([spec.seed, int(clip.sha256[:8], 16), copy])
-        if copy:
-            speed = np.exp(rng.uniform(*np.log(spec.speed_range)))
-            audio = resample(audio, round(speed * SAMPLE_RATE_HZ))
-        if rng.random() < spec.telephone_ratio:
-            audio = through_telephone(audio)
-        windows = frontend.windows(
-            audio, window_samples=frontend.WINDOW_SAMPLES, hop_samples=hop_samples
-        )
-        spare = context_samples - frontend.WINDOW_SAMPLES
-        padded = np.pad(audio, (0, max(0, frontend.WINDOW_SAMPLES - len(audio))))
-        starts = [
-            max(0, min(n * hop_samples - spare // 2, len(padded) - context_samples))
-            for n in range(len(windows))
-        ]
-        contexts = [padded[start : start + context_samples] for start in starts]
-        return _Cut(windows=windows, contexts=contexts, duration_s=seconds)
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        yield from pool.map(cut, clips)

@@ -23,8 +23,9 @@ from bench.core.artifact import SAMPLE_RATE_HZ, WeightsOrigin
 from bench.core.caveats import CaveatKind
 from models import frontend
 from models.distill.job import OUTCOME, WEIGHTS, TrainingJob, TrainingOutcome
+from models.distill.parts import TrainingClip
 from models.distill.recipe import Schedule, TargetSpec
-from models.distill.targets import TrainingClip, prepare_targets
+from models.distill.targets import prepare_targets
 from models.student import weights
 from models.student.spec import parse_name
 from models.teachers import Teacher

@@ -9,9 +9,10 @@ from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
 from models import frontend
 from models.audio.decode import resample, through_telephone
-from models.distill import targets
+from models.distill import parts
+from models.distill.parts import TrainingClip
 from models.distill.recipe import TargetSpec
-from models.distill.targets import TrainingClip, prepare_targets
+from models.distill.targets import prepare_targets
 from models.teachers.teacher import Teacher, concatenated
 from models.tflite.arrays import Floats
 
@@ -146,7 +147,7 @@ def test_what_was_cut_short_goes_on_after_the_last_whole_part(
         calls.append(len(audio))
         return loudness(audio)
 
-    monkeypatch.setattr(targets, "_PART", 2)  # a part is minutes of work otherwise
+    monkeypatch.setattr(parts, "_PART", 2)  # a part is minutes of work otherwise
     clips = [clip(number) for number in range(8)]
     with pytest.raises(KeyboardInterrupt):
         prepare_targets(PLAIN, teacher_of(tired), clips, cache=tmp_path)

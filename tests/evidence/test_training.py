@@ -14,8 +14,9 @@ from bench.core import config
 from bench.core.artifact import SAMPLE_RATE_HZ
 from models import frontend
 from models.distill.job import OUTCOME, TrainingJob, TrainingOutcome
+from models.distill.parts import TrainingClip
 from models.distill.recipe import Schedule, TargetSpec
-from models.distill.targets import TrainingClip, prepare_targets
+from models.distill.targets import prepare_targets
 from models.teachers import Teacher
 from models.tflite.arrays import Floats
 

@@ -1,6 +1,7 @@
 """``score --scheduler``: the same pieces on the workers of Dask, here a small scheduler of ours."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from os.path import relpath
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ from bench.flow.build.cluster import at
 from models.accuracy.embed import embed_clips
 from models.accuracy.pieces import Work
 from models.audio.tasks import task_set
+from models.distill import parts
+from models.distill.corpus import clips_of
+from models.distill.parts import TargetWorkers
+from models.distill.recipe import TargetSpec
+from models.distill.targets import prepare_targets
+from models.teachers.teacher import Teacher
 
 distributed: Any = pytest.importorskip("distributed")
 
@@ -56,6 +63,44 @@ def test_a_worker_refuses_a_clip_that_is_another_one_there(
         Work(at(address)) as work,
     ):
         embed_clips(PATH, manifest(PATH), clips, cache=tmp_path, work=work)
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """Returns a teacher whose two numbers are a clip's loudness and the negative of it."""
+
+    size: int = 2
+
+    def __call__(self) -> Teacher:
+        return Teacher(
+            name="loudness",
+            size=self.size,
+            sha256=f"{self.size:064d}",
+            licence="none",
+            runtime="numpy",
+            min_samples=8_000,
+            frames=lambda audio: np.abs(audio).mean(axis=1)[:, None, None] * np.array([1.0, -1.0]),
+        )
+
+
+def test_a_teachers_targets_are_the_same_from_a_cluster(
+    address: str, tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "_PART", 4)
+    clips, _ = clips_of(str(tones))
+    spec = TargetSpec(audio=str(tones), validation_ratio=0.3, copies=2)
+    here = prepare_targets(spec, Loudness()(), clips, cache=tmp_path / "here")
+    with at(address)() as pool:
+        workers = TargetWorkers(pool=pool, teacher=Loudness())
+        there = prepare_targets(
+            spec, Loudness()(), clips, cache=tmp_path / "there", workers=workers
+        )
+        assert np.array_equal(here.patches, there.patches)
+        assert np.array_equal(here.values, there.values)
+        assert here.index == there.index
+        with pytest.raises(ConfigurationError, match="has other weights than here"):
+            other = TargetWorkers(pool=pool, teacher=Loudness(size=3))
+            prepare_targets(spec, Loudness()(), clips, cache=tmp_path / "3", workers=other)
 
 
 def test_where_no_scheduler_answers_the_error_says_how_to_start_one() -> None:

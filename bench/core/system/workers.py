@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
-from bench.core.errors import InfrastructureError
+from bench.core.errors import ConfigurationError, InfrastructureError
+from bench.core.hashing import sha256_file
+from bench.core.version import VERSION
 
 P = ParamSpec("P")
 A = TypeVar("A")
@@ -146,6 +150,29 @@ def cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def check_machine(files: Mapping[str, Path], version: str) -> None:
+    """Checks, on a machine of a cluster, that its program and files are those of the asking one.
+
+    Args:
+        files: SHA-256 to the path of each.
+        version: of the asking program.
+
+    Raises:
+        ConfigurationError: they differ; names this machine.
+    """
+    if version != VERSION:
+        raise ConfigurationError(
+            f"{platform.node()} has frill-bench {VERSION}, and this machine {version}",
+            hint="install one version on all machines",
+        )
+    for sha256, path in files.items():
+        if not path.is_file() or sha256_file(path) != sha256:
+            raise ConfigurationError(
+                f"{path} on {platform.node()}: is not there, or is another file",
+                hint="give all machines of the cluster the same audio, zoo and cache, by one path",
+            )
 
 
 def _result(future: Future[T]) -> T:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,16 +19,19 @@ from bench.core import config
 from bench.core.errors import BenchError, ConfigurationError, ConversionError
 from bench.core.hashing import sha256_file, sha256_value
 from bench.core.paths import cache_dir
+from bench.core.system.workers import Where
 from models import teachers
 from models.distill import card as cards
 from models.distill.card import Card, CurvePoint
 from models.distill.corpus import clips_of
 from models.distill.job import OUTCOME, WEIGHTS, TrainingJob, TrainingOutcome
+from models.distill.parts import TargetWorkers
 from models.distill.recipe import Recipe
 from models.distill.targets import Targets, prepare_targets
 from models.student import weights as weights_file
 from models.student.buildable import architecture
 from models.student.spec import StudentSpec
+from models.teachers import Teacher
 
 OnProgress = Callable[[str, int, int, str], None]  # name, done, total, status
 
@@ -58,6 +61,7 @@ def distill(
     *,
     model_dir: Path | None = None,
     workers: int | None = None,
+    where: Where | None = None,
     on_progress: OnProgress = lambda name, done, total, status: None,
 ) -> DistillResult:
     """Returns the students of a recipe, trained now or up to date in ``out``.
@@ -68,6 +72,7 @@ def distill(
         out: the folder for weights (.npz) and cards (.json, .md).
         model_dir: a folder that holds the teacher, which is then not downloaded.
         workers: students at a time; by cores and memory by default.
+        where: the cluster that computes the targets; by default this process.
         on_progress: called with the name of what runs now, done, total and its status.
 
     Raises:
@@ -76,19 +81,19 @@ def distill(
     """
     starts = _starts(recipe, out)
     clips, licences = clips_of(recipe.targets.audio)
-    teacher = teachers.load(
-        recipe.targets.teacher,
-        model_dir=model_dir,
-        output=recipe.targets.output,
-        cache=cache_dir(),
-    )
-    targets = prepare_targets(
-        recipe.targets,
-        teacher,
-        clips,
-        cache=cache_dir(),
-        on_progress=lambda done, total: on_progress(f"{teacher.name} on clips", done, total, ""),
-    )
+    load = _LoadTeacher(recipe.targets.teacher, model_dir, recipe.targets.output, cache_dir())
+    teacher = load()
+    with nullcontext() if where is None else where() as pool:
+        targets = prepare_targets(
+            recipe.targets,
+            teacher,
+            clips,
+            cache=cache_dir(),
+            on_progress=lambda done, total: on_progress(
+                f"{teacher.name} on clips", done, total, ""
+            ),
+            workers=None if pool is None else TargetWorkers(pool=pool, teacher=load.absolute()),
+        )
     trainer = _Trainer(recipe, out, targets, licences, starts, on_progress)
     ready: dict[StudentSpec, Card] = {}
     failed: dict[StudentSpec, BenchError] = {}
@@ -110,6 +115,30 @@ def distill(
         new=tuple(student.name for student in recipe.specs if student in trainer.new),
         failed={student.name: failed[student] for student in recipe.specs if student in failed},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _LoadTeacher:
+    """Returns a teacher, in this process or in another one."""
+
+    handle: str
+    model_dir: Path | None
+    output: str | None
+    cache: Path
+
+    def __call__(self) -> Teacher:
+        return teachers.load(
+            self.handle, model_dir=self.model_dir, output=self.output, cache=self.cache
+        )
+
+    def absolute(self) -> _LoadTeacher:
+        """Returns the same with absolute paths, for a process in another folder."""
+        names = [
+            str(path.absolute()) if (path := Path(name).expanduser()).exists() else name
+            for name in self.handle.split("+")
+        ]
+        folder = None if self.model_dir is None else self.model_dir.absolute()
+        return _LoadTeacher("+".join(names), folder, self.output, self.cache.absolute())
 
 
 def _starts(recipe: Recipe, out: Path) -> dict[StudentSpec, Path]:

@@ -26,6 +26,7 @@ class Options(shared.VerbOptions):
     teacher: str | None
     output: str | None
     model_dir: Path | None
+    scheduler: str | None
     audio: str | None
     max_windows: int | None
     epochs: int | None
@@ -75,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     targets.add_argument(
         "--max-windows", type=int, metavar="N", help="use at most N training windows (0.975 s each)"
     )
+    shared.add_scheduler(targets, "compute the teacher's targets")
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=int, metavar="N", help="train for at most N epochs")
     training.add_argument("--batch-size", type=int, metavar="N", help="windows per training step")
@@ -109,6 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     """Trains every student that is not up to date; returns 0, or 4 where one failed."""
     from bench.cli.terminal import progress
+    from bench.flow.build.cluster import at
     from bench.flow.build.distill import distill
     from bench.flow.build.model_cards import score_cards
     from models.audio.tasks import task_set
@@ -130,6 +133,7 @@ def run(options: Options) -> int:
             options.out,
             model_dir=options.model_dir,
             workers=options.workers,
+            where=None if options.scheduler is None else at(options.scheduler),
             on_progress=show,
         )
         cards, failed = result.cards, dict(result.failed)
