@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.cli import flags
 from bench.cli.console import print_json, print_to_stderr
 from bench.core import config
-from bench.core.artifact import SAMPLE_RATE_HZ, Artifact
+from bench.core.artifact import Artifact
 from bench.core.errors import BenchError, ConfigurationError
 from bench.core.score import Score
 from bench.core.units import counted
@@ -140,6 +140,7 @@ def run(options: Options) -> int:
 
 
 def _score(options: Options) -> int:
+    from bench.cli.shown.scores import print_scores
     from bench.cli.terminal import one_bar
     from bench.flow.build.score import hops_of, own_hop, scorable, score_artifacts, skipped_hops
     from bench.store.store import Store
@@ -192,7 +193,7 @@ def _score(options: Options) -> int:
             artifacts, zoo=zoo, task_set=tasks, store=store, on_progress=on_progress, hops=chosen
         )
         url = store.url
-    return _end(options, artifacts, scores, failed, url, _print, skipped)
+    return _end(options, artifacts, scores, failed, url, print_scores, skipped)
 
 
 def _source(options: Options, otherwise: str) -> str:
@@ -238,6 +239,7 @@ def _task_set(options: Options, *, otherwise: str) -> TaskSet:
 
 def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     from bench.cli.requests import phones_of
+    from bench.cli.shown.scores import print_differences
     from bench.cli.terminal import one_bar
     from bench.flow.device.requests import ToolRequest
     from bench.flow.outputs.device_score import ScoreRequest, score_on_device
@@ -263,7 +265,7 @@ def _on_phone(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
         scores, failed = score_on_device(
             device, request, options.db, on_message=print_to_stderr, on_progress=on_progress
         )
-    return _end(options, artifacts, scores, failed, url, _print_differences)
+    return _end(options, artifacts, scores, failed, url, print_differences)
 
 
 def _import(options: Options, path: Path) -> int:
@@ -310,6 +312,8 @@ def _end(
     skipped: Sequence[SkippedHops] = (),
 ) -> int:
     """Prints what was scored, skipped and failed, and returns the exit code."""
+    from bench.cli.shown.scores import below_floor
+
     if options.json:
         print_json(
             {
@@ -320,78 +324,9 @@ def _end(
         )
     elif scores:
         show(artifacts, scores)
-    for line in _below_floor(artifacts, scores):
+    for line in below_floor(artifacts, scores):
         print_to_stderr(line)
     for error in failed.values():
         print_to_stderr(f"failed: {error}")
     print_to_stderr(f"wrote {len(scores)} scores to {url}")
     return 4 if failed else 0
-
-
-def _below_floor(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> list[str]:
-    """Returns a line for each score that is below the log-mel floor."""
-    names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
-    return [
-        f"{names[score.artifact_sha256]}: below_floor: {score.mean:.3f}, and mean and deviation of "
-        f"a log-mel spectrogram score {floor:.3f}: for this task the model is worth nothing"
-        for score in scores
-        if (floor := score.floor_mean) is not None and score.mean < floor
-    ]
-
-
-def _print(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
-    from bench.cli.terminal import print_rows
-
-    names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
-    tasks = scores[0].tasks
-    compared = any(score.less_hop for score in scores)
-    spoken = any(score.over_voices for score in scores)
-    rows = [
-        [
-            names[score.artifact_sha256],
-            f"{score.hop_samples / SAMPLE_RATE_HZ:.3g}",
-            *(f"{task.value:.3f}" for task in score.tasks),
-            f"{score.mean:.3f} ({score.mean_low:.3f}-{score.mean_high:.3f})",
-            *([_over_voices(score)] if spoken else []),
-            *([_less_hop(score)] if compared else []),
-        ]
-        for score in scores
-    ]
-    rest = ["", *["-"] * (compared + spoken)]
-    floors = ("-" if task.floor is None else f"{task.floor:.3f}" for task in tasks)
-    rows.append(["log-mel floor", "", *floors, *rest])
-    rows.append(["chance", "", *(f"{task.chance:.3f}" for task in tasks), *rest])
-    last = ["other voices (95 %)"] if spoken else []
-    last += ["less reference hop (95 %)"] if compared else []
-    print_rows(["model", "hop (s)", *(task.task for task in tasks), "mean (95 %)", *last], rows)
-
-
-def _over_voices(score: Score) -> str:
-    """Returns the interval of the mean for other voices than those tested."""
-    ends = score.over_voices
-    return "-" if ends is None else f"{ends[0]:.3f}-{ends[1]:.3f}"
-
-
-def _less_hop(score: Score) -> str:
-    """Returns the difference of the mean to that at the reference hop."""
-    if score.less_hop is None:
-        return "-"
-    mean = score.less_hop.differences[-1]
-    return f"{mean.value:+.3f} ({mean.low:+.3f} to {mean.high:+.3f})"
-
-
-def _print_differences(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
-    """Prints each task's score on the phone and on the host, and the paired difference."""
-    from bench.cli.terminal import print_rows
-
-    names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
-    rows = []
-    for score in scores:
-        values = {"mean": score.mean, **{task.task: task.value for task in score.tasks}}
-        for each in score.less_host:
-            value = values[each.task]
-            row = [names[score.artifact_sha256], each.task, f"{value:.3f}"]
-            row.append(f"{value - each.value:.3f}")
-            row.append(f"{each.value:+.3f} ({each.low:+.3f} to {each.high:+.3f})")
-            rows.append(row)
-    print_rows(("model", "task", "phone", "host", "phone less host (95 %)"), rows)
