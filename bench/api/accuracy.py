@@ -22,6 +22,7 @@ def score(
     *,
     task_set: str | Path | None = None,
     hop_frames: Sequence[int] = (),
+    protocol: str = "default",
     db: str | Path = DB,
     on_message: OnMessage = ignore,
 ) -> list[Score]:
@@ -32,18 +33,27 @@ def score(
             manifest beside them.
         task_set: ``default`` if ``None``, ``quick``, a folder of clips by label, or a CSV.
         hop_frames: frames of 10 ms between two windows; by default the model's own.
+        protocol: how the heads are chosen: ``default``, or ``noss-published``, whose scores are
+            kept apart from the others.
         on_message: takes lines on what was understood of own audio, and on hops that a model
             cannot have.
 
     Raises:
-        ConfigurationError: there is nothing to score, or nothing at these hops.
+        ConfigurationError: there is nothing to score, or nothing at these hops, or no such
+            protocol.
         BenchError: that of the first model that failed; the scores of all others are stored.
     """
+    from bench.core.errors import ConfigurationError
+    from bench.core.score import ScoringProtocol
     from bench.flow.build.score import hops_of, own_hop, score_artifacts, skipped_hops
     from bench.store.store import Store
     from models.audio import tasks
     from models.frontend import FRAME_HOP_SAMPLES
 
+    if protocol not in list(ScoringProtocol):
+        raise ConfigurationError(
+            f"{protocol}: no such protocol", hint=f"it is one of {', '.join(ScoringProtocol)}"
+        )
     found = [_scorable(path) for path in paths(models)]
     hops = tuple(FRAME_HOP_SAMPLES * frames for frames in hop_frames)
     chosen = partial(hops_of, hops=hops) if hops else own_hop
@@ -63,6 +73,7 @@ def score(
                 store=store,
                 on_progress=progress.ignore,
                 hops=chosen,
+                protocol=ScoringProtocol(protocol),
             )
             scores += done
             failed |= errors

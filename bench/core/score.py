@@ -32,6 +32,13 @@ class Head(StrEnum):
     FIXED = "C 0.1"  # inverse regularisation of all heads
 
 
+class ScoringProtocol(StrEnum):
+    """How the head of a task is chosen; scores of two protocols are not comparable."""
+
+    DEFAULT = "default"  # one for all tasks; the test part is scored once
+    NOSS_PUBLISHED = "noss-published"  # the best of NOSS's heads on the test part
+
+
 PRESENT_RULE = f"windows {Windows.TO_END.value}, head {Head.FIXED.value}"
 
 
@@ -48,6 +55,19 @@ class VoiceCount:
     label: str
     clips: int
     right: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenHead:
+    """The head that was the best on the test part.
+
+    Args:
+        name: such as ``LDA, L2``: the head, and how embeddings are normalised before it.
+        among: how many heads with a normalisation each were tried.
+    """
+
+    name: str
+    among: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +89,7 @@ class TaskScore:
             records.
         neighbours: what the ten nearest training clips score instead of the linear head; ``None``
             where the task has no head, and in older records.
+        chosen: the head, where the test part chose it: value and interval are then optimistic.
     """
 
     task: str
@@ -82,6 +103,7 @@ class TaskScore:
     correct: tuple[dict[str, str], ...] = ()
     voices: tuple[VoiceCount, ...] = ()
     neighbours: float | None = None
+    chosen: ChosenHead | None = None
 
     @property
     def by_voice(self) -> dict[str, float]:
@@ -182,7 +204,8 @@ class Score:
             this machine.
         less_host: the score on that phone minus the host's on the same clips, the mean last.
         windows: which windows of a clip it is over; the former rule in older records.
-        head: how its heads are regularised; the former rule in older records.
+        head: how the default protocol's heads are regularised; the former rule in older records.
+        protocol: how the heads are chosen.
         less_floor: the score minus the log-mel floor on the same clips, the mean last.
         less_hop: the score minus that at the reference hop, if several hops were scored together.
         less_teacher: the score against that of a teacher, if that was scored beside it.
@@ -204,6 +227,7 @@ class Score:
     less_host: tuple[Difference, ...] = ()
     windows: Windows = Windows.WHOLE_HOPS
     head: Head = Head.BY_FOLDS
+    protocol: ScoringProtocol = ScoringProtocol.DEFAULT
     less_floor: tuple[Difference, ...] = ()
     less_hop: HopDifference | None = None
     less_teacher: TeacherDifference | None = None
@@ -211,8 +235,10 @@ class Score:
 
     @property
     def rule(self) -> str:
-        """Everything about how it was made that differs between versions of this program."""
-        return f"windows {self.windows.value}, head {self.head.value}"
+        """Everything about how it was made that must be equal in scores that are compared."""
+        is_default = self.protocol is ScoringProtocol.DEFAULT
+        head = f"head {self.head.value}" if is_default else f"protocol {self.protocol.value}"
+        return f"windows {self.windows.value}, {head}"
 
     @property
     def over_voices(self) -> tuple[float, float] | None:

@@ -10,9 +10,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core.score import Difference, VoiceCount
-from models.accuracy import head
-from models.audio.taskset import Metric, Task, TaskSet
+from bench.core.score import ChosenHead, Difference, ScoringProtocol, VoiceCount
+from models.accuracy import head, published
+from models.audio.taskset import Clip, Metric, Task, TaskSet
 from models.tflite.arrays import Floats
 
 T = TypeVar("T")
@@ -23,6 +23,7 @@ _RESAMPLES = 1_000
 _SEED = 95
 _TINY = 1e-9
 _QUERIES = "queries"  # the one stratum of a search
+_CLIPS = "clips"  # the one stratum where all clips count the same
 _NEIGHBOURS = 10
 
 
@@ -34,6 +35,7 @@ class TaskAccuracy:
         correct: which clips were right.
         voices: the same by voice, where all speakers are known.
         neighbours: what the nearest training clips score instead of a head.
+        chosen: the head, where the test part chose it.
     """
 
     value: float
@@ -41,9 +43,12 @@ class TaskAccuracy:
     correct: tuple[Correct, ...] = ()
     voices: tuple[VoiceCount, ...] = ()
     neighbours: float | None = None
+    chosen: ChosenHead | None = None
 
 
-def evaluate(task_set: TaskSet, vectors: Floats) -> list[TaskAccuracy]:
+def evaluate(
+    task_set: TaskSet, vectors: Floats, protocol: ScoringProtocol = ScoringProtocol.DEFAULT
+) -> list[TaskAccuracy]:
     """Returns the accuracy of every task.
 
     Args:
@@ -51,7 +56,7 @@ def evaluate(task_set: TaskSet, vectors: Floats) -> list[TaskAccuracy]:
     """
     rows = {sha256: row for row, sha256 in enumerate(task_set.paths())}
     return [
-        evaluate_task(task, vectors[[rows[clip.sha256] for clip in task.clips]])
+        evaluate_task(task, vectors[[rows[clip.sha256] for clip in task.clips]], protocol)
         for task in task_set.tasks
     ]
 
@@ -96,16 +101,23 @@ def ratio_of_means(
     return float(value), low, high
 
 
-def evaluate_task(task: Task, vectors: Floats) -> TaskAccuracy:
+def evaluate_task(
+    task: Task, vectors: Floats, protocol: ScoringProtocol = ScoringProtocol.DEFAULT
+) -> TaskAccuracy:
     """Returns a task's value; ``vectors`` are float32 [clips, dimensions] in the task's order."""
     rng = np.random.default_rng(_SEED)
-    correct = _classify(task, vectors)
+    chosen = None
+    if protocol is ScoringProtocol.NOSS_PUBLISHED and task.metric is not Metric.TOP1:
+        correct, chosen = _by_published_heads(task, vectors)
+    else:
+        correct = _classify(task, vectors)
     average = _averaged([_resampled(part, rng) for part in correct])
     return replace(
         average,
         correct=tuple(correct),
         voices=by_voice(task, correct),
         neighbours=_by_neighbours(task, vectors),
+        chosen=chosen,
     )
 
 
@@ -131,9 +143,15 @@ def _speakers(task: Task) -> list[dict[str, list[str]]]:
         spoken: dict[str, list[str]] = defaultdict(list)
         for index in fold.test:
             clip = task.clips[index]
-            spoken[_QUERIES if task.metric is Metric.TOP1 else clip.label].append(clip.speaker)
+            spoken[_stratum(task, clip)].append(clip.speaker)
         folds.append(dict(spoken))
     return _pooled(task, folds)
+
+
+def _stratum(task: Task, clip: Clip) -> str:
+    """Returns what a test clip's answer is counted in."""
+    names = {Metric.TOP1: _QUERIES, Metric.ACCURACY: _CLIPS}
+    return names.get(task.metric, clip.label)
 
 
 def _classify(task: Task, vectors: Floats) -> list[Correct]:
@@ -175,7 +193,11 @@ def _by_neighbours(task: Task, vectors: Floats) -> float | None:
         for index, label in zip(test, votes.argmax(axis=1), strict=True):
             right[str(names[labels[index]])].append(bool(label == labels[index]))
         by_fold.append(dict(right))
-    parts = _pooled(task, by_fold)
+    return _value(_pooled(task, by_fold))
+
+
+def _value(parts: Sequence[Correct]) -> float:
+    """Returns the mean over parts of the mean recall of their strata."""
     return float(np.mean([np.mean([np.mean(each) for each in part.values()]) for part in parts]))
 
 
@@ -248,13 +270,28 @@ def _resampled(correct: Correct, rng: np.random.Generator) -> tuple[float, NDArr
 def _by_head(task: Task, vectors: Floats) -> list[Correct]:
     """Returns for each fold and label whether a linear head classified each test clip correctly."""
     labels = [clip.label for clip in task.clips]
+    return _right(task, [head.predict(vectors, labels, fold) for fold in task.folds])
+
+
+def _by_published_heads(task: Task, vectors: Floats) -> tuple[list[Correct], ChosenHead]:
+    """Returns which test clips were right by the head that is the best on them."""
+    names, answers = [], []
+    for each in published.candidates(task, vectors):
+        names.append(each.name)
+        answers.append(_pooled(task, _right(task, each.predicted)))
+    values = [_value(each) for each in answers]
+    place, chosen = published.chosen_on_test([*zip(names, values, strict=True)])
+    return answers[place], chosen
+
+
+def _right(task: Task, predicted: Sequence[Sequence[str]]) -> list[Correct]:
+    """Returns whether each test clip of each fold was right, by what was predicted of it."""
     parts = []
-    for fold in task.folds:
-        predicted = head.predict(vectors, labels, fold)
+    for fold, labels in zip(task.folds, predicted, strict=True):
         correct: Correct = defaultdict(list)
-        for index, label in zip(fold.test, predicted, strict=True):
-            stratum = "clips" if task.metric is Metric.ACCURACY else labels[index]
-            correct[stratum].append(label == labels[index])
+        for index, label in zip(fold.test, labels, strict=True):
+            clip = task.clips[index]
+            correct[_stratum(task, clip)].append(label == clip.label)
         parts.append(dict(correct))
     return parts
 

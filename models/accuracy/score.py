@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache as cache_in_memory
 from functools import partial
@@ -11,24 +11,25 @@ from statistics import fmean
 
 import numpy as np
 
-from bench.core import config
 from bench.core.artifact import Artifact
-from bench.core.errors import ConfigurationError
-from bench.core.hashing import sha256_file, sha256_value
+from bench.core.hashing import sha256_file
 from bench.core.progress import OnProgress, ignore
-from bench.core.score import Difference, Head, HopDifference, Score, TaskScore, Windows
+from bench.core.score import (
+    Difference,
+    HopDifference,
+    Score,
+    ScoringProtocol,
+)
 from models import frontend
-from models.accuracy import head
 from models.accuracy.classification import (
-    Correct,
     TaskAccuracy,
-    confidence_interval,
     differences,
     evaluate,
 )
 from models.accuracy.embed import DELEGATE, THREADS, embed_at_hops, embed_clips
 from models.accuracy.frames import frames_of
 from models.accuracy.scored_teacher import ScoredTeacher, less_teacher
+from models.accuracy.scores import kept, score_of
 from models.accuracy.windows import starts_of
 from models.audio.taskset import TaskSet
 from models.teachers.clips import clip_vectors
@@ -37,7 +38,6 @@ from models.tflite import litert
 from models.tflite.arrays import Floats
 
 FLOOR = "log-mel"
-_VERSION = 4  # of the classification and of the windows
 _FLOOR_OFFSET = 1e-6
 
 
@@ -74,6 +74,7 @@ def score_at_hops(
     cache: Path,
     frontend_path: Path | None = None,
     teacher: ScoredTeacher | None = None,
+    protocol: ScoringProtocol = ScoringProtocol.DEFAULT,
     on_progress: OnProgress = ignore,
 ) -> list[Score]:
     """Returns an artifact's accuracy on every task at each hop, the log-mel floor's beside it.
@@ -85,7 +86,8 @@ def score_at_hops(
         artifact: the manifest.
         hops: in samples.
         frontend_path: a .tflite file that makes the model's input from a window of audio.
-        teacher: on the same task set; each score is also compared with it.
+        teacher: on the same task set; each score is also compared with it, by the default protocol.
+        protocol: how the heads are chosen; the floor's too.
         on_progress: called with the clips embedded and all clips.
 
     Raises:
@@ -108,17 +110,18 @@ def score_at_hops(
             frontend_path=frontend_path,
             on_progress=on_progress,
         )
-        return evaluate(task_set, embeddings[hop])
+        return evaluate(task_set, embeddings[hop], protocol)
 
     def computed(hop: int) -> Score:
-        score = _score(
+        score = score_of(
             task_set,
             accuracies(hop),
-            _floor(task_set, cache, on_progress),
+            _floor(task_set, cache, on_progress, protocol),
             artifact_sha256=artifact.sha256,
             runtime=litert.runtime(),
             delegate=DELEGATE,
             hop_samples=hop,
+            protocol=protocol,
         )
         if teacher is not None:
             compared = less_teacher(task_set, accuracies(hop), teacher)
@@ -136,7 +139,8 @@ def score_at_hops(
     for hop in hops:
         own_key = [*key, hop, *([] if hop == reference else ["less", reference])]
         own_key += [] if teacher is None else ["teacher", teacher.sha256]
-        scores.append(_cached(partial(computed, hop), own_key, task_set, cache))
+        own_key += _of_protocol(protocol)
+        scores.append(kept(partial(computed, hop), own_key, task_set, cache))
     _report_done(on_progress, task_set)
     return scores
 
@@ -178,7 +182,7 @@ def score_teacher(
     def computed() -> Score:
         floor = _floor(task_set, cache, on_progress)
         vectors = clip_vectors(teacher, task_set.paths(), cache=cache, on_progress=on_progress)
-        return _score(
+        return score_of(
             task_set,
             evaluate(task_set, vectors),
             floor,
@@ -188,12 +192,18 @@ def score_teacher(
             hop_samples=0,
         )
 
-    score = _cached(computed, ["teacher", teacher.sha256, teacher.runtime], task_set, cache)
+    score = kept(computed, ["teacher", teacher.sha256, teacher.runtime], task_set, cache)
     _report_done(on_progress, task_set)
     return score
 
 
-def score_floor(task_set: TaskSet, *, cache: Path, on_progress: OnProgress = ignore) -> Score:
+def score_floor(
+    task_set: TaskSet,
+    *,
+    cache: Path,
+    protocol: ScoringProtocol = ScoringProtocol.DEFAULT,
+    on_progress: OnProgress = ignore,
+) -> Score:
     """Returns the log-mel floor: the score of mean and deviation of a clip's log-mel frames.
 
     The recording channel differs from voice to voice, so a score means little without its floor.
@@ -201,7 +211,7 @@ def score_floor(task_set: TaskSet, *, cache: Path, on_progress: OnProgress = ign
     Raises:
         ConfigurationError: a clip cannot be decoded.
     """
-    score = _floor(task_set, cache, on_progress)
+    score = _floor(task_set, cache, on_progress, protocol)
     _report_done(on_progress, task_set)
     return score
 
@@ -226,7 +236,7 @@ def score_beside_host(
         runtime, delegate: that made ``vectors``, with one thread.
     """
     ours, hosts = evaluate(task_set, vectors), evaluate(task_set, host_vectors)
-    score = _score(
+    score = score_of(
         task_set,
         ours,
         _floor(task_set, cache, ignore),
@@ -275,23 +285,34 @@ def _report_done(on_progress: OnProgress, task_set: TaskSet) -> None:
     on_progress(total, total)
 
 
-def _floor(task_set: TaskSet, cache: Path, on_progress: OnProgress) -> Score:
+def _of_protocol(protocol: ScoringProtocol) -> list[object]:
+    """Returns what a protocol adds to the key of a kept score."""
+    return [] if protocol is ScoringProtocol.DEFAULT else [protocol]
+
+
+def _floor(
+    task_set: TaskSet,
+    cache: Path,
+    on_progress: OnProgress,
+    protocol: ScoringProtocol = ScoringProtocol.DEFAULT,
+) -> Score:
     def computed() -> Score:
         clips = task_set.paths()
         frames = frames_of(clips, cache=cache, on_progress=on_progress)
         mels = (_plain_log_mel(frames.unpadded(sha256)) for sha256 in clips)
         statistics = np.stack([np.concatenate([m.mean(axis=0), m.std(axis=0)]) for m in mels])
-        return _score(
+        return score_of(
             task_set,
-            evaluate(task_set, statistics),
+            evaluate(task_set, statistics, protocol),
             None,
             artifact_sha256=FLOOR,
             runtime=f"numpy {np.__version__}",
             delegate="none",
             hop_samples=frontend.FRAME_HOP_SAMPLES,
+            protocol=protocol,
         )
 
-    return _cached(computed, [FLOOR], task_set, cache)
+    return kept(computed, [FLOOR, *_of_protocol(protocol)], task_set, cache)
 
 
 def _plain_log_mel(frames: Floats) -> Floats:
@@ -303,89 +324,3 @@ def _plain_log_mel(frames: Floats) -> Floats:
     mel = np.exp(frames.astype(np.float64)) - frontend.LOG_OFFSET
     plain: Floats = np.log(np.maximum(mel, 0.0) + _FLOOR_OFFSET).astype(np.float32)
     return plain
-
-
-def _cached(
-    computed: Callable[[], Score], key: list[object], task_set: TaskSet, cache: Path
-) -> Score:
-    spoken = [each for each in [task_set.speakers_sha256] if each]
-    name = sha256_value([_VERSION, head.VERSION, task_set.name, task_set.sha256, key, *spoken])
-    stored = cache / "scores" / f"{name}.json"
-    try:
-        score = config.load(stored, Score)
-    except ConfigurationError:  # it is not there, or of another version of the program
-        config.save(stored, computed())
-        score = config.load(stored, Score)
-    # The same clips may have come with other files that are left out, which scores nothing anew.
-    return replace(score, caveats=task_set.caveats_of_scores)
-
-
-def _score(
-    task_set: TaskSet,
-    results: Sequence[TaskAccuracy],
-    floor: Score | None,
-    *,
-    artifact_sha256: str,
-    runtime: str,
-    delegate: str,
-    hop_samples: int,
-) -> Score:
-    floors = {} if floor is None else {task.task: task.value for task in floor.tasks}
-    tasks = []
-    for task, result in zip(task_set.tasks, results, strict=True):
-        low, high = confidence_interval(result.resampled)
-        tasks.append(
-            TaskScore(
-                task=task.name,
-                metric=task.metric.value,
-                value=result.value,
-                low=low,
-                high=high,
-                chance=task.chance,
-                floor=floors.get(task.name),
-                test_clips=task.test_clips,
-                correct=tuple(map(_in_digits, result.correct)),
-                voices=result.voices,
-                neighbours=result.neighbours,
-            )
-        )
-    resampled = np.mean([result.resampled for result in results], axis=0)
-    mean_low, mean_high = confidence_interval(resampled)
-    return Score(
-        artifact_sha256=artifact_sha256,
-        task_set=task_set.name,
-        task_set_sha256=task_set.sha256,
-        tasks=tuple(tasks),
-        mean=float(np.mean([result.value for result in results])),
-        mean_low=mean_low,
-        mean_high=mean_high,
-        runtime=runtime,
-        delegate=delegate,
-        threads=THREADS,
-        hop_samples=hop_samples,
-        caveats=task_set.caveats_of_scores,
-        windows=Windows.TO_END,
-        less_floor=() if floor is None else _less_floor(task_set, results, floor),
-        head=Head.FIXED,
-    )
-
-
-def _in_digits(correct: Correct) -> dict[str, str]:
-    return {label: "".join(str(int(one)) for one in right) for label, right in correct.items()}
-
-
-def _less_floor(
-    task_set: TaskSet, results: Sequence[TaskAccuracy], floor: Score
-) -> tuple[Difference, ...]:
-    floors = [
-        TaskAccuracy(
-            value=task.value,
-            resampled=np.empty(0),
-            correct=tuple(
-                {label: [digit == "1" for digit in digits] for label, digits in part.items()}
-                for part in task.correct
-            ),
-        )
-        for task in floor.tasks
-    ]
-    return differences(task_set, results, floors)

@@ -158,6 +158,11 @@ class PublicTask:
     notes: tuple[str, ...] = ()
     tfds: Prepared | None = None
 
+    @property
+    def names_speakers(self) -> bool:
+        """Whether the group of a clip is who speaks; else it is a recording."""
+        return "(?P<speaker>" in self.layout.files
+
 
 @cache
 def catalogue() -> tuple[PublicTask, ...]:

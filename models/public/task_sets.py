@@ -107,7 +107,7 @@ def _read(task: PublicTask, found: Found, on_progress: partial[None]) -> _Read:
     sums = sums_of(
         [each.path for each in examples], key=task.name, cache=cache_dir(), on_progress=on_progress
     )
-    clips, splits = _clips(examples, sums)
+    clips, splits = _clips(task, examples, sums)
     kept = distinct(clips)
     fold = _fold(task, kept, splits)
     left_out = Counter({"copies or of two labels": len(examples) - len(kept)})
@@ -124,7 +124,9 @@ def _read(task: PublicTask, found: Found, on_progress: partial[None]) -> _Read:
     )
 
 
-def _clips(examples: Sequence[Example], sums: Sequence[str]) -> tuple[list[Clip], dict[str, str]]:
+def _clips(
+    task: PublicTask, examples: Sequence[Example], sums: Sequence[str]
+) -> tuple[list[Clip], dict[str, str]]:
     """Returns the clips, and the split of each content: the first of several counts.
 
     So what is trained on is never tested.
@@ -133,8 +135,15 @@ def _clips(examples: Sequence[Example], sums: Sequence[str]) -> tuple[list[Clip]
     clips = []
     for each, sha256 in zip(examples, sums, strict=True):
         splits[sha256].add(each.split)
-        group = each.group or sha256
-        clips.append(Clip(path=str(each.path), sha256=sha256, label=each.label, group=group))
+        clips.append(
+            Clip(
+                path=str(each.path),
+                sha256=sha256,
+                label=each.label,
+                group=each.group or sha256,
+                speaker=each.group if task.names_speakers else "",
+            )
+        )
     return clips, {sha256: min(own, key=SPLITS.index) for sha256, own in splits.items()}
 
 

@@ -25,6 +25,7 @@ Value: TypeAlias = str | float | None
 # meaning, and not when one is added. docs/schema.md lists them.
 ROWS_VERSION = 1
 MEASURED_HERE = "measured here"
+MEAN = "mean"  # of the tasks
 
 
 class Frontend(StrEnum):
@@ -215,6 +216,26 @@ class Task:
     over_voices_low: float | None = maybe("lower end of its 95 % interval for other voices")
     over_voices_high: float | None = maybe("upper end of its 95 % interval for other voices")
     neighbours: float | None = maybe("what the ten nearest clips score, without a head", "[0, 1]")
+    chosen_head: str | None = maybe("the head that was the best on the test part, which chose it")
+    heads_tried: int | None = maybe("heads with a normalisation each that it was chosen from")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApartScore:
+    """One artifact's score that is on no frontier and compared with none in results or tasks."""
+
+    file: File
+    task_set: str = column("which tasks were scored")
+    task: str = column("one of them, or mean")
+    metric: str = column("that of the task; empty for the mean", default="")
+    hop_s: float = column("audio between two windows", "s")
+    protocol: str = column("how the head is chosen: default or noss-published")
+    value: float = column("the score", "[0, 1]")
+    low: float = column("lower end of its 95 % interval", "[0, 1]")
+    high: float = column("upper end of its 95 % interval", "[0, 1]")
+    chosen_head: str | None = maybe("the head that was the best on the test part")
+    heads_tried: int | None = maybe("heads with a normalisation each that it was chosen from")
+    caveats: tuple[Caveat, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,11 @@ def test_a_public_task_is_scored_and_its_score_names_the_incomplete_copy(
     (answers,) = task.correct
     assert set(answers) == {"clips"}
     assert task.value == pytest.approx(answers["clips"].count("1") / 8)
-    assert {each.kind for each in one.caveats} == {CaveatKind.INCOMPLETE_DATA}
+    assert {each.kind for each in one.caveats} == {
+        CaveatKind.INCOMPLETE_DATA,
+        CaveatKind.ONE_VOICE,
+    }
+    assert task.by_voice == pytest.approx({"DC": task.value})
     assert any("noss without" in each.evidence for each in several.caveats)
 
 

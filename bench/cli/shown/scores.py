@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bench.cli.terminal import print_rows
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact
+from bench.core.caveats import CaveatKind
 from bench.core.score import Score
 
 
@@ -17,6 +18,17 @@ def below_floor(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> list[
         f"a log-mel spectrogram score {floor:.3f}: for this task the model is worth nothing"
         for score in scores
         if (floor := score.floor_mean) is not None and score.mean < floor
+    ]
+
+
+def best_on_test(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> list[str]:
+    """Returns a line for each score whose heads the test part chose."""
+    names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
+    return [
+        f"{names[score.artifact_sha256]}: {each.kind.value}: {each.evidence}: {each.text}"
+        for score in scores
+        for each in score.caveats
+        if each.kind is CaveatKind.BEST_ON_TEST
     ]
 
 

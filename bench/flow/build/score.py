@@ -11,7 +11,7 @@ from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Role
 from bench.core.errors import BenchError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress
-from bench.core.score import Score
+from bench.core.score import Score, ScoringProtocol
 from bench.store.store import Store
 from models.accuracy.score import FLOOR, score_at_hops, score_floor
 from models.accuracy.scored_teacher import ScoredTeacher
@@ -86,6 +86,7 @@ def score_artifacts(
     on_progress: OnStepProgress,
     hops: Callable[[Artifact], Sequence[int]] = own_hop,
     teachers: Mapping[str, ScoredTeacher] = MappingProxyType({}),
+    protocol: ScoringProtocol = ScoringProtocol.DEFAULT,
 ) -> tuple[list[Score], dict[str, BenchError]]:
     """Returns the scores of each artifact and the error of each that failed; stores each score.
 
@@ -95,9 +96,10 @@ def score_artifacts(
         on_progress: called with the name of what is scored, clips done and the total.
         hops: returns those of an artifact, in samples.
         teachers: SHA-256 of an artifact to the teacher that it is also compared with.
+        protocol: how the heads are chosen.
     """
     cache = cache_dir()
-    score_floor(task_set, cache=cache, on_progress=partial(on_progress, FLOOR))
+    score_floor(task_set, cache=cache, protocol=protocol, on_progress=partial(on_progress, FLOOR))
     scores: list[Score] = []
     failed: dict[str, BenchError] = {}
     for artifact in artifacts:
@@ -111,6 +113,7 @@ def score_artifacts(
                 cache=cache,
                 frontend_path=zoo.frontend_path(artifact),
                 teacher=teachers.get(artifact.sha256),
+                protocol=protocol,
                 on_progress=partial(on_progress, name),
             )
         except BenchError as error:

@@ -13,7 +13,7 @@ from bench.cli.console import print_json, print_to_stderr
 from bench.core import config
 from bench.core.artifact import Artifact
 from bench.core.errors import BenchError, ConfigurationError
-from bench.core.score import Score
+from bench.core.score import Score, ScoringProtocol
 from bench.core.units import counted
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Options(flags.VerbOptions):
     audio: str | None
     data: Path | None
     hop: tuple[int, ...] | None
+    protocol: str | None
     db: str
     zoo: Path
     on: str | None
@@ -78,6 +79,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="frames of 10 ms between two windows, such as 17,48,96: a score at each hop, and the "
         "difference to its own hop (default: the model's own hop; FRILL's is 17). A stream, or a "
         "model with a front-end of its own, has one hop only: the others are skipped and named",
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=[each.value for each in ScoringProtocol],
+        help="how the head of a task is chosen: one for all tasks, and the test part is scored "
+        "once; or, to compare with the paper's numbers, the best of its five heads and "
+        "normalisations on the test part, which new clips do not reach: these scores are kept "
+        "apart (default: default)",
     )
     parser.add_argument(
         "--import",
@@ -163,11 +172,7 @@ def _score(options: Options) -> int:
             hint="frill-bench convert NAME, or zoo add FILE",
         )
     if options.on is not None:
-        if options.hop is not None:
-            raise ConfigurationError(
-                "--hop is for this machine; a phone's outputs are compared at the model's own hop",
-                hint="leave out --hop or --on",
-            )
+        _check_on_phone(options)
         return _on_phone(options, zoo, artifacts)
     phone_flags = [
         each
@@ -190,10 +195,31 @@ def _score(options: Options) -> int:
     tasks = _task_set(options, otherwise=DEFAULT)
     with Store.open(options.db) as store, one_bar("score") as on_progress:
         scores, failed = score_artifacts(
-            artifacts, zoo=zoo, task_set=tasks, store=store, on_progress=on_progress, hops=chosen
+            artifacts,
+            zoo=zoo,
+            task_set=tasks,
+            store=store,
+            on_progress=on_progress,
+            hops=chosen,
+            protocol=ScoringProtocol(options.protocol or ScoringProtocol.DEFAULT),
         )
         url = store.url
     return _end(options, artifacts, scores, failed, url, print_scores, skipped)
+
+
+def _check_on_phone(options: Options) -> None:
+    """Raises ``ConfigurationError`` for flags that are for this machine."""
+    if options.hop is not None:
+        raise ConfigurationError(
+            "--hop is for this machine; a phone's outputs are compared at the model's own hop",
+            hint="leave out --hop or --on",
+        )
+    if options.protocol not in (None, ScoringProtocol.DEFAULT):
+        raise ConfigurationError(
+            f"--protocol {options.protocol} is for this machine; a phone's outputs are compared "
+            "with the host's by the default protocol",
+            hint="leave out --protocol or --on",
+        )
 
 
 def _source(options: Options, otherwise: str) -> str:
@@ -275,8 +301,9 @@ def _import(options: Options, path: Path) -> int:
     from bench.store.store import Store
     from models.zoo import Zoo
 
-    given = ("task_set", "audio", "data", "hop", "on", "clips", "delegate", "benchmark_binary")
-    if others := [each for each in given if getattr(options, each) is not None]:
+    given = ("task_set", "audio", "data", "hop", "protocol", "on", "clips", "delegate")
+    others = [each for each in (*given, "benchmark_binary") if getattr(options, each) is not None]
+    if others:
         raise ConfigurationError(
             f"--{others[0].replace('_', '-')} is for scores that are made here",
             hint="leave it out with --import",
@@ -312,7 +339,7 @@ def _end(
     skipped: Sequence[SkippedHops] = (),
 ) -> int:
     """Prints what was scored, skipped and failed, and returns the exit code."""
-    from bench.cli.shown.scores import below_floor
+    from bench.cli.shown.scores import below_floor, best_on_test
 
     if options.json:
         print_json(
@@ -324,7 +351,7 @@ def _end(
         )
     elif scores:
         show(artifacts, scores)
-    for line in below_floor(artifacts, scores):
+    for line in (*below_floor(artifacts, scores), *best_on_test(artifacts, scores)):
         print_to_stderr(line)
     for error in failed.values():
         print_to_stderr(f"failed: {error}")

@@ -1,0 +1,82 @@
+"""Scores that are kept apart from the results: those by the published protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from bench.core import units
+from reports.parts.sections import Section
+from reports.parts.table import (
+    Cell,
+    Column,
+    Footnotes,
+    Heading,
+    Table,
+    filled,
+    interval,
+    number,
+    plain,
+)
+from reports.rows.hops import seconds
+from reports.rows.names import short_names
+from reports.rows.schema import MEAN, ApartScore, grouped
+
+_PUBLISHED = (
+    "As NOSS\u2019s paper scores: of each task the head and normalisation that are the best on the "
+    "test part itself, so that the paper\u2019s numbers can be set beside these. New clips score "
+    "less. Small numbers: the 95 % interval over the test clips, which leaves out that they chose "
+    "the head and is too narrow for it; then the head. These scores are on no frontier and are "
+    "not compared with those of the default protocol."
+)
+_Score: TypeAlias = Mapping[str, ApartScore]  # by task
+_Make: TypeAlias = Callable[[_Score], Cell]
+
+
+def published(scores: Sequence[ApartScore], notes: Footnotes) -> list[Section]:
+    """Returns a section for each task set that was scored by the published protocol."""
+    by_set = grouped(scores, lambda each: each.task_set)
+    return [
+        Section(
+            heading=task_set,
+            sentences=(_PUBLISHED,),
+            charts=(),
+            table=_table(alike, notes),
+        )
+        for task_set, alike in by_set.items()
+    ]
+
+
+def _table(scores: Sequence[ApartScore], notes: Footnotes) -> Table:
+    whole = [
+        {each.task: each for each in tasks}
+        for tasks in grouped(scores, lambda each: (each.file, each.hop_s, each.protocol)).values()
+    ]
+    short = short_names(each.file.student for each in scores)
+    tasks = [*dict.fromkeys(each.task for each in scores if each.task != MEAN), MEAN]
+
+    def student(score: _Score) -> Cell:
+        mean = score[MEAN]
+        about = f"{short[mean.file.student]} {mean.file.format}"
+        marks = notes.mark_caveats(mean.caveats, of=about)
+        return Cell(text=short[mean.file.student], marks=marks, order=mean.file.student)
+
+    columns: list[Column[_Score]] = [
+        (Heading(name="student", numeric=False), student),
+        (Heading(name="format", numeric=False), lambda score: plain(score[MEAN].file.format)),
+        (Heading(name="hop"), lambda score: number(score[MEAN].hop_s, seconds)),
+        *((Heading(name=task, unit="%"), _task(task, notes)) for task in tasks),
+    ]
+    return filled(whole, columns)
+
+
+def _task(task: str, notes: Footnotes) -> _Make:
+    def make(score: _Score) -> Cell:
+        own = score.get(task)
+        if own is None:
+            return notes.gap("this task was not scored")
+        ends = interval(own.low, own.high, units.percent)
+        head = f"{own.chosen_head}, of {own.heads_tried}" if own.chosen_head else ""
+        return number(own.value, units.percent, "; ".join(filter(None, (ends, head))))
+
+    return make

@@ -1,0 +1,98 @@
+"""Scores of another protocol: on the page, and never beside those of the default one."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.pages import words
+from support.stored_sessions import ARTIFACT, CASE, add_session
+
+from bench.core.caveats import Caveat, CaveatKind
+from bench.core.score import (
+    PRESENT_RULE,
+    ChosenHead,
+    Head,
+    Score,
+    ScoringProtocol,
+    TaskScore,
+    Windows,
+)
+from bench.flow.report.join import join
+from bench.flow.report.write import report
+from bench.store.store import Store
+from reports.decision.intervals import score_less
+from reports.rows import frontier
+from reports.rows.frontier import mark
+
+FILES = {letter: replace(ARTIFACT, sha256=letter * 64, name=letter) for letter in "ab"}
+BEST = Caveat(
+    kind=CaveatKind.BEST_ON_TEST, evidence="savee: best of 20 heads on the test part: LDA, L2"
+)
+
+
+def scored(letter: str, mean: float, *, is_best: bool = False) -> Score:
+    task = TaskScore(
+        task="savee", metric="accuracy", value=mean, low=mean - 0.05, high=mean + 0.05, chance=0.2,
+        floor=0.3, test_clips=100, chosen=ChosenHead(name="LDA, L2", among=20) if is_best else None,
+    )  # fmt: skip
+    return Score(
+        artifact_sha256=letter * 64, task_set="noss", task_set_sha256="s", tasks=(task,), mean=mean,
+        mean_low=mean - 0.05, mean_high=mean + 0.05, runtime="r", delegate="xnnpack", threads=1,
+        hop_samples=ARTIFACT.hop_samples or 0, windows=Windows.TO_END, head=Head.FIXED,
+        protocol=ScoringProtocol.NOSS_PUBLISHED if is_best else ScoringProtocol.DEFAULT,
+        caveats=(BEST,) if is_best else (),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "bench.db") as opened:
+        for file in FILES.values():
+            opened.add_artifact(file)
+        add_session(
+            opened, "one", {replace(CASE, artifact_sha256=f.sha256): 1000.0 for f in FILES.values()}
+        )
+        yield opened
+
+
+def test_a_published_score_is_on_the_page_and_not_in_the_results(
+    store: Store, tmp_path: Path
+) -> None:
+    for score in (scored("a", 0.6), scored("b", 0.5), scored("a", 0.9, is_best=True)):
+        store.add_score(score)  # the newest one is the published one
+    page, rows = report(store, out=tmp_path / "page", title="", command="")
+    assert [(row.score_mean, row.score_rule) for row in rows] == [
+        (0.6, PRESENT_RULE),
+        (0.5, PRESENT_RULE),
+    ]
+    text = words(page)
+    assert "Scores by the published protocol" in text
+    assert "85.0–95.0; LDA, L2, of 20" in text
+    assert "savee: best of 20 heads on the test part: LDA, L2" in text
+    lines = (page.parent / "scores-apart.csv").read_text().splitlines()
+    assert len(lines) == 3  # a header, the task, the mean
+    assert "noss-published" not in (page.parent / "tasks.csv").read_text()
+
+
+def test_without_published_scores_there_is_no_section(store: Store, tmp_path: Path) -> None:
+    store.add_score(scored("a", 0.6))
+    page, _ = report(store, out=tmp_path / "page", title="", command="")
+    assert "published protocol" not in words(page)
+    assert not (page.parent / "scores-apart.csv").exists()
+
+
+def test_files_of_two_protocols_are_compared_nowhere(store: Store) -> None:
+    store.add_score(scored("a", 0.6))
+    store.add_score(scored("b", 0.9, is_best=True))
+    marked = mark(join(store)[0])
+    views = frontier.views(marked)
+    assert [(view.rule, len(view.rows)) for view in views] == [
+        (PRESENT_RULE, 1),
+        ("windows to the end, protocol noss-published", 1),
+    ]
+    assert all(each.row.on_frontier for each in marked)  # neither beats the other
+    one, other = (each.row for each in marked)
+    assert score_less(one, other) is None
+    best = max((one, other), key=lambda row: row.score_mean or 0)
+    assert CaveatKind.BEST_ON_TEST in {each.kind for each in best.caveats}
