@@ -76,13 +76,15 @@ class TaskScore:
 
     Args:
         task: its name.
-        metric: ``balanced_accuracy``, ``accuracy``, ``recall`` (a single class is tested) or
-            ``top1``.
+        metric: ``balanced_accuracy``, ``accuracy``, ``recall`` (a single class is tested),
+            ``top1``, ``1-eer`` (one less the equal error rate of verification) or
+            ``mean_average_precision`` (of several labels a clip).
         value, low, high: the score and its 95 % interval, in [0, 1].
         chance: the score of guessing, in [0, 1].
         floor: the log-mel floor on the same clips; ``None`` if it was not computed.
         test_clips: number of test clips (queries).
-        correct: of each part (a fold, or all folds pooled) label (of ``accuracy`` all of them) to
+        correct: empty of ``1-eer`` and ``mean_average_precision``, which have no right clips; of
+            each part (a fold, or all folds pooled) label (of ``accuracy`` all of them) to
             ``1`` or ``0`` for each of its test clips, in order, to compare two scores in pairs.
             Empty in older records.
         voices: the answers by voice, where the speaker of every test clip is known. Empty in older
@@ -261,6 +263,12 @@ class Score:
         """The log-mel floor's mean over the tasks; ``None`` if it was not computed."""
         floors = [task.floor for task in self.tasks if task.floor is not None]
         return fmean(floors) if floors and len(floors) == len(self.tasks) else None
+
+
+def metric_in_words(metric: str) -> str:
+    """Returns a metric as tables name it, such as ``balanced accuracy`` and ``1 - EER``."""
+    short = {"1-eer": "1 - EER", "mean_average_precision": "mAP"}
+    return short.get(metric, metric.replace("_", " "))
 
 
 def without_voice(tasks: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from bench.core.score import ChosenHead, Difference, ScoringProtocol, VoiceCount
 from models.accuracy import head, published
+from models.accuracy.clusters import RESAMPLES, SEED
+from models.accuracy.several_labels import average_precision
+from models.accuracy.verification import verified
 from models.audio.taskset import Clip, Metric, Task, TaskSet
 from models.tflite.arrays import Floats
 
@@ -19,8 +22,6 @@ T = TypeVar("T")
 # A label (a stratum of the bootstrap) and whether each of its test clips was classified correctly.
 Correct = dict[str, list[bool]]
 
-_RESAMPLES = 1_000
-_SEED = 95
 _TINY = 1e-9
 _QUERIES = "queries"  # the one stratum of a search
 _CLIPS = "clips"  # the one stratum where all clips count the same
@@ -71,7 +72,7 @@ def differences(
     the difficulty of a clip cancels out.
     """
     apart = {
-        task.name: paired_difference(one.correct, other.correct)
+        task.name: _less(one, other)
         for task, one, other in zip(task_set.tasks, ours, theirs, strict=True)
     }
     apart["mean"] = TaskAccuracy(
@@ -85,6 +86,13 @@ def differences(
     return tuple(results)
 
 
+def _less(one: TaskAccuracy, other: TaskAccuracy) -> TaskAccuracy:
+    """Returns the difference by answers; where there are none, both are resampled alike."""
+    if one.correct:
+        return paired_difference(one.correct, other.correct)
+    return TaskAccuracy(value=one.value - other.value, resampled=one.resampled - other.resampled)
+
+
 def ratio_of_means(
     ours: Sequence[TaskAccuracy], theirs: Sequence[TaskAccuracy]
 ) -> tuple[float, float, float]:
@@ -92,7 +100,7 @@ def ratio_of_means(
 
     By a bootstrap of pairs as in ``differences``, in which both means are drawn together.
     """
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(SEED)
     drawn = np.mean(
         [_resampled_sides(one, other, rng) for one, other in zip(ours, theirs, strict=True)], axis=0
     )
@@ -105,9 +113,15 @@ def evaluate_task(
     task: Task, vectors: Floats, protocol: ScoringProtocol = ScoringProtocol.DEFAULT
 ) -> TaskAccuracy:
     """Returns a task's value; ``vectors`` are float32 [clips, dimensions] in the task's order."""
-    rng = np.random.default_rng(_SEED)
+    if task.metric is Metric.EER:
+        value, resampled = verified(task, vectors)
+        return TaskAccuracy(value=value, resampled=resampled)
+    if task.metric is Metric.MEAN_AVERAGE_PRECISION:
+        value, resampled, votes = average_precision(task, vectors)
+        return TaskAccuracy(value=value, resampled=resampled, neighbours=votes)
+    rng = np.random.default_rng(SEED)
     chosen = None
-    if protocol is ScoringProtocol.NOSS_PUBLISHED and task.metric is not Metric.TOP1:
+    if protocol is ScoringProtocol.NOSS_PUBLISHED and task.metric.has_classes:
         correct, chosen = _by_published_heads(task, vectors)
     else:
         correct = _classify(task, vectors)
@@ -210,7 +224,7 @@ def _averaged(parts: Sequence[tuple[float, NDArray[np.float64]]]) -> TaskAccurac
 
 def paired_difference(ours: Sequence[Correct], theirs: Sequence[Correct]) -> TaskAccuracy:
     """Returns one side's value minus the other's on the same clips."""
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(SEED)
     return _averaged(
         [_resampled_pairs(part, other, rng) for part, other in zip(ours, theirs, strict=True)]
     )
@@ -227,7 +241,7 @@ def _resampled_pairs(
     for label, right in ours.items():
         differences = np.array(right, dtype=int) - np.array(theirs[label], dtype=int)
         shares = [float((differences == side).mean()) for side in (1, -1, 0)]
-        counts = rng.multinomial(len(differences), shares, size=_RESAMPLES)
+        counts = rng.multinomial(len(differences), shares, size=RESAMPLES)
         values.append(float(differences.mean()))
         drawn.append((counts[:, 0] - counts[:, 1]) / len(differences))
     return float(np.mean(values)), np.mean(drawn, axis=0)
@@ -241,13 +255,15 @@ def _resampled_sides(
     A pair of answers is one of four kinds (neither, only theirs, only ours, both), so drawing n
     pairs with replacement is a multinomial draw.
     """
+    if not ours.correct:
+        return np.stack([ours.resampled, theirs.resampled])
     parts = []
     for own, others in zip(ours.correct, theirs.correct, strict=True):
         drawn = []
         for label, right in own.items():
             kinds = 2 * np.array(right, dtype=int) + np.array(others[label], dtype=int)
             shares = np.bincount(kinds, minlength=4) / len(kinds)
-            counts = rng.multinomial(len(kinds), shares, size=_RESAMPLES)
+            counts = rng.multinomial(len(kinds), shares, size=RESAMPLES)
             sides = counts[:, 3] + counts[:, 2], counts[:, 3] + counts[:, 1]
             drawn.append(np.stack(sides) / len(kinds))
         parts.append(np.mean(drawn, axis=0))
@@ -263,7 +279,7 @@ def _resampled(correct: Correct, rng: np.random.Generator) -> tuple[float, NDArr
     """
     counts = np.array([len(right) for right in correct.values()])
     recalls = np.array([np.mean(right) for right in correct.values()])
-    drawn = rng.binomial(counts, recalls, size=(_RESAMPLES, len(counts))) / counts
+    drawn = rng.binomial(counts, recalls, size=(RESAMPLES, len(counts))) / counts
     return float(recalls.mean()), drawn.mean(axis=1)
 
 

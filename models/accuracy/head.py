@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.audio.taskset import Fold
 from models.tflite.arrays import Floats
@@ -38,6 +42,27 @@ def predict(embeddings: Floats, labels: Sequence[str], fold: Fold) -> list[str]:
     )
 
 
+def scores_of_labels(
+    embeddings: Floats, marks: NDArray[np.bool_], fold: Fold
+) -> NDArray[np.float64]:
+    """Returns how sure a head for each label is of a fold's test clips, float64 [clips, labels].
+
+    Each is the head of ``predict`` for one label against the rest.
+
+    Args:
+        embeddings: float32 [clips, dimensions].
+        marks: bool [clips, labels], which of them each clip has.
+        fold: indices into the clips.
+    """
+    train, test = list(fold.train), list(fold.test)
+    scores = []
+    with _quiet_on_one_thread():
+        for own in marks[train].T:
+            classifier = _classifier().fit(embeddings[train], own)
+            scores.append(classifier.decision_function(embeddings[test]))
+    return np.array(scores, dtype=np.float64).T
+
+
 def published_heads(*, train: int, labels: int) -> list[str]:
     """Returns the names of the heads that NOSS tries.
 
@@ -65,10 +90,7 @@ def predict_published(name: str, train: Floats, labels: Sequence[str], test: Flo
 
 
 def _fitted(classifier: Any, train: Floats, labels: Sequence[str], test: Floats) -> list[str]:
-    too_few_iterations = _too_few_iterations()
-    # One BLAS thread: the same sums on every machine, and ten times faster where cores are busy.
-    with _thread_pools().limit(limits=1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", too_few_iterations)
+    with _quiet_on_one_thread():
         classifier.fit(train, labels)
         return [str(label) for label in classifier.predict(test)]
 
@@ -99,11 +121,14 @@ def _published() -> dict[str, Callable[[], Any]]:
     }
 
 
-def _too_few_iterations() -> type[Warning]:
+@contextmanager
+def _quiet_on_one_thread() -> Iterator[None]:
+    # One BLAS thread: the same sums on every machine, and ten times faster where cores are busy.
     with from_extra("score", "scikit-learn"):
         from sklearn.exceptions import ConvergenceWarning
-    found: type[Warning] = ConvergenceWarning
-    return found
+    with _thread_pools().limit(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 @lru_cache(maxsize=1)

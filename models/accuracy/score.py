@@ -29,7 +29,7 @@ from models.accuracy.classification import (
 from models.accuracy.embed import DELEGATE, THREADS, embed_at_hops, embed_clips
 from models.accuracy.frames import frames_of
 from models.accuracy.scored_teacher import ScoredTeacher, less_teacher
-from models.accuracy.scores import kept, score_of
+from models.accuracy.scores import Floor, kept, score_of
 from models.accuracy.windows import starts_of
 from models.audio.taskset import TaskSet
 from models.teachers.clips import clip_vectors
@@ -211,7 +211,7 @@ def score_floor(
     Raises:
         ConfigurationError: a clip cannot be decoded.
     """
-    score = _floor(task_set, cache, on_progress, protocol)
+    score = _floor(task_set, cache, on_progress, protocol).score
     _report_done(on_progress, task_set)
     return score
 
@@ -295,15 +295,19 @@ def _floor(
     cache: Path,
     on_progress: OnProgress,
     protocol: ScoringProtocol = ScoringProtocol.DEFAULT,
-) -> Score:
-    def computed() -> Score:
+) -> Floor:
+    @cache_in_memory
+    def accuracies() -> list[TaskAccuracy]:
         clips = task_set.paths()
         frames = frames_of(clips, cache=cache, on_progress=on_progress)
         mels = (_plain_log_mel(frames.unpadded(sha256)) for sha256 in clips)
         statistics = np.stack([np.concatenate([m.mean(axis=0), m.std(axis=0)]) for m in mels])
+        return evaluate(task_set, statistics, protocol)
+
+    def computed() -> Score:
         return score_of(
             task_set,
-            evaluate(task_set, statistics, protocol),
+            accuracies(),
             None,
             artifact_sha256=FLOOR,
             runtime=f"numpy {np.__version__}",
@@ -312,7 +316,8 @@ def _floor(
             protocol=protocol,
         )
 
-    return kept(computed, [FLOOR, *_of_protocol(protocol)], task_set, cache)
+    score = kept(computed, [FLOOR, *_of_protocol(protocol)], task_set, cache)
+    return Floor(score=score, accuracies=accuracies)
 
 
 def _plain_log_mel(frames: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,15 @@ from models.accuracy.classification import (
 )
 from models.accuracy.embed import THREADS
 from models.audio.taskset import TaskSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """The log-mel floor's score, and what computes its accuracies again, which are not kept."""
+
+    score: Score
+    accuracies: Callable[[], Sequence[TaskAccuracy]]
+
 
 _VERSION = 4  # of the classification and of the windows
 
@@ -58,7 +67,7 @@ def _caveats(task_set: TaskSet, tasks: Sequence[TaskScore]) -> tuple[Caveat, ...
 def score_of(
     task_set: TaskSet,
     results: Sequence[TaskAccuracy],
-    floor: Score | None,
+    floor: Floor | None,
     *,
     artifact_sha256: str,
     runtime: str,
@@ -72,14 +81,14 @@ def score_of(
         floor: that of the log-mel floor; ``None`` for the floor itself.
         hop_samples: of whole clips 0.
     """
-    floors = {} if floor is None else {task.task: task.value for task in floor.tasks}
+    floors = {} if floor is None else {task.task: task.value for task in floor.score.tasks}
     tasks = []
     for task, result in zip(task_set.tasks, results, strict=True):
         low, high = confidence_interval(result.resampled)
         tasks.append(
             TaskScore(
                 task=task.name,
-                metric=task.metric.value,
+                metric=task.metric.scored_as,
                 value=result.value,
                 low=low,
                 high=high,
@@ -119,8 +128,10 @@ def _in_digits(correct: Correct) -> dict[str, str]:
 
 
 def _less_floor(
-    task_set: TaskSet, results: Sequence[TaskAccuracy], floor: Score
+    task_set: TaskSet, results: Sequence[TaskAccuracy], floor: Floor
 ) -> tuple[Difference, ...]:
+    if not all(task.correct for task in floor.score.tasks):
+        return differences(task_set, results, floor.accuracies())
     floors = [
         TaskAccuracy(
             value=task.value,
@@ -130,6 +141,6 @@ def _less_floor(
                 for part in task.correct
             ),
         )
-        for task in floor.tasks
+        for task in floor.score.tasks
     ]
     return differences(task_set, results, floors)

@@ -197,7 +197,10 @@ class Task:
     student: str = column("the model's name")
     format: Format = column("number format of the file")  # noqa: RUF009 - a field
     task: str = column("what was classified or searched for")
-    metric: str = column("balanced_accuracy (unweighted average recall), recall or top1")
+    metric: str = column(
+        "balanced_accuracy (unweighted average recall), accuracy, recall, top1, 1-eer (one less "
+        "the equal error rate) or mean_average_precision"
+    )
     value: float = column("the score", "[0, 1]")
     low: float = column("lower end of its 95 % interval", "[0, 1]")
     high: float = column("upper end of its 95 % interval", "[0, 1]")

@@ -68,5 +68,5 @@ def test_a_public_task_is_explained() -> None:
     table = command_line("data", "explain", status=0).stdout
     assert "CREMA-D" in table
     document = json.loads(command_line("data", "explain", "--json", status=0).stdout)
-    assert len(document["tasks"]) == 8
+    assert len(document["tasks"]) == 10
     assert "no such public task" in command_line("data", "explain", "cremad", status=2).stderr

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.cli.terminal import print_rows
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact
 from bench.core.caveats import CaveatKind
-from bench.core.score import Score
+from bench.core.score import Score, TaskScore, metric_in_words
 
 
 def below_floor(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> list[str]:
@@ -55,7 +55,13 @@ def print_scores(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None
     rows.append(["chance", "", *(f"{task.chance:.3f}" for task in tasks), *rest])
     last = ["other voices (95 %)"] if spoken else []
     last += ["less reference hop (95 %)"] if compared else []
-    print_rows(["model", "hop (s)", *(task.task for task in tasks), "mean (95 %)", *last], rows)
+    print_rows(["model", "hop (s)", *map(_heading, tasks), "mean (95 %)", *last], rows)
+
+
+def _heading(task: TaskScore) -> str:
+    """Returns a task's name, with its metric where it is no share of clips that are right."""
+    is_share = task.metric not in ("1-eer", "mean_average_precision")
+    return task.task if is_share else f"{task.task} ({metric_in_words(task.metric)})"
 
 
 def _over_voices(score: Score) -> str:
