@@ -208,8 +208,10 @@ class Score:
         windows: which windows of a clip it is over; the former rule in older records.
         head: how the default protocol's heads are regularised; the former rule in older records.
         protocol: how the heads are chosen.
+        condition: what the test clips are heard in, with its parameters; empty for clean ones.
         less_floor: the score minus the log-mel floor on the same clips, the mean last.
         less_hop: the score minus that at the reference hop, if several hops were scored together.
+        less_clean: the score in a condition minus that of the same clips without it, the mean last.
         less_teacher: the score against that of a teacher, if that was scored beside it.
     """
 
@@ -230,6 +232,8 @@ class Score:
     windows: Windows = Windows.WHOLE_HOPS
     head: Head = Head.BY_FOLDS
     protocol: ScoringProtocol = ScoringProtocol.DEFAULT
+    condition: str = ""
+    less_clean: tuple[Difference, ...] = ()
     less_floor: tuple[Difference, ...] = ()
     less_hop: HopDifference | None = None
     less_teacher: TeacherDifference | None = None
@@ -240,7 +244,7 @@ class Score:
         """Everything about how it was made that must be equal in scores that are compared."""
         is_default = self.protocol is ScoringProtocol.DEFAULT
         head = f"head {self.head.value}" if is_default else f"protocol {self.protocol.value}"
-        return f"windows {self.windows.value}, {head}"
+        return ", ".join(filter(None, (f"windows {self.windows.value}", head, self.condition)))
 
     @property
     def over_voices(self) -> tuple[float, float] | None:

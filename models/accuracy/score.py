@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache as cache_in_memory
 from functools import partial
@@ -298,11 +298,8 @@ def _floor(
 ) -> Floor:
     @cache_in_memory
     def accuracies() -> list[TaskAccuracy]:
-        clips = task_set.paths()
-        frames = frames_of(clips, cache=cache, on_progress=on_progress)
-        mels = (_plain_log_mel(frames.unpadded(sha256)) for sha256 in clips)
-        statistics = np.stack([np.concatenate([m.mean(axis=0), m.std(axis=0)]) for m in mels])
-        return evaluate(task_set, statistics, protocol)
+        vectors = floor_vectors(task_set.paths(), cache=cache, on_progress=on_progress)
+        return evaluate(task_set, vectors, protocol)
 
     def computed() -> Score:
         return score_of(
@@ -318,6 +315,23 @@ def _floor(
 
     score = kept(computed, [FLOOR, *_of_protocol(protocol)], task_set, cache)
     return Floor(score=score, accuracies=accuracies)
+
+
+def floor_vectors(
+    clips: Mapping[str, Path], *, cache: Path, on_progress: OnProgress = ignore
+) -> Floats:
+    """Returns mean and deviation of each clip's log-mel frames, float32 [clips, 128].
+
+    Args:
+        clips: SHA-256 of each clip to a file that holds it; the rows follow this order.
+        on_progress: called with the clips done and all clips.
+
+    Raises:
+        ConfigurationError: a clip cannot be decoded.
+    """
+    frames = frames_of(clips, cache=cache, on_progress=on_progress)
+    mels = (_plain_log_mel(frames.unpadded(sha256)) for sha256 in clips)
+    return np.stack([np.concatenate([m.mean(axis=0), m.std(axis=0)]) for m in mels])
 
 
 def _plain_log_mel(frames: Floats) -> Floats:

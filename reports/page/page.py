@@ -134,6 +134,7 @@ def write_report(
         of_hops = _begin_all(hops.sections(rows, tasks), drawing)
         of_students = _begin_all(students.sections(rows), drawing)
         by_protocol = _begin_all(apart.published(scores_apart, footnotes), drawing)
+        in_conditions = _begin_all(apart.robustness(scores_apart, footnotes), drawing)
         scores = _first(sections.task_scores(tasks, footnotes))
         fidelity = _first(sections.fidelity(at_shortest_hop(rows), footnotes))
         choices = _begin_all(study.studies(effects, footnotes), drawing)
@@ -159,6 +160,7 @@ def write_report(
                 hops=_drawn(of_hops),
                 students=_drawn(of_students),
                 published_scores=_drawn(by_protocol),
+                in_conditions=_drawn(in_conditions),
                 tasks=scores,
                 fidelity=fidelity,
                 choices=_drawn(choices),

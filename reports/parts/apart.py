@@ -1,4 +1,4 @@
-"""Scores that are kept apart from the results: those by the published protocol."""
+"""Scores that are kept apart from the results: by the published protocol, and in conditions."""
 
 from __future__ import annotations
 
@@ -29,13 +29,18 @@ _PUBLISHED = (
     "the head and is too narrow for it; then the head. These scores are on no frontier and are "
     "not compared with those of the default protocol."
 )
+_ROBUSTNESS = (
+    "The same test clips in conditions; the heads are fitted to clean clips. The mean over the "
+    "tasks; small numbers: its 95 % interval, then the difference to clean clips in points, with "
+    "the 95 % interval of pairs of clips. These scores are on no frontier."
+)
 _Score: TypeAlias = Mapping[str, ApartScore]  # by task
 _Make: TypeAlias = Callable[[_Score], Cell]
 
 
 def published(scores: Sequence[ApartScore], notes: Footnotes) -> list[Section]:
     """Returns a section for each task set that was scored by the published protocol."""
-    by_set = grouped(scores, lambda each: each.task_set)
+    by_set = grouped([each for each in scores if each.chosen_by_test], lambda each: each.task_set)
     return [
         Section(
             heading=task_set,
@@ -45,6 +50,65 @@ def published(scores: Sequence[ApartScore], notes: Footnotes) -> list[Section]:
         )
         for task_set, alike in by_set.items()
     ]
+
+
+def robustness(scores: Sequence[ApartScore], notes: Footnotes) -> list[Section]:
+    """Returns a section for each task set that was scored in conditions."""
+    heard = [each for each in scores if each.condition and each.task == MEAN]
+    return [
+        Section(
+            heading=task_set,
+            sentences=(_ROBUSTNESS,),
+            charts=(),
+            table=_by_condition(alike, notes),
+        )
+        for task_set, alike in grouped(heard, lambda each: each.task_set).items()
+    ]
+
+
+def _by_condition(scores: Sequence[ApartScore], notes: Footnotes) -> Table:
+    files = [
+        {each.condition or "": each for each in alike}
+        for alike in grouped(scores, lambda each: (each.file, each.hop_s)).values()
+    ]
+    short = short_names(each.file.student for each in scores)
+    conditions = [*dict.fromkeys(each.condition or "" for each in scores)]
+
+    def first(file: _Score) -> ApartScore:
+        return next(iter(file.values()))
+
+    def clean(file: _Score) -> Cell:
+        one = first(file)
+        return number(one.value - (one.change or 0.0), units.percent)
+
+    columns: list[Column[_Score]] = [
+        (
+            Heading(name="student", numeric=False),
+            lambda file: Cell(
+                text=short[first(file).file.student],
+                marks=notes.mark_caveats(first(file).caveats),
+                order=first(file).file.student,
+            ),
+        ),
+        (Heading(name="format", numeric=False), lambda file: plain(first(file).file.format)),
+        (Heading(name="hop"), lambda file: number(first(file).hop_s, seconds)),
+        (Heading(name="clean", unit="%"), clean),
+        *((Heading(name=name, unit="%"), _condition(name, notes)) for name in conditions),
+    ]
+    return filled(files, columns)
+
+
+def _condition(name: str, notes: Footnotes) -> _Make:
+    def make(file: _Score) -> Cell:
+        own = file.get(name)
+        if own is None:
+            return notes.gap("not scored in this condition")
+        ends = interval(own.low, own.high, units.percent)
+        low, high = units.points(own.change_low), units.points(own.change_high)
+        change = f"{units.points(own.change)} ({low} to {high})"
+        return number(own.value, units.percent, f"{ends}; {change}")
+
+    return make
 
 
 def _table(scores: Sequence[ApartScore], notes: Footnotes) -> Table:

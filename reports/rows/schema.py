@@ -233,12 +233,21 @@ class ApartScore:
     metric: str = column("that of the task; empty for the mean", default="")
     hop_s: float = column("audio between two windows", "s")
     protocol: str = column("how the head is chosen: default or noss-published")
+    condition: str | None = maybe("what the test clips are heard in; empty for clean ones")
     value: float = column("the score", "[0, 1]")
     low: float = column("lower end of its 95 % interval", "[0, 1]")
     high: float = column("upper end of its 95 % interval", "[0, 1]")
     chosen_head: str | None = maybe("the head that was the best on the test part")
     heads_tried: int | None = maybe("heads with a normalisation each that it was chosen from")
+    change: float | None = maybe("score in the condition less that of the same clips clean")
+    change_low: float | None = maybe("lower end of its 95 % interval, of pairs")
+    change_high: float | None = maybe("upper end of its 95 % interval, of pairs")
     caveats: tuple[Caveat, ...] = ()
+
+    @property
+    def chosen_by_test(self) -> bool:
+        """Whether the test part chose the heads."""
+        return self.protocol != "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

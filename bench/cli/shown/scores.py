@@ -17,7 +17,7 @@ def below_floor(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> list[
         f"{names[score.artifact_sha256]}: below_floor: {score.mean:.3f}, and mean and deviation of "
         f"a log-mel spectrogram score {floor:.3f}: for this task the model is worth nothing"
         for score in scores
-        if (floor := score.floor_mean) is not None and score.mean < floor
+        if not score.condition and (floor := score.floor_mean) is not None and score.mean < floor
     ]
 
 
@@ -33,7 +33,33 @@ def best_on_test(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> list
 
 
 def print_scores(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
-    """Prints each score with those of its tasks, the floor and chance."""
+    """Prints each score with those of its tasks, the floor and chance; then those in conditions."""
+    clean = [score for score in scores if not score.condition]
+    if clean:
+        _print_clean(artifacts, clean)
+    heard = [score for score in scores if score.condition]
+    if heard:
+        _print_conditions(artifacts, heard)
+
+
+def _print_conditions(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
+    names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
+    rows = []
+    for score in scores:
+        less = score.less_clean[-1]
+        rows.append(
+            [
+                names[score.artifact_sha256],
+                f"{score.hop_samples / SAMPLE_RATE_HZ:.3g}",
+                score.condition,
+                f"{score.mean:.3f} ({score.mean_low:.3f}-{score.mean_high:.3f})",
+                f"{less.value:+.3f} ({less.low:+.3f} to {less.high:+.3f})",
+            ]
+        )
+    print_rows(["model", "hop (s)", "condition", "mean (95 %)", "less clean (95 %)"], rows)
+
+
+def _print_clean(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
     tasks = scores[0].tasks
     compared = any(score.less_hop for score in scores)
@@ -59,7 +85,7 @@ def print_scores(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None
 
 
 def _heading(task: TaskScore) -> str:
-    """Returns a task's name, with its metric where it is no share of clips that are right."""
+    """Returns a task's name, with its metric where that is not a share of clips."""
     is_share = task.metric not in ("1-eer", "mean_average_precision")
     return task.task if is_share else f"{task.task} ({metric_in_words(task.metric)})"
 

@@ -13,9 +13,11 @@ from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress
 from bench.core.score import Score, ScoringProtocol
 from bench.store.store import Store
+from models.accuracy.robustness import score_under
 from models.accuracy.score import FLOOR, score_at_hops, score_floor
 from models.accuracy.scored_teacher import ScoredTeacher
 from models.accuracy.windows import has_choice_of_hop
+from models.audio.acoustics import AcousticCondition
 from models.audio.taskset import TaskSet
 from models.zoo import Zoo
 
@@ -87,6 +89,7 @@ def score_artifacts(
     hops: Callable[[Artifact], Sequence[int]] = own_hop,
     teachers: Mapping[str, ScoredTeacher] = MappingProxyType({}),
     protocol: ScoringProtocol = ScoringProtocol.DEFAULT,
+    conditions: Sequence[AcousticCondition] = (),
 ) -> tuple[list[Score], dict[str, BenchError]]:
     """Returns the scores of each artifact and the error of each that failed; stores each score.
 
@@ -97,6 +100,7 @@ def score_artifacts(
         hops: returns those of an artifact, in samples.
         teachers: SHA-256 of an artifact to the teacher that it is also compared with.
         protocol: how the heads are chosen.
+        conditions: of the test clips, besides clean ones; by the default protocol.
     """
     cache = cache_dir()
     score_floor(task_set, cache=cache, protocol=protocol, on_progress=partial(on_progress, FLOOR))
@@ -116,6 +120,21 @@ def score_artifacts(
                 protocol=protocol,
                 on_progress=partial(on_progress, name),
             )
+            at_hops += [
+                score_under(
+                    artifact,
+                    zoo.checked_path(artifact),
+                    task_set,
+                    condition=condition,
+                    hop=hop,
+                    cache=cache,
+                    frontend_path=zoo.frontend_path(artifact),
+                    on_progress=partial(on_progress, f"{name}, {condition}"),
+                )
+                for condition in conditions
+                if condition is not AcousticCondition.CLEAN
+                for hop in hops(artifact)
+            ]
         except BenchError as error:
             failed[name] = error
             continue

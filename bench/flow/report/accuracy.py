@@ -107,7 +107,8 @@ def _of_choice(task: TaskScore) -> dict[str, Any]:
 def apart_scores(store: Store, scores: Sequence[Score]) -> list[ApartScore]:
     """Returns the scores that are kept apart from the rows of results, the mean of each last.
 
-    They are those by another protocol than the default one: the newest of each.
+    They are those by another protocol than the default one, and those in a condition: the newest
+    of each.
 
     Args:
         scores: all of the store's, the oldest first.
@@ -115,7 +116,7 @@ def apart_scores(store: Store, scores: Sequence[Score]) -> list[ApartScore]:
     newest = {
         (each.artifact_sha256, each.task_set_sha256, each.hop_samples, each.rule): each
         for each in scores
-        if each.protocol is not ScoringProtocol.DEFAULT and each.device is None
+        if (each.protocol is not ScoringProtocol.DEFAULT or each.condition) and each.device is None
     }
     if not newest:
         return []
@@ -135,11 +136,16 @@ def _apart(artifact: Artifact, score: Score) -> Iterator[ApartScore]:
         task=MEAN,
         hop_s=score.hop_samples / SAMPLE_RATE_HZ,
         protocol=score.protocol.value,
+        condition=score.condition or None,
         value=score.mean,
         low=score.mean_low,
         high=score.mean_high,
         caveats=score.caveats,
     )
+    changes: dict[str, dict[str, Any]] = {
+        each.task: {"change": each.value, "change_low": each.low, "change_high": each.high}
+        for each in score.less_clean
+    }
     for each in score.tasks:
         yield replace(
             mean,
@@ -149,5 +155,6 @@ def _apart(artifact: Artifact, score: Score) -> Iterator[ApartScore]:
             low=each.low,
             high=each.high,
             **_of_choice(each),
+            **changes.get(each.task, {}),
         )
-    yield mean
+    yield replace(mean, **changes.get(MEAN, {}))

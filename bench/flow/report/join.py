@@ -186,9 +186,9 @@ def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, dict[int
     """Returns the score of each artifact at each hop on one task set; two sets are not comparable.
 
     It is the newest, but one of a former rule never stands in for one of the present rule. Scores
-    of phones' outputs are left out: they are of a few clips only.
+    of phones' outputs are left out: they are of a few clips only. So are those in a condition.
     """
-    candidates = [each for each in scores if each.device is None]
+    candidates = [each for each in scores if each.device is None and not each.condition]
     if task_set is not None:
         candidates = [each for each in candidates if each.task_set == task_set]
         if not candidates:

@@ -1,5 +1,6 @@
 """Scores of another protocol: on the page, and never beside those of the default one."""
 
+import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.core.score import (
     PRESENT_RULE,
     ChosenHead,
+    Difference,
     Head,
     Score,
     ScoringProtocol,
@@ -73,6 +75,36 @@ def test_a_published_score_is_on_the_page_and_not_in_the_results(
     lines = (page.parent / "scores-apart.csv").read_text().splitlines()
     assert len(lines) == 3  # a header, the task, the mean
     assert "noss-published" not in (page.parent / "tasks.csv").read_text()
+
+
+def test_conditions_are_a_table_of_differences_and_no_rows(store: Store, tmp_path: Path) -> None:
+    noisy = replace(
+        scored("a", 0.4),
+        condition="noise (pink, 10 dB SNR)",
+        less_clean=tuple(
+            Difference(task=name, value=-0.2, low=-0.25, high=-0.14) for name in ("savee", "mean")
+        ),
+    )
+    for score in (scored("a", 0.6), scored("b", 0.5), noisy):
+        store.add_score(score)
+    page, rows = report(store, out=tmp_path / "page", title="", command="")
+    assert [row.score_mean for row in rows] == [0.6, 0.5]
+    text = words(page)
+    assert "Robustness" in text
+    assert "noise (pink, 10 dB SNR)" in text
+    assert "35.0\u201345.0; \u221220.0 (\u221225.0 to \u221214.0)" in text
+    assert "published protocol" not in text
+    with (page.parent / "scores-apart.csv").open() as stream:
+        lines = [*csv.DictReader(stream)]
+    assert [(line["task"], line["condition"], line["change"]) for line in lines] == [
+        ("savee", noisy.condition, "-0.2"),
+        ("mean", noisy.condition, "-0.2"),
+    ]
+
+
+def test_a_file_that_was_scored_in_a_condition_only_has_no_accuracy(store: Store) -> None:
+    store.add_score(replace(scored("a", 0.9), condition="clipping (at 25% of the peak)"))
+    assert {row.score_mean for row in join(store)[0]} == {None}
 
 
 def test_without_published_scores_there_is_no_section(store: Store, tmp_path: Path) -> None:
