@@ -71,14 +71,16 @@ def average_precisions(
         weights: float64 [resamples, clips].
     """
     order = np.argsort(-scores, kind="stable")
+    places = np.flatnonzero(is_label[order])
+    # The last clip that is above the threshold of each clip that has the label.
     ends = np.flatnonzero(np.diff(scores[order], append=-np.inf))
+    last = ends[np.searchsorted(ends, places)]
     weights = weights[:, order]
-    right = np.cumsum(weights * is_label[order], axis=1)[:, ends]
-    everything = np.cumsum(weights, axis=1)[:, ends]
+    own = weights[:, places]
+    right = np.cumsum(own, axis=1)[:, np.searchsorted(places, last, side="right") - 1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.where(everything > 0, right / everything, 0.0)
-        recall = np.pad(right, ((0, 0), (1, 0))) / right[:, -1:]
-    found: NDArray[np.float64] = (np.diff(recall, axis=1) * precision).sum(axis=1)
+        precision = np.where(own > 0, right / np.cumsum(weights, axis=1)[:, last], 0.0)
+        found: NDArray[np.float64] = (own * precision).sum(axis=1) / own.sum(axis=1)
     return found
 
 

@@ -43,7 +43,7 @@ class AcousticCondition(StrEnum):
                 f"telephone ({BAND_HZ[0]:g} to {BAND_HZ[1]:g} Hz, 8 kHz, G.711 mu-law)"
             ),
             AcousticCondition.REVERBERATION: f"reverberation (RT60 {RT60_S:g} s, 0 dB direct)",
-            AcousticCondition.CLIPPING: f"clipping (at {CLIPPED_AT:.0%} of the peak)",
+            AcousticCondition.CLIPPING: f"clipping (at {100 * CLIPPED_AT:g} % of the peak)",
         }[self]
 
 

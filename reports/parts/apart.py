@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -18,6 +19,7 @@ from reports.parts.table import (
     number,
     plain,
 )
+from reports.rows.aspects import short_sha256
 from reports.rows.hops import seconds
 from reports.rows.names import short_names
 from reports.rows.schema import MEAN, ApartScore, grouped
@@ -40,15 +42,10 @@ _Make: TypeAlias = Callable[[_Score], Cell]
 
 def published(scores: Sequence[ApartScore], notes: Footnotes) -> list[Section]:
     """Returns a section for each task set that was scored by the published protocol."""
-    by_set = grouped([each for each in scores if each.chosen_by_test], lambda each: each.task_set)
+    chosen = [each for each in scores if each.chosen_by_test]
     return [
-        Section(
-            heading=task_set,
-            sentences=(_PUBLISHED,),
-            charts=(),
-            table=_table(alike, notes),
-        )
-        for task_set, alike in by_set.items()
+        Section(heading=name, sentences=(_PUBLISHED,), charts=(), table=_table(alike, notes))
+        for name, alike in _by_task_set(chosen)
     ]
 
 
@@ -57,12 +54,19 @@ def robustness(scores: Sequence[ApartScore], notes: Footnotes) -> list[Section]:
     heard = [each for each in scores if each.condition and each.task == MEAN]
     return [
         Section(
-            heading=task_set,
-            sentences=(_ROBUSTNESS,),
-            charts=(),
-            table=_by_condition(alike, notes),
+            heading=name, sentences=(_ROBUSTNESS,), charts=(), table=_by_condition(alike, notes)
         )
-        for task_set, alike in grouped(heard, lambda each: each.task_set).items()
+        for name, alike in _by_task_set(heard)
+    ]
+
+
+def _by_task_set(scores: Sequence[ApartScore]) -> list[tuple[str, list[ApartScore]]]:
+    """Returns the scores of each task set; two of one name are of other clips, labels or splits."""
+    sets = grouped(scores, lambda each: (each.task_set, each.task_set_sha256))
+    names = Counter(name for name, _ in sets)
+    return [
+        (name if names[name] == 1 else f"{name} ({short_sha256(sha256)})", alike)
+        for (name, sha256), alike in sets.items()
     ]
 
 

@@ -229,6 +229,7 @@ class ApartScore:
 
     file: File
     task_set: str = column("which tasks were scored")
+    task_set_sha256: str = column("identity of their clips, labels and splits")
     task: str = column("one of them, or mean")
     metric: str = column("that of the task; empty for the mean", default="")
     hop_s: float = column("audio between two windows", "s")

@@ -133,6 +133,7 @@ def _apart(artifact: Artifact, score: Score) -> Iterator[ApartScore]:
     mean = ApartScore(
         file=file_of(artifact),
         task_set=score.task_set,
+        task_set_sha256=score.task_set_sha256,
         task=MEAN,
         hop_s=score.hop_samples / SAMPLE_RATE_HZ,
         protocol=score.protocol.value,

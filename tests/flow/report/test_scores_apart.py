@@ -20,10 +20,13 @@ from bench.core.score import (
     TaskScore,
     Windows,
 )
+from bench.flow.report.accuracy import apart_scores
 from bench.flow.report.join import join
 from bench.flow.report.write import report
 from bench.store.store import Store
 from reports.decision.intervals import score_less
+from reports.parts.apart import published
+from reports.parts.table import Footnotes
 from reports.rows import frontier
 from reports.rows.frontier import mark
 
@@ -102,8 +105,16 @@ def test_conditions_are_a_table_of_differences_and_no_rows(store: Store, tmp_pat
     ]
 
 
+def test_two_task_sets_of_one_name_are_two_tables(store: Store) -> None:
+    for letter, mean in (("a", 0.8), ("b", 0.9)):
+        store.add_score(replace(scored(letter, mean, is_best=True), task_set_sha256=letter * 64))
+    found = published(apart_scores(store, store.scores()), Footnotes())
+    assert [each.heading for each in found] == ["noss (aaaaaaaa)", "noss (bbbbbbbb)"]
+    assert [len(each.table.lines) for each in found] == [1, 1]
+
+
 def test_a_file_that_was_scored_in_a_condition_only_has_no_accuracy(store: Store) -> None:
-    store.add_score(replace(scored("a", 0.9), condition="clipping (at 25% of the peak)"))
+    store.add_score(replace(scored("a", 0.9), condition="clipping (at 25 % of the peak)"))
     assert {row.score_mean for row in join(store)[0]} == {None}
 
 
