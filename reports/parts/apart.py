@@ -97,9 +97,15 @@ def _by_condition(scores: Sequence[ApartScore], notes: Footnotes) -> Table:
         (Heading(name="format", numeric=False), lambda file: plain(first(file).file.format)),
         (Heading(name="hop"), lambda file: number(first(file).hop_s, seconds)),
         (Heading(name="clean", unit="%"), clean),
-        *((Heading(name=name, unit="%"), _condition(name, notes)) for name in conditions),
+        *((_heading(name), _condition(name, notes)) for name in conditions),
     ]
     return filled(files, columns)
+
+
+def _heading(condition: str) -> Heading:
+    """Returns the head of a condition such as ``noise (pink, 10 dB SNR)``."""
+    name, _, parameters = condition.removesuffix(")").partition(" (")
+    return Heading(name=name, unit=", ".join(filter(None, ("%", parameters))))
 
 
 def _condition(name: str, notes: Footnotes) -> _Make:

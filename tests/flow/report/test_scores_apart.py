@@ -94,7 +94,7 @@ def test_conditions_are_a_table_of_differences_and_no_rows(store: Store, tmp_pat
     assert [row.score_mean for row in rows] == [0.6, 0.5]
     text = words(page)
     assert "Robustness" in text
-    assert "noise (pink, 10 dB SNR)" in text
+    assert "noise %, pink, 10 dB SNR" in text
     assert "35.0\u201345.0; \u221220.0 (\u221225.0 to \u221214.0)" in text
     assert "published protocol" not in text
     with (page.parent / "scores-apart.csv").open() as stream:
