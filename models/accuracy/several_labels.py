@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.accuracy import head
-from models.accuracy.clusters import Weights, clusters_of, drawn_weights
+from models.accuracy.clusters import Weights, clusters_of, drawn_weights, widened
 from models.audio.taskset import APART, Fold, Task
 from models.tflite.arrays import Floats
 
@@ -37,15 +37,11 @@ def average_precision(task: Task, vectors: Floats) -> tuple[float, NDArray[np.fl
         scores = head.scores_of_labels(vectors, own, fold)
         everything = np.ones((1, len(test)))
         values.append(_mean_over_labels(scores, own[test], everything)[0])
-        drawn = drawn_weights(clusters_of([task.clips[index] for index in test]))
-        resampled.append(
-            np.concatenate(
-                [
-                    _mean_over_labels(scores, own[test], part)
-                    for part in np.array_split(drawn, len(drawn) // _AT_ONCE)
-                ]
-            )
-        )
+        clusters = clusters_of([task.clips[index] for index in test])
+        drawn = drawn_weights(clusters)
+        parts = np.array_split(drawn, max(1, len(drawn) // _AT_ONCE))
+        of_fold = np.concatenate([_mean_over_labels(scores, own[test], each) for each in parts])
+        resampled.append(widened(float(values[-1]), of_fold, clusters))
         votes.append(_mean_over_labels(_votes(vectors, own, fold), own[test], everything)[0])
     return float(np.mean(values)), np.mean(resampled, axis=0), float(np.mean(votes))
 

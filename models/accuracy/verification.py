@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import ConfigurationError
-from models.accuracy.clusters import RESAMPLES, Weights, clusters_of, drawn_weights
+from models.accuracy.clusters import RESAMPLES, Weights, clusters_of, drawn_weights, widened
 from models.audio.taskset import Task
 from models.tflite.arrays import Floats
 
@@ -50,7 +50,8 @@ def verified(task: Task, vectors: Floats) -> tuple[float, NDArray[np.float64]]:
     )
     # Of few speakers a resample may have no pair of one kind; then it has no error rate.
     known = resampled[np.isfinite(resampled)]
-    return float(value), np.where(np.isfinite(resampled), resampled, np.median(known))
+    resampled = np.where(np.isfinite(resampled), resampled, np.median(known))
+    return float(value), widened(float(value), resampled, clusters)
 
 
 def equal_error_rates(

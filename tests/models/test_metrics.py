@@ -12,7 +12,7 @@ from support.public_copies import fsd50k, voxceleb1_verification
 
 from bench.core.hashing import sha256_value
 from models.accuracy.classification import differences, evaluate, evaluate_task
-from models.accuracy.clusters import clusters_of, drawn_weights
+from models.accuracy.clusters import clusters_of, drawn_weights, widened
 from models.accuracy.score import score_artifact
 from models.accuracy.several_labels import average_precisions, marks_of
 from models.accuracy.verification import equal_error_rates
@@ -148,6 +148,18 @@ def test_speakers_are_drawn_whole_and_clips_where_speakers_are_not_known() -> No
     unknown = [replace(clip, speaker="") for clip in task.clips]
     assert len(set(clusters_of(unknown))) == 12
     assert len(set(clusters_of(task.clips[:6]))) == 6  # two speakers are too few
+
+
+def test_resamples_of_few_speakers_are_farther_apart() -> None:
+    drawn = np.array([0.4, 0.5, 0.7])
+    # Student's t of two degrees of freedom, and the root of 3 / 2.
+    factor = 4.30265 / 1.95996 * np.sqrt(1.5)
+    assert widened(0.5, drawn, ["a", "b", "c", "a"]) == pytest.approx(
+        [0.5 - 0.1 * factor, 0.5, 1.0],  # .5 + .2 * 2.69 is beyond the scale
+        abs=1e-5,
+    )
+    many = widened(0.5, drawn, [f"{index}" for index in range(5_000)])
+    assert many == pytest.approx(drawn, abs=1e-3)
 
 
 def test_a_sample_keeps_the_pairs_of_its_clips() -> None:
