@@ -17,7 +17,7 @@ from models.accuracy.classification import TaskAccuracy, differences, evaluate, 
 from models.accuracy.embed import DELEGATE, THREADS, embed_at_hops
 from models.accuracy.score import FLOOR, floor_vectors
 from models.accuracy.scores import Floor, kept, score_of
-from models.audio.acoustics import AcousticCondition, perturbed_paths
+from models.audio.acoustics import VERSION, AcousticCondition, perturbed_paths
 from models.audio.taskset import Metric, Task, TaskSet
 from models.tflite import litert
 from models.tflite.arrays import Floats
@@ -76,8 +76,11 @@ def score_under(
         return replace(score, condition=condition.text, less_clean=less_clean)
 
     key = [artifact.sha256, artifact.window_samples, DELEGATE, THREADS, litert.runtime()]
-    key += [sha256_file(frontend_path) if frontend_path else "", hop, condition.text]
-    return kept(computed, [*key], task_set, cache)
+    key += [sha256_file(frontend_path) if frontend_path else "", hop, condition.text, VERSION]
+    score = kept(computed, [*key], task_set, cache)
+    total = len(clips_tested(task_set))
+    on_progress(total, total)
+    return score
 
 
 def evaluate_under(task_set: TaskSet, clean: Floats, heard: Floats) -> list[TaskAccuracy]:
@@ -151,5 +154,5 @@ def _floor(
         )
         return replace(score, condition=condition.text)
 
-    score = kept(computed, [FLOOR, condition.text], task_set, cache)
+    score = kept(computed, [FLOOR, condition.text, VERSION], task_set, cache)
     return Floor(score=score, accuracies=accuracies)

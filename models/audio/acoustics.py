@@ -15,7 +15,7 @@ from bench.core.progress import OnProgress
 from models.audio.decode import decode, resample, through_mu_law, to_8_khz, write_flac
 from models.tflite.arrays import Floats
 
-_VERSION = 1  # of everything here that a perturbed clip depends on
+VERSION = 1  # of everything here that a perturbed clip depends on
 NOISE_DB = 10.0
 BAND_HZ = (300.0, 3_400.0)
 RT60_S = 0.5
@@ -84,7 +84,7 @@ def perturbed_paths(
     """
     found: dict[str, Path] = {}
     for done, (sha256, path) in enumerate(clips.items()):
-        identity = sha256_value([_VERSION, sha256, condition.text])
+        identity = sha256_value([VERSION, sha256, condition.text])
         heard = cache / "perturbed" / identity[:2] / f"{identity}.flac"
         if not heard.is_file():
             on_progress(done, len(clips))

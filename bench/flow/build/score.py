@@ -8,7 +8,7 @@ from functools import partial
 from types import MappingProxyType
 
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Role
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, ConfigurationError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress
 from bench.core.score import Score, ScoringProtocol
@@ -101,7 +101,16 @@ def score_artifacts(
         teachers: SHA-256 of an artifact to the teacher that it is also compared with.
         protocol: how the heads are chosen.
         conditions: of the test clips, besides clean ones; by the default protocol.
+
+    Raises:
+        ConfigurationError: the protocol chooses heads, and no task has one to choose.
     """
+    has_classes = any(task.metric.has_classes for task in task_set.tasks)
+    if protocol is ScoringProtocol.NOSS_PUBLISHED and not has_classes:
+        raise ConfigurationError(
+            f"{task_set.name}: no task has classes, so that there is no head to choose",
+            hint="score it by the default protocol",
+        )
     cache = cache_dir()
     score_floor(task_set, cache=cache, protocol=protocol, on_progress=partial(on_progress, FLOOR))
     scores: list[Score] = []
