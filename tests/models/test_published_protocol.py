@@ -50,11 +50,18 @@ def spoken(*, offset: float, speakers: bool = True) -> tuple[Task, Floats]:
     return task, np.array(vectors, dtype=np.float32)
 
 
-def test_the_heads_and_normalisations_are_those_of_noss() -> None:
-    task, vectors = spoken(offset=0.5)
-    found = [each.name for each in published.candidates(task, vectors)]
+@pytest.fixture(scope="module")
+def predicted() -> list[published.Candidate]:
+    """Returns all heads on those clips."""
+    return list(published.candidates(*spoken(offset=0.5)))
+
+
+def test_the_heads_and_normalisations_are_those_of_noss(
+    predicted: list[published.Candidate],
+) -> None:
+    _, vectors = spoken(offset=0.5)
     ways = ("", ", by speaker", ", L2", ", L2, by speaker")
-    assert found == [f"{head}{way}" for way in ways for head in HEADS]
+    assert [each.name for each in predicted] == [f"{head}{way}" for way in ways for head in HEADS]
     nobody, _ = spoken(offset=0.5, speakers=False)
     assert [each.name for each in published.candidates(nobody, vectors)] == [
         f"{head}{way}" for way in ("", ", L2") for head in HEADS
@@ -72,7 +79,9 @@ def test_a_head_is_the_published_one_on_normalised_embeddings() -> None:
     assert list(lda.predicted[0]) == list(by_hand.predict(unit[32:]))
 
 
-def test_the_best_on_the_test_part_is_reported_and_no_head_beats_it() -> None:
+def test_the_best_on_the_test_part_is_reported_and_no_head_beats_it(
+    predicted: list[published.Candidate],
+) -> None:
     task, vectors = spoken(offset=0.5)
     result = evaluate_task(task, vectors, ScoringProtocol.NOSS_PUBLISHED)
     labels = [clip.label for clip in task.clips][32:]
@@ -80,7 +89,7 @@ def test_the_best_on_the_test_part_is_reported_and_no_head_beats_it() -> None:
         each.name: np.mean(
             [own == label for own, label in zip(each.predicted[0], labels, strict=True)]
         )
-        for each in published.candidates(task, vectors)
+        for each in predicted
     }
     assert result.chosen is not None
     assert (result.value, result.chosen.among) == (max(values.values()), 20)

@@ -25,7 +25,7 @@ from bench.flow.report.join import join
 from bench.flow.report.write import report
 from bench.store.store import Store
 from reports.decision.intervals import score_less
-from reports.parts.apart import published
+from reports.parts.apart import published, robustness
 from reports.parts.table import Footnotes
 from reports.rows import frontier
 from reports.rows.frontier import mark
@@ -61,26 +61,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def test_a_published_score_is_on_the_page_and_not_in_the_results(
+def test_published_scores_and_conditions_are_on_the_page_and_not_in_the_results(
     store: Store, tmp_path: Path
 ) -> None:
-    for score in (scored("a", 0.6), scored("b", 0.5), scored("a", 0.9, is_best=True)):
-        store.add_score(score)  # the newest one is the published one
-    page, rows = report(store, out=tmp_path / "page", title="", command="")
-    assert [(row.score_mean, row.score_rule) for row in rows] == [
-        (0.6, PRESENT_RULE),
-        (0.5, PRESENT_RULE),
-    ]
-    text = words(page)
-    assert "Scores by the published protocol" in text
-    assert "85.0–95.0; LDA, L2, of 20" in text
-    assert "savee: best of 20 heads on the test part: LDA, L2" in text
-    lines = (page.parent / "scores-apart.csv").read_text().splitlines()
-    assert len(lines) == 3  # a header, the task, the mean
-    assert "noss-published" not in (page.parent / "tasks.csv").read_text()
-
-
-def test_conditions_are_a_table_of_differences_and_no_rows(store: Store, tmp_path: Path) -> None:
     noisy = replace(
         scored("a", 0.4),
         condition="noise (pink, 10 dB SNR)",
@@ -88,21 +71,30 @@ def test_conditions_are_a_table_of_differences_and_no_rows(store: Store, tmp_pat
             Difference(task=name, value=-0.2, low=-0.25, high=-0.14) for name in ("savee", "mean")
         ),
     )
-    for score in (scored("a", 0.6), scored("b", 0.5), noisy):
+    # The newest ones are neither clean nor by the default protocol.
+    for score in (scored("a", 0.6), scored("b", 0.5), noisy, scored("a", 0.9, is_best=True)):
         store.add_score(score)
     page, rows = report(store, out=tmp_path / "page", title="", command="")
-    assert [row.score_mean for row in rows] == [0.6, 0.5]
+    assert [(row.score_mean, row.score_rule) for row in rows] == [
+        (0.6, PRESENT_RULE),
+        (0.5, PRESENT_RULE),
+    ]
     text = words(page)
-    assert "Robustness" in text
+    assert "Scores by the published protocol" in text
+    assert "85.0\u201395.0; LDA, L2, of 20" in text
+    assert "savee: best of 20 heads on the test part: LDA, L2" in text
     assert "noise %, pink, 10 dB SNR" in text
     assert "35.0\u201345.0; \u221220.0 (\u221225.0 to \u221214.0)" in text
-    assert "published protocol" not in text
     with (page.parent / "scores-apart.csv").open() as stream:
         lines = [*csv.DictReader(stream)]
     assert [(line["task"], line["condition"], line["change"]) for line in lines] == [
         ("savee", noisy.condition, "-0.2"),
         ("mean", noisy.condition, "-0.2"),
+        ("savee", "", ""),
+        ("mean", "", ""),
     ]
+    assert [line["chosen_head"] for line in lines] == ["", "", "LDA, L2", ""]
+    assert "noss-published" not in (page.parent / "tasks.csv").read_text()
 
 
 def test_two_task_sets_of_one_name_are_two_tables(store: Store) -> None:
@@ -118,11 +110,10 @@ def test_a_file_that_was_scored_in_a_condition_only_has_no_accuracy(store: Store
     assert {row.score_mean for row in join(store)[0]} == {None}
 
 
-def test_without_published_scores_there_is_no_section(store: Store, tmp_path: Path) -> None:
+def test_without_such_scores_there_is_no_section(store: Store) -> None:
     store.add_score(scored("a", 0.6))
-    page, _ = report(store, out=tmp_path / "page", title="", command="")
-    assert "published protocol" not in words(page)
-    assert not (page.parent / "scores-apart.csv").exists()
+    found = apart_scores(store, store.scores())
+    assert found == [] == published(found, Footnotes()) == robustness(found, Footnotes())
 
 
 def test_files_of_two_protocols_are_compared_nowhere(store: Store) -> None:
