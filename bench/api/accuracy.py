@@ -22,6 +22,8 @@ def score(
     *,
     task_set: str | Path | None = None,
     hop_frames: Sequence[int] = (),
+    protocol: str = "default",
+    conditions: Sequence[str] = (),
     db: str | Path = DB,
     on_message: OnMessage = ignore,
 ) -> list[Score]:
@@ -32,18 +34,40 @@ def score(
             manifest beside them.
         task_set: ``default`` if ``None``, ``quick``, a folder of clips by label, or a CSV.
         hop_frames: frames of 10 ms between two windows; by default the model's own.
+        protocol: how the heads are chosen: ``default``, or ``noss-published``, whose scores are
+            kept apart from the others.
+        conditions: what the test clips are also heard in: ``noise``, ``telephone``,
+            ``reverberation``, ``clipping``; a score each, by the default protocol.
         on_message: takes lines on what was understood of own audio, and on hops that a model
             cannot have.
 
     Raises:
-        ConfigurationError: there is nothing to score, or nothing at these hops.
+        ConfigurationError: there is nothing to score, or nothing at these hops, or no such
+            protocol or condition.
         BenchError: that of the first model that failed; the scores of all others are stored.
     """
+    from bench.core.errors import ConfigurationError
+    from bench.core.score import ScoringProtocol
     from bench.flow.build.score import hops_of, own_hop, score_artifacts, skipped_hops
     from bench.store.store import Store
     from models.audio import tasks
+    from models.audio.acoustics import AcousticCondition
     from models.frontend import FRAME_HOP_SAMPLES
 
+    if protocol not in list(ScoringProtocol):
+        raise ConfigurationError(
+            f"{protocol}: no such protocol", hint=f"it is one of {', '.join(ScoringProtocol)}"
+        )
+    if unknown := [each for each in conditions if each not in list(AcousticCondition)]:
+        raise ConfigurationError(
+            f"{unknown[0]}: no such condition",
+            hint=f"give some of {', '.join(AcousticCondition)}",
+        )
+    if conditions and protocol != ScoringProtocol.DEFAULT:
+        raise ConfigurationError(
+            "conditions are scored by the default protocol",
+            hint="leave out conditions or protocol",
+        )
     found = [_scorable(path) for path in paths(models)]
     hops = tuple(FRAME_HOP_SAMPLES * frames for frames in hop_frames)
     chosen = partial(hops_of, hops=hops) if hops else own_hop
@@ -63,6 +87,8 @@ def score(
                 store=store,
                 on_progress=progress.ignore,
                 hops=chosen,
+                protocol=ScoringProtocol(protocol),
+                conditions=[AcousticCondition(each) for each in conditions],
             )
             scores += done
             failed |= errors

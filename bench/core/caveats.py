@@ -31,6 +31,7 @@ class CaveatKind(StrEnum):
     TWO_VOICES = "two_voices"
     HEARD_IN_TRAINING = "heard_in_training"
     INCOMPLETE_DATA = "incomplete_data"
+    BEST_ON_TEST = "best_on_test"
     IMPORTED = "imported"
     VIRTUAL = "virtual"
     FORCE_UNFIT = "force_unfit"
@@ -139,6 +140,10 @@ _FOOTNOTES: dict[Effect, dict[CaveatKind, str]] = {
             "the head was trained on speakers that are tested: new voices score less"
         ),
         CaveatKind.INCOMPLETE_DATA: "the copy of the data differs from the published one",
+        CaveatKind.BEST_ON_TEST: (
+            "the best of several heads on the very clips that it is tested on, as NOSS reports: "
+            "new clips score less, and the interval leaves out the choice of the head"
+        ),
         CaveatKind.IMPORTED: "from a log that was imported: what was not in it is unknown",
         CaveatKind.VIRTUAL: "measured on a virtual handset, not on a phone",
         CaveatKind.FORCE_UNFIT: "measured although the device was unfit",
@@ -174,6 +179,7 @@ _STICKY = frozenset(
         CaveatKind.UNTRAINED,
         CaveatKind.QUICK,
         CaveatKind.INCOMPLETE_DATA,
+        CaveatKind.BEST_ON_TEST,
         CaveatKind.IMPORTED,
         CaveatKind.VIRTUAL,
         CaveatKind.FORCE_UNFIT,

@@ -8,6 +8,7 @@ import marshal
 import math
 import reprlib
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -45,10 +46,11 @@ def _member(value: object, cls: type[Enum]) -> Enum:
     if isinstance(value, str) and value in cls._value2member_map_:
         return cls(value)
     values = [member.value for member in cls]
-    if not isinstance(value, str) or value not in values:
-        similar = near(value, values) if isinstance(value, str) else ""
-        raise ValueError(f"{_short(value)} is none of {', '.join(values)}{similar}")
-    return cls(value)
+    if isinstance(value, str):
+        with suppress(ValueError):  # another name of a member
+            return cls(value)
+    similar = near(value, values) if isinstance(value, str) else ""
+    raise ValueError(f"{_short(value)} is none of {', '.join(values)}{similar}")
 
 
 def _of_kind(value: object, kinds: tuple[type, ...], description: str) -> Any:

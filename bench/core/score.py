@@ -10,7 +10,6 @@ from enum import StrEnum
 from functools import lru_cache
 from statistics import NormalDist, fmean
 
-from bench.core.artifact import Format
 from bench.core.caveats import Caveat
 
 FEWEST_VOICES = 3  # for an interval over voices
@@ -33,6 +32,13 @@ class Head(StrEnum):
     FIXED = "C 0.1"  # inverse regularisation of all heads
 
 
+class ScoringProtocol(StrEnum):
+    """How the head of a task is chosen; scores of two protocols are not comparable."""
+
+    DEFAULT = "default"  # one for all tasks; the test part is scored once
+    NOSS_PUBLISHED = "noss-published"  # the best of NOSS's heads on the test part
+
+
 PRESENT_RULE = f"windows {Windows.TO_END.value}, head {Head.FIXED.value}"
 
 
@@ -52,24 +58,40 @@ class VoiceCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenHead:
+    """The head that was the best on the test part.
+
+    Args:
+        name: such as ``LDA, L2``: the head, and how embeddings are normalised before it.
+        among: how many heads with a normalisation each were tried.
+    """
+
+    name: str
+    among: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskScore:
     """One task's score.
 
     Args:
         task: its name.
-        metric: ``balanced_accuracy``, ``accuracy``, ``recall`` (a single class is tested) or
-            ``top1``.
+        metric: ``balanced_accuracy``, ``accuracy``, ``recall`` (a single class is tested),
+            ``top1``, ``1-eer`` (one less the equal error rate of verification) or
+            ``mean_average_precision`` (of several labels a clip).
         value, low, high: the score and its 95 % interval, in [0, 1].
         chance: the score of guessing, in [0, 1].
         floor: the log-mel floor on the same clips; ``None`` if it was not computed.
         test_clips: number of test clips (queries).
-        correct: of each part (a fold, or all folds pooled) label (of ``accuracy`` all of them) to
+        correct: empty of ``1-eer`` and ``mean_average_precision``, which have no right clips; of
+            each part (a fold, or all folds pooled) label (of ``accuracy`` all of them) to
             ``1`` or ``0`` for each of its test clips, in order, to compare two scores in pairs.
             Empty in older records.
         voices: the answers by voice, where the speaker of every test clip is known. Empty in older
             records.
         neighbours: what the ten nearest training clips score instead of the linear head; ``None``
             where the task has no head, and in older records.
+        chosen: the head, where the test part chose it: value and interval are then optimistic.
     """
 
     task: str
@@ -83,6 +105,7 @@ class TaskScore:
     correct: tuple[dict[str, str], ...] = ()
     voices: tuple[VoiceCount, ...] = ()
     neighbours: float | None = None
+    chosen: ChosenHead | None = None
 
     @property
     def by_voice(self) -> dict[str, float]:
@@ -183,9 +206,12 @@ class Score:
             this machine.
         less_host: the score on that phone minus the host's on the same clips, the mean last.
         windows: which windows of a clip it is over; the former rule in older records.
-        head: how its heads are regularised; the former rule in older records.
+        head: how the default protocol's heads are regularised; the former rule in older records.
+        protocol: how the heads are chosen.
+        condition: what the test clips are heard in, with its parameters; empty for clean ones.
         less_floor: the score minus the log-mel floor on the same clips, the mean last.
         less_hop: the score minus that at the reference hop, if several hops were scored together.
+        less_clean: the score in a condition minus that of the same clips without it, the mean last.
         less_teacher: the score against that of a teacher, if that was scored beside it.
     """
 
@@ -205,6 +231,9 @@ class Score:
     less_host: tuple[Difference, ...] = ()
     windows: Windows = Windows.WHOLE_HOPS
     head: Head = Head.BY_FOLDS
+    protocol: ScoringProtocol = ScoringProtocol.DEFAULT
+    condition: str = ""
+    less_clean: tuple[Difference, ...] = ()
     less_floor: tuple[Difference, ...] = ()
     less_hop: HopDifference | None = None
     less_teacher: TeacherDifference | None = None
@@ -212,8 +241,10 @@ class Score:
 
     @property
     def rule(self) -> str:
-        """Everything about how it was made that differs between versions of this program."""
-        return f"windows {self.windows.value}, head {self.head.value}"
+        """Everything about how it was made that must be equal in scores that are compared."""
+        is_default = self.protocol is ScoringProtocol.DEFAULT
+        head = f"head {self.head.value}" if is_default else f"protocol {self.protocol.value}"
+        return ", ".join(filter(None, (f"windows {self.windows.value}", head, self.condition)))
 
     @property
     def over_voices(self) -> tuple[float, float] | None:
@@ -236,6 +267,12 @@ class Score:
         """The log-mel floor's mean over the tasks; ``None`` if it was not computed."""
         floors = [task.floor for task in self.tasks if task.floor is not None]
         return fmean(floors) if floors and len(floors) == len(self.tasks) else None
+
+
+def metric_in_words(metric: str) -> str:
+    """Returns a metric as tables name it, such as ``balanced accuracy`` and ``1 - EER``."""
+    short = {"1-eer": "1 - EER", "mean_average_precision": "mAP"}
+    return short.get(metric, metric.replace("_", " "))
 
 
 def without_voice(tasks: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -337,56 +374,3 @@ def _value(weighted: Sequence[tuple[float, Sequence[VoiceCount]]], left_out: str
             total += weight * sum(each.right for each in kept) / sum(each.clips for each in kept)
             weights += weight
     return total / weights
-
-
-class Benchmark(StrEnum):
-    """The programs of others whose results are read."""
-
-    HEAR = "HEAR"
-    X_ARES = "X-ARES"
-    MTEB = "MTEB"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedScore:
-    """One number of another benchmark about an artifact; never compared with a ``Score``.
-
-    Args:
-        artifact_sha256: of the file that was scored.
-        benchmark_version: of that program; ``None`` where its results do not give it.
-        task, split, subset: as that program names them; empty where it has none.
-        metric: as that program names it.
-        value: as that program gives it.
-        deviation: standard deviation over the program's folds, where it gives one; no interval.
-        task_revision: of the task's data, where the results give it.
-        file_sha256: of the file of results.
-    """
-
-    artifact_sha256: str
-    benchmark: Benchmark
-    benchmark_version: str | None
-    task: str
-    split: str
-    subset: str
-    metric: str
-    value: float
-    deviation: float | None
-    task_revision: str | None
-    file_sha256: str
-    schema_version: int = 1
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """What a later import of the same number replaces."""
-        place = (self.task, self.split, self.subset, self.metric)
-        return (self.artifact_sha256, self.benchmark, *place)
-
-    @property
-    def place(self) -> str:
-        """Split and subset, as far as there are any."""
-        return "/".join(filter(None, (self.split, self.subset)))
-
-
-def other_name(name: str, format: Format) -> str:
-    """Returns the name of an artifact in benchmarks that name models by organisation and name."""
-    return f"frill-bench/{name}.{format}"

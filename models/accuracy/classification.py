@@ -11,20 +11,22 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core.score import Difference, VoiceCount
-from models.accuracy import head
+from bench.core.score import ChosenHead, Difference, ScoringProtocol, VoiceCount
+from models.accuracy import head, published
+from models.accuracy.clusters import RESAMPLES, SEED
 from models.accuracy.pieces import Work
-from models.audio.taskset import Fold, Metric, Task, TaskSet
+from models.accuracy.several_labels import average_precision
+from models.accuracy.verification import verified
+from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet
 from models.tflite.arrays import Floats
 
 T = TypeVar("T")
 # A label (a stratum of the bootstrap) and whether each of its test clips was classified correctly.
 Correct = dict[str, list[bool]]
 
-_RESAMPLES = 1_000
-_SEED = 95
 _TINY = 1e-9
 _QUERIES = "queries"  # the one stratum of a search
+_CLIPS = "clips"  # the one stratum where all clips count the same
 _NEIGHBOURS = 10
 
 
@@ -36,6 +38,7 @@ class TaskAccuracy:
         correct: which clips were right.
         voices: the same by voice, where all speakers are known.
         neighbours: what the nearest training clips score instead of a head.
+        chosen: the head, where the test part chose it.
     """
 
     value: float
@@ -43,9 +46,15 @@ class TaskAccuracy:
     correct: tuple[Correct, ...] = ()
     voices: tuple[VoiceCount, ...] = ()
     neighbours: float | None = None
+    chosen: ChosenHead | None = None
 
 
-def evaluate(task_set: TaskSet, vectors: Floats, work: Work | None = None) -> list[TaskAccuracy]:
+def evaluate(
+    task_set: TaskSet,
+    vectors: Floats,
+    protocol: ScoringProtocol = ScoringProtocol.DEFAULT,
+    work: Work | None = None,
+) -> list[TaskAccuracy]:
     """Returns the accuracy of every task.
 
     Args:
@@ -53,17 +62,21 @@ def evaluate(task_set: TaskSet, vectors: Floats, work: Work | None = None) -> li
         work: where heads are fitted, a fold at a time; by default in this process.
     """
     rows = {sha256: row for row, sha256 in enumerate(task_set.paths())}
-    own = [vectors[[rows[clip.sha256] for clip in task.clips]] for task in task_set.tasks]
+    tasks = [(task, vectors[[rows[clip.sha256] for clip in task.clips]]) for task in task_set.tasks]
     folds = [
-        (task, of_task, fold)
-        for task, of_task in zip(task_set.tasks, own, strict=True)
+        (task, own, fold)
+        for task, own in tasks
+        if _is_by_fold(task, protocol)
         for fold in task.folds
     ]
     answers = iter(
         map(_answers, folds) if work is None else work.each(_answers, folds, clips=len(rows))
     )
     return [
-        _accuracy(task, list(itertools.islice(answers, len(task.folds)))) for task in task_set.tasks
+        _accuracy(task, list(itertools.islice(answers, len(task.folds))))
+        if _is_by_fold(task, protocol)
+        else evaluate_task(task, own, protocol)
+        for task, own in tasks
     ]
 
 
@@ -77,7 +90,7 @@ def differences(
     the difficulty of a clip cancels out.
     """
     apart = {
-        task.name: paired_difference(one.correct, other.correct)
+        task.name: _less(one, other)
         for task, one, other in zip(task_set.tasks, ours, theirs, strict=True)
     }
     apart["mean"] = TaskAccuracy(
@@ -91,6 +104,13 @@ def differences(
     return tuple(results)
 
 
+def _less(one: TaskAccuracy, other: TaskAccuracy) -> TaskAccuracy:
+    """Returns the difference by answers; where there are none, both are resampled alike."""
+    if one.correct:
+        return paired_difference(one.correct, other.correct)
+    return TaskAccuracy(value=one.value - other.value, resampled=one.resampled - other.resampled)
+
+
 def ratio_of_means(
     ours: Sequence[TaskAccuracy], theirs: Sequence[TaskAccuracy]
 ) -> tuple[float, float, float]:
@@ -98,7 +118,7 @@ def ratio_of_means(
 
     By a bootstrap of pairs as in ``differences``, in which both means are drawn together.
     """
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(SEED)
     drawn = np.mean(
         [_resampled_sides(one, other, rng) for one, other in zip(ours, theirs, strict=True)], axis=0
     )
@@ -107,9 +127,28 @@ def ratio_of_means(
     return float(value), low, high
 
 
-def evaluate_task(task: Task, vectors: Floats) -> TaskAccuracy:
+def evaluate_task(
+    task: Task, vectors: Floats, protocol: ScoringProtocol = ScoringProtocol.DEFAULT
+) -> TaskAccuracy:
     """Returns a task's value; ``vectors`` are float32 [clips, dimensions] in the task's order."""
-    return _accuracy(task, [_answers((task, vectors, fold)) for fold in task.folds])
+    if task.metric is Metric.EER:
+        value, resampled = verified(task, vectors)
+        return TaskAccuracy(value=value, resampled=resampled)
+    if task.metric is Metric.MEAN_AVERAGE_PRECISION:
+        value, resampled, votes = average_precision(task, vectors)
+        return TaskAccuracy(value=value, resampled=resampled, neighbours=votes)
+    if _is_by_fold(task, protocol):
+        return _accuracy(task, [_answers((task, vectors, fold)) for fold in task.folds])
+    correct, chosen = _by_published_heads(task, vectors)
+    neighbours = [_by_neighbours(task, vectors, fold) for fold in task.folds]
+    return replace(_averaged_over(task, correct, neighbours), chosen=chosen)
+
+
+def _is_by_fold(task: Task, protocol: ScoringProtocol) -> bool:
+    """Whether each fold is answered by itself, and not by a head that all folds chose."""
+    if task.metric in (Metric.EER, Metric.MEAN_AVERAGE_PRECISION):
+        return False
+    return protocol is ScoringProtocol.DEFAULT or not task.metric.has_classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +168,25 @@ def _answers(of: tuple[Task, Floats, Fold]) -> _Answers:
 
 
 def _accuracy(task: Task, answers: Sequence[_Answers]) -> TaskAccuracy:
-    rng = np.random.default_rng(_SEED)
-    correct = _pooled(task, [each.right for each in answers])
-    average = _averaged([_resampled(part, rng) for part in correct])
+    neighbours = [each.by_neighbours for each in answers if each.by_neighbours is not None]
+    return _averaged_over(task, _pooled(task, [each.right for each in answers]), neighbours)
+
+
+def _averaged_over(
+    task: Task, correct: Sequence[Correct], neighbours: list[Correct]
+) -> TaskAccuracy:
+    """Returns a task's accuracy.
+
+    Args:
+        correct: which test clips were right, of each part.
+        neighbours: which were by their nearest training clips, of each fold; empty of a search.
+    """
+    rng = np.random.default_rng(SEED)
     return replace(
-        average,
+        _averaged([_resampled(part, rng) for part in correct]),
         correct=tuple(correct),
         voices=by_voice(task, correct),
-        neighbours=_recall([each.by_neighbours for each in answers if each.by_neighbours], task),
+        neighbours=_value(_pooled(task, neighbours)) if neighbours else None,
     )
 
 
@@ -162,9 +212,15 @@ def _speakers(task: Task) -> list[dict[str, list[str]]]:
         spoken: dict[str, list[str]] = defaultdict(list)
         for index in fold.test:
             clip = task.clips[index]
-            spoken[_QUERIES if task.metric is Metric.TOP1 else clip.label].append(clip.speaker)
+            spoken[_stratum(task, clip)].append(clip.speaker)
         folds.append(dict(spoken))
     return _pooled(task, folds)
+
+
+def _stratum(task: Task, clip: Clip) -> str:
+    """Returns what a test clip's answer is counted in."""
+    names = {Metric.TOP1: _QUERIES, Metric.ACCURACY: _CLIPS}
+    return names.get(task.metric, clip.label)
 
 
 def _pooled(task: Task, by_fold: list[dict[str, list[T]]]) -> list[dict[str, list[T]]]:
@@ -178,7 +234,7 @@ def _pooled(task: Task, by_fold: list[dict[str, list[T]]]) -> list[dict[str, lis
 
 
 def _by_neighbours(task: Task, vectors: Floats, fold: Fold) -> Correct:
-    """Returns which test clips a vote of the ten nearest training clips gets right.
+    """Returns for each label whether a vote of the ten nearest training clips was right.
 
     The nearest by cosine, as X-ARES does, with nothing to fit. Of equal votes the label wins that
     is first in the alphabet.
@@ -196,11 +252,8 @@ def _by_neighbours(task: Task, vectors: Floats, fold: Fold) -> Correct:
     return dict(right)
 
 
-def _recall(by_fold: list[Correct], task: Task) -> float | None:
-    """Returns the mean recall; ``None`` of no fold."""
-    if not by_fold:
-        return None
-    parts = _pooled(task, by_fold)
+def _value(parts: Sequence[Correct]) -> float:
+    """Returns the mean over parts of the mean recall of their strata."""
     return float(np.mean([np.mean([np.mean(each) for each in part.values()]) for part in parts]))
 
 
@@ -213,7 +266,7 @@ def _averaged(parts: Sequence[tuple[float, NDArray[np.float64]]]) -> TaskAccurac
 
 def paired_difference(ours: Sequence[Correct], theirs: Sequence[Correct]) -> TaskAccuracy:
     """Returns one side's value minus the other's on the same clips."""
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(SEED)
     return _averaged(
         [_resampled_pairs(part, other, rng) for part, other in zip(ours, theirs, strict=True)]
     )
@@ -230,7 +283,7 @@ def _resampled_pairs(
     for label, right in ours.items():
         differences = np.array(right, dtype=int) - np.array(theirs[label], dtype=int)
         shares = [float((differences == side).mean()) for side in (1, -1, 0)]
-        counts = rng.multinomial(len(differences), shares, size=_RESAMPLES)
+        counts = rng.multinomial(len(differences), shares, size=RESAMPLES)
         values.append(float(differences.mean()))
         drawn.append((counts[:, 0] - counts[:, 1]) / len(differences))
     return float(np.mean(values)), np.mean(drawn, axis=0)
@@ -244,13 +297,15 @@ def _resampled_sides(
     A pair of answers is one of four kinds (neither, only theirs, only ours, both), so drawing n
     pairs with replacement is a multinomial draw.
     """
+    if not ours.correct:
+        return np.stack([ours.resampled, theirs.resampled])
     parts = []
     for own, others in zip(ours.correct, theirs.correct, strict=True):
         drawn = []
         for label, right in own.items():
             kinds = 2 * np.array(right, dtype=int) + np.array(others[label], dtype=int)
             shares = np.bincount(kinds, minlength=4) / len(kinds)
-            counts = rng.multinomial(len(kinds), shares, size=_RESAMPLES)
+            counts = rng.multinomial(len(kinds), shares, size=RESAMPLES)
             sides = counts[:, 3] + counts[:, 2], counts[:, 3] + counts[:, 1]
             drawn.append(np.stack(sides) / len(kinds))
         parts.append(np.mean(drawn, axis=0))
@@ -266,17 +321,37 @@ def _resampled(correct: Correct, rng: np.random.Generator) -> tuple[float, NDArr
     """
     counts = np.array([len(right) for right in correct.values()])
     recalls = np.array([np.mean(right) for right in correct.values()])
-    drawn = rng.binomial(counts, recalls, size=(_RESAMPLES, len(counts))) / counts
+    drawn = rng.binomial(counts, recalls, size=(RESAMPLES, len(counts))) / counts
     return float(recalls.mean()), drawn.mean(axis=1)
 
 
 def _by_head(task: Task, vectors: Floats, fold: Fold) -> Correct:
     """Returns for each label whether a linear head classified each test clip correctly."""
     labels = [clip.label for clip in task.clips]
+    return _right(task, fold, head.predict(vectors, labels, fold))
+
+
+def _by_published_heads(task: Task, vectors: Floats) -> tuple[list[Correct], ChosenHead]:
+    """Returns which test clips were right by the head that is the best on them."""
+    names, answers = [], []
+    for each in published.candidates(task, vectors):
+        names.append(each.name)
+        by_fold = [
+            _right(task, fold, labels)
+            for fold, labels in zip(task.folds, each.predicted, strict=True)
+        ]
+        answers.append(_pooled(task, by_fold))
+    values = [_value(each) for each in answers]
+    place, chosen = published.chosen_on_test([*zip(names, values, strict=True)])
+    return answers[place], chosen
+
+
+def _right(task: Task, fold: Fold, predicted: Sequence[str]) -> Correct:
+    """Returns whether each test clip of a fold was right, by what was predicted of it."""
     correct: Correct = defaultdict(list)
-    for index, label in zip(fold.test, head.predict(vectors, labels, fold), strict=True):
-        stratum = "clips" if task.metric is Metric.ACCURACY else labels[index]
-        correct[stratum].append(label == labels[index])
+    for index, label in zip(fold.test, predicted, strict=True):
+        clip = task.clips[index]
+        correct[_stratum(task, clip)].append(label == clip.label)
     return dict(correct)
 
 

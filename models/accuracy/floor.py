@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache as cache_in_memory
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
 
 from bench.core.progress import OnProgress, ignore
-from bench.core.score import Score
+from bench.core.score import Score, ScoringProtocol
 from models import frontend
-from models.accuracy.classification import evaluate
+from models.accuracy.classification import TaskAccuracy, evaluate
 from models.accuracy.frames import frames_of
 from models.accuracy.kept import Kept
 from models.accuracy.pieces import ClipVector, Piece, Work, name_of, vectors_of, working
-from models.accuracy.record import cached, record, report_done
+from models.accuracy.scores import Floor, kept, of_protocol, report_done, score_of
 from models.audio.taskset import TaskSet
 from models.tflite.arrays import Floats
 
@@ -29,6 +31,7 @@ def score_floor(
     task_set: TaskSet,
     *,
     cache: Path,
+    protocol: ScoringProtocol = ScoringProtocol.DEFAULT,
     on_progress: OnProgress = ignore,
     work: Work | None = None,
 ) -> Score:
@@ -43,38 +46,70 @@ def score_floor(
     Raises:
         ConfigurationError: a clip cannot be decoded.
     """
-    score = floor_of(task_set, cache, on_progress, work)
+    score = floor_of(task_set, cache, on_progress, protocol, work).score
     report_done(on_progress, task_set)
     return score
 
 
 def floor_of(
-    task_set: TaskSet, cache: Path, on_progress: OnProgress, work: Work | None = None
-) -> Score:
-    """Returns what ``score_floor`` does, without a last call of ``on_progress``."""
+    task_set: TaskSet,
+    cache: Path,
+    on_progress: OnProgress,
+    protocol: ScoringProtocol = ScoringProtocol.DEFAULT,
+    work: Work | None = None,
+) -> Floor:
+    """Returns what ``score_floor`` scores, without a last call of ``on_progress``."""
+
+    @cache_in_memory
+    def accuracies() -> list[TaskAccuracy]:
+        with working(work) as own:
+            vectors = floor_vectors(
+                task_set.paths(), cache=cache, on_progress=on_progress, work=own
+            )
+            return evaluate(task_set, vectors, protocol, own)
 
     def computed() -> Score:
-        with working(work) as own:
-            statistics = vectors_of(
-                _Statistics(cache),
-                task_set.paths(),
-                hops=(_HOP,),
-                kept=Kept(cache / "embeddings" / f"{FLOOR}-{_VERSION}"),
-                work=own,
-                on_progress=on_progress,
-            )[_HOP]
-            accuracies = evaluate(task_set, statistics, own)
-        return record(
+        return score_of(
             task_set,
-            accuracies,
+            accuracies(),
             None,
             artifact_sha256=FLOOR,
             runtime=f"numpy {np.__version__}",
             delegate="none",
             hop_samples=_HOP,
+            protocol=protocol,
         )
 
-    return cached(computed, [FLOOR], task_set, cache)
+    score = kept(computed, [FLOOR, *of_protocol(protocol)], task_set, cache)
+    return Floor(score=score, accuracies=accuracies)
+
+
+def floor_vectors(
+    clips: Mapping[str, Path],
+    *,
+    cache: Path,
+    on_progress: OnProgress = ignore,
+    work: Work | None = None,
+) -> Floats:
+    """Returns mean and deviation of each clip's log-mel frames, float32 [clips, 128], cached.
+
+    Args:
+        clips: SHA-256 of each clip to a file that holds it; the rows follow this order.
+        on_progress: called with the clips done and all clips.
+        work: as for ``score_floor``.
+
+    Raises:
+        ConfigurationError: a clip cannot be decoded.
+    """
+    with working(work) as own:
+        return vectors_of(
+            _Statistics(cache),
+            clips,
+            hops=(_HOP,),
+            kept=Kept(cache / "embeddings" / f"{FLOOR}-{_VERSION}"),
+            work=own,
+            on_progress=on_progress,
+        )[_HOP]
 
 
 @dataclass(frozen=True, slots=True)

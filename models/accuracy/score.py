@@ -12,15 +12,24 @@ from statistics import fmean
 from bench.core.artifact import Artifact
 from bench.core.hashing import sha256_file
 from bench.core.progress import OnProgress, ignore
-from bench.core.score import Difference, HopDifference, Score
+from bench.core.score import (
+    Difference,
+    HopDifference,
+    Score,
+    ScoringProtocol,
+)
 from models import frontend
-from models.accuracy.classification import TaskAccuracy, differences, evaluate
+from models.accuracy.classification import (
+    TaskAccuracy,
+    differences,
+    evaluate,
+)
 from models.accuracy.embed import DELEGATE, THREADS, embed_at_hops, embed_clips
 from models.accuracy.floor import floor_of
 from models.accuracy.frames import frames_of
 from models.accuracy.pieces import Work
-from models.accuracy.record import cached, record, report_done
 from models.accuracy.scored_teacher import ScoredTeacher, less_teacher
+from models.accuracy.scores import kept, of_protocol, report_done, score_of
 from models.accuracy.windows import starts_of
 from models.audio.taskset import TaskSet
 from models.teachers.clips import clip_vectors
@@ -64,6 +73,7 @@ def score_at_hops(
     cache: Path,
     frontend_path: Path | None = None,
     teacher: ScoredTeacher | None = None,
+    protocol: ScoringProtocol = ScoringProtocol.DEFAULT,
     on_progress: OnProgress = ignore,
     work: Work | None = None,
 ) -> list[Score]:
@@ -76,7 +86,8 @@ def score_at_hops(
         artifact: the manifest.
         hops: in samples.
         frontend_path: a .tflite file that makes the model's input from a window of audio.
-        teacher: on the same task set; each score is also compared with it.
+        teacher: on the same task set; each score is also compared with it, by the default protocol.
+        protocol: how the heads are chosen; the floor's too.
         on_progress: called with the clips embedded and all clips.
         work: where it is done; by default in processes of this machine, if that is worth it.
 
@@ -101,17 +112,18 @@ def score_at_hops(
             on_progress=on_progress,
             work=work,
         )
-        return evaluate(task_set, embeddings[hop], work)
+        return evaluate(task_set, embeddings[hop], protocol, work)
 
     def computed(hop: int) -> Score:
-        score = record(
+        score = score_of(
             task_set,
             accuracies(hop),
-            floor_of(task_set, cache, on_progress, work),
+            floor_of(task_set, cache, on_progress, protocol, work),
             artifact_sha256=artifact.sha256,
             runtime=litert.runtime(),
             delegate=DELEGATE,
             hop_samples=hop,
+            protocol=protocol,
         )
         if teacher is not None:
             compared = less_teacher(task_set, accuracies(hop), teacher)
@@ -129,7 +141,8 @@ def score_at_hops(
     for hop in hops:
         own_key = [*key, hop, *([] if hop == reference else ["less", reference])]
         own_key += [] if teacher is None else ["teacher", teacher.sha256]
-        scores.append(cached(partial(computed, hop), own_key, task_set, cache))
+        own_key += of_protocol(protocol)
+        scores.append(kept(partial(computed, hop), own_key, task_set, cache))
     report_done(on_progress, task_set)
     return scores
 
@@ -171,7 +184,7 @@ def score_teacher(
     def computed() -> Score:
         floor = floor_of(task_set, cache, on_progress)
         vectors = clip_vectors(teacher, task_set.paths(), cache=cache, on_progress=on_progress)
-        return record(
+        return score_of(
             task_set,
             evaluate(task_set, vectors),
             floor,
@@ -181,7 +194,7 @@ def score_teacher(
             hop_samples=0,
         )
 
-    score = cached(computed, ["teacher", teacher.sha256, teacher.runtime], task_set, cache)
+    score = kept(computed, ["teacher", teacher.sha256, teacher.runtime], task_set, cache)
     report_done(on_progress, task_set)
     return score
 
@@ -206,7 +219,7 @@ def score_beside_host(
         runtime, delegate: that made ``vectors``, with one thread.
     """
     ours, hosts = evaluate(task_set, vectors), evaluate(task_set, host_vectors)
-    score = record(
+    score = score_of(
         task_set,
         ours,
         floor_of(task_set, cache, ignore),

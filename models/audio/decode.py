@@ -20,6 +20,7 @@ from models.tflite.extras import from_extra
 
 SUFFIXES = frozenset({".gsm", ".wav", ".ogg", ".oga", ".opus", ".flac", ".mp3", ".aif", ".aiff"})
 # A .gsm file is bare GSM 06.10 frames of 33 bytes and 20 ms each, with no header to read.
+_TELEPHONE_HZ = 8_000
 _RAW_GSM: dict[str, Any] = {
     "format": "RAW",
     "subtype": "GSM610",
@@ -134,6 +135,32 @@ def through_telephone(audio: Floats) -> Floats:
     wide = resample(coded, _RAW_GSM["samplerate"])
     clipped: Floats = np.clip(wide, -1.0, 1.0).astype(np.float32, copy=False)
     return clipped
+
+
+def through_mu_law(audio: Floats) -> Floats:
+    """Returns audio as 8 bits of mu-law (ITU-T G.711) give it back.
+
+    Args:
+        audio: float32 [samples], 8 kHz mono, in [-1, 1].
+
+    Returns:
+        float32 [samples], 8 kHz mono, in [-1, 1].
+    """
+    soundfile, _ = _modules()
+    line = io.BytesIO()
+    form = {"format": "RAW", "subtype": "ULAW"}
+    soundfile.write(line, audio, _TELEPHONE_HZ, **form)
+    line.seek(0)
+    coded, _ = soundfile.read(line, dtype="float32", samplerate=_TELEPHONE_HZ, channels=1, **form)
+    found: Floats = coded
+    return found
+
+
+def to_8_khz(audio: Floats) -> Floats:
+    """Returns 16 kHz audio, float32 [samples], at 8 kHz."""
+    _, soxr = _modules()
+    narrow: Floats = soxr.resample(audio, SAMPLE_RATE_HZ, _TELEPHONE_HZ, quality="HQ")
+    return narrow
 
 
 def write_flac(path: Path, audio: Floats) -> None:

@@ -88,4 +88,9 @@ def _thin(task: Task, chosen: set[str]) -> Task:
             )
             for fold in task.folds
         ),
+        trials=tuple(
+            replace(each, one=new_places[each.one], other=new_places[each.other])
+            for each in task.trials
+            if each.one in new_places and each.other in new_places
+        ),
     )

@@ -6,7 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import combinations
 from pathlib import Path
+
+import numpy as np
 
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
@@ -21,6 +24,35 @@ class Metric(StrEnum):
     ACCURACY = "accuracy"  # linear head; the share of all clips tested, as the public tasks report
     RECALL = "recall"  # linear head; a single class is tested
     TOP1 = "top1"  # nearest neighbour, no head
+    # Pairs of clips by cosine, no head: whether one speaker speaks in both. It is scored as one
+    # less the equal error rate, so that more is better, as in all other scores.
+    EER = "eer"
+    # A linear head for each label, of clips that may have several: the mean over the labels.
+    MEAN_AVERAGE_PRECISION = "mean_average_precision"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Metric | None:
+        return {
+            "unweighted_average_recall": cls.BALANCED_ACCURACY,
+            "uar": cls.BALANCED_ACCURACY,
+            "map": cls.MEAN_AVERAGE_PRECISION,
+        }.get(str(value))
+
+    @property
+    def scored_as(self) -> str:
+        """The name of the value of a score."""
+        return "1-eer" if self is Metric.EER else self.value
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether a head gives each clip one of several labels."""
+        return self not in (Metric.TOP1, Metric.EER, Metric.MEAN_AVERAGE_PRECISION)
+
+
+APART = ";"  # between the labels of a clip that has several
+
+
+_SEED = 31  # of pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +62,7 @@ class Clip:
     Args:
         path: relative to the task set's root.
         sha256: of the file's bytes.
-        label: the class that a head must predict.
+        label: the class that a head must predict; several are joined by semicolons.
         group: clips of one group (speaker, prompt, syllable) never fall on both sides of a fold
             that is made here.
         speaker: whose voice it is; empty where that is not known. No part of a task set's identity:
@@ -53,6 +85,15 @@ class Fold:
     validation: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Trial:
+    """Two clips, and whether one speaker speaks in both; indices into a task's clips."""
+
+    one: int
+    other: int
+    is_same: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One accuracy task.
@@ -60,6 +101,7 @@ class Task:
     Args:
         pooled: judge the test clips of all folds together (k-fold); else average over folds.
         chance: what guessing scores, in [0, 1].
+        trials: of verification; its one fold tests the clips of all of them and trains none.
     """
 
     name: str
@@ -68,6 +110,7 @@ class Task:
     folds: tuple[Fold, ...]
     pooled: bool
     chance: float
+    trials: tuple[Trial, ...] = ()
 
     @property
     def test_clips(self) -> int:
@@ -184,4 +227,35 @@ def grouped_folds(labels: Sequence[str], groups: Sequence[str], *, count: int) -
 def _identity(task: Task) -> list[object]:
     clips = [[clip.sha256, clip.label, clip.group] for clip in task.clips]
     folds = [[fold.train, fold.validation, fold.test] for fold in task.folds]
-    return [task.name, task.metric, task.pooled, clips, folds]
+    trials = [[each.one, each.other, each.is_same] for each in task.trials]
+    identity: list[object] = [task.name, task.metric, task.pooled, clips, folds]
+    return [*identity, trials] if trials else identity
+
+
+def drawn_trials(clips: Sequence[Clip], *, most: int) -> tuple[Trial, ...]:
+    """Returns pairs of clips of one speaker, and as many of two, drawn with a seed.
+
+    Args:
+        clips: whose labels are the speakers.
+        most: pairs of each kind; of one speaker there may be fewer.
+    """
+    rng = np.random.default_rng(_SEED)
+    by_speaker: dict[str, list[int]] = defaultdict(list)
+    for index, clip in enumerate(clips):
+        by_speaker[clip.label].append(index)
+    own = [pair for spoken in by_speaker.values() for pair in combinations(spoken, 2)]
+    others = len(clips) * (len(clips) - 1) // 2 - len(own)
+    count = min(most, len(own), others)
+    apart: dict[tuple[int, int], None] = {}
+    while len(apart) < count:
+        one, other = sorted(rng.integers(len(clips), size=2).tolist())
+        if clips[one].label != clips[other].label:
+            apart[one, other] = None
+    same = [own[place] for place in rng.choice(len(own), size=count, replace=False)]
+    return tuple(
+        sorted(
+            Trial(one=one, other=other, is_same=is_same)
+            for is_same, pairs in ((True, same), (False, list(apart)))
+            for one, other in pairs
+        )
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.core.score import other_name
+from bench.core.imported_score import other_name
 from models.bridges.opened import OpenedArtifact, at_16_khz
 from models.tflite.arrays import Floats
 from models.tflite.extras import from_extra

@@ -13,6 +13,7 @@ from bench.core import atomic
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_value
 from models.audio.decode import audio_files
+from models.audio.taskset import APART
 from models.public.public_task import Cut, Metadata, PublicTask, Rule
 from models.public.splits import by_speakers
 
@@ -45,11 +46,14 @@ class Found:
     Args:
         missing: how many files that the data's own lists name are not there.
         stands_in: whether validation is tested, because the test part has no labels.
+        trials: pairs of places, and whether one speaker speaks in both; ``None`` where the pairs
+            are to be drawn.
     """
 
     examples: tuple[Example, ...]
     missing: int = 0
     stands_in: bool = False
+    trials: tuple[tuple[bool, str, str], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,8 @@ def found_in(task: PublicTask, root: Path, *, cache: Path) -> Found:
             return Found(examples=tuple(_split_by_speakers(task, examples)))
         case Rule.LISTS:
             return _split_by_lists(task, examples, _only_base(task, files))
+        case Rule.TRIALS:
+            return _tried(task, examples, files)
         case Rule.FOLDS | Rule.FILE_NAMES:
             named = [replace(each, split=task.split.names[each.split]) for each in examples]
             return _with_a_test(named)
@@ -133,7 +139,9 @@ def _label(task: PublicTask, word: str) -> str | None:
     """Returns the label of what a file is marked with, ``None`` if the task does not have it."""
     if word == _UNKNOWN:
         return None
-    labels = task.layout.labels
+    labels, apart = task.layout.labels, task.layout.apart
+    if apart is not None:
+        return APART.join(sorted(word.split(apart)))
     return labels.get(word, task.layout.other_label) if labels else word
 
 
@@ -148,18 +156,21 @@ def _only_base(task: PublicTask, files: Sequence[_File]) -> Path:
 
 def _table(base: Path, metadata: Metadata) -> dict[str, dict[str, str]]:
     """Returns of each file's name the parts that the data set's table has."""
-    path = base / metadata.file
     columns = {"label": metadata.label, "split": metadata.fold, "group": metadata.group}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            return {
-                Path(row[metadata.name]).name: {
-                    part: row[column].strip() for part, column in columns.items() if column
-                }
-                for row in csv.DictReader(stream)
-            }
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-        raise _unreadable(path, error) from error
+    found: dict[str, dict[str, str]] = {}
+    for place in (metadata.file, *metadata.more):
+        path = base / place
+        otherwise = {metadata.fold: "test"} if metadata.more else {}
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as stream:
+                for row in csv.DictReader(stream):
+                    whole = {**otherwise, **row}
+                    found[Path(row[metadata.name]).name + metadata.suffix] = {
+                        part: whole[column].strip() for part, column in columns.items() if column
+                    }
+        except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+            raise _unreadable(path, error) from error
+    return found
 
 
 def _split_by_speakers(task: PublicTask, examples: Sequence[Example]) -> Iterator[Example]:
@@ -193,6 +204,40 @@ def _listed_split(task: PublicTask, example: Example, place: str, listed: Mappin
             return split
     otherwise = _NONE if task.split.coded else "train"
     return listed.get(place) or task.split.names.get(example.group, otherwise)
+
+
+def _tried(task: PublicTask, examples: Sequence[Example], files: Sequence[_File]) -> Found:
+    """Returns the clips that pairs are of, all of them tested."""
+    tested = [replace(each, split="test") for each in examples]
+    if task.split.trials is None:
+        return Found(examples=tuple(tested))
+    listed = read_trials(_only_base(task, files) / task.split.trials)
+    named = {place for _, *places in listed for place in places}
+    kept = [each for each in tested if each.place.removeprefix("wav/") in named]
+    kept = [replace(each, place=each.place.removeprefix("wav/")) for each in kept]
+    there = {each.place for each in kept}
+    return Found(examples=tuple(kept), missing=len(named - there), trials=tuple(listed))
+
+
+def read_trials(path: Path) -> list[tuple[bool, str, str]]:
+    """Returns pairs of paths, and whether one speaker speaks in both.
+
+    Args:
+        path: of a list with ``1 PATH PATH`` or ``0 PATH PATH`` on each line, as VoxCeleb1's.
+
+    Raises:
+        ConfigurationError: it cannot be read, or a line is not one of these.
+    """
+    found = []
+    for number, line in enumerate(_lines(path), start=1):
+        words = line.split()
+        if len(words) != 3 or words[0] not in ("0", "1"):
+            raise ConfigurationError(
+                f"{path}: line {number} is not a pair: {line[:80]!r}",
+                hint="each line is 1 PATH PATH for one speaker, or 0 PATH PATH for two",
+            )
+        found.append((words[0] == "1", words[1], words[2]))
+    return found
 
 
 def _lines(path: Path) -> list[str]:

@@ -23,6 +23,7 @@ class Rule(StrEnum):
     LISTS = "lists"  # the data's own lists of files
     FOLDS = "folds"  # the data's own folds
     FILE_NAMES = "file names"  # a part of the file's name is the split
+    TRIALS = "trials"  # pairs of clips, all of them tested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Metadata:
         file: its path, whose folder's name ends the path of the folder where ``files`` start.
         name, label: columns of a file's name and of its label.
         fold, group: columns of the fold, and of what must be on one side of a split.
+        more: further files like it; a row without the column of the fold has the fold ``test``.
+        suffix: of a file, which the column of its name leaves out.
     """
 
     file: str
@@ -40,6 +43,8 @@ class Metadata:
     label: str
     fold: str | None = None
     group: str | None = None
+    more: tuple[str, ...] = ()
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,7 @@ class Layout:
         other_label: of what ``labels`` does not have, where that is not empty.
         left_out: file names that the published task leaves out.
         before: clips of this date and later are left out.
+        apart: what is between the labels of a clip that may have several.
     """
 
     files: str
@@ -76,6 +82,7 @@ class Layout:
     other_label: str | None = None
     left_out: tuple[str, ...] = ()
     before: str | None = None
+    apart: str | None = None
     metadata: Metadata | None = None
     cut: Cut | None = None
 
@@ -91,6 +98,8 @@ class Split:
         coded: a list's lines are ``1 PATH``, ``2 PATH`` or ``3 PATH`` (train, validation, test).
         prefixes: beginning of a path to its split, before the lists count.
         names: of ``folds`` and ``file names``: the value to the split.
+        trials: of ``trials``: the file of pairs, ``1 PATH PATH`` for one speaker and ``0 PATH
+            PATH`` for two, as VoxCeleb1 publishes them; without it pairs are drawn with a seed.
         words: in words.
     """
 
@@ -102,6 +111,7 @@ class Split:
     coded: bool = False
     prefixes: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    trials: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +129,13 @@ class Published:
     Args:
         clips, speakers: of each split.
         all_speakers: where the counts by split are not published.
+        trials: pairs of clips.
     """
 
     clips: Mapping[str, int] = field(default_factory=dict)
     speakers: Mapping[str, int] = field(default_factory=dict)
     all_speakers: int | None = None
+    trials: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +169,11 @@ class PublicTask:
     published: Published
     notes: tuple[str, ...] = ()
     tfds: Prepared | None = None
+
+    @property
+    def names_speakers(self) -> bool:
+        """Whether the group of a clip is who speaks; else it is a recording."""
+        return "(?P<speaker>" in self.layout.files
 
 
 @cache

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
@@ -14,12 +15,24 @@ from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress, ignore
 from models.audio.prepared import prepared_folder
 from models.audio.quality import counts, listed
-from models.audio.taskset import Clip, Fold, Task, TaskSet, distinct
+from models.audio.taskset import (
+    APART,
+    Clip,
+    Fold,
+    Metric,
+    Task,
+    TaskSet,
+    Trial,
+    distinct,
+    drawn_trials,
+)
 from models.public.directory import Example, Found, found_in
 from models.public.from_tfds import found_by_tfds
 from models.public.public_task import PublicTask, catalogue, public_task, suite_names
 from models.public.splits import SPLITS
 from models.public.sums import sums_of
+
+_MOST_PAIRS = 10_000  # of one speaker, and of two, where no list names them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +90,13 @@ def about_public(task_set: TaskSet) -> list[str]:
     lines = []
     for task in task_set.tasks:
         (fold,) = task.folds
-        labels = len({clip.label for clip in task.clips})
+        labels = len(_labels(clip.label for clip in task.clips))
         sides = (fold.train, fold.validation, fold.test)
         parts = ", ".join(
             f"{len(side):,} {split}" for split, side in zip(SPLITS, sides, strict=True)
         )
-        lines.append(f"{task.name}: {parts} clips, {labels} labels")
+        pairs = f", {len(task.trials):,} pairs" if task.trials else ""
+        lines.append(f"{task.name}: {parts} clips, {labels} labels{pairs}")
     caveats = [f"{each.kind.value}: {each.text} ({each.evidence})" for each in task_set.caveats]
     return [*lines, *caveats]
 
@@ -107,10 +121,17 @@ def _read(task: PublicTask, found: Found, on_progress: partial[None]) -> _Read:
     sums = sums_of(
         [each.path for each in examples], key=task.name, cache=cache_dir(), on_progress=on_progress
     )
-    clips, splits = _clips(examples, sums)
+    clips, splits = _clips(task, examples, sums)
     kept = distinct(clips)
-    fold = _fold(task, kept, splits)
     left_out = Counter({"copies or of two labels": len(examples) - len(kept)})
+    trials: tuple[Trial, ...] = ()
+    if task.metric is Metric.EER:
+        trials = _trials(found, kept, sums)
+        fold = Fold(train=(), test=tuple(range(len(kept))))
+        pairs = len(found.trials or trials)
+        left_out["pairs without both clips"] = pairs - len(trials)
+    else:
+        fold = _fold(task, kept, splits)
     return _Read(
         task=Task(
             name=task.name,
@@ -118,13 +139,16 @@ def _read(task: PublicTask, found: Found, on_progress: partial[None]) -> _Read:
             clips=tuple(kept),
             folds=(fold,),
             pooled=False,
-            chance=1 / len({clip.label for clip in kept}),
+            chance=_chance(task, kept, fold),
+            trials=trials,
         ),
         caveats=tuple(_caveats(task, found, kept, fold, left_out)),
     )
 
 
-def _clips(examples: Sequence[Example], sums: Sequence[str]) -> tuple[list[Clip], dict[str, str]]:
+def _clips(
+    task: PublicTask, examples: Sequence[Example], sums: Sequence[str]
+) -> tuple[list[Clip], dict[str, str]]:
     """Returns the clips, and the split of each content: the first of several counts.
 
     So what is trained on is never tested.
@@ -133,17 +157,56 @@ def _clips(examples: Sequence[Example], sums: Sequence[str]) -> tuple[list[Clip]
     clips = []
     for each, sha256 in zip(examples, sums, strict=True):
         splits[sha256].add(each.split)
-        group = each.group or sha256
-        clips.append(Clip(path=str(each.path), sha256=sha256, label=each.label, group=group))
+        clips.append(
+            Clip(
+                path=str(each.path),
+                sha256=sha256,
+                label=each.label,
+                group=each.group or sha256,
+                speaker=each.group if task.names_speakers else "",
+            )
+        )
     return clips, {sha256: min(own, key=SPLITS.index) for sha256, own in splits.items()}
+
+
+def _labels(texts: Iterable[str]) -> set[str]:
+    return {label for text in texts for label in text.split(APART)}
+
+
+def _chance(task: PublicTask, clips: Sequence[Clip], fold: Fold) -> float:
+    """Returns what guessing scores: of average precisions the shares of the labels."""
+    if task.metric is Metric.EER:
+        return 0.5
+    if task.metric is not Metric.MEAN_AVERAGE_PRECISION:
+        return 1 / len({clip.label for clip in clips})
+    tested = [clips[index].label.split(APART) for index in fold.test]
+    counted = Counter(label for labels in tested for label in labels)
+    return fmean(count / len(tested) for count in counted.values())
+
+
+def _trials(found: Found, clips: Sequence[Clip], sums: Sequence[str]) -> tuple[Trial, ...]:
+    """Returns the listed pairs whose clips are both there, else pairs that are drawn."""
+    if found.trials is None:
+        return drawn_trials(clips, most=_MOST_PAIRS)
+    rows = {clip.sha256: row for row, clip in enumerate(clips)}
+    places = {
+        each.place: rows[sha256]
+        for each, sha256 in zip(found.examples, sums, strict=True)
+        if sha256 in rows
+    }
+    return tuple(
+        Trial(one=places[one], other=places[other], is_same=is_same)
+        for is_same, one, other in found.trials
+        if one in places and other in places
+    )
 
 
 def _fold(task: PublicTask, clips: Sequence[Clip], splits: Mapping[str, str]) -> Fold:
     sides: dict[str, list[int]] = {split: [] for split in SPLITS}
     for index, clip in enumerate(clips):
         sides[splits[clip.sha256]].append(index)
-    trained = {clips[index].label for index in sides["train"]}
-    unseen = sorted({clips[index].label for index in sides["test"]} - trained)
+    trained = _labels(clips[index].label for index in sides["train"])
+    unseen = sorted(_labels(clips[index].label for index in sides["test"]) - trained)
     if len(trained) < 2 or not sides["test"] or unseen:
         problem = (
             f"label {unseen[0]!r} is tested only" if unseen else "a side of the split is empty"
@@ -190,8 +253,12 @@ def _differences(task: PublicTask, found: Found) -> Iterator[str]:
         if len(speakers[split]) != count:
             yield f"{len(speakers[split])} of {count} {split} speakers"
     everybody = len(set().union(*speakers.values()))
-    if published.all_speakers not in (None, everybody):
-        yield f"{everybody} of {published.all_speakers} speakers"
-    labels = len({each.label for each in found.examples})
-    if labels != task.classes:
-        yield f"{labels} of {task.classes} labels"
+    labels = len(_labels(each.label for each in found.examples))
+    wholes = (
+        (everybody, published.all_speakers, "speakers"),
+        (len(found.trials or ()), published.trials, "pairs"),
+        (labels, task.classes, "labels"),
+    )
+    for count, all_of, what in wholes:
+        if all_of not in (None, count):
+            yield f"{count:,} of {all_of:,} {what}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bench.core.artifact import Artifact, Format
 from bench.core.caveats import Caveat
-from bench.core.score import ImportedScore, other_name
+from bench.core.imported_score import ImportedScore, other_name
 from reports.parts.documents import to_csv
 from reports.rows.schema import Row, column, grouped, listing, maybe
 

@@ -12,7 +12,17 @@ from reports.effects.fit import Estimate
 from reports.page import ask, students
 from reports.page.details import addresses, write_details
 from reports.page.drawn import Drawing, Picture, Waiting, drawing_beside, environment
-from reports.parts import against_teacher, documents, gates, hops, modes, picks, sections, table
+from reports.parts import (
+    against_teacher,
+    apart,
+    documents,
+    gates,
+    hops,
+    modes,
+    picks,
+    sections,
+    table,
+)
 from reports.parts.results import results
 from reports.parts.sections import Section
 from reports.parts.table import Footnotes
@@ -25,7 +35,7 @@ from reports.rows.details import NONE, Details
 from reports.rows.frontier import Marked, View
 from reports.rows.hops import at_shortest_hop
 from reports.rows.names import short_names
-from reports.rows.schema import Endurance, Row, Stream, Task, Timed
+from reports.rows.schema import ApartScore, Endurance, Row, Stream, Task, Timed
 
 _MOST_LINES = 60  # of a table in the page, but that of all results
 _MOST_GATES = 250  # in the page
@@ -76,6 +86,7 @@ def write_report(
     against: Sequence[AgainstTeacher] = (),
     details: Details = NONE,
     marked: Sequence[Marked] | None = None,
+    scores_apart: Sequence[ApartScore] = (),
 ) -> Path:
     """Returns the page it wrote into the folder ``out``, beside plots, results and tasks.
 
@@ -88,12 +99,14 @@ def write_report(
         details: of files and devices, each of which gets a page beside this one, and of gates and
             their history, which have theirs there (``bench/flow/report/gates.py`` writes them).
         marked: the rows with their places, if these are known already.
+        scores_apart: scores that are compared with none of the rows.
 
     Raises:
         ConfigurationError: an interval does not hold its own estimate.
     """
     powers = [*(row.power for row in streams), *(row.power for row in endurances)]
     intervals.check([*rows, *tasks, *streams, *endurances, *powers, *effects, *against])
+    intervals.check(scores_apart)
     out.mkdir(parents=True, exist_ok=True)  # refused before anything is drawn
     marked = frontier.mark(rows) if marked is None else marked
     rows = [each.row for each in marked]
@@ -120,10 +133,12 @@ def write_report(
         teachers = _begin_all(against_teacher.sections(against, families, footnotes), drawing)
         of_hops = _begin_all(hops.sections(rows, tasks), drawing)
         of_students = _begin_all(students.sections(rows), drawing)
+        by_protocol = _begin_all(apart.published(scores_apart, footnotes), drawing)
+        in_conditions = _begin_all(apart.robustness(scores_apart, footnotes), drawing)
         scores = _first(sections.task_scores(tasks, footnotes))
         fidelity = _first(sections.fidelity(at_shortest_hop(rows), footnotes))
         choices = _begin_all(study.studies(effects, footnotes), drawing)
-        _write_tables(rows, tasks, streams, endurances, effects, against, out)
+        _write_tables(rows, tasks, streams, endurances, effects, against, scores_apart, out)
         if against:
             paper = against_teacher.to_document(against, families)
             atomic.write_text(out / "paper.md", paper)
@@ -144,6 +159,8 @@ def write_report(
                 results=all_results,
                 hops=_drawn(of_hops),
                 students=_drawn(of_students),
+                published_scores=_drawn(by_protocol),
+                in_conditions=_drawn(in_conditions),
                 tasks=scores,
                 fidelity=fidelity,
                 choices=_drawn(choices),
@@ -172,6 +189,7 @@ def _write_tables(
     endurances: Sequence[Endurance],
     effects: Sequence[Estimate],
     against: Sequence[AgainstTeacher],
+    scores_apart: Sequence[ApartScore],
     out: Path,
 ) -> None:
     """Writes the rows of each kind as CSV: results and tasks always, the others where some are."""
@@ -180,6 +198,7 @@ def _write_tables(
     apart = {
         "streaming": schema.listing(streams, Stream),
         "sustained": schema.listing(endurances, Endurance),
+        "scores-apart": schema.listing(scores_apart, ApartScore),
         "effects": schema.listing(effects, Estimate),
         "paper": schema.listing([*against, *published_lines()] if against else [], AgainstTeacher),
     }

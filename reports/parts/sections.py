@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core import units
+from bench.core.score import metric_in_words
 from bench.core.units import GAP
 from reports.parts.table import (
     Cell,
@@ -110,7 +111,7 @@ def task_scores(scores: Sequence[Task], notes: Footnotes) -> Table | None:
     headings = [*text_headings("student", "format")]
     for name in names:
         first = by_task[name][0]
-        metric = first.metric.replace("_", " ")
+        metric = metric_in_words(first.metric)
         headings.append(Heading(name=name, unit=f"%, {metric}, {first.test_clips} clips"))
     return Table(headings=tuple(headings), lines=tuple(lines))
 

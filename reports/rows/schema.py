@@ -25,6 +25,7 @@ Value: TypeAlias = str | float | None
 # meaning, and not when one is added. docs/schema.md lists them.
 ROWS_VERSION = 1
 MEASURED_HERE = "measured here"
+MEAN = "mean"  # of the tasks
 
 
 class Frontend(StrEnum):
@@ -196,7 +197,10 @@ class Task:
     student: str = column("the model's name")
     format: Format = column("number format of the file")  # noqa: RUF009 - a field
     task: str = column("what was classified or searched for")
-    metric: str = column("balanced_accuracy (unweighted average recall), recall or top1")
+    metric: str = column(
+        "balanced_accuracy (unweighted average recall), accuracy, recall, top1, 1-eer (one less "
+        "the equal error rate) or mean_average_precision"
+    )
     value: float = column("the score", "[0, 1]")
     low: float = column("lower end of its 95 % interval", "[0, 1]")
     high: float = column("upper end of its 95 % interval", "[0, 1]")
@@ -215,6 +219,36 @@ class Task:
     over_voices_low: float | None = maybe("lower end of its 95 % interval for other voices")
     over_voices_high: float | None = maybe("upper end of its 95 % interval for other voices")
     neighbours: float | None = maybe("what the ten nearest clips score, without a head", "[0, 1]")
+    chosen_head: str | None = maybe("the head that was the best on the test part, which chose it")
+    heads_tried: int | None = maybe("heads with a normalisation each that it was chosen from")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApartScore:
+    """One artifact's score that is on no frontier and compared with none in results or tasks."""
+
+    file: File
+    task_set: str = column("which tasks were scored")
+    task_set_sha256: str = column("identity of their clips, labels and splits")
+    task: str = column("one of them, or mean")
+    metric: str = column("that of the task; empty for the mean", default="")
+    hop_s: float = column("audio between two windows", "s")
+    protocol: str = column("how the head is chosen: default or noss-published")
+    condition: str | None = maybe("what the test clips are heard in; empty for clean ones")
+    value: float = column("the score", "[0, 1]")
+    low: float = column("lower end of its 95 % interval", "[0, 1]")
+    high: float = column("upper end of its 95 % interval", "[0, 1]")
+    chosen_head: str | None = maybe("the head that was the best on the test part")
+    heads_tried: int | None = maybe("heads with a normalisation each that it was chosen from")
+    change: float | None = maybe("score in the condition less that of the same clips clean")
+    change_low: float | None = maybe("lower end of its 95 % interval, of pairs")
+    change_high: float | None = maybe("upper end of its 95 % interval, of pairs")
+    caveats: tuple[Caveat, ...] = ()
+
+    @property
+    def chosen_by_test(self) -> bool:
+        """Whether the test part chose the heads."""
+        return self.protocol != "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,14 @@ def test_a_gate_of_equal_files_ends_undecided_when_its_time_is_up(tmp_path: Path
         ),
         (lambda here: api.score(here, db=here / "a.db"), "holds no audio embedding"),
         (lambda here: api.score(TINY, db=here / "a.db"), "has no manifest"),
+        (lambda here: api.score(here, protocol="noss", db=here / "a.db"), "no such protocol"),
+        (lambda here: api.score(here, conditions=["rain"], db=here / "a.db"), "no such condition"),
+        (
+            lambda here: api.score(
+                here, protocol="noss-published", conditions=["noise"], db=here / "a.db"
+            ),
+            "by the default protocol",
+        ),
         (lambda here: api.gate(TINY, here / "a.csv", host=True, db=here / "a.db"), "never with"),
         (lambda here: api.gate(TINY, TINY, host=True, serial="x", db=here / "a.db"), "one device"),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.program import command_line
-from support.public_copies import savee
+from support.public_copies import savee, voxceleb1_verification
 
 from bench.core.caveats import CaveatKind
 from bench.store.store import Store
@@ -35,8 +35,27 @@ def test_a_public_task_is_scored_and_its_score_names_the_incomplete_copy(
     (answers,) = task.correct
     assert set(answers) == {"clips"}
     assert task.value == pytest.approx(answers["clips"].count("1") / 8)
-    assert {each.kind for each in one.caveats} == {CaveatKind.INCOMPLETE_DATA}
+    assert {each.kind for each in one.caveats} == {
+        CaveatKind.INCOMPLETE_DATA,
+        CaveatKind.ONE_VOICE,
+    }
+    assert task.by_voice == pytest.approx({"DC": task.value})
     assert any("noss without" in each.evidence for each in several.caveats)
+
+
+def test_pairs_are_scored_with_their_metric_and_have_no_head_to_choose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRILL_BENCH_CACHE", str(tmp_path / "cache"))
+    zoo, data = tmp_path / "zoo", tmp_path / "data"
+    command_line("zoo", "add", MODELS / "patch.tflite", "--zoo", zoo, "--name", "m", status=0)
+    voxceleb1_verification(data)
+    words = ("score", "--zoo", zoo, "--db", tmp_path / "r.db", "--data", data, "--task-set")
+    done = command_line(*words, "voxceleb1_verification", status=0)
+    assert "(1 - EER)" in done.stdout
+    published = ("voxceleb1_verification", "--protocol", "noss-published")
+    refused = command_line(*words, *published, status=2)
+    assert "no task has classes" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -64,5 +83,5 @@ def test_a_public_task_is_explained() -> None:
     table = command_line("data", "explain", status=0).stdout
     assert "CREMA-D" in table
     document = json.loads(command_line("data", "explain", "--json", status=0).stdout)
-    assert len(document["tasks"]) == 8
+    assert len(document["tasks"]) == 10
     assert "no such public task" in command_line("data", "explain", "cremad", status=2).stderr

@@ -72,6 +72,52 @@ def test_a_hop_that_no_file_has_is_refused(zoo: Path, split_tones: Path) -> None
     assert "leave out --hop" in done.stderr
 
 
+def test_the_published_protocol_names_the_head_of_each_score(
+    zoo: Path, split_tones: Path, tmp_path: Path
+) -> None:
+    words = ("score", "m", "--zoo", zoo, "--db", tmp_path / "r.db", "--task-set", split_tones)
+    done = command_line(*words, "--protocol", "noss-published", status=0)
+    assert re.search(r"m\.float32: best_on_test: tones: best of 10 heads .*: logistic", done.stderr)
+    with Store.open(tmp_path / "r.db") as store:
+        (score,) = store.scores()
+    assert score.rule.endswith("protocol noss-published")
+
+
+def test_each_condition_is_scored_stored_and_printed_with_its_difference_to_clean(
+    zoo: Path, split_tones: Path, tmp_path: Path
+) -> None:
+    words = ("score", "m", "--zoo", zoo, "--db", tmp_path / "r.db", "--task-set", split_tones)
+    done = command_line(*words, "--condition", "clean,noise,telephone", status=0)
+    assert "less clean (95 %)" in done.stdout
+    with Store.open(tmp_path / "r.db") as store:
+        scores = store.scores()
+    assert [each.condition.partition(" ")[0] for each in scores] == ["", "noise", "telephone"]
+    assert len({each.rule for each in scores}) == 3
+    assert len({each.task_set_sha256 for each in scores}) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--condition", "clean,rain"), "'rain' is not a condition; give some of clean, noise"),
+        (("--condition", "noise", "--on", "SERIAL"), "leave out --condition or --on"),
+        (
+            ("--condition", "noise", "--protocol", "noss-published"),
+            "conditions are scored by the default protocol",
+        ),
+    ],
+)
+def test_conditions_that_are_not_scored_are_refused(
+    zoo: Path, words: tuple[str, ...], message: str
+) -> None:
+    assert message in command_line("score", "--zoo", zoo, *words, status=2).stderr
+
+
+def test_a_phone_has_the_default_protocol(zoo: Path) -> None:
+    words = ("score", "--zoo", zoo, "--protocol", "noss-published", "--on", "SERIAL")
+    assert "leave out --protocol or --on" in command_line(*words, status=2).stderr
+
+
 def test_a_phone_has_no_choice_of_hop(zoo: Path) -> None:
     done = command_line("score", "--zoo", zoo, "--hop", "17", "--on", "SERIAL")
     assert done.returncode == 2

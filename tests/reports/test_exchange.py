@@ -15,7 +15,7 @@ from support import mode_rows, report_rows
 from support.stored_sessions import ARTIFACT
 
 from bench.core.errors import ConfigurationError
-from bench.core.score import Benchmark, ImportedScore
+from bench.core.imported_score import Benchmark, ImportedScore
 from reports.exchange import benchmarks, peers, tables, trackers
 from reports.exchange.described import TABLES, Kind, described, json_schema, markdown
 from reports.exchange.occasion import Occasion, series_name

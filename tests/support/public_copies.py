@@ -73,6 +73,32 @@ def voxceleb1(root: Path) -> None:
     (root / "iden_split.txt").write_text("\n".join(lines) + "\n")
 
 
+def voxceleb1_verification(root: Path) -> None:
+    names = [
+        f"id{person}/{video}/00001.wav" for person, video in product(range(10_270, 10_274), _VIDEOS)
+    ]
+    for name in (*names, "id10275/9mQ11vBs1wc/00001.wav"):  # of no pair
+        write_noise(root / "wav" / name)
+    pairs = [(one, other) for one, other in product(names, names) if one < other]
+    lines = [f"{int(one[:7] == other[:7])} {one} {other}" for one, other in pairs]
+    lines.append(f"1 {names[0]} id10270/{_VIDEOS[0]}/00007.wav")  # that is not there
+    (root / "veri_test.txt").write_text("\n".join(lines) + "\n")
+
+
+def fsd50k(root: Path) -> None:
+    truth = root / "FSD50K.ground_truth"
+    truth.mkdir(parents=True)
+    kinds = ("Bark,Animal,Dog", "Meow,Animal", "Speech", "Dog,Speech")
+    for part, numbers in (("dev", range(100, 112)), ("eval", range(200, 206))):
+        with (truth / f"{part}.csv").open("w", newline="") as stream:
+            table = csv.writer(stream)
+            table.writerow(["fname", "labels", "mids", *["split"] * (part == "dev")])
+            for number in numbers:
+                split = ["val" if number % 4 == 3 else "train"] if part == "dev" else []
+                table.writerow([number, kinds[number % 3 + (number > 107)], "/m/0bt9lr", *split])
+                write_noise(root / f"FSD50K.{part}_audio" / f"{number}.wav", rate_hz=44_100)
+
+
 def speech_commands(root: Path) -> None:
     main = root / "speech_commands_v0.02"
     test = root / "speech_commands_test_set_v0.02"
@@ -122,6 +148,7 @@ def masc(root: Path, *, kept_back: bool = False) -> None:
 COPIES: dict[str, Callable[[Path], None]] = {
     write.__name__: write
     for write in (
-        crema_d, dementiabank, esc50_human, masc, savee, speech_commands, voxceleb1, voxforge,
+        crema_d, dementiabank, esc50_human, fsd50k, masc, savee, speech_commands, voxceleb1,
+        voxceleb1_verification, voxforge,
     )
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Tables of scores."""
+"""Scores of artifacts, and their differences, as tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from bench.cli.terminal import print_rows
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact
-from bench.core.score import Score
+from bench.core.caveats import CaveatKind
+from bench.core.score import Score, TaskScore, metric_in_words
 
 
 def below_floor(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> list[str]:
@@ -16,7 +17,18 @@ def below_floor(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> list[
         f"{names[score.artifact_sha256]}: below_floor: {score.mean:.3f}, and mean and deviation of "
         f"a log-mel spectrogram score {floor:.3f}: for this task the model is worth nothing"
         for score in scores
-        if (floor := score.floor_mean) is not None and score.mean < floor
+        if not score.condition and (floor := score.floor_mean) is not None and score.mean < floor
+    ]
+
+
+def best_on_test(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> list[str]:
+    """Returns a line for each score whose heads the test part chose."""
+    names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
+    return [
+        f"{names[score.artifact_sha256]}: {each.kind.value}: {each.evidence}: {each.text}"
+        for score in scores
+        for each in score.caveats
+        if each.kind is CaveatKind.BEST_ON_TEST
     ]
 
 
@@ -29,7 +41,33 @@ def grouped(scores: Sequence[Score]) -> list[list[Score]]:
 
 
 def print_scores(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
-    """Prints the scores of one task set, with floor and chance in the last rows."""
+    """Prints each score with those of its tasks, the floor and chance; then those in conditions."""
+    clean = [score for score in scores if not score.condition]
+    if clean:
+        _print_clean(artifacts, clean)
+    heard = [score for score in scores if score.condition]
+    if heard:
+        _print_conditions(artifacts, heard)
+
+
+def _print_conditions(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
+    names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
+    rows = []
+    for score in scores:
+        less = score.less_clean[-1]
+        rows.append(
+            [
+                names[score.artifact_sha256],
+                f"{score.hop_samples / SAMPLE_RATE_HZ:.3g}",
+                score.condition,
+                f"{score.mean:.3f} ({score.mean_low:.3f}-{score.mean_high:.3f})",
+                f"{less.value:+.3f} ({less.low:+.3f} to {less.high:+.3f})",
+            ]
+        )
+    print_rows(["model", "hop (s)", "condition", "mean (95 %)", "less clean (95 %)"], rows)
+
+
+def _print_clean(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None:
     names = {each.sha256: f"{each.name}.{each.format.value}" for each in artifacts}
     tasks = scores[0].tasks
     compared = any(score.less_hop for score in scores)
@@ -51,7 +89,13 @@ def print_scores(artifacts: Sequence[Artifact], scores: Sequence[Score]) -> None
     rows.append(["chance", "", *(f"{task.chance:.3f}" for task in tasks), *rest])
     last = ["other voices (95 %)"] if spoken else []
     last += ["less reference hop (95 %)"] if compared else []
-    print_rows(["model", "hop (s)", *(task.task for task in tasks), "mean (95 %)", *last], rows)
+    print_rows(["model", "hop (s)", *map(_heading, tasks), "mean (95 %)", *last], rows)
+
+
+def _heading(task: TaskScore) -> str:
+    """Returns a task's name, with its metric where that is not a share of clips."""
+    is_share = task.metric not in ("1-eer", "mean_average_precision")
+    return task.task if is_share else f"{task.task} ({metric_in_words(task.metric)})"
 
 
 def _over_voices(score: Score) -> str:

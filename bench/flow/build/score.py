@@ -8,16 +8,18 @@ from functools import partial
 from types import MappingProxyType
 
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact, Role
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, ConfigurationError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress
-from bench.core.score import Score
+from bench.core.score import Score, ScoringProtocol
 from bench.store.store import Store
 from models.accuracy.floor import FLOOR, score_floor
-from models.accuracy.pieces import Work
+from models.accuracy.pieces import Work, working
+from models.accuracy.robustness import score_under
 from models.accuracy.score import score_at_hops
 from models.accuracy.scored_teacher import ScoredTeacher
 from models.accuracy.windows import has_choice_of_hop
+from models.audio.acoustics import AcousticCondition
 from models.audio.taskset import TaskSet
 from models.zoo import Zoo
 
@@ -88,6 +90,8 @@ def score_artifacts(
     on_progress: OnStepProgress,
     hops: Callable[[Artifact], Sequence[int]] = own_hop,
     teachers: Mapping[str, ScoredTeacher] = MappingProxyType({}),
+    protocol: ScoringProtocol = ScoringProtocol.DEFAULT,
+    conditions: Sequence[AcousticCondition] = (),
     work: Work | None = None,
 ) -> tuple[list[Score], dict[str, BenchError]]:
     """Returns the scores of each artifact and the error of each that failed; stores each score.
@@ -98,43 +102,68 @@ def score_artifacts(
         on_progress: called with the name of what is scored, clips done and the total.
         hops: returns those of an artifact, in samples.
         teachers: SHA-256 of an artifact to the teacher that it is also compared with.
+        protocol: how the heads are chosen.
+        conditions: of the test clips, besides clean ones; by the default protocol.
         work: where it is done; by default in processes of this machine, if that is worth it.
+
+    Raises:
+        ConfigurationError: the protocol chooses heads, and no task has one to choose.
     """
-    if work is None:
-        with Work() as own:
-            return score_artifacts(
-                artifacts,
-                zoo=zoo,
-                task_set=task_set,
-                store=store,
-                on_progress=on_progress,
-                hops=hops,
-                teachers=teachers,
-                work=own,
-            )
+    has_classes = any(task.metric.has_classes for task in task_set.tasks)
+    if protocol is ScoringProtocol.NOSS_PUBLISHED and not has_classes:
+        raise ConfigurationError(
+            f"{task_set.name}: no task has classes, so that there is no head to choose",
+            hint="score it by the default protocol",
+        )
     cache = cache_dir()
-    score_floor(task_set, cache=cache, on_progress=partial(on_progress, FLOOR), work=work)
     scores: list[Score] = []
     failed: dict[str, BenchError] = {}
-    for artifact in artifacts:
-        name = f"{artifact.name}.{artifact.format.value}"
-        try:
-            at_hops = score_at_hops(
-                artifact,
-                zoo.checked_path(artifact),
-                task_set,
-                hops=hops(artifact),
-                cache=cache,
-                frontend_path=zoo.frontend_path(artifact),
-                teacher=teachers.get(artifact.sha256),
-                on_progress=partial(on_progress, name),
-                work=work,
-            )
-        except BenchError as error:
-            failed[name] = error
-            continue
-        store.add_artifact(artifact)
-        for score in at_hops:
-            store.add_score(score)
-        scores += at_hops
+    with working(work) as own:
+        score_floor(
+            task_set,
+            cache=cache,
+            protocol=protocol,
+            on_progress=partial(on_progress, FLOOR),
+            work=own,
+        )
+        for artifact in artifacts:
+            name = f"{artifact.name}.{artifact.format.value}"
+            try:
+                found = [
+                    *score_at_hops(
+                        artifact,
+                        zoo.checked_path(artifact),
+                        task_set,
+                        hops=hops(artifact),
+                        cache=cache,
+                        frontend_path=zoo.frontend_path(artifact),
+                        teacher=teachers.get(artifact.sha256),
+                        protocol=protocol,
+                        on_progress=partial(on_progress, name),
+                        work=own,
+                    ),
+                    *(
+                        score_under(
+                            artifact,
+                            zoo.checked_path(artifact),
+                            task_set,
+                            condition=condition,
+                            hop=hop,
+                            cache=cache,
+                            frontend_path=zoo.frontend_path(artifact),
+                            on_progress=partial(on_progress, f"{name}, {condition}"),
+                            work=own,
+                        )
+                        for condition in conditions
+                        if condition is not AcousticCondition.CLEAN
+                        for hop in hops(artifact)
+                    ),
+                ]
+            except BenchError as error:
+                failed[name] = error
+                continue
+            store.add_artifact(artifact)
+            for score in found:
+                store.add_score(score)
+            scores += found
     return scores, failed

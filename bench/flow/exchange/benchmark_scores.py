@@ -20,7 +20,7 @@ from bench.core.artifact import Artifact
 from bench.core.config import near
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_bytes
-from bench.core.score import Benchmark, ImportedScore
+from bench.core.imported_score import Benchmark, ImportedScore
 from bench.store.records import Event
 from bench.store.store import Store
 

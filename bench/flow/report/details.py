@@ -10,7 +10,8 @@ from statistics import median
 from bench.core import units
 from bench.core.artifact import Artifact, Tensor
 from bench.core.caveats import Caveat
-from bench.flow.report.join import device_names, file_of
+from bench.flow.report.accuracy import file_of
+from bench.flow.report.join import device_names
 from bench.flow.report.results import CaseResult, Timed
 from bench.plan.case import Case, Mode
 from bench.plan.device import DeviceRecord

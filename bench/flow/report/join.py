@@ -11,7 +11,7 @@ from bench.core.caveats import Caveat, CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.core.score import PRESENT_RULE, Score
 from bench.flow.outputs.record import host_score_caveats, output_caveats
-from bench.flow.report.accuracy import task_row, with_accuracy
+from bench.flow.report.accuracy import file_of, task_row, with_accuracy
 from bench.flow.report.energy import energy_columns
 from bench.flow.report.frontend import frontend_of
 from bench.flow.report.results import CaseResult, Timed
@@ -39,6 +39,7 @@ def join(
     *,
     task_set: str | None = None,
     timed: Sequence[Timed] | None = None,
+    scored: Sequence[Score] | None = None,
     with_imported: bool = False,
 ) -> tuple[list[Row], list[Task]]:
     """Returns a row per hop of each case that was timed back to back, and the scores per task.
@@ -52,12 +53,13 @@ def join(
     Args:
         task_set: which scores to use; by default the set that most artifacts were scored on.
         timed: the result of ``newest_results`` of the same store, if it was read already.
+        scored: the scores of the same store, if they were read already.
         with_imported: imported rows may be on a frontier with measured ones.
 
     Raises:
         ConfigurationError: nothing was scored on ``task_set``.
     """
-    scores = _scores(store.scores(), task_set)
+    scores = _scores(store.scores() if scored is None else scored, task_set)
     timed = newest_results(store) if timed is None else timed
     artifacts = _artifacts(store, timed, scores)
     names = _device_names(timed, with_imported=with_imported)
@@ -80,8 +82,8 @@ def join(
                 keeps_apart=not with_imported,
             )
             at_hops = scores.get(case.artifact.sha256, {})
-            scored: list[int | None] = [*sorted(at_hops)]
-            for hop in scored or [case.artifact.hop_samples]:
+            hops: list[int | None] = [*sorted(at_hops)]
+            for hop in hops or [case.artifact.hop_samples]:
                 row = _row(source, frontends, at_hops, hop)
                 if energies:
                     alike = energies.get(case.case.without_protocol, ())
@@ -180,23 +182,13 @@ class Source:
         )
 
 
-def file_of(artifact: Artifact) -> File:
-    """Returns the file of rows about an artifact."""
-    return File(
-        artifact_sha256=artifact.sha256,
-        student=artifact.name,
-        format=artifact.format,
-        family=_family_of(artifact.name),
-    )
-
-
 def _scores(scores: Iterable[Score], task_set: str | None) -> dict[str, dict[int, Score]]:
     """Returns the score of each artifact at each hop on one task set; two sets are not comparable.
 
     It is the newest, but one of a former rule never stands in for one of the present rule. Scores
-    of phones' outputs are left out: they are of a few clips only.
+    of phones' outputs are left out: they are of a few clips only. So are those in a condition.
     """
-    candidates = [each for each in scores if each.device is None]
+    candidates = [each for each in scores if each.device is None and not each.condition]
     if task_set is not None:
         candidates = [each for each in candidates if each.task_set == task_set]
         if not candidates:
@@ -335,9 +327,3 @@ def _sessions_caveat(sessions: Sequence[str]) -> tuple[Caveat]:
     left = len(sessions) - _MOST_SESSIONS
     evidence = f"sessions {names}{f' and {left} more' if left > 0 else ''}"
     return (Caveat(kind=CaveatKind.SEVERAL_SESSIONS, evidence=evidence),)
-
-
-def _family_of(name: str) -> str:
-    """Returns the family of a model, which has one colour: its size, else its name."""
-    size, _, rest = name.partition("_")
-    return size if rest.startswith("w") else name

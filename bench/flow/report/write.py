@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from bench.core.units import counted, elapsed
 from bench.core.version import VERSION
+from bench.flow.report.accuracy import apart_scores
 from bench.flow.report.details import details_of
 from bench.flow.report.gates import NONE, gates_beside, with_gates, write_gates
 from bench.flow.report.join import device_names, join
@@ -50,7 +51,10 @@ def report(
         with_imported: imported rows may be on a frontier with measured ones.
     """
     timed = newest_results(store)
-    rows, tasks = join(store, task_set=task_set, timed=timed, with_imported=with_imported)
+    scored = store.scores()
+    rows, tasks = join(
+        store, task_set=task_set, timed=timed, scored=scored, with_imported=with_imported
+    )
     streams, endurances = modes(timed)
     check(rows)
     marked = mark(rows)
@@ -72,6 +76,7 @@ def report(
         against=against_teachers(store, rows),
         details=details,
         marked=marked,
+        scores_apart=apart_scores(store, scored),
     )
     if not is_alone:
         write_gates(found, details, addresses(details, marked), out)

@@ -1,13 +1,12 @@
 """A file at several hops: one row each, with the cost and the accuracy of that hop."""
 
 import csv
-import html
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.pages import words
 from support.stored_sessions import ARTIFACT, CASE, add_session
 
 from bench.core.artifact import Artifact, Role
@@ -115,11 +114,6 @@ def fill(store: Store, models: Sequence[tuple[Artifact, float]], scores: list[Sc
 
 def all_hops(letter: str, lead: float = 0.0, **more: object) -> list[Score]:
     return [scored(letter * 64, frames, mean + lead, **more) for frames, mean in HOPS.items()]  # type: ignore[arg-type]  # of scored
-
-
-def words(page: Path) -> str:
-    text = re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", page.read_text(), flags=re.DOTALL)
-    return " ".join(html.unescape(text).split())
 
 
 def test_a_file_scored_at_three_hops_is_three_rows_with_the_cost_of_each(store: Store) -> None:

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import flags
+from bench.cli import flags, score_flags
 from bench.cli.console import print_json, print_to_stderr
 from bench.core import config
 from bench.core.artifact import Artifact
 from bench.core.errors import BenchError, ConfigurationError
-from bench.core.score import Score
+from bench.core.score import Score, ScoringProtocol
 from bench.core.units import counted
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from models.accuracy.pieces import Work
     from models.audio.taskset import TaskSet
     from models.zoo import Zoo
-
-_MOST_FRAMES = 96  # of a window; a longer hop would leave audio between two windows
 
 
 class Options(flags.VerbOptions):
@@ -33,6 +31,8 @@ class Options(flags.VerbOptions):
     audio: str | None
     data: Path | None
     hop: tuple[int, ...] | None
+    protocol: str | None
+    condition: tuple[str, ...] | None
     db: str
     zoo: Path
     on: str | None
@@ -45,95 +45,7 @@ class Options(flags.VerbOptions):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``score``."""
-    parser.epilog = (
-        "example: frill-bench score small_w1.0_keras3_gap_e2048_unfused --task-set quick"
-    )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="models in the zoo (default: all audio embeddings)"
-    )
-    parser.add_argument(
-        "--task-set",
-        metavar="SET",
-        action="append",
-        help="default (six tasks), quick (two, few clips), demo (these two, more clips), "
-        "development (two, of voices to choose recipes by), extended (three, of packages that are "
-        "fetched apart), noss, mobile_health or one public task of them such as crema_d (with "
-        "--data), a folder of clips by label, or a CSV with path,label[,split][,speaker] "
-        "(default: default; on a phone: quick); given several times, all of them are scored",
-    )
-    parser.add_argument(
-        "--audio",
-        metavar="PATH",
-        help="a folder or CSV of your own clips; the same as --task-set PATH",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="where the data of public tasks are: of one task its own folder, of several a folder "
-        "with one of each task's name, or a folder of TensorFlow Datasets; data explain has the "
-        "steps to get them",
-    )
-    parser.add_argument(
-        "--hop",
-        type=_hops,
-        metavar="N[,N...]",
-        help="frames of 10 ms between two windows, such as 17,48,96: a score at each hop, and the "
-        "difference to its own hop (default: the model's own hop; FRILL's is 17). A stream, or a "
-        "model with a front-end of its own, has one hop only: the others are skipped and named",
-    )
-    parser.add_argument(
-        "--import",
-        dest="import_path",
-        type=Path,
-        metavar="PATH",
-        help="read the results of another benchmark (a file of HEAR's evaluation kit, X-ARES or "
-        "MTEB, or a folder of them) as scores of the one NAME, NAME.FORMAT or SHA-256 that is "
-        "named; MTEB's results name it themselves. They stay apart from our own scores: see "
-        "export --table imported",
-    )
-    flags.add_scheduler(parser, "embed")
-    flags.add_db(parser, "database for the scores")
-    flags.add_zoo(parser)
-    flags.add_json(parser)
-    group = parser.add_argument_group("on a phone (its scores are compared with the host's)")
-    group.add_argument(
-        "--on",
-        metavar="SERIAL",
-        help="score this phone's outputs for a sample of the clips, instead of this machine's",
-    )
-    group.add_argument(
-        "--clips",
-        type=int,
-        metavar="N",
-        help="size of the sample (default: the fewest clips that fill all classes and folds, but "
-        "at least 120)",
-    )
-    group.add_argument(
-        "--delegate",
-        choices=("xnnpack", "none", "gpu", "nnapi"),
-        help="delegate on the phone (default: xnnpack, or none where the tool lacks it)",
-    )
-    group.add_argument(
-        "--benchmark-binary",
-        type=Path,
-        metavar="PATH",
-        help="this build of the official benchmark_model, instead of a download",
-    )
-
-
-def _hops(text: str) -> tuple[int, ...]:
-    """Returns the frames of a list such as ``17,48,96``.
-
-    Raises:
-        argparse.ArgumentTypeError: a part is not a hop within a window.
-    """
-    parts = text.split(",")
-    if all(part.isdecimal() and 1 <= int(part) <= _MOST_FRAMES for part in parts):
-        return tuple(sorted({int(part) for part in parts}))
-    raise argparse.ArgumentTypeError(
-        f"{text!r} is not a list of hops; give frames from 1 to {_MOST_FRAMES}, such as 17,48,96"
-    )
+    score_flags.add_to(parser)
 
 
 def run(options: Options) -> int:
@@ -148,10 +60,9 @@ def _score(options: Options) -> int:
 
     zoo = Zoo(options.zoo)
     artifacts = _named(options, zoo)
+    _check_conditions(options)
     if options.on is not None:
-        reason = "is for this machine; a phone's outputs are compared at the model's own hop"
-        _refuse(options, ("hop",), reason, "leave out --hop or --on")
-        _refuse(options, ("scheduler",), "is for this machine", "leave out --scheduler or --on")
+        _check_on_phone(options)
         return _on_phone(options, zoo, artifacts)
     _refuse(options, ("clips", "delegate", "benchmark_binary"), "is for phones", "add --on SERIAL")
     return _here(options, zoo, artifacts)
@@ -195,6 +106,7 @@ def _here(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     from bench.flow.build.score import hops_of, own_hop, score_artifacts, skipped_hops
     from bench.store.store import Store
     from models.accuracy.pieces import Work
+    from models.audio.acoustics import AcousticCondition
     from models.audio.tasks import DEFAULT
     from models.frontend import FRAME_HOP_SAMPLES
 
@@ -224,12 +136,42 @@ def _here(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
                 store=store,
                 on_progress=on_progress,
                 hops=chosen,
+                protocol=ScoringProtocol(options.protocol or ScoringProtocol.DEFAULT),
+                conditions=[AcousticCondition(each) for each in options.condition or ()],
                 work=work,
             )
             scores += done
             failed |= errors
         url = store.url
     return _end(options, artifacts, scores, failed, url, print_scores, skipped, work)
+
+
+def _check_on_phone(options: Options) -> None:
+    """Raises ``ConfigurationError`` for flags that are for this machine."""
+    reason = "is for this machine; a phone's outputs are compared at the model's own hop"
+    _refuse(options, ("hop",), reason, "leave out --hop or --on")
+    _refuse(options, ("scheduler",), "is for this machine", "leave out --scheduler or --on")
+    if options.protocol not in (None, ScoringProtocol.DEFAULT):
+        raise ConfigurationError(
+            f"--protocol {options.protocol} is for this machine; a phone's outputs are compared "
+            "with the host's by the default protocol",
+            hint="leave out --protocol or --on",
+        )
+
+
+def _check_conditions(options: Options) -> None:
+    """Raises ``ConfigurationError`` for conditions that are not scored."""
+    if options.condition is None:
+        return
+    if options.on is not None:
+        raise ConfigurationError(
+            "--condition is for this machine", hint="leave out --condition or --on"
+        )
+    if options.protocol not in (None, ScoringProtocol.DEFAULT):
+        raise ConfigurationError(
+            "conditions are scored by the default protocol",
+            hint="leave out --condition or --protocol",
+        )
 
 
 def _sources(options: Options, otherwise: str) -> list[str]:
@@ -313,9 +255,9 @@ def _import(options: Options, path: Path) -> int:
     from bench.store.store import Store
     from models.zoo import Zoo
 
-    given = ("task_set", "audio", "data", "hop", "on", "clips", "delegate", "benchmark_binary")
+    given = ("task_set", "audio", "data", "hop", "protocol", "condition", "scheduler", "on")
     reason, hint = "is for scores that are made here", "leave it out with --import"
-    _refuse(options, (*given, "scheduler"), reason, hint)
+    _refuse(options, (*given, "clips", "delegate", "benchmark_binary"), reason, hint)
     found = read_results(path)
     with Store.open(options.db) as store:
         known = {each.sha256: each for each in (*store.artifacts(), *Zoo(options.zoo).artifacts())}
@@ -348,7 +290,7 @@ def _end(
     work: Work | None = None,
 ) -> int:
     """Prints what was scored, skipped and failed, and returns the exit code."""
-    from bench.cli.shown.scores import below_floor, grouped
+    from bench.cli.shown.scores import below_floor, best_on_test, grouped
 
     if options.json:
         print_json(
@@ -362,7 +304,7 @@ def _end(
     else:
         for of_set in grouped(scores):
             show(artifacts, of_set)
-    for line in below_floor(artifacts, scores):
+    for line in (*below_floor(artifacts, scores), *best_on_test(artifacts, scores)):
         print_to_stderr(line)
     for error in failed.values():
         print_to_stderr(f"failed: {error}")
