@@ -23,12 +23,12 @@ from bench.flow.measure.session import measure, open_session
 from bench.flow.report.write import report
 from bench.plan.suite import Suite, Target, bare_target, host_suite, zoo_targets
 from bench.store.store import Store
-from models.accuracy.windows import has_choice_of_hop
 from models.audio import packages
 from models.audio.folder import own_task_set
 from models.audio.tasks import DEMO, task_set
 from models.audio.taskset import TaskSet
 from models.convert import pool
+from models.embeddings.windows import has_choice_of_hop
 from models.frontend import FRAME_HOP_SAMPLES
 from models.student import buildable
 from models.student.spec import InGraphFrontend

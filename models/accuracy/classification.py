@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from bench.core.score import ChosenHead, Difference, ScoringProtocol, VoiceCount
 from models.accuracy import head, published
 from models.accuracy.clusters import RESAMPLES, SEED
-from models.accuracy.pieces import Work
 from models.accuracy.several_labels import average_precision
 from models.accuracy.verification import verified
 from models.audio.taskset import Clip, Fold, Metric, Task, TaskSet
+from models.embeddings.pieces import Work
 from models.tflite.arrays import Floats
 
 T = TypeVar("T")

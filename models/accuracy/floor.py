@@ -14,11 +14,11 @@ from bench.core.progress import OnProgress, ignore
 from bench.core.score import Score, ScoringProtocol
 from models import frontend
 from models.accuracy.classification import TaskAccuracy, evaluate
-from models.accuracy.frames import frames_of
-from models.accuracy.kept import Kept
-from models.accuracy.pieces import ClipVector, Piece, Work, name_of, vectors_of, working
 from models.accuracy.scores import Floor, kept, of_protocol, report_done, score_of
 from models.audio.taskset import TaskSet
+from models.embeddings.frames import frames_of
+from models.embeddings.kept import Kept
+from models.embeddings.pieces import ClipVector, Piece, Work, name_of, vectors_of, working
 from models.tflite.arrays import Floats
 
 FLOOR = "log-mel"

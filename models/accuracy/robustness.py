@@ -14,12 +14,12 @@ from bench.core.hashing import sha256_file
 from bench.core.progress import OnProgress, ignore
 from bench.core.score import Score
 from models.accuracy.classification import TaskAccuracy, differences, evaluate, evaluate_task
-from models.accuracy.embed import DELEGATE, THREADS, embed_at_hops
 from models.accuracy.floor import FLOOR, floor_vectors
-from models.accuracy.pieces import Work
 from models.accuracy.scores import Floor, kept, score_of
 from models.audio.acoustics import VERSION, AcousticCondition, perturbed_paths
 from models.audio.taskset import Metric, Task, TaskSet
+from models.embeddings.embed import DELEGATE, THREADS, embed_at_hops
+from models.embeddings.pieces import Work
 from models.tflite import litert
 from models.tflite.arrays import Floats
 

@@ -24,14 +24,14 @@ from models.accuracy.classification import (
     differences,
     evaluate,
 )
-from models.accuracy.embed import DELEGATE, THREADS, embed_at_hops, embed_clips
 from models.accuracy.floor import floor_of
-from models.accuracy.frames import frames_of
-from models.accuracy.pieces import Work
 from models.accuracy.scored_teacher import ScoredTeacher, less_teacher
 from models.accuracy.scores import kept, of_protocol, report_done, score_of
-from models.accuracy.windows import starts_of
 from models.audio.taskset import TaskSet
+from models.embeddings.embed import DELEGATE, THREADS, embed_at_hops, embed_clips
+from models.embeddings.frames import frames_of
+from models.embeddings.pieces import Work
+from models.embeddings.windows import starts_of
 from models.teachers.clips import clip_vectors
 from models.teachers.teacher import Teacher
 from models.tflite import litert

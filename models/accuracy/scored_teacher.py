@@ -19,8 +19,8 @@ from models.accuracy.classification import (
     evaluate,
     ratio_of_means,
 )
-from models.accuracy.embed import embed_clips
 from models.audio.taskset import TaskSet
+from models.embeddings.embed import embed_clips
 from models.teachers.clips import clip_vectors
 from models.teachers.teacher import Teacher
 

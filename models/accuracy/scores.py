@@ -21,8 +21,8 @@ from models.accuracy.classification import (
     confidence_interval,
     differences,
 )
-from models.accuracy.embed import THREADS
 from models.audio.taskset import TaskSet
+from models.embeddings.embed import THREADS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ import numpy as np
 from bench.core import config
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact
 from bench.core.errors import ConfigurationError, ConversionError
-from models.accuracy.clip_windows import windows_of
-from models.accuracy.embed import opened, pooled
-from models.accuracy.windows import has_choice_of_hop, whole_hop
 from models.audio.decode import to_16_khz
+from models.embeddings.clip_windows import windows_of
+from models.embeddings.embed import opened, pooled
+from models.embeddings.windows import has_choice_of_hop, whole_hop
 from models.tflite.apart import Model
 from models.tflite.arrays import Floats
 from models.zoo import Zoo

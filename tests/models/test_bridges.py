@@ -14,10 +14,10 @@ from bench.core import config
 from bench.core.artifact import Role
 from bench.core.errors import ConfigurationError, ConversionError
 from models import frontend, hear
-from models.accuracy.embed import embed_clips
 from models.audio.decode import decode
 from models.audio.tasks import task_set
 from models.bridges.opened import OpenedArtifact, at_16_khz
+from models.embeddings.embed import embed_clips
 from models.tflite.arrays import Floats
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "bridges.md"

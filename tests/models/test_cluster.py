@@ -12,14 +12,14 @@ from support.audio_models import MODELS, manifest
 
 from bench.core.errors import ConfigurationError, InfrastructureError
 from bench.flow.build.cluster import at
-from models.accuracy.embed import embed_clips
-from models.accuracy.pieces import Work
 from models.audio.tasks import task_set
 from models.distill import parts
 from models.distill.corpus import clips_of
 from models.distill.parts import TargetWorkers
 from models.distill.recipe import TargetSpec
 from models.distill.targets import prepare_targets
+from models.embeddings.embed import embed_clips
+from models.embeddings.pieces import Work
 from models.teachers.teacher import Teacher
 
 distributed: Any = pytest.importorskip("distributed")

@@ -10,11 +10,11 @@ from support.zoo_names import UNFUSED
 from bench.core.artifact import Format, Role
 from bench.core.errors import ConfigurationError, ConversionError
 from models import frontend
-from models.accuracy import embed
-from models.accuracy.embed import Embedder, embed_at_hops, embed_clips
 from models.audio import packages
 from models.audio.decode import decode
 from models.audio.tasks import task_set
+from models.embeddings import embed
+from models.embeddings.embed import Embedder, embed_at_hops, embed_clips
 from models.tflite.arrays import Floats
 from models.zoo import Zoo
 

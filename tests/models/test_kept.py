@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.accuracy.kept import Kept
+from models.embeddings.kept import Kept
 
 
 def rows(*values: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -9,11 +9,11 @@ import pytest
 from support.audio_models import MODELS, manifest
 
 from models import frontend
-from models.accuracy import pieces
-from models.accuracy.embed import embed_at_hops, embed_clips
-from models.accuracy.pieces import Work
 from models.audio.decode import decode
 from models.audio.tasks import task_set
+from models.embeddings import pieces
+from models.embeddings.embed import embed_at_hops, embed_clips
+from models.embeddings.pieces import Work
 from models.tflite.arrays import Floats
 
 PATH = MODELS / "patch_one.tflite"

@@ -10,11 +10,11 @@ from support.public_copies import voxceleb1_verification
 from bench.core import config
 from bench.core.score import PRESENT_RULE, Score
 from models.accuracy.classification import differences, evaluate
-from models.accuracy.embed import embed_clips
 from models.accuracy.robustness import clips_tested, evaluate_under, score_under
 from models.accuracy.score import score_artifact
 from models.audio.acoustics import AcousticCondition
 from models.audio.tasks import task_set
+from models.embeddings.embed import embed_clips
 from models.public.task_sets import public_task_set
 
 PATH = MODELS / "patch.tflite"

@@ -12,10 +12,10 @@ from bench.core.artifact import IN_GRAPH, Role
 from bench.core.score import PRESENT_RULE, Head, Score, Windows
 from bench.flow.build.score import SkippedHops, hops_of, skipped_hops
 from models.accuracy.classification import differences, evaluate
-from models.accuracy.embed import embed_at_hops
 from models.accuracy.floor import score_floor
 from models.accuracy.score import score_artifact, score_at_hops
 from models.audio.tasks import task_set
+from models.embeddings.embed import embed_at_hops
 
 HOPS = (2_720, 7_680, 15_360)
 PATH = MODELS / "patch.tflite"

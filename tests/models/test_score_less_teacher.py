@@ -9,10 +9,10 @@ from support.audio_models import MODELS, manifest
 from bench.core import config
 from bench.core.score import Score
 from models.accuracy.classification import TaskAccuracy, evaluate, ratio_of_means
-from models.accuracy.embed import embed_clips
 from models.accuracy.score import score_artifact
 from models.accuracy.scored_teacher import scored_file
 from models.audio.tasks import task_set
+from models.embeddings.embed import embed_clips
 
 PATCH, ONE = MODELS / "patch.tflite", MODELS / "patch_one.tflite"
 

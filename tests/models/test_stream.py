@@ -16,10 +16,10 @@ from bench.core.caveats import CaveatKind
 from bench.core.errors import ConfigurationError
 from bench.tool import litert_runner
 from models import frontend
-from models.accuracy.embed import embed_clips
 from models.audio.calibration import patches_for
 from models.audio.tasks import task_set
 from models.convert import fidelity
+from models.embeddings.embed import embed_clips
 from models.stream import INPUTS, PAST_SAMPLES, Hop, Stream, filled, hop_of
 from models.student import weights
 from models.student.buildable import architecture, parse

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.accuracy.windows import starts
+from models.embeddings.windows import starts
 
 WINDOW = 15_600
 FRAME = 160

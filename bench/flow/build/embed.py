@@ -17,8 +17,8 @@ from bench.core.hashing import sha256_file
 from bench.core.paths import cache_dir
 from bench.core.progress import OnProgress
 from bench.core.version import VERSION
-from models.accuracy.embed import DELEGATE, THREADS, embed_windows, pooled
 from models.audio.decode import audio_files
+from models.embeddings.embed import DELEGATE, THREADS, embed_windows, pooled
 from models.tflite import litert
 from models.tflite.arrays import Floats
 from models.tflite.extras import from_extra

@@ -14,13 +14,13 @@ from bench.core.progress import OnStepProgress
 from bench.core.score import Score, ScoringProtocol
 from bench.store.store import Store
 from models.accuracy.floor import FLOOR, score_floor
-from models.accuracy.pieces import Work, working
 from models.accuracy.robustness import score_under
 from models.accuracy.score import score_at_hops
 from models.accuracy.scored_teacher import ScoredTeacher
-from models.accuracy.windows import has_choice_of_hop
 from models.audio.acoustics import AcousticCondition
 from models.audio.taskset import TaskSet
+from models.embeddings.pieces import Work, working
+from models.embeddings.windows import has_choice_of_hop
 from models.zoo import Zoo
 
 _EMBEDDINGS = (Role.EMBEDDING_PATCH, Role.EMBEDDING_WAVEFORM, Role.EMBEDDING_STREAM)

@@ -28,10 +28,10 @@ from bench.store.records import Session
 from bench.store.store import Store
 from bench.tool.input_flags import Input
 from models import stream
-from models.accuracy.clip_windows import clip_windows
-from models.accuracy.embed import BATCH, embed_clips, pooled, shaped
 from models.accuracy.score import score_beside_host
 from models.audio.taskset import TaskSet
+from models.embeddings.clip_windows import clip_windows
+from models.embeddings.embed import BATCH, embed_clips, pooled, shaped
 from models.tflite import reader
 from models.tflite.apart import Model
 from models.tflite.arrays import Floats

@@ -18,8 +18,8 @@ from bench.core.units import counted
 
 if TYPE_CHECKING:
     from bench.flow.build.score import SkippedHops
-    from models.accuracy.pieces import Work
     from models.audio.taskset import TaskSet
+    from models.embeddings.pieces import Work
     from models.zoo import Zoo
 
 
@@ -105,9 +105,9 @@ def _here(options: Options, zoo: Zoo, artifacts: Sequence[Artifact]) -> int:
     from bench.flow.build.cluster import at
     from bench.flow.build.score import hops_of, own_hop, score_artifacts, skipped_hops
     from bench.store.store import Store
-    from models.accuracy.pieces import Work
     from models.audio.acoustics import AcousticCondition
     from models.audio.tasks import DEFAULT
+    from models.embeddings.pieces import Work
     from models.frontend import FRAME_HOP_SAMPLES
 
     hops = tuple(FRAME_HOP_SAMPLES * frames for frames in options.hop or ())

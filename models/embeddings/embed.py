@@ -21,9 +21,9 @@ from bench.core.hashing import sha256_file, sha256_value
 from bench.core.progress import OnProgress, ignore
 from bench.core.score import Windows
 from models import stream
-from models.accuracy.clip_windows import ClipWindows, clip_windows
-from models.accuracy.kept import Kept
-from models.accuracy.pieces import ClipVector, Piece, Work, name_of, vectors_of, working
+from models.embeddings.clip_windows import ClipWindows, clip_windows
+from models.embeddings.kept import Kept
+from models.embeddings.pieces import ClipVector, Piece, Work, name_of, vectors_of, working
 from models.tflite import litert
 from models.tflite.apart import Model
 from models.tflite.arrays import Floats

@@ -23,7 +23,7 @@ from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.progress import OnProgress, ignore
 from bench.core.system.workers import Pool, Where, beside, check_machine
 from bench.core.version import VERSION
-from models.accuracy.kept import Kept
+from models.embeddings.kept import Kept
 from models.tflite.arrays import Floats
 
 A = TypeVar("A")

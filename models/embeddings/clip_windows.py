@@ -13,9 +13,9 @@ from bench.core.artifact import Artifact, Role
 from bench.core.errors import ConfigurationError
 from bench.core.progress import OnProgress, ignore
 from models import frontend
-from models.accuracy.frames import frames_of
-from models.accuracy.windows import starts_of
 from models.audio.decode import decode
+from models.embeddings.frames import frames_of
+from models.embeddings.windows import starts_of
 from models.tflite.apart import Model
 from models.tflite.arrays import Floats
 

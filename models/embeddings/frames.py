@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench.core.progress import OnProgress
 from models import frontend
-from models.accuracy.kept import Kept
 from models.audio.decode import decode
+from models.embeddings.kept import Kept
 from models.tflite.arrays import Floats
 
 _VERSION = 2  # of the file layout and of the front-end
