@@ -49,7 +49,7 @@ def scheduler(folder: Path) -> Iterator[str]:
     about = folder / "scheduler.json"
     words = ("--port", "0", "--no-dashboard", "--scheduler-file", str(about))
     with running("distributed.cli.dask_scheduler", *words):
-        wait_until(about.is_file)
+        wait_until(lambda: about.is_file() and about.read_text().rstrip().endswith("}"))
         yield config.load(about, dict[str, Any])["address"]
 
 
