@@ -1,0 +1,254 @@
+"""A detector while it listens: audio in blocks of any size, its buffers and states kept between.
+
+Each part takes rows and gives rows. A row knows how many samples had been heard when it was there,
+so the time of a score is the deployed one, with all windows and hops of the chain.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core.errors import ConfigurationError
+from models import frontend
+from models.detection import micro_frontend
+from models.detection.detector import Detector, Frontend, Head, Stage
+from models.tflite import reader
+from models.tflite.apart import Model
+from models.tflite.arrays import Floats
+
+DELEGATE, THREADS = "xnnpack", 1
+Samples: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Rows in the order of time.
+
+    Args:
+        values: float32 [rows, width].
+        ends: int64 [rows], the samples of audio that had been heard when each was there.
+    """
+
+    values: Floats
+    ends: Samples
+
+
+class Part(Protocol):
+    """One part of a chain, with what it keeps between two calls."""
+
+    def __call__(self, rows: Rows) -> Rows:
+        """Returns what new rows give; perhaps none."""
+
+
+class Chain:
+    """A detector that listens from silence on; its state is kept from call to call.
+
+    Args:
+        detector: its files are opened, each in a process of its own.
+
+    Raises:
+        ConfigurationError: a file does not take what is before it, or a package is missing.
+        ModelFileError: a file is not a model, or crashes.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._parts = _parts(detector)
+        self._heard = 0
+
+    def __call__(self, audio: Floats) -> Rows:
+        """Returns what new audio gives: scores as rows of one number, or embeddings.
+
+        Args:
+            audio: float32 [samples], 16 kHz mono, in [-1, 1].
+        """
+        ends = np.arange(self._heard + 1, self._heard + len(audio) + 1)
+        self._heard += len(audio)
+        rows = Rows(values=audio[:, np.newaxis], ends=ends)
+        for part in self._parts:
+            rows = part(rows)
+        return rows
+
+
+class _Cut:
+    """Rows that wait for the windows that they are in.
+
+    Args:
+        window, hop: in rows.
+    """
+
+    def __init__(self, window: int, hop: int) -> None:
+        self._window, self._hop = window, hop
+        self._waiting: Rows | None = None
+
+    def __call__(self, rows: Rows) -> tuple[Rows, int]:
+        """Returns the rows of all windows that are whole now, from the first one on, and how many.
+
+        Rows that no later window has are forgotten.
+        """
+        if self._waiting is not None:
+            rows = Rows(
+                values=np.concatenate([self._waiting.values, rows.values]),
+                ends=np.concatenate([self._waiting.ends, rows.ends]),
+            )
+        count = max(0, (len(rows.values) - self._window) // self._hop + 1)
+        rest = count * self._hop
+        self._waiting = Rows(values=rows.values[rest:], ends=rows.ends[rest:])
+        return rows, count
+
+    def windows(self, rows: Rows) -> tuple[Floats, Samples]:
+        """Returns the windows that are whole now, float32 [windows, window, width], their ends."""
+        rows, count = self(rows)
+        width = rows.values.shape[1]
+        if not count:
+            return np.empty((0, self._window, width), np.float32), np.empty(0, np.int64)
+        views = np.lib.stride_tricks.sliding_window_view(rows.values, self._window, axis=0)
+        ends = rows.ends[self._window - 1 :: self._hop][:count]
+        return views[:: self._hop][:count].transpose(0, 2, 1), ends
+
+
+class _LogMel:
+    """Our log-mel front-end, frame by frame."""
+
+    def __init__(self) -> None:
+        self._cut = _Cut(frontend.FRAME_SAMPLES, frontend.FRAME_HOP_SAMPLES)
+
+    def __call__(self, rows: Rows) -> Rows:
+        rows, count = self._cut(rows)
+        last = frontend.FRAME_SAMPLES - 1 + frontend.FRAME_HOP_SAMPLES * np.arange(count)
+        if not count:
+            return Rows(values=np.empty((0, frontend.MEL_BINS), np.float32), ends=rows.ends[:0])
+        frames = frontend.log_mel(rows.values[: frontend.samples_of(count), 0])[:count]
+        return Rows(values=frames, ends=rows.ends[last])
+
+
+class _Micro:
+    """TensorFlow Lite Micro's front-end, which adapts to the noise and keeps that as its state."""
+
+    def __init__(self) -> None:
+        self._front = micro_frontend.MicroFrontend()
+        self._cut = _Cut(micro_frontend.HOP_SAMPLES, micro_frontend.HOP_SAMPLES)
+
+    def __call__(self, rows: Rows) -> Rows:
+        hops, ends = self._cut.windows(rows)
+        features = [(self._front(hop[:, 0]), end) for hop, end in zip(hops, ends, strict=True)]
+        there = [(each, end) for each, end in features if each is not None]
+        values = np.array([each for each, _ in there], np.float32)
+        return Rows(
+            values=values.reshape(-1, micro_frontend.FEATURES),
+            ends=np.array([end for _, end in there], np.int64),
+        )
+
+
+class _File:
+    """A .tflite file over windows of rows; several rows of an inference have its end."""
+
+    def __init__(self, path: Path, stage: Stage) -> None:
+        content = reader.read(path)
+        self._path, self._stage = path, stage
+        self._cut = _Cut(stage.window, stage.hop)
+        self._declared = content.inputs[0].shape
+        self._states_in = len(content.inputs) - 1
+        if self._states_in > len(content.outputs) - 1:
+            raise ConfigurationError(
+                f"{path}: takes {len(content.inputs)} inputs and gives {len(content.outputs)}",
+                hint="each input after the first is a state, and has an output of its shape",
+            )
+        self._model: Model | None = None
+        self._states: list[Floats] = []
+
+    def __call__(self, rows: Rows) -> Rows:
+        windows, ends = self._cut.windows(rows)
+        if not len(windows):
+            return Rows(values=np.empty((0, 1), np.float32), ends=ends)
+        model, shape = self._opened(windows.shape[2])
+        inputs = (windows * np.float32(self._stage.input_scale)).reshape(-1, *shape)
+        if self._states_in:
+            outputs = np.stack([self._step(model, each) for each in inputs])
+        else:
+            outputs = model.in_turn(np.ascontiguousarray(inputs))[0]
+        values = self._rows_of(outputs)
+        return Rows(values=values, ends=np.repeat(ends, len(values) // len(ends)))
+
+    def _opened(self, width: int) -> tuple[Model, tuple[int, ...]]:
+        """Returns the model and its input's shape, which the width of the rows completes."""
+        shape = _filled(self._path, self._declared, self._stage.window * width)
+        if self._model is None:
+            shapes = () if self._states_in else (shape,)
+            self._model = Model(self._path, threads=THREADS, delegate=DELEGATE, shapes=shapes)
+            self._states = [np.zeros(each, np.float32) for each in self._model.input_shapes()[1:]]
+        return self._model, shape
+
+    def _step(self, model: Model, window: Floats) -> Floats:
+        outputs = model(window, *self._states)
+        states = outputs[1 : 1 + self._states_in]
+        if [each.shape for each in states] != [each.shape for each in self._states]:
+            raise ConfigurationError(
+                f"{self._path}: its states change their shapes",
+                hint="outputs after the first are the new states, in the order of the inputs",
+            )
+        self._states = states
+        return outputs[0]
+
+    def _rows_of(self, outputs: Floats) -> Floats:
+        """Returns the rows of several inferences, float32 [rows, width]."""
+        sides = [side for side in outputs.shape[1:] if side != 1]
+        width = sides[-1] if sides else 1
+        rows = outputs.reshape(-1, width)
+        if (index := self._stage.output_index) is not None:
+            if not 0 <= index < width:
+                raise ConfigurationError(
+                    f"{self._path}: gives {width} numbers, so there is none of index {index}",
+                    hint="output_index counts from 0",
+                )
+            rows = rows[:, index : index + 1]
+        scaled: Floats = rows * np.float32(self._stage.output_scale) + np.float32(
+            self._stage.output_offset
+        )
+        return scaled
+
+
+class _Headed:
+    """A linear head on embeddings."""
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+
+    def __call__(self, rows: Rows) -> Rows:
+        if not len(rows.values):
+            return rows
+        return Rows(values=self._head.scores(rows.values), ends=rows.ends)
+
+
+def _parts(detector: Detector) -> list[Part]:
+    parts: list[Part] = []
+    match detector.frontend:
+        case Frontend.LOG_MEL:
+            parts.append(_LogMel())
+        case Frontend.MICRO:
+            parts.append(_Micro())
+        case Frontend.NONE:
+            pass
+    parts += [_File(path, stage) for path, stage in detector.stages]
+    return parts if detector.head is None else [*parts, _Headed(detector.head)]
+
+
+def _filled(path: Path, declared: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """Returns a declared shape that takes ``size`` numbers: a free first axis is one window."""
+    first, *others = declared or (size,)
+    shape = [1 if first < 0 and others else first, *others]
+    known = math.prod(side for side in shape if side > 0)
+    free = [axis for axis, side in enumerate(shape) if side < 0]
+    if len(free) == 1 and size % known == 0:
+        shape[free[0]] = size // known
+    if math.prod(shape) != size or min(shape) < 0:
+        raise ConfigurationError(
+            f"{path}: takes {list(declared)}, and a window has {size} numbers",
+            hint="check its window, and what the stage before it gives",
+        )
+    return tuple(shape)

@@ -1,0 +1,148 @@
+"""The audio that detectors hear: recordings without the event, with one each, or with a list."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.core.errors import ConfigurationError
+from bench.core.hashing import sha256_file, sha256_value
+from models.audio.decode import audio_files
+
+_COLUMNS = ("path", "start_s", "end_s")
+_CSV_HINT = "a CSV of events has the columns path,start_s,end_s; paths are relative to it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A file of audio.
+
+    Args:
+        name: its path as the user gave it, relative to the folder.
+        events: start and end of each event in it, in seconds; (0, inf) is the whole file.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    events: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recordings:
+    """What is heard.
+
+    Args:
+        background: where alarms outside of events are false; such files may hold events too.
+        positives: files that hold one event each, and nothing else that counts.
+        left_out: files of the background that are among the positives, too.
+    """
+
+    background: tuple[Recording, ...]
+    positives: tuple[Recording, ...]
+    left_out: int
+
+    @property
+    def sha256(self) -> str:
+        """The identity of all of it: contents, order and events."""
+        return sha256_value(
+            [
+                [[each.sha256, [list(map(str, event)) for event in each.events]] for each in side]
+                for side in (self.background, self.positives)
+            ]
+        )
+
+
+def recordings(
+    *, audio: Path | None = None, positives: Path | None = None, events: Path | None = None
+) -> Recordings:
+    """Returns the recordings of folders and of a CSV of events.
+
+    Args:
+        audio: folder without the event; a file of it that is among the positives, by its content,
+            is left out.
+        positives: folder of clips that hold one event each.
+        events: CSV of long recordings with the times of their events.
+
+    Raises:
+        ConfigurationError: a folder has no audio, or a row of the CSV is wrong.
+    """
+    clips = [replace(each, events=((0.0, math.inf),)) for each in _folder(positives)]
+    listed = _listed(events) if events is not None else []
+    known = {each.sha256 for each in (*clips, *listed)}
+    folder = _folder(audio)
+    background = [each for each in folder if each.sha256 not in known]
+    if not background and not listed:
+        raise ConfigurationError(
+            "there is no audio to hear false alarms on",
+            hint="give a folder with --audio, or recordings with --events",
+        )
+    return Recordings(
+        background=(*background, *listed),
+        positives=tuple(clips),
+        left_out=len(folder) - len(background),
+    )
+
+
+def _folder(root: Path | None) -> list[Recording]:
+    if root is None:
+        return []
+    names = audio_files(root) if root.is_dir() else []
+    if not names:
+        raise ConfigurationError(f"{root}: holds no audio files", hint="WAV, FLAC, OGG, MP3 ...")
+    return [
+        Recording(path=root / name, name=name, sha256=sha256_file(root / name)) for name in names
+    ]
+
+
+def _listed(path: Path) -> list[Recording]:
+    by_file: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for number, row in _rows(path):
+        by_file[row["path"]].append(_event(row, f"{path}, line {number}"))
+    missing = [name for name in by_file if not (path.parent / name).is_file()]
+    if missing:
+        raise ConfigurationError(
+            f"{path}: {len(missing)} of {len(by_file)} files are missing: {missing[0]}",
+            hint=_CSV_HINT,
+        )
+    return [
+        Recording(
+            path=path.parent / name,
+            name=name,
+            sha256=sha256_file(path.parent / name),
+            events=tuple(sorted(events)),
+        )
+        for name, events in by_file.items()
+    ]
+
+
+def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            if missing := set(_COLUMNS) - set(reader.fieldnames or ()):
+                raise ConfigurationError(
+                    f"{path}: no column {sorted(missing)[0]!r}", hint=_CSV_HINT
+                )
+            return [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"{path}: cannot be read as a CSV: {error}", hint=_CSV_HINT) from (
+            error
+        )
+
+
+def _event(row: dict[str, str], where: str) -> tuple[float, float]:
+    try:
+        start, end = float(row["start_s"]), float(row["end_s"])
+    except (TypeError, ValueError):
+        start, end = math.nan, math.nan
+    if not 0 <= start < end < math.inf:
+        raise ConfigurationError(
+            f"{where}: an event from {row['start_s']!r} to {row['end_s']!r} s",
+            hint="its start is 0 or more, its end is after it",
+        )
+    return start, end
