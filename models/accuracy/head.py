@@ -37,6 +37,24 @@ def predict(embeddings: Floats, labels: Sequence[str], fold: Fold) -> list[str]:
         return [str(label) for label in classifier.predict(embeddings[list(fold.test)])]
 
 
+def two_label_head(embeddings: Floats, labels: Sequence[bool]) -> tuple[Any, float]:
+    """Returns the same head for two labels, as weights float64 [dimensions] and a bias.
+
+    The logistic function of the weighted sum and the bias is the probability of ``True``.
+
+    Args:
+        embeddings: float32 [rows, dimensions].
+        labels: of all rows; both are there.
+    """
+    classifier, too_few_iterations = _classifier()
+    with _thread_pools().limit(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", too_few_iterations)
+        classifier.fit(embeddings, labels)
+    scaler, head = (step for _, step in classifier.steps)
+    weights = head.coef_[0] / scaler.scale_
+    return weights, float(head.intercept_[0] - weights @ scaler.mean_)
+
+
 def _classifier() -> tuple[Any, type[Warning]]:
     with from_extra("score", "scikit-learn"):
         from sklearn.exceptions import ConvergenceWarning

@@ -62,22 +62,20 @@ class AlarmCounter:
     Args:
         levels: thresholds, rising.
         refractory: in samples.
+        own: index of the threshold whose alarms are named.
     """
 
-    def __init__(self, levels: Thresholds, refractory: int) -> None:
-        self._levels, self._refractory = levels, refractory
+    def __init__(self, levels: Thresholds, refractory: int, own: int) -> None:
+        self._levels, self._refractory, self._own = levels, refractory, own
         self.counts: Counts = np.zeros(len(levels), np.int64)
         self._ready: Counts = np.full(len(levels), np.iinfo(np.int64).min, np.int64)
 
-    def add(self, scores: Floats, ends: NDArray[np.int64]) -> list[tuple[int, int]]:
-        """Counts the alarms of scores in a row; returns for each row with one where, and how many.
+    def add(self, scores: Floats, ends: NDArray[np.int64]) -> list[int]:
+        """Counts the alarms of scores in a row, and returns the rows with one at its own threshold.
 
         Args:
             scores: float32 [rows].
             ends: int64 [rows], in samples, rising.
-
-        Returns:
-            For each row with an alarm its number and the index of the highest threshold with one.
         """
         reached = np.searchsorted(self._levels, scores.astype(np.float64), side="right")
         alarms = []
@@ -87,5 +85,6 @@ class AlarmCounter:
             if now.any():
                 self.counts[below] += now
                 self._ready[below][now] = ends[row] + self._refractory
-                alarms.append((int(row), int(np.flatnonzero(now)[-1])))
+                if self._own < len(now) and now[self._own]:
+                    alarms.append(int(row))
         return alarms

@@ -52,6 +52,9 @@ class Chain:
     Args:
         detector: its files are opened, each in a process of its own.
 
+    Attributes:
+        heard: samples so far.
+
     Raises:
         ConfigurationError: a file does not take what is before it, or a package is missing.
         ModelFileError: a file is not a model, or crashes.
@@ -59,7 +62,7 @@ class Chain:
 
     def __init__(self, detector: Detector) -> None:
         self._parts = _parts(detector)
-        self._heard = 0
+        self.heard = 0
 
     def __call__(self, audio: Floats) -> Rows:
         """Returns what new audio gives: scores as rows of one number, or embeddings.
@@ -67,11 +70,12 @@ class Chain:
         Args:
             audio: float32 [samples], 16 kHz mono, in [-1, 1].
         """
-        ends = np.arange(self._heard + 1, self._heard + len(audio) + 1)
-        self._heard += len(audio)
+        ends = np.arange(self.heard + 1, self.heard + len(audio) + 1)
+        self.heard += len(audio)
         rows = Rows(values=audio[:, np.newaxis], ends=ends)
         for part in self._parts:
-            rows = part(rows)
+            if len(rows.values):  # else their width is not known
+                rows = part(rows)
         return rows
 
 
@@ -220,8 +224,6 @@ class _Headed:
         self._head = head
 
     def __call__(self, rows: Rows) -> Rows:
-        if not len(rows.values):
-            return rows
         return Rows(values=self._head.scores(rows.values), ends=rows.ends)
 
 

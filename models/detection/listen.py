@@ -122,8 +122,8 @@ class _Background:
     def __init__(self, detector: Detector, levels: Thresholds) -> None:
         self._stream = _Stream(detector)
         refractory = round(detector.refractory_s * SAMPLE_RATE_HZ)
-        self.counter = AlarmCounter(levels, refractory)
-        self._own = int(np.searchsorted(levels, detector.threshold))
+        own = int(np.searchsorted(levels, detector.threshold))
+        self.counter = AlarmCounter(levels, refractory, own)
         self.samples = 0
         self.peaks: list[float] = []
         self.listed: list[Alarm] = []
@@ -147,8 +147,8 @@ class _Background:
         scores = rows.values[:, 0]
         outside = events.heard(scores, rows.ends)
         scores, ends = scores[outside], rows.ends[outside]
-        for row, level in self.counter.add(scores, ends):
-            if level >= self._own and len(self.listed) < _LISTED:
+        for row in self.counter.add(scores, ends):
+            if len(self.listed) < _LISTED:
                 at_s = (int(ends[row]) - start) / SAMPLE_RATE_HZ
                 self.listed.append(Alarm(name=recording.name, at_s=at_s, score=float(scores[row])))
 

@@ -126,8 +126,10 @@ def matched(
 def _poisson(counts: Counts) -> tuple[Any, Any]:
     """Returns the limits of the means of Poisson counts, float64 of the same shape."""
     special = _special()
-    low = np.where(counts > 0, special.gammaincinv(np.maximum(counts, 1), _TAIL), 0.0)
-    return low, special.gammaincinv(counts + 1, 1 - _TAIL)
+    each, places = np.unique(counts, return_inverse=True)  # thresholds share most of their counts
+    low = np.where(each > 0, special.gammaincinv(np.maximum(each, 1), _TAIL), 0.0)
+    high = special.gammaincinv(each + 1, 1 - _TAIL)
+    return low[places], high[places]
 
 
 def _special() -> Any:

@@ -39,7 +39,8 @@ class Recordings:
     Args:
         background: where alarms outside of events are false; such files may hold events too.
         positives: files that hold one event each, and nothing else that counts.
-        left_out: files of the background that are among the positives, too.
+        left_out: files of the background that are among the positives too, and files that a head
+            was trained on.
     """
 
     background: tuple[Recording, ...]
@@ -58,7 +59,11 @@ class Recordings:
 
 
 def recordings(
-    *, audio: Path | None = None, positives: Path | None = None, events: Path | None = None
+    *,
+    audio: Path | None = None,
+    positives: Path | None = None,
+    events: Path | None = None,
+    trained_on: frozenset[str] = frozenset(),
 ) -> Recordings:
     """Returns the recordings of folders and of a CSV of events.
 
@@ -67,13 +72,17 @@ def recordings(
             is left out.
         positives: folder of clips that hold one event each.
         events: CSV of long recordings with the times of their events.
+        trained_on: SHA-256 of files that are never tested.
 
     Raises:
         ConfigurationError: a folder has no audio, or a row of the CSV is wrong.
     """
-    clips = [replace(each, events=((0.0, math.inf),)) for each in _folder(positives)]
-    listed = _listed(events) if events is not None else []
-    known = {each.sha256 for each in (*clips, *listed)}
+    given = [replace(each, events=((0.0, math.inf),)) for each in _folder(positives)]
+    rows = _listed(events) if events is not None else []
+    clips, listed = (
+        [each for each in side if each.sha256 not in trained_on] for side in (given, rows)
+    )
+    known = {each.sha256 for each in (*clips, *listed)} | trained_on
     folder = _folder(audio)
     background = [each for each in folder if each.sha256 not in known]
     if not background and not listed:
@@ -84,7 +93,7 @@ def recordings(
     return Recordings(
         background=(*background, *listed),
         positives=tuple(clips),
-        left_out=len(folder) - len(background),
+        left_out=len(folder) + len(given) + len(rows) - len(background) - len(clips) - len(listed),
     )
 
 
