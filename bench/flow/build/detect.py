@@ -191,7 +191,7 @@ def _notes(heard: Recordings, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
             f"{heard.left_out} recordings are left out: they are among the positives, too, or a "
             "head was trained on them"
         )
-    if len(outcomes) > 1:
+    if len(outcomes) > 1 and outcomes[0].heard.peaks:
         notes.append(
             "at their own thresholds the detectors have different rates of false alarms, so those "
             "miss rates are not compared; the matched ones are"
@@ -200,7 +200,7 @@ def _notes(heard: Recordings, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
         each.per_hour: each.hours_needed
         for outcome in outcomes
         for each in outcome.matched
-        if each.known is rates.Known.UNSURE
+        if outcome.heard.peaks and each.known is rates.Known.UNSURE
     }
     notes += [
         f"at {rate:g} false alarms an hour: cannot tell; {needed:.1f} hours without an alarm would "
