@@ -13,11 +13,11 @@ from models.audio.decode import decode_blocks
 from models.detection.alarms import AlarmCounter, Averaged, Counts, Thresholds
 from models.detection.chain import Chain, Rows
 from models.detection.detector import Detector
-from models.detection.recordings import Recording, Recordings
+from models.detection.recordings import Recording, Recordings, pause
 from models.tflite.arrays import Floats
 
-LEAD_S = 3.0  # of silence before the first recording, and before each positive one
-PAUSE_S = 0.5  # of silence between two recordings of the background
+LEAD_S = 3.0  # of a pause before the first recording, and before each positive one
+PAUSE_S = 0.5  # between two recordings of the background
 LATE_S = 1.0  # how long after an event's end an alarm still belongs to it
 _LISTED = 200  # alarms at the detector's own threshold that are listed
 
@@ -66,7 +66,7 @@ def listen(
     """Returns what a detector does on recordings; memory does not grow with their length.
 
     All background is one stream: its states, buffers and noise estimates are kept from file to
-    file, as a microphone never begins again. The positives are a second one, with silence between.
+    file, as a microphone never begins again. The positives are a second one, with a pause between.
 
     Args:
         levels: thresholds, rising; the detector's own is one of them.
@@ -127,7 +127,7 @@ class _Background:
         self.samples = 0
         self.peaks: list[float] = []
         self.listed: list[Alarm] = []
-        self._stream(_silence(LEAD_S))
+        self._stream(pause(LEAD_S))
 
     def hear(self, recording: Recording) -> None:
         """Hears one recording, and the pause after it."""
@@ -137,8 +137,8 @@ class _Background:
             first = self._stream.heard
             self._count(self._stream(audio), events, recording, start)
             self.samples += events.outside(first, self._stream.heard)
-        pause = _silence(LATE_S if recording.events else PAUSE_S)
-        self._count(self._stream(pause), events, recording, start)
+        after = pause(LATE_S if recording.events else PAUSE_S)
+        self._count(self._stream(after), events, recording, start)
         self.peaks += events.peaks
 
     def _count(self, rows: Rows, events: _Events, recording: Recording, start: int) -> None:
@@ -190,16 +190,12 @@ class _Events:
 
 def _peak(stream: _Stream, recording: Recording) -> float:
     """Returns the highest averaged score from a clip's start to a second after its end."""
-    stream(_silence(LEAD_S))
+    stream(pause(LEAD_S))
     peak = 0.0
-    for audio in (*decode_blocks(recording.path), _silence(LATE_S)):
+    for audio in (*decode_blocks(recording.path), pause(LATE_S)):
         scores = stream(audio).values
         peak = max(peak, float(scores.max(initial=0.0)))
     return peak
-
-
-def _silence(seconds: float) -> Floats:
-    return np.zeros(round(seconds * SAMPLE_RATE_HZ), np.float32)
 
 
 def _no_score(detector: Detector, values: Floats) -> ConfigurationError:

@@ -9,10 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from bench.core.artifact import SAMPLE_RATE_HZ
 from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file, sha256_value
 from models.audio.decode import audio_files
+from models.tflite.arrays import Floats
 
+_NOISE, _SEED = 1e-4, 80
 _COLUMNS = ("path", "start_s", "end_s")
 _CSV_HINT = "a CSV of events has the columns path,start_s,end_s; paths are relative to it"
 
@@ -56,6 +61,15 @@ class Recordings:
                 for side in (self.background, self.positives)
             ]
         )
+
+
+def pause(seconds: float) -> Floats:
+    """Returns what is between recordings, float32 [samples]: noise of -80 dBFS, always the same.
+
+    No microphone gives zeros, and front-ends that adapt to the noise would adapt to those.
+    """
+    noise = np.random.default_rng(_SEED).normal(scale=_NOISE, size=round(seconds * SAMPLE_RATE_HZ))
+    return noise.astype(np.float32)
 
 
 def recordings(

@@ -19,6 +19,7 @@ from models.audio.decode import decode
 from models.audio.folder import own_task_set
 from models.detection.chain import Chain
 from models.detection.detector import Detector, Frontend, Head, Stage
+from models.detection.recordings import pause
 from models.tflite import reader
 from models.tflite.arrays import Floats
 
@@ -71,7 +72,7 @@ def with_head(
 ) -> tuple[Detector, frozenset[str]]:
     """Returns a detector with a head that knows a word from all other labels, and what it heard.
 
-    The examples are heard in a stream, with silence between, as they are when it is deployed.
+    The examples are heard in a stream, with a pause between, as they are when it is deployed.
 
     Args:
         chain: without a head.
@@ -114,9 +115,8 @@ def with_head(
 
 def _embeddings(stream: Chain, audio: Floats, is_word: bool) -> Floats:
     """Returns the embeddings of a clip, float32 [rows, dimensions]: of a word those at its end."""
-    silence = np.zeros(round(_LEAD_S * SAMPLE_RATE_HZ), np.float32)
-    stream(silence)
-    rows = stream(np.concatenate([audio, silence[: round(_AFTER_S * SAMPLE_RATE_HZ)]]))
+    stream(pause(_LEAD_S))
+    rows = stream(np.concatenate([audio, pause(_AFTER_S)]))
     if not is_word:
         return rows.values
     first = int(stream.heard) - round((_BEFORE_S + _AFTER_S) * SAMPLE_RATE_HZ)
