@@ -24,7 +24,7 @@ MICRO_FEATURES = 40
 _STEP_MS = 10  # of the micro front-end that is here
 _THRESHOLD = 0.5  # where a file comes without one
 _REFRACTORY_S = 2.0  # of voice assistants that run these detectors
-_SHORTEST_AUDIO = 160  # samples; a smaller input is no window of audio
+_SHORTEST_AUDIO = 160  # samples; a smaller input is not audio
 _HINT = "describe it in a YAML file, as docs/wake_words.md shows"
 
 
@@ -206,7 +206,7 @@ def _of_file(path: Path) -> Detector:
     window = _window_of_audio(first)
     if window is None or len(content.inputs) != len(content.outputs):
         raise ConfigurationError(
-            f"{path}: takes {list(first.shape)}, which is no window of audio of a known length",
+            f"{path}: takes {list(first.shape)}, which is not audio of a known length",
             hint=_HINT,
         )
     stage = Stage(file=path.name, window=window, hop=window)

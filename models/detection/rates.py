@@ -32,7 +32,7 @@ class Known(StrEnum):
     """What is known of a miss rate at a rate of false alarms."""
 
     YES = "yes"
-    UNSURE = "cannot tell"  # the highest threshold may still have more: too few hours were heard
+    UNCLEAR = "unclear"  # the highest threshold may still have more: too few hours were heard
     NEVER_SO_FEW = "never so few"  # there are surely more false alarms at the highest threshold
 
 
@@ -101,7 +101,7 @@ def matched(
     if low[-1] > rate:
         known = Known.NEVER_SO_FEW
     elif high[-1] >= rate:
-        known = Known.UNSURE
+        known = Known.UNCLEAR
     else:
         known = Known.YES
     estimate = None

@@ -47,11 +47,11 @@ def test_two_packaged_wake_words_on_real_speech_with_their_intervals(
         assert (each["threshold"], each["false_alarms"], each["missed"]) == (0.5, 0, 1)
         assert each["false_alarms_per_hour"]["high"] == pytest.approx(3.689 / hours, rel=1e-3)
         unsure, sure = each["matched"]
-        assert unsure["known"] == "cannot tell"
+        assert unsure["known"] == "unclear"
         assert unsure["miss_rate"] is None
         assert sure["known"] == "yes"
         assert 0 < sure["miss_rate"]["high"] <= 1
-    assert "at 1 false alarms an hour: cannot tell; 3.7 hours" in done.stderr
+    assert "at 1 false alarms an hour: unclear; 3.7 hours" in done.stderr
     assert "have different rates of false alarms" in done.stderr
     written = {path.name for path in out.iterdir()}
     assert written >= {"detections.json", "false-alarms.csv", "false-alarms.svg"}
@@ -112,7 +112,7 @@ def test_events_are_read_from_a_list_beside_a_folder(tmp_path: Path, write_tone:
     [
         (("openwakeword/alexia",), "there is no packaged detector 'openwakeword/alexia'; did you"),
         (("DIR/no.tflite", "--audio", "DIR"), "no.tflite: there is no such file"),
-        (("PATCH", "--audio", "DIR"), "which is no window of audio"),
+        (("PATCH", "--audio", "DIR"), "which is not audio"),
         (("PATCH", "--head", "DIR"), "--head and --word belong together"),
         (("PATCH", "--audio", "DIR", "--rate", "0"), "'0' is not a list of rates"),
         (("WAVEFORM",), "there is no audio to hear false alarms on"),

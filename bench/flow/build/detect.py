@@ -200,10 +200,10 @@ def _notes(heard: Recordings, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
         each.per_hour: each.hours_needed
         for outcome in outcomes
         for each in outcome.matched
-        if outcome.heard.peaks and each.known is rates.Known.UNSURE
+        if outcome.heard.peaks and each.known is rates.Known.UNCLEAR
     }
     notes += [
-        f"at {rate:g} false alarms an hour: cannot tell; {needed:.1f} hours without an alarm would "
+        f"at {rate:g} false alarms an hour: unclear; {needed:.1f} hours without an alarm would "
         f"show so few, and {outcomes[0].heard.hours:.2f} were heard"
         for rate, needed in unsure.items()
     ]

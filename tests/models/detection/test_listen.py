@@ -195,7 +195,7 @@ def micro(**changes: object) -> dict[str, object]:
         ("w.yaml", "{name: w, stages: [{file: v.tflite, window: 3, hop: 3}]}", "not there"),
         ("w.yaml", "{name: w, threshold: 2, stages: [{file: w.tflite, window: 3, hop: 3}]}",
          "its threshold cannot be 2"),
-        ("w.tflite", None, r"takes \[1, 96, 64, 1\], which is no window of audio"),
+        ("w.tflite", None, r"takes \[1, 96, 64, 1\], which is not audio"),
         ("w.txt", "", "is neither a .tflite file nor a description"),
         ("v.yaml", None, "there is no such file"),
     ],

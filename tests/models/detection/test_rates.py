@@ -107,14 +107,14 @@ def test_the_interval_at_a_matched_rate_holds_the_true_miss_rate(hours: int, eve
     assert held >= 140  # 93 %
 
 
-@pytest.mark.parametrize(("hours", "known"), [(3.6, Known.UNSURE), (3.8, Known.YES)])
+@pytest.mark.parametrize(("hours", "known"), [(3.6, Known.UNCLEAR), (3.8, Known.YES)])
 def test_too_few_hours_without_an_alarm_cannot_show_a_rate(hours: float, known: Known) -> None:
     none = np.zeros(len(LEVELS), np.int64)
     misses = rates.missed([0.2, 0.9, 0.99], LEVELS)
     found = rates.matched(LEVELS, none, misses, hours=hours, events=3, rate=1.0)
     assert found.known is known
     assert found.hours_needed == pytest.approx(3.689, abs=1e-3)
-    assert (found.miss_rate is None) == (known is Known.UNSURE)
+    assert (found.miss_rate is None) == (known is Known.UNCLEAR)
 
 
 def test_a_detector_that_is_never_so_quiet_is_not_matched() -> None:
