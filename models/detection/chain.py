@@ -7,7 +7,9 @@ so the time of a score is the deployed one, with all windows and hops of the cha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -24,6 +26,7 @@ from models.tflite.arrays import Floats
 
 DELEGATE, THREADS = "xnnpack", 1
 Samples: TypeAlias = NDArray[np.int64]
+_Place: TypeAlias = tuple[Hashable, ...]  # a part and all before it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +49,14 @@ class Part(Protocol):
         """Returns what new rows give; perhaps none."""
 
 
-class Chain:
-    """A detector that listens from silence on; its state is kept from call to call.
+class Chains:
+    """Detectors that listen to one stream from its beginning on; states are kept between calls.
+
+    What several have in common, from the front-end on, runs once: three words of openWakeWord have
+    one log-mel and one embedding.
 
     Args:
-        detector: its files are opened, each in a process of its own.
+        detectors: their files are opened, each in a process of its own.
 
     Attributes:
         heard: samples so far.
@@ -60,23 +66,36 @@ class Chain:
         ModelFileError: a file is not a model, or crashes.
     """
 
-    def __init__(self, detector: Detector) -> None:
-        self._parts = _parts(detector)
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self._parts: dict[_Place, Part] = {}
+        self._places: list[list[_Place]] = []
+        for detector in detectors:
+            parts = _parts(detector)
+            places = [tuple(key for key, _ in parts[: end + 1]) for end in range(len(parts))]
+            self._places.append(places)
+            for place, (_, make) in zip(places, parts, strict=True):
+                if place not in self._parts:
+                    self._parts[place] = make()
         self.heard = 0
 
-    def __call__(self, audio: Floats) -> Rows:
-        """Returns what new audio gives: scores as rows of one number, or embeddings.
+    def __call__(self, audio: Floats) -> list[Rows]:
+        """Returns what new audio gives each detector: scores as rows of one number, or embeddings.
 
         Args:
             audio: float32 [samples], 16 kHz mono, in [-1, 1].
         """
         ends = np.arange(self.heard + 1, self.heard + len(audio) + 1)
         self.heard += len(audio)
-        rows = Rows(values=audio[:, np.newaxis], ends=ends)
-        for part in self._parts:
-            if len(rows.values):  # else their width is not known
-                rows = part(rows)
-        return rows
+        given: dict[_Place, Rows] = {}
+        last = []
+        for places in self._places:
+            rows = Rows(values=audio[:, np.newaxis], ends=ends)
+            for place in places:
+                if place not in given:  # without rows their width is not known
+                    given[place] = self._parts[place](rows) if len(rows.values) else rows
+                rows = given[place]
+            last.append(rows)
+        return last
 
 
 class _Cut:
@@ -227,17 +246,21 @@ class _Headed:
         return Rows(values=self._head.scores(rows.values), ends=rows.ends)
 
 
-def _parts(detector: Detector) -> list[Part]:
-    parts: list[Part] = []
+def _parts(detector: Detector) -> list[tuple[Hashable, Callable[[], Part]]]:
+    """Returns the parts of a detector, each with what decides all that it gives."""
+    parts: list[tuple[Hashable, Callable[[], Part]]] = []
     match detector.frontend:
         case Frontend.LOG_MEL:
-            parts.append(_LogMel())
+            parts.append((detector.frontend, _LogMel))
         case Frontend.MICRO:
-            parts.append(_Micro())
+            parts.append((detector.frontend, _Micro))
         case Frontend.NONE:
             pass
-    parts += [_File(path, stage) for path, stage in detector.stages]
-    return parts if detector.head is None else [*parts, _Headed(detector.head)]
+    for (path, stage), sha256 in zip(detector.stages, detector.sha256s, strict=True):
+        parts.append(((sha256, replace(stage, file="")), partial(_File, path, stage)))
+    if detector.head is not None:
+        parts.append((id(detector.head), partial(_Headed, detector.head)))
+    return parts
 
 
 def _filled(path: Path, declared: tuple[int, ...], size: int) -> tuple[int, ...]:

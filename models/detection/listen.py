@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from bench.core.errors import ConfigurationError
 from bench.core.progress import OnProgress, ignore
 from models.audio.decode import decode_blocks
 from models.detection.alarms import AlarmCounter, Averaged, Counts, Thresholds
-from models.detection.chain import Chain, Rows
+from models.detection.chain import Chains, Rows
 from models.detection.detector import Detector
 from models.detection.recordings import Recording, Recordings, pause
 from models.tflite.arrays import Floats
@@ -57,100 +58,143 @@ class Heard:
 
 
 def listen(
-    detector: Detector,
+    detectors: Sequence[Detector],
     heard: Recordings,
     *,
-    levels: Thresholds,
+    levels: Sequence[Thresholds],
     on_progress: OnProgress = ignore,
-) -> Heard:
-    """Returns what a detector does on recordings; memory does not grow with their length.
+) -> list[Heard]:
+    """Returns what each detector does on recordings; memory does not grow with their length.
 
-    All background is one stream: its states, buffers and noise estimates are kept from file to
-    file, as a microphone never begins again. The positives are a second one, with a pause between.
+    All background is one stream: states, buffers and noise estimates are kept from file to file,
+    as a microphone never begins again. The positives of a word are another one, with pauses
+    between. Detectors hear each recording together, so that what they have in common runs once.
 
     Args:
-        levels: thresholds, rising; the detector's own is one of them.
+        levels: thresholds of each detector, rising; its own is one of them.
         on_progress: called with the recordings heard and all recordings.
 
     Raises:
-        ConfigurationError: a recording cannot be decoded, or the detector gives no score.
+        ConfigurationError: a recording cannot be decoded, or a detector gives no score.
     """
-    total = len(heard.background) + len(heard.positives)
-    background = _Background(detector, levels)
-    for done, recording in enumerate(heard.background):
+    words: dict[tuple[Recording, ...], list[int]] = {}
+    for number, detector in enumerate(detectors):
+        words.setdefault(heard.of(detector.name), []).append(number)
+    total, done = len(heard.background) + sum(map(len, words)), 0
+    background = _Background(detectors, levels)
+    for recording in heard.background:
         on_progress(done, total)
         background.hear(recording)
-    peaks = list(background.peaks)
-    if heard.positives:
-        positives = _Stream(detector)
-    for done, recording in enumerate(heard.positives, start=len(heard.background)):
-        on_progress(done, total)
-        peaks.append(_peak(positives, recording))
+        done += 1
+    peaks = [list(each.peaks) for each in background.counted]
+    for clips, numbers in words.items():
+        stream = _Stream([detectors[number] for number in numbers if clips])
+        for recording in clips:
+            on_progress(done, total)
+            for number, peak in zip(numbers, _peaks(stream, recording), strict=True):
+                peaks[number].append(peak)
+            done += 1
     on_progress(total, total)
-    return Heard(
-        levels=levels,
-        alarms=background.counter.counts,
-        hours=background.samples / SAMPLE_RATE_HZ / 3_600,
-        peaks=tuple(peaks),
-        listed=tuple(background.listed),
-    )
+    return [
+        Heard(
+            levels=levels[number],
+            alarms=counted.counter.counts,
+            hours=background.samples / SAMPLE_RATE_HZ / 3_600,
+            peaks=tuple(peaks[number]),
+            listed=tuple(counted.listed),
+        )
+        for number, counted in enumerate(background.counted)
+    ]
 
 
 class _Stream:
     """Averaged scores of audio, with their times from the stream's start in samples."""
 
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-        self._chain = Chain(detector)
-        self._averaged = Averaged(detector.average)
-        self.heard = 0
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self._detectors = detectors
+        self._chains = Chains(detectors)
+        self._averaged = [Averaged(detector.average) for detector in detectors]
 
-    def __call__(self, audio: Floats) -> Rows:
-        rows = self._chain(audio)
-        self.heard += len(audio)
-        if not len(rows.values):
-            return rows
-        scores = rows.values
-        if scores.shape[1] != 1 or not ((scores >= 0) & (scores <= 1)).all():
-            raise _no_score(self._detector, scores)
-        return Rows(values=self._averaged(scores[:, 0])[:, np.newaxis], ends=rows.ends)
+    @property
+    def heard(self) -> int:
+        """Samples so far."""
+        return self._chains.heard
+
+    def __call__(self, audio: Floats) -> list[Rows]:
+        """Returns what new audio gives each detector."""
+        given = zip(self._detectors, self._chains(audio), self._averaged, strict=True)
+        return [
+            replace(rows, values=averaged(_scores(detector, rows))[:, np.newaxis])
+            for detector, rows, averaged in given
+        ]
 
 
 class _Background:
-    """False alarms over all of the background, and the peaks of the events that it holds."""
+    """All detectors over all of the background.
 
-    def __init__(self, detector: Detector, levels: Thresholds) -> None:
-        self._stream = _Stream(detector)
-        refractory = round(detector.refractory_s * SAMPLE_RATE_HZ)
-        own = int(np.searchsorted(levels, detector.threshold))
-        self.counter = AlarmCounter(levels, refractory, own)
+    Attributes:
+        counted: what each detector did.
+        samples: heard outside of events.
+    """
+
+    def __init__(self, detectors: Sequence[Detector], levels: Sequence[Thresholds]) -> None:
+        self._stream = _Stream(detectors)
+        self.counted = [_Counted(*each) for each in zip(detectors, levels, strict=True)]
         self.samples = 0
-        self.peaks: list[float] = []
-        self.listed: list[Alarm] = []
         self._stream(pause(LEAD_S))
 
     def hear(self, recording: Recording) -> None:
         """Hears one recording, and the pause after it."""
         start = self._stream.heard
-        events = _Events(recording, start)
+        for counted in self.counted:
+            counted.begin(recording, start)
         for audio in decode_blocks(recording.path):
             first = self._stream.heard
-            self._count(self._stream(audio), events, recording, start)
-            self.samples += events.outside(first, self._stream.heard)
-        after = pause(LATE_S if recording.events else PAUSE_S)
-        self._count(self._stream(after), events, recording, start)
-        self.peaks += events.peaks
+            self._count(audio)
+            self.samples += self.counted[0].events.outside(first, self._stream.heard)
+        self._count(pause(LATE_S if recording.events else PAUSE_S))
 
-    def _count(self, rows: Rows, events: _Events, recording: Recording, start: int) -> None:
-        if not len(rows.values):
-            return
+    def _count(self, audio: Floats) -> None:
+        for counted, rows in zip(self.counted, self._stream(audio), strict=True):
+            counted.count(rows)
+
+
+class _Counted:
+    """The false alarms of one detector, and the peaks of the events that the background holds."""
+
+    def __init__(self, detector: Detector, levels: Thresholds) -> None:
+        refractory = round(detector.refractory_s * SAMPLE_RATE_HZ)
+        own = int(np.searchsorted(levels, detector.threshold))
+        self.counter = AlarmCounter(levels, refractory, own)
+        self.listed: list[Alarm] = []
+        self._all_events: list[_Events] = []
+
+    @property
+    def events(self) -> _Events:
+        """Those of the recording that is heard."""
+        return self._all_events[-1]
+
+    @property
+    def peaks(self) -> Iterator[float]:
+        """Of all events so far."""
+        return (peak for events in self._all_events for peak in events.peaks)
+
+    def begin(self, recording: Recording, start: int) -> None:
+        """Begins a recording, which starts at that sample of the stream."""
+        if self._all_events and not self.events.peaks:
+            self._all_events.pop()
+        self._all_events.append(_Events(recording, start))
+
+    def count(self, rows: Rows) -> None:
+        """Counts the alarms of new scores."""
         scores = rows.values[:, 0]
-        outside = events.heard(scores, rows.ends)
+        outside = self.events.heard(scores, rows.ends)
         scores, ends = scores[outside], rows.ends[outside]
         for row in self.counter.add(scores, ends):
             if len(self.listed) < _LISTED:
-                at_s = (int(ends[row]) - start) / SAMPLE_RATE_HZ
-                self.listed.append(Alarm(name=recording.name, at_s=at_s, score=float(scores[row])))
+                at_s = (int(ends[row]) - self.events.start) / SAMPLE_RATE_HZ
+                name = self.events.name
+                self.listed.append(Alarm(name=name, at_s=at_s, score=float(scores[row])))
 
 
 class _Events:
@@ -161,6 +205,7 @@ class _Events:
     """
 
     def __init__(self, recording: Recording, start: int) -> None:
+        self.name, self.start = recording.name, start
         self._spans = [
             (start + round(first * SAMPLE_RATE_HZ), start + round((last + LATE_S) * SAMPLE_RATE_HZ))
             for first, last in recording.events
@@ -188,14 +233,23 @@ class _Events:
         return last - first - covered
 
 
-def _peak(stream: _Stream, recording: Recording) -> float:
-    """Returns the highest averaged score from a clip's start to a second after its end."""
+def _peaks(stream: _Stream, recording: Recording) -> list[float]:
+    """Returns each detector's highest averaged score from a clip's start to a second after it."""
     stream(pause(LEAD_S))
-    peak = 0.0
-    for audio in (*decode_blocks(recording.path), pause(LATE_S)):
-        scores = stream(audio).values
-        peak = max(peak, float(scores.max(initial=0.0)))
-    return peak
+    given = [stream(audio) for audio in (*decode_blocks(recording.path), pause(LATE_S))]
+    return [
+        max(float(rows.values.max(initial=0)) for rows in each) for each in zip(*given, strict=True)
+    ]
+
+
+def _scores(detector: Detector, rows: Rows) -> Floats:
+    """Returns the scores of rows, float32 [rows]."""
+    values = rows.values
+    if not len(values):
+        return np.empty(0, np.float32)
+    if values.shape[1] != 1 or not ((values >= 0) & (values <= 1)).all():
+        raise _no_score(detector, values)
+    return values[:, 0]
 
 
 def _no_score(detector: Detector, values: Floats) -> ConfigurationError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -43,23 +44,31 @@ class Recordings:
 
     Args:
         background: where alarms outside of events are false; such files may hold events too.
-        positives: files that hold one event each, and nothing else that counts.
+        positives: word to the files that hold it, one event each, and nothing else that counts;
+            "" is the word of all detectors that have no own.
         left_out: files of the background that are among the positives too, and files that a head
             was trained on.
     """
 
     background: tuple[Recording, ...]
-    positives: tuple[Recording, ...]
+    positives: Mapping[str, tuple[Recording, ...]]
     left_out: int
+
+    def of(self, detector: str) -> tuple[Recording, ...]:
+        """Returns the positives of a detector, whose word is the last part of its name."""
+        return self.positives.get(detector.rpartition("/")[2], self.positives.get("", ()))
 
     @property
     def sha256(self) -> str:
         """The identity of all of it: contents, order and events."""
+        sides = {"background": self.background, **{f"+{k}": v for k, v in self.positives.items()}}
         return sha256_value(
-            [
-                [[each.sha256, [list(map(str, event)) for event in each.events]] for each in side]
-                for side in (self.background, self.positives)
-            ]
+            {
+                name: [
+                    [each.sha256, [list(map(str, event)) for event in each.events]] for each in side
+                ]
+                for name, side in sides.items()
+            }
         )
 
 
@@ -75,7 +84,7 @@ def pause(seconds: float) -> Floats:
 def recordings(
     *,
     audio: Path | None = None,
-    positives: Path | None = None,
+    positives: Mapping[str, Path] = MappingProxyType({}),
     events: Path | None = None,
     trained_on: frozenset[str] = frozenset(),
 ) -> Recordings:
@@ -84,36 +93,38 @@ def recordings(
     Args:
         audio: folder without the event; a file of it that is among the positives, by its content,
             is left out.
-        positives: folder of clips that hold one event each.
+        positives: word to a folder of clips that hold it, one event each; "" is any word.
         events: CSV of long recordings with the times of their events.
         trained_on: SHA-256 of files that are never tested.
 
     Raises:
         ConfigurationError: a folder has no audio, or a row of the CSV is wrong.
     """
-    given = [replace(each, events=((0.0, math.inf),)) for each in _folder(positives)]
-    rows = _listed(events) if events is not None else []
-    clips, listed = (
-        [each for each in side if each.sha256 not in trained_on] for side in (given, rows)
-    )
-    known = {each.sha256 for each in (*clips, *listed)} | trained_on
-    folder = _folder(audio)
-    background = [each for each in folder if each.sha256 not in known]
-    if not background and not listed:
+    clips = {word: _positive(folder) for word, folder in positives.items()}
+    listed = _listed(events) if events is not None else []
+    folder = _folder(audio) if audio is not None else []
+    given = [*folder, *listed, *(each for side in clips.values() for each in side)]
+    tested = {
+        word: tuple(each for each in side if each.sha256 not in trained_on)
+        for word, side in clips.items()
+    }
+    listed = [each for each in listed if each.sha256 not in trained_on]
+    known = {each.sha256 for side in (*tested.values(), listed) for each in side} | trained_on
+    background = (*(each for each in folder if each.sha256 not in known), *listed)
+    if not background:
         raise ConfigurationError(
             "there is no audio to hear false alarms on",
             hint="give a folder with --audio, or recordings with --events",
         )
-    return Recordings(
-        background=(*background, *listed),
-        positives=tuple(clips),
-        left_out=len(folder) + len(given) + len(rows) - len(background) - len(clips) - len(listed),
-    )
+    kept = len(background) + sum(map(len, tested.values()))
+    return Recordings(background=background, positives=tested, left_out=len(given) - kept)
 
 
-def _folder(root: Path | None) -> list[Recording]:
-    if root is None:
-        return []
+def _positive(folder: Path) -> list[Recording]:
+    return [replace(each, events=((0.0, math.inf),)) for each in _folder(folder)]
+
+
+def _folder(root: Path) -> list[Recording]:
     names = audio_files(root) if root.is_dir() else []
     if not names:
         raise ConfigurationError(f"{root}: holds no audio files", hint="WAV, FLAC, OGG, MP3 ...")

@@ -17,7 +17,7 @@ from models.accuracy.head import two_label_head
 from models.accuracy.windows import whole_hop
 from models.audio.decode import decode
 from models.audio.folder import own_task_set
-from models.detection.chain import Chain
+from models.detection.chain import Chains
 from models.detection.detector import Detector, Frontend, Head, Stage
 from models.detection.recordings import pause
 from models.tflite import reader
@@ -92,7 +92,7 @@ def with_head(
         raise ConfigurationError(
             f"{examples}: has no label {word!r}", hint=f"it has: {', '.join(labels)}"
         )
-    stream = Chain(chain)
+    stream = Chains([chain])
     rows: list[Floats] = []
     is_word: list[bool] = []
     for done, clip in enumerate(task.clips):
@@ -113,10 +113,10 @@ def with_head(
     return replace(chain, name=name, head=Head(weights=weights, bias=bias), made_of=made_of), heard
 
 
-def _embeddings(stream: Chain, audio: Floats, is_word: bool) -> Floats:
+def _embeddings(stream: Chains, audio: Floats, is_word: bool) -> Floats:
     """Returns the embeddings of a clip, float32 [rows, dimensions]: of a word those at its end."""
     stream(pause(_LEAD_S))
-    rows = stream(np.concatenate([audio, pause(_AFTER_S)]))
+    (rows,) = stream(np.concatenate([audio, pause(_AFTER_S)]))
     if not is_word:
         return rows.values
     first = int(stream.heard) - round((_BEFORE_S + _AFTER_S) * SAMPLE_RATE_HZ)

@@ -30,10 +30,13 @@ def test_two_packaged_wake_words_on_real_speech_with_their_intervals(
     background: Path, tmp_path: Path, write_tone: Any
 ) -> None:
     write_tone(tmp_path / "no-word" / "tone.wav")
+    write_tone(tmp_path / "two" / "one.wav", seed=1)
+    write_tone(tmp_path / "two" / "other.wav", seed=2)
     out = tmp_path / "out"
     names = ("openwakeword/alexa", "openwakeword/hey_jarvis")
     done = command_line(
-        "detect", *names, "--audio", background, "--positives", tmp_path / "no-word",
+        "detect", *names, "--audio", background, "--positives", f"alexa={tmp_path / 'no-word'}",
+        "--positives", f"hey_jarvis={tmp_path / 'two'}",
         "--rate", "1,1000000", "--out", out, "--json",
     )  # fmt: skip
     if done.returncode == 3 and not required("audio"):
@@ -42,9 +45,10 @@ def test_two_packaged_wake_words_on_real_speech_with_their_intervals(
     hours = sum(len(decode(path)) for path in background.iterdir()) / 16_000 / 3_600
     assert document["audio"]["hours"] == pytest.approx(hours)
     assert [each["name"] for each in document["detectors"]] == [*names]
-    for each in document["detectors"]:
+    for each, events in zip(document["detectors"], (1, 2), strict=True):
         assert len(each["files"]) == 3
-        assert (each["threshold"], each["false_alarms"], each["missed"]) == (0.5, 0, 1)
+        assert (each["threshold"], each["false_alarms"]) == (0.5, 0)
+        assert each["missed"] == each["events"] == events
         assert each["false_alarms_per_hour"]["high"] == pytest.approx(3.689 / hours, rel=1e-3)
         unsure, sure = each["matched"]
         assert unsure["known"] == "unclear"
@@ -118,13 +122,22 @@ def test_events_are_read_from_a_list_beside_a_folder(tmp_path: Path, write_tone:
         (("WAVEFORM",), "there is no audio to hear false alarms on"),
         (("WAVEFORM", "--events", "DIR/e.csv"), "line 2: an event from '3' to '2' s"),
         (("WAVEFORM", "--audio", "DIR"), "holds no audio files"),
+        (
+            ("WAVEFORM", "--audio", "TONES", "--positives", "wave=TONES"),
+            "no detector has this word",
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_refused(
-    words: tuple[str, ...], message: str, tmp_path: Path
+    words: tuple[str, ...], message: str, tmp_path: Path, write_tone: Any
 ) -> None:
-    (tmp_path / "e.csv").write_text("path,start_s,end_s\na.wav,3,2\n")
+    write_tone(tmp_path / "tones" / "a.wav", seconds=0.1)
     files = {"PATCH": MODELS / "patch.tflite", "WAVEFORM": MODELS / "waveform.tflite"}
-    given = [files.get(word, word.replace("DIR", str(tmp_path))) for word in words]
+    places = {"TONES": str(tmp_path / "tones"), "DIR": str(tmp_path / "empty")}
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "e.csv").write_text("path,start_s,end_s\na.wav,3,2\n")
+    given = [files.get(word, word) for word in words]
+    for sign, place in places.items():
+        given = [str(word).replace(sign, place) for word in given]
     done = command_line("detect", *given, status=2)
     assert message in done.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ class Request:
 
     Args:
         names: files, descriptions, packaged detectors, or embeddings of the zoo.
+        positives: word to a folder of clips; "" is any word.
         rates: false alarms an hour at which miss rates are compared.
         examples, word: what a head on an embedding of the zoo is trained on.
         hop_frames: of an embedding, in frames of 10 ms; its own by default.
@@ -43,7 +44,7 @@ class Request:
 
     names: tuple[str, ...]
     audio: Path | None
-    positives: Path | None
+    positives: Mapping[str, Path]
     events: Path | None
     rates: tuple[float, ...]
     zoo: Path
@@ -73,6 +74,11 @@ class Outcome:
     miss_rate: Estimate | None
     matched: tuple[Matched, ...]
 
+    @property
+    def events(self) -> int:
+        """How many events were to be found."""
+        return len(self.heard.peaks)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detected:
@@ -89,8 +95,9 @@ class Detected:
 
     @property
     def events(self) -> int:
-        """How many events were to be found."""
-        return len(self.outcomes[0].heard.peaks)
+        """How many events there were, of all words."""
+        sides = (self.recordings.background, *self.recordings.positives.values())
+        return sum(len(each.events) for side in sides for each in side)
 
 
 def detect(request: Request, *, on_progress: OnStepProgress) -> Detected:
@@ -104,17 +111,16 @@ def detect(request: Request, *, on_progress: OnStepProgress) -> Detected:
     """
     with TemporaryDirectory() as scratch:
         found, trained_on = _detectors(request, Path(scratch), on_progress)
+        _check_words(found, request.positives)
         heard = recordings(
             audio=request.audio,
             positives=request.positives,
             events=request.events,
             trained_on=trained_on,
         )
-        outcomes = []
-        for each in found:
-            levels = thresholds(each.threshold)
-            done = listen(each, heard, levels=levels, on_progress=partial(on_progress, each.name))
-            outcomes.append(_outcome(each, done, request.rates))
+        levels = [thresholds(each.threshold) for each in found]
+        done = listen(found, heard, levels=levels, on_progress=partial(on_progress, "heard"))
+    outcomes = [_outcome(*each, request.rates) for each in zip(found, done, strict=True)]
     return Detected(recordings=heard, outcomes=tuple(outcomes), notes=_notes(heard, outcomes))
 
 
@@ -126,7 +132,9 @@ def document(done: Detected) -> dict[str, Any]:
         "audio": {
             "sha256": done.recordings.sha256,
             "background_recordings": len(done.recordings.background),
-            "positive_recordings": len(done.recordings.positives),
+            "positive_recordings": {
+                word: len(clips) for word, clips in done.recordings.positives.items()
+            },
             "left_out": done.recordings.left_out,
             "hours": done.hours,
             "events": done.events,
@@ -137,6 +145,26 @@ def document(done: Detected) -> dict[str, Any]:
         "notes": list(done.notes),
         "detectors": [_of_detector(each) for each in done.outcomes],
     }
+
+
+def _check_words(found: Sequence[Detector], positives: Mapping[str, Path]) -> None:
+    """Checks that each folder of positives is a detector's, and each detector has one if any has.
+
+    Raises:
+        ConfigurationError: one is not.
+    """
+    words = sorted({each.name.rpartition("/")[2] for each in found})
+    if wrong := sorted(set(positives) - {"", *words}):
+        raise ConfigurationError(
+            f"--positives {wrong[0]}=...: no detector has this word{config.near(wrong[0], words)}",
+            hint=f"the word is the last part of a detector's name: {', '.join(words)}",
+        )
+    without = [word for word in words if word not in positives]
+    if positives and "" not in positives and without:
+        raise ConfigurationError(
+            f"{without[0]} has no positives, and other words have",
+            hint=f"give its clips, too: --positives {without[0]}=DIR",
+        )
 
 
 def _of_detector(each: Outcome) -> dict[str, Any]:
@@ -157,6 +185,7 @@ def _of_detector(each: Outcome) -> dict[str, Any]:
         "refractory_s": found.refractory_s,
         "false_alarms": each.false_alarms,
         "false_alarms_per_hour": config.unstructure(each.per_hour),
+        "events": each.events,
         "missed": each.missed,
         "miss_rate": config.unstructure(each.miss_rate),
         "matched": config.unstructure(each.matched),

@@ -55,7 +55,7 @@ def curves(outcomes: Sequence[Outcome]) -> Listing:
 
 
 def _curve(outcome: Outcome) -> Iterator[tuple[Any, ...]]:
-    heard, events = outcome.heard, len(outcome.heard.peaks)
+    heard, events = outcome.heard, outcome.events
     misses = rates.missed(heard.peaks, heard.levels)
     before: tuple[int, int] | None = None
     for level, alarms, missed in zip(heard.levels, heard.alarms, misses, strict=True):

@@ -24,7 +24,7 @@ class Options(flags.VerbOptions):
 
     detectors: list[str]
     audio: Path | None
-    positives: Path | None
+    positives: list[str]
     events: Path | None
     rate: tuple[float, ...]
     threshold: float | None
@@ -59,7 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of audio without the event: every alarm in it is false",
     )
     heard.add_argument(
-        "--positives", type=Path, metavar="DIR", help="folder of clips that hold one event each"
+        "--positives",
+        action="append",
+        default=[],
+        metavar="[WORD=]DIR",
+        help="folder of clips that hold one event each; for detectors of several words one for "
+        "each, such as alexa=DIR (the last part of the detector's name)",
     )
     heard.add_argument(
         "--events",
@@ -125,6 +130,12 @@ def _rates(text: str) -> tuple[float, ...]:
     return rates
 
 
+def _word_and_folder(text: str) -> tuple[str, Path]:
+    """Returns the word, perhaps "", and the folder of ``WORD=DIR`` or ``DIR``."""
+    word, sign, folder = text.partition("=")
+    return (word, Path(folder)) if sign and not Path(text).is_dir() else ("", Path(text))
+
+
 def run(options: Options) -> int:
     """Runs the detectors, prints the tables and returns 0."""
     from bench.cli.terminal import one_bar
@@ -137,7 +148,7 @@ def run(options: Options) -> int:
     request = Request(
         names=tuple(options.detectors),
         audio=options.audio,
-        positives=options.positives,
+        positives=dict(map(_word_and_folder, options.positives)),
         events=options.events,
         rates=options.rate,
         zoo=options.zoo,
@@ -175,7 +186,7 @@ def _print(done: Detected) -> None:
     columns = ["threshold", "averaged", "false alarms", "an hour", "missed", "miss rate, %"]
     print_rows(
         ["detector", *columns],
-        [_own_row(each, done.events) for each in done.outcomes],
+        [_own_row(each) for each in done.outcomes],
         right=columns,
         title="at each detector's own threshold",
         title_justify="left",
@@ -194,14 +205,14 @@ def _print(done: Detected) -> None:
         )
 
 
-def _own_row(each: Outcome, events: int) -> list[str]:
+def _own_row(each: Outcome) -> list[str]:
     return [
         each.detector.name,
         units.significant(each.detector.threshold),
         str(each.detector.average),
         str(each.false_alarms),
         _interval(each.per_hour),
-        GAP if each.missed is None else f"{each.missed} of {events}",
+        GAP if each.missed is None else f"{each.missed} of {each.events}",
         GAP if each.miss_rate is None else _interval(each.miss_rate, 100),
     ]
 
