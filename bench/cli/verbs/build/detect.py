@@ -26,7 +26,7 @@ class Options(flags.VerbOptions):
     audio: Path | None
     positives: list[str]
     events: Path | None
-    rate: tuple[float, ...]
+    rate: tuple[float, ...] | None
     threshold: float | None
     average: int | None
     refractory: float | None
@@ -77,7 +77,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rate",
         type=_rates,
         metavar="N[,N...]",
-        default=_RATES,
         help="false alarms an hour at which miss rates are compared (default: 0.5,1,2)",
     )
     asked.add_argument("--threshold", type=float, metavar="P", help="the score of an alarm, 0 to 1")
@@ -150,7 +149,7 @@ def run(options: Options) -> int:
         audio=options.audio,
         positives=dict(map(_word_and_folder, options.positives)),
         events=options.events,
-        rates=options.rate,
+        rates=options.rate or _RATES,
         zoo=options.zoo,
         examples=options.head,
         word=options.word,
