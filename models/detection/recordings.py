@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -46,8 +46,8 @@ class Recordings:
         background: where alarms outside of events are false; such files may hold events too.
         positives: word to the files that hold it, one event each, and nothing else that counts;
             "" is the word of all detectors that have no own.
-        left_out: files of the background that are among the positives too, and files that a head
-            was trained on.
+        left_out: copies, files of the background that are among the positives too, and files that
+            a head was trained on.
     """
 
     background: tuple[Recording, ...]
@@ -104,13 +104,10 @@ def recordings(
     listed = _listed(events) if events is not None else []
     folder = _folder(audio) if audio is not None else []
     given = [*folder, *listed, *(each for side in clips.values() for each in side)]
-    tested = {
-        word: tuple(each for each in side if each.sha256 not in trained_on)
-        for word, side in clips.items()
-    }
-    listed = [each for each in listed if each.sha256 not in trained_on]
-    known = {each.sha256 for side in (*tested.values(), listed) for each in side} | trained_on
-    background = (*(each for each in folder if each.sha256 not in known), *listed)
+    tested = {word: _once(side, trained_on) for word, side in clips.items()}
+    with_events = _once(listed, trained_on)
+    known = {each.sha256 for side in (*tested.values(), with_events) for each in side}
+    background = (*_once(folder, known | trained_on), *with_events)
     if not background:
         raise ConfigurationError(
             "there is no audio to hear false alarms on",
@@ -118,6 +115,14 @@ def recordings(
         )
     kept = len(background) + sum(map(len, tested.values()))
     return Recordings(background=background, positives=tested, left_out=len(given) - kept)
+
+
+def _once(found: Iterable[Recording], known: Collection[str]) -> tuple[Recording, ...]:
+    """Returns recordings without those of known content, and each content once."""
+    first: dict[str, Recording] = {}
+    for each in found:
+        first.setdefault(each.sha256, each)
+    return tuple(each for each in first.values() if each.sha256 not in known)
 
 
 def _positive(folder: Path) -> list[Recording]:

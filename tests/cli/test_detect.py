@@ -80,7 +80,7 @@ def test_a_head_on_an_embedding_finds_tones_that_it_was_not_trained_on(
     done = command_line(*words, status=0)
     assert "8 recordings, 8 events" in done.stdout
     assert "0 of 8" in done.stdout
-    assert "1 recordings are left out" in done.stderr
+    assert "note: 1 recording left out: copies" in done.stderr
     table = " ".join(done.stdout.split())
     assert "patch.float32 + head" in table
     assert "at matched false alarms" in table

@@ -14,6 +14,7 @@ from bench.core.artifact import Artifact
 from bench.core.errors import ConfigurationError
 from bench.core.paths import cache_dir
 from bench.core.progress import OnStepProgress
+from bench.core.units import counted
 from bench.core.version import VERSION
 from bench.flow.build.score import hops_of
 from models.detection import detector as detectors
@@ -120,6 +121,11 @@ def detect(request: Request, *, on_progress: OnStepProgress) -> Detected:
         )
         levels = [thresholds(each.threshold) for each in found]
         done = listen(found, heard, levels=levels, on_progress=partial(on_progress, "heard"))
+    if not done[0].hours:
+        raise ConfigurationError(
+            "all of the audio is in events, so no alarm can be false",
+            hint="give audio without the event, too: --audio DIR",
+        )
     outcomes = [_outcome(*each, request.rates) for each in zip(found, done, strict=True)]
     return Detected(recordings=heard, outcomes=tuple(outcomes), notes=_notes(heard, outcomes))
 
@@ -217,8 +223,8 @@ def _notes(heard: Recordings, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     notes = []
     if heard.left_out:
         notes.append(
-            f"{heard.left_out} recordings are left out: they are among the positives, too, or a "
-            "head was trained on them"
+            f"{counted(heard.left_out, 'recording')} left out: copies of others, among the "
+            "positives too, or what a head was trained on"
         )
     if len(outcomes) > 1 and outcomes[0].heard.peaks:
         notes.append(

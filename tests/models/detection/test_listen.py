@@ -151,12 +151,15 @@ def test_files_are_one_stream_and_a_clip_at_its_beginning_is_heard(
     assert done.hours == pytest.approx(2.4 / 3_600)
 
 
-def test_what_is_among_the_positives_is_not_background(tmp_path: Path, write_tone: Any) -> None:
+def test_what_is_among_the_positives_or_there_twice_is_not_background_again(
+    tmp_path: Path, write_tone: Any
+) -> None:
     write_tone(tmp_path / "all" / "word" / "one.wav", seed=1)
     write_tone(tmp_path / "all" / "other.wav", seed=2)
+    write_tone(tmp_path / "all" / "twice.wav", seed=2)
     heard = recordings(audio=tmp_path / "all", positives={"": tmp_path / "all" / "word"})
     assert [each.name for each in heard.background] == ["other.wav"]
-    assert heard.left_out == 1
+    assert heard.left_out == 2
     again = recordings(audio=tmp_path / "all", positives={"": tmp_path / "all" / "word"})
     assert again.sha256 == heard.sha256
 
