@@ -24,7 +24,7 @@ from models.tflite import reader
 from models.tflite.apart import Model
 from models.tflite.arrays import Floats
 
-DELEGATE, THREADS = "xnnpack", 1
+THREADS = 1
 Samples: TypeAlias = NDArray[np.int64]
 _Place: TypeAlias = tuple[Hashable, ...]  # a part and all before it
 
@@ -171,9 +171,9 @@ class _Micro:
 class _File:
     """A .tflite file over windows of rows; several rows of an inference have its end."""
 
-    def __init__(self, path: Path, stage: Stage) -> None:
+    def __init__(self, path: Path, stage: Stage, delegate: str) -> None:
         content = reader.read(path)
-        self._path, self._stage = path, stage
+        self._path, self._stage, self._delegate = path, stage, delegate
         self._cut = _Cut(stage.window, stage.hop)
         self._declared = content.inputs[0].shape
         self._states_in = len(content.inputs) - 1
@@ -203,7 +203,7 @@ class _File:
         shape = _filled(self._path, self._declared, self._stage.window * width)
         if self._model is None:
             shapes = () if self._states_in else (shape,)
-            self._model = Model(self._path, threads=THREADS, delegate=DELEGATE, shapes=shapes)
+            self._model = Model(self._path, threads=THREADS, delegate=self._delegate, shapes=shapes)
             self._states = [np.zeros(each, np.float32) for each in self._model.input_shapes()[1:]]
         return self._model, shape
 
@@ -257,7 +257,8 @@ def _parts(detector: Detector) -> list[tuple[Hashable, Callable[[], Part]]]:
         case Frontend.NONE:
             pass
     for (path, stage), sha256 in zip(detector.stages, detector.sha256s, strict=True):
-        parts.append(((sha256, replace(stage, file="")), partial(_File, path, stage)))
+        key = sha256, replace(stage, file=""), detector.delegate
+        parts.append((key, partial(_File, path, stage, detector.delegate)))
     if detector.head is not None:
         parts.append((id(detector.head), partial(_Headed, detector.head)))
     return parts

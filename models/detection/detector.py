@@ -67,11 +67,13 @@ class Description:
         threshold: the score from which on it is an alarm.
         average: how many scores in a row are averaged.
         refractory_s: how long after an alarm there is no other one.
+        delegate: what runs the files: ``xnnpack``, or ``none`` for the built-in kernels.
     """
 
     name: str
     stages: tuple[Stage, ...]
     frontend: Frontend = Frontend.NONE
+    delegate: str = "xnnpack"
     threshold: float = _THRESHOLD
     average: int = 1
     refractory_s: float = _REFRACTORY_S
@@ -116,6 +118,7 @@ class Detector:
     average: int
     refractory_s: float
     origin: str
+    delegate: str = "xnnpack"
     head: Head | None = None
     made_of: dict[str, Any] = field(default_factory=dict)
 
@@ -174,6 +177,7 @@ def of_description(described: Description, source: Path) -> Detector:
             average=described.average,
             refractory_s=described.refractory_s,
             origin=source.name,
+            delegate=described.delegate,
         )
     )
 
@@ -250,6 +254,7 @@ def _of_micro_manifest(path: Path) -> Detector:
     described = Description(
         name=file.stem,
         frontend=Frontend.MICRO,
+        delegate="none",  # as deployed: XNNPACK rounds int8 otherwise, by up to .06 of a score
         stages=(stage,),
         threshold=threshold,
         average=average,

@@ -20,7 +20,7 @@ from bench.flow.build.score import hops_of
 from models.detection import detector as detectors
 from models.detection import micro_frontend, packaged, rates, trained
 from models.detection.alarms import thresholds
-from models.detection.chain import DELEGATE, THREADS
+from models.detection.chain import THREADS
 from models.detection.detector import DESCRIPTIONS, Detector, Frontend
 from models.detection.listen import LATE_S, LEAD_S, PAUSE_S, Heard, listen
 from models.detection.rates import Estimate, Matched
@@ -134,7 +134,7 @@ def document(done: Detected) -> dict[str, Any]:
     """Returns all of it for JSON."""
     return {
         "program": f"frill-bench {VERSION}",
-        "runtime": f"{litert.runtime()}, {DELEGATE}, {THREADS} thread",
+        "runtime": f"{litert.runtime()}, {THREADS} thread",
         "audio": {
             "sha256": done.recordings.sha256,
             "background_recordings": len(done.recordings.background),
@@ -185,6 +185,7 @@ def _of_detector(each: Outcome) -> dict[str, Any]:
         "frontend": micro_frontend.version()
         if found.frontend is Frontend.MICRO
         else found.frontend.value,
+        "delegate": found.delegate,
         "head": found.made_of or None,
         "threshold": found.threshold,
         "average": found.average,

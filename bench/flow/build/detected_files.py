@@ -12,8 +12,10 @@ from bench.core import atomic
 from bench.flow.build.detect import Detected, Outcome
 from models.detection import rates
 from models.detection.rates import Estimate
-from reports.page.drawn import picture
+from reports.parts.documents import to_csv
+from reports.plots import drawing
 from reports.plots.charts import Chart, Dot, Span, Trace
+from reports.plots.themes import STYLES
 from reports.rows.schema import Listing
 
 NAME = "false-alarms"
@@ -27,7 +29,7 @@ _MOST_COLOURS = 7
 
 
 def write(done: Detected, document: Mapping[str, Any], out: Path) -> list[Path]:
-    """Writes ``detections.json``, and the curves as CSV; as pictures too, where there are events.
+    """Writes ``detections.json``, and the curves as CSV; as a picture too, where there are events.
 
     Returns:
         What was written: the document, the table, and the picture.
@@ -38,13 +40,12 @@ def write(done: Detected, document: Mapping[str, Any], out: Path) -> list[Path]:
         out / "detections.json", json.dumps(document, indent=2, allow_nan=False) + "\n"
     )
     numbers = curves(done.outcomes)
+    atomic.write_text(out / f"{NAME}.csv", to_csv(numbers))
     if done.events:
-        picture(_chart(done, numbers), out, 1)
+        figure = drawing.draw(_chart(done, numbers), STYLES["light"])
+        atomic.write_bytes(out / f"{NAME}.svg", drawing.svg(figure))
+        atomic.write_bytes(out / f"{NAME}.png", drawing.png(figure))
         written.append(out / f"{NAME}.svg")
-    else:
-        from reports.parts.documents import to_csv
-
-        atomic.write_text(out / f"{NAME}.csv", to_csv(numbers))
     return written
 
 

@@ -183,9 +183,10 @@ def _print(done: Detected) -> None:
         f"{counted(done.events, 'event')}; intervals are 95 %"
     )
     columns = ["threshold", "averaged", "false alarms", "an hour", "missed", "miss rate, %"]
+    columns = columns if done.events else columns[:4]
     print_rows(
         ["detector", *columns],
-        [_own_row(each) for each in done.outcomes],
+        [_own_row(each)[: len(columns) + 1] for each in done.outcomes],
         right=columns,
         title="at each detector's own threshold",
         title_justify="left",
