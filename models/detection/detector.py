@@ -12,6 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bench.core import config
 from bench.core.artifact import Tensor
 from bench.core.errors import ConfigurationError
@@ -87,13 +90,11 @@ class Head:
         weights: float64 [dimensions].
     """
 
-    weights: Any
+    weights: NDArray[np.float64]
     bias: float
 
     def scores(self, embeddings: Floats) -> Floats:
         """Returns scores, float32 [rows, 1] in 0 to 1, of float32 [rows, dimensions]."""
-        import numpy as np
-
         sums = embeddings @ self.weights + self.bias
         scores: Floats = (1 / (1 + np.exp(-sums)))[:, np.newaxis].astype(np.float32)
         return scores
