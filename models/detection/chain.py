@@ -159,8 +159,8 @@ class _Micro:
 
     def __call__(self, rows: Rows) -> Rows:
         hops, ends = self._cut.windows(rows)
-        features = [(self._front(hop[:, 0]), end) for hop, end in zip(hops, ends, strict=True)]
-        there = [(each, end) for each, end in features if each is not None]
+        features = zip(self._front(hops[:, :, 0]), ends, strict=True)
+        there = [(each, end) for each, end in features if each]
         values = np.array([each for each, _ in there], np.float32)
         return Rows(
             values=values.reshape(-1, micro_frontend.FEATURES),

@@ -28,15 +28,14 @@ class MicroFrontend:
     def __init__(self) -> None:
         self._front = _module().MicroFrontend()
 
-    def __call__(self, audio: Floats) -> list[float] | None:
-        """Returns the 40 features after ten more milliseconds; ``None`` before the first window.
+    def __call__(self, hops: Floats) -> list[list[float]]:
+        """Returns the 40 features after each ten more milliseconds; none before the first window.
 
         Args:
-            audio: float32 [160], 16 kHz mono, in [-1, 1]; it is rounded to 16 bits.
+            hops: float32 [hops, 160], 16 kHz mono, in [-1, 1]; rounded to 16 bits.
         """
-        whole = np.clip(np.rint(audio * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
-        features: list[float] = self._front.process_samples(whole.astype("<i2").tobytes()).features
-        return features or None
+        whole = np.clip(np.rint(hops * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
+        return [self._front.process_samples(hop.tobytes()).features for hop in whole]
 
 
 def version() -> str:
