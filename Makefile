@@ -52,5 +52,5 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt Makefile .ci/check_python.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
 	@echo "installing into $(VENV) (about 1.5 GB with TensorFlow; some minutes)"
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -e ".[host,score,teachers,zoo,tfds,cluster,usb,parquet,dev]" -c constraints.txt
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -e ".[host,score,detect,teachers,zoo,tfds,cluster,usb,parquet,dev]" -c constraints.txt
 	@touch $@

@@ -69,6 +69,22 @@ class Zoo:
             )
         return artifacts
 
+    def chosen(self, text: str) -> Artifact:
+        """Returns the artifact of ``NAME`` (its float32 file, if there is one) or ``NAME.FORMAT``.
+
+        Raises:
+            ConfigurationError: the zoo does not have it.
+        """
+        name, format = name_and_format(text)
+        of_model = self.of(name)
+        chosen = [each for each in of_model if format in (None, each.format)]
+        if not chosen:
+            held = ", ".join(each.format.value for each in of_model)
+            raise ConfigurationError(
+                f"{self.root}: has no {name} in {format}", hint=f"it has: {held}; or convert it"
+            )
+        return min(chosen, key=lambda each: (each.format is not Format.FLOAT32, each.format.value))
+
     def path(self, artifact: Artifact) -> Path:
         """Returns where an artifact's file is."""
         return self.root / artifact.file

@@ -31,6 +31,7 @@ GROUPS = {
         "convert": "build students, or take model files of your own, and make TFLite formats",
         "data": "fetch and list the packaged audio",
         "score": "score the accuracy of artifacts on audio tasks",
+        "detect": "count the false alarms an hour and the misses of wake words and other events",
         "embed": "write the embeddings of a folder of audio to a file",
     },
     "measure": {

@@ -42,6 +42,23 @@ def predict(embeddings: Floats, labels: Sequence[str], fold: Fold) -> list[str]:
     )
 
 
+def two_label_head(embeddings: Floats, labels: Sequence[bool]) -> tuple[Any, float]:
+    """Returns the same head for two labels, as weights float64 [dimensions] and a bias.
+
+    The logistic function of the weighted sum and the bias is the probability of ``True``.
+
+    Args:
+        embeddings: float32 [rows, dimensions].
+        labels: of all rows; both are there.
+    """
+    classifier = _classifier()
+    with _quiet_on_one_thread():
+        classifier.fit(embeddings, labels)
+    scaler, head = (step for _, step in classifier.steps)
+    weights = head.coef_[0] / scaler.scale_
+    return weights, float(head.intercept_[0] - weights @ scaler.mean_)
+
+
 def scores_of_labels(
     embeddings: Floats, marks: NDArray[np.bool_], fold: Fold
 ) -> NDArray[np.float64]:

@@ -89,6 +89,39 @@ def decode_part(path: Path, *, first: int, samples: int) -> Floats:
         return to_16_khz(str(path), frames, stream.samplerate)[first - start :][:samples]
 
 
+def decode_blocks(path: Path, *, block_s: float = 10.0) -> Iterator[Floats]:
+    """Yields a file's audio in blocks, float32 [samples], as ``decode`` returns it whole.
+
+    Memory is bounded however long the file is. At 16 kHz the blocks are the same to the bit as the
+    whole; from other rates the resampler is soxr's stream, which agrees to rounding.
+
+    Raises:
+        ConfigurationError: as ``decode``.
+    """
+    with _opened(path) as stream:
+        rate, heard = stream.samplerate, 0
+        resampler = None
+        if rate != SAMPLE_RATE_HZ:
+            resampler = _modules()[1].ResampleStream(
+                rate, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ"
+            )
+        size = max(1, round(block_s * rate))
+        while True:
+            frames = stream.read(size, dtype="float32", always_2d=True)
+            mono: Floats = np.ascontiguousarray(frames.T).mean(axis=0, dtype=np.float32)
+            if resampler is not None:
+                mono = resampler.resample_chunk(mono, last=len(frames) < size)
+            if not np.isfinite(mono).all():
+                raise _undecodable(str(path), "not finite")
+            heard += len(mono)
+            if len(mono):
+                yield np.clip(mono, -1.0, 1.0)
+            if len(frames) < size:
+                break
+        if not heard:
+            raise _undecodable(str(path), "it holds no audio")
+
+
 def to_16_khz(source: str, frames: NDArray[np.float32], rate_hz: int) -> Floats:
     """Returns audio as the models take it, float32 [samples], 16 kHz mono, in [-1, 1].
 

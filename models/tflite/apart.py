@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -69,15 +70,23 @@ class Model:
     It computes bit by bit what ``litert.Model`` does; its process ends with it.
 
     Args:
-        threads, delegate: as of ``litert.Model``.
+        threads, delegate, shapes: as of ``litert.Model``.
 
     Raises:
         ModelFileError: the file is not a model, needs operators that LiteRT lacks, or crashes it.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, delegate: str = "xnnpack") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int = 1,
+        delegate: str = "xnnpack",
+        shapes: Sequence[tuple[int, ...]] = (),
+    ) -> None:
         self.path = path
-        self._child = _Child(path, {"threads": threads, "delegate": delegate})
+        options = {"threads": threads, "delegate": delegate, "shapes": [list(s) for s in shapes]}
+        self._child = _Child(path, options)
         shapes = self._child.about["input_shapes"]
         self._shapes = [tuple(int(n) for n in shape) for shape in shapes]
 
@@ -92,6 +101,22 @@ class Model:
         """
         outputs = self._child.run(*inputs)
         self._shapes = [value.shape for value in inputs]
+        return outputs
+
+    def in_turn(self, inputs: Floats) -> list[Floats]:
+        """Returns all outputs of one inference after the other, float32 [inferences, ...] each.
+
+        What a file keeps inside between two inferences stays, as in calls one by one, and all go
+        to its process in one message.
+
+        Args:
+            inputs: of a file with one input, float32 [inferences, *its shape]; at least one.
+
+        Raises:
+            ModelFileError: as of a call.
+        """
+        outputs = self._child.run(inputs, in_turn=True)
+        self._shapes = [inputs.shape[1:]]
         return outputs
 
     def input_shapes(self) -> list[tuple[int, ...]]:
@@ -150,10 +175,10 @@ class _Child:
         self._pid = answer["pid"]
         self.about, _ = self._answer("while it prepares it")
 
-    def run(self, *inputs: NDArray[Any]) -> list[Floats]:
+    def run(self, *inputs: NDArray[Any], in_turn: bool = False) -> list[Floats]:
         """Returns the arrays that the process answers inputs with."""
         with contextlib.suppress(OSError):  # of one that has ended: there is no answer either
-            messages.send(self._channel, {}, inputs)
+            messages.send(self._channel, {"in_turn": in_turn}, inputs)
         return self._answer("while it runs it")[1]
 
     def _answer(self, when: str) -> tuple[dict[str, Any], list[Floats]]:

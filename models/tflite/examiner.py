@@ -21,9 +21,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.core import config
 from bench.core.errors import ConfigurationError, ModelFileError
 from models.tflite import contents, litert, messages
+from models.tflite.arrays import Floats
 
 _CPU_LIMIT_S = 30  # of processor time, so that a busy machine changes nothing
 _CPU_LIMIT_OF_A_CALL_S = 600  # of up to 32 windows by a large model on a slow machine
@@ -124,11 +127,12 @@ def _serve(channel: socket.socket, path: Path, options: dict[str, Any]) -> None:
         model, about = _loaded(path, options)
         messages.send(channel, about)
         while True:
-            _, inputs = messages.receive(channel)
+            header, inputs = messages.receive(channel)
             _limit_cpu(_CPU_LIMIT_OF_A_CALL_S)
-            outputs = model(*inputs)
-            values = outputs.values() if isinstance(outputs, dict) else outputs
-            messages.send(channel, {}, list(values))
+            if header.get("in_turn"):
+                messages.send(channel, {}, _in_turn(model, inputs[0]))
+                continue
+            messages.send(channel, {}, _values(model(*inputs)))
     except EOFError:
         return
     except ConfigurationError as error:
@@ -137,12 +141,27 @@ def _serve(channel: socket.socket, path: Path, options: dict[str, Any]) -> None:
         messages.send(channel, _error(_unexpected(path, "cannot be run", error)))
 
 
+def _in_turn(model: litert.Model | litert.Traced, inputs: Floats) -> list[Floats]:
+    """Returns all outputs of one inference after the other, float32 [inferences, ...] each."""
+    outputs = [_values(model(each)) for each in inputs]
+    return [np.stack(values) for values in zip(*outputs, strict=True)]
+
+
+def _values(outputs: list[Floats] | dict[str, Floats]) -> list[Floats]:
+    return list(outputs.values()) if isinstance(outputs, dict) else outputs
+
+
 def _loaded(
     path: Path, options: dict[str, Any]
 ) -> tuple[litert.Model | litert.Traced, dict[str, Any]]:
     """Returns a model, and what the other side needs to know of it."""
     if not options.get("traced"):
-        model = litert.Model(path, threads=options["threads"], delegate=options["delegate"])
+        model = litert.Model(
+            path,
+            threads=options["threads"],
+            delegate=options["delegate"],
+            shapes=[tuple(each) for each in options["shapes"]],
+        )
         return model, {"input_shapes": model.input_shapes()}
     traced = litert.Traced(path)
     names = list(traced.names)

@@ -45,6 +45,14 @@ def test_a_file_that_crashes_when_it_is_run_is_an_error_and_others_run_on() -> N
     assert reader.read(CRASHING).inputs == reader.read(WAVEFORM).inputs
 
 
+def test_inferences_in_turn_give_bit_by_bit_what_calls_give() -> None:
+    model, inputs = apart.Model(WAVEFORM), noise(3, 1, 15_600)
+    (together,) = model.in_turn(inputs)
+    assert np.array_equal(together, np.stack([model(each)[0] for each in inputs]))
+    with pytest.raises(ModelFileError, match="LiteRT crashes"):
+        apart.Model(CRASHING).in_turn(-np.ones((2, 1, 15_600), np.float32))
+
+
 @pytest.mark.parametrize(
     ("path", "shape"),
     [

@@ -19,6 +19,8 @@ from models import frontend
 from models.audio.calibration import patches_for
 from models.audio.tasks import task_set
 from models.convert import fidelity
+from models.detection.chain import Chains
+from models.detection.trained import embedding
 from models.embeddings.embed import embed_clips
 from models.stream import INPUTS, PAST_SAMPLES, Hop, Stream, filled, hop_of
 from models.student import weights
@@ -74,6 +76,16 @@ def test_before_that_call_an_embedding_is_another_one(streams: Zoo, audio: Float
     end = found.hop_samples * (found.calls_to_fill - 1) + WINDOW
     wanted = offline(model(streams, STUDENT), padded, [end])[0]
     assert np.abs(early - wanted).max() > 1e-3
+
+
+def test_a_detectors_chain_gives_what_the_stream_gives(streams: Zoo, audio: Floats) -> None:
+    found = artifact(streams, STREAM)
+    hop = found.audio()[1]
+    chains = Chains([embedding(found, streams.path(found), frontend_path=None, hop=hop)])
+    given = [chains(part)[0] for part in np.array_split(audio, 7)]
+    vectors = np.concatenate([each.values for each in given if each.values.size])
+    assert np.array_equal(vectors, np.stack(streamed(streams, STREAM, audio)))
+    assert given[-1].ends[-1] == len(audio) // hop * hop
 
 
 def test_two_streams_on_one_interpreter_do_not_disturb_each_other(

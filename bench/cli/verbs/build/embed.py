@@ -6,15 +6,10 @@ import argparse
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from bench.cli import flags
 from bench.cli.console import print_json, print_to_stderr
-from bench.core.artifact import Artifact, Format
 from bench.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from models.zoo import Zoo
 
 
 class Options(flags.VerbOptions):
@@ -74,7 +69,7 @@ def run(options: Options) -> int:
             zoo = Zoo(Path(scratch))
             artifact = zoo.add(Path(options.model))
         else:
-            artifact = _chosen(zoo, options.model)
+            artifact = zoo.chosen(options.model)
         hop = artifact.audio()[1] if options.hop is None else options.hop * FRAME_HOP_SAMPLES
         if hop < 1 or (options.hop is not None and not hops_of(artifact, (hop,))):
             raise ConfigurationError(
@@ -99,22 +94,3 @@ def run(options: Options) -> int:
         print_json({"out": str(options.out), **facts})
     print_to_stderr(f"wrote {rows} vectors of {dimensions} numbers to {options.out}")
     return 0
-
-
-def _chosen(zoo: Zoo, text: str) -> Artifact:
-    """Returns the artifact of ``NAME`` (its float32 file, if there is one) or ``NAME.FORMAT``.
-
-    Raises:
-        ConfigurationError: the zoo does not have it.
-    """
-    from models.zoo import name_and_format
-
-    name, format = name_and_format(text)
-    of_model = zoo.of(name)
-    chosen = [each for each in of_model if format in (None, each.format)]
-    if not chosen:
-        held = ", ".join(each.format.value for each in of_model)
-        raise ConfigurationError(
-            f"{zoo.root}: has no {name} in {format}", hint=f"it has: {held}; or convert it"
-        )
-    return min(chosen, key=lambda each: (each.format is not Format.FLOAT32, each.format.value))

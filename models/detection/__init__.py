@@ -1,0 +1,1 @@
+"""Wake words and other events: detectors over audio as deployed, false alarms, misses."""
