@@ -40,6 +40,7 @@ def cold(zoo: Path, audio_root: Path, tmp_path_factory: pytest.TempPathFactory) 
 def test_a_student_takes_under_90_s_cold_and_under_5_s_warm(
     zoo: Path, audio_root: Path, tmp_path: Path
 ) -> None:
+    others, *_ = os.getloadavg()
     cache, clips = new_cache(tmp_path / "cache", audio_root), len(task_set("default").paths())
     cold, warm = score(zoo, cache), score(zoo, cache)
     shutil.rmtree(cache / "scores")
@@ -68,9 +69,10 @@ def test_a_student_takes_under_90_s_cold_and_under_5_s_warm(
         "scoring-speed",
         f"`score {STUDENT} --task-set default`, the whole command: one float32 file of 1,024 "
         f"numbers on {clips:,} clips ({cold.embedded['audio_s'] / 3600:.2f} hours), "
-        f"{os.cpu_count()} cores, nothing else running. Its scores are the same in all rows. It "
-        f"keeps {size_mb['embeddings']:.0f} MB of vectors, the floor's among them, and for all "
-        f"models {size_mb['frames']:.0f} MB of log-mel frames (`make evidence`).",
+        f"{os.cpu_count()} cores, on average {others:.1f} other processes running. Its scores are "
+        f"the same in all rows. It keeps {size_mb['embeddings']:.0f} MB of vectors, the floor's "
+        f"among them, and for all models {size_mb['frames']:.0f} MB of log-mel frames "
+        "(`make evidence`).",
         ["kept from before", "seconds", "CPU seconds", "audio-hours embedded a minute"],
         rows,
     )  # fmt: skip
