@@ -25,7 +25,7 @@ _WORKERS = 2
 # Importing TensorFlow takes longer than converting a small model; what leaks ends with a process.
 _MODELS_A_PROCESS = 8
 _INTERRUPTED = 130
-_LEAVE_WITHIN_S = 20.0  # for a converter to leave its native code and clean up, beside others
+_LEAVE_WITHIN_S = 40.0  # for a converter to leave its native code and clean up, on a busy machine
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
