@@ -1,4 +1,4 @@
-"""Processes that work beside this one: a large database is read, and its page drawn, by them."""
+"""Processes that work beside this one: they read a large database, draw its page, embed audio."""
 
 from __future__ import annotations
 
