@@ -19,12 +19,12 @@ from models.tflite.arrays import Floats
 from models.tflite.extras import from_extra
 
 SUFFIXES = frozenset({".gsm", ".wav", ".ogg", ".oga", ".opus", ".flac", ".mp3", ".aif", ".aiff"})
-# A .gsm file is bare GSM 06.10 frames of 33 bytes and 20 ms each, with no header to read.
 _TELEPHONE_HZ = 8_000
+# A .gsm file is bare GSM 06.10 frames of 33 bytes and 20 ms each, with no header to read.
 _RAW_GSM: dict[str, Any] = {
     "format": "RAW",
     "subtype": "GSM610",
-    "samplerate": 8_000,
+    "samplerate": _TELEPHONE_HZ,
     "channels": 1,
 }
 # Bare GSM cannot be sought, and libsndfile 1.2 misses the place in the last page of an Ogg file.

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context
 from typing import TypeVar
 
 from bench.core.artifact import Artifact
 from bench.core.errors import BenchError, ConversionError, InfrastructureError
+from bench.core.system.workers import leave_with_parent
 from models.convert.job import ConversionJob
 from models.convert.model import convert_model
 
@@ -132,18 +133,10 @@ def _start() -> None:
     # shorter where they seem not to be installed.
     for name in ("sklearn", "matplotlib"):
         sys.modules[name] = None  # type: ignore[assignment]  # Python's mark of what is not there
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=leave_with_parent, args=(_INTERRUPTED,), daemon=True).start()
     # Last: what leaves from in here is a traceback of the pool, and a thread's start takes long on
     # a busy machine.
     _leave_on_signal()
-
-
-def _leave_with_parent() -> None:
-    """Ends this process when the program is killed, which no clean-up of the pool survives."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(_INTERRUPTED)
 
 
 def _leave_on_signal() -> None:

@@ -213,14 +213,18 @@ def _start(prepare: Callable[[], None] | None, writing: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         # Not what this program does on them.
         signal.signal(number, _leave if writing else signal.SIG_DFL)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=leave_with_parent, args=(_KILLED,), daemon=True).start()
     if prepare is not None:
         prepare()
 
 
-def _leave_with_parent() -> None:
-    """Ends this process when the program is killed, which no clean-up of it survives."""
+def leave_with_parent(status: int) -> None:
+    """Ends this process when the program is killed, which no clean-up of it survives.
+
+    Args:
+        status: the exit status.
+    """
     parent = parent_process()
     if parent is not None:
         parent.join()
-        os._exit(_KILLED)
+        os._exit(status)

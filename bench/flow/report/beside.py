@@ -32,7 +32,8 @@ def read_beside(store: Store, sessions: Mapping[str, SessionResults]) -> Iterato
     with workers(partial(_Reader.begin, store, sessions)) as beside:
         waiting = [beside.begin(_Reader.read, keys) for keys in pieces]
         for wait in waiting:
-            yield from wait()
+            for identity, placed in wait():
+                yield identity, sessions[identity].with_artifacts(placed)
 
 
 def _read(
@@ -57,7 +58,7 @@ class _Reader:
 
     @classmethod
     def read(cls, keys: Sequence[str]) -> list[_OfFile]:
-        """Returns the results of some files, without their artifacts, which the reader has."""
+        """Returns the results of some files, without their artifacts, which this program has."""
         return [
             (identity, [(at, replace(each, artifact=None)) for at, each in placed])
             for identity, placed in _read(cls.store, cls.sessions, keys)

@@ -150,13 +150,15 @@ class SessionResults:
         self._found: list[Placed] = []
 
     def add(self, found: Iterable[Placed]) -> None:
-        """Adds what ``of_file`` returned, perhaps in another process and without artifacts."""
-        self._found += [
-            (at, replace(each, artifact=self._artifact(each.case))) for at, each in found
-        ]
+        """Adds what ``of_file`` returned."""
+        self._found += found
 
-    def _artifact(self, case: Case) -> Artifact | None:
-        return self._artifacts.get(case.artifact_sha256)
+    def with_artifacts(self, found: Iterable[Placed]) -> list[Placed]:
+        """Returns results that came from another process, which leaves their artifacts out."""
+        return [
+            (at, replace(each, artifact=self._artifacts.get(each.case.artifact_sha256)))
+            for at, each in found
+        ]
 
     def of_file(self, invocations: Iterable[Invocation]) -> list[Placed]:
         """Returns the result of each case of a file, given all of its processes in the session."""
