@@ -234,13 +234,15 @@ def test_the_official_tool_names_what_it_was_built_against(official_binary: Path
 def test_after_stop_nothing_is_left(boot_phone: Boot) -> None:
     mounts = Path("/proc/self/mounts").read_text()
     phone = boot_phone()
-    init, namespace = phone.record.init.pid, Path(f"/proc/{phone.record.init.pid}/ns/pid")
-    own = namespace.readlink()
-    with wire(phone.serial) as adb:
-        adb.said("sleep 100 > /dev/null 2>&1 & echo started")
-        assert sum(pid_namespace(path) == own for path in Path("/proc").glob("[0-9]*")) >= 3
-    phone.stop()
-    assert not any(pid_namespace(path) == own for path in Path("/proc").glob("[0-9]*"))
+    init = phone.record.init.pid
+    # Opened, so that no handset that boots meanwhile gets the same namespace number.
+    with Path(f"/proc/{init}/ns/pid").open("rb") as namespace:
+        own = os.fstat(namespace.fileno()).st_ino
+        with wire(phone.serial) as adb:
+            adb.said("sleep 100 > /dev/null 2>&1 & echo started")
+            assert len(running_in(own)) >= 3
+        phone.stop()
+        assert running_in(own) == []
     assert not Path(f"/proc/{init}/root/init").exists()
     assert not phone.folder.exists()
     assert not listens(phone)
@@ -248,11 +250,22 @@ def test_after_stop_nothing_is_left(boot_phone: Boot) -> None:
     phone.stop()
 
 
-def pid_namespace(process: Path) -> Path | None:
-    try:
-        return (process / "ns" / "pid").readlink()
-    except OSError:
-        return None
+def running_in(namespace: int) -> list[str]:
+    """Returns the names of the processes of a pid namespace, without those that have ended.
+
+    An ended process stays in /proc until its parent, on this machine, has asked for its status.
+    """
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "ns" / "pid").stat().st_ino != namespace:
+                continue
+            name, _, fields = (process / "stat").read_text().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        if fields.split()[0] not in ("Z", "X"):
+            found.append(name)
+    return found
 
 
 def test_a_taken_name_or_address_and_a_wrong_property_are_refused(
