@@ -146,11 +146,12 @@ class Zoo:
         role: Role | None = None,
         window_samples: int | None = None,
         hop_samples: int | None = None,
+        provenance: str | None = None,
     ) -> Artifact:
         """Returns the artifact of any .tflite file, copied into the zoo.
 
         Args:
-            name, frontend_name, role, window_samples, hop_samples: as of ``described``.
+            name, frontend_name, role, window_samples, hop_samples, provenance: as of ``described``.
 
         Raises:
             ModelFileError: the file is not a usable model.
@@ -163,6 +164,7 @@ class Zoo:
             role=role,
             window_samples=window_samples,
             hop_samples=hop_samples,
+            provenance=provenance,
         )
         self._refuse_clash(artifact)
         with atomic.replacing(self.path(artifact)) as partial:
@@ -179,6 +181,7 @@ class Zoo:
         role: Role | None = None,
         window_samples: int | None = None,
         hop_samples: int | None = None,
+        provenance: str | None = None,
     ) -> Artifact:
         """Returns the artifact that any .tflite file is in this zoo; nothing is written.
 
@@ -190,6 +193,7 @@ class Zoo:
                 that.
             hop_samples: audio samples between two inferences; a whole window by default. A stream
                 has its own.
+            provenance: where the file is from; its file name by default.
 
         Raises:
             ModelFileError: the file is not a usable model.
@@ -229,7 +233,7 @@ class Zoo:
             tools={},
             weights=WeightsOrigin.GIVEN,
             caveats=_caveats(content),
-            provenance=f"added from {source.name}",
+            provenance=provenance or f"added from {source.name}",
         )
 
     def _window(

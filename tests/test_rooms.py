@@ -24,7 +24,7 @@ DOORS = {
     "flatbuffers": {
         "models/tflite/metadata.py",
         "models/own/quantisable.py",
-        "models/graph/cut.py",
+        "models/graph/packed.py",
     },
     "litert_quantizer": {"models/tflite/quantise.py"},
     "onnxruntime": {"models/onnx/onnx_door.py"},

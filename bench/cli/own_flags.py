@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -70,6 +71,18 @@ def add_role(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_scale(parser: argparse._ActionsContainer) -> None:
+    """Adds the flags of what a file leaves to the program around it."""
+    flags = (
+        ("--input-scale", 1.0, "factor of its input: 32768 for a file that takes 16-bit samples"),
+        ("--output-scale", 1.0, "factor of its output"),
+        ("--output-offset", 0.0, "added to its output after that"),
+    )
+    for flag, default, what in flags:
+        text = f"{what}; put into the graph of the copy (default: {default:g})"
+        parser.add_argument(flag, type=_number, default=default, metavar="X", help=text)
+
+
 def samples(flag: str, seconds: float | None) -> int | None:
     """Returns a length of audio in samples.
 
@@ -112,3 +125,13 @@ def _role(text: str) -> Role:
             f"{text!r} is none of {', '.join(Role)}{near(text, list(Role))}"
         )
     return Role(text)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return number

@@ -11,10 +11,9 @@ from bench.core import config
 from bench.core.artifact import SAMPLE_RATE_HZ, Artifact
 from bench.core.errors import ConfigurationError, ConversionError
 from models.audio.decode import to_16_khz
-from models.embeddings.clip_windows import windows_of
+from models.embeddings.clip_windows import opened_front, windows_of
 from models.embeddings.embed import opened, pooled
 from models.embeddings.windows import has_choice_of_hop, whole_hop
-from models.tflite.apart import Model
 from models.tflite.arrays import Floats
 from models.zoo import Zoo
 
@@ -42,7 +41,7 @@ class OpenedArtifact:
         self.hop_samples = _hop(self.artifact, hop_s)
         zoo = Zoo(path.parent)
         front = zoo.frontend_path(self.artifact)
-        self._front = None if front is None else Model(front)
+        self._front = None if front is None else opened_front(front, self.artifact)
         self._embedder = opened(zoo.checked_path(self.artifact), self.artifact)
         silence = np.zeros(self.artifact.audio()[0], dtype=np.float32)
         self.dimensions = self._windows([silence])[0].shape[1]

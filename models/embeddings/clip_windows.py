@@ -16,8 +16,9 @@ from models import frontend
 from models.audio.decode import decode
 from models.embeddings.frames import frames_of
 from models.embeddings.windows import starts_of
+from models.tflite import reader
 from models.tflite.apart import Model
-from models.tflite.arrays import Floats
+from models.tflite.arrays import Floats, with_length
 
 
 class Cut(Sequence[Floats]):
@@ -85,7 +86,7 @@ def clip_windows(
     """
     if frontend_path is not None:
         audio = _audio_windows(artifact, clips, hops, on_progress)
-        return _through(Model(frontend_path), audio)
+        return _through(opened_front(frontend_path, artifact), audio)
     if takes_patches(artifact):
         return _patches(artifact, clips, hops, cache, on_progress)
     return _audio_windows(artifact, clips, hops, on_progress)
@@ -109,6 +110,20 @@ def windows_of(
     if takes_patches(artifact):
         return (_of_log_mel("", artifact, each, (hop,)) for each in audio)
     return (_of_audio("", artifact, each, (hop,)) for each in audio)
+
+
+def opened_front(path: Path, artifact: Artifact) -> Model:
+    """Returns the opened file that makes an artifact's input from a window of audio.
+
+    A length that the file leaves open is that of the window.
+
+    Raises:
+        ConfigurationError: the artifact embeds no audio.
+        ModelFileError: the file is not a usable model.
+    """
+    shape = reader.read(path).inputs[0].shape
+    free = min(shape, default=0) < 0
+    return Model(path, shapes=(with_length(shape, artifact.audio()[0]),) if free else ())
 
 
 def takes_patches(artifact: Artifact) -> bool:

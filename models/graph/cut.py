@@ -1,7 +1,7 @@
 """Files that are cut out of a .tflite file: one operator, or the graph up to an operator.
 
-The pieces compute with the same constants and scales. Constants are aligned to 16 bytes, as
-runtimes expect; names, shapes and options stay, metadata are left out. A file with signatures has
+The pieces compute with the same constants and scales; names, shapes and options stay, metadata are
+left out. A file with signatures has
 one, because runtimes give delegates other graphs of a file without.
 """
 
@@ -11,16 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import flatbuffers
-
 from bench.core.artifact import Tensor
 from bench.core.errors import ConfigurationError
-from models.graph.operators import bytes_of
+from models.graph.packed import packed
 from models.tflite import litert
 from models.tflite.contents import dtype_of, is_constant, names_of_operators, tensor_of
 
-_IDENTIFIER = b"TFL3"
-_ALIGNMENT_BYTES = 16
 # Operators that run other graphs by their index, or share state with other operators.
 _TIED = ("CALL", "CALL_ONCE", "IF", "WHILE", "STABLEHLO_", "VAR_HANDLE", "READ_VARIABLE",
          "ASSIGN_VARIABLE", "HASHTABLE")  # fmt: skip
@@ -151,7 +147,6 @@ class Cutter:
             for name in ("inputs", "outputs", "intermediates"):
                 if (part := getattr(each, name)) is not None:
                     setattr(each, name, [place.get(at, -1) for at in _indices(part)])
-            self._take_in_options(each)
         main.operators = operators
         main.tensors = [main.tensors[at] for at in sorted(used)]
         main.inputs = [place[at] for at in inputs]
@@ -160,30 +155,8 @@ class Cutter:
         graph.metadata = graph.metadataBuffer = None
         if not any(self.ops[index].startswith(_TIED) for index in kept):
             graph.subgraphs = [main]
-        self._take_in_buffers(graph)
-        _drop_unused_codes(graph)
-        builder = flatbuffers.Builder(len(self._content))
-        builder.Finish(graph.Pack(builder), _IDENTIFIER)
         described = tuple(tensor_of(self._tensors[at]) for at in outputs)
-        return Piece(content=bytes(builder.Output()), outputs=described)
-
-    def _take_in_options(self, operator: Any) -> None:
-        start, size = operator.largeCustomOptionsOffset, operator.largeCustomOptionsSize
-        if start > 1:
-            operator.customOptions = list(self._content[start : start + size])
-            operator.largeCustomOptionsOffset = operator.largeCustomOptionsSize = 0
-
-    def _take_in_buffers(self, graph: Any) -> None:
-        """Keeps the buffers that are used, each aligned; the first is empty, as it has to be."""
-        buffers: list[Any] = [litert.schema().BufferT()]
-        place = {0: 0}
-        for tensor in (each for sub in graph.subgraphs for each in sub.tensors):
-            if tensor.buffer not in place:
-                place[tensor.buffer] = len(buffers)
-                content = bytes_of(graph.buffers[tensor.buffer], self._content)
-                buffers.append(_Aligned(content) if content else litert.schema().BufferT())
-            tensor.buffer = place[tensor.buffer]
-        graph.buffers = buffers
+        return Piece(content=packed(graph, self._content), outputs=described)
 
 
 def _signature(main: Any) -> Any:
@@ -198,32 +171,6 @@ def _signature(main: Any) -> Any:
             tensors.append(tensor)
         setattr(entry, side, tensors)
     return entry
-
-
-def _drop_unused_codes(graph: Any) -> None:
-    operators = [each for sub in graph.subgraphs for each in sub.operators]
-    used = sorted({each.opcodeIndex for each in operators})
-    graph.operatorCodes = [graph.operatorCodes[at] for at in used]
-    for each in operators:
-        each.opcodeIndex = used.index(each.opcodeIndex)
-
-
-class _Aligned:
-    """A buffer of a model that packs itself aligned, which ``BufferT`` does not."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def Pack(self, builder: Any) -> int:  # noqa: N802  # the schema calls it so
-        """Returns the place of the packed buffer, as the schema's own classes do."""
-        schema = litert.schema()
-        # Padding before the bytes: vectors are written from their end, aligned to their begin.
-        builder.Prep(_ALIGNMENT_BYTES, len(self._content))
-        vector = builder.CreateByteVector(self._content)
-        schema.BufferStart(builder)
-        schema.BufferAddData(builder, vector)
-        packed: int = schema.BufferEnd(builder)
-        return packed
 
 
 def _indices(values: Any) -> list[int]:

@@ -40,3 +40,9 @@ def one_by_one(samples: Samples | AsTaken) -> Iterator[tuple[NDArray[Any], ...]]
         return
     for values in zip(*tensors_of(samples), strict=True):
         yield tuple(value[np.newaxis] for value in values)
+
+
+def with_length(shape: tuple[int, ...], length: int) -> tuple[int, ...]:
+    """Returns a declared shape with its free sides filled: the last by a length, others by 1."""
+    *first, last = shape
+    return (*(max(1, side) for side in first), length if last < 0 else last)

@@ -40,6 +40,7 @@ from bench.tool.input_flags import Input
 from models.audio import packages
 from models.audio.speech import Front, Inputs, inputs_for
 from models.convert import fidelity
+from models.embeddings.clip_windows import opened_front
 from models.tflite import reader
 from models.tflite.apart import Model
 from models.tflite.raw_tensors import from_bytes, sides, to_bytes
@@ -284,7 +285,7 @@ def _frontend(target: Target) -> tuple[int, Front] | None:
     path = Zoo(target.path.parent).frontend_path(artifact)
     if path is None:
         return None
-    model = Model(path)
+    model = opened_front(path, artifact)
     shape = model.input_shapes()[0]
     return math.prod(shape), lambda window: model(window.reshape(shape))[0]
 

@@ -34,6 +34,9 @@ class Options(shared.VerbOptions):
     role: Role | None
     window_s: float | None
     hop_s: float | None
+    input_scale: float
+    output_scale: float
+    output_offset: float
     refs: list[str]
     fail_on: str
     device_class: list[str]
@@ -62,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model in the zoo that makes its input from audio (default: FRILL's front-end)",
     )
     own_flags.add_role(add)
+    own_flags.add_scale(add)
     lint = _add_lint(actions)
     parity = actions.add_parser(
         "parity",
@@ -249,17 +253,26 @@ def _description(name: str, artifacts: list[Artifact]) -> dict[str, Any]:
 
 
 def _add(options: Options) -> None:
+    from models.graph.scaled import Scale, scaled_copy
     from models.zoo import Zoo
 
     zoo = Zoo(options.zoo)
-    artifact = zoo.add(
-        options.file,
-        name=options.name,
-        frontend_name=options.frontend,
-        role=options.role,
-        window_samples=own_flags.samples("--window-s", options.window_s),
-        hop_samples=own_flags.samples("--hop-s", options.hop_s),
+    window = own_flags.samples("--window-s", options.window_s)
+    scale = Scale(
+        input_scale=options.input_scale,
+        output_scale=options.output_scale,
+        output_offset=options.output_offset,
     )
+    with scaled_copy(options.file, scale, window=window) as copy:
+        artifact = zoo.add(
+            copy,
+            name=options.name,
+            frontend_name=options.frontend,
+            role=options.role,
+            window_samples=window,
+            hop_samples=own_flags.samples("--hop-s", options.hop_s),
+            provenance=scale.provenance(options.file),
+        )
     if options.json:
         print_json(config.unstructure(artifact))
     else:
