@@ -75,6 +75,20 @@ def test_average_precision_by_hand() -> None:
     assert found == pytest.approx((1 + 2 / 3) / 2)
 
 
+@pytest.mark.parametrize("digits", [8, 0])
+def test_precision_without_a_clip_itself_counts_the_others_above_its_threshold(digits: int) -> None:
+    rng = np.random.default_rng(2)
+    scores, is_label = rng.normal(size=12).round(digits), rng.random(12) < 0.4
+    weights = rng.integers(1, 4, size=12).astype(float)
+    (found,) = average_precisions(scores, is_label, weights[np.newaxis], itself=False)
+    by_clip = []
+    for at in np.flatnonzero(is_label):
+        above = (scores >= scores[at]) & (np.arange(12) != at)
+        own = weights[above & is_label].sum()
+        by_clip.append(own / weights[above].sum() if above.any() else 1.0)
+    assert found == pytest.approx(np.average(by_clip, weights=weights[is_label]))
+
+
 def test_a_weight_of_two_is_a_clip_or_a_pair_twice() -> None:
     rng = np.random.default_rng(8)
     scores, kinds = rng.normal(size=20), rng.random(20) < 0.5
