@@ -1,8 +1,8 @@
 """Files that are cut out of a .tflite file: one operator, or the graph up to an operator.
 
 The pieces compute with the same constants and scales; names, shapes and options stay, metadata are
-left out. A file with signatures has
-one, because runtimes give delegates other graphs of a file without.
+left out. A file with signatures has one, because runtimes give delegates other graphs of a file
+without.
 """
 
 from __future__ import annotations
