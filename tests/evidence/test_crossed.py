@@ -100,7 +100,7 @@ def _line(name: str, rows: Rows) -> list[str]:
     return [
         f"`{name}`",
         "{score_mean:.3f} ({score_low:.3f} to {score_high:.3f})".format(**float32),
-        f"{int8['score']:.3f}",
+        f"{int8['score_mean']:.3f}",
         *(f"{each['latency_us_median'] / 1000:.2f}" for each in (float32, int8)),
         *(units.size(each["size_bytes"]) for each in (float32, int8)),
     ]
