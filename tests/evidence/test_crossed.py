@@ -1,4 +1,4 @@
-"""What each hyper-parameter does, over sixteen crossed students; 90 minutes of two quiet cores.
+"""What each hyper-parameter does, over sixteen crossed students; an hour of two quiet cores.
 
 The students are kept in the cache, so that a run that was interrupted continues.
 """
