@@ -1,7 +1,8 @@
 """Effects of hyper-parameters on accuracy, latency and size: ordinary least squares on a grid.
 
-As in the FRILL paper (Peplinski et al., 2020, section 4): main effects only. The structure of
-students is fitted over students, the format within them. The files of a student share its weights
+As in the FRILL paper (Peplinski et al., 2020, section 4): main effects, and what a format changes
+with each level of another choice, where that is not the same. The structure of students is fitted
+over students, the format within them. The files of a student share its weights
 and the chance of its training, so they are one observation of its structure and not four: a
 split-plot design (Fisher 1925). Categories are differences to a base level, numbers are per
 doubling (log2). Latency and size are fitted as logarithms, so their effects are ratios, in per
@@ -24,12 +25,17 @@ from bench.core.score import t_quantile
 from reports.rows.schema import Row, Setup, column, grouped, maybe
 
 DOUBLED = "doubled"
+IF = " if "  # between a format and the level of another axis
 _FORMAT = "format"
 _SMALL = 1e-9  # beside 1
 RESPONSES = ("accuracy", "latency", "size")
 _FEWEST_STUDENTS = 6
 _FEWEST_AXES = 2
 _FEWEST_SPARE = 2
+# A format's effect depends on another choice where the difference is as large as this and at least
+# twice its 95 % interval, because many pairs are tried: points, or logarithms of ratios.
+_WORTH = {"accuracy": 1.0, "latency": math.log(1.1), "size": math.log(1.1)}
+_SURE = 2
 # What invalidates a score, or the axis of the frontier, and not the latency of the file alone.
 _OF_SCORES = {CaveatKind.SCORED_ON_HOST, CaveatKind.NO_FRONTEND, CaveatKind.BELOW_FLOOR}
 # Categories and the level that others are compared with: a student's defaults.
@@ -78,7 +84,7 @@ class Estimate:
     response: str = column("accuracy (mean over the tasks), latency (of the file alone) or size")
     unit: str = column("of effect, interval and residual: points, or % of the ratio")
     axis: str = column("the hyper-parameter, or the format")
-    level: str = column("what is compared, or doubled")
+    level: str = column("what is compared, or doubled; a format also if another axis has a level")
     base: str = column("what it is compared with; empty for numbers")
     effect: float | None = maybe("the estimate; empty where refused")
     low: float | None = maybe("lower end of its 95 % interval")
@@ -126,11 +132,15 @@ def estimates(rows: Sequence[Row], traits: Mapping[str, Traits]) -> list[Estimat
         axes = {level.axis for level in _columns(listed, traits)}
         if len(students) < _FEWEST_STUDENTS or len(axes) < _FEWEST_AXES:
             continue
+        fitted: dict[str, tuple[_Files, _Columns]] = {}
         for response in RESPONSES:
             values = [(row, _response(row, response)) for row in listed]
-            files = [(row, value) for row, value in values if value is not None]
-            if columns := _columns([row for row, _ in files], traits):
-                effects += _estimates(setup, response, files, columns)
+            present = [(row, value) for row, value in values if value is not None]
+            if columns := _columns([row for row, _ in present], traits):
+                fitted[response] = present, columns
+        depends = _dependent(fitted)
+        for response, (files, columns) in fitted.items():
+            effects += _estimates(setup, response, files, columns, depends)
     return effects
 
 
@@ -167,13 +177,19 @@ def _columns(rows: Sequence[Row], traits: Mapping[str, Traits]) -> _Columns:
     return columns
 
 
-def _estimates(setup: Setup, response: str, files: _Files, columns: _Columns) -> Iterator[Estimate]:
+def _estimates(
+    setup: Setup,
+    response: str,
+    files: _Files,
+    columns: _Columns,
+    depends: Mapping[str, str],
+) -> Iterator[Estimate]:
     counted = Counter(kind for row, _ in files for kind in {each.kind for each in row.caveats})
     caveats = tuple(
         Caveat(kind=kind, evidence=f"{number} of {len(files)} files")
         for kind, number in sorted(counted.items())
     )
-    for units, levels, fit in _fits(columns, files):
+    for units, levels, fit in _fits(columns, files, depends):
         few = "" if fit.degrees_of_freedom >= _FEWEST_SPARE else f"too few {units}"
         found = zip(levels, fit.coefficients, fit.reaches, fit.mixed, strict=True)
         for own, middle, reach, mixed in found:
@@ -207,36 +223,98 @@ def _inseparable(own: _Level, mixed: Sequence[_Level]) -> str:
     return f"{' and '.join(axes)} cannot be separated" if axes else ""
 
 
-def _fits(columns: _Columns, files: _Files) -> Iterator[tuple[str, _Columns, _Fit]]:
-    """Yields the fit of the structure, over students, then that of the format, within them.
+class _Students:
+    """Which files are of one student; deviations from its mean, and from the mean of students."""
 
-    Deviations are fitted: those of students from their mean, and of files from their student's.
-    """
-    values = np.array([value for _, value in files])
-    students, owners = np.unique([row.file.student for row, _ in files], return_inverse=True)
-    counts = np.bincount(owners)
+    def __init__(self, files: _Files) -> None:
+        names, self._owners = np.unique([row.file.student for row, _ in files], return_inverse=True)
+        self._counts = np.bincount(self._owners)
+        self.spare_within, self.spare_between = len(files) - len(names), len(names) - 1
 
-    def means(column: _Matrix) -> _Matrix:  # without a matrix of all files: there may be thousands
-        found: _Matrix = np.bincount(owners, weights=column) / counts
+    def within(self, column: _Matrix) -> _Matrix:
+        found: _Matrix = column - self._means(column)[self._owners]
         return found
 
-    def within(column: _Matrix) -> _Matrix:
-        found: _Matrix = column - means(column)[owners]
-        return found
-
-    def between(column: _Matrix) -> _Matrix:
-        found: _Matrix = means(column)
+    def between(self, column: _Matrix) -> _Matrix:
+        found = self._means(column)
         found -= found.mean()
         return found
 
-    formats = {level: within(columns[level]) for level in columns if level.axis == _FORMAT}
-    by_file = _least_squares(formats, within(values), spare=len(files) - len(students))
+    def _means(self, column: _Matrix) -> _Matrix:
+        # Without a matrix of all files: there may be thousands.
+        found: _Matrix = np.bincount(self._owners, weights=column) / self._counts
+        return found
+
+
+def _fits(
+    columns: _Columns, files: _Files, depends: Mapping[str, str]
+) -> Iterator[tuple[str, _Columns, _Fit]]:
+    """Yields the fit of the structure, over students, then that of the format, within them.
+
+    Deviations are fitted: those of students from their mean, and of files from their student's.
+
+    Args:
+        depends: format to the axis that its effect depends on; each level of that has one then.
+    """
+    values = np.array([value for _, value in files])
+    students = _Students(files)
+    formats = {each: students.within(columns[each]) for each in columns if each.axis == _FORMAT}
+    by_file = _least_squares(formats, students.within(values), spare=students.spare_within)
+    without = values
     for level, effect in zip(formats, by_file.coefficients, strict=True):
-        values = values - effect * columns[level]
-    structure = {level: between(columns[level]) for level in columns if level.axis != _FORMAT}
-    by_student = _least_squares(structure, between(values), spare=len(students) - 1)
-    yield "students", structure, by_student
+        without = without - effect * columns[level]
+    structure = {each: students.between(columns[each]) for each in columns if each.axis != _FORMAT}
+    spare = students.spare_between
+    yield "students", structure, _least_squares(structure, students.between(without), spare=spare)
     yield "files", formats, by_file
+    if parts := _by_level(columns, depends):
+        rest = {each: columns[each] for each in formats if each.level not in depends}
+        both = {each: students.within(column) for each, column in {**parts, **rest}.items()}
+        fit = _least_squares(both, students.within(values), spare=students.spare_within)
+        found = [at for at, each in enumerate(both) if each in parts]
+        yield "files", {each: both[each] for each in parts}, _only(fit, found)
+
+
+def _only(fit: _Fit, at: Sequence[int]) -> _Fit:
+    mixed = [fit.mixed[each] for each in at]
+    return fit._replace(coefficients=fit.coefficients[at], reaches=fit.reaches[at], mixed=mixed)
+
+
+def _by_level(columns: _Columns, depends: Mapping[str, str]) -> _Columns:
+    """Returns a column of a format for each level of the axis that its effect depends on."""
+    found: dict[_Level, _Matrix] = {}
+    for own in [each for each in columns if each.axis == _FORMAT and each.level in depends]:
+        others = {each: columns[each] for each in columns if each.axis == depends[own.level]}
+        if not others:
+            continue
+        is_base = 1 - sum(others.values())
+        levels = {next(iter(others)).base: is_base, **{o.level: c for o, c in others.items()}}
+        for name, is_level in levels.items():
+            found[own._replace(level=f"{own.level}{IF}{name}")] = columns[own] * is_level
+    return found
+
+
+def _dependent(fitted: Mapping[str, tuple[_Files, _Columns]]) -> dict[str, str]:
+    """Returns the formats whose effect on any response depends on another axis, and that axis.
+
+    Of several axes, the one that is surest. Axes of numbers are not tried.
+    """
+    surest: dict[str, tuple[float, str]] = {}
+    for response, (files, columns) in fitted.items():
+        students = _Students(files)
+        values = students.within(np.array([value for _, value in files]))
+        formats = {each: students.within(columns[each]) for each in columns if each.axis == _FORMAT}
+        for own in formats:
+            for other in [each for each in columns if each.axis != _FORMAT and each.base]:
+                both = {**formats, other: students.within(columns[own] * columns[other])}
+                fit = _least_squares(both, values, spare=students.spare_within)
+                differs, reach = abs(float(fit.coefficients[-1])), float(fit.reaches[-1])
+                if fit.mixed[-1] or fit.degrees_of_freedom < _FEWEST_SPARE:
+                    continue
+                sure = differs / max(reach, _SMALL)
+                if differs >= _WORTH[response] and sure >= _SURE:
+                    surest[own.level] = max(surest.get(own.level, (0.0, "")), (sure, other.axis))
+    return {format: axis for format, (_, axis) in surest.items()}
 
 
 def _least_squares(columns: _Columns, response: _Matrix, *, spare: int) -> _Fit:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.core import units
 from bench.core.caveats import Effect
-from reports.effects.fit import DOUBLED, RESPONSES, Estimate, words
+from reports.effects.fit import DOUBLED, IF, RESPONSES, Estimate, words
 from reports.parts.sections import Section
 from reports.parts.table import Cell, Footnotes, Heading, Line, Table, plain, text_headings
 from reports.plots.charts import Chart, Dot, hollow, span
@@ -21,7 +21,7 @@ def studies(estimates: Sequence[Estimate], notes: Footnotes) -> list[Section]:
     return [
         Section(
             heading=f"{at.device}, {at.runner}, {at.delegate}, threads: {at.threads}",
-            sentences=(_explained(rows), *_refused(rows)),
+            sentences=(_explained(rows), *_depending(rows), *_refused(rows)),
             charts=tuple(_charts(rows)),
             table=_table(rows, notes),
         )
@@ -30,11 +30,13 @@ def studies(estimates: Sequence[Estimate], notes: Footnotes) -> list[Section]:
 
 
 def _explained(rows: Sequence[Estimate]) -> str:
-    fits = {(row.response, row.axis == "format"): row for row in rows}.values()
+    fits: dict[tuple[str, bool], Estimate] = {}
+    for row in rows:
+        fits.setdefault((row.response, row.axis == "format"), row)
     return (
         "By linear regression: the effect of one choice while all others stay the same. Structure "
         "is compared between students, formats within each student. "
-        f"For {'; for '.join(map(_fit, fits))}."
+        f"For {'; for '.join(map(_fit, fits.values()))}."
     )
 
 
@@ -48,6 +50,14 @@ def _fit(each: Estimate) -> str:
     small = each.residual_sd < _SMALLEST
     number = f"below {_SMALLEST}" if small else units.significant(each.residual_sd, 2)
     return f"{text}, residual SD {number} {each.unit}"
+
+
+def _depending(rows: Sequence[Estimate]) -> list[str]:
+    formats = dict.fromkeys(row.level.split(IF)[0] for row in rows if IF in row.level)
+    return [
+        f"What {each} changes depends on another choice, so it has a row for each level of that."
+        for each in formats
+    ]
 
 
 def _refused(rows: Sequence[Estimate]) -> list[str]:

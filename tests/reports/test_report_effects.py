@@ -128,6 +128,48 @@ def test_exact_linear_data_give_back_their_coefficients_without_an_interval() ->
     } == {(False, 16, 8, 5), (True, 16, 8, 7)}
 
 
+def by_activation(int8: dict[str, float]) -> list[Row]:
+    """Students of two activations: int8 multiplies their latency by this."""
+    return [
+        changed(row, student=name, latency_us_median=us, latency_us_low=us, latency_us_high=us)
+        for row in grid(widths=(0.5, 1.0, 2.0), formats=("float32", "int8"))
+        for activation, factor in int8.items()
+        for name in [row.file.student.replace("fused", activation)]
+        for us in [(row.latency_us_median or 0) * (factor if row.file.format == "int8" else 1)]
+    ]
+
+
+def test_a_format_whose_effect_depends_on_another_choice_has_a_number_for_each_of_its_levels() -> (
+    None
+):
+    found = effects_of(by_activation({"fused": 2.0, "minimalistic": 0.5}))
+    latency, size = of(found, "latency"), of(found, "size")
+    assert latency["int8"].effect == pytest.approx(0)  # over both
+    assert latency["int8 if fused"].effect == pytest.approx(100)
+    assert latency["int8 if minimalistic"].effect == pytest.approx(-50)
+    assert {each.base for each in latency.values() if each.axis == "format"} == {"float32"}
+    assert size["int8 if fused"].effect == size["int8 if minimalistic"].effect
+    (section,) = study.studies(found, Footnotes())
+    assert "int8 if fused, not float32" in section.charts[1].lanes
+    assert any(each.startswith("What int8 changes depends") for each in section.sentences)
+    same = of(effects_of(by_activation({"fused": 2.0, "minimalistic": 2.1})), "latency")
+    assert set(same) == {"doubled", "tiny", "minimalistic", "int8"}  # 5 % is not worth a row
+
+
+def test_luck_makes_no_effect_depend_on_another_choice() -> None:
+    luck = random.Random(4)  # noqa: S311 - luck, no secret
+    rows = by_activation({"fused": 2.0, "minimalistic": 2.0})
+    depending = 0
+    for _ in range(100):
+        lucky = [
+            changed(row, latency_us_median=us, latency_us_low=us, latency_us_high=us)
+            for row in rows
+            for us in [(row.latency_us_median or 0) * math.exp(luck.gauss(0, 0.3))]
+        ]
+        depending += any(" if " in each.level for each in effects_of(lucky))
+    assert depending <= 3
+
+
 def test_a_small_example_agrees_with_one_worked_by_hand() -> None:
     # At log2 width -1, 0, 1, 2. The slope is S_xy / S_xx = (8 + 7) / (5 + 5), and tiny is 62 - 66.
     # Residuals of tiny: .25, -.25, -.75, .75; of small: .25, .75, -1.75, .75; their squares add up
