@@ -55,7 +55,8 @@ def _fit(each: Estimate) -> str:
 def _depending(rows: Sequence[Estimate]) -> list[str]:
     formats = dict.fromkeys(row.level.split(IF)[0] for row in rows if IF in row.level)
     return [
-        f"What {each} changes depends on another choice, so it has a row for each level of that."
+        f"What {each} changes depends on another choice, so it has a row for each level of that; "
+        "the row of that choice is over all formats."
         for each in formats
     ]
 
@@ -111,6 +112,8 @@ def _ordered(rows: Sequence[Estimate]) -> list[Estimate]:
 def _lane(row: Estimate) -> str:
     if row.level == DOUBLED:
         return f"{words(row.axis)} {DOUBLED}"
+    if IF in row.level:
+        return row.level  # below the format itself, against the same base
     return f"{row.level}, not {row.base}"
 
 
