@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from models.accuracy.floor import FLOOR, floor_vectors
 from models.accuracy.scores import Floor, kept, score_of
 from models.audio.acoustics import VERSION, AcousticCondition, perturbed_paths
 from models.audio.taskset import Metric, Task, TaskSet
-from models.embeddings.embed import DELEGATE, THREADS, embed_at_hops
+from models.embeddings.embed import DELEGATE, THREADS, embed_clips
 from models.embeddings.pieces import Work
 from models.tflite import litert
 from models.tflite.arrays import Floats
@@ -49,18 +48,16 @@ def score_under(
         ConfigurationError: the file embeds no audio, or a clip cannot be decoded.
         ConversionError: an embedding is not finite or all zero.
     """
-
-    def embedded(clips: Mapping[str, Path]) -> Floats:
-        return embed_at_hops(
-            path,
-            artifact,
-            clips,
-            hops=(hop,),
-            cache=cache,
-            frontend_path=frontend_path,
-            on_progress=on_progress,
-            work=work,
-        )[hop]
+    embedded = partial(
+        embed_clips,
+        path,
+        artifact,
+        cache=cache,
+        hop=hop,
+        frontend_path=frontend_path,
+        on_progress=on_progress,
+        work=work,
+    )
 
     def computed() -> Score:
         clean = embedded(task_set.paths())

@@ -6,7 +6,6 @@ so the time of a score is the deployed one, with all windows and hops of the cha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +21,7 @@ from models.detection import micro_frontend
 from models.detection.detector import Detector, Frontend, Head, Stage
 from models.tflite import reader
 from models.tflite.apart import Model
-from models.tflite.arrays import Floats
+from models.tflite.arrays import Floats, filled
 
 THREADS = 1
 Samples: TypeAlias = NDArray[np.int64]
@@ -200,7 +199,7 @@ class _File:
 
     def _opened(self, width: int) -> tuple[Model, tuple[int, ...]]:
         """Returns the model and its input's shape, which the width of the rows completes."""
-        shape = _filled(self._path, self._declared, self._stage.window * width)
+        shape = filled(self._path, self._declared, self._stage.window * width)
         if self._model is None:
             shapes = () if self._states_in else (shape,)
             self._model = Model(self._path, threads=THREADS, delegate=self._delegate, shapes=shapes)
@@ -262,19 +261,3 @@ def _parts(detector: Detector) -> list[tuple[Hashable, Callable[[], Part]]]:
     if detector.head is not None:
         parts.append((id(detector.head), partial(_Headed, detector.head)))
     return parts
-
-
-def _filled(path: Path, declared: tuple[int, ...], size: int) -> tuple[int, ...]:
-    """Returns a declared shape that takes ``size`` numbers: a free first axis is one window."""
-    first, *others = declared or (size,)
-    shape = [1 if first < 0 and others else first, *others]
-    known = math.prod(side for side in shape if side > 0)
-    free = [axis for axis, side in enumerate(shape) if side < 0]
-    if len(free) == 1 and size % known == 0:
-        shape[free[0]] = size // known
-    if math.prod(shape) != size or min(shape) < 0:
-        raise ConfigurationError(
-            f"{path}: takes {list(declared)}, and a window has {size} numbers",
-            hint="check its window, and what the stage before it gives",
-        )
-    return tuple(shape)

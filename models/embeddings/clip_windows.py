@@ -18,7 +18,7 @@ from models.embeddings.frames import frames_of
 from models.embeddings.windows import starts_of
 from models.tflite import reader
 from models.tflite.apart import Model
-from models.tflite.arrays import Floats, with_length
+from models.tflite.arrays import Floats, filled
 
 
 class Cut(Sequence[Floats]):
@@ -118,12 +118,12 @@ def opened_front(path: Path, artifact: Artifact) -> Model:
     A length that the file leaves open is that of the window.
 
     Raises:
-        ConfigurationError: the artifact embeds no audio.
+        ConfigurationError: the artifact embeds no audio, or the file does not take its window.
         ModelFileError: the file is not a usable model.
     """
     shape = reader.read(path).inputs[0].shape
     free = min(shape, default=0) < 0
-    return Model(path, shapes=(with_length(shape, artifact.audio()[0]),) if free else ())
+    return Model(path, shapes=(filled(path, shape, artifact.audio()[0]),) if free else ())
 
 
 def takes_patches(artifact: Artifact) -> bool:

@@ -40,15 +40,20 @@ def embed_clips(
     clips: Mapping[str, Path],
     *,
     cache: Path,
+    hop: int | None = None,
     frontend_path: Path | None = None,
     on_progress: OnProgress = ignore,
     work: Work | None = None,
 ) -> Floats:
-    """Returns the embeddings of clips at the manifest's hop, float32 [clips, dimensions].
+    """Returns the embeddings of clips at one hop, float32 [clips, dimensions].
 
-    Args, Raises: as for ``embed_at_hops``.
+    Args:
+        hop: in samples; by default the manifest's.
+
+    Other args, Raises: as for ``embed_at_hops``.
     """
-    _, hop = artifact.audio()
+    if hop is None:
+        _, hop = artifact.audio()
     return embed_at_hops(
         path,
         artifact,

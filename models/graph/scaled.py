@@ -20,7 +20,7 @@ from bench.core.errors import ConfigurationError
 from bench.core.hashing import sha256_file
 from models.graph.packed import packed
 from models.tflite import litert, reader
-from models.tflite.arrays import with_length
+from models.tflite.arrays import filled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +37,10 @@ class Scale:
     output_scale: float = 1.0
     output_offset: float = 0.0
 
-    def provenance(self, source: Path) -> str:
-        """Returns where a scaled copy of a file is from."""
+    def provenance(self, source: Path) -> str | None:
+        """Returns where a scaled copy of a file is from; ``None`` where nothing is scaled."""
         if self == Scale():
-            return f"added from {source.name}"
+            return None
         sha256 = sha256_file(source)
         return (
             f"added from {source.name} (SHA-256 {sha256}), with its input times "
@@ -76,7 +76,8 @@ def scaled_copy(source: Path, scale: Scale, *, window: int | None = None) -> Ite
                 hint="leave out --input-scale, --output-scale and --output-offset",
             )
     declared = content.inputs[0].shape
-    shape = with_length(declared, window) if window and min(declared, default=0) < 0 else None
+    is_open = min(declared[-1:], default=0) < 0
+    shape = filled(source, declared, window) if window and is_open else None
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / source.name
         copy.write_bytes(_scaled(source.read_bytes(), scale, shape))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.core.errors import ConfigurationError
 
 Floats = NDArray[np.float32]
 
@@ -42,7 +46,21 @@ def one_by_one(samples: Samples | AsTaken) -> Iterator[tuple[NDArray[Any], ...]]
         yield tuple(value[np.newaxis] for value in values)
 
 
-def with_length(shape: tuple[int, ...], length: int) -> tuple[int, ...]:
-    """Returns a declared shape with its free sides filled: the last by a length, others by 1."""
-    *first, last = shape
-    return (*(max(1, side) for side in first), length if last < 0 else last)
+def filled(path: Path, declared: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """Returns a declared shape that takes ``size`` numbers: a free first axis is one window.
+
+    Raises:
+        ConfigurationError: no such shape takes them; names the file.
+    """
+    first, *others = declared or (size,)
+    shape = [1 if first < 0 and others else first, *others]
+    known = math.prod(side for side in shape if side > 0)
+    free = [axis for axis, side in enumerate(shape) if side < 0]
+    if len(free) == 1 and size % known == 0:
+        shape[free[0]] = size // known
+    if math.prod(shape) != size or min(shape) < 0:
+        raise ConfigurationError(
+            f"{path}: takes {list(declared)}, and a window has {size} numbers",
+            hint="check its window, and what the stage before it gives",
+        )
+    return tuple(shape)
